@@ -1,0 +1,27 @@
+import { Packr } from "msgpackr";
+
+/**
+ * What a relay tells a gateway that still holds the executor's request. `answer`: hand this to the executor. `accepted`: do not wait
+ * any longer (outage, backlog), answer 202. When the message has a reply subject, the gateway publishes one byte to it: `1` if the
+ * executor's request was still open (so the refusal was seen), `0` if not.
+ */
+export type Answer =
+  | { kind: "answer"; status: number; headers: [name: string, value: string][]; body: Uint8Array }
+  | { kind: "accepted"; reason: string };
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+
+export function encodeAnswer(answer: Answer): Uint8Array {
+  return packr.pack(answer);
+}
+
+/** Undefined for anything that is not an answer. */
+export function decodeAnswer(bytes: Uint8Array): Answer | undefined {
+  try {
+    const value: unknown = packr.unpack(bytes);
+    if (typeof value !== "object" || value === null || !("kind" in value)) return undefined;
+    return value.kind === "answer" || value.kind === "accepted" ? (value as Answer) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import {
+  connect,
+  credsAuthenticator,
+  type ConnectionOptions,
+  type NatsConnection,
+} from "@nats-io/transport-node";
+import { codedError, errorText } from "./errors.ts";
+
+/** How to reach the broker; parsed by `config/`. Passwords and tokens are values here, files were read already. */
+export type BrokerAccess = {
+  /** One or more `nats://` or `tls://` URLs. */
+  servers: string[];
+  user?: string;
+  password?: string;
+  token?: string;
+  /** Path of a `.creds` file (JWT and seed). */
+  credsFile?: string;
+  caFile?: string;
+  certFile?: string;
+  keyFile?: string;
+};
+
+/**
+ * Connects and keeps connecting for ever after. The first attempt fails loudly after `timeoutMs` (`broker_refused` when the broker
+ * answered and said no, else `log_unreachable`).
+ */
+export async function connectBroker(
+  access: BrokerAccess,
+  options: { name: string; inboxPrefix: string; timeoutMs?: number },
+): Promise<NatsConnection> {
+  const { servers } = access;
+  const tls =
+    access.caFile || access.certFile
+      ? {
+          tls: {
+            ...(access.caFile ? { caFile: access.caFile } : {}),
+            ...(access.certFile ? { certFile: access.certFile } : {}),
+            ...(access.keyFile ? { keyFile: access.keyFile } : {}),
+          },
+        }
+      : {};
+  const settings: ConnectionOptions = {
+    servers,
+    name: options.name,
+    inboxPrefix: options.inboxPrefix,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+    reconnectJitter: 50,
+    reconnectJitterTLS: 50,
+    timeout: options.timeoutMs ?? 5000,
+    pingInterval: 5000, // a silent peer is noticed after 3 × 5 s
+    maxPingOut: 2,
+    noAsyncTraces: true, // a stack per request costs 22 % of a publish
+    ...(access.user === undefined ? {} : { user: access.user }),
+    ...(access.password === undefined ? {} : { pass: access.password }),
+    ...(access.token === undefined ? {} : { token: access.token }),
+    ...(access.credsFile === undefined
+      ? {}
+      : { authenticator: credsAuthenticator(readFileSync(access.credsFile)) }),
+    ...tls,
+  };
+  try {
+    return await connect(settings);
+  } catch (cause) {
+    const text = errorText(cause);
+    const refused = /authori[sz]ation|authentication|certificate|credentials|permissions/i.test(text);
+    throw codedError(refused ? "broker_refused" : "log_unreachable", `${servers.join(", ")}: ${text}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,124 @@
+/** What a value is, and so how its text is read. */
+export type SettingKind =
+  | { type: "text" }
+  | { type: "choice"; of: readonly string[] }
+  | { type: "flag" }
+  /** Whole number within bounds, both included. */
+  | { type: "integer"; min: number; max: number }
+  /** `500ms`, `2s`, `15m`, `1h`, `7d`; without a unit seconds. Read as milliseconds. */
+  | { type: "duration"; minMs: number; maxMs: number }
+  /** `64KiB`, `4MiB`, `10GiB`; without a unit bytes. */
+  | { type: "bytes"; min: number; max: number }
+  /** http or https, no credentials, no query. Read as text without a trailing slash. */
+  | { type: "url" }
+  /** Path of a file or folder. */
+  | { type: "path" };
+
+export type SettingValue = string | number | boolean;
+
+/** One entry of the schema (DESIGN 11): the same table reads the environment, makes the flags and writes the documentation. */
+export type Setting = {
+  /** Environment variable. */
+  env: string;
+  /** Further names that existing installations use; the first that is set counts. */
+  aliases?: readonly string[];
+  /** `--flag` of the commands that take it. */
+  flag?: string;
+  kind: SettingKind;
+  fallback?: SettingValue;
+  /** Why the fallback is what it is, or what the setting does: one line for people. */
+  help: string;
+  /** Never printed or logged; `<env>_FILE` names a file to read it from. */
+  secret?: true;
+};
+
+/** The value, or what is wrong with the text. */
+export type ReadResult = { ok: true; value: SettingValue } | { ok: false; problem: string };
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const BYTE_UNITS: Record<string, number> = {
+  b: 1,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+};
+
+/** Reads a setting's text. Pure. */
+export function readSetting(kind: SettingKind, text: string): ReadResult {
+  switch (kind.type) {
+    case "text":
+    case "path":
+      return text === "" ? bad("must not be empty") : good(text);
+    case "choice":
+      return kind.of.includes(text) ? good(text) : bad(`must be one of ${kind.of.join(", ")}`);
+    case "flag":
+      if (/^(1|true|yes|on)$/i.test(text)) return good(true);
+      if (/^(0|false|no|off)$/i.test(text)) return good(false);
+      return bad("must be true or false");
+    case "integer":
+      return /^-?\d+$/.test(text)
+        ? within(Number(text), kind.min, kind.max, String)
+        : bad("must be a whole number");
+    case "duration":
+      return scaled(
+        text,
+        DURATION_UNITS,
+        "s",
+        kind.minMs,
+        kind.maxMs,
+        (ms) => `${ms}ms`,
+        "a duration such as 500ms, 2s or 15m",
+      );
+    case "bytes":
+      return scaled(
+        text,
+        BYTE_UNITS,
+        "b",
+        kind.min,
+        kind.max,
+        (n) => `${n} bytes`,
+        "a size such as 64KiB or 4MiB",
+      );
+    case "url":
+      return readUrl(text);
+  }
+}
+
+function readUrl(text: string): ReadResult {
+  if (!URL.canParse(text)) return bad("must be a URL such as https://coordinator.example");
+  const url = new URL(text);
+  if (url.protocol !== "http:" && url.protocol !== "https:") return bad("must be an http or https URL");
+  if (url.username || url.password) return bad("must not carry credentials");
+  if (url.search || url.hash) return bad("must not have a query or fragment");
+  return good(url.href.replace(/\/+$/, ""));
+}
+
+function scaled(
+  text: string,
+  units: Record<string, number>,
+  unit: string,
+  min: number,
+  max: number,
+  show: (n: number) => string,
+  form: string,
+): ReadResult {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text);
+  const factor = match && units[(match[2] || unit).toLowerCase()];
+  if (!match || !factor) return bad(`must be ${form}`);
+  return within(Math.round(Number(match[1]) * factor), min, max, show);
+}
+
+function within(value: number, min: number, max: number, show: (n: number) => string): ReadResult {
+  return value < min || value > max ? bad(`must be between ${show(min)} and ${show(max)}`) : good(value);
+}
+
+function good(value: SettingValue): ReadResult {
+  return { ok: true, value };
+}
+
+function bad(problem: string): ReadResult {
+  return { ok: false, problem };
+}

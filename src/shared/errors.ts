@@ -1,0 +1,108 @@
+/**
+ * The one catalogue of error codes. `docs/errors.md` explains each; a test holds the two against each other in both directions.
+ * `status` is the HTTP status where the code is answered over HTTP; codes without one end a process or stand in a log line.
+ */
+export const ERRORS = {
+  // The gateway's answers to executors
+  body_required: { status: 400, title: "Request body required" },
+  body_invalid_json: { status: 400, title: "Invalid JSON" },
+  body_not_object: { status: 400, title: "The body must be a JSON object" },
+  body_too_deep: { status: 400, title: "The body is nested too deeply" },
+  field_missing: { status: 400, title: "A required field is missing" },
+  field_invalid: { status: 400, title: "A field has the wrong type or form" },
+  session_id_invalid: { status: 400, title: "The session id cannot be used" },
+  session_id_mismatch: { status: 400, title: "The session id of the body differs from the path's" },
+  prefer_invalid: { status: 400, title: "The Prefer header cannot be read" },
+  idempotency_key_invalid: { status: 400, title: "The Idempotency-Key cannot be used" },
+  request_malformed: { status: 400, title: "The request is not valid HTTP" },
+  host_refused: { status: 403, title: "This host name is not served" },
+  origin_refused: { status: 403, title: "Requests from web pages are refused" },
+  not_found: { status: 404, title: "No such resource" },
+  request_timeout: { status: 408, title: "The request took too long to arrive" },
+  receipt_gone: { status: 410, title: "The event is older than the retention" },
+  body_too_large: { status: 413, title: "The body is too large" },
+  media_type_unsupported: { status: 415, title: "JSON is required" },
+  idempotency_key_reused: { status: 422, title: "The Idempotency-Key was used with another body" },
+  session_backlog_full: { status: 429, title: "Too many events of this session wait" },
+  headers_too_large: { status: 431, title: "The request headers are too large" },
+  tunnel_unavailable: { status: 501, title: "This path is not forwarded yet" },
+  gateway_stopping: { status: 503, title: "The gateway is stopping" },
+  log_unreachable: { status: 503, title: "The log cannot be reached" },
+  log_full: { status: 503, title: "The log is full" },
+  log_refused: { status: 503, title: "The log refused the event" },
+  relay_unavailable: { status: 503, title: "No relay answers" },
+  internal: { status: 500, title: "Unexpected failure" },
+
+  // Configuration and start
+  config_invalid: { title: "The configuration is invalid" },
+  listen_refused: { title: "Listening beyond loopback needs authentication" },
+  port_taken: { title: "The port is taken" },
+  data_locked: { title: "Another process uses the data folder" },
+  data_unusable: { title: "The data folder cannot be used" },
+  broker_missing: { title: "No nats-server could be found or fetched" },
+  broker_failed: { title: "nats-server does not start" },
+  broker_too_old: { title: "The nats-server is too old" },
+  broker_refused: { title: "The nats-server refuses the connection" },
+  not_durable: { title: "The broker's settings do not make writes durable" },
+  stream_missing: { title: "The log does not exist" },
+  stream_differs: { title: "The log exists with other settings" },
+  consumer_missing: { title: "A consumer of the log does not exist" },
+  checkpoint_missing: { title: "Events without a checkpoint" },
+  checkpoint_mismatch: { title: "The checkpoint belongs to another log" },
+  coordinator_changed: { title: "The log belongs to another coordinator" },
+  schema_newer: { title: "Written by a newer version" },
+  envelope_invalid: { title: "Not an envelope" },
+  credentials_invalid: { title: "The credentials cannot be used" },
+  child_failed: { title: "A process of runner-relay ended" },
+
+  // Why a relay does not send (shown in status, state and logs)
+  breaker_open: { title: "The coordinator does not answer" },
+  wrong_address: { title: "The address does not look like a coordinator" },
+  route_unknown: { title: "The coordinator does not know the route" },
+  redirected: { title: "The coordinator redirects" },
+  unauthorized: { title: "The coordinator refuses the credentials" },
+  token_unavailable: { title: "No token can be had" },
+  mass_refusal: { title: "The coordinator refuses most events" },
+  runner_not_registered: { title: "The coordinator does not know the runner" },
+  dead_letters_refused: { title: "The dead-letter stream refuses" },
+  poison_stop: { title: "A poison event stopped the relay" },
+  paused_by_operator: { title: "Paused by an operator" },
+  sequence_gap: { title: "Numbers of a session are missing" },
+
+  // Commands
+  usage: { title: "The command line cannot be understood" },
+  nothing_found: { title: "Nothing found" },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+/** Codes that have an HTTP status. */
+export type HttpErrorCode = {
+  [C in ErrorCode]: (typeof ERRORS)[C] extends { status: number } ? C : never;
+}[ErrorCode];
+
+/** An error somebody can act on: `code` from the catalogue, a message for people, the foreign error as `cause`. */
+export class CodedError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CodedError";
+    this.code = code;
+  }
+}
+
+export function codedError(code: ErrorCode, message: string, options?: ErrorOptions): CodedError {
+  return new CodedError(code, message, options);
+}
+
+export function isCoded(error: unknown, code?: ErrorCode): error is CodedError {
+  return error instanceof CodedError && (code === undefined || error.code === code);
+}
+
+/** Text of any thrown value, with the texts of its causes: foreign errors often say what matters only there. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.message || ("code" in error ? String(error.code) : error.name);
+  if (error instanceof AggregateError && error.errors.length > 0) return errorText(error.errors[0]);
+  return error.cause === undefined ? own : `${own}: ${errorText(error.cause)}`;
+}

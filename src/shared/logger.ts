@@ -1,0 +1,53 @@
+import { pino, type Logger as PinoLogger } from "pino";
+
+export type Logger = PinoLogger;
+
+/**
+ * Secrets that this process knows. Every log line is searched for them just before it is written (CRED-1), because a secret can
+ * come back inside a foreign error's text, where no field name gives it away.
+ */
+export class SecretRegistry {
+  readonly #secrets = new Map<string, string>();
+
+  /** Remembers a secret. Values shorter than 4 characters are ignored: hiding them would shred every line. */
+  add(value: string): void {
+    if (value.length < 4) return;
+    this.#secrets.set(value, "[secret]");
+    const escaped = JSON.stringify(value).slice(1, -1);
+    this.#secrets.set(escaped, "[secret]");
+    this.#secrets.set(encodeURIComponent(value), "[secret]");
+  }
+
+  /** The text with every known secret replaced. */
+  hide(text: string): string {
+    let hidden = text;
+    for (const [secret, shown] of this.#secrets) {
+      if (hidden.includes(secret)) hidden = hidden.replaceAll(secret, shown);
+    }
+    return hidden;
+  }
+}
+
+/** Structured logger on stderr: one JSON object a line, constant messages, data in fields. */
+export function createLogger(options: { name: string; level: string; secrets?: SecretRegistry }): Logger {
+  const { secrets } = options;
+  return pino(
+    {
+      name: options.name,
+      level: options.level,
+      base: { name: options.name, pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: {
+        paths: ["authorization", "headers.authorization", "*.authorization", "*.password", "*.clientSecret"],
+        censor: "[secret]",
+      },
+      ...(secrets ? { hooks: { streamWrite: (line: string) => secrets.hide(line) } } : {}),
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+/** A logger that writes nothing, for parts that are used without one. */
+export function silentLogger(): Logger {
+  return pino({ level: "silent" });
+}

@@ -1,0 +1,103 @@
+import { DEAD_STREAM, EVENTS_STREAM, STATE_BUCKET } from "./topology.ts";
+import {
+  ADMIN_INBOX,
+  FLOW_PREFIX,
+  gatewayInbox,
+  OPERATOR_INBOX,
+  PRESENCE_SUBJECT,
+  PRUNE_INBOX,
+  RELAY_INBOX,
+  STATE_SUBJECT,
+} from "./subjects.ts";
+
+/** Users of the broker (DESIGN 3). */
+export type BrokerRole = "gateway" | "relay" | "operator" | "admin" | "prune";
+
+/** Permissions of one user in the form of nats-server's configuration. */
+export type Permissions = { publish: string[]; subscribe: string[] };
+
+const STATE_STREAM = `KV_${STATE_BUCKET}`;
+const readState = [
+  `$JS.API.STREAM.INFO.${STATE_STREAM}`,
+  `$JS.API.DIRECT.GET.${STATE_STREAM}`,
+  `$JS.API.DIRECT.GET.${STATE_STREAM}.>`,
+  `$JS.API.CONSUMER.CREATE.${STATE_STREAM}.>`,
+  `$JS.API.CONSUMER.DELETE.${STATE_STREAM}.>`,
+  `$JS.FC.${STATE_STREAM}.>`,
+];
+
+/**
+ * What each user may do, and nothing else. A gateway cannot read one event, not even its own: it only appends, asks, and listens to its
+ * inbox. Tests try every denied thing against a real broker.
+ */
+export function permissionsOf(role: BrokerRole, gateway = "gw1"): Permissions {
+  switch (role) {
+    case "gateway":
+      return {
+        publish: ["rr.ev.>", "rr.rpc.>", `${FLOW_PREFIX}.>`],
+        subscribe: [`${STATE_SUBJECT}.>`, `${gatewayInbox(gateway)}.>`],
+      };
+    case "relay":
+      return {
+        publish: [
+          "$JS.API.INFO",
+          `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
+          `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
+          ...["INFO", "MSG.NEXT", "UNPIN", "RESET"].map(
+            (verb) => `$JS.API.CONSUMER.${verb}.${EVENTS_STREAM}.*`,
+          ),
+          `$JS.ACK.${EVENTS_STREAM}.>`,
+          ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
+            `$JS.API.DIRECT.GET.${s}`,
+            `$JS.API.DIRECT.GET.${s}.>`,
+          ]),
+          "rr.dead.>",
+          `${STATE_SUBJECT}.>`,
+          `${PRESENCE_SUBJECT}.>`,
+          "_INBOX_gw.>",
+          `${OPERATOR_INBOX}.>`,
+          `$KV.${STATE_BUCKET}.>`,
+          ...readState,
+        ],
+        subscribe: [`${RELAY_INBOX}.>`, "rr.rpc.> relay", `${FLOW_PREFIX}.>`, `${PRESENCE_SUBJECT}.>`],
+      };
+    case "operator":
+      return {
+        publish: [
+          "$JS.API.INFO",
+          "$JS.API.STREAM.NAMES",
+          "$JS.API.STREAM.LIST",
+          ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
+            `$JS.API.STREAM.INFO.${s}`,
+            `$JS.API.DIRECT.GET.${s}`,
+            `$JS.API.DIRECT.GET.${s}.>`,
+            `$JS.API.STREAM.MSG.GET.${s}`,
+            `$JS.API.CONSUMER.INFO.${s}.*`,
+            `$JS.API.CONSUMER.NAMES.${s}`,
+            `$JS.API.CONSUMER.LIST.${s}`,
+          ]),
+          `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+          "rr.replay.>",
+          "rr.rpc.>",
+          `$KV.${STATE_BUCKET}.held.>`,
+          `$KV.${STATE_BUCKET}.paused`,
+          ...readState,
+        ],
+        subscribe: [`${OPERATOR_INBOX}.>`, `${STATE_SUBJECT}.>`],
+      };
+    case "admin":
+      return { publish: ["$JS.API.>", `$KV.${STATE_BUCKET}.>`, "$JS.FC.>"], subscribe: [`${ADMIN_INBOX}.>`] };
+    case "prune":
+      return {
+        publish: [
+          `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
+          `$JS.API.STREAM.PURGE.${EVENTS_STREAM}`,
+          `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
+          `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
+          `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
+          ...readState,
+        ],
+        subscribe: [`${PRUNE_INBOX}.>`],
+      };
+  }
+}

@@ -1,0 +1,40 @@
+/** A relay tells its state on change and this often; a gateway that heard nothing for {@link STATE_SILENCE_MS} counts it as away. */
+export const STATE_INTERVAL_MS = 1000;
+export const STATE_SILENCE_MS = 3000; // three missed
+
+/** Sessions named in one state message; beyond it `overflow` is set and every session counts as backlogged. */
+export const STATE_MAX_SESSIONS = 1000; // about 60 B each: 60 KB at the most, once a second
+
+export type CoordinatorState = "up" | "away" | "paused";
+
+/** The message on `rr.state.<relay>` (JSON). */
+export type RelayState = {
+  v: 1;
+  relay: string;
+  /** Shards this relay forwards now; `behind` ones have messages that were not read yet, so their sessions count as backlogged. */
+  shards: { shard: number; behind: boolean }[];
+  coordinator: {
+    state: CoordinatorState;
+    /** code, such as `breaker_open`, `unauthorized`, `wrong_address` */ reason?: string;
+  };
+  /** Sessions whose events wait behind others, with how much waits. */
+  backlog: { session: string; events: number; bytes: number }[];
+  overflow: boolean;
+  /** Set in the last message before a graceful stop. */
+  stopping?: true;
+};
+
+export function encodeState(state: RelayState): string {
+  return JSON.stringify(state);
+}
+
+/** Undefined for anything that is not a state of a version we know. */
+export function decodeState(text: string): RelayState | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null || !("v" in value) || value.v !== 1) return undefined;
+    return value as RelayState;
+  } catch {
+    return undefined;
+  }
+}

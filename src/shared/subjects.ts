@@ -1,0 +1,60 @@
+import { partitionOf } from "./partition.ts";
+import { sessionToken, textOfToken } from "./session-id.ts";
+
+/** What a durable write is; the last token of its subject. */
+export const KINDS = ["bind", "event", "metadata", "run"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** `ev` was accepted from an executor, `replay` was put in again by an operator (redrive, replay, reconcile). */
+export type Origin = "ev" | "replay";
+
+/** Everything that the subject of an event tells. */
+export type EventAddress = { origin: Origin; partition: number; runner: string; session: string; kind: Kind };
+
+/** `rr.ev.<partition>.<runner>.<session>.<kind>` (DESIGN 6). */
+export function eventSubject(runner: string, session: string, kind: Kind, origin: Origin = "ev"): string {
+  return `rr.${origin}.${partitionOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
+}
+
+/** `rr.dead.<event_id>.<partition>.<runner>.<session>.<kind>`: the id comes first, so that one direct get answers a receipt. */
+export function deadSubject(eventId: string, runner: string, session: string, kind: Kind): string {
+  return `rr.dead.${eventId}.${partitionOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
+}
+
+/** Reads an event's subject back; undefined if it is none. */
+export function parseEventSubject(subject: string): EventAddress | undefined {
+  const [root, origin, partition, runner, session, kind, ...rest] = subject.split(".");
+  if (root !== "rr" || (origin !== "ev" && origin !== "replay") || rest.length > 0) return undefined;
+  if (!partition || !runner || !session || !isKind(kind)) return undefined;
+  return {
+    origin,
+    partition: Number(partition),
+    runner: textOfToken(runner),
+    session: textOfToken(session),
+    kind,
+  };
+}
+
+/** Subject filter for everything of one session, live and replayed. */
+export function sessionFilter(session: string): string {
+  return `rr.*.${partitionOf(session)}.*.${sessionToken(session)}.*`;
+}
+
+export function isKind(text: string | undefined): text is Kind {
+  return KINDS.some((kind) => kind === text);
+}
+
+/** Subjects between gateways and relays. */
+export const STATE_SUBJECT = "rr.state";
+export const RECEIPT_SUBJECT = "rr.rpc.receipt";
+export const FLOW_PREFIX = "rr.flow.gw";
+/** Relays tell each other of their presence here, to balance the shards. */
+export const PRESENCE_SUBJECT = "rr.presence";
+/** Inbox of one gateway: its broker user may subscribe nothing else of this kind. */
+export function gatewayInbox(gateway: string): string {
+  return `_INBOX_gw.${sessionToken(gateway)}`;
+}
+export const RELAY_INBOX = "_INBOX_rl";
+export const ADMIN_INBOX = "_INBOX_ad";
+export const OPERATOR_INBOX = "_INBOX_op";
+export const PRUNE_INBOX = "_INBOX_pr";

@@ -1,0 +1,67 @@
+import { partitionsOf } from "./partition.ts";
+
+/** The log (DESIGN 6). */
+export const EVENTS_STREAM = "RR_EVENTS";
+export const EVENTS_SUBJECTS: readonly string[] = ["rr.ev.>", "rr.replay.>"];
+/** Dead letters. */
+export const DEAD_STREAM = "RR_DEAD";
+export const DEAD_SUBJECTS: readonly string[] = ["rr.dead.>"];
+/** The relay's state: checkpoints, held sessions, superseded events, whose log this is. A KV bucket. */
+export const STATE_BUCKET = "RR_STATE";
+
+const MIB = 1024 * 1024;
+/** Largest log that is made by default; a smaller disk makes a smaller one (70 % of what is free). */
+export const MAX_LOG_BYTES: number = 10 * 1024 * MIB;
+export const LOG_SHARE_OF_FREE_DISK = 0.7;
+/** Room for dead letters and relay state, so that a full log never stops either: 224 + 32 = 256 MiB. */
+export const DEAD_BYTES: number = 224 * MIB;
+export const STATE_BYTES: number = 32 * MIB;
+
+/** How long the broker recognises a repeated message id. About 155 B of its memory per event. */
+export const DUPLICATE_WINDOW_MS: number = 60 * 60 * 1000;
+/** `max_payload` of the embedded broker. */
+export const MAX_PAYLOAD: number = 8 * MIB;
+/** Largest body of a write; smaller where the broker's `max_payload` is smaller (see {@link bodyLimit}). */
+export const MAX_BODY_BYTES: number = 4 * MIB;
+/** Left for the envelope and the headers of a dead letter, so that whatever was accepted can also be dead-lettered. */
+const HEADROOM: number = 64 * 1024;
+
+/** Largest body that a gateway accepts, for a broker's `max_payload` (both in bytes). */
+export function bodyLimit(maxPayload: number): number {
+  return Math.max(0, Math.min(MAX_BODY_BYTES, maxPayload - HEADROOM));
+}
+
+/** Settled events are kept this long for receipts and replays. */
+export const RETENTION_MS: number = 7 * 24 * 60 * 60 * 1000;
+
+/** Name of a shard's consumer. */
+export function consumerName(shard: number): string {
+  return `relay-${shard}`;
+}
+/** Priority group of every shard's consumer; one relay at a time is pinned to it. */
+export const PRIORITY_GROUP = "relay";
+/** A pull with the pin renews it; after this long without one the broker pins another relay. */
+export const PRIORITY_TIMEOUT_MS = 3000;
+/** A hot session may fill this before its shard's other sessions are held up: see jetstream facts, "hot session". */
+export const MAX_ACK_PENDING = 100_000;
+/** The broker never redelivers by itself within a relay's life; every reconnect resets the consumer instead. */
+export const ACK_WAIT_MS: number = 60 * 60 * 1000;
+
+/** Subjects that a shard's consumer reads. */
+export function shardSubjects(shard: number): string[] {
+  return partitionsOf(shard).flatMap((p) => [`rr.ev.${p}.>`, `rr.replay.${p}.>`]);
+}
+
+/** Keys in {@link STATE_BUCKET}. Tokens are made by `sessionToken`. */
+export const stateKey = {
+  checkpoint: (shard: number): string => `checkpoint.${shard}`,
+  held: (sessionToken: string): string => `held.${sessionToken}`,
+  superseded: (eventId: string): string => `superseded.${eventId}`,
+  /** URL of the coordinator that the log belongs to. */
+  coordinator: "coordinator",
+  /** Present while an operator paused everything. */
+  paused: "paused",
+} as const;
+
+/** Oldest broker that has what we need (consumer reset). */
+export const MIN_BROKER_VERSION = "2.14.0";

@@ -1,0 +1,48 @@
+import { Packr } from "msgpackr";
+import { codedError } from "./errors.ts";
+
+/** Version that this program writes. */
+const CHECKPOINT_VERSION = 1;
+
+/** What a relay remembers of one shard, in KV under `stateKey.checkpoint(shard)` (DESIGN 8, "Memory of what is settled"). */
+export type Checkpoint = {
+  v: number;
+  /** Creation time of the log it belongs to, as in `StreamInfo.created`: numbers of another log mean nothing. */
+  stream: string;
+  /** Every event of the shard up to this sequence is settled. */
+  floor: number;
+  /** Compressed set of settled sequences above the floor; empty for none. Made and read by the relay only. */
+  settled: Uint8Array;
+};
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+
+/** Nothing above `floor` is settled yet. */
+export function freshCheckpoint(stream: string, floor: number): Checkpoint {
+  return { v: CHECKPOINT_VERSION, stream, floor, settled: new Uint8Array() };
+}
+
+export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  return packr.pack(checkpoint);
+}
+
+/** Throws `schema_newer` for a version this program does not know, `checkpoint_mismatch` for anything that is no checkpoint. */
+export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
+  let value: unknown;
+  try {
+    value = packr.unpack(bytes);
+  } catch (cause) {
+    throw codedError("checkpoint_mismatch", "the checkpoint is not msgpack", { cause });
+  }
+  if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
+    throw codedError("checkpoint_mismatch", "the stored value is no checkpoint");
+  }
+  if (value.v > CHECKPOINT_VERSION) {
+    throw codedError("schema_newer", `checkpoint version ${value.v} is newer than ${CHECKPOINT_VERSION}`);
+  }
+  const it = value as Checkpoint;
+  const whole =
+    typeof it.stream === "string" && Number.isSafeInteger(it.floor) && it.settled instanceof Uint8Array;
+  if (!whole) throw codedError("checkpoint_mismatch", "the checkpoint lacks fields");
+  return it;
+}

@@ -1,0 +1,71 @@
+import { permissionsOf, type BrokerRole } from "../shared/permissions.ts";
+import { MAX_PAYLOAD } from "../shared/topology.ts";
+
+/** Name and password of one user of the embedded broker. */
+export type Login = { user: string; password: string };
+
+/** A user as the broker's configuration knows it. */
+export type BrokerUser = { role: BrokerRole; gateway?: string; login: Login };
+
+/** What the configuration of the embedded broker depends on. */
+export type BrokerLayout = {
+  /** -1 lets the broker choose a free one. */
+  port: number;
+  /** Folder of the ports file and the pid file. */
+  runDir: string;
+  storeDir: string;
+  /** False only where replicas make up for it, and in measurements of that. */
+  syncAlways: boolean;
+};
+
+/** Streams carry their own limits (DESIGN 6); the account must never be the one that refuses, after a disk filled up least of all. */
+const MAX_FILE_STORE = 1024 ** 5;
+/** No stream of ours lives in memory; this is for what people try out with the `nats` CLI. */
+const MAX_MEMORY_STORE = 64 * 1024 * 1024;
+
+/** File with the users, beside the configuration (includes are relative to it), which itself holds no secret. */
+export const USERS_FILE = "users.conf";
+
+/** Text of the embedded broker's `nats-server.conf`. The users come first: see {@link readSyncAlways} for includes. */
+export function brokerConfig(layout: BrokerLayout): string {
+  return `# Written by runner-relay at every start: changes are lost.
+include "${USERS_FILE}"
+
+server_name: "runner-relay"
+host: "127.0.0.1"
+port: ${layout.port}
+pid_file: ${quoted(`${layout.runDir}/nats-server.pid`)}
+ports_file_dir: ${quoted(layout.runDir)}
+max_payload: ${MAX_PAYLOAD}
+lame_duck_grace_period: "1s"
+lame_duck_duration: "30s" # the shortest that the server takes
+logtime: false
+
+jetstream {
+  store_dir: ${quoted(layout.storeDir)}
+  max_file_store: ${MAX_FILE_STORE}
+  max_memory_store: ${MAX_MEMORY_STORE}
+${layout.syncAlways ? "  sync_interval: always # an acknowledged event is on disk (DURABLE-1)\n" : ""}}
+`;
+}
+
+/** Text of the included file with the users. Plain passwords: bcrypt would cost 100 ms at every connect, the file is 0600. */
+export function usersConfig(users: readonly BrokerUser[]): string {
+  const entries = users.map(({ role, gateway, login }) => {
+    const { publish, subscribe } = permissionsOf(role, gateway);
+    return `  {
+    user: ${quoted(login.user)}
+    password: ${quoted(login.password)}
+    permissions {
+      publish { allow: [${publish.map(quoted).join(", ")}] }
+      subscribe { allow: [${subscribe.map(quoted).join(", ")}] }
+    }
+  }`;
+  });
+  return `authorization {\n users: [\n${entries.join("\n")}\n ]\n}\n`;
+}
+
+/** A string in the configuration's syntax: double quotes with backslash escapes. */
+function quoted(text: string): string {
+  return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+}

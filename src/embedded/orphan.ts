@@ -1,0 +1,57 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/**
+ * How a child is kept from outliving us: a nats-server whose parent was killed with -9 runs on, and would still hold port and store.
+ * `pdeathsig`: the Linux kernel sends TERM when the parent dies (`setpriv` asks for it and then becomes the server, so the pid
+ * stays). `pipe`: a shell holds the reading end of a pipe of ours; the end of the pipe is our end. The shell prints the server's pid.
+ */
+export type OrphanGuard = { kind: "pdeathsig"; setpriv: string } | { kind: "pipe" };
+
+/** The guard that this machine offers. */
+export function orphanGuard(platform: NodeJS.Platform, path: string | undefined): OrphanGuard {
+  if (platform !== "linux") return { kind: "pipe" };
+  const setpriv = findExecutable("setpriv", path);
+  return setpriv === undefined ? { kind: "pipe" } : { kind: "pdeathsig", setpriv };
+}
+
+// Stdin is the pipe. Nothing is ever written to it, so `read` returns when the last writer, our process, is gone. `wait` ends early
+// when the trap runs, hence the loop.
+const WATCHER = `
+exec 3<&0
+"$@" </dev/null 3<&- >/dev/null &
+server=$!
+echo "$server"
+trap 'kill -TERM "$server"' TERM INT
+{ read -r _ <&3; kill -TERM "$server"; } 2>/dev/null >/dev/null &
+watch=$!
+exec 3<&-
+while wait "$server"; code=$?; kill -0 "$server" 2>/dev/null; do :; done
+kill "$watch" 2>/dev/null
+exit "$code"
+`;
+
+/** Command line that runs `command` under the guard. */
+export function guarded(guard: OrphanGuard, command: readonly string[]): [string, ...string[]] {
+  switch (guard.kind) {
+    case "pdeathsig":
+      return [guard.setpriv, "--pdeathsig", "TERM", ...command];
+    case "pipe":
+      return ["/bin/sh", "-c", WATCHER, "sh", ...command];
+  }
+}
+
+/** First executable file of that name in a `PATH`. */
+export function findExecutable(name: string, path: string | undefined): string | undefined {
+  for (const folder of (path ?? "").split(delimiter)) {
+    if (folder === "") continue;
+    const file = join(folder, name);
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // not here
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,169 @@
+import { execFileSync, spawn } from "node:child_process";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connectBroker } from "../shared/broker.ts";
+import type { Clock } from "../shared/clock.ts";
+import { codedError, errorText } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { ADMIN_INBOX } from "../shared/subjects.ts";
+import type { Login } from "./config.ts";
+import { guarded, type OrphanGuard } from "./orphan.ts";
+
+/** How a process ended. */
+export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+
+/** Name of the pid file in the run folder. */
+export const PID_FILE = "nats-server.pid";
+
+/** One run of nats-server. */
+export type ServerProcess = {
+  pid: number;
+  port: number;
+  exited: Promise<Exit>;
+  /** TERM, then KILL. Fine when it ended already. */
+  stop(): Promise<void>;
+};
+
+type SpawnOptions = {
+  binary: string;
+  configFile: string;
+  runDir: string;
+  admin: Login;
+  guard: OrphanGuard;
+  clock: Clock;
+  log: Logger;
+};
+
+/** A store of 400,000 messages is read in 0.55 s after a kill -9; this is for hundreds of times as many. */
+const START_TIMEOUT_MS = 120_000;
+/** TERM ends it in 5 ms when idle; it may have to write indexes of a large store. */
+const STOP_TIMEOUT_MS = 10_000;
+const POLL_MS = 3; // it is ready after 15-25 ms
+const LAST_LINES = 12;
+
+/** Starts one nats-server and waits until JetStream answers an admin. Throws `broker_failed` with its last lines. */
+export async function spawnServer(options: SpawnOptions): Promise<ServerProcess> {
+  const { binary, configFile, guard, clock, log } = options;
+  const [file, ...args] = guarded(guard, [binary, "-c", configFile]);
+  const child = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"] });
+
+  const lines: string[] = [];
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    lines.push(line);
+    if (lines.length > LAST_LINES) lines.shift();
+    if (/\[(?:ERR|FTL)\]/.test(line)) log.error({ line }, "nats-server");
+    else if (line.includes("[WRN]")) log.warn({ line }, "nats-server");
+    else log.debug({ line }, "nats-server");
+  });
+  child.stdin.on("error", () => undefined); // EPIPE when it is gone: `exited` tells
+
+  let ended: Exit | undefined;
+  const exited = new Promise<Exit>((done) => {
+    child.once("error", (error) => {
+      lines.push(errorText(error));
+      done((ended = { code: null, signal: null }));
+    });
+    child.once("close", (code, signal) => done((ended = { code, signal })));
+  });
+  let pid = child.pid;
+  if (guard.kind === "pipe") {
+    pid = undefined;
+    createInterface({ input: child.stdout }).once("line", (line) => (pid = Number(line)));
+  } else child.stdout.resume();
+
+  const stop = async (): Promise<void> => {
+    if (ended !== undefined) return;
+    child.kill("SIGTERM");
+    const cancel = clock.after(STOP_TIMEOUT_MS, () => {
+      log.error({ pid }, "nats-server ignores TERM, killing it");
+      kill(pid, "SIGKILL");
+      child.kill("SIGKILL");
+    });
+    await exited;
+    cancel();
+  };
+
+  const started = clock.now();
+  const failed = (why: string): Error =>
+    codedError("broker_failed", [`${binary} ${why}`, ...lines.map((line) => `  ${line}`)].join("\n"));
+
+  try {
+    for (;;) {
+      if (ended !== undefined) throw failed(`ended with ${ended.signal ?? `code ${ended.code}`}`);
+      if (clock.now() - started > START_TIMEOUT_MS) throw failed("is not ready after two minutes");
+      const port = pid === undefined ? undefined : portOf(join(options.runDir, `nats-server_${pid}.ports`));
+      if (pid !== undefined && port !== undefined && (await jetStreamAnswers(port, options.admin))) {
+        return { pid, port, exited, stop };
+      }
+      await Promise.race([exited, sleep(POLL_MS)]);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Port in a ports file; undefined while it is missing or half written. */
+function portOf(file: string): number | undefined {
+  try {
+    const { nats } = JSON.parse(readFileSync(file, "utf8")) as { nats?: string[] };
+    const url = nats?.[0];
+    return url === undefined ? undefined : Number(new URL(url).port);
+  } catch {
+    return undefined;
+  }
+}
+
+async function jetStreamAnswers(port: number, admin: Login): Promise<boolean> {
+  try {
+    await using connection = await connectBroker(
+      { servers: [`nats://127.0.0.1:${port}`], ...admin },
+      { name: "runner-relay start", inboxPrefix: ADMIN_INBOX, timeoutMs: 1000 },
+    ).then((nc) => ({ nc, [Symbol.asyncDispose]: () => nc.close() }));
+    const reply = await connection.nc.request("$JS.API.INFO", "", { timeout: 1000 });
+    return !("error" in reply.json<object>());
+  } catch {
+    return false;
+  }
+}
+
+function kill(pid: number | undefined, signal: NodeJS.Signals): boolean {
+  try {
+    return pid !== undefined && process.kill(pid, signal);
+  } catch {
+    return false; // ESRCH: gone
+  }
+}
+
+/**
+ * Ends a server that outlived its supervisor (both guards leave it some milliseconds to stop): it would write to the store beside the
+ * new one. Call it with the folder locked. Pid files survive crashes and the pid may be somebody else's by now, so only a process
+ * with our configuration file on its command line counts.
+ */
+export async function endLeftover(runDir: string, configFile: string, log: Logger): Promise<void> {
+  const pid = leftoverPid(join(runDir, PID_FILE), configFile);
+  if (pid !== undefined) {
+    log.warn({ pid }, "ending a nats-server that was left over");
+    for (let waited = 0; leftoverPid(join(runDir, PID_FILE), configFile) !== undefined; waited += POLL_MS) {
+      kill(pid, waited < STOP_TIMEOUT_MS ? "SIGTERM" : "SIGKILL");
+      await sleep(POLL_MS);
+    }
+  }
+  for (const name of readdirSync(runDir)) rmSync(join(runDir, name), { force: true });
+}
+
+function leftoverPid(pidFile: string, configFile: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile, "utf8"));
+    return commandLine(pid).includes(configFile) ? pid : undefined;
+  } catch {
+    return undefined; // no pid file, or no such process
+  }
+}
+
+function commandLine(pid: number): string {
+  if (process.platform === "linux") return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  return execFileSync("ps", ["-p", String(pid), "-o", "command="], { encoding: "utf8" });
+}

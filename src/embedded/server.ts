@@ -1,0 +1,154 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { BrokerAccess } from "../shared/broker.ts";
+import { systemClock, type Clock } from "../shared/clock.ts";
+import { codedError } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import type { BrokerRole } from "../shared/permissions.ts";
+import { brokerConfig, USERS_FILE, usersConfig, type BrokerUser, type Login } from "./config.ts";
+import { lockFolder } from "./lock.ts";
+import type { OrphanGuard } from "./orphan.ts";
+import { endLeftover, spawnServer, type Exit, type ServerProcess } from "./process.ts";
+
+// lock.ts keeps the folder ours · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
+
+export type StartOptions = {
+  /** A nats-server that {@link findBroker} accepted. */
+  binary: string;
+  /** Everything is kept below it: store, users, port. Made with 0700 if missing. */
+  dataDir: string;
+  /** Names of the gateways; each gets a user of its own. */
+  gateways: readonly string[];
+  log: Logger;
+  guard: OrphanGuard;
+  clock?: Clock;
+  /** False only for measurements of a broker that does not sync. */
+  syncAlways?: boolean;
+};
+
+/** A running embedded broker. */
+export type Broker = {
+  /** Stays the same over restarts. */
+  readonly url: string;
+  /** Configuration file, without secrets: its `sync_interval` is what durability is judged by (HONEST-1). */
+  readonly configFile: string;
+  /** How one of our processes reaches it. Throws `usage` for a gateway that it was not started with. */
+  access(role: BrokerRole, gateway?: string): BrokerAccess;
+  /** Process id of the server that runs now. */
+  pid(): number;
+  /** Settles when the server that runs now ends, for whatever reason; after a restart ask again. */
+  readonly exited: Promise<Exit>;
+  /** Ends the server if it runs and starts it again on the same port and store. Throws `broker_failed`. */
+  restart(): Promise<void>;
+  /** Ends the server and frees the data folder. */
+  stop(): Promise<void>;
+};
+
+/** What is kept between starts: running gateways and relays, and people's `nats` contexts, hold both. */
+type Kept = { port: number; passwords: Record<string, string> };
+
+/**
+ * Starts the embedded nats-server and waits until JetStream answers. Throws `data_locked`, `data_unusable`, `broker_failed` (with the
+ * server's last words).
+ */
+export async function startBroker(options: StartOptions): Promise<Broker> {
+  const { log, gateways } = options;
+  const clock = options.clock ?? systemClock;
+  const home = join(resolve(options.dataDir), "broker");
+  const release = lockFolder(resolve(options.dataDir));
+  try {
+    const runDir = join(home, "run");
+    mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    const configFile = join(home, "nats-server.conf");
+    await endLeftover(runDir, configFile, log);
+
+    const keptFile = join(home, "kept.json");
+    const kept = readKept(keptFile);
+    const users = usersOf(gateways, kept.passwords);
+    writeSecret(join(home, USERS_FILE), usersConfig(users));
+    const admin = loginOf(users, "admin");
+
+    const start = async (port: number): Promise<ServerProcess> => {
+      const layout = { port, runDir, storeDir: join(home, "store") };
+      writeSecret(configFile, brokerConfig({ ...layout, syncAlways: options.syncAlways ?? true }));
+      return spawnServer({ ...options, clock, configFile, runDir, admin });
+    };
+
+    let server = await start(kept.port).catch((error: unknown) => {
+      // Nobody holds the old address when we start anew, so another free port is as good.
+      if (kept.port === -1 || !isPortTaken(error)) throw error;
+      log.warn({ port: kept.port }, "port of the broker is taken, choosing another");
+      return start(-1);
+    });
+    const { port } = server;
+    writeSecret(
+      keptFile,
+      JSON.stringify({
+        port,
+        passwords: Object.fromEntries(users.map(({ login }) => [login.user, login.password])),
+      } satisfies Kept),
+    );
+    const url = `nats://127.0.0.1:${port}`;
+
+    return {
+      url,
+      configFile,
+      access: (role, gateway) => ({ servers: [url], ...loginOf(users, role, gateway) }),
+      pid: () => server.pid,
+      get exited() {
+        return server.exited;
+      },
+      async restart() {
+        await server.stop();
+        server = await start(port);
+      },
+      async stop() {
+        await server.stop();
+        release();
+      },
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && /address already in use|bind:/i.test(error.message);
+}
+
+function readKept(file: string): Kept {
+  try {
+    const value = JSON.parse(readFileSync(file, "utf8")) as Partial<Kept>;
+    return { port: value.port ?? -1, passwords: value.passwords ?? {} };
+  } catch {
+    return { port: -1, passwords: {} }; // the first start, or a start that was cut short
+  }
+}
+
+function usersOf(gateways: readonly string[], passwords: Record<string, string>): BrokerUser[] {
+  const login = (user: string): Login => ({
+    user,
+    password: passwords[user] ?? randomBytes(24).toString("base64url"),
+  });
+  return [
+    ...gateways.map((gateway) => ({
+      role: "gateway" as const,
+      gateway,
+      login: login(`gateway-${gateway}`),
+    })),
+    ...(["relay", "operator", "admin", "prune"] as const).map((role) => ({ role, login: login(role) })),
+  ];
+}
+
+function loginOf(users: readonly BrokerUser[], role: BrokerRole, gateway?: string): Login {
+  const found = users.find((u) => u.role === role && (gateway === undefined || u.gateway === gateway));
+  if (found === undefined) throw codedError("usage", `no user for ${role} ${gateway ?? ""}`.trim());
+  return found.login;
+}
+
+/** `mode` counts only when a file is made; it always was made by us. */
+function writeSecret(file: string, text: string): void {
+  writeFileSync(file, text, { mode: 0o600 });
+}

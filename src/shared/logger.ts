@@ -12,10 +12,12 @@ export class SecretRegistry {
   /** Remembers a secret. Values shorter than 4 characters are ignored: hiding them would shred every line. */
   add(value: string): void {
     if (value.length < 4) return;
-    this.#secrets.set(value, "[secret]");
-    const escaped = JSON.stringify(value).slice(1, -1);
-    this.#secrets.set(escaped, "[secret]");
-    this.#secrets.set(encodeURIComponent(value), "[secret]");
+    for (const form of formsOf(value)) this.#secrets.set(form, "[secret]");
+  }
+
+  /** Ends the hiding of a value that has no worth any more, such as an expired token, so that the registry does not grow for ever. */
+  forget(value: string): void {
+    for (const form of formsOf(value)) this.#secrets.delete(form);
   }
 
   /** The text with every known secret replaced. */
@@ -26,6 +28,11 @@ export class SecretRegistry {
     }
     return hidden;
   }
+}
+
+/** A secret as it is, inside JSON and inside a URL. */
+function formsOf(value: string): string[] {
+  return [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)];
 }
 
 /** Structured logger on stderr: one JSON object a line, constant messages, data in fields. */

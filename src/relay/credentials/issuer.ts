@@ -1,0 +1,127 @@
+import {
+  allowInsecureRequests,
+  clientCredentialsGrant,
+  ClientSecretBasic,
+  ClientSecretPost,
+  Configuration,
+  customFetch,
+  discovery,
+  type ClientAuth,
+  type CustomFetch,
+  type ServerMetadata,
+} from "openid-client";
+import { errorText } from "../../shared/errors.ts";
+import type { SecretRegistry } from "../../shared/logger.ts";
+import type { OidcChoice } from "./choice.ts";
+import { failureOf, type HttpOutcome } from "./failure.ts";
+import type { Issuer, TokenAnswer } from "./oidc.ts";
+
+/** Largest answer that is read; a token or a discovery document has a few KiB. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/**
+ * The issuer over HTTP, by openid-client: discovery once, and again after any failure (the issuer may have moved its endpoints).
+ * This is the one door by which foreign errors come in: they may quote bodies and credentials, so none leaves; `failure.ts` makes
+ * a code and a reason of what was seen on the wire.
+ */
+export function createIssuer(
+  choice: OidcChoice,
+  deps: { fetch: typeof fetch; secrets: SecretRegistry },
+): Issuer {
+  let metadata: Readonly<ServerMetadata> | undefined;
+
+  /** openid-client's `fetch` for one attempt; notes in `seen` what the issuer did. */
+  function recordingFetch(signal: AbortSignal, seen: { outcome?: HttpOutcome }): CustomFetch {
+    return async (url, options) => {
+      delete seen.outcome;
+      const both = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
+      try {
+        const response = await deps.fetch(url, { ...options, body: options.body ?? null, signal: both });
+        const body = await readBounded(response);
+        seen.outcome = { kind: "answered", status: response.status, headers: response.headers, body };
+        const { status, headers } = response;
+        return new Response(body === "" ? null : body, { status, headers });
+      } catch (error) {
+        seen.outcome ??= { kind: "unreachable", text: errorText(error) };
+        throw error;
+      }
+    };
+  }
+
+  async function discover(fetchOnce: CustomFetch): Promise<Readonly<ServerMetadata>> {
+    const options = {
+      [customFetch]: fetchOnce,
+      ...(choice.insecure ? { execute: [allowInsecureRequests] } : {}),
+    };
+    try {
+      return (
+        await discovery(choice.issuer, choice.clientId, undefined, undefined, options)
+      ).serverMetadata();
+    } catch (error) {
+      // the settings drop a trailing slash that some issuers (authentik, Auth0 with a path) have in their name
+      if (!isIssuerMismatch(error) || choice.issuer.pathname.endsWith("/")) throw error;
+      const slashed = new URL(`${choice.issuer.href}/`);
+      return (await discovery(slashed, choice.clientId, undefined, undefined, options)).serverMetadata();
+    }
+  }
+
+  async function requestToken(clientSecret: string, signal: AbortSignal): Promise<TokenAnswer> {
+    const seen: { outcome?: HttpOutcome } = {};
+    const fetchOnce = recordingFetch(signal, seen);
+    const at = { step: "discovery" as "discovery" | "token", issuer: choice.issuer };
+    try {
+      metadata ??= await discover(fetchOnce);
+      at.step = "token";
+      delete seen.outcome;
+      const config = new Configuration(metadata, choice.clientId, undefined, clientAuth(clientSecret));
+      config[customFetch] = fetchOnce;
+      if (choice.insecure) allowInsecureRequests(config);
+      const {
+        access_token: accessToken,
+        expires_in: ttl,
+        token_type: type,
+      } = await clientCredentialsGrant(config, choice.parameters);
+      if (type !== "bearer" || !/^[\x21-\x7e]+$/.test(accessToken)) {
+        throw new Error("the access token cannot be sent as a bearer token");
+      }
+      return { kind: "token", accessToken, ...(ttl === undefined ? {} : { ttlMs: ttl * 1000 }) };
+    } catch (error) {
+      metadata = undefined;
+      return failureOf(at, seen.outcome, messageOf(error), (text) => deps.secrets.hide(text));
+    }
+  }
+
+  function clientAuth(clientSecret: string): ClientAuth {
+    const authenticate = (choice.auth === "basic" ? ClientSecretBasic : ClientSecretPost)(clientSecret);
+    return (server, client, body, headers) => {
+      authenticate(server, client, body, headers);
+      // the forms in which the secret travels, should the issuer quote them
+      const basic = headers.get("authorization");
+      if (basic !== null) deps.secrets.add(basic.slice("Basic ".length));
+      deps.secrets.add(new URLSearchParams({ s: clientSecret }).toString().slice("s=".length));
+    };
+  }
+
+  return { requestToken };
+}
+
+/** Without the causes: those hold bodies, and pieces of a body that is no JSON. */
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unknown error";
+}
+
+function isIssuerMismatch(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED";
+}
+
+async function readBounded(response: Response): Promise<string> {
+  let text = "";
+  let bytes = 0;
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

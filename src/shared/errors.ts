@@ -44,6 +44,7 @@ export const ERRORS = {
   broker_too_old: { title: "The nats-server is too old" },
   broker_refused: { title: "The nats-server refuses the connection" },
   not_durable: { title: "The broker's settings do not make writes durable" },
+  jetstream_disabled: { title: "JetStream is not enabled at the nats-server" },
   stream_missing: { title: "The log does not exist" },
   stream_differs: { title: "The log exists with other settings" },
   consumer_missing: { title: "A consumer of the log does not exist" },

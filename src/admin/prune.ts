@@ -1,0 +1,99 @@
+import { jetstreamManager, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { decodeCheckpoint } from "../shared/checkpoint.ts";
+import type { Clock } from "../shared/clock.ts";
+import { decodeHeld } from "../shared/held.ts";
+import { SHARDS } from "../shared/partition.ts";
+import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
+import { readState, readStates } from "./state-store.ts";
+
+/** What is known of one shard. */
+export type ShardProgress = {
+  /** From its checkpoint, if that belongs to this log. */
+  floor: number | undefined;
+  /** Its consumer has nothing to deliver and nothing unacknowledged: all its events up to the log's end are acknowledged. */
+  idle: boolean;
+};
+
+/** What a prune decides from. */
+export type PruneFacts = {
+  /** First sequence in the log. */
+  firstSeq: number;
+  /** The log's last sequence, read before anything else: it counts for idle shards. */
+  lastSeq: number;
+  shards: readonly ShardProgress[];
+  /** First unsettled sequence of every held session, read after the shards. */
+  heldFrom: readonly number[];
+  /** First sequence that is younger than the retention; undefined if none is. */
+  keepFrom: number | undefined;
+};
+
+/**
+ * Sequence below which everything may be removed (DESIGN 6, "Pruning"): never above the lowest unsettled or held one, because the broker
+ * removes unacknowledged messages silently. Equal to `firstSeq` or less: nothing is due. Pure.
+ */
+export function pruneBelow(facts: PruneFacts): number {
+  const settledTo = facts.shards.map((shard) => (shard.idle ? facts.lastSeq : (shard.floor ?? 0)));
+  return Math.min(
+    ...settledTo.map((floor) => Math.min(floor, facts.lastSeq) + 1),
+    ...facts.heldFrom,
+    facts.keepFrom ?? facts.lastSeq + 1,
+  );
+}
+
+export type Pruned = { removed: number; below: number };
+
+/**
+ * Removes what is settled and older than the retention. `nc` is the prune user's connection. The order of the reads matters: the log's
+ * end, then the consumers and checkpoints, then the held sessions, whose record is durable before their events are acknowledged.
+ */
+export async function runPrune(
+  nc: NatsConnection,
+  options: { retentionMs: number; clock: Clock; dryRun?: boolean },
+): Promise<Pruned> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 10_000 });
+  const log = await jsm.streams.info(EVENTS_STREAM);
+  const { first_seq: firstSeq, last_seq: lastSeq } = log.state;
+  if (log.state.messages === 0) return { removed: 0, below: firstSeq };
+  const shards = await Promise.all(
+    Array.from({ length: SHARDS }, (_, shard) => progressOf(jsm, shard, log.created)),
+  );
+  const held = await readStates(jsm, stateKey.held("*"));
+  const oldest = new Date(options.clock.wall() - options.retentionMs);
+  const young = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: oldest });
+  const below = pruneBelow({
+    firstSeq,
+    lastSeq,
+    shards,
+    heldFrom: [...held.values()].map(({ value }) => decodeHeld(value).from),
+    keepFrom: young?.seq,
+  });
+  if (below <= firstSeq) return { removed: 0, below };
+  if (options.dryRun) return { removed: below - firstSeq, below };
+  const { purged } = await jsm.streams.purge(EVENTS_STREAM, { seq: below });
+  return { removed: purged, below };
+}
+
+async function progressOf(jsm: JetStreamManager, shard: number, created: string): Promise<ShardProgress> {
+  const [consumer, stored] = await Promise.all([
+    consumerInfo(jsm, shard),
+    readState(jsm, stateKey.checkpoint(shard)),
+  ]);
+  const checkpoint = stored === undefined ? undefined : decodeCheckpoint(stored.value);
+  return {
+    floor: checkpoint?.stream === created ? checkpoint.floor : undefined,
+    idle: consumer !== undefined && consumer.num_pending === 0 && consumer.num_ack_pending === 0,
+  };
+}
+
+async function consumerInfo(
+  jsm: JetStreamManager,
+  shard: number,
+): Promise<{ num_pending: number; num_ack_pending: number } | undefined> {
+  try {
+    return await jsm.consumers.info(EVENTS_STREAM, consumerName(shard));
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === 10014) return undefined;
+    throw error;
+  }
+}

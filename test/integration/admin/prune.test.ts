@@ -1,0 +1,84 @@
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
+import { expect, onTestFinished, test } from "vitest";
+import { provision } from "../../../src/admin/provision.ts";
+import { runPrune } from "../../../src/admin/prune.ts";
+import { readState, writeState } from "../../../src/admin/state-store.ts";
+import { encodeCheckpoint, freshCheckpoint } from "../../../src/shared/checkpoint.ts";
+import type { Clock } from "../../../src/shared/clock.ts";
+import { encodeHeld } from "../../../src/shared/held.ts";
+import { partitionOf, shardOf } from "../../../src/shared/partition.ts";
+import { eventSubject } from "../../../src/shared/subjects.ts";
+import { EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
+import { startTestBroker } from "../../support/broker.ts";
+
+const HOUR = 3_600_000;
+/** A clock for which every event of the test is `age` old. */
+const later = (age: number): Clock => ({
+  now: () => 0,
+  wall: () => Date.now() + age,
+  after: () => () => undefined,
+});
+
+async function setUp(events: number) {
+  const broker = await startTestBroker();
+  onTestFinished(() => broker[Symbol.asyncDispose]());
+  const nc = await broker.connect("admin");
+  const jsm = await jetstreamManager(nc);
+  const { stream } = await provision(nc, { logBytes: 16 * 1024 * 1024 });
+  const gateway = await broker.connect("gateway");
+  for (let i = 0; i < events; i++) await gateway.request(eventSubject("r1", "s1", "event"), "x");
+  const prune = await broker.connect("prune");
+  const checkpoint = async (shard: number, floor: number) => {
+    const key = stateKey.checkpoint(shard);
+    const revision = (await readState(jsm, key))?.revision ?? 0;
+    const value = encodeCheckpoint(freshCheckpoint(stream.created, floor));
+    expect(await writeState(nc, key, value, revision)).toBe(true);
+  };
+  return { nc, jsm, prune, checkpoint, shard: shardOf(partitionOf("s1")) };
+}
+
+async function firstSeq(jsm: JetStreamManager): Promise<number> {
+  return (await jsm.streams.info(EVENTS_STREAM)).state.first_seq;
+}
+
+test("SETTLE-1: only what is below the floor of the shard at work goes; idle shards do not hold it back", async () => {
+  const { jsm, prune, checkpoint, shard } = await setUp(6);
+  const options = { retentionMs: HOUR, clock: later(2 * HOUR) };
+  expect(await runPrune(prune, options)).toEqual({ removed: 0, below: 1 });
+  await checkpoint(shard, 4);
+  expect(await runPrune(prune, { ...options, dryRun: true })).toEqual({ removed: 4, below: 5 });
+  expect(await firstSeq(jsm)).toBe(1);
+  expect(await runPrune(prune, options)).toEqual({ removed: 4, below: 5 });
+  expect(await firstSeq(jsm)).toBe(5);
+});
+
+test("SETTLE-1: a held session's events stay", async () => {
+  const { nc, jsm, prune, checkpoint, shard } = await setUp(6);
+  await checkpoint(shard, 6);
+  const held = { v: 1, session: "s1", from: 3, reason: "parked", since: 0 };
+  await writeState(nc, stateKey.held("s1"), encodeHeld(held), 0);
+  await runPrune(prune, { retentionMs: HOUR, clock: later(2 * HOUR) });
+  expect(await firstSeq(jsm)).toBe(3);
+});
+
+test("what is younger than the retention stays", async () => {
+  const { jsm, prune, checkpoint, shard } = await setUp(6);
+  await checkpoint(shard, 6);
+  const times: number[] = [];
+  for (let seq = 1; seq <= 6; seq++) {
+    times.push((await jsm.direct.getMessage(EVENTS_STREAM, { seq }))?.time.getTime() ?? 0);
+  }
+  const middle = times[3] ?? 0;
+  const clock = { ...later(0), wall: () => middle + HOUR };
+  await runPrune(prune, { retentionMs: HOUR, clock });
+  expect(await firstSeq(jsm)).toBe(times.findIndex((time) => time >= middle) + 1);
+});
+
+test("a checkpoint of another log does not count", async () => {
+  const { nc, jsm, prune, shard } = await setUp(3);
+  const key = stateKey.checkpoint(shard);
+  const revision = (await readState(jsm, key))?.revision ?? 0;
+  await writeState(nc, key, encodeCheckpoint(freshCheckpoint("2020-01-01T00:00:00Z", 3)), revision);
+  await runPrune(prune, { retentionMs: HOUR, clock: later(2 * HOUR) });
+  expect(await firstSeq(jsm)).toBe(1);
+});

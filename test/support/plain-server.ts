@@ -1,0 +1,40 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { vi } from "vitest";
+import { natsServerPath } from "./broker.ts";
+
+/** A nats-server as somebody else would run it: no users, no settings of ours. */
+export type PlainServer = { url: string; [Symbol.asyncDispose](): Promise<void> };
+
+/** Starts it on a free port; `maxFileStore` in bytes. */
+export async function startPlainServer(options: {
+  jetstream: boolean;
+  maxFileStore?: number;
+}): Promise<PlainServer> {
+  const dir = await mkdtemp(join(tmpdir(), "rr-plain-"));
+  const limit = options.maxFileStore === undefined ? "" : `max_file_store: ${options.maxFileStore}`;
+  const jetstream = options.jetstream ? `jetstream { store_dir: "${dir}/store", ${limit} }` : "";
+  await writeFile(
+    join(dir, "nats.conf"),
+    `host: "127.0.0.1"\nport: -1\nports_file_dir: "${dir}"\n${jetstream}\n`,
+  );
+  const child = spawn(await natsServerPath(), ["-c", join(dir, "nats.conf")], { stdio: "ignore" });
+  const url = await vi.waitFor(async () => {
+    const { nats } = JSON.parse(await readFile(join(dir, `nats-server_${child.pid}.ports`), "utf8")) as {
+      nats: [string];
+    };
+    return nats[0];
+  }, 5000);
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      const gone = once(child, "exit");
+      child.kill("SIGTERM");
+      await gone;
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

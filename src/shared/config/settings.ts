@@ -291,6 +291,26 @@ export const COORDINATOR_SETTINGS = {
     fallback: false,
     help: "open POST /_faults, by which tests script it into failures",
   },
+  coordinatorAutoCreate: {
+    env: "RUNNER_RELAY_COORDINATOR_AUTO_CREATE",
+    flag: "auto-create",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "create a session at the first write to it, where a real coordinator answers 404; `up` sets it for its own stand-in",
+  },
+  coordinatorRecord: {
+    env: "RUNNER_RELAY_COORDINATOR_RECORD",
+    flag: "record",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "keep a ledger of every arrival and show it at GET /_ledger",
+  },
+  coordinatorLedger: {
+    env: "RUNNER_RELAY_COORDINATOR_LEDGER",
+    flag: "ledger",
+    kind: { type: "path" },
+    help: "file that the ledger is appended to, so that it survives a kill; implies --record",
+  },
 } as const satisfies Record<string, Setting>;
 
 export const UP_SETTINGS = {

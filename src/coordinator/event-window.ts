@@ -1,0 +1,51 @@
+import type { JsonObject } from "./validation.ts";
+
+/** An event as it was stored: its number in the whole coordinator, and the body as it came. */
+export type StoredEvent = { id: number; timestamp: string; body: JsonObject };
+
+/** `GET …/events` never returns more. */
+const READ_LIMIT = 100;
+
+/** What is kept of a session's events, so that a million of them do not fill the memory: what any read could show. */
+export type EventWindow = {
+  /** All events that were stored, those that are no longer kept included. */
+  readonly count: number;
+  add(event: StoredEvent): void;
+  /** The first hundred by the event's own timestamp; equal timestamps come back in reversed order. */
+  first(): readonly StoredEvent[];
+  /** The `result` event with the latest timestamp, the first one stored of equals. */
+  result(): StoredEvent | undefined;
+};
+
+export function createEventWindow(): EventWindow {
+  const first: StoredEvent[] = [];
+  let result: StoredEvent | undefined;
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    add(event) {
+      count++;
+      if (
+        event.body["event_type"] === "result" &&
+        (result === undefined || event.timestamp > result.timestamp)
+      ) {
+        result = event;
+      }
+      const last = first[READ_LIMIT - 1];
+      if (last !== undefined && event.timestamp > last.timestamp) return;
+      first.splice(placeOf(event.timestamp, first), 0, event);
+      if (first.length > READ_LIMIT) first.pop();
+    },
+    first: () => first,
+    result: () => result,
+  };
+}
+
+/** Before the first one that is not earlier. Most events come in order, so the search starts at the end. */
+function placeOf(timestamp: string, sorted: readonly StoredEvent[]): number {
+  let at = sorted.length;
+  while (at > 0 && (sorted[at - 1]?.timestamp ?? "") >= timestamp) at--;
+  return at;
+}

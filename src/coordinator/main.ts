@@ -1,0 +1,68 @@
+import { parseArgs } from "node:util";
+import { systemClock } from "../shared/clock.ts";
+import { ALL_SETTINGS } from "../shared/config/index.ts";
+import { loadSettings } from "../shared/config/load.ts";
+import { COMMON_SETTINGS, COORDINATOR_SETTINGS } from "../shared/config/settings.ts";
+import { codedError, errorText, isCoded } from "../shared/errors.ts";
+import { createLogger } from "../shared/logger.ts";
+import { exitWithParent } from "../shared/parent.ts";
+import { createCoordinator, type CoordinatorOptions } from "./server.ts";
+
+/** Composition root of the stand-in coordinator. Says `{"ready":true,"url":…}` on stdout when it listens. */
+async function main(): Promise<void> {
+  exitWithParent();
+  const table = { ...COMMON_SETTINGS, ...COORDINATOR_SETTINGS };
+  const { values } = loadSettings(table, { env: process.env, flags: readFlags(table), known: ALL_SETTINGS });
+  const log = createLogger({ name: "coordinator", level: values.logLevel });
+  const options: CoordinatorOptions = {
+    clock: systemClock,
+    log,
+    batch: values.coordinatorBatch,
+    faults: values.coordinatorFaults,
+    autoCreateSessions: values.coordinatorAutoCreate,
+  };
+  if (values.coordinatorToken !== undefined) options.token = values.coordinatorToken;
+  if (values.coordinatorRecord || values.coordinatorLedger !== undefined) options.record = "keys";
+  if (values.coordinatorLedger !== undefined) options.ledgerFile = values.coordinatorLedger;
+
+  const coordinator = createCoordinator(options);
+  let url: string;
+  try {
+    url = await coordinator.listen(values.coordinatorPort);
+  } catch (cause) {
+    throw codedError("port_taken", `port ${values.coordinatorPort} cannot be opened`, { cause });
+  }
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      void coordinator.close().then(() => {
+        coordinator.ledger.close();
+        process.exit(0);
+      });
+    });
+  }
+  process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
+  log.info({ url }, "stand-in coordinator listens");
+}
+
+function readFlags(
+  table: typeof COMMON_SETTINGS & typeof COORDINATOR_SETTINGS,
+): Record<string, string | boolean> {
+  const options: Record<string, { type: "string" | "boolean" }> = {};
+  for (const setting of Object.values(table)) {
+    if ("flag" in setting)
+      options[setting.flag] = { type: setting.kind.type === "flag" ? "boolean" : "string" };
+  }
+  try {
+    const { values } = parseArgs({ options, allowPositionals: false });
+    return values as Record<string, string | boolean>; // no option is `multiple`, so none is a list
+  } catch (cause) {
+    throw codedError("usage", errorText(cause), { cause });
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${isCoded(error) ? `${error.code}: ` : ""}${errorText(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,26 +1,163 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
-import { codedError, errorText } from "../shared/errors.ts";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { delimiter, isAbsolute, join } from "node:path";
+import { codedError, errorText, isCoded } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
-import { findExecutable } from "./orphan.ts";
+import { MIN_BROKER_VERSION } from "../shared/topology.ts";
+import { findExecutable, isExecutable, runCommand, type CommandEnv } from "./command.ts";
+import { fetchFromApt } from "./fetch-apt.ts";
+import { fetchFromGo } from "./fetch-go.ts";
+import { fetchRelease, RELEASE_ARCHIVES } from "./fetch-release.ts";
 import { isNewEnough, parseServerVersion } from "./version.ts";
 
-const run = promisify(execFile);
+// fetch-release.ts, fetch-apt.ts (with apt-sources.ts) and fetch-go.ts each bring one · version.ts judges it · command.ts runs commands
 
-export type BrokerEnv = { natsServerBin?: string; path?: string; home?: string; cache?: string };
+/** What the search depends on; made by {@link brokerEnv}. */
+export type BrokerEnv = {
+  natsServerBin?: string;
+  path?: string;
+  home?: string;
+  /** Folder for caches, `$XDG_CACHE_HOME`. */
+  cache?: string;
+  /** For `apt-get` and `go`: proxies, Go's settings. */
+  children?: CommandEnv;
+};
+
 export type FoundBroker = { path: string; version: string; how: string };
 
-export async function findBroker(options: { env: BrokerEnv; log: Logger }): Promise<FoundBroker> {
-  const { env } = options;
-  const file =
-    env.natsServerBin ?? findExecutable("nats-server", env.path) ?? join(env.cache ?? "", "nats-server");
-  try {
-    const { stdout } = await run(file, ["--version"], { timeout: 10_000 });
-    const version = parseServerVersion(stdout);
-    if (version !== undefined && isNewEnough(version)) return { path: file, version, how: "PATH" };
-    throw codedError("broker_too_old", `${file}: ${stdout}`);
-  } catch (cause) {
-    throw codedError("broker_missing", `${file}: ${errorText(cause)}`, { cause });
+/** What of the environment goes on to `apt-get` and `go`. Never credentials of ours. */
+const CHILD_VARIABLE =
+  /^(?:GO[A-Z]+|(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY|SSL_CERT_(?:FILE|DIR)|TMPDIR)$/;
+
+/** Picks what {@link findBroker} needs from a process's environment. */
+export function brokerEnv(environment: NodeJS.ProcessEnv): BrokerEnv {
+  const { NATS_SERVER_BIN, PATH, HOME, XDG_CACHE_HOME } = environment;
+  const children: CommandEnv = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && CHILD_VARIABLE.test(name)) children[name] = value;
   }
+  return {
+    ...(NATS_SERVER_BIN ? { natsServerBin: NATS_SERVER_BIN } : {}),
+    ...(PATH ? { path: PATH } : {}),
+    ...(HOME ? { home: HOME } : {}),
+    ...(XDG_CACHE_HOME ? { cache: XDG_CACHE_HOME } : {}),
+    children,
+  };
+}
+
+/**
+ * Finds a nats-server, or fetches one into our cache (DESIGN 13): `NATS_SERVER_BIN`, `PATH`, the cache, the official release, the
+ * distribution's package, Go. A candidate counts only if it runs and is new enough. `NATS_SERVER_BIN` is an order: if that one is
+ * unfit nothing else is tried. Throws `broker_missing` or `broker_too_old` with everything that was tried.
+ */
+export async function findBroker(options: { env: BrokerEnv; log: Logger }): Promise<FoundBroker> {
+  const { env, log } = options;
+  const commandEnv: CommandEnv = {
+    ...env.children,
+    PATH: env.path ?? "/usr/bin:/bin",
+    HOME: env.home ?? userInfo().homedir,
+    LC_ALL: "C", // reasons are shown to people as one language
+  };
+  const tried: { step: string; error: unknown }[] = [];
+  const attempt = async (step: string, find: () => Promise<string>): Promise<FoundBroker | undefined> => {
+    try {
+      const path = await find();
+      return { path, version: await versionOf(path, commandEnv), how: step };
+    } catch (error) {
+      tried.push({ step, error });
+      return undefined;
+    }
+  };
+
+  if (env.natsServerBin !== undefined) {
+    const path = env.natsServerBin;
+    const found = await attempt("NATS_SERVER_BIN", () => Promise.resolve(path));
+    if (found === undefined) throw nothingFits(tried);
+    return found;
+  }
+
+  const cached = join(cacheFolder(env), "nats-server");
+  // Debian installs it to /usr/sbin, which is not in everyone's PATH.
+  const inPath = findExecutable(
+    "nats-server",
+    [env.path ?? "", "/usr/local/sbin", "/usr/sbin"].join(delimiter),
+  );
+  const present =
+    (await attempt("PATH", () => orElse(inPath, "none there"))) ??
+    (await attempt("cache", () => orElse(isExecutable(cached) ? cached : undefined, `none at ${cached}`)));
+  if (present !== undefined) return present;
+
+  const archive = RELEASE_ARCHIVES[`${process.platform}-${process.arch}`];
+  const fetchers: Record<string, (folder: string) => Promise<string>> = {
+    "official release": (folder) => fetchRelease(folder, commandEnv, archive),
+    "Debian package": (folder) => fetchFromApt(folder, commandEnv),
+    "go install": (folder) => fetchFromGo(folder, commandEnv),
+  };
+  for (const [step, fetcher] of Object.entries(fetchers)) {
+    log.info({ step }, "no fit nats-server here, fetching one");
+    const found = await attempt(step, () => intoCache(cached, commandEnv, fetcher));
+    if (found !== undefined) {
+      log.info(found, "nats-server fetched");
+      return found;
+    }
+  }
+  throw nothingFits(tried);
+}
+
+async function orElse(path: string | undefined, otherwise: string): Promise<string> {
+  if (path === undefined) throw new Error(otherwise);
+  return path;
+}
+
+/** Rejects unless the file runs, says its version, and has what we need. */
+async function versionOf(path: string, env: CommandEnv): Promise<string> {
+  const output = await runCommand(path, ["--version"], { env, timeoutMs: 10_000 });
+  const version = parseServerVersion(output);
+  if (version === undefined) throw new Error(`${path} is no nats-server: ${output.trim().slice(0, 80)}`);
+  if (!isNewEnough(version)) {
+    throw codedError("broker_too_old", `${path} is ${version}, ${MIN_BROKER_VERSION} is needed`);
+  }
+  return version;
+}
+
+/** Fetches beside the cached file and moves it there at the end, so that two at once cannot break each other. */
+async function intoCache(
+  cached: string,
+  env: CommandEnv,
+  fetcher: (folder: string) => Promise<string>,
+): Promise<string> {
+  const home = join(cached, "..");
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const folder = await mkdtemp(join(home, "fetching-"));
+  try {
+    const fetched = await fetcher(folder);
+    await versionOf(fetched, env);
+    await rename(fetched, cached);
+    return cached;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** XDG: a relative path in the variable is to be ignored. */
+function cacheFolder(env: BrokerEnv): string {
+  const base =
+    env.cache !== undefined && isAbsolute(env.cache)
+      ? env.cache
+      : join(env.home ?? userInfo().homedir, ".cache");
+  return join(base, "runner-relay");
+}
+
+function nothingFits(tried: readonly { step: string; error: unknown }[]): Error {
+  const lines = tried.map(({ step, error }) => `  ${step}: ${errorText(error)}`);
+  const tooOld = tried.some(({ error }) => isCoded(error, "broker_too_old"));
+  return codedError(
+    tooOld ? "broker_too_old" : "broker_missing",
+    [
+      `no nats-server ${MIN_BROKER_VERSION} or newer was found or could be fetched. Tried:`,
+      ...lines,
+      "Install one (https://github.com/nats-io/nats-server/releases) on the PATH, or name it in NATS_SERVER_BIN,",
+      "or use a broker of your own with NATS_URL.",
+    ].join("\n"),
+  );
 }

@@ -1,11 +1,6 @@
-import { permissionsOf, type BrokerRole } from "../shared/permissions.ts";
+import { permissionsOf } from "../shared/permissions.ts";
 import { MAX_PAYLOAD } from "../shared/topology.ts";
-
-/** Name and password of one user of the embedded broker. */
-export type Login = { user: string; password: string };
-
-/** A user as the broker's configuration knows it. */
-export type BrokerUser = { role: BrokerRole; gateway?: string; login: Login };
+import type { BrokerUser } from "./users.ts";
 
 /** What the configuration of the embedded broker depends on. */
 export type BrokerLayout = {

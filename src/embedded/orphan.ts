@@ -1,5 +1,4 @@
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { findExecutable } from "./command.ts";
 
 /**
  * How a child is kept from outliving us: a nats-server whose parent was killed with -9 runs on, and would still hold port and store.
@@ -39,19 +38,4 @@ export function guarded(guard: OrphanGuard, command: readonly string[]): [string
     case "pipe":
       return ["/bin/sh", "-c", WATCHER, "sh", ...command];
   }
-}
-
-/** First executable file of that name in a `PATH`. */
-export function findExecutable(name: string, path: string | undefined): string | undefined {
-  for (const folder of (path ?? "").split(delimiter)) {
-    if (folder === "") continue;
-    const file = join(folder, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // not here
-    }
-  }
-  return undefined;
 }

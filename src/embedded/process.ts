@@ -8,8 +8,8 @@ import type { Clock } from "../shared/clock.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { ADMIN_INBOX } from "../shared/subjects.ts";
-import type { Login } from "./config.ts";
 import { guarded, type OrphanGuard } from "./orphan.ts";
+import type { Login } from "./users.ts";
 
 /** How a process ended. */
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };

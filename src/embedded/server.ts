@@ -1,17 +1,16 @@
-import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BrokerAccess } from "../shared/broker.ts";
 import { systemClock, type Clock } from "../shared/clock.ts";
-import { codedError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import type { BrokerRole } from "../shared/permissions.ts";
-import { brokerConfig, USERS_FILE, usersConfig, type BrokerUser, type Login } from "./config.ts";
+import { brokerConfig, USERS_FILE, usersConfig } from "./config.ts";
 import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
 import { endLeftover, spawnServer, type Exit, type ServerProcess } from "./process.ts";
+import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
 
-// lock.ts keeps the folder ours · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
+// lock.ts keeps the folder ours · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
 
 export type StartOptions = {
   /** A nats-server that {@link findBroker} accepted. */
@@ -34,15 +33,15 @@ export type Broker = {
   /** Configuration file, without secrets: its `sync_interval` is what durability is judged by (HONEST-1). */
   readonly configFile: string;
   /** How one of our processes reaches it. Throws `usage` for a gateway that it was not started with. */
-  access(role: BrokerRole, gateway?: string): BrokerAccess;
+  access: (role: BrokerRole, gateway?: string) => BrokerAccess;
   /** Process id of the server that runs now. */
-  pid(): number;
+  pid: () => number;
   /** Settles when the server that runs now ends, for whatever reason; after a restart ask again. */
   readonly exited: Promise<Exit>;
   /** Ends the server if it runs and starts it again on the same port and store. Throws `broker_failed`. */
-  restart(): Promise<void>;
+  restart: () => Promise<void>;
   /** Ends the server and frees the data folder. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 };
 
 /** What is kept between starts: running gateways and relays, and people's `nats` contexts, hold both. */
@@ -65,7 +64,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
 
     const keptFile = join(home, "kept.json");
     const kept = readKept(keptFile);
-    const users = usersOf(gateways, kept.passwords);
+    const users = brokerUsers(gateways, kept.passwords);
     writeSecret(join(home, USERS_FILE), usersConfig(users));
     const admin = loginOf(users, "admin");
 
@@ -82,13 +81,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
       return start(-1);
     });
     const { port } = server;
-    writeSecret(
-      keptFile,
-      JSON.stringify({
-        port,
-        passwords: Object.fromEntries(users.map(({ login }) => [login.user, login.password])),
-      } satisfies Kept),
-    );
+    writeSecret(keptFile, JSON.stringify({ port, passwords: passwordsOf(users) } satisfies Kept));
     const url = `nats://127.0.0.1:${port}`;
 
     return {
@@ -125,27 +118,6 @@ function readKept(file: string): Kept {
   } catch {
     return { port: -1, passwords: {} }; // the first start, or a start that was cut short
   }
-}
-
-function usersOf(gateways: readonly string[], passwords: Record<string, string>): BrokerUser[] {
-  const login = (user: string): Login => ({
-    user,
-    password: passwords[user] ?? randomBytes(24).toString("base64url"),
-  });
-  return [
-    ...gateways.map((gateway) => ({
-      role: "gateway" as const,
-      gateway,
-      login: login(`gateway-${gateway}`),
-    })),
-    ...(["relay", "operator", "admin", "prune"] as const).map((role) => ({ role, login: login(role) })),
-  ];
-}
-
-function loginOf(users: readonly BrokerUser[], role: BrokerRole, gateway?: string): Login {
-  const found = users.find((u) => u.role === role && (gateway === undefined || u.gateway === gateway));
-  if (found === undefined) throw codedError("usage", `no user for ${role} ${gateway ?? ""}`.trim());
-  return found.login;
 }
 
 /** `mode` counts only when a file is made; it always was made by us. */

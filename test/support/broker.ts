@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { findBroker } from "../../src/embedded/binary.ts";
+import { brokerEnv, findBroker } from "../../src/embedded/binary.ts";
 import { orphanGuard } from "../../src/embedded/orphan.ts";
 import { startBroker } from "../../src/embedded/server.ts";
 import { connectBroker, type BrokerAccess } from "../../src/shared/broker.ts";
@@ -16,21 +16,30 @@ import {
   RELAY_INBOX,
 } from "../../src/shared/subjects.ts";
 
-/** A real nats-server with the product's own configuration, on a port and in a folder of its own. */
-export type TestBroker = {
+// global-setup.ts chooses where brokers run · broker-container.ts runs them in containers
+
+/** What a local process and a container have in common. */
+export type BrokerBox = {
   url: string;
+  /** Without secrets; names `sync_interval`. */
   configFile: string;
+  access: (role: BrokerRole, gateway?: string) => BrokerAccess;
+  /** Of the local process; a container has none that we could use. */
+  pid: () => number;
+  /** As a crash: returns when the process is gone. */
+  kill9: () => Promise<void>;
+  /** Same port, same store; also after {@link kill9}. */
+  restart: () => Promise<void>;
+  stop: () => Promise<void>;
+};
+
+/** A real nats-server with the product's own configuration, on a port and in a folder of its own. */
+export type TestBroker = Omit<BrokerBox, "stop"> & {
   /** Everything of it; removed at the end. */
   dataDir: string;
-  access(role: BrokerRole, gateway?: string): BrokerAccess;
   /** A connection of one of our users, with the inbox that its permissions allow. Closed with the broker. */
-  connect(role: BrokerRole, gateway?: string): Promise<NatsConnection>;
-  pid(): number;
-  /** As a crash: returns when the process is gone. */
-  kill9(): Promise<void>;
-  /** Same port, same store; also after {@link kill9}. */
-  restart(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
+  connect: (role: BrokerRole, gateway?: string) => Promise<NatsConnection>;
+  [Symbol.asyncDispose]: () => Promise<void>;
 };
 
 export type TestBrokerOptions = {
@@ -43,37 +52,24 @@ export type TestBrokerOptions = {
 /** Starts a broker for one test: `await using broker = await startTestBroker()`. */
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const dataDir = await mkdtemp(join(tmpdir(), "rr-broker-"));
-  const broker = await startBroker({
-    binary: await natsServerPath(),
-    dataDir,
-    gateways: options.gateways ?? ["gw1", "gw2"],
-    log: silentLogger(),
-    guard: orphanGuard(process.platform, process.env["PATH"]),
-    syncAlways: options.sync ?? true,
-  });
+  const start = process.env["TEST_BROKER"] === "container" ? startContainer : startLocal;
+  const { stop, ...box } = await start(dataDir, options.gateways ?? ["gw1", "gw2"], options.sync ?? true);
   const connections: NatsConnection[] = [];
   return {
-    url: broker.url,
-    configFile: broker.configFile,
+    ...box,
     dataDir,
-    access: broker.access,
     async connect(role, gateway = "gw1") {
-      const connection = await connectBroker(broker.access(role, role === "gateway" ? gateway : undefined), {
+      const access = box.access(role, role === "gateway" ? gateway : undefined);
+      const connection = await connectBroker(access, {
         name: `test ${role}`,
         inboxPrefix: inboxOf(role, gateway),
       });
       connections.push(connection);
       return connection;
     },
-    pid: broker.pid,
-    async kill9() {
-      process.kill(broker.pid(), "SIGKILL");
-      await broker.exited;
-    },
-    restart: broker.restart,
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(connections.map((connection) => connection.close()));
-      await broker.stop();
+      await stop();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
@@ -81,32 +77,31 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
 
 /** Inbox prefix that a user may subscribe to. */
 export function inboxOf(role: BrokerRole, gateway = "gw1"): string {
-  switch (role) {
-    case "gateway":
-      return gatewayInbox(gateway);
-    case "relay":
-      return RELAY_INBOX;
-    case "operator":
-      return OPERATOR_INBOX;
-    case "admin":
-      return ADMIN_INBOX;
-    case "prune":
-      return PRUNE_INBOX;
-  }
+  const inboxes = { relay: RELAY_INBOX, operator: OPERATOR_INBOX, admin: ADMIN_INBOX, prune: PRUNE_INBOX };
+  return role === "gateway" ? gatewayInbox(gateway) : inboxes[role];
 }
 
 /** The nats-server that global-setup.ts found, or one found now (outside vitest). */
 export async function natsServerPath(): Promise<string> {
-  const found = await findBroker({ env: brokerEnv(), log: silentLogger() });
-  return found.path;
+  const missing = process.env["TEST_BROKER_MISSING"];
+  if (missing !== undefined) throw new Error(missing);
+  return (await findBroker({ env: brokerEnv(process.env), log: silentLogger() })).path;
 }
 
-function brokerEnv(): { natsServerBin?: string; path?: string; home?: string; cache?: string } {
-  const { NATS_SERVER_BIN, PATH, HOME, XDG_CACHE_HOME } = process.env;
-  return {
-    ...(NATS_SERVER_BIN === undefined ? {} : { natsServerBin: NATS_SERVER_BIN }),
-    ...(PATH === undefined ? {} : { path: PATH }),
-    ...(HOME === undefined ? {} : { home: HOME }),
-    ...(XDG_CACHE_HOME === undefined ? {} : { cache: XDG_CACHE_HOME }),
+async function startLocal(dataDir: string, gateways: string[], syncAlways: boolean): Promise<BrokerBox> {
+  const binary = await natsServerPath();
+  const guard = orphanGuard(process.platform, process.env["PATH"]);
+  const broker = await startBroker({ binary, dataDir, gateways, guard, syncAlways, log: silentLogger() });
+  const { url, configFile, access, pid, restart, stop } = broker;
+  const kill9 = async (): Promise<void> => {
+    process.kill(pid(), "SIGKILL");
+    await broker.exited;
   };
+  return { url, configFile, access, pid, kill9, restart, stop };
+}
+
+/** Loaded only then: the container library takes a while. */
+async function startContainer(dataDir: string, gateways: string[], syncAlways: boolean): Promise<BrokerBox> {
+  const { startBrokerContainer } = await import("./broker-container.ts");
+  return startBrokerContainer(dataDir, gateways, syncAlways);
 }

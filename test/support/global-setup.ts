@@ -1,1 +1,22 @@
-export default function setup(): void {}
+import { brokerEnv, findBroker } from "../../src/embedded/binary.ts";
+import { errorText } from "../../src/shared/errors.ts";
+import { createLogger } from "../../src/shared/logger.ts";
+
+/**
+ * Decides once where the brokers of the tests run; the workers inherit it. `TEST_BROKER=container` wants containers, `local` a process;
+ * otherwise a local nats-server is found or fetched, and containers serve where none can be had. Without either the tests that need a
+ * broker fail with the reason, the others run.
+ */
+export default async function setup(): Promise<void> {
+  const wanted = process.env["TEST_BROKER"];
+  if (wanted === "container") return;
+  try {
+    const log = createLogger({ name: "tests", level: "info" });
+    const found = await findBroker({ env: brokerEnv(process.env), log });
+    process.env["NATS_SERVER_BIN"] = found.path;
+  } catch (error) {
+    const { engineAnswers } = await import("./broker-container.ts");
+    if (wanted !== "local" && (await engineAnswers())) process.env["TEST_BROKER"] = "container";
+    else process.env["TEST_BROKER_MISSING"] = errorText(error);
+  }
+}

@@ -1,0 +1,96 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { errorText } from "../shared/errors.ts";
+import { deriveSource, osRelease, parseDeb822, parseSourcesList, type AptSource } from "./apt-sources.ts";
+import { findExecutable, runCommand, type CommandEnv } from "./command.ts";
+
+/** Debian's suites that carry nats-server 2.15, the more stable one first. */
+const SUITES = ["forky", "sid"];
+/** The index is 10 MB (3 s here), the package 5 MB. */
+const STEP_TIMEOUT_MS = 90_000;
+
+/**
+ * Takes Debian's own package from a newer suite than the machine's: mirror and keyring are the machine's, apt checks the signatures,
+ * nothing is installed, and no root is needed. Returns the unpacked nats-server inside `folder`. Rejects with the reason.
+ */
+export async function fetchFromApt(folder: string, env: CommandEnv): Promise<string> {
+  for (const tool of ["apt-get", "dpkg-deb"]) {
+    if (findExecutable(tool, env["PATH"]) === undefined) throw new Error(`no ${tool} here`);
+  }
+  const release = await readFile("/etc/os-release", "utf8");
+  const codename = osRelease(release, "VERSION_CODENAME");
+  if (osRelease(release, "ID") !== "debian" || codename === undefined)
+    throw new Error("not a Debian release");
+  const sources = await configuredSources();
+
+  const failures: string[] = [];
+  for (const suite of SUITES) {
+    const source = deriveSource(sources, codename, suite);
+    if (source === undefined) throw new Error(`no source of ${codename} is configured to derive from`);
+    try {
+      return await fetchSuite(source, folder, env);
+    } catch (error) {
+      failures.push(`${suite}: ${errorText(error)}`);
+    }
+  }
+  throw new Error(failures.join("; "));
+}
+
+async function fetchSuite(source: string, folder: string, env: CommandEnv): Promise<string> {
+  // Not below `folder`: when run by root, apt drops to its own user, who cannot enter a home.
+  const work = await mkdtemp(join(tmpdir(), "runner-relay-apt-"));
+  try {
+    await chmod(work, 0o755);
+    const sourceFile = join(work, "suite.sources");
+    await writeFile(sourceFile, source);
+    for (const part of ["state/lists/partial", "cache/archives/partial"]) {
+      await mkdir(join(work, part), { recursive: true });
+    }
+    const options = Object.entries({
+      "Dir::Etc::sourcelist": sourceFile,
+      "Dir::Etc::sourceparts": "-",
+      "Dir::Etc::preferences": "-", // the machine's pins are about its own packages
+      "Dir::Etc::preferencesparts": "-",
+      "Dir::State": join(work, "state"),
+      "Dir::State::lists": join(work, "state/lists"),
+      "Dir::Cache": join(work, "cache"),
+      "APT::Default-Release": "",
+      "APT::Update::Error-Mode": "any", // else an unreachable mirror is only a warning
+      "Acquire::Retries": "0",
+      "Acquire::http::Timeout": "10",
+      "Acquire::https::Timeout": "10",
+      "Acquire::Languages": "none",
+      "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+    }).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+    const apt = (...args: string[]): Promise<string> =>
+      runCommand("apt-get", [...options, "-q", ...args], { env, timeoutMs: STEP_TIMEOUT_MS, cwd: work });
+
+    await apt("update");
+    await apt("download", "nats-server");
+    const deb = (await readdir(work)).find((name) => name.endsWith(".deb"));
+    if (deb === undefined) throw new Error("apt-get downloaded nothing");
+    const unpacked = join(folder, "deb");
+    await runCommand("dpkg-deb", ["-x", join(work, deb), unpacked], { env, timeoutMs: STEP_TIMEOUT_MS });
+    return join(unpacked, "usr/sbin/nats-server");
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function configuredSources(): Promise<AptSource[]> {
+  const parts = "/etc/apt/sources.list.d";
+  const names = await readdir(parts).catch(() => []);
+  const files = ["/etc/apt/sources.list", ...names.map((name) => join(parts, name))];
+  const lists = await Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(file, "utf8").catch(() => "");
+      return file.endsWith(".sources")
+        ? parseDeb822(text)
+        : file.endsWith(".list")
+          ? parseSourcesList(text)
+          : [];
+    }),
+  );
+  return lists.flat();
+}

@@ -12,7 +12,7 @@ import { createSecret } from "./secret.ts";
 export type { CredentialResult, Credentials, CredentialState } from "./port.ts";
 export { sameOrigin } from "./same-origin.ts";
 
-export type CredentialDeps = {
+type CredentialDeps = {
   clock: Clock;
   /** In [0, 1). */
   random: () => number;

@@ -105,9 +105,16 @@ export function createIssuer(
   return { requestToken };
 }
 
-/** Without the causes: those hold bodies, and pieces of a body that is no JSON. */
+/**
+ * openid-client's constant text, and the more exact one of the library below it. Deeper causes are left out: they hold bodies, and
+ * pieces of a body that is no JSON.
+ */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "unknown error";
+  if (!(error instanceof Error)) return "unknown error";
+  const { cause } = error;
+  const exact =
+    cause instanceof Error && cause.name === "OperationProcessingError" ? `: ${cause.message}` : "";
+  return `${error.message}${exact}`;
 }
 
 function isIssuerMismatch(error: unknown): boolean {

@@ -8,7 +8,7 @@ export interface Secret {
   /** Whether it can change without a restart. */
   readonly rotates: boolean;
 }
-export type SecretRead = { value: string; problem?: string };
+type SecretRead = { value: string; problem?: string };
 
 /**
  * A secret from settings: `value` as read at the start, and `file` if it came from one. The file is read whole every time, by path, so

@@ -28,7 +28,7 @@ export type OidcChoice = {
   parameters: URLSearchParams;
   insecure: boolean;
 };
-export type ApiKeyChoice = { kind: "api_key"; header: string; key: string };
+type ApiKeyChoice = { kind: "api_key"; header: string; key: string };
 export type CredentialChoice = { kind: "none" } | ApiKeyChoice | OidcChoice;
 
 /** Set by the token request itself; a further parameter of that name would replace it. */

@@ -7,7 +7,7 @@ export type Call = {
   /** As it came, without the query. */
   path: string;
   query: URLSearchParams;
-  /** Decoded variable segments of the path, in their order. */
+  /** Decoded variable segments of the path, in their order; filled in when the route is known. */
   params: readonly string[];
   headers: IncomingHttpHeaders;
   text: string;

@@ -43,9 +43,15 @@ export function createEventWindow(): EventWindow {
   };
 }
 
-/** Before the first one that is not earlier. Most events come in order, so the search starts at the end. */
+/** Before the first one that is not earlier: binary search, but most events come in order and go to the end. */
 function placeOf(timestamp: string, sorted: readonly StoredEvent[]): number {
-  let at = sorted.length;
-  while (at > 0 && (sorted[at - 1]?.timestamp ?? "") >= timestamp) at--;
-  return at;
+  let low = 0;
+  let high = sorted.length;
+  if (high === 0 || (sorted[high - 1]?.timestamp ?? "") < timestamp) return high;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle]?.timestamp ?? "") < timestamp) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

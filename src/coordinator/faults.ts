@@ -59,6 +59,9 @@ export function createFaults(random: () => number) {
   let rules: { rule: FaultRule; path: RegExp | undefined; seen: number; strikes: number }[] = [];
 
   return {
+    get active(): boolean {
+      return rules.length > 0;
+    },
     set(next: readonly FaultRule[]): void {
       rules = next.map((rule) => ({
         rule,

@@ -100,12 +100,14 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       finish(call, match.kind === "found" ? match.handle(call) : NOT_FOUND);
       return;
     }
-    const strike = faults.strike({
-      method: call.method,
-      path: call.path,
-      session: sessionOfPath(call.path, runSession),
-      text: call.text,
-    });
+    const strike = faults.active
+      ? faults.strike({
+          method: call.method,
+          path: call.path,
+          session: sessionOfPath(call.path, runSession),
+          text: call.text,
+        })
+      : undefined;
     if (strike !== undefined && !strike.apply) {
       const reply = scripted(strike);
       note(call, reply ?? { ...NO_CONTENT, status: 0 }, strike);
@@ -127,7 +129,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         return { ...NO_CONTENT, status: 307, headers: ["location", locationOf(call, match.path)] };
       case "found": {
         const refusal = token === undefined ? undefined : authRefusal(call.headers.authorization, token);
-        return refusal ?? match.handle({ ...call, params: match.params });
+        call.params = match.params;
+        return refusal ?? match.handle(call);
       }
     }
   }

@@ -1,0 +1,80 @@
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { encodeAnswer } from "../../shared/answer.ts";
+import { FLOW_PREFIX } from "../../shared/subjects.ts";
+import type { Clock } from "../../shared/clock.ts";
+import type { AttemptResult } from "./verdict.ts";
+
+/** How long a gateway may take to say whether its executor still waited; it answers in one turn, or it is gone. */
+const SEEN_TIMEOUT_MS = 250;
+
+/** Headers that belong to one connection, or that the gateway writes itself. */
+const DROPPED = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "content-length",
+  "date",
+  "server",
+]);
+
+type Response = AttemptResult & { kind: "response" };
+
+/** Tells gateways what became of events that executors still wait for. */
+export type Answers = {
+  /** The coordinator's own answer. */
+  hand(to: string, response: Response): void;
+  /** The same for a refusal; resolves whether the executor itself got it. */
+  handRefusal(to: string, response: Response): Promise<boolean>;
+  /** Nothing comes soon: answer 202 now. */
+  accepted(to: string, reason: string): void;
+  close(): void;
+};
+
+export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): Answers {
+  const prefix = `${FLOW_PREFIX}.${relay}`;
+  const asked = new Map<string, (seen: boolean) => void>();
+  let next = 0;
+  const subscription = nc.subscribe(`${prefix}.*`, {
+    callback(error: Error | null, msg: Msg) {
+      if (error === null) asked.get(msg.subject)?.(msg.string() === "1");
+    },
+  });
+
+  function publish(to: string, payload: Uint8Array, reply?: string): void {
+    if (!nc.isClosed()) nc.publish(to, payload, reply === undefined ? undefined : { reply });
+  }
+
+  return {
+    hand: (to, response) => publish(to, encode(response)),
+    handRefusal(to, response) {
+      const reply = `${prefix}.${next++}`;
+      return new Promise((resolve) => {
+        const done = (seen: boolean): void => {
+          cancel();
+          asked.delete(reply);
+          resolve(seen);
+        };
+        const cancel = clock.after(SEEN_TIMEOUT_MS, () => done(false));
+        asked.set(reply, done);
+        publish(to, encode(response), reply);
+      });
+    },
+    accepted: (to, reason) => publish(to, encodeAnswer({ kind: "accepted", reason })),
+    close: () => subscription.unsubscribe(),
+  };
+}
+
+function encode(response: Response): Uint8Array {
+  const headers: [string, string][] = [];
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (value === undefined || DROPPED.has(name)) continue;
+    for (const one of Array.isArray(value) ? value : [value]) headers.push([name, one]);
+  }
+  const body = response.broken ? new Uint8Array() : response.body;
+  return encodeAnswer({ kind: "answer", status: response.status, headers, body });
+}

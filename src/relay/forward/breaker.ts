@@ -1,0 +1,35 @@
+import { Outcomes } from "./outcomes.ts";
+
+/** Opens after this many attempts in a row that found no connection at all. */
+const CONNECTION_FAILURES = 3;
+/** Or when this share of at least so many attempts failed, over at least so many sessions: one sick session never opens it. */
+const FAILURE_SHARE = 0.7;
+const MIN_ATTEMPTS = 10;
+const MIN_SESSIONS = 3;
+/** Attempts older than this do not count. */
+const WINDOW_MS = 10_000;
+
+/** Counts what attempts come to and says when the coordinator is to be called away. Times are `clock.now()`. */
+export class Breaker {
+  readonly #outcomes = new Outcomes(WINDOW_MS);
+  #inARow = 0;
+
+  success(now: number, session: string): void {
+    this.#inARow = 0;
+    this.#outcomes.record(now, session, false);
+  }
+
+  /** Returns whether the breaker opens. `connection`: on a fresh socket, nobody answered. */
+  failure(now: number, session: string, connection: boolean): boolean {
+    this.#outcomes.record(now, session, true);
+    this.#inARow = connection ? this.#inARow + 1 : 0;
+    if (this.#inARow >= CONNECTION_FAILURES) return true;
+    const { attempts, hits, sessions } = this.#outcomes.summary();
+    return attempts >= MIN_ATTEMPTS && sessions >= MIN_SESSIONS && hits >= FAILURE_SHARE * attempts;
+  }
+
+  reset(): void {
+    this.#inARow = 0;
+    this.#outcomes.clear();
+  }
+}

@@ -1,0 +1,120 @@
+import { Pool, errors, type Dispatcher } from "undici";
+import { errorText } from "../../shared/errors.ts";
+import type { AttemptResult } from "./verdict.ts";
+
+/** An idle socket is dropped before uvicorn closes it (5 s): no request is sent into a closing connection. */
+const IDLE_SOCKET_MS = 2000;
+const CONNECT_TIMEOUT_MS = 5000;
+/** Answers are small; what is longer is cut off and counts as broken. */
+const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
+
+export type CoordinatorRequest = {
+  method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Path below the coordinator's base URL, encoded already. */
+  path: string;
+  headers: Record<string, string>;
+  body?: Uint8Array;
+};
+
+/** One attempt under way. */
+export type Attempt = { result: Promise<AttemptResult>; /** Ends it as `yielded` or `timeout`. */ abort(cause: "yielded" | "timeout"): void };
+
+/** The way to the coordinator: HTTP with keep-alive, no redirects followed, credentials only as the caller gives them. */
+export type Coordinator = {
+  send(request: CoordinatorRequest): Attempt;
+  close(): Promise<void>;
+};
+
+export function createCoordinator(options: { url: string; connections: number; attemptTimeoutMs: number }): Coordinator {
+  const base = new URL(options.url);
+  const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
+  const pool = new Pool(base.origin, {
+    connections: options.connections,
+    pipelining: 1,
+    keepAliveTimeout: IDLE_SOCKET_MS,
+    keepAliveMaxTimeout: IDLE_SOCKET_MS,
+    headersTimeout: options.attemptTimeoutMs,
+    bodyTimeout: options.attemptTimeoutMs,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+  });
+
+  return {
+    send(request) {
+      const handler = new Collector();
+      pool.dispatch(
+        { method: request.method, path: prefix + request.path, headers: request.headers, body: request.body ?? null },
+        handler,
+      );
+      return handler;
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+/** Collects one answer; a class because one is made per attempt on the hot path. */
+class Collector implements Dispatcher.DispatchHandler, Attempt {
+  readonly result: Promise<AttemptResult>;
+  #resolve!: (result: AttemptResult) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: Record<string, string | string[] | undefined> = {};
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #aborted: "yielded" | "timeout" | undefined;
+
+  constructor() {
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  abort(cause: "yielded" | "timeout"): void {
+    this.#aborted = cause;
+    this.#controller?.abort(new Error(cause));
+    this.#resolve({ kind: "failed", cause, text: "given up" });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#aborted) controller.abort(new Error(this.#aborted));
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_ANSWER_BYTES) controller.abort(new Error("the answer is too long"));
+    else this.#chunks.push(Buffer.from(chunk)); // undici reuses its buffer
+  }
+
+  onResponseEnd(): void {
+    this.#finish(false);
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.#status >= 200) return this.#finish(true);
+    this.#resolve({ kind: "failed", cause: causeOf(error), text: errorText(error) });
+  }
+
+  #finish(broken: boolean): void {
+    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    this.#resolve({ kind: "response", status: this.#status, headers: this.#headers, body, broken });
+  }
+}
+
+/** The one door for undici's and the system's errors. */
+function causeOf(error: Error): "connect" | "timeout" | "reset" | "garbage" {
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) return "timeout";
+  if (error instanceof errors.ConnectTimeoutError) return "connect";
+  if (error instanceof errors.HTTPParserError) return "garbage";
+  const code = "code" in error ? String(error.code) : "";
+  const syscall = "syscall" in error ? String(error.syscall) : "";
+  if (error instanceof AggregateError || syscall === "connect" || syscall === "getaddrinfo") return "connect";
+  if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
+    return "connect";
+  }
+  return "reset";
+}

@@ -1,0 +1,212 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { Breaker } from "./breaker.ts";
+import type { Health } from "./health.ts";
+import { Refusals } from "./refusals.ts";
+import type { PauseReason, Verdict } from "./verdict.ts";
+
+/** While the coordinator is away it is asked this often, growing by half: an outage's backlog starts to drain soon after its end. */
+const AWAY_PROBE_MS = { first: 500, most: 2000 };
+/** A pause has a cause that seldom heals in a second. */
+const PAUSE_PROBE_MS = { first: 5000, most: 30_000 };
+/** After one refused connection the address is asked at this interval, so that a quiet runner also learns of an outage at once. */
+const VERIFY_MS = 50;
+
+/** May events be sent? `probe`: one head of one lane may, to find out. */
+export type GateState =
+  | { phase: "checking" }
+  | { phase: "up" }
+  | { phase: "away"; since: number; text: string; probe: boolean }
+  | { phase: "paused"; reason: PauseReason; since: number; text: string; probe: boolean };
+
+export type Gate = {
+  state(): GateState;
+  /** `one` is given out once per probe: the taker must report its verdict with `probe: true`. */
+  permit(): "all" | "one" | "none";
+  takeProbe(): void;
+  /** Tells of a verdict. Returns false if a dead verdict must not be carried out, because refusals became the rule. */
+  verdict(session: string, verdict: Verdict, probe: boolean): boolean;
+  pause(reason: PauseReason, text: string): void;
+  /** Ends a pause with this reason. */
+  resume(reason: PauseReason): void;
+  start(): void;
+  stop(): void;
+};
+
+/**
+ * The one switch between lanes and coordinator: the breaker, the pauses and the probes that end them (DESIGN 8).
+ * `health` asks `GET /health`; `offer` lets the lanes use a probe and tells whether one took it; `changed` runs on every change of phase.
+ */
+export function createGate(deps: {
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  health(): Promise<Health>;
+  offer(): boolean;
+  changed(): void;
+}): Gate {
+  const { clock, log } = deps;
+  const breaker = new Breaker();
+  const refusals = new Refusals();
+  let state: GateState = { phase: "checking" };
+  let cancelProbe: () => void = () => {};
+  let probes = 0;
+  let verifying = false;
+  let stopped = false;
+
+  function enter(next: GateState): void {
+    const before = state;
+    state = next;
+    cancelProbe();
+    probes = 0;
+    const { phase } = next;
+    if (phase === "up") {
+      breaker.reset();
+      refusals.reset();
+      log.info({ before: before.phase }, "coordinator up");
+    } else if (phase === "away") {
+      log.warn({ reason: next.text, code: "breaker_open" }, "coordinator away");
+      scheduleProbe();
+    } else if (phase === "paused") {
+      log.error({ reason: next.text, code: next.reason }, "forwarding paused");
+      scheduleProbe();
+    }
+    deps.changed();
+  }
+
+  function away(text: string): void {
+    enter({ phase: "away", since: clock.wall(), text, probe: false });
+  }
+
+  function scheduleProbe(): void {
+    if (stopped || state.phase === "up") return;
+    if (state.phase === "paused" && (state.reason === "paused_by_operator" || state.reason === "poison_stop")) return;
+    const { first, most } = state.phase === "paused" ? PAUSE_PROBE_MS : AWAY_PROBE_MS;
+    const delay = Math.min(most, first * 1.5 ** probes++);
+    cancelProbe();
+    cancelProbe = clock.after(delay * (0.8 + 0.2 * deps.random()), () => void probe());
+  }
+
+  async function probe(): Promise<void> {
+    const asked = state;
+    const health = await deps.health();
+    if (state !== asked || stopped) return;
+    switch (health.kind) {
+      case "away":
+        if (state.phase === "checking") return away(health.text);
+        return scheduleProbe();
+      case "wrong_address":
+        if (state.phase === "paused" && state.reason === "wrong_address") return scheduleProbe();
+        return pause("wrong_address", health.text);
+      case "well":
+      case "unknown":
+        if (state.phase === "checking" || (state.phase === "paused" && state.reason === "wrong_address")) return enter({ phase: "up" });
+        return offerProbe();
+    }
+  }
+
+  function offerProbe(): void {
+    if (state.phase !== "away" && state.phase !== "paused") return;
+    state = { ...state, probe: true };
+    if (deps.offer()) return;
+    // nothing waits, so there is nothing to find out about
+    if (state.phase === "away") return enter({ phase: "up" });
+    state = { ...state, probe: false };
+    scheduleProbe();
+  }
+
+  function pause(reason: PauseReason, text: string): void {
+    if (state.phase === "paused" && state.reason === reason) return scheduleProbe();
+    enter({ phase: "paused", reason, since: clock.wall(), text, probe: false });
+  }
+
+  /** One refused connection: ask again until it is clear. */
+  function verify(): void {
+    if (verifying || stopped) return;
+    verifying = true;
+    clock.after(VERIFY_MS, () => {
+      void deps.health().then((health) => {
+        verifying = false;
+        if (state.phase !== "up") return;
+        if (health.kind === "away" && health.connection) {
+          if (breaker.failure(clock.now(), "", true)) away(health.text);
+          else verify();
+        }
+      });
+    });
+  }
+
+  function verdictOfProbe(verdict: Verdict): boolean {
+    const refusing = state.phase === "paused" && state.reason === "mass_refusal";
+    switch (verdict.kind) {
+      case "dead":
+        if (refusing) {
+          scheduleProbe();
+          return false;
+        }
+        enter({ phase: "up" });
+        return true;
+      case "delivered":
+      case "unregistered":
+        enter({ phase: "up" });
+        return true;
+      case "pause":
+        pause(verdict.reason, verdict.text);
+        return true;
+      case "unauthorized":
+        scheduleProbe();
+        return true;
+      case "retry":
+        if (verdict.failure) scheduleProbe();
+        else enter({ phase: "up" });
+        return true;
+    }
+  }
+
+  return {
+    state: () => state,
+    permit: () => (state.phase === "up" ? "all" : state.phase !== "checking" && state.probe ? "one" : "none"),
+    takeProbe() {
+      if (state.phase !== "away" && state.phase !== "paused") return;
+      state = { ...state, probe: false };
+      scheduleProbe(); // whatever becomes of this one, the next comes
+    },
+    verdict(session, verdict, probing) {
+      if (probing && state.phase !== "up") return verdictOfProbe(verdict);
+      const now = clock.now();
+      switch (verdict.kind) {
+        case "delivered":
+          breaker.success(now, session);
+          refusals.record(now, session, false);
+          return true;
+        case "dead":
+          breaker.success(now, session);
+          if (state.phase !== "up") return state.phase !== "paused" || state.reason !== "mass_refusal";
+          if (!refusals.record(now, session, true)) return true;
+          pause("mass_refusal", `${verdict.status} ${verdict.reason}`);
+          return false;
+        case "retry":
+          if (!verdict.failure) return true;
+          if (breaker.failure(now, session, verdict.connection)) {
+            if (state.phase === "up") away(verdict.reason);
+          } else if (verdict.connection) verify();
+          return true;
+        case "pause":
+          pause(verdict.reason, verdict.text);
+          return true;
+        case "unauthorized":
+        case "unregistered":
+          return true;
+      }
+    },
+    pause,
+    resume(reason) {
+      if (state.phase === "paused" && state.reason === reason) enter({ phase: "up" });
+    },
+    start: () => void probe(),
+    stop() {
+      stopped = true;
+      cancelProbe();
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { Outcomes } from "./outcomes.ts";
+
+/** Refusals by the half, over so many attempts and sessions, are no poison events: something else is wrong. */
+const SHARE = 0.5;
+const MIN_ATTEMPTS = 20;
+const MIN_SESSIONS = 5;
+const WINDOW_MS = 60_000;
+
+/** Watches for a coordinator that refuses most of what it gets, before the dead letters swallow the log (DESIGN 8). */
+export class Refusals {
+  readonly #outcomes = new Outcomes(WINDOW_MS);
+
+  /** Tells of one verdict that was final. Returns whether refusals are now the rule. */
+  record(now: number, session: string, refused: boolean): boolean {
+    this.#outcomes.record(now, session, refused);
+    if (!refused) return false;
+    const { attempts, hits, sessions } = this.#outcomes.summary();
+    return attempts >= MIN_ATTEMPTS && sessions >= MIN_SESSIONS && hits > SHARE * attempts;
+  }
+
+  reset(): void {
+    this.#outcomes.clear();
+  }
+}

@@ -1,0 +1,400 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { delayFor } from "../forward/backoff.ts";
+import type { Answers } from "../forward/answers.ts";
+import type { Attempt } from "../forward/coordinator.ts";
+import type { Gate } from "../forward/gate.ts";
+import { Budget } from "./budget.ts";
+import { Lane, MAX_WHOLE, type Entry } from "./lane.ts";
+import { ReadyLanes } from "./ready.ts";
+import { mustYield, type InFlight } from "./share.ts";
+import type { Settlement, TurnContext, TurnOutcome } from "./turn.ts";
+import type { Stored } from "./stored.ts";
+
+// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · turn.ts sends one head · fetch.ts
+// makes thin heads whole · held.ts reads sessions that wait for long from the log
+
+/** Lanes with nothing to do that are remembered for their record; more are forgotten. */
+const MAX_IDLE_LANES = 10_000;
+/** How often attempts under way are looked at. */
+const SWEEP_MS = 50;
+/** A head on its way for longer than this is trouble: whoever comes behind it need not wait for an answer (= default ANSWER_WAIT). */
+const SLOW_HEAD_MS = 2000;
+
+/** Reads of an event that is not there before it counts as deleted: 0.5 + 1 + 2 s of back-off at the most. */
+const GONE_AFTER = 3;
+
+export type DispatcherDeps = {
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  gate: Gate;
+  answers: Answers;
+  connections: number;
+  attemptTimeoutMs: number;
+  /** An event that keeps failing for so long while others succeed is exhausted. */
+  exhaustAfterMs: number;
+  turn(lane: Lane, entry: Entry, context: TurnContext): Promise<TurnOutcome>;
+  /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
+  read(session: string, from: number): Promise<Stored[] | undefined>;
+  /** An entry was settled; called after its source knows. */
+  settled(lane: Lane, entry: Entry, how: Settlement): void;
+  /** The head asks for its session to be parked. Resolves when that is durable. */
+  hold(lane: Lane, reason: string): Promise<void>;
+};
+
+export type Backlog = { session: string; events: number; bytes: number };
+
+export type Dispatcher = {
+  /** A new entry at the end of its lane. */
+  accept(session: string, token: string, shard: number, entry: Entry): void;
+  /** An event that comes again after a reset while it is in flight: its delivery is renewed. Returns whether that was so. */
+  renew(token: string, seq: number, deliverySeq: number): boolean;
+  lane(token: string): Lane | undefined;
+  /** Drops what waits in a lane, because somebody else keeps it now. */
+  drop(lane: Lane): Entry[];
+  /** Stops a lane until {@link Dispatcher.unpark}; what is in flight goes on. */
+  park(lane: Lane): void;
+  /** Lets a parked lane go on. */
+  unpark(lane: Lane): void;
+  /** Drops everything that waits for a shard: it will be delivered again, here or to another relay. */
+  clearShard(shard: number): void;
+  /** Something changed that may let lanes start. */
+  pump(): void;
+  /** Lets one lane use the gate's probe. */
+  offerProbe(): boolean;
+  /** The gate opened: whoever backed off because of the outage starts now. */
+  opened(): void;
+  /** Tells every gateway that still waits not to. */
+  releaseWaiting(reason: string): void;
+  /** Sessions whose events wait behind trouble, and whether there are more than `most`. */
+  backlog(most: number): { sessions: Backlog[]; overflow: boolean };
+  counts(): { lanes: number; waiting: number; inFlight: InFlight; wholeBytes: number };
+  /** Starts nothing more; resolves when nothing is in flight. */
+  drain(): Promise<void>;
+};
+
+/** Runs the lanes side by side: decides who sends next, and what a turn's outcome does to its lane. */
+export function createDispatcher(deps: DispatcherDeps): Dispatcher {
+  const { clock, gate, log } = deps;
+  const lanes = new Map<string, Lane>();
+  const ready = new ReadyLanes();
+  const budget = new Budget();
+  const inFlight: InFlight = { proven: 0, unproven: 0, failing: 0 };
+  const attempts = new Set<{ attempt: Attempt; since: number }>();
+  let successes = 0;
+  let typicalMs: number | undefined;
+  let sweeping = false;
+  let draining: (() => void) | undefined;
+
+  function makeReady(lane: Lane): void {
+    if (lane.length === 0) {
+      lane.phase = { name: "idle" };
+      if (lanes.size > MAX_IDLE_LANES && lane.inFlight.length === 0) lanes.delete(lane.token);
+      return;
+    }
+    lane.phase = { name: "ready" };
+    ready.add(lane);
+  }
+
+  function pump(): void {
+    while (draining === undefined) {
+      const permit = gate.permit();
+      if (permit === "none") return;
+      const lane = ready.next(permit === "all" ? inFlight : undefined, deps.connections);
+      if (lane === undefined) return;
+      start(lane, permit === "one");
+    }
+  }
+
+  function start(lane: Lane, probe: boolean): void {
+    const head = lane.peek();
+    if (head === undefined) return makeReady(lane);
+    if (probe) gate.takeProbe();
+    const { record } = lane;
+    inFlight[record]++;
+    lane.phase = { name: "sending", since: clock.now() };
+    void run(lane, probe).then((outcome) => {
+      inFlight[record]--;
+      apply(lane, outcome);
+      if (draining !== undefined && total() === 0) draining();
+      pump();
+    });
+  }
+
+  async function run(lane: Lane, probe: boolean): Promise<TurnOutcome> {
+    let tracked: { attempt: Attempt; since: number } | undefined;
+    try {
+      if (lane.peek()?.envelope === undefined) {
+        const fetched = await fetch(lane);
+        if (fetched !== undefined) return fetched;
+      }
+      const [entry] = lane.take(1);
+      if (entry === undefined) return { kind: "again" };
+      return await deps.turn(lane, entry, {
+        probe,
+        began(attempt) {
+          tracked = { attempt, since: clock.now() };
+          attempts.add(tracked);
+          sweep();
+        },
+      });
+    } catch (error) {
+      log.error({ err: error, session: lane.session }, "turn failed");
+      return { kind: "retry", reason: "internal", counts: false };
+    } finally {
+      if (tracked !== undefined) attempts.delete(tracked);
+    }
+  }
+
+  /** Makes a lane's thin head whole, and what comes with it. Returns an outcome if that was not to be. */
+  async function fetch(lane: Lane): Promise<TurnOutcome | undefined> {
+    const head = lane.peek();
+    if (head === undefined) return { kind: "again" };
+    const stored = await deps.read(lane.session, head.seq);
+    if (stored === undefined) return { kind: "retry", reason: "the log cannot be read", counts: false };
+    if (lane.peek() !== head) return { kind: "again" }; // cleared meanwhile
+    const bySeq = new Map(stored.map((message) => [message.seq, message]));
+    for (let i = 0; i < MAX_WHOLE; i++) {
+      const entry = lane.peek(i);
+      const message = entry === undefined ? undefined : bySeq.get(entry.seq);
+      if (entry === undefined || message === undefined || (i > 0 && !budget.tryTake(entry.bytes))) break;
+      if (i === 0) budget.take(entry.bytes);
+      entry.envelope = message.envelope;
+      entry.data = message.data;
+      entry.death = message.death;
+    }
+    if (head.envelope !== undefined) return undefined;
+    // a replica may lag behind: only what stays away is gone
+    if (lane.attempts < GONE_AFTER) return { kind: "retry", reason: "the log does not have the event yet", counts: false };
+    log.error({ session: lane.session, seq: head.seq, code: "sequence_gap" }, "event is gone from the log");
+    lane.take(1);
+    return { kind: "settled", how: "gone" };
+  }
+
+  function apply(lane: Lane, outcome: TurnOutcome): void {
+    const since = lane.phase.name === "sending" ? lane.phase.since : clock.now();
+    switch (outcome.kind) {
+      case "settled":
+        return settled(lane, outcome.how, clock.now() - since);
+      case "retry":
+        return failed(lane, outcome);
+      case "park":
+        lane.putBack(lane.inFlight);
+        lane.phase = { name: "parked" };
+        tellWaiting(lane, "parked");
+        return void deps.hold(lane, outcome.reason).catch((error: unknown) => {
+          log.error({ err: error, session: lane.session }, "session not parked");
+          backOff(lane, undefined);
+        });
+      case "again":
+        lane.putBack(lane.inFlight);
+        return makeReady(lane);
+      case "fenced": {
+        const source = lane.inFlight[0]?.source;
+        lane.putBack(lane.inFlight);
+        lane.phase = { name: "backoff", cancel: () => {} };
+        return void source?.verify().finally(() => {
+          if (lane.phase.name === "backoff") makeReady(lane);
+          pump();
+        });
+      }
+    }
+  }
+
+  function settled(lane: Lane, how: Settlement, ms: number): void {
+    if (how === "delivered") {
+      successes++;
+      typicalMs = typicalMs === undefined ? ms : typicalMs * 0.95 + ms * 0.05;
+    }
+    for (const entry of lane.inFlight) {
+      release(entry);
+      entry.source.settle(entry);
+      deps.settled(lane, entry, how);
+    }
+    lane.inFlight = [];
+    lane.succeeded();
+    makeReady(lane);
+  }
+
+  function failed(lane: Lane, outcome: TurnOutcome & { kind: "retry" }): void {
+    lane.putBack(lane.inFlight);
+    lane.failed(clock.now(), outcome.counts ? successes : lane.successMark, outcome.reason);
+    const head = lane.peek();
+    if (head !== undefined && outcome.counts && lane.failedForMs >= deps.exhaustAfterMs) {
+      head.death ??= { reason: `exhausted after ${lane.attempts} attempts: ${outcome.reason}`, attempts: lane.attempts };
+      return makeReady(lane);
+    }
+    backOff(lane, outcome.retryAfterMs);
+  }
+
+  function backOff(lane: Lane, retryAfterMs: number | undefined): void {
+    tellWaitingBehind(lane);
+    const delay = delayFor(Math.max(1, lane.attempts), deps.random(), retryAfterMs);
+    const cancel = clock.after(delay, () => {
+      makeReady(lane);
+      pump();
+    });
+    lane.phase = { name: "backoff", cancel };
+  }
+
+  /** The head may still be answered in time; whoever is behind it is not. */
+  function tellWaitingBehind(lane: Lane): void {
+    for (const entry of lane.entries().slice(1, MAX_WHOLE)) tell(entry, "backlog");
+  }
+
+  function tellWaiting(lane: Lane, reason: string): void {
+    for (const entry of lane.entries()) tell(entry, reason);
+    for (const entry of lane.inFlight) tell(entry, reason);
+  }
+
+  function tell(entry: Entry, reason: string): void {
+    if (!entry.waiting) return;
+    entry.waiting = false;
+    if (entry.envelope?.answer !== undefined) deps.answers.accepted(entry.envelope.answer, reason);
+  }
+
+  function release(entry: Entry): void {
+    if (entry.envelope !== undefined) budget.give(entry.bytes);
+    entry.envelope = undefined;
+    entry.data = undefined;
+  }
+
+  /** Ends attempts that take too long, and those that must make room for others. */
+  function sweep(): void {
+    if (sweeping) return;
+    sweeping = true;
+    clock.after(SWEEP_MS, () => {
+      sweeping = false;
+      const now = clock.now();
+      const all = [...attempts];
+      for (const { attempt, since } of all) if (now - since > deps.attemptTimeoutMs) attempt.abort("timeout");
+      if (ready.healthy && gate.permit() === "all") {
+        const ages = all.map(({ since }) => now - since);
+        for (const index of mustYield(ages, typicalMs, deps.connections)) all[index]?.attempt.abort("yielded");
+      }
+      if (attempts.size > 0) sweep();
+    });
+  }
+
+  /** A lane's head is always whole, the next ones while there is room; behind a thin one everything is thin. */
+  function keepsWhole(lane: Lane, entry: Entry): boolean {
+    if (lane.length === 0) {
+      budget.take(entry.bytes);
+      return true;
+    }
+    return lane.length < MAX_WHOLE && lane.peek(lane.length - 1)?.envelope !== undefined && budget.tryTake(entry.bytes);
+  }
+
+  function total(): number {
+    return inFlight.proven + inFlight.unproven + inFlight.failing;
+  }
+
+  /** Would an event that joins this lane now be sent right away? */
+  function flows(lane: Lane): boolean {
+    if (gate.state().phase !== "up" || lane.length >= MAX_WHOLE) return false;
+    if (lane.phase.name === "backoff" || lane.phase.name === "parked" || lane.attempts > 0) return false;
+    return lane.phase.name !== "sending" || clock.now() - lane.phase.since < SLOW_HEAD_MS;
+  }
+
+  return {
+    accept(session, token, shard, entry) {
+      let lane = lanes.get(token);
+      if (lane === undefined) lanes.set(token, (lane = new Lane(token, session, shard)));
+      if (!flows(lane)) tell(entry, "backlog");
+      if (!keepsWhole(lane, entry)) {
+        tell(entry, "backlog");
+        entry.envelope = undefined;
+        entry.data = undefined;
+      }
+      lane.push(entry);
+      if (lane.phase.name === "idle") {
+        makeReady(lane);
+        pump();
+      }
+    },
+    renew(token, seq, deliverySeq) {
+      const entry = lanes.get(token)?.inFlight.find((e) => e.seq === seq);
+      if (entry === undefined) return false;
+      entry.deliverySeq = deliverySeq;
+      entry.stale = false;
+      return true;
+    },
+    lane: (token) => lanes.get(token),
+    clearShard(shard) {
+      for (const lane of lanes.values()) {
+        if (lane.shard !== shard) continue;
+        for (const entry of lane.clear()) release(entry);
+        if (lane.phase.name === "backoff") lane.phase.cancel();
+        if (lane.phase.name !== "sending") lane.phase = { name: "idle" };
+      }
+    },
+    drop(lane) {
+      const dropped = lane.drop();
+      for (const entry of dropped) {
+        tell(entry, "held");
+        release(entry);
+      }
+      return dropped;
+    },
+    park(lane) {
+      if (lane.phase.name === "backoff") lane.phase.cancel();
+      if (lane.phase.name !== "sending") lane.phase = { name: "parked" };
+    },
+    unpark(lane) {
+      if (lane.phase.name !== "parked") return;
+      lane.forgive();
+      makeReady(lane);
+      pump();
+    },
+    pump,
+    offerProbe() {
+      if (draining !== undefined) return false;
+      if (ready.size === 0) {
+        for (const lane of lanes.values()) {
+          if (lane.phase.name !== "backoff" || lane.length === 0) continue;
+          lane.phase.cancel();
+          makeReady(lane);
+          break;
+        }
+      }
+      const before = total();
+      pump();
+      return total() > before;
+    },
+    opened() {
+      for (const lane of lanes.values()) {
+        if (lane.phase.name !== "backoff") continue;
+        lane.phase.cancel();
+        lane.forgive();
+        lane.record = "unproven";
+        makeReady(lane);
+      }
+      pump();
+    },
+    releaseWaiting(reason) {
+      for (const lane of lanes.values()) tellWaiting(lane, reason);
+    },
+    backlog(most) {
+      const up = gate.state().phase === "up";
+      const sessions: Backlog[] = [];
+      for (const lane of lanes.values()) {
+        const events = lane.length + lane.inFlight.length;
+        if (events === 0 || (up && flows(lane))) continue;
+        if (sessions.length === most) return { sessions, overflow: true };
+        sessions.push({ session: lane.session, events, bytes: lane.bytes });
+      }
+      return { sessions, overflow: false };
+    },
+    counts() {
+      let waiting = 0;
+      for (const lane of lanes.values()) waiting += lane.length + lane.inFlight.length;
+      return { lanes: lanes.size, waiting, inFlight: { ...inFlight }, wholeBytes: budget.used };
+    },
+    drain: () =>
+      new Promise((resolve) => {
+        draining = resolve;
+        if (total() === 0) resolve();
+      }),
+  };
+}

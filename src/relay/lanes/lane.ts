@@ -1,0 +1,167 @@
+import type { Envelope } from "../../shared/envelope.ts";
+import type { Death } from "../forward/dead-letters.ts";
+
+/** Whole messages kept per lane; beyond it only numbers are kept and the message is fetched when its turn comes (BOUND-1). */
+export const MAX_WHOLE = 100;
+
+/** Where an entry came from and where its end is told: a shard's consumer, or the log read behind it (held sessions). */
+export type Source = {
+  /** ORDER-1 through failover: may this relay still send for this source? */
+  mayForward(): boolean;
+  /** Asks the broker; resolves true when forwarding is allowed again. */
+  verify(): Promise<boolean>;
+  /** The entry is settled: never sent again. */
+  settle(entry: Entry): void;
+};
+
+/** One event that waits in a lane. Thin while `envelope` is undefined. */
+export type Entry = {
+  readonly seq: number;
+  /** The consumer's number of its newest delivery, needed to ack it. */
+  deliverySeq: number;
+  source: Source;
+  /** Size in the log. */
+  readonly bytes: number;
+  envelope: Envelope | undefined;
+  /** The stored payload, kept for a dead letter. */
+  data: Uint8Array | undefined;
+  /** Why it is to be buried instead of sent: it cannot be read, or it is exhausted. */
+  death: Death | undefined;
+  /** Its consumer was reset while it was in flight, and it did not come again yet. */
+  stale: boolean;
+  /** A gateway waits for the answer and was told nothing yet. */
+  waiting: boolean;
+  /** clock.now() of its arrival here. */
+  readonly arrivedAt: number;
+};
+
+/** How a lane's last attempt went; decides on its share of the connections (ISOLATE-1). */
+export type Record = "unproven" | "proven" | "failing";
+
+export type Phase =
+  /** Nothing to do. */
+  | { name: "idle" }
+  /** Waits for a connection. */
+  | { name: "ready" }
+  /** Its head is on the way. */
+  | { name: "sending"; since: number }
+  /** Its head failed and waits. */
+  | { name: "backoff"; cancel: () => void }
+  /** Sends nothing until an operator releases it. */
+  | { name: "parked" };
+
+/** The events of one session in order; at most one request (or batch) of it is in flight (ORDER-1). */
+export class Lane {
+  readonly token: string;
+  readonly session: string;
+  readonly shard: number;
+  record: Record = "unproven";
+  phase: Phase = { name: "idle" };
+  /** Entries that are on their way, oldest first; not in the queue. */
+  inFlight: Entry[] = [];
+  /** Attempts of the head that failed. */
+  attempts = 0;
+  /** How long the head keeps failing while others succeed, milliseconds; decides on exhaustion. */
+  failedForMs = 0;
+  lastFailureAt = 0;
+  /** Why the head failed last. */
+  lastReason = "";
+  /** The dispatcher's count of successes when the head failed last. */
+  successMark = 0;
+  /** Attempts that were refused with 401 or 403 in a row. */
+  refusedTokens = 0;
+  #queue: Entry[] = [];
+  #head = 0;
+  #bytes = 0;
+
+  constructor(token: string, session: string, shard: number) {
+    this.token = token;
+    this.session = session;
+    this.shard = shard;
+  }
+
+  /** Waiting entries, those in flight not counted. */
+  get length(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  /** Bytes of the waiting entries in the log. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(entry: Entry): void {
+    this.#queue.push(entry);
+    this.#bytes += entry.bytes;
+  }
+
+  peek(index = 0): Entry | undefined {
+    return this.#queue[this.#head + index];
+  }
+
+  /** Moves the first `count` entries into flight. */
+  take(count: number): Entry[] {
+    const taken = this.#queue.slice(this.#head, this.#head + count);
+    this.#head += taken.length;
+    for (const entry of taken) this.#bytes -= entry.bytes;
+    if (this.#head > 256 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.inFlight = taken;
+    return taken;
+  }
+
+  /** Puts entries back in front; those whose consumer was reset meanwhile come again by themselves. */
+  putBack(entries: Entry[]): void {
+    const back = entries.filter((entry) => !entry.stale);
+    this.#queue = [...back, ...this.#queue.slice(this.#head)];
+    this.#head = 0;
+    for (const entry of back) this.#bytes += entry.bytes;
+    this.inFlight = [];
+  }
+
+  /** Drops what waits (a consumer was reset and delivers all of it again); what is in flight goes on. Returns what was dropped. */
+  clear(): Entry[] {
+    const dropped = this.#queue.slice(this.#head);
+    this.#queue = [];
+    this.#head = 0;
+    this.#bytes = 0;
+    for (const entry of this.inFlight) entry.stale = true;
+    return dropped;
+  }
+
+  /** Drops what waits because somebody else keeps it now; what is in flight stays as it is. */
+  drop(): Entry[] {
+    const dropped = this.clear();
+    for (const entry of this.inFlight) entry.stale = false;
+    return dropped;
+  }
+
+  entries(): Entry[] {
+    return this.#queue.slice(this.#head);
+  }
+
+  succeeded(): void {
+    this.record = "proven";
+    this.forgive();
+  }
+
+  /** The next attempt is a first one again. */
+  forgive(): void {
+    this.attempts = 0;
+    this.failedForMs = 0;
+    this.lastReason = "";
+    this.refusedTokens = 0;
+  }
+
+  /** A failed attempt at `now`, when `successes` attempts of others had succeeded. */
+  failed(now: number, successes: number, reason: string): void {
+    if (this.attempts > 0 && successes > this.successMark) this.failedForMs += now - this.lastFailureAt;
+    this.attempts++;
+    this.record = "failing";
+    this.lastFailureAt = now;
+    this.successMark = successes;
+    this.lastReason = reason;
+  }
+}

@@ -1,0 +1,205 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { Envelope } from "../../shared/envelope.ts";
+import { UPSTREAM_HEADER } from "../../shared/headers.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { pathSegment } from "../../shared/session-id.ts";
+import type { Credentials } from "../credentials/port.ts";
+import type { Answers } from "../forward/answers.ts";
+import type { Attempt, Coordinator } from "../forward/coordinator.ts";
+import type { DeadLetters, Death } from "../forward/dead-letters.ts";
+import type { Gate } from "../forward/gate.ts";
+import { FRESH_BIND_MS, judgeLateBind } from "../forward/late-bind.ts";
+import { targetOf } from "../forward/target.ts";
+import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
+import type { Entry, Lane } from "./lane.ts";
+
+/** How an event ended (SETTLE-1); `gone`: somebody deleted it from the log. */
+export type Settlement = "delivered" | "superseded" | "dead" | "gone";
+
+/** What one turn of a lane came to; the dispatcher does the rest. */
+export type TurnOutcome =
+  /** The entry is settled. */
+  | { kind: "settled"; how: Settlement }
+  /** Not now: wait and try again. `counts`: the lane failed, and may be exhausted by it. */
+  | { kind: "retry"; reason: string; retryAfterMs?: number; counts: boolean }
+  /** Nothing was tried; at once again, or when the gate opens. */
+  | { kind: "again" }
+  /** This relay may not send for the lane's shard right now. */
+  | { kind: "fenced" }
+  | { kind: "park"; reason: string };
+
+export type PoisonPolicy = "skip" | "park" | "stop";
+
+/** Records an event that is not delivered because it came too late. */
+export type Superseded = { put(eventId: string, seq: number, reason: string): Promise<void> };
+
+export type TurnDeps = {
+  clock: Clock;
+  log: Logger;
+  coordinator: Coordinator;
+  credentials: Credentials;
+  gate: Gate;
+  answers: Answers;
+  deadLetters: DeadLetters;
+  superseded: Superseded;
+  policy: PoisonPolicy;
+  /** Creation of the stream, milliseconds: with it a sequence is unique for ever. */
+  streamEpoch: number;
+};
+
+/** What a turn needs to know of its surroundings. */
+export type TurnContext = {
+  /** This is the one attempt that the gate allows to find out. */
+  probe: boolean;
+  /** Tells of the attempt, so that it can be ended early. */
+  began(attempt: Attempt): void;
+};
+
+/** One turn: the head of a lane, from the checks before it is sent to what its verdict means. */
+export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: TurnContext) => Promise<TurnOutcome> {
+  const { clock, log, coordinator, credentials, gate, answers } = deps;
+
+  return async function turn(lane, entry, context) {
+    const { envelope, death } = entry;
+    if (envelope === undefined) return { kind: "again" };
+    if (death !== undefined) return bury(entry, envelope, death, false);
+    if (!entry.source.mayForward()) return { kind: "fenced" };
+
+    const pass = credentials.current() ?? (await credentials.headers());
+    if (pass.kind === "unavailable") {
+      gate.pause("token_unavailable", pass.reason);
+      return { kind: "again" };
+    }
+
+    if (envelope.kind === "bind" && isLate(entry, envelope)) {
+      const get = (path: string): Promise<AttemptResult> => coordinator.send({ method: "GET", path, headers: pass.headers }).result;
+      const judged = await judgeLateBind(envelope, get);
+      if (judged.kind === "undecided") return { kind: "retry", reason: judged.reason, counts: false };
+      if (judged.kind === "superseded") {
+        await deps.superseded.put(envelope.id, entry.seq, judged.reason);
+        log.warn({ event: envelope.id, session: envelope.session, reason: judged.reason }, "bind superseded");
+        return { kind: "settled", how: "superseded" };
+      }
+      if (!entry.source.mayForward()) return { kind: "fenced" };
+    }
+
+    const began = clock.now();
+    const attempt = coordinator.send({ ...targetOf(envelope), headers: requestHeaders(entry, envelope, pass.headers), body: envelope.body });
+    context.began(attempt);
+    const result = await attempt.result;
+    const verdict = verdictOf(result, envelope.kind, clock.wall());
+    report(lane, entry, envelope, verdict, result, clock.now() - began);
+    const carryOut = gate.verdict(lane.token, verdict, context.probe);
+
+    switch (verdict.kind) {
+      case "delivered":
+        if (entry.waiting && envelope.answer !== undefined && result.kind === "response") {
+          entry.waiting = false;
+          answers.hand(envelope.answer, result);
+        }
+        return { kind: "settled", how: "delivered" };
+      case "dead": {
+        if (!carryOut) return { kind: "again" };
+        const died: Death = { reason: verdict.reason, status: verdict.status, attempts: lane.attempts + 1 };
+        let answered = false;
+        if (entry.waiting && envelope.answer !== undefined && result.kind === "response") {
+          entry.waiting = false;
+          answered = await answers.handRefusal(envelope.answer, result);
+        }
+        return bury(entry, envelope, died, answered);
+      }
+      case "unauthorized":
+        return refusedToken(lane, envelope, verdict.status, pass.generation);
+      case "unregistered":
+        return { kind: "retry", reason: "runner not registered", counts: false };
+      case "pause":
+        return { kind: "again" };
+      case "retry":
+        return {
+          kind: "retry",
+          reason: verdict.reason,
+          counts: true,
+          ...(verdict.retryAfterMs === undefined ? {} : { retryAfterMs: verdict.retryAfterMs }),
+        };
+    }
+  };
+
+  /** By the wall clock, but only to decide whether to ask: a wrong clock costs two questions, never an event. */
+  function isLate(entry: Entry, envelope: Envelope): boolean {
+    return clock.now() - entry.arrivedAt > FRESH_BIND_MS || Math.abs(clock.wall() - envelope.at) > FRESH_BIND_MS;
+  }
+
+  function requestHeaders(entry: Entry, envelope: Envelope, auth: Record<string, string>): Record<string, string> {
+    const headers: Record<string, string> = {
+      "content-type": envelope.type,
+      accept: "application/json",
+      [UPSTREAM_HEADER.key]: envelope.id,
+      [UPSTREAM_HEADER.sessionSeq]: `${envelope.epoch}-${envelope.seq}`,
+      [UPSTREAM_HEADER.streamSeq]: `${deps.streamEpoch}-${entry.seq}`,
+      ...auth,
+    };
+    if (envelope.trace !== undefined) headers[UPSTREAM_HEADER.trace] = envelope.trace;
+    return headers;
+  }
+
+  /** A poison event, by policy: a dead letter (SETTLE-1: stored before it is settled), a parked session, or a stop. */
+  async function bury(entry: Entry, envelope: Envelope, death: Death, answered: boolean): Promise<TurnOutcome> {
+    if (deps.policy === "park") return { kind: "park", reason: death.reason };
+    if (deps.policy === "stop") {
+      gate.pause("poison_stop", `event ${envelope.id} of session ${envelope.session}: ${death.reason}`);
+      return { kind: "again" };
+    }
+    const { id, runner, session, kind } = envelope;
+    const payload = entry.data ?? new Uint8Array();
+    const stored = await deps.deadLetters.put({ id, runner, session, kind, seq: entry.seq, payload, death, answered });
+    if (stored.kind === "refused") {
+      log.error({ event: id, session, reason: stored.reason, code: "dead_letters_refused" }, "dead letter refused");
+      return { kind: "retry", reason: `dead letters refused: ${stored.reason}`, counts: false };
+    }
+    const line = { event: id, session, status: death.status, reason: death.reason, attempts: death.attempts, answered };
+    if (answered) log.info(line, "event dead-lettered, the executor knows");
+    else log.error(line, "event dead-lettered");
+    return { kind: "settled", how: "dead" };
+  }
+
+  /** 401 and 403 say nothing about the event: a fresh token once; then everything waits if others are refused too, else this lane. */
+  async function refusedToken(lane: Lane, envelope: Envelope, status: number, generation: number): Promise<TurnOutcome> {
+    credentials.refused(generation);
+    if (lane.refusedTokens++ === 0) {
+      const fresh = await credentials.headers();
+      if (fresh.kind === "unavailable") {
+        gate.pause("token_unavailable", fresh.reason);
+        return { kind: "again" };
+      }
+      if (fresh.generation !== generation) return { kind: "again" };
+    }
+    const pass = await credentials.headers();
+    const path = `/sessions/${pathSegment(envelope.session)}/status`;
+    const harmless = pass.kind === "ready" ? await coordinator.send({ method: "GET", path, headers: pass.headers }).result : undefined;
+    if (harmless?.kind === "response" && (harmless.status === 401 || harmless.status === 403)) {
+      gate.pause("unauthorized", `the coordinator answers ${status}`);
+      return { kind: "again" };
+    }
+    return { kind: "retry", reason: `status ${status}`, counts: false }; // never a dead letter for a credential matter
+  }
+
+  /** One wide line per attempt. */
+  function report(lane: Lane, entry: Entry, envelope: Envelope, verdict: Verdict, result: AttemptResult, ms: number): void {
+    const level = verdict.kind === "delivered" ? "debug" : verdict.kind === "retry" ? "info" : "warn";
+    if (!log.isLevelEnabled(level)) return;
+    log[level](
+      {
+        event: envelope.id,
+        session: envelope.session,
+        kind: envelope.kind,
+        seq: entry.seq,
+        attempt: lane.attempts + 1,
+        verdict: verdict.kind,
+        ...("reason" in verdict ? { reason: verdict.reason } : {}),
+        ...(result.kind === "response" ? { status: result.status } : { cause: result.cause }),
+        ms: Math.round(ms * 10) / 10,
+      },
+      "forwarded",
+    );
+  }
+}

@@ -1,0 +1,131 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+
+/** Bits of one chunk: 2^15 sequences in 4 KiB, so that a stuck event with millions settled behind it costs little. */
+const CHUNK_BITS = 1 << 15;
+const CHUNK_BYTES: number = CHUNK_BITS / 8;
+const INDEX_BYTES = 8;
+const RECORD_BYTES: number = INDEX_BYTES + CHUNK_BYTES;
+
+/**
+ * What a shard has settled: everything up to `floor`, and a sparse set above it. Acks and resets of the broker are not this memory
+ * (acks do not survive a broker's kill, a reset forgets every ack above the ack floor), so the relay keeps its own (DESIGN 8).
+ *
+ * Sequences are the stream's; those of other shards are simply never told here. The floor moves over them: it stands right below the
+ * lowest arrived and unsettled sequence, or at the highest arrived one.
+ */
+export class Settled {
+  #floor: number;
+  #chunks = new Map<number, Uint8Array>();
+  /** Arrived above the floor, ascending; `#head` is the first that still counts. */
+  #arrived: number[] = [];
+  #head = 0;
+  #version = 0;
+
+  constructor(floor = 0) {
+    this.#floor = floor;
+  }
+
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** Grows with every change, so that a writer knows whether there is something to write. */
+  get version(): number {
+    return this.#version;
+  }
+
+  has(seq: number): boolean {
+    if (seq <= this.#floor) return true;
+    const chunk = this.#chunks.get(Math.floor(seq / CHUNK_BITS));
+    if (chunk === undefined) return false;
+    const bit = seq % CHUNK_BITS;
+    return ((chunk[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
+  }
+
+  /** Forgets what arrived, not what is settled: after a reset everything above the ack floor arrives again. */
+  restart(): void {
+    this.#arrived = [];
+    this.#head = 0;
+  }
+
+  /** Tells of a message of this shard, in ascending order since the last {@link restart}. */
+  arrived(seq: number): void {
+    if (seq <= this.#floor) return;
+    this.#arrived.push(seq);
+    if (this.#arrived.length - this.#head === 1) this.#advance();
+  }
+
+  /** Marks a sequence as settled. Idempotent. */
+  settle(seq: number): void {
+    if (this.has(seq)) return;
+    this.#mark(seq);
+    this.#version++;
+    this.#advance();
+  }
+
+  /** The set above the floor in a compact form for {@link merge}; empty when nothing is settled there. */
+  snapshot(): Uint8Array {
+    const chunks = [...this.#chunks].filter(([index]) => (index + 1) * CHUNK_BITS > this.#floor + 1);
+    if (chunks.length === 0) return new Uint8Array();
+    const raw = new Uint8Array(chunks.length * RECORD_BYTES);
+    const view = new DataView(raw.buffer);
+    for (const [i, [index, bits]] of chunks.entries()) {
+      view.setFloat64(i * RECORD_BYTES, index);
+      raw.set(bits, i * RECORD_BYTES + INDEX_BYTES);
+    }
+    return deflateRawSync(raw, { level: 1 });
+  }
+
+  /** Takes over what another memory of the same shard knew. */
+  merge(other: { floor: number; snapshot: Uint8Array }): void {
+    if (other.floor > this.#floor) this.#raiseFloor(other.floor);
+    if (other.snapshot.length > 0) {
+      const raw = inflateRawSync(other.snapshot);
+      for (let at = 0; at + RECORD_BYTES <= raw.length; at += RECORD_BYTES) {
+        const index = raw.readDoubleBE(at);
+        const bits = raw.subarray(at + INDEX_BYTES, at + RECORD_BYTES);
+        const mine = this.#chunk(index);
+        for (let i = 0; i < mine.length; i++) mine[i] = (mine[i] ?? 0) | (bits[i] ?? 0);
+      }
+    }
+    this.#version++;
+    this.#advance();
+  }
+
+  #mark(seq: number): void {
+    if (seq <= this.#floor) return;
+    const chunk = this.#chunk(Math.floor(seq / CHUNK_BITS));
+    const bit = seq % CHUNK_BITS;
+    chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7));
+  }
+
+  #chunk(index: number): Uint8Array {
+    let chunk = this.#chunks.get(index);
+    if (chunk === undefined) this.#chunks.set(index, (chunk = new Uint8Array(CHUNK_BYTES)));
+    return chunk;
+  }
+
+  #advance(): void {
+    let floor = this.#floor;
+    while (this.#head < this.#arrived.length) {
+      const seq = this.#arrived[this.#head] ?? 0;
+      if (seq > floor && !this.has(seq)) break;
+      floor = Math.max(floor, seq);
+      this.#head++;
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#arrived.length) {
+      this.#arrived = this.#arrived.slice(this.#head);
+      this.#head = 0;
+    }
+    if (floor > this.#floor) this.#raiseFloor(floor);
+  }
+
+  #raiseFloor(floor: number): void {
+    const before = Math.floor(this.#floor / CHUNK_BITS);
+    const now = Math.floor(floor / CHUNK_BITS);
+    this.#floor = floor;
+    this.#version++;
+    if (now === before) return;
+    for (const index of this.#chunks.keys()) if (index < now) this.#chunks.delete(index);
+  }
+}

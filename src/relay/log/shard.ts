@@ -1,0 +1,259 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/clock.ts";
+import { errorText, isCoded } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { consumerName, EVENTS_STREAM, PRIORITY_GROUP } from "../../shared/topology.ts";
+import type { Entry, Source } from "../lanes/lane.ts";
+import type { CheckpointStore } from "./checkpoint-store.ts";
+import { Lease } from "./lease.ts";
+import { createPull, type Delivery } from "./pull.ts";
+import { readApiReply } from "./api.ts";
+import { Settled } from "./settled.ts";
+
+// pull.ts asks for messages · lease.ts fences · settled.ts remembers · checkpoint-store.ts keeps the memory
+
+const API_TIMEOUT_MS = 2000;
+/** Between two tries of a takeover that the broker does not answer. */
+const RETRY_MS = 200;
+/** Acks are collected for so long: a write per message would cost more than the forwarding. */
+const ACK_MS = 5;
+/** More undelivered messages than this count as "behind": their sessions may have a backlog nobody here knows of. */
+const BEHIND = 256;
+
+/** What is read of a consumer's state. */
+type ConsumerReply = { priority_groups?: { group: string; pinned_client_id?: string }[] };
+
+/** Where a shard stands. Only an active one delivers to the lanes. */
+type ShardPhase = "waiting" | "taking_over" | "resetting" | "active" | "handed_over";
+
+export type ShardDeps = {
+  nc: NatsConnection;
+  clock: Clock;
+  log: Logger;
+  relay: string;
+  shard: number;
+  checkpoints: CheckpointStore;
+  /** Takes an unsettled event. Entries come in the order of the log. */
+  deliver(shard: Shard, delivery: Delivery): void;
+  /** Everything of this shard that waits is void; it will be delivered again, here or elsewhere. */
+  clear(shard: number): void;
+  /** Runs before a takeover's reset, for what else is to be read from the broker. */
+  prepare(shard: number): Promise<void>;
+  /** A failure that a restart of the relay cannot heal by itself. */
+  fatal(error: Error): void;
+};
+
+export type Shard = Source & {
+  readonly shard: number;
+  readonly settled: Settled;
+  start(): void;
+  /** Ends consuming; with `unpin` another relay gets the shard at once. */
+  stop(unpin: boolean): Promise<void>;
+  /** Marks an event that another memory takes care of (held sessions): acked, and passed by the floor. */
+  pass(seq: number, deliverySeq: number): void;
+  disconnected(): void;
+  reconnected(): void;
+  /** Time of the newest pull with our pin that the broker is not yet known to have; the lease's owner confirms it. */
+  pinnedPullAt(): number;
+  confirm(pulledAt: number): void;
+  save(): Promise<void>;
+  status(): { shard: number; phase: ShardPhase; behind: boolean; pending: number; floor: number };
+};
+
+/**
+ * One shard: a consumer of which this relay is or is not the pinned client. Every change of the pin, every reconnect and every hole in
+ * the delivery sequence is a takeover: the lanes are cleared, the consumer is reset, and nothing counts until it starts again
+ * at 1 (jetstream facts, "Takeover").
+ */
+export function createShard(deps: ShardDeps): Shard {
+  const { nc, clock, log, shard } = deps;
+  const consumer = consumerName(shard);
+  const settled = new Settled();
+  const lease = new Lease();
+  let phase: ShardPhase = "waiting";
+  let pin: string | undefined;
+  let expected = 1;
+  let pending = 0;
+  let takeovers = 0;
+  let resetAnswered = false;
+  let acks: { deliverySeq: number; seq: number }[] = [];
+  let verifying: Promise<boolean> | undefined;
+
+  const pull = createPull({
+    nc,
+    clock,
+    relay: deps.relay,
+    shard,
+    events: { delivery: onDelivery, pinLost: onPinLost, consumerGone: () => void checkConsumer() },
+  });
+
+  function onDelivery(delivery: Delivery): void {
+    if (delivery.pin !== "" && delivery.pin !== pin) {
+      pin = delivery.pin;
+      pull.setPin(pin);
+      return void takeOver("pinned");
+    }
+    if (phase !== "resetting" && phase !== "active") return;
+    if (delivery.deliverySeq === 1) {
+      if (phase === "active") deps.clear(shard);
+      settled.restart();
+      phase = "active";
+      expected = 1;
+    } else if (phase === "resetting") {
+      // what was delivered before the reset may still arrive, but not after its answer
+      if (resetAnswered) void takeOver("no restart at 1");
+      return;
+    }
+    if (delivery.deliverySeq !== expected) return void takeOver("hole in the delivery sequence");
+    expected++;
+    pending = delivery.pending;
+    if (settled.has(delivery.seq)) {
+      settled.arrived(delivery.seq);
+      return ack(delivery.deliverySeq, delivery.seq);
+    }
+    settled.arrived(delivery.seq);
+    deps.deliver(self, delivery);
+  }
+
+  function onPinLost(): void {
+    pin = undefined;
+    if (phase === "waiting" || phase === "handed_over") return;
+    log.info({ shard }, "shard lost");
+    forget("waiting");
+  }
+
+  function forget(next: ShardPhase): void {
+    takeovers++;
+    phase = next;
+    lease.revoke();
+    acks = [];
+    deps.clear(shard);
+  }
+
+  async function takeOver(why: string): Promise<void> {
+    forget("taking_over");
+    const turn = takeovers;
+    log.debug({ shard, why }, "shard taken over");
+    while (turn === takeovers) {
+      try {
+        if (!(await verifyPin())) {
+          if (turn !== takeovers) return;
+          pin = undefined;
+          pull.setPin(undefined);
+          phase = "waiting";
+          return pull.renew();
+        }
+        await deps.checkpoints.load(settled);
+        await deps.prepare(shard);
+        if (turn !== takeovers) return;
+        settled.restart();
+        resetAnswered = false;
+        phase = "resetting";
+        await api("RESET");
+        if (turn !== takeovers) return;
+        resetAnswered = true;
+        return;
+      } catch (error) {
+        if (turn !== takeovers) return;
+        if (isCoded(error)) return deps.fatal(error);
+        log.warn({ shard, err: errorText(error) }, "takeover not yet possible");
+        phase = "taking_over";
+        await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+      }
+    }
+  }
+
+  /** Asks the broker whether our pin is the one; if so, the lease begins with the last pull before the question. */
+  async function verifyPin(): Promise<boolean> {
+    const asked = pin;
+    const pulledAt = pull.pinnedPullAt();
+    const info = await api("INFO");
+    const held = info.priority_groups?.find((g) => g.group === PRIORITY_GROUP)?.pinned_client_id;
+    const ours = asked !== undefined && asked === pin && held === asked;
+    if (ours && pulledAt > 0) lease.confirm(pulledAt);
+    return ours;
+  }
+
+  async function checkConsumer(): Promise<void> {
+    try {
+      await api("INFO");
+    } catch (error) {
+      if (isCoded(error)) deps.fatal(error);
+    }
+  }
+
+  async function api(verb: "INFO" | "RESET" | "UNPIN"): Promise<ConsumerReply> {
+    const subject = `$JS.API.CONSUMER.${verb}.${EVENTS_STREAM}.${consumer}`;
+    const payload = verb === "UNPIN" ? JSON.stringify({ group: PRIORITY_GROUP }) : "";
+    const reply = await nc.request(subject, payload, { timeout: API_TIMEOUT_MS });
+    return readApiReply(reply.json<ConsumerReply>(), consumer);
+  }
+
+  function ack(deliverySeq: number, seq: number): void {
+    if (acks.length === 0) clock.after(ACK_MS, flushAcks);
+    acks.push({ deliverySeq, seq });
+  }
+
+  function flushAcks(): void {
+    const batch = acks;
+    acks = [];
+    for (const { deliverySeq, seq } of batch) pull.ack(deliverySeq, seq);
+  }
+
+  const self: Shard = {
+    shard,
+    settled,
+    start: () => pull.start(),
+    async stop(unpin) {
+      const pinned = pin !== undefined;
+      flushAcks();
+      forget("handed_over");
+      pull.stop();
+      pin = undefined;
+      if (!unpin || !pinned) return;
+      await nc.flush().catch(() => {});
+      await api("UNPIN").catch((error: unknown) => log.debug({ shard, err: errorText(error) }, "not unpinned"));
+    },
+    pass(seq, deliverySeq) {
+      settled.settle(seq);
+      ack(deliverySeq, seq);
+    },
+    mayForward: () => phase === "active" && lease.holds(clock.now()),
+    verify() {
+      verifying ??= (async () => {
+        try {
+          if (phase !== "active") return false;
+          const ours = await verifyPin();
+          if (!ours && phase === "active") onPinLost();
+          return ours && self.mayForward();
+        } catch {
+          await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+          return false;
+        } finally {
+          verifying = undefined;
+        }
+      })();
+      return verifying;
+    },
+    settle(entry: Entry) {
+      settled.settle(entry.seq);
+      if (!entry.stale) ack(entry.deliverySeq, entry.seq);
+    },
+    disconnected() {
+      lease.revoke();
+      acks = [];
+    },
+    reconnected() {
+      if (phase === "handed_over") return;
+      pull.renew();
+      if (pin !== undefined) void takeOver("reconnected");
+    },
+    pinnedPullAt: () => (lease.holds(clock.now()) ? pull.pinnedPullAt() : 0),
+    confirm: (pulledAt) => lease.confirm(pulledAt),
+    async save() {
+      if (phase === "active") await deps.checkpoints.save(settled);
+    },
+    status: () => ({ shard, phase, behind: pending > BEHIND, pending, floor: settled.floor }),
+  };
+  return self;
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { connectBroker } from "../shared/broker.ts";
+import { systemClock } from "../shared/clock.ts";
+import { loadSettings, redacted } from "../shared/config/load.ts";
+import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
+import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
+import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
+import { createLogger, SecretRegistry } from "../shared/logger.ts";
+import { exitWithParent } from "../shared/parent.ts";
+import { RELAY_INBOX } from "../shared/subjects.ts";
+import { createCredentials } from "./credentials/index.ts";
+import { createCoordinator } from "./forward/coordinator.ts";
+import { startRelay } from "./relay.ts";
+
+/** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
+const EXIT_CONFIG = 78;
+/** sysexits' EX_TEMPFAIL: start again, after `provision` if it says so. */
+const EXIT_RETRY = 75;
+/** A stop that takes longer than this is ended. */
+const LAST_RESORT_MS = 10_000;
+
+const NEEDS_SOMEBODY: readonly ErrorCode[] = [
+  "config_invalid",
+  "broker_refused",
+  "checkpoint_missing",
+  "checkpoint_mismatch",
+  "coordinator_changed",
+  "schema_newer",
+  "port_taken",
+];
+
+const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...RELAY_SETTINGS };
+
+exitWithParent();
+await main().catch(fail);
+
+async function main(): Promise<void> {
+  const { values, secretFiles } = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
+  const secrets = new SecretRegistry();
+  for (const secret of [values.natsPassword, values.natsToken, values.apiKey, values.oidcClientSecret]) {
+    if (secret !== undefined) secrets.add(secret);
+  }
+  const log = createLogger({ name: "relay", level: values.logLevel, secrets });
+  const { coordinatorUrl } = values;
+  if (coordinatorUrl === undefined) throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
+
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  const relay = values.relay ?? `${hostname()}-${process.pid}`;
+  log.info({ version, relay, settings: redacted(TABLE, values) }, "relay starting");
+  const clock = systemClock;
+  const random = Math.random;
+  const credentials = createCredentials({ values, secretFiles }, { clock, random, log, secrets });
+  const nc = await connectBroker(brokerAccess(values), { name: `relay ${relay}`, inboxPrefix: RELAY_INBOX });
+  const coordinator = createCoordinator({
+    url: coordinatorUrl,
+    connections: values.connections,
+    attemptTimeoutMs: values.attemptTimeout,
+  });
+  const running = await startRelay(
+    {
+      relay,
+      version,
+      coordinatorUrl,
+      retarget: values.retarget,
+      adminPort: values.adminPort,
+      connections: values.connections,
+      attemptTimeoutMs: values.attemptTimeout,
+      exhaustAfterMs: values.exhaustAfter,
+      poisonPolicy: values.poisonPolicy as "skip" | "park" | "stop",
+    },
+    { nc, clock, random, log, coordinator, credentials, fatal: fail },
+  );
+  process.stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
+
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, "relay stopping");
+    setTimeout(() => {
+      log.error("relay did not stop in time");
+      process.exit(1);
+    }, LAST_RESORT_MS).unref();
+    running.close().then(() => process.exit(0), fail);
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+}
+
+function fail(error: unknown): void {
+  const code = isCoded(error) ? error.code : "internal";
+  process.stderr.write(`${JSON.stringify({ level: 60, name: "relay", code, msg: errorText(error) })}\n`);
+  process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_RETRY);
+}

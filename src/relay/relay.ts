@@ -1,0 +1,307 @@
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../shared/clock.ts";
+import { errorText } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { SHARDS } from "../shared/partition.ts";
+import type { CoordinatorState } from "../shared/relay-state.ts";
+import { sessionToken } from "../shared/session-id.ts";
+import { parseEventSubject } from "../shared/subjects.ts";
+import { EVENTS_STREAM, STATE_BUCKET, stateKey } from "../shared/topology.ts";
+import type { Credentials } from "./credentials/index.ts";
+import { createAnswers } from "./forward/answers.ts";
+import type { Coordinator } from "./forward/coordinator.ts";
+import { createDeadLetters } from "./forward/dead-letters.ts";
+import { createGate, type Gate } from "./forward/gate.ts";
+import { healthOf } from "./forward/health.ts";
+import { createDispatcher } from "./lanes/dispatcher.ts";
+import { createHeldSessions, OVERFLOW } from "./lanes/held.ts";
+import { createLogReader, envelopeOf } from "./lanes/stored.ts";
+import { createTurn, type PoisonPolicy } from "./lanes/turn.ts";
+import { createCheckpointStore } from "./log/checkpoint-store.ts";
+import { Gaps } from "./log/gaps.ts";
+import { LEASE_CONFIRM_MS } from "./log/lease.ts";
+import type { Delivery } from "./log/pull.ts";
+import { createShard, type Shard } from "./log/shard.ts";
+import { claimLog } from "./log/owner.ts";
+import { createPresence } from "./log/presence.ts";
+import { startAdminServer } from "./report/admin-server.ts";
+import { createMetrics } from "./report/metrics.ts";
+import { serveReceipts } from "./report/receipts.ts";
+import { createStatePublisher } from "./report/state.ts";
+
+// The way of an event: log/pull.ts asks the broker · log/shard.ts takes over and remembers · lanes/dispatcher.ts orders ·
+// lanes/turn.ts sends one head · forward/verdict.ts judges · forward/gate.ts pauses · report/ tells others
+
+/** How often checkpoints are written: what a crash repeats was settled within this time, or was in flight (ONCE-1). */
+const CHECKPOINT_MS = 500;
+/** How long a stop waits for what is in flight. */
+const DRAIN_MS = 5000;
+
+export type RelayOptions = {
+  relay: string;
+  version: string;
+  coordinatorUrl: string;
+  retarget: boolean;
+  adminPort: number;
+  connections: number;
+  attemptTimeoutMs: number;
+  exhaustAfterMs: number;
+  poisonPolicy: PoisonPolicy;
+};
+
+export type RelayDeps = {
+  nc: NatsConnection;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  coordinator: Coordinator;
+  credentials: Credentials;
+  /** A failure that a restart cannot heal by itself; the process is to end with it. */
+  fatal(error: Error): void;
+};
+
+/** A running relay. */
+export type Relay = { adminUrl: string; close(): Promise<void> };
+
+/** Starts a relay on an open connection. Throws coded errors for a log that does not fit (DESIGN 6, 8). */
+export async function startRelay(options: RelayOptions, deps: RelayDeps): Promise<Relay> {
+  const { nc, clock, random, log, coordinator, credentials } = deps;
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
+  const stream = await claimLog({ jsm, kv, url: options.coordinatorUrl, retarget: options.retarget });
+
+  const answers = createAnswers(nc, clock, sessionToken(options.relay));
+  const read = createLogReader(jsm);
+  const gaps = new Gaps();
+  const arrivals = new Map<number, Shard>();
+
+  const gate: Gate = createGate({ clock, random, log, health, offer: () => dispatcher.offerProbe(), changed: gateChanged });
+  const turn = createTurn({
+    clock,
+    log,
+    coordinator,
+    credentials,
+    gate,
+    answers,
+    deadLetters: createDeadLetters(nc),
+    superseded: { put: async (id, _seq, reason) => void (await kv.put(stateKey.superseded(id), reason)) },
+    policy: options.poisonPolicy,
+    streamEpoch: Date.parse(stream.created),
+  });
+  const dispatcher = createDispatcher({
+    clock,
+    random,
+    log,
+    gate,
+    answers,
+    connections: options.connections,
+    attemptTimeoutMs: options.attemptTimeoutMs,
+    exhaustAfterMs: options.exhaustAfterMs,
+    turn,
+    read,
+    settled(lane, entry, how) {
+      metrics.settled(how, (clock.now() - Math.max(0, entry.arrivedAt)) / 1000);
+      held.settled(lane);
+    },
+    hold: (lane, reason) => held.hold(lane, "parked", reason),
+  });
+  const held = createHeldSessions({ kv, clock, log, dispatcher, read, fence: shardOf });
+  const metrics = createMetrics({
+    waiting: () => dispatcher.counts().waiting,
+    lanes: () => dispatcher.counts().lanes,
+    wholeBytes: () => dispatcher.counts().wholeBytes,
+    coordinator: () => coordinatorState().state,
+    tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
+  });
+  const shards = Array.from({ length: SHARDS }, (_, shard) =>
+    createShard({
+      nc,
+      clock,
+      log,
+      relay: sessionToken(options.relay),
+      shard,
+      checkpoints: createCheckpointStore(kv, shard, stream.created),
+      deliver,
+      clear: (n) => dispatcher.clearShard(n),
+      prepare: (n) => held.load(n),
+      fatal: deps.fatal,
+    }),
+  );
+  for (const shard of shards) arrivals.set(shard.shard, shard);
+  const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), shards });
+  const state = createStatePublisher({ nc, clock, relay: options.relay, state: currentState });
+
+  function shardOf(shard: number): Shard {
+    const found = arrivals.get(shard);
+    if (found === undefined) throw new RangeError(`no shard ${shard}`);
+    return found;
+  }
+
+  async function health(): Promise<ReturnType<typeof healthOf>> {
+    const pass = credentials.current();
+    return healthOf(await coordinator.send({ method: "GET", path: "/health", headers: { accept: "application/json", ...pass?.headers } }).result);
+  }
+
+  function gateChanged(): void {
+    state.changed();
+    if (gate.state().phase === "up") dispatcher.opened();
+    else dispatcher.releaseWaiting("coordinator away");
+  }
+
+  function deliver(shard: Shard, delivery: Delivery): void {
+    const { seq, deliverySeq, subject } = delivery;
+    const address = parseEventSubject(subject);
+    if (address === undefined) {
+      log.error({ subject, seq, code: "envelope_invalid" }, "not an event's subject");
+      return shard.pass(seq, deliverySeq);
+    }
+    const token = sessionToken(address.session);
+    if (dispatcher.renew(token, seq, deliverySeq)) return;
+    const data = delivery.data.slice(); // the socket's buffer is shared and large
+    let event: ReturnType<typeof envelopeOf>;
+    try {
+      event = envelopeOf(data, address, seq);
+    } catch (error) {
+      return deps.fatal(error instanceof Error ? error : new Error(String(error)));
+    }
+    const { envelope, death } = event;
+    if (address.origin === "ev" && death === undefined) noticeGap(envelope.session, envelope.epoch, envelope.seq);
+    if (held.takes(token, seq)) {
+      if (envelope.answer !== undefined) answers.accepted(envelope.answer, "held");
+      return shard.pass(seq, deliverySeq);
+    }
+    const waiting = envelope.answer !== undefined;
+    const entry = { seq, deliverySeq, source: shard, bytes: data.length, envelope, data, death, stale: false, waiting, arrivedAt: clock.now() };
+    dispatcher.accept(address.session, token, shard.shard, entry);
+    const lane = dispatcher.lane(token);
+    if (lane !== undefined && lane.length > OVERFLOW && dispatcher.counts().lanes > 1) {
+      void held.hold(lane, "backlog", `${lane.length} events wait`).catch((error: unknown) => {
+        log.warn({ session: lane.session, err: errorText(error) }, "session not held");
+      });
+    }
+  }
+
+  function noticeGap(session: string, epoch: string, seq: number): void {
+    const missing = gaps.check(session, epoch, seq);
+    if (missing === 0) return;
+    metrics.gap(missing);
+    log.error({ session, epoch, seq, missing, code: "sequence_gap" }, "numbers of a session are missing");
+  }
+
+  function coordinatorState(): { state: CoordinatorState; reason?: string } {
+    const now = gate.state();
+    switch (now.phase) {
+      case "up":
+        return { state: "up" };
+      case "checking":
+        return { state: "away", reason: "checking" };
+      case "away":
+        return { state: "away", reason: "breaker_open" };
+      case "paused":
+        return { state: "paused", reason: now.reason };
+    }
+  }
+
+  function currentState(most: number): Omit<import("../shared/relay-state.ts").RelayState, "v" | "relay"> {
+    const { sessions, overflow } = dispatcher.backlog(most);
+    const heldNow = held.list().map(({ record, waiting }) => ({ session: record.session, events: waiting, bytes: 0 }));
+    return {
+      shards: shards.map((s) => s.status()).filter((s) => s.phase !== "handed_over").map(({ shard, behind }) => ({ shard, behind })),
+      coordinator: coordinatorState(),
+      backlog: [...heldNow, ...sessions].slice(0, most),
+      overflow: overflow || heldNow.length + sessions.length > most,
+    };
+  }
+
+  const scope = new AsyncDisposableStack();
+  const admin = await startAdminServer({
+    port: options.adminPort,
+    version: options.version,
+    metrics,
+    ready: () => ({
+      log: { ok: !nc.isClosed() && connected, detail: connected ? nc.getServer() : "disconnected" },
+      coordinator: { ok: gate.state().phase === "up", detail: coordinatorState().reason ?? "up" },
+      credentials: { ok: credentials.describe().lastError === undefined, detail: credentials.describe().lastError ?? credentials.describe().kind },
+    }),
+    status: () => ({
+      relay: options.relay,
+      gate: gate.state(),
+      credentials: credentials.describe(),
+      shards: shards.map((s) => s.status()),
+      lanes: dispatcher.counts(),
+      backlog: dispatcher.backlog(100),
+      held: held.list(),
+    }),
+  });
+  scope.defer(() => admin.close());
+
+  let connected = true;
+  void (async () => {
+    for await (const status of nc.status()) {
+      if (status.type === "disconnect") {
+        connected = false;
+        for (const shard of shards) shard.disconnected();
+      } else if (status.type === "reconnect") {
+        connected = true;
+        log.info("broker reconnected");
+        for (const shard of shards) shard.reconnected();
+        state.changed();
+      }
+    }
+  })();
+
+  const receipts = serveReceipts({
+    nc,
+    jsm,
+    kv,
+    log,
+    settled: (shard) => (shardOf(shard).status().phase === "active" ? shardOf(shard).settled : undefined),
+  });
+  scope.defer(() => receipts.stop());
+
+  let stopped = false;
+  const every = (ms: number, what: () => Promise<void>, name: string): void => {
+    clock.after(ms, () => {
+      if (stopped) return;
+      void what()
+        .catch((error: unknown) => log.warn({ err: errorText(error) }, name))
+        .finally(() => every(ms, what, name));
+    });
+  };
+  const save = async (): Promise<void> => {
+    await Promise.all([...shards.map((s) => s.save()), held.save()]);
+  };
+  every(CHECKPOINT_MS, async () => (connected ? save() : undefined), "checkpoint not written");
+  every(LEASE_CONFIRM_MS, confirmLeases, "leases not confirmed");
+
+  async function confirmLeases(): Promise<void> {
+    if (!connected) return;
+    const pulls = shards.map((shard) => ({ shard, at: shard.pinnedPullAt() })).filter(({ at }) => at > 0);
+    if (pulls.length === 0) return;
+    await nc.flush();
+    for (const { shard, at } of pulls) shard.confirm(at);
+  }
+
+  gate.start();
+  state.start();
+  presence.start();
+
+  return {
+    adminUrl: admin.url,
+    async close() {
+      stopped = true;
+      gate.stop();
+      state.stop();
+      await Promise.race([dispatcher.drain(), new Promise<void>((resolve) => void clock.after(DRAIN_MS, resolve))]);
+      await save().catch((error: unknown) => log.warn({ err: errorText(error) }, "last checkpoint not written"));
+      await presence.stop();
+      await scope.disposeAsync();
+      answers.close();
+      credentials.close();
+      await coordinator.close();
+      await nc.drain().catch(() => {});
+    },
+  };
+}

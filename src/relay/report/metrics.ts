@@ -1,0 +1,51 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Settlement } from "../lanes/turn.ts";
+
+/** What a relay counts; names and units by Prometheus' conventions, no label without a bound. */
+export function createMetrics(now: {
+  waiting(): number;
+  lanes(): number;
+  wholeBytes(): number;
+  coordinator(): string;
+  tokenExpiresInMs(): number | undefined;
+}): {
+  settled(how: Settlement, seconds: number): void;
+  gap(missing: number): void;
+  text(): Promise<string>;
+  contentType: string;
+} {
+  const registry = new Registry();
+  const registers = [registry];
+  const settled = new Counter({ name: "runner_relay_events_settled_total", help: "Events by how they ended", labelNames: ["how"], registers });
+  const latency = new Histogram({
+    name: "runner_relay_event_settle_seconds",
+    help: "From an event's arrival at the relay to its end",
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600],
+    registers,
+  });
+  const gaps = new Counter({ name: "runner_relay_sequence_gaps_total", help: "Numbers of sessions that are missing in the log", registers });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    const metric: Gauge = new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        metric.set(read());
+      },
+    });
+  };
+  gauge("runner_relay_events_waiting", "Events in the lanes", now.waiting);
+  gauge("runner_relay_lanes", "Sessions with a lane", now.lanes);
+  gauge("runner_relay_lane_bytes", "Bytes of messages kept whole", now.wholeBytes);
+  gauge("runner_relay_coordinator_up", "1 while events are forwarded", () => (now.coordinator() === "up" ? 1 : 0));
+  gauge("runner_relay_token_expires_seconds", "Until the token expires; -1 without one", () => (now.tokenExpiresInMs() ?? -1000) / 1000);
+  return {
+    settled(how, seconds) {
+      settled.inc({ how });
+      latency.observe(seconds);
+    },
+    gap: (missing) => gaps.inc(missing),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}

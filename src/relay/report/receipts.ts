@@ -1,0 +1,105 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { KV } from "@nats-io/kv";
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { decodeCheckpoint } from "../../shared/checkpoint.ts";
+import { errorText } from "../../shared/errors.ts";
+import { HEADER } from "../../shared/headers.ts";
+import { decodeHeld } from "../../shared/held.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { partitionOf, shardOf } from "../../shared/partition.ts";
+import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
+import { sessionToken } from "../../shared/session-id.ts";
+import { parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
+import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import { Settled } from "../log/settled.ts";
+
+/** Relays share the questions. */
+const QUEUE = "relay";
+
+/**
+ * Answers gateways who ask where an event is. What this relay settled itself it knows at once; of shards that another relay serves it
+ * reads the checkpoint, at most half a second old.
+ */
+export function serveReceipts(deps: {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  kv: KV;
+  log: Logger;
+  /** What this relay knows of a shard, undefined if it does not serve it. */
+  settled(shard: number): Settled | undefined;
+}): { stop(): void } {
+  const { nc, jsm, kv, log } = deps;
+
+  async function answer(question: ReceiptQuestion): Promise<Receipt> {
+    const { id, seq } = question;
+    const stored = await jsm.direct.getMessage(EVENTS_STREAM, { seq }).catch(nothing);
+    if (stored === null) {
+      const info = await jsm.streams.info(EVENTS_STREAM);
+      return seq >= 1 && seq < info.state.first_seq ? { state: "gone" } : { state: "unknown" };
+    }
+    const address = parseEventSubject(stored.subject);
+    if (address === undefined || stored.header.get(HEADER.id) !== id) return { state: "unknown" };
+    const shard = shardOf(partitionOf(address.session));
+    if (!(await isSettled(shard, seq)) || (await isHeld(address.session, seq))) return { state: "pending", seq };
+    const dead = await jsm.direct.getMessage(DEAD_STREAM, { last_by_subj: `rr.dead.${id}.>` }).catch(nothing);
+    if (dead !== null) {
+      const status = Number(dead.header.get(HEADER.status));
+      const attempts = Number(dead.header.get(HEADER.attempts));
+      return {
+        state: "dead",
+        seq,
+        reason: dead.header.get(HEADER.error),
+        ...(status > 0 ? { status } : {}),
+        ...(attempts > 0 ? { attempts } : {}),
+      };
+    }
+    const superseded = await kv.get(stateKey.superseded(id));
+    if (superseded?.operation === "PUT") return { state: "superseded", seq, reason: superseded.string() };
+    return { state: "delivered", seq };
+  }
+
+  async function isSettled(shard: number, seq: number): Promise<boolean> {
+    const own = deps.settled(shard);
+    if (own !== undefined) return own.has(seq);
+    const entry = await kv.get(stateKey.checkpoint(shard));
+    if (entry?.operation !== "PUT") return false;
+    const { floor, settled } = decodeCheckpoint(entry.value);
+    const memory = new Settled();
+    memory.merge({ floor, snapshot: settled });
+    return memory.has(seq);
+  }
+
+  async function isHeld(session: string, seq: number): Promise<boolean> {
+    const entry = await kv.get(stateKey.held(sessionToken(session)));
+    return entry?.operation === "PUT" && seq >= decodeHeld(entry.value).from;
+  }
+
+  const subscription = nc.subscribe(RECEIPT_SUBJECT, {
+    queue: QUEUE,
+    callback(error: Error | null, msg: Msg) {
+      if (error !== null) return;
+      const question = parseQuestion(msg);
+      if (question === undefined) return void msg.respond(JSON.stringify({ state: "unknown" } satisfies Receipt));
+      answer(question).then(
+        (receipt) => msg.respond(JSON.stringify(receipt)),
+        (failure: unknown) => log.warn({ err: errorText(failure), event: question.id }, "receipt not found out"),
+      );
+    },
+  });
+  return { stop: () => subscription.unsubscribe() };
+}
+
+function nothing(error: unknown): null {
+  if (error instanceof Error && "code" in error && error.code === 404) return null;
+  throw error;
+}
+
+function parseQuestion(msg: Msg): ReceiptQuestion | undefined {
+  try {
+    const { id, seq } = msg.json<Partial<ReceiptQuestion>>();
+    if (typeof id !== "string" || !/^[\w-]{1,100}$/.test(id) || typeof seq !== "number" || !Number.isSafeInteger(seq)) return undefined;
+    return { id, seq };
+  } catch {
+    return undefined;
+  }
+}

@@ -140,7 +140,12 @@ export function redacted(
     Object.entries(table).map(([name, setting]) => {
       const value = values[name];
       if (setting.secret) return [name, value === undefined ? "unset" : "set"];
-      return [name, value ?? "unset"];
+      return [name, typeof value === "string" ? withoutUserInfo(value) : (value ?? "unset")];
     }),
   );
+}
+
+/** A URL may carry user and password (`nats://user:password@host`): those are never shown. */
+export function withoutUserInfo(text: string): string {
+  return text.replaceAll(/\/\/[^/@\s]*@/g, "//[secret]@");
 }

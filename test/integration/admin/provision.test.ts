@@ -188,7 +188,7 @@ describe("SETTLE-1: a consumer is created only from the checkpoint", () => {
     const { nc, jsm } = await admin(it);
     await provision(nc, small);
     await append(it, ["s1", "s2"]);
-    const held = { v: 1, session: "s1", from: 2, reason: "paused", since: 0 };
+    const held = { v: 1, session: "s1", from: 2, reason: "paused", text: "", since: 0 } as const;
     await writeState(nc, stateKey.held("s1"), encodeHeld(held), 0);
     await jsm.streams.delete(EVENTS_STREAM);
     const { stream } = await provision(nc, small);

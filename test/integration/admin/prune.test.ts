@@ -55,7 +55,7 @@ test("SETTLE-1: only what is below the floor of the shard at work goes; idle sha
 test("SETTLE-1: a held session's events stay", async () => {
   const { nc, jsm, prune, checkpoint, shard } = await setUp(6);
   await checkpoint(shard, 6);
-  const held = { v: 1, session: "s1", from: 3, reason: "parked", since: 0 };
+  const held = { v: 1, session: "s1", from: 3, reason: "parked", text: "", since: 0 } as const;
   await writeState(nc, stateKey.held("s1"), encodeHeld(held), 0);
   await runPrune(prune, { retentionMs: HOUR, clock: later(2 * HOUR) });
   expect(await firstSeq(jsm)).toBe(3);

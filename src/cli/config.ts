@@ -1,0 +1,29 @@
+import { Command } from "commander";
+import { ALL_SETTINGS } from "../shared/config/index.ts";
+import { loadSettings, redacted } from "../shared/config/load.ts";
+import { COORDINATOR_SETTINGS } from "../shared/config/settings.ts";
+import type { Setting } from "../shared/config/setting.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { UP_TABLE } from "./up/table.ts";
+
+export function command(context: Context): Command {
+  const self = new Command("config")
+    .description(
+      "Prints the settings in force, from flags, environment and defaults. Secrets are only `set` or `unset`.",
+    )
+    .option("--json", "for programs");
+  return addFlags(self, UP_TABLE).action(({ json }: { json?: true }) => {
+    const { env } = context;
+    const own = loadSettings(UP_TABLE, { env, flags: flagsOf(self, UP_TABLE), known: ALL_SETTINGS }).values;
+    const standIn = loadSettings(COORDINATOR_SETTINGS, { env, known: ALL_SETTINGS }).values;
+    const table: Record<string, Setting> = { ...UP_TABLE, ...COORDINATOR_SETTINGS };
+    const shown = redacted(table, { ...own, ...standIn });
+    const named = Object.entries(shown).map(([name, value]) => [table[name]?.env ?? name, value] as const);
+    if (json) context.print(JSON.stringify(Object.fromEntries(named), null, 2));
+    else {
+      const width = Math.max(...named.map(([name]) => name.length));
+      for (const [name, value] of named) context.print(`${name.padEnd(width)}  ${value}`);
+    }
+  });
+}

@@ -1,0 +1,17 @@
+import type { Command } from "commander";
+import type { Environment } from "../shared/config/load.ts";
+
+/** What a command gets of the process it runs in; made by `main.ts` alone. */
+export type Context = {
+  /** The process's own environment: what is written here is read by a root that runs in this process. */
+  env: Environment;
+  /** A line for people or programs, on stdout. */
+  print(text: string): void;
+  /** A line for people on stderr. */
+  warn(text: string): void;
+  /** Everything on stdin. */
+  readStdin(): Promise<Uint8Array>;
+};
+
+/** What a command file exports: its command line, with the action that runs it. */
+export type CommandFile = { command: (context: Context) => Command };

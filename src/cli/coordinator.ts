@@ -1,0 +1,15 @@
+import type { Command } from "commander";
+import { COMMON_SETTINGS, COORDINATOR_SETTINGS } from "../shared/config/settings.ts";
+import type { Context } from "./context.ts";
+import { rootCommand } from "./root.ts";
+
+export function command(context: Context): Command {
+  return rootCommand({
+    name: "coordinator",
+    description:
+      "Runs the stand-in for an Agent Coordinator: for trying out and for tests, it keeps everything in memory.",
+    table: { ...COMMON_SETTINGS, ...COORDINATOR_SETTINGS },
+    context,
+    run: () => import("../coordinator/main.ts"),
+  });
+}

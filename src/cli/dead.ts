@@ -1,0 +1,6 @@
+import { Command } from "commander";
+import type { Context } from "./context.ts";
+
+export function command(context: Context): Command {
+  return new Command("dead").action(() => context.print("x"));
+}

@@ -1,0 +1,75 @@
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { Command } from "commander";
+import { codedError, errorText } from "../shared/errors.ts";
+import type { Context } from "./context.ts";
+import { dataFolder } from "./folders.ts";
+import { strippedEnvironment } from "./up/environment.ts";
+import { readRunning } from "./up/kept.ts";
+
+const FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
+const HEALTH_TIMEOUT_MS = 3000;
+
+export function command(context: Context): Command {
+  return new Command("exec")
+    .description(
+      "Runs a command whose coordinator is the gateway: sets AGENT_ORCHESTRATOR_API_URL, and keeps credentials, NATS_* and *_FILE variables from it.",
+    )
+    .usage("[options] -- COMMAND [ARGUMENTS…]")
+    .argument("<command...>", "what to run")
+    .option("--gateway-url <url>", "gateway (default: the one that `up` runs on this machine)")
+    .option("--data <path>", "data folder of `up` (RUNNER_RELAY_DATA)")
+    .passThroughOptions()
+    .action(async (words: string[], options: { gatewayUrl?: string; data?: string }) => {
+      const { env } = context;
+      const gateway =
+        options.gatewayUrl ?? runningGateway(dataFolder(options.data ?? env["RUNNER_RELAY_DATA"], env));
+      await refuseSilentGateway(gateway);
+      process.exitCode = await run(words, {
+        ...strippedEnvironment(env),
+        AGENT_ORCHESTRATOR_API_URL: gateway,
+      });
+    });
+}
+
+function runningGateway(dataDir: string): string {
+  const running = readRunning(dataDir);
+  if (running === undefined) {
+    throw codedError(
+      "nothing_found",
+      `no gateway runs in ${dataDir}: start runner-relay up, or name one by --gateway-url`,
+    );
+  }
+  return running.gateway;
+}
+
+async function refuseSilentGateway(url: string): Promise<void> {
+  let why: string;
+  try {
+    const response = await fetch(new URL("/_relay/health", url), {
+      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+      redirect: "manual",
+    });
+    if (response.ok) return;
+    why = `status ${response.status}`;
+  } catch (error) {
+    why = errorText(error);
+  }
+  throw codedError("nothing_found", `no gateway answers at ${url}: ${why}`);
+}
+
+/** Runs it in our place: same terminal, our signals are its own, its end is our exit code (128 + n for a signal). */
+async function run(words: string[], env: Record<string, string>): Promise<number> {
+  const [file, ...args] = words;
+  if (file === undefined) throw codedError("usage", "no command given");
+  const child = spawn(file, args, { stdio: "inherit", env });
+  for (const signal of FORWARDED) process.on(signal, () => void child.kill(signal));
+  return await new Promise((done, fail) => {
+    child.once("error", (cause) =>
+      fail(codedError("nothing_found", `${file} cannot be run: ${errorText(cause)}`, { cause })),
+    );
+    child.once("exit", (code, signal) =>
+      done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+    );
+  });
+}

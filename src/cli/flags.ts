@@ -1,0 +1,58 @@
+import { Option, type Command } from "commander";
+import type { Setting } from "../shared/config/setting.ts";
+
+type Table = Record<string, Setting>;
+export type Flags = Record<string, string | boolean | undefined>;
+
+/** Offers every flag of some settings (DESIGN 11: one schema for environment, flags and help). */
+export function addFlags(command: Command, table: Table): Command {
+  for (const setting of Object.values(table)) {
+    if (setting.flag !== undefined) command.addOption(optionOf(setting.flag, setting));
+  }
+  return command;
+}
+
+function optionOf(flag: string, setting: Setting): Option {
+  const fallback = setting.fallback === undefined ? "" : `, default ${show(setting)}`;
+  const help = `${setting.help} (${setting.env}${fallback})`;
+  const option = new Option(
+    setting.kind.type === "flag" ? `--${flag}` : `--${flag} <${valueName(setting)}>`,
+    help,
+  );
+  return setting.kind.type === "choice" ? option.choices(setting.kind.of) : option;
+}
+
+function valueName(setting: Setting): string {
+  const { type } = setting.kind;
+  return type === "integer" ? "n" : type === "choice" || type === "text" ? "value" : type;
+}
+
+function show({ kind, fallback }: Setting): string {
+  return kind.type === "duration" && typeof fallback === "number" ? `${fallback / 1000}s` : String(fallback);
+}
+
+/** What was given on the command line, by flag, as `loadSettings` takes it. */
+export function flagsOf(command: Command, table: Table): Flags {
+  const given: Flags = {};
+  for (const { flag } of Object.values(table)) {
+    if (flag === undefined) continue;
+    const value: unknown = command.getOptionValue(attributeOf(flag));
+    if (typeof value === "string" || typeof value === "boolean") given[flag] = value;
+  }
+  return given;
+}
+
+/** Commander's name for a flag. */
+function attributeOf(flag: string): string {
+  return flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The same as variables, for a root that reads the environment. */
+export function flagVariables(table: Table, flags: Flags): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const setting of Object.values(table)) {
+    const value = setting.flag === undefined ? undefined : flags[setting.flag];
+    if (value !== undefined) variables[setting.env] = String(value);
+  }
+  return variables;
+}

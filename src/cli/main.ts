@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+import { enableCompileCache } from "node:module";
+import { homedir } from "node:os";
+import { buffer } from "node:stream/consumers";
+import { compileCacheFolder } from "./folders.ts";
+import type { CommandFile, Context } from "./context.ts";
+
+// Dispatch only. Each command is a file of its own and loaded when it is called, so that none pays for the others.
+
+enableCompileCache(compileCacheFolder(process.env, homedir()));
+
+const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFile> }> = {
+  up: { summary: "run everything on this machine", load: () => import("./up.ts") },
+  exec: { summary: "run a command whose coordinator is the gateway", load: () => import("./exec.ts") },
+  gateway: { summary: "run a gateway", load: () => import("./gateway.ts") },
+  relay: { summary: "run a relay", load: () => import("./relay.ts") },
+  coordinator: { summary: "run the stand-in coordinator", load: () => import("./coordinator.ts") },
+  provision: { summary: "make or widen the log at a broker", load: () => import("./provision.ts") },
+  prune: { summary: "remove what is settled and old", load: () => import("./prune.ts") },
+  status: { summary: "show backlog, relays, coordinator and log", load: () => import("./status.ts") },
+  dead: { summary: "list, show and redrive dead letters", load: () => import("./dead.ts") },
+  decode: {
+    summary: "print one message of the log (for nats --translate)",
+    load: () => import("./decode.ts"),
+  },
+  config: { summary: "print the settings in force, secrets redacted", load: () => import("./config.ts") },
+};
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0); // whoever read has seen enough, as with `| head`
+});
+
+const context: Context = {
+  env: process.env,
+  print: (text) => void process.stdout.write(`${text}\n`),
+  warn: (text) => void process.stderr.write(`${text}\n`),
+  readStdin: () => buffer(process.stdin),
+};
+
+const { runCommandLine } = await import("./run.ts");
+process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, context);

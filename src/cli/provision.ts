@@ -1,0 +1,49 @@
+import { Command, InvalidArgumentError } from "commander";
+import type { StartFrom } from "../admin/checkpoints.ts";
+import { provision } from "../admin/provision.ts";
+import { ALL_SETTINGS } from "../shared/config/index.ts";
+import { loadSettings } from "../shared/config/load.ts";
+import { UP_SETTINGS } from "../shared/config/settings.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { CLIENT_TABLE, withBroker } from "./operator.ts";
+
+const TABLE = {
+  ...CLIENT_TABLE,
+  logBytes: { ...UP_SETTINGS.logBytes, flag: "log-bytes" },
+  duplicateWindow: { ...UP_SETTINGS.duplicateWindow, flag: "duplicate-window" },
+  replicas: { ...UP_SETTINGS.replicas, flag: "replicas" },
+} as const;
+
+export function command(context: Context): Command {
+  const self = new Command("provision")
+    .description(
+      "Makes the log, the dead-letter stream, the state and the consumers at a broker, or widens them.",
+    )
+    .option(
+      "--from <where>",
+      "where to start if nobody knows what is settled: first (everything again), new (nothing old) or a sequence",
+      startFrom,
+    );
+  return addFlags(self, TABLE).action(async ({ from }: { from?: StartFrom }) => {
+    const flags = flagsOf(self, TABLE);
+    const { values } = loadSettings(TABLE, { env: context.env, flags, known: ALL_SETTINGS });
+    const { changes, stream } = await withBroker({ role: "admin", env: context.env, flags }, (nc) =>
+      provision(nc, {
+        replicas: values.replicas,
+        duplicateWindowMs: values.duplicateWindow,
+        ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
+        ...(from === undefined ? {} : { from }),
+      }),
+    );
+    for (const change of changes) context.print(change);
+    if (changes.length === 0) context.print("everything is there");
+    context.print(`log: ${stream.maxBytes} bytes, ${stream.replicas} replica(s), made ${stream.created}`);
+  });
+}
+
+function startFrom(text: string): StartFrom {
+  if (text === "first" || text === "new") return text;
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("must be first, new or a sequence from 1");
+}

@@ -1,0 +1,28 @@
+import { Command } from "commander";
+import { runPrune } from "../admin/prune.ts";
+import { systemClock } from "../shared/clock.ts";
+import { ALL_SETTINGS } from "../shared/config/index.ts";
+import { loadSettings } from "../shared/config/load.ts";
+import { UP_SETTINGS } from "../shared/config/settings.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { CLIENT_TABLE, withBroker } from "./operator.ts";
+
+const TABLE = { ...CLIENT_TABLE, retention: { ...UP_SETTINGS.retention, flag: "retention" } } as const;
+
+export function command(context: Context): Command {
+  const self = new Command("prune")
+    .description(
+      "Removes events that are settled and older than the retention. Nothing unsettled or held is ever removed.",
+    )
+    .option("--dry-run", "only say what would be removed");
+  return addFlags(self, TABLE).action(async ({ dryRun }: { dryRun?: true }) => {
+    const flags = flagsOf(self, TABLE);
+    const { values } = loadSettings(TABLE, { env: context.env, flags, known: ALL_SETTINGS });
+    const { removed, below } = await withBroker({ role: "prune", env: context.env, flags }, (nc) =>
+      runPrune(nc, { retentionMs: values.retention, clock: systemClock, dryRun: dryRun === true }),
+    );
+    const what = dryRun ? "would be removed" : "removed";
+    context.print(removed === 0 ? "nothing to prune" : `${removed} events below sequence ${below} ${what}`);
+  });
+}

@@ -1,0 +1,14 @@
+import type { Command } from "commander";
+import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
+import type { Context } from "./context.ts";
+import { rootCommand } from "./root.ts";
+
+export function command(context: Context): Command {
+  return rootCommand({
+    name: "relay",
+    description: "Runs a relay: it reads the log and calls the coordinator.",
+    table: { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...RELAY_SETTINGS },
+    context,
+    run: () => import("../relay/main.ts"),
+  });
+}

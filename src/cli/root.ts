@@ -1,0 +1,23 @@
+import { Command } from "commander";
+import type { Setting } from "../shared/config/setting.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf, flagVariables } from "./flags.ts";
+
+/**
+ * A command that is one of our processes: its composition root runs here, in this process, and reads the environment. The flags are put
+ * there, and taken off the command line.
+ */
+export function rootCommand(options: {
+  name: string;
+  description: string;
+  table: Record<string, Setting>;
+  context: Context;
+  run: () => Promise<unknown>;
+}): Command {
+  const command = new Command(options.name).description(options.description);
+  return addFlags(command, options.table).action(async () => {
+    Object.assign(options.context.env, flagVariables(options.table, flagsOf(command, options.table)));
+    process.argv.splice(2);
+    await options.run();
+  });
+}

@@ -1,0 +1,155 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Clock } from "../../shared/clock.ts";
+import { codedError, errorText } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+
+/** One process of ours: which `main.ts`, with what. */
+export type ChildPlan = {
+  name: string;
+  /** Path of its composition root. */
+  main: string;
+  env: Record<string, string>;
+  /** Options of Node itself. */
+  nodeOptions: readonly string[];
+};
+
+/** A process that is kept running. */
+export type Child = {
+  readonly name: string;
+  /** URL of its first ready line. Rejects if the child cannot be started. */
+  ready: Promise<string>;
+  /** Process id of the run that is on, if one is. */
+  pid(): number | undefined;
+  /** TERM, and KILL after `graceMs`. No restart any more. */
+  stop(graceMs: number): Promise<void>;
+};
+
+/** Exit code for what a restart cannot heal (`EX_CONFIG` of sysexits): a wrong configuration, a missing checkpoint. */
+export const EXIT_CONFIG = 78;
+/** Runs in a row that end before the first ready line; more and the start has failed. */
+const START_ATTEMPTS = 3;
+const FIRST_DELAY_MS = 50; // running agents wait for it
+const MAX_DELAY_MS = 5000;
+/** A run that lasted this long was healthy: the next restart is a first one again. */
+const HEALTHY_MS = 10_000;
+
+/** Wait before the n-th restart in a row (from 1), milliseconds: 50, 100, 200 … 5000. */
+export function restartDelay(failures: number): number {
+  return Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.max(0, failures - 1));
+}
+
+type State =
+  | { phase: "running"; process: ChildProcess; since: number; gone: Promise<void> }
+  | { phase: "waiting"; cancel: () => void }
+  | { phase: "stopped" };
+
+/**
+ * Starts a child and starts it again whenever it ends by itself. `mayFail` settles when its surroundings stand: an earlier end is not
+ * the child's fault, and it is tried again then. `onFatal` is called once, when starting it again makes no sense.
+ *
+ * The child leads a process group of its own, so that Ctrl-C in a terminal reaches the supervisor alone, and holds an IPC channel, whose
+ * end it takes for the supervisor's end.
+ */
+export function keepRunning(options: {
+  plan: ChildPlan;
+  clock: Clock;
+  log: Logger;
+  mayFail: Promise<unknown>;
+  onFatal: (error: Error) => void;
+  /** At every ready line: a child that ran again may have another URL. */
+  onReady?: (url: string) => void;
+}): Child {
+  const { plan, clock, log } = options;
+  const first = Promise.withResolvers<string>();
+  first.promise.catch(() => undefined); // whoever awaits it hears of it; `onFatal` is told anyway
+  let state: State = { phase: "stopped" };
+  let stopping = false;
+  let standing = false;
+  let everReady = false;
+  let failures = 0;
+  void options.mayFail.then(
+    () => (standing = true),
+    () => undefined,
+  );
+
+  const start = (): void => {
+    if (stopping) return;
+    const child = spawn(process.execPath, [...plan.nodeOptions, plan.main], {
+      env: plan.env,
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+      detached: true,
+    });
+    const gone = Promise.withResolvers<void>();
+    state = { phase: "running", process: child, since: clock.now(), gone: gone.promise };
+    if (child.stdout) {
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const url = readyUrl(line);
+        if (url === undefined) return;
+        everReady = true;
+        first.resolve(url);
+        options.onReady?.(url);
+      });
+    }
+    child.once("error", (error) => {
+      log.error({ child: plan.name, error: errorText(error) }, "child cannot be started");
+      if (child.pid === undefined) ended(null, null);
+    });
+    child.once("exit", ended);
+
+    function ended(code: number | null, signal: NodeJS.Signals | null): void {
+      gone.resolve();
+      const lasted = state.phase === "running" ? clock.now() - state.since : 0;
+      state = { phase: "stopped" };
+      if (stopping) return;
+      if (!standing) {
+        void options.mayFail.then(start, () => undefined);
+        return;
+      }
+      failures = lasted >= HEALTHY_MS ? 1 : failures + 1;
+      const how = signal ?? `code ${code}`;
+      if (code === EXIT_CONFIG || (!everReady && failures >= START_ATTEMPTS)) {
+        const error = codedError("child_failed", `${plan.name} ended with ${how}; it says why above`);
+        stopping = true;
+        first.reject(error);
+        options.onFatal(error);
+        return;
+      }
+      const delay = restartDelay(failures);
+      log.error({ child: plan.name, code, signal, restartInMs: delay }, "child ended, starting it again");
+      state = { phase: "waiting", cancel: clock.after(delay, start) };
+    }
+  };
+  start();
+
+  return {
+    name: plan.name,
+    ready: first.promise,
+    pid: () => (state.phase === "running" ? state.process.pid : undefined),
+    async stop(graceMs) {
+      stopping = true;
+      if (state.phase === "waiting") state.cancel();
+      if (state.phase !== "running") return;
+      const { process: child, gone } = state;
+      child.kill("SIGTERM");
+      const cancel = clock.after(graceMs, () => {
+        if (graceMs > 0) log.warn({ child: plan.name }, "child does not stop, killing it");
+        child.kill("SIGKILL");
+      });
+      await gone;
+      cancel();
+    },
+  };
+}
+
+/** URL in a ready line (`{"ready":true,"url":…}`); undefined for any other line. Pure. */
+export function readyUrl(line: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== "object" || value === null || !("ready" in value) || value.ready !== true)
+      return undefined;
+    return "url" in value && typeof value.url === "string" ? value.url : undefined;
+  } catch {
+    return undefined;
+  }
+}

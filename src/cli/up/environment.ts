@@ -1,0 +1,86 @@
+import type { BrokerAccess } from "../../shared/broker.ts";
+import { ALL_SETTINGS } from "../../shared/config/index.ts";
+import { variableNames, type Environment } from "../../shared/config/load.ts";
+import type { Setting } from "../../shared/config/setting.ts";
+import { flagVariables, type Flags } from "../flags.ts";
+
+type Table = Record<string, Setting>;
+
+/** What any program needs to run and to know its place. */
+const PLAIN = [
+  "PATH",
+  "HOME",
+  "USER",
+  "LANG",
+  "TZ",
+  "TMPDIR",
+  "XDG_STATE_HOME",
+  "XDG_CACHE_HOME",
+  "SystemRoot",
+];
+/** What a program needs that calls the coordinator or an issuer. May carry credentials (proxies do). */
+export const NETWORK: readonly string[] = [
+  "NODE_EXTRA_CA_CERTS",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_USE_ENV_PROXY",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+];
+
+/**
+ * Environment of one of our own processes: a few plain variables and the settings of its own tables, nothing else (CRED-1). Flags of the
+ * command line count more than variables, as everywhere.
+ */
+export function childEnvironment(options: {
+  env: Environment;
+  flags: Flags;
+  tables: readonly Table[];
+  extra?: readonly string[];
+  set: Record<string, string>;
+}): Record<string, string> {
+  const names = [...PLAIN, ...(options.extra ?? []), ...variableNames(options.tables)];
+  const result: Record<string, string> = {};
+  for (const name of names) {
+    const value = options.env[name];
+    if (value !== undefined) result[name] = value;
+  }
+  for (const table of options.tables) Object.assign(result, flagVariables(table, options.flags));
+  return { ...result, ...options.set };
+}
+
+/** How a process reaches the broker, as variables. */
+export function brokerVariables(access: BrokerAccess): Record<string, string> {
+  const variables: Record<string, string | undefined> = {
+    NATS_URL: access.servers.join(","),
+    NATS_USER: access.user,
+    NATS_PASSWORD: access.password,
+    NATS_TOKEN: access.token,
+    NATS_CREDS: access.credsFile,
+    NATS_CA: access.caFile,
+    NATS_CERT: access.certFile,
+    NATS_KEY: access.keyFile,
+  };
+  return Object.fromEntries(Object.entries(variables).flatMap(([k, v]) => (v === undefined ? [] : [[k, v]])));
+}
+
+/**
+ * Environment of an executor or any other program that is not ours: its own, without our settings and credentials, without `NATS_*` and
+ * without every `*_FILE`, by which secrets are handed over (CRED-1).
+ */
+export function strippedEnvironment(env: Environment): Record<string, string> {
+  const ours = new Set(variableNames(ALL_SETTINGS));
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => {
+      const refused =
+        value === undefined ||
+        ours.has(name) ||
+        name.startsWith("NATS_") ||
+        name.startsWith("RUNNER_RELAY_") ||
+        name.endsWith("_FILE") ||
+        name === "NODE_CHANNEL_FD";
+      return refused ? [] : [[name, value]];
+    }),
+  );
+}

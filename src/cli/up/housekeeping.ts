@@ -1,0 +1,40 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { runPrune } from "../../admin/prune.ts";
+import { connectBroker, type BrokerAccess } from "../../shared/broker.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { errorText } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { PRUNE_INBOX } from "../../shared/subjects.ts";
+
+const EVERY_MS = 10 * 60 * 1000; // a retention is days long
+
+/** Prunes now and every ten minutes; returns the end of it. A failure is logged and tried again the next time. */
+export function keepPruning(options: {
+  access: BrokerAccess;
+  retentionMs: number;
+  clock: Clock;
+  log: Logger;
+}): () => Promise<void> {
+  const { access, log } = options;
+  const stopping = new AbortController();
+  const once = async (): Promise<void> => {
+    const nc = await connectBroker(access, { name: "prune", inboxPrefix: PRUNE_INBOX });
+    try {
+      const { removed, below } = await runPrune(nc, options);
+      if (removed > 0) log.info({ removed, below }, "pruned");
+    } finally {
+      await nc.close();
+    }
+  };
+  const loop = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await once().catch((error: unknown) => log.warn({ error: errorText(error) }, "prune failed"));
+      await delay(EVERY_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
+    }
+  };
+  const looping = loop();
+  return async () => {
+    stopping.abort();
+    await looping;
+  };
+}

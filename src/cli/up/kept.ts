@@ -1,0 +1,70 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+/** What `up` keeps in the data folder between starts. */
+export type Kept = {
+  /** Port of the stand-in coordinator: the log belongs to one coordinator, and that is known by its URL. */
+  coordinatorPort?: number;
+  /** Broker where the log was made already: then gateway and relay need not wait for that. */
+  provisionedAt?: string;
+};
+
+const FILE = "up.json";
+
+export function readKept(dataDir: string): Kept {
+  try {
+    return JSON.parse(readFileSync(join(dataDir, FILE), "utf8")) as Kept;
+  } catch {
+    return {}; // the first start
+  }
+}
+
+export function writeKept(dataDir: string, kept: Kept): void {
+  writeAtomically(join(dataDir, FILE), JSON.stringify(kept));
+}
+
+/** Where everything is, for programs (DESIGN 10). */
+export type ReadyInfo = { gateway: string; relay: string; nats: string; coordinator: string; pid: number };
+
+/** In the data folder, so that `exec` and `status` find what runs. */
+export function runningFile(dataDir: string): string {
+  return join(dataDir, "running.json");
+}
+
+/** Undefined if nothing runs there, as far as the file tells. */
+export function readRunning(dataDir: string): ReadyInfo | undefined {
+  try {
+    return JSON.parse(readFileSync(runningFile(dataDir), "utf8")) as ReadyInfo;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whoever waits for the file never sees half of it. */
+export function writeAtomically(file: string, text: string): void {
+  const draft = `${file}.${process.pid}.tmp`;
+  writeFileSync(draft, `${text}\n`, { mode: 0o600 });
+  renameSync(draft, file);
+}
+
+export function removeFile(file: string): void {
+  rmSync(file, { force: true });
+}
+
+export function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+}
+
+/** A port of the loopback that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done, fail) => {
+    server.once("error", fail);
+    server.listen(0, "127.0.0.1", done);
+  });
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}

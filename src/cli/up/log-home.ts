@@ -1,0 +1,124 @@
+import { statfs } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Broker } from "../../embedded/server.ts";
+import type { BrokerAccess } from "../../shared/broker.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { withoutUserInfo } from "../../shared/config/load.ts";
+import { errorText } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { BrokerRole } from "../../shared/permissions.ts";
+import { restartDelay } from "./child.ts";
+
+/** The broker as `up` needs it: its own, or the user's. */
+export type LogHome = {
+  url: string;
+  /** Configuration file that tells whether it syncs, if it is ours. */
+  configFile?: string;
+  /** Free disk of its store in bytes, if it is ours. */
+  freeBytes?: number;
+  access(role: BrokerRole): BrokerAccess;
+  stop(): Promise<void>;
+};
+
+/** The user's own broker: everybody goes there with the access that was given. */
+export function foreignHome(access: BrokerAccess, release: () => void): LogHome {
+  return {
+    url: withoutUserInfo(access.servers.join(",")),
+    access: () => access,
+    stop: async () => release(),
+  };
+}
+
+/** How much room there must be before a broker that met a full disk is started again. */
+const ROOM_BYTES = 64 * 1024 * 1024;
+const DISK_POLL_MS = 2000;
+
+/** Wraps a logger so that the server's words about a failed write are noticed. */
+export function watchWrites(log: Logger, onFailure: () => void): Logger {
+  return Object.create(log, {
+    error: {
+      value: (fields: { line?: string }, message: string): void => {
+        if (fields.line !== undefined && isWriteFailure(fields.line)) onFailure();
+        log.error(fields, message);
+      },
+    },
+  }) as Logger;
+}
+
+/**
+ * After ENOSPC the stream stays dead even when there is room again, and nothing but a stored message shows it: `STREAM.INFO` answers, a
+ * refused expectation answers, and the other streams may go on (measured on 2.15.2). The server's log line does tell.
+ */
+export function isWriteFailure(line: string): boolean {
+  return /critical write error|no space left on device/i.test(line);
+}
+
+/** Keeps the embedded broker running: again after a crash, and again when there is room after a full disk. */
+export function keepBroker(options: {
+  broker: Broker;
+  gateway: string;
+  storeFolder: string;
+  freeBytes: number;
+  clock: Clock;
+  log: Logger;
+  /** Settles when the server said that a write failed; called anew after each restart. */
+  writeFailure: () => Promise<void>;
+}): LogHome {
+  const { broker, clock, log } = options;
+  const stopping = new AbortController();
+  const stopped = new Promise<"stop">((done) => {
+    stopping.signal.addEventListener("abort", () => done("stop"), { once: true });
+  });
+
+  const keep = async (): Promise<void> => {
+    for (let failures = 1; ;) {
+      const startedAt = clock.now();
+      const why = await Promise.race([
+        broker.exited.then(() => "exit" as const),
+        options.writeFailure().then(() => "disk" as const),
+        stopped,
+      ]);
+      if (why === "stop") return;
+      if (why === "disk") {
+        log.error({}, "disk full, the broker is started again when there is room");
+        await roomIn(options.storeFolder, stopping.signal);
+      } else {
+        failures = clock.now() - startedAt > 10_000 ? 1 : failures + 1;
+        log.error({}, "broker ended, starting it again");
+        await delay(restartDelay(failures), undefined, { signal: stopping.signal }).catch(() => undefined);
+      }
+      if (stopping.signal.aborted) return;
+      try {
+        await broker.restart();
+        log.info({ pid: broker.pid() }, "broker runs again");
+      } catch (error) {
+        log.error({ error: errorText(error) }, "broker does not start");
+      }
+    }
+  };
+  const kept = keep();
+
+  return {
+    url: broker.url,
+    configFile: broker.configFile,
+    freeBytes: options.freeBytes,
+    access: (role) => broker.access(role, role === "gateway" ? options.gateway : undefined),
+    async stop() {
+      stopping.abort();
+      await kept; // a restart under way must not outlive the stop
+      await broker.stop();
+    },
+  };
+}
+
+async function roomIn(folder: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await freeBytesOf(folder)) < ROOM_BYTES) {
+    await delay(DISK_POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Free disk for us (not for root), bytes. */
+export async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

@@ -1,0 +1,46 @@
+import { brokerEnv, findBroker } from "../../embedded/binary.ts";
+import { lockFolder } from "../../embedded/lock.ts";
+import { orphanGuard } from "../../embedded/orphan.ts";
+import { startBroker } from "../../embedded/server.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { brokerAccess } from "../../shared/config/index.ts";
+import type { Environment } from "../../shared/config/load.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { UpValues } from "./table.ts";
+import { foreignHome, freeBytesOf, keepBroker, watchWrites, type LogHome } from "./log-home.ts";
+
+/** Takes the data folder and the broker: the user's if one is named, else our own. Throws `data_locked` and what a start can throw. */
+export async function openHome(options: {
+  values: UpValues;
+  env: Environment;
+  dataDir: string;
+  clock: Clock;
+  log: Logger;
+}): Promise<LogHome> {
+  const { values, env, dataDir, clock, log } = options;
+  if (values.natsUrl !== undefined) return foreignHome(brokerAccess(values), lockFolder(dataDir));
+  const search = brokerEnv(env);
+  if (values.natsServerBin !== undefined) search.natsServerBin = values.natsServerBin;
+  const found = await findBroker({ env: search, log });
+  let failed = Promise.withResolvers<void>();
+  const broker = await startBroker({
+    binary: found.path,
+    dataDir,
+    gateways: [values.gateway],
+    log: watchWrites(log, () => failed.resolve()),
+    guard: orphanGuard(process.platform, env["PATH"]),
+    clock,
+  });
+  return keepBroker({
+    broker,
+    gateway: values.gateway,
+    storeFolder: dataDir,
+    freeBytes: await freeBytesOf(dataDir),
+    clock,
+    log,
+    writeFailure: () => {
+      failed = Promise.withResolvers<void>();
+      return failed.promise;
+    },
+  });
+}

@@ -1,0 +1,251 @@
+import { homedir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { readBacklog } from "../../admin/backlog.ts";
+import { provision } from "../../admin/provision.ts";
+import { connectBroker } from "../../shared/broker.ts";
+import { systemClock, type Clock } from "../../shared/clock.ts";
+import { ALL_SETTINGS } from "../../shared/config/index.ts";
+import { loadSettings } from "../../shared/config/load.ts";
+import {
+  COMMON_SETTINGS,
+  COORDINATOR_SETTINGS,
+  GATEWAY_SETTINGS,
+  RELAY_SETTINGS,
+} from "../../shared/config/settings.ts";
+import { errorText } from "../../shared/errors.ts";
+import { createLogger, type Logger } from "../../shared/logger.ts";
+import { ADMIN_INBOX } from "../../shared/subjects.ts";
+import type { Context } from "../context.ts";
+import type { Flags } from "../flags.ts";
+import { compileCacheFolder, dataFolder } from "../folders.ts";
+import { keepRunning, type Child, type ChildPlan } from "./child.ts";
+import { brokerVariables, childEnvironment, NETWORK } from "./environment.ts";
+import { keepPruning } from "./housekeeping.ts";
+import {
+  freePort,
+  makeFolder,
+  readKept,
+  removeFile,
+  runningFile,
+  writeAtomically,
+  writeKept,
+  type ReadyInfo,
+} from "./kept.ts";
+import type { LogHome } from "./log-home.ts";
+import { openHome } from "./open-home.ts";
+import { UP_TABLE, type UpValues } from "./table.ts";
+
+// open-home.ts takes the folder and the broker · log-home.ts keeps the broker · child.ts keeps one process · environment.ts what each may know
+// kept.ts what lies in the data folder · housekeeping.ts prunes
+
+/** 120 MB of gateway at the same speed; without them 262 MB (facts/performance.md). */
+const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
+// SIGTERM to exit at most 5 s: 1.2 + 3 + 0.3, and the broker's 0.1
+const GATEWAY_GRACE_MS = 1200;
+const RELAY_GRACE_MS = 3000;
+const COORDINATOR_GRACE_MS = 300;
+const LAST_RESORT_MS = 8000;
+
+/** Runs everything until a signal comes or something fails that no restart heals. */
+export async function runUp(options: { flags: Flags; context: Context }): Promise<void> {
+  const { flags, context } = options;
+  const { env } = context;
+  const { values } = loadSettings(UP_TABLE, { env, flags, known: ALL_SETTINGS });
+  const clock = systemClock;
+  const log = createLogger({ name: "up", level: values.logLevel });
+  const dataDir = dataFolder(values.data, env);
+  if (values.readyFile !== undefined) removeFile(values.readyFile);
+
+  const signals = watchSignals();
+  const fatal = Promise.withResolvers<never>();
+  fatal.promise.catch(() => undefined); // raced below
+  await using scope = new AsyncDisposableStack();
+  makeFolder(dataDir);
+  const home = await openHome({ values, env, dataDir, clock, log });
+  scope.defer(() => home.stop());
+
+  const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
+  scope.defer(() => admin.close());
+  const kept = readKept(dataDir);
+  const provisioned = provision(admin, {
+    replicas: values.replicas,
+    duplicateWindowMs: values.duplicateWindow,
+    ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
+    ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
+  });
+  if (kept.provisionedAt !== home.url) await provisioned; // else the children start beside it
+  else provisioned.catch(() => undefined); // awaited with the children
+
+  const coordinatorPort = kept.coordinatorPort ?? (await freePort());
+  writeKept(dataDir, { coordinatorPort, provisionedAt: home.url });
+  const coordinatorUrl = values.coordinatorUrl ?? `http://127.0.0.1:${coordinatorPort}`;
+
+  const info: Partial<ReadyInfo> = { nats: home.url, coordinator: coordinatorUrl, pid: process.pid };
+  const announce = (): void => {
+    writeAtomically(runningFile(dataDir), JSON.stringify(info));
+    if (values.readyFile !== undefined) writeAtomically(values.readyFile, JSON.stringify(info));
+  };
+  let announced = false;
+  const plans = planChildren({ values, flags, context, home, dataDir, coordinatorPort, coordinatorUrl });
+  const start = (plan: ChildPlan, graceMs: number, learn: (url: string) => void): Child => {
+    const child = keepRunning({
+      plan,
+      clock,
+      log,
+      mayFail: provisioned,
+      onFatal: (error) => fatal.reject(error),
+      onReady: (url) => {
+        learn(url);
+        if (announced) announce();
+      },
+    });
+    signals.onSecond(() => void child.stop(0));
+    scope.defer(() => child.stop(graceMs));
+    return child;
+  };
+
+  // They end in the opposite order: gateway, relay (it drains), then the count, coordinator and broker.
+  const children: Child[] = [];
+  if (plans.coordinator) children.push(start(plans.coordinator, COORDINATOR_GRACE_MS, () => undefined));
+  scope.defer(() =>
+    tellWhatWaits(admin, signals.came(), home.url, dataDir, values.natsUrl === undefined, context),
+  );
+  children.push(start(plans.relay, RELAY_GRACE_MS, (url) => (info.relay = url)));
+  children.push(start(plans.gateway, GATEWAY_GRACE_MS, (url) => (info.gateway = url)));
+  scope.defer(() => {
+    removeFile(runningFile(dataDir));
+    if (values.readyFile !== undefined) removeFile(values.readyFile);
+  });
+
+  const ready = Promise.all([provisioned, ...children.map((child) => child.ready)]);
+  const first = await Promise.race([ready, fatal.promise, signals.first]);
+  if (first === "signal") return;
+  announced = true;
+  announce();
+  context.print(welcome(info as ReadyInfo, dataDir, values.coordinatorUrl === undefined));
+
+  scope.defer(keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log }));
+  await Promise.race([fatal.promise, signals.first]);
+  lastResort(clock, log);
+}
+
+type Plans = { coordinator?: ChildPlan; relay: ChildPlan; gateway: ChildPlan };
+
+function planChildren(options: {
+  values: UpValues;
+  flags: Flags;
+  context: Context;
+  home: LogHome;
+  dataDir: string;
+  coordinatorPort: number;
+  coordinatorUrl: string;
+}): Plans {
+  const { flags, home, dataDir, values } = options;
+  const { env } = options.context;
+  const common = {
+    RUNNER_RELAY_DATA: dataDir,
+    NODE_COMPILE_CACHE: compileCacheFolder(env, homedir()),
+    ...(home.configFile === undefined ? {} : { RUNNER_RELAY_BROKER_CONFIG: home.configFile }),
+  };
+  const relay = childEnvironment({
+    env,
+    flags,
+    tables: [COMMON_SETTINGS, RELAY_SETTINGS],
+    extra: NETWORK,
+    set: {
+      ...common,
+      ...brokerVariables(home.access("relay")),
+      RUNNER_RELAY_COORDINATOR_URL: options.coordinatorUrl,
+    },
+  });
+  const gateway = childEnvironment({
+    env,
+    flags,
+    tables: [COMMON_SETTINGS, GATEWAY_SETTINGS],
+    set: { ...common, ...brokerVariables(home.access("gateway")) },
+  });
+  const plans: Plans = {
+    relay: { name: "relay", main: rootOf("relay"), env: relay, nodeOptions: SMALL_HEAP },
+    gateway: { name: "gateway", main: rootOf("gateway"), env: gateway, nodeOptions: SMALL_HEAP },
+  };
+  if (values.coordinatorUrl === undefined) {
+    const standIn = childEnvironment({
+      env,
+      flags: { "log-level": flags["log-level"] },
+      tables: [COMMON_SETTINGS, COORDINATOR_SETTINGS],
+      set: {
+        RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true",
+        ...common,
+        RUNNER_RELAY_COORDINATOR_PORT: String(options.coordinatorPort),
+      },
+    });
+    plans.coordinator = { name: "coordinator", main: rootOf("coordinator"), env: standIn, nodeOptions: [] };
+  }
+  return plans;
+}
+
+/** Composition root of a process, `.ts` among sources and `.js` in the package. */
+function rootOf(part: string): string {
+  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return fileURLToPath(new URL(`../../${part}/main.${ending}`, import.meta.url));
+}
+
+function watchSignals(): {
+  first: Promise<"signal">;
+  came: () => boolean;
+  onSecond: (fn: () => void) => void;
+} {
+  const { promise, resolve } = Promise.withResolvers<"signal">();
+  const hurry: (() => void)[] = [];
+  let count = 0;
+  const heard = (): void => {
+    count += 1;
+    if (count === 1) resolve("signal");
+    else for (const fn of hurry) fn();
+  };
+  process.on("SIGTERM", heard);
+  process.on("SIGINT", heard);
+  return { first: promise, came: () => count > 0, onSecond: (fn) => void hurry.push(fn) };
+}
+
+async function tellWhatWaits(
+  admin: Awaited<ReturnType<typeof connectBroker>>,
+  asked: boolean,
+  url: string,
+  dataDir: string,
+  own: boolean,
+  context: Context,
+): Promise<void> {
+  if (!asked) return;
+  try {
+    const jsm = await jetstreamManager(admin, { checkAPI: false, timeout: 500 });
+    const { events } = await readBacklog(jsm);
+    if (events === 0) return;
+    const what = events === 1 ? "1 event waits" : `${events} events wait`;
+    context.print(`${what} in ${own ? dataDir : `the log at ${url}`}, delivered at the next start`);
+  } catch (error) {
+    context.warn(`what waits cannot be counted: ${errorText(error)}`);
+  }
+}
+
+function lastResort(clock: Clock, log: Logger): void {
+  clock.after(LAST_RESORT_MS, () => {
+    log.fatal({}, "the shutdown is stuck, ending anyway");
+    process.exit(1);
+  });
+}
+
+function welcome(info: ReadyInfo, dataDir: string, standIn: boolean): string {
+  return [
+    "runner-relay is ready",
+    "",
+    `  gateway      ${info.gateway}`,
+    `  coordinator  ${info.coordinator}${standIn ? "  (stand-in, for trying out: --coordinator URL names yours)" : ""}`,
+    `  relay        ${info.relay}`,
+    `  log          ${info.nats}`,
+    `  data         ${dataDir}`,
+    "",
+    "  Executors: AGENT_ORCHESTRATOR_API_URL=<gateway>, or runner-relay exec -- COMMAND. Ctrl-C drains and stops.",
+  ].join("\n");
+}

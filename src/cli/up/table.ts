@@ -1,0 +1,19 @@
+import type { Values } from "../../shared/config/load.ts";
+import {
+  BROKER_SETTINGS,
+  COMMON_SETTINGS,
+  GATEWAY_SETTINGS,
+  RELAY_SETTINGS,
+  UP_SETTINGS,
+} from "../../shared/config/settings.ts";
+
+/** Everything that `up` takes: its own settings and those of the processes that it starts. */
+export const UP_TABLE = {
+  ...COMMON_SETTINGS,
+  ...BROKER_SETTINGS,
+  ...GATEWAY_SETTINGS,
+  ...RELAY_SETTINGS,
+  ...UP_SETTINGS,
+} as const;
+
+export type UpValues = Values<typeof UP_TABLE>;

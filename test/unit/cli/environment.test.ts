@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import {
+  brokerVariables,
+  childEnvironment,
+  NETWORK,
+  strippedEnvironment,
+} from "../../../src/cli/up/environment.ts";
+import { COMMON_SETTINGS, GATEWAY_SETTINGS, RELAY_SETTINGS } from "../../../src/shared/config/settings.ts";
+
+/** An operator's shell with everything in it. */
+const env = {
+  PATH: "/bin",
+  HOME: "/home/x",
+  ANTHROPIC_API_KEY: "the executor's own",
+  AGENT_ORCHESTRATOR_API_KEY: "key",
+  RUNNER_RELAY_API_KEY_FILE: "/run/secrets/key",
+  AUTH0_RUNNER_CLIENT_SECRET: "secret",
+  AUTH0_DOMAIN: "tenant",
+  RUNNER_RELAY_OIDC_CLIENT_SECRET: "secret",
+  NATS_URL: "nats://u:p@h",
+  NATS_PASSWORD: "p",
+  NATS_SOMETHING: "p",
+  SOME_TOKEN_FILE: "/run/secrets/other",
+  HTTPS_PROXY: "http://user:pw@proxy",
+  RUNNER_RELAY_PROFILE: "worker",
+  RUNNER_RELAY_COORDINATOR_URL: "https://c.example",
+  NODE_CHANNEL_FD: "3",
+};
+
+describe("CRED-1: environments", () => {
+  test("the gateway gets its own settings and its broker login only", () => {
+    const broker = brokerVariables({ servers: ["nats://127.0.0.1:1"], user: "gateway-gw1", password: "pw" });
+    const child = childEnvironment({
+      env,
+      flags: { port: "7000", coordinator: "https://other.example" },
+      tables: [COMMON_SETTINGS, GATEWAY_SETTINGS],
+      set: broker,
+    });
+    expect(child).toEqual({
+      PATH: "/bin",
+      HOME: "/home/x",
+      RUNNER_RELAY_PROFILE: "worker",
+      RUNNER_RELAY_PORT: "7000",
+      NATS_URL: "nats://127.0.0.1:1",
+      NATS_USER: "gateway-gw1",
+      NATS_PASSWORD: "pw",
+    });
+  });
+
+  test("the relay gets the coordinator's credentials; flags count more than variables", () => {
+    const child = childEnvironment({
+      env,
+      flags: { coordinator: "https://other.example" },
+      tables: [COMMON_SETTINGS, RELAY_SETTINGS],
+      extra: NETWORK,
+      set: {},
+    });
+    expect(child).toMatchObject({
+      AGENT_ORCHESTRATOR_API_KEY: "key",
+      RUNNER_RELAY_API_KEY_FILE: "/run/secrets/key",
+      AUTH0_RUNNER_CLIENT_SECRET: "secret",
+      HTTPS_PROXY: "http://user:pw@proxy",
+      RUNNER_RELAY_COORDINATOR_URL: "https://other.example",
+    });
+    expect(child).not.toHaveProperty("ANTHROPIC_API_KEY");
+    expect(child).not.toHaveProperty("NATS_URL");
+    expect(child).not.toHaveProperty("SOME_TOKEN_FILE");
+  });
+
+  test("an executor keeps its own variables and gets none of ours, no NATS_* and no *_FILE", () => {
+    expect(strippedEnvironment(env)).toEqual({
+      PATH: "/bin",
+      HOME: "/home/x",
+      ANTHROPIC_API_KEY: "the executor's own",
+      HTTPS_PROXY: "http://user:pw@proxy",
+    });
+  });
+});

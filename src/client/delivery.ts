@@ -1,0 +1,44 @@
+import type { Clock } from "../shared/clock.ts";
+import type { Receipt } from "../shared/receipt.ts";
+import { objectIn, SessionClientError } from "./error.ts";
+import { pause, type Transport } from "./transport.ts";
+
+const POLL_MS = 200;
+
+/**
+ * Asks a receipt until the event is settled or `waitMs` are over, and gives the last known state (`pending` if it was never learnt).
+ * Throws `dead_letter` if the coordinator refused the event.
+ */
+export async function awaitDelivery(
+  deps: { transport: Transport; clock: Clock },
+  location: string,
+  waitMs: number,
+): Promise<Receipt["state"]> {
+  const start = deps.clock.now();
+  let state: Receipt["state"] = "pending";
+  for (;;) {
+    const body = await receipt(deps.transport, location);
+    if (body?.state === "dead") {
+      const options = body.status === undefined ? {} : { status: body.status };
+      throw new SessionClientError(
+        "dead_letter",
+        `the coordinator refused the event: ${body.reason}`,
+        options,
+      );
+    }
+    state = body?.state ?? state;
+    if (state !== "pending" || deps.clock.now() - start + POLL_MS > waitMs) return state;
+    await pause(deps.clock, POLL_MS);
+  }
+}
+
+/** Undefined where it cannot be had now: the event is in the log all the same, so that is no failure of the write. */
+async function receipt(transport: Transport, location: string): Promise<Receipt | undefined> {
+  try {
+    const { text } = await transport.once({ method: "GET", path: location });
+    return objectIn(text) as Receipt | undefined;
+  } catch (error) {
+    if (error instanceof SessionClientError && error.status === 410) return { state: "gone" };
+    return undefined;
+  }
+}

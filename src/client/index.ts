@@ -1,0 +1,14 @@
+/** `runner-relay/client`: what an executor needs to talk to its gateway. No dependency but `fetch`. */
+export { SessionClientError } from "./error.ts";
+export type { RetryPolicy } from "./retry.ts";
+export {
+  createSessionClient,
+  type Affinity,
+  type Session,
+  type SessionClient,
+  type SessionClientOptions,
+  type SessionEvent,
+  type SessionResult,
+  type WriteOptions,
+  type WriteResult,
+} from "./session-client.ts";

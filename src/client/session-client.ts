@@ -1,0 +1,187 @@
+import type { Clock } from "../shared/clock.ts";
+import type { Receipt } from "../shared/receipt.ts";
+import { awaitDelivery } from "./delivery.ts";
+import { objectIn, SessionClientError } from "./error.ts";
+import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+import { createTransport, type Answered, type Fetch } from "./transport.ts";
+
+// error.ts what is thrown · retry.ts when again · transport.ts attempts · delivery.ts receipts
+
+export type SessionClientOptions = {
+  /** The gateway: `AGENT_ORCHESTRATOR_API_URL` of an executor. */
+  baseUrl: string;
+  fetch?: Fetch;
+  /** Of one attempt. */
+  timeoutMs?: number;
+  /** Of writes; reads are tried once. */
+  retry?: Partial<RetryPolicy>;
+  /** For tests: time, and numbers from 0 to below 1. */
+  clock?: Clock;
+  random?: () => number;
+};
+
+export type WriteOptions = {
+  /** Milliseconds to wait for the delivery of a write that was only accepted; without it, accepted is enough. */
+  waitForDelivery?: number;
+};
+
+/**
+ * How a write ended. Not `accepted`: the coordinator itself has answered, with `body`. `accepted`: it is in the durable log and will
+ * reach the coordinator; `location` is its receipt, and `delivery` what the receipt said at last, if that was waited for.
+ */
+export type WriteResult =
+  | { accepted: false; status: number; body: Record<string, unknown> }
+  | { accepted: true; eventId: string; location: string; delivery?: Receipt["state"] };
+
+/** An event of a session; `timestamp` is the time of the call if it is not given. */
+export type SessionEvent = { event_type: string; timestamp?: string } & Record<string, unknown>;
+
+export type Session = { session_id: string; status: string } & Record<string, unknown>;
+export type SessionResult = { result_text: string | null; result_data: Record<string, unknown> | null };
+export type Affinity = {
+  session_id: string;
+  hostname: string | null;
+  project_dir: string | null;
+  executor_profile: string | null;
+};
+
+export type SessionClient = ReturnType<typeof createSessionClient>;
+
+// unlike the product's own clock, its timers keep the process alive: an executor must not end while a write waits for its next attempt
+const clientClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after(ms, fn) {
+    const timer = setTimeout(fn, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/**
+ * Client of the gateway for executors. Writes are tried again on broken connections, time-outs and 503, under one `Idempotency-Key`
+ * made once per call, so that a retry is not a second event. All methods throw {@link SessionClientError}.
+ */
+export function createSessionClient(options: SessionClientOptions) {
+  const clock = options.clock ?? clientClock;
+  const policy: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
+  const transport = createTransport({
+    baseUrl: options.baseUrl.endsWith("/") ? options.baseUrl : `${options.baseUrl}/`,
+    fetch: options.fetch ?? fetch,
+    clock,
+    random: options.random ?? Math.random,
+    timeoutMs: options.timeoutMs ?? 5000,
+  });
+
+  async function write(
+    method: "POST" | "PATCH",
+    path: string,
+    body: Record<string, unknown>,
+    { waitForDelivery }: WriteOptions = {},
+  ): Promise<WriteResult> {
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    const answer = await transport.repeated({ method, path, body, headers }, policy);
+    const result = writeResult(answer);
+    if (!result.accepted || waitForDelivery === undefined) return result;
+    const delivery = await awaitDelivery({ transport, clock }, result.location, waitForDelivery);
+    return { ...result, delivery };
+  }
+
+  async function read<T>(path: string): Promise<T> {
+    const { status, text } = await transport.once({ method: "GET", path });
+    return bodyOf(status, text) as T;
+  }
+
+  return {
+    /** Binds this executor to a session. The runner's own fields (host name, profile) are added by the gateway. */
+    async bind(
+      sessionId: string,
+      binding: { executorSessionId: string; projectDir?: string },
+      writeOptions?: WriteOptions,
+    ): Promise<WriteResult> {
+      const body: Record<string, unknown> = {
+        session_id: checked(sessionId),
+        executor_session_id: binding.executorSessionId,
+      };
+      if (binding.projectDir !== undefined) body["project_dir"] = binding.projectDir;
+      return write("POST", "bind", body, writeOptions);
+    },
+
+    async addEvent(
+      sessionId: string,
+      event: SessionEvent,
+      writeOptions?: WriteOptions,
+    ): Promise<WriteResult> {
+      const timestamp = event.timestamp ?? new Date(clock.wall()).toISOString();
+      return write("POST", "events", { ...event, timestamp, session_id: checked(sessionId) }, writeOptions);
+    },
+
+    /** Changes the session's metadata, such as `last_resumed_at`. */
+    async updateSession(
+      sessionId: string,
+      metadata: Record<string, unknown>,
+      writeOptions?: WriteOptions,
+    ): Promise<WriteResult> {
+      return write("PATCH", "metadata", { ...metadata, session_id: checked(sessionId) }, writeOptions);
+    },
+
+    async getSession(sessionId: string): Promise<Session> {
+      return (await read<{ session: Session }>(sessionPath(sessionId))).session;
+    },
+
+    /** `not_existent` for an unknown session. */
+    async getStatus(sessionId: string): Promise<string> {
+      return (await read<{ status: string }>(sessionPath(sessionId, "/status"))).status;
+    },
+
+    /** Throws `refused` (400) while the session is not finished. */
+    async getResult(sessionId: string): Promise<SessionResult> {
+      return read<SessionResult>(sessionPath(sessionId, "/result"));
+    },
+
+    /** Which runner a resumed session must go back to. */
+    async getAffinity(sessionId: string): Promise<Affinity> {
+      return (await read<{ affinity: Affinity }>(sessionPath(sessionId, "/affinity"))).affinity;
+    },
+
+    async listSessions(): Promise<Session[]> {
+      return (await read<{ sessions: Session[] }>("sessions")).sessions;
+    },
+
+    /** Deletes the session with its events; the gateway lets its waiting events go first. Repeating it may answer `not_found`. */
+    async deleteSession(sessionId: string): Promise<Record<string, unknown>> {
+      const answer = await transport.repeated({ method: "DELETE", path: sessionPath(sessionId) }, policy);
+      return bodyOf(answer.status, answer.text);
+    },
+  };
+}
+
+function writeResult({ status, headers, text }: Answered): WriteResult {
+  const body = bodyOf(status, text);
+  const eventId = body["event_id"];
+  const location = headers.get("location");
+  // a coordinator may have a 202 of its own: only one with a receipt is the gateway's
+  if (status !== 202 || typeof eventId !== "string" || location === null) {
+    return { accepted: false, status, body };
+  }
+  return { accepted: true, eventId, location };
+}
+
+function bodyOf(status: number, text: string): Record<string, unknown> {
+  const body = objectIn(text);
+  if (body === undefined)
+    throw new SessionClientError("bad_answer", "the answer is no JSON object", { status });
+  return body;
+}
+
+function sessionPath(sessionId: string, rest = ""): string {
+  return `sessions/${encodeURIComponent(checked(sessionId))}${rest}`;
+}
+
+/** The id, if no server could take it for another path: dot segments and slashes survive no encoding. */
+function checked(sessionId: string): string {
+  if (sessionId === "" || sessionId === "." || sessionId === ".." || /[/\\]/.test(sessionId)) {
+    throw new SessionClientError("session_id_invalid", `not a session id: ${JSON.stringify(sessionId)}`);
+  }
+  if (!sessionId.isWellFormed()) throw new SessionClientError("session_id_invalid", "not a text");
+  return sessionId;
+}

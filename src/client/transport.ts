@@ -1,0 +1,91 @@
+import type { Clock } from "../shared/clock.ts";
+import { errorOfAnswer, SessionClientError } from "./error.ts";
+import { delayAfter, retryAfterMs, type RetryPolicy } from "./retry.ts";
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export type Request = {
+  method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Path and query below the base URL, or an absolute URL. */
+  path: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+};
+
+/** A whole answer with a status below 300. */
+export type Answered = { status: number; headers: Headers; text: string };
+
+export type Transport = ReturnType<typeof createTransport>;
+
+/** Sends requests to the gateway, each attempt bounded by `timeoutMs`, and tries those again that may be. */
+export function createTransport(deps: {
+  baseUrl: string;
+  fetch: Fetch;
+  clock: Clock;
+  random: () => number;
+  timeoutMs: number;
+}) {
+  const { clock } = deps;
+
+  /** One attempt. Throws `unreachable` or `timeout` without an answer; whatever was answered is handed back. */
+  async function attempt(request: Request): Promise<Answered> {
+    const abort = new AbortController();
+    const cancel = clock.after(deps.timeoutMs, () => abort.abort());
+    const init: RequestInit = { method: request.method, redirect: "manual", signal: abort.signal };
+    init.headers = { ...request.headers };
+    if (request.body !== undefined) {
+      init.body = JSON.stringify(request.body);
+      init.headers = { ...init.headers, "content-type": "application/json" };
+    }
+    try {
+      const response = await deps.fetch(new URL(request.path, deps.baseUrl).href, init);
+      return { status: response.status, headers: response.headers, text: await response.text() };
+    } catch (cause) {
+      throw abort.signal.aborted
+        ? new SessionClientError("timeout", `no answer within ${deps.timeoutMs} ms`, { cause })
+        : new SessionClientError("unreachable", `no connection to ${deps.baseUrl}`, { cause });
+    } finally {
+      cancel();
+    }
+  }
+
+  /** One attempt; anything but a 2xx is thrown. */
+  async function once(request: Request): Promise<Answered> {
+    const answer = await attempt(request);
+    if (answer.status < 200 || answer.status > 299) throw errorOfAnswer(answer.status, answer.text);
+    return answer;
+  }
+
+  /** Like {@link once}, but a broken connection, a time-out and a 503 are tried again, the very same request each time. */
+  async function repeated(request: Request, policy: RetryPolicy): Promise<Answered> {
+    const start = clock.now();
+    for (let attempts = 1; ; attempts++) {
+      let failure: SessionClientError;
+      let asked: number | undefined;
+      try {
+        const answer = await attempt(request);
+        if (answer.status >= 200 && answer.status <= 299) return answer;
+        failure = errorOfAnswer(answer.status, answer.text);
+        if (answer.status !== 503) throw failure;
+        asked = retryAfterMs(answer.headers.get("retry-after"), clock.wall());
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        failure = error;
+      }
+      const elapsedMs = clock.now() - start;
+      const delay = delayAfter(policy, { attempt: attempts, elapsedMs, retryAfterMs: asked }, deps.random);
+      if (delay === undefined) throw failure;
+      await pause(clock, delay);
+    }
+  }
+
+  return { once, repeated };
+}
+
+function isTransient(error: unknown): error is SessionClientError {
+  return error instanceof SessionClientError && (error.code === "unreachable" || error.code === "timeout");
+}
+
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
+}

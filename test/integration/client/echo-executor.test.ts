@@ -1,0 +1,125 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { expect, test } from "vitest";
+import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+
+/** What the original gateway does, and no more: the three routes, enriched, to the coordinator. */
+async function startPlainGateway(coordinator: TestCoordinator) {
+  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const sent = await text(request);
+    const { method = "GET", url = "/" } = request;
+    const { session_id, ...rest } = (sent === "" ? {} : JSON.parse(sent)) as Record<string, unknown>;
+    const own =
+      url === "/bind" ? { hostname: "h", executor_profile: "p" } : url === "/events" ? { session_id } : {};
+    const path = sent === "" ? url : `/sessions/${String(session_id)}${url}`;
+    const got = await fetch(coordinator.url + path, {
+      method,
+      ...(sent === ""
+        ? {}
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify({ ...rest, ...own }) }),
+    });
+    response.writeHead(got.status, { "content-type": "application/json" });
+    response.end(await got.text());
+  }
+  const server = createServer((request, response) => void take(request, response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function startExecutor(gateway: { url: string }) {
+  const program = new URL("../../../examples/echo-executor.ts", import.meta.url).pathname;
+  const child = spawn(process.execPath, [program], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { PATH: process.env["PATH"], AGENT_ORCHESTRATOR_API_URL: gateway.url },
+  });
+  const exited = once(child, "exit");
+  const lines = createInterface({ input: child.stdout });
+  const read = lines[Symbol.asyncIterator]();
+  return {
+    say: (line: unknown) => child.stdin.write(`${JSON.stringify(line)}\n`),
+    end: () => child.stdin.end(),
+    next: async (): Promise<unknown> => JSON.parse((await read.next()).value ?? "null"),
+    errors: text(child.stderr),
+    code: async () => (await exited)[0] as number | null,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+function told(coordinator: TestCoordinator, session: string): string[] {
+  return coordinator.writes(session).map(({ path, body }) => {
+    const { event_type, role } = JSON.parse(body ?? "{}") as { event_type?: string; role?: string };
+    return [path.split("/").at(-1), event_type, role].filter((part) => part !== undefined).join(" ");
+  });
+}
+
+const TURN = ["events message user", "events message assistant", "events result"];
+
+test("a one-shot run binds, tells its messages and its result, and ends with stdin", async () => {
+  await using coordinator = await startCoordinator();
+  await using gateway = await startPlainGateway(coordinator);
+  await using executor = startExecutor(gateway);
+  const { sessionId } = coordinator.createSession();
+  executor.say({
+    schema_version: "2.2",
+    mode: "start",
+    session_id: sessionId,
+    parameters: { prompt: "hi é😀" },
+    project_dir: "/p",
+  });
+  expect(await executor.next()).toEqual({ type: "turn_complete", result: "hi é😀" });
+  executor.end();
+  expect(await executor.code()).toBe(0);
+  expect(told(coordinator, sessionId)).toEqual(["bind", ...TURN]);
+  expect(coordinator.state.sessions.get(sessionId)).toMatchObject({
+    status: "running",
+    executor_session_id: `echo-${sessionId}`,
+    project_dir: "/p",
+  });
+  expect(coordinator.state.sessions.result(sessionId)).toEqual({ result_text: "hi é😀", result_data: null });
+});
+
+test("a persistent run takes turns until it is told to shut down, and a resumed one says when", async () => {
+  await using coordinator = await startCoordinator();
+  await using gateway = await startPlainGateway(coordinator);
+  await using executor = startExecutor(gateway);
+  const { sessionId } = coordinator.createSession();
+  executor.say({
+    schema_version: "2.2",
+    mode: "resume",
+    session_id: sessionId,
+    parameters: { prompt: "one" },
+  });
+  expect(await executor.next()).toEqual({ type: "turn_complete", result: "one" });
+  executor.say({ type: "turn", parameters: { prompt: "two" } });
+  expect(await executor.next()).toEqual({ type: "turn_complete", result: "two" });
+  executor.say({ type: "shutdown" });
+  expect(await executor.code()).toBe(0);
+  expect(told(coordinator, sessionId)).toEqual(["bind", "metadata", ...TURN, ...TURN]);
+});
+
+test("an executor of an unknown session fails loudly", async () => {
+  await using coordinator = await startCoordinator();
+  await using gateway = await startPlainGateway(coordinator);
+  await using executor = startExecutor(gateway);
+  executor.say({
+    schema_version: "2.2",
+    mode: "start",
+    session_id: "ses_unknown",
+    parameters: { prompt: "x" },
+  });
+  expect(await executor.code()).toBe(1);
+  expect(await executor.errors).toContain("Session not found");
+});

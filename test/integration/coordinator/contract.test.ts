@@ -114,6 +114,24 @@ describe("runs", () => {
     expect(runs.map((run) => run.status)).toEqual(["completed", "pending"]);
   });
 
+  test("a resumed run goes only to a runner with the host name and the profile of the bind", async () => {
+    await using coordinator = await startCoordinator({ pollMs: 50 });
+    const runner_id = await register(coordinator);
+    const elsewhere = coordinator.createSession().sessionId;
+    const here = coordinator.createSession().sessionId;
+    for (const run of coordinator.state.runs.list()) {
+      await post(coordinator, `/runner/runs/${run.run_id}/completed`, { runner_id });
+    }
+    await post(coordinator, `/sessions/${elsewhere}/bind`, { ...BIND, hostname: "other" });
+    await post(coordinator, `/sessions/${here}/bind`, BIND);
+    for (const session_id of [elsewhere, here]) {
+      await post(coordinator, "/runs", { type: "resume_session", session_id });
+    }
+    const poll = (): Promise<Response> => fetch(`${coordinator.url}/runner/runs?runner_id=${runner_id}`);
+    expect(await (await poll()).json()).toMatchObject({ run: { session_id: here } });
+    expect((await poll()).status).toBe(204);
+  });
+
   test("a restart forgets the runners, and only them", async () => {
     await using coordinator = await startCoordinator();
     const { sessionId } = coordinator.createSession();

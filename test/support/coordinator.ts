@@ -12,7 +12,7 @@ import { systemClock } from "../../src/shared/clock.ts";
 import { silentLogger } from "../../src/shared/logger.ts";
 
 export type { FaultAction, FaultRule } from "../../src/coordinator/faults.ts";
-export type { LedgerEntry, LedgerSummary } from "../../src/coordinator/ledger.ts";
+export type { LedgerEntry } from "../../src/coordinator/ledger.ts";
 
 /** The stand-in coordinator inside the test's process, whole requests kept in its ledger. */
 export type TestCoordinator = {

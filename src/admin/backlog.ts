@@ -3,13 +3,13 @@ import { decodeHeld } from "../shared/held.ts";
 import { SHARDS } from "../shared/partition.ts";
 import { sessionFilter } from "../shared/subjects.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
-import { readStates } from "./state-store.ts";
+import { readStates } from "../shared/state-store.ts";
 
 /** What waits in the log. */
 export type Backlog = {
   /** Events that no relay has settled, held ones included. */
   events: number;
-  shards: { shard: number; pending: number; inFlight: number }[];
+  shards: { shard: number; pending: number; inFlight: number; ackFloor: number }[];
   held: { session: string; reason: string; since: number; from: number; events: number }[];
 };
 
@@ -18,7 +18,12 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
   const shards = await Promise.all(
     Array.from({ length: SHARDS }, async (_, shard) => {
       const info = await jsm.consumers.info(EVENTS_STREAM, consumerName(shard));
-      return { shard, pending: info.num_pending, inFlight: info.num_ack_pending };
+      return {
+        shard,
+        pending: info.num_pending,
+        inFlight: info.num_ack_pending,
+        ackFloor: info.ack_floor.stream_seq,
+      };
     }),
   );
   const held = await Promise.all(

@@ -11,7 +11,7 @@ import { codedError } from "../shared/errors.ts";
 import { decodeHeld, encodeHeld } from "../shared/held.ts";
 import { partitionOf, shardOf, SHARDS } from "../shared/partition.ts";
 import { EVENTS_STREAM, stateKey } from "../shared/topology.ts";
-import { readState, readStates, writeState } from "./state-store.ts";
+import { readState, readStates, writeState } from "../shared/state-store.ts";
 
 /** Where shards start that have no valid checkpoint: at the oldest event, behind the newest, or at a sequence. */
 export type StartFrom = "first" | "new" | number;

@@ -18,7 +18,7 @@ import {
   type StreamPlan,
 } from "./topology.ts";
 
-// topology.ts what must be · differences.ts what is otherwise · checkpoints.ts where consumers start · state-store.ts the KV bucket
+// topology.ts what must be · differences.ts what is otherwise · checkpoints.ts where consumers start · ../shared/state-store.ts the KV bucket
 
 export type ProvisionOptions = {
   /** Size of the log, bytes. An existing log only grows. */

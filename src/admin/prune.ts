@@ -5,7 +5,7 @@ import type { Clock } from "../shared/clock.ts";
 import { decodeHeld } from "../shared/held.ts";
 import { SHARDS } from "../shared/partition.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
-import { readState, readStates } from "./state-store.ts";
+import { readState, readStates } from "../shared/state-store.ts";
 
 /** What is known of one shard. */
 export type ShardProgress = {

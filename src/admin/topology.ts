@@ -23,6 +23,7 @@ import {
   PRIORITY_TIMEOUT_MS,
   shardSubjects,
   STATE_BUCKET,
+  STATE_STREAM,
   STATE_BYTES,
 } from "../shared/topology.ts";
 
@@ -33,7 +34,6 @@ export type StreamPlan = WithRequired<
 >;
 export type ConsumerPlan = Partial<ConsumerConfig> & { durable_name: string; filter_subjects: string[] };
 
-export const STATE_STREAM = `KV_${STATE_BUCKET}`;
 const MIB = 1024 * 1024;
 
 /** Size of a new log when nobody says one. `freeBytes` is the free disk of the broker's store, where we can know it. */

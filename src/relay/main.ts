@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { connectBroker } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
@@ -8,6 +7,7 @@ import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/conf
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
 import { createLogger, SecretRegistry } from "../shared/logger.ts";
 import { exitWithParent } from "../shared/parent.ts";
+import { VERSION } from "../shared/version.ts";
 import { RELAY_INBOX } from "../shared/subjects.ts";
 import { createCredentials } from "./credentials/index.ts";
 import { createCoordinator } from "./forward/coordinator.ts";
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   const { coordinatorUrl } = values;
   if (coordinatorUrl === undefined) throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
 
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  const version = VERSION;
   const relay = values.relay ?? `${hostname()}-${process.pid}`;
   log.info({ version, relay, settings: redacted(TABLE, values) }, "relay starting");
   const clock = systemClock;

@@ -107,7 +107,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     },
     hold: (lane, reason) => held.hold(lane, "parked", reason),
   });
-  const held = createHeldSessions({ kv, clock, log, dispatcher, read, fence: shardOf });
+  const held = createHeldSessions({ jsm, kv, clock, log, dispatcher, read, fence: shardOf });
   const metrics = createMetrics({
     waiting: () => dispatcher.counts().waiting,
     lanes: () => dispatcher.counts().lanes,

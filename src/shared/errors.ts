@@ -15,6 +15,7 @@ export const ERRORS = {
   prefer_invalid: { status: 400, title: "The Prefer header cannot be read" },
   idempotency_key_invalid: { status: 400, title: "The Idempotency-Key cannot be used" },
   request_malformed: { status: 400, title: "The request is not valid HTTP" },
+  inbound_unauthorized: { status: 401, title: "A bearer token is required" },
   host_refused: { status: 403, title: "This host name is not served" },
   origin_refused: { status: 403, title: "Requests from web pages are refused" },
   not_found: { status: 404, title: "No such resource" },

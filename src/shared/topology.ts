@@ -8,6 +8,8 @@ export const DEAD_STREAM = "RR_DEAD";
 export const DEAD_SUBJECTS: readonly string[] = ["rr.dead.>"];
 /** The relay's state: checkpoints, held sessions, superseded events, whose log this is. A KV bucket. */
 export const STATE_BUCKET = "RR_STATE";
+/** The stream behind the bucket. */
+export const STATE_STREAM: string = `KV_${STATE_BUCKET}`;
 
 const MIB = 1024 * 1024;
 /** Largest log that is made by default; a smaller disk makes a smaller one (70 % of what is free). */

@@ -1,3 +1,4 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { Clock } from "../../shared/clock.ts";
 import { errorText } from "../../shared/errors.ts";
@@ -5,6 +6,7 @@ import { decodeHeld, encodeHeld, type HeldReason, type HeldRecord } from "../../
 import type { Logger } from "../../shared/logger.ts";
 import { partitionOf, shardOf } from "../../shared/partition.ts";
 import { sessionToken } from "../../shared/session-id.ts";
+import { readStates } from "../../shared/state-store.ts";
 import { stateKey } from "../../shared/topology.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Entry, Lane, Source } from "./lane.ts";
@@ -30,6 +32,7 @@ type Held = {
 };
 
 export type HeldDeps = {
+  jsm: JetStreamManager;
   kv: KV;
   clock: Clock;
   log: Logger;
@@ -59,7 +62,7 @@ export type HeldSessions = {
  * stream when it has caught up (ORDER-1, BOUND-1). Copying them to another stream broke order (jetstream facts, "Hot session").
  */
 export function createHeldSessions(deps: HeldDeps): HeldSessions {
-  const { kv, clock, log, dispatcher } = deps;
+  const { jsm, kv, clock, log, dispatcher } = deps;
   const held = new Map<string, Held>();
 
   function source(shard: number, token: string): Source {
@@ -136,10 +139,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
 
   return {
     async load(shard) {
-      for await (const key of await kv.keys(stateKey.held("*"))) {
-        const entry = await kv.get(key);
-        if (entry === null || entry.operation !== "PUT") continue;
-        const record = decodeHeld(entry.value);
+      for (const { value } of (await readStates(jsm, stateKey.held("*"))).values()) {
+        const record = decodeHeld(value);
         if (shardOf(partitionOf(record.session)) !== shard) continue;
         const token = sessionToken(record.session);
         const known = held.get(token);

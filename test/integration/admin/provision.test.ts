@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { provision } from "../../../src/admin/provision.ts";
-import { readState, readStates, writeState } from "../../../src/admin/state-store.ts";
+import { readState, readStates, writeState } from "../../../src/shared/state-store.ts";
 import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint } from "../../../src/shared/checkpoint.ts";
 import { decodeHeld, encodeHeld } from "../../../src/shared/held.ts";
 import { eventSubject } from "../../../src/shared/subjects.ts";

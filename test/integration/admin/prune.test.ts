@@ -2,7 +2,7 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { provision } from "../../../src/admin/provision.ts";
 import { runPrune } from "../../../src/admin/prune.ts";
-import { readState, writeState } from "../../../src/admin/state-store.ts";
+import { readState, writeState } from "../../../src/shared/state-store.ts";
 import { encodeCheckpoint, freshCheckpoint } from "../../../src/shared/checkpoint.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { encodeHeld } from "../../../src/shared/held.ts";

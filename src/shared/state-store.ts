@@ -1,7 +1,7 @@
 import { JetStreamError, type JetStreamManager } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
-import { STATE_BUCKET } from "../shared/topology.ts";
-import { STATE_STREAM } from "./topology.ts";
+import { STATE_BUCKET, STATE_STREAM } from "./topology.ts";
+
 
 /** A key's value; the revision is what a conditional write names. */
 export type Stored = { value: Uint8Array; revision: number };

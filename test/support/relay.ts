@@ -1,0 +1,123 @@
+import { headers as natsHeaders, type NatsConnection } from "@nats-io/nats-core";
+import { provision } from "../../src/admin/provision.ts";
+import { createCoordinator } from "../../src/relay/forward/coordinator.ts";
+import { createCredentials, type Credentials } from "../../src/relay/credentials/index.ts";
+import { startRelay, type Relay, type RelayOptions } from "../../src/relay/relay.ts";
+import { systemClock } from "../../src/shared/clock.ts";
+import { loadSettings } from "../../src/shared/config/load.ts";
+import { ALL_SETTINGS } from "../../src/shared/config/index.ts";
+import { RELAY_SETTINGS } from "../../src/shared/config/settings.ts";
+import { encodeEnvelope, ENVELOPE_VERSION, type Envelope } from "../../src/shared/envelope.ts";
+import { HEADER } from "../../src/shared/headers.ts";
+import { createLogger, SecretRegistry } from "../../src/shared/logger.ts";
+import { eventSubject, type Origin } from "../../src/shared/subjects.ts";
+import { decodeState, type RelayState } from "../../src/shared/relay-state.ts";
+import type { TestBroker } from "./broker.ts";
+
+/** A relay inside the test's process, on its own connection. */
+export type TestRelay = Relay & {
+  nc: NatsConnection;
+  /** Failures for which its process would have ended. */
+  fatal: Error[];
+  /** GET on its admin port. */
+  get(path: string): Promise<{ status: number; text: string }>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export type TestRelayOptions = Partial<RelayOptions> & { credentials?: Credentials; env?: Record<string, string> };
+
+/** Starts a relay on a provisioned broker: `await using relay = await startTestRelay(broker, coordinator.url)`. */
+export async function startTestRelay(broker: TestBroker, coordinatorUrl: string, options: TestRelayOptions = {}): Promise<TestRelay> {
+  const { credentials: given, env = {}, ...rest } = options;
+  const secrets = new SecretRegistry();
+  const log = createLogger({ name: "relay", level: process.env["TEST_LOG"] ?? "silent", secrets });
+  const nc = await broker.connect("relay");
+  const fatal: Error[] = [];
+  const settings: RelayOptions = {
+    relay: "relay-a",
+    version: "test",
+    coordinatorUrl,
+    retarget: false,
+    adminPort: 0,
+    connections: 32,
+    attemptTimeoutMs: 30_000,
+    exhaustAfterMs: 15 * 60_000,
+    poisonPolicy: "skip",
+    ...rest,
+  };
+  const { random } = Math;
+  const clock = systemClock;
+  const credentials = given ?? createCredentials(loadSettings(RELAY_SETTINGS, { env, known: ALL_SETTINGS }), { clock, random, log, secrets });
+  const coordinator = createCoordinator({ url: coordinatorUrl, connections: settings.connections, attemptTimeoutMs: settings.attemptTimeoutMs });
+  const relay = await startRelay(settings, { nc, clock, random, log, coordinator, credentials, fatal: (error) => fatal.push(error) });
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await relay.close();
+  };
+  return {
+    ...relay,
+    close,
+    nc,
+    fatal,
+    async get(path) {
+      const answer = await fetch(relay.adminUrl + path);
+      return { status: answer.status, text: await answer.text() };
+    },
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Creates the log on a test's broker. */
+export async function provisioned(broker: TestBroker): Promise<TestBroker> {
+  await provision(await broker.connect("admin"), { logBytes: 512 * 1024 * 1024 });
+  return broker;
+}
+
+/** Appends events to the log as a gateway does, without one. */
+export function createAppender(nc: NatsConnection, runner = "runner-1"): {
+  append(session: string, body?: Record<string, unknown>, more?: Partial<Envelope> & { origin?: Origin }): Promise<{ id: string; seq: number }>;
+} {
+  const numbers = new Map<string, number>();
+  let made = 0;
+  return {
+    async append(session, body = {}, { origin = "ev", ...more } = {}) {
+      const n = (numbers.get(session) ?? 0) + 1;
+      numbers.set(session, n);
+      const kind = more.kind ?? "event";
+      const event = { session_id: session, event_type: "message", timestamp: new Date().toISOString(), n, ...body };
+      const envelope: Envelope = {
+        v: ENVELOPE_VERSION,
+        id: `ev${runner}${made++}${Math.random().toString(36).slice(2, 10)}`,
+        kind,
+        session,
+        runner,
+        epoch: "e0",
+        seq: n,
+        at: Date.now(),
+        type: "application/json",
+        body: Buffer.from(JSON.stringify(kind === "event" ? event : body)),
+        ...more,
+      };
+      const head = natsHeaders();
+      head.set(HEADER.id, envelope.id);
+      const reply = await nc.request(eventSubject(runner, session, kind, origin), encodeEnvelope(envelope), { headers: head, timeout: 5000 });
+      const ack = reply.json<{ seq: number; error?: { description: string } }>();
+      if (ack.error !== undefined) throw new Error(ack.error.description);
+      return { id: envelope.id, seq: ack.seq };
+    },
+  };
+}
+
+/** The newest state of every relay, as gateways hear it. */
+export function watchStates(nc: NatsConnection): Map<string, RelayState> {
+  const states = new Map<string, RelayState>();
+  nc.subscribe("rr.state.*", {
+    callback(error, msg) {
+      const state = error === null ? decodeState(msg.string()) : undefined;
+      if (state !== undefined) states.set(state.relay, state);
+    },
+  });
+  return states;
+}

@@ -1,12 +1,11 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
-import { headers, type NatsConnection } from "@nats-io/nats-core";
-import { nuid } from "@nats-io/nats-core";
+import { headers, nuid, type NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../shared/errors.ts";
 import { ENVELOPE_TYPE, HEADER } from "../shared/headers.ts";
 import { textOfToken } from "../shared/session-id.ts";
 import { eventSubject, isKind, type Kind } from "../shared/subjects.ts";
 import { DEAD_STREAM } from "../shared/topology.ts";
-import { walk } from "./walk.ts";
+import { walk } from "../shared/walk.ts";
 
 /** A dead letter: where it lies, whose it is, why it died. The payload is the event's envelope as it was. */
 export type DeadLetter = {

@@ -2,10 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { decodeState, STATE_INTERVAL_MS, type RelayState } from "../shared/relay-state.ts";
+import { readState } from "../shared/state-store.ts";
 import { STATE_SUBJECT } from "../shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
 import { readBacklog, type Backlog } from "./backlog.ts";
-import { readState } from "./state-store.ts";
 
 /** How everything is, for `status`. */
 export type Status = {

@@ -1,6 +1,13 @@
 import { Command } from "commander";
 import type { Context } from "./context.ts";
+import { readableEnvelope } from "./readable.ts";
 
 export function command(context: Context): Command {
-  return new Command("decode").action(() => context.print("x"));
+  return new Command("decode")
+    .description(
+      "Reads one message of the log on stdin and prints it as JSON: nats stream get RR_EVENTS 1 --translate 'runner-relay decode'",
+    )
+    .action(async () => {
+      context.print(JSON.stringify(readableEnvelope(await context.readStdin()), null, 2));
+    });
 }

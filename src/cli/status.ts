@@ -1,6 +1,57 @@
 import { Command } from "commander";
+import { readStatus, type Status } from "../admin/status.ts";
 import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { renderTable, showAge, showBytes } from "./table.ts";
 
 export function command(context: Context): Command {
-  return new Command("status").action(() => context.print("x"));
+  const self = new Command("status")
+    .description("Shows what waits, how relays and coordinator are, and how full the log is.")
+    .option("--json", "for programs");
+  return addFlags(self, CLIENT_TABLE).action(async ({ json }: { json?: true }) => {
+    const status = await withBroker(
+      { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) },
+      readStatus,
+    );
+    context.print(json ? JSON.stringify(status, null, 2) : renderStatus(status, Date.now()));
+  });
+}
+
+/** For people. `now` in milliseconds since 1970. Pure. */
+export function renderStatus(status: Status, now: number): string {
+  const { log, backlog, dead } = status;
+  const full = ((100 * log.bytes) / log.maxBytes).toFixed(1);
+  const age =
+    status.oldestWaiting === undefined ? "" : `, oldest ${showAge(now - Date.parse(status.oldestWaiting))}`;
+  const lines = [
+    `backlog      ${backlog.events} events${age}`,
+    `log          ${log.messages} events, ${showBytes(log.bytes)} of ${showBytes(log.maxBytes)} (${full} %), sequences ${log.firstSeq} to ${log.lastSeq}`,
+    `dead letters ${dead.messages}`,
+    `coordinator  ${status.coordinator ?? "none yet"}${status.paused ? "  PAUSED by an operator" : ""}`,
+    "",
+    status.relays.length === 0
+      ? "no relay answers"
+      : renderTable(["RELAY", "COORDINATOR", "SHARDS", "WAITING SESSIONS"], status.relays.map(relayRow)),
+  ];
+  if (backlog.held.length > 0) {
+    const rows = backlog.held.map((it) => [
+      it.session,
+      it.reason,
+      String(it.events),
+      `${showAge(now - it.since)} ago`,
+    ]);
+    lines.push("", renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE"], rows));
+  }
+  return lines.join("\n");
+}
+
+function relayRow(relay: Status["relays"][number]): string[] {
+  const { state, reason } = relay.coordinator;
+  return [
+    relay.relay,
+    reason === undefined ? state : `${state} (${reason})`,
+    relay.shards.map(({ shard, behind }) => `${shard}${behind ? "*" : ""}`).join(" "),
+    `${relay.backlog.length}${relay.overflow ? "+" : ""}`,
+  ];
 }

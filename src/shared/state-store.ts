@@ -1,7 +1,7 @@
-import { JetStreamError, type JetStreamManager } from "@nats-io/jetstream";
+import type { JetStreamManager } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { STATE_BUCKET, STATE_STREAM } from "./topology.ts";
-
+import { walk } from "./walk.ts";
 
 /** A key's value; the revision is what a conditional write names. */
 export type Stored = { value: Uint8Array; revision: number };
@@ -21,25 +21,12 @@ export async function readState(jsm: JetStreamManager, key: string): Promise<Sto
  */
 export async function readStates(jsm: JetStreamManager, filter: string): Promise<Map<string, Stored>> {
   const found = new Map<string, Stored>();
-  for (let seq = 1; ;) {
-    const next = seq;
-    const batch = await jsm.direct.getBatch(STATE_STREAM, {
-      seq: next,
-      batch: 256,
-      next_by_subj: subjectOf(filter),
-    });
-    try {
-      for await (const message of batch) {
-        seq = message.seq + 1;
-        const key = message.subject.slice(subjectOf("").length);
-        if (message.header.has("KV-Operation")) found.delete(key);
-        else found.set(key, { value: message.data, revision: message.seq });
-      }
-    } catch (error) {
-      if (!(error instanceof JetStreamError && "code" in error && error.code === 404)) throw error;
-    }
-    if (seq === next) return found;
+  for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter))) {
+    const key = message.subject.slice(subjectOf("").length);
+    if (message.header.has("KV-Operation")) found.delete(key);
+    else found.set(key, { value: message.data, revision: message.seq });
   }
+  return found;
 }
 
 const WRONG_LAST_SEQUENCE = 10071;

@@ -43,7 +43,8 @@ async function main(): Promise<void> {
   }
   const log = createLogger({ name: "relay", level: values.logLevel, secrets });
   const { coordinatorUrl } = values;
-  if (coordinatorUrl === undefined) throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
+  if (coordinatorUrl === undefined)
+    throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
 
   const version = VERSION;
   const relay = values.relay ?? `${hostname()}-${process.pid}`;

@@ -77,7 +77,14 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const gaps = new Gaps();
   const arrivals = new Map<number, Shard>();
 
-  const gate: Gate = createGate({ clock, random, log, health, offer: () => dispatcher.offerProbe(), changed: gateChanged });
+  const gate: Gate = createGate({
+    clock,
+    random,
+    log,
+    health,
+    offer: () => dispatcher.offerProbe(),
+    changed: gateChanged,
+  });
   const turn = createTurn({
     clock,
     log,
@@ -141,7 +148,13 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
 
   async function health(): Promise<ReturnType<typeof healthOf>> {
     const pass = credentials.current();
-    return healthOf(await coordinator.send({ method: "GET", path: "/health", headers: { accept: "application/json", ...pass?.headers } }).result);
+    return healthOf(
+      await coordinator.send({
+        method: "GET",
+        path: "/health",
+        headers: { accept: "application/json", ...pass?.headers },
+      }).result,
+    );
   }
 
   function gateChanged(): void {
@@ -167,13 +180,25 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       return deps.fatal(error instanceof Error ? error : new Error(String(error)));
     }
     const { envelope, death } = event;
-    if (address.origin === "ev" && death === undefined) noticeGap(envelope.session, envelope.epoch, envelope.seq);
+    if (address.origin === "ev" && death === undefined)
+      noticeGap(envelope.session, envelope.epoch, envelope.seq);
     if (held.takes(token, seq)) {
       if (envelope.answer !== undefined) answers.accepted(envelope.answer, "held");
       return shard.pass(seq, deliverySeq);
     }
     const waiting = envelope.answer !== undefined;
-    const entry = { seq, deliverySeq, source: shard, bytes: data.length, envelope, data, death, stale: false, waiting, arrivedAt: clock.now() };
+    const entry = {
+      seq,
+      deliverySeq,
+      source: shard,
+      bytes: data.length,
+      envelope,
+      data,
+      death,
+      stale: false,
+      waiting,
+      arrivedAt: clock.now(),
+    };
     dispatcher.accept(address.session, token, shard.shard, entry);
     const lane = dispatcher.lane(token);
     if (lane !== undefined && lane.length > OVERFLOW && dispatcher.counts().lanes > 1) {
@@ -206,9 +231,14 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
 
   function currentState(most: number): Omit<import("../shared/relay-state.ts").RelayState, "v" | "relay"> {
     const { sessions, overflow } = dispatcher.backlog(most);
-    const heldNow = held.list().map(({ record, waiting }) => ({ session: record.session, events: waiting, bytes: 0 }));
+    const heldNow = held
+      .list()
+      .map(({ record, waiting }) => ({ session: record.session, events: waiting, bytes: 0 }));
     return {
-      shards: shards.map((s) => s.status()).filter((s) => s.phase !== "handed_over").map(({ shard, behind }) => ({ shard, behind })),
+      shards: shards
+        .map((s) => s.status())
+        .filter((s) => s.phase !== "handed_over")
+        .map(({ shard, behind }) => ({ shard, behind })),
       coordinator: coordinatorState(),
       backlog: [...heldNow, ...sessions].slice(0, most),
       overflow: overflow || heldNow.length + sessions.length > most,
@@ -223,7 +253,10 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     ready: () => ({
       log: { ok: !nc.isClosed() && connected, detail: connected ? nc.getServer() : "disconnected" },
       coordinator: { ok: gate.state().phase === "up", detail: coordinatorState().reason ?? "up" },
-      credentials: { ok: credentials.describe().lastError === undefined, detail: credentials.describe().lastError ?? credentials.describe().kind },
+      credentials: {
+        ok: credentials.describe().lastError === undefined,
+        detail: credentials.describe().lastError ?? credentials.describe().kind,
+      },
     }),
     status: () => ({
       relay: options.relay,
@@ -294,8 +327,13 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       stopped = true;
       gate.stop();
       state.stop();
-      await Promise.race([dispatcher.drain(), new Promise<void>((resolve) => void clock.after(DRAIN_MS, resolve))]);
-      await save().catch((error: unknown) => log.warn({ err: errorText(error) }, "last checkpoint not written"));
+      await Promise.race([
+        dispatcher.drain(),
+        new Promise<void>((resolve) => void clock.after(DRAIN_MS, resolve)),
+      ]);
+      await save().catch((error: unknown) =>
+        log.warn({ err: errorText(error) }, "last checkpoint not written"),
+      );
       await presence.stop();
       await scope.disposeAsync();
       answers.close();

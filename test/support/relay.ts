@@ -24,10 +24,17 @@ export type TestRelay = Relay & {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export type TestRelayOptions = Partial<RelayOptions> & { credentials?: Credentials; env?: Record<string, string> };
+export type TestRelayOptions = Partial<RelayOptions> & {
+  credentials?: Credentials;
+  env?: Record<string, string>;
+};
 
 /** Starts a relay on a provisioned broker: `await using relay = await startTestRelay(broker, coordinator.url)`. */
-export async function startTestRelay(broker: TestBroker, coordinatorUrl: string, options: TestRelayOptions = {}): Promise<TestRelay> {
+export async function startTestRelay(
+  broker: TestBroker,
+  coordinatorUrl: string,
+  options: TestRelayOptions = {},
+): Promise<TestRelay> {
   const { credentials: given, env = {}, ...rest } = options;
   const secrets = new SecretRegistry();
   const log = createLogger({ name: "relay", level: process.env["TEST_LOG"] ?? "silent", secrets });
@@ -47,9 +54,28 @@ export async function startTestRelay(broker: TestBroker, coordinatorUrl: string,
   };
   const { random } = Math;
   const clock = systemClock;
-  const credentials = given ?? createCredentials(loadSettings(RELAY_SETTINGS, { env, known: ALL_SETTINGS }), { clock, random, log, secrets });
-  const coordinator = createCoordinator({ url: coordinatorUrl, connections: settings.connections, attemptTimeoutMs: settings.attemptTimeoutMs });
-  const relay = await startRelay(settings, { nc, clock, random, log, coordinator, credentials, fatal: (error) => fatal.push(error) });
+  const credentials =
+    given ??
+    createCredentials(loadSettings(RELAY_SETTINGS, { env, known: ALL_SETTINGS }), {
+      clock,
+      random,
+      log,
+      secrets,
+    });
+  const coordinator = createCoordinator({
+    url: coordinatorUrl,
+    connections: settings.connections,
+    attemptTimeoutMs: settings.attemptTimeoutMs,
+  });
+  const relay = await startRelay(settings, {
+    nc,
+    clock,
+    random,
+    log,
+    coordinator,
+    credentials,
+    fatal: (error) => fatal.push(error),
+  });
   let closed = false;
   const close = async (): Promise<void> => {
     if (closed) return;
@@ -76,8 +102,15 @@ export async function provisioned(broker: TestBroker): Promise<TestBroker> {
 }
 
 /** Appends events to the log as a gateway does, without one. */
-export function createAppender(nc: NatsConnection, runner = "runner-1"): {
-  append(session: string, body?: Record<string, unknown>, more?: Partial<Envelope> & { origin?: Origin }): Promise<{ id: string; seq: number }>;
+export function createAppender(
+  nc: NatsConnection,
+  runner = "runner-1",
+): {
+  append(
+    session: string,
+    body?: Record<string, unknown>,
+    more?: Partial<Envelope> & { origin?: Origin },
+  ): Promise<{ id: string; seq: number }>;
 } {
   const numbers = new Map<string, number>();
   let made = 0;
@@ -86,7 +119,13 @@ export function createAppender(nc: NatsConnection, runner = "runner-1"): {
       const n = (numbers.get(session) ?? 0) + 1;
       numbers.set(session, n);
       const kind = more.kind ?? "event";
-      const event = { session_id: session, event_type: "message", timestamp: new Date().toISOString(), n, ...body };
+      const event = {
+        session_id: session,
+        event_type: "message",
+        timestamp: new Date().toISOString(),
+        n,
+        ...body,
+      };
       const envelope: Envelope = {
         v: ENVELOPE_VERSION,
         id: `ev${runner}${made++}${Math.random().toString(36).slice(2, 10)}`,
@@ -102,7 +141,10 @@ export function createAppender(nc: NatsConnection, runner = "runner-1"): {
       };
       const head = natsHeaders();
       head.set(HEADER.id, envelope.id);
-      const reply = await nc.request(eventSubject(runner, session, kind, origin), encodeEnvelope(envelope), { headers: head, timeout: 5000 });
+      const reply = await nc.request(eventSubject(runner, session, kind, origin), encodeEnvelope(envelope), {
+        headers: head,
+        timeout: 5000,
+      });
       const ack = reply.json<{ seq: number; error?: { description: string } }>();
       if (ack.error !== undefined) throw new Error(ack.error.description);
       return { id: envelope.id, seq: ack.seq };

@@ -17,7 +17,10 @@ export type CoordinatorRequest = {
 };
 
 /** One attempt under way. */
-export type Attempt = { result: Promise<AttemptResult>; /** Ends it as `yielded` or `timeout`. */ abort(cause: "yielded" | "timeout"): void };
+export type Attempt = {
+  result: Promise<AttemptResult>;
+  /** Ends it as `yielded` or `timeout`. */ abort(cause: "yielded" | "timeout"): void;
+};
 
 /** The way to the coordinator: HTTP with keep-alive, no redirects followed, credentials only as the caller gives them. */
 export type Coordinator = {
@@ -25,7 +28,11 @@ export type Coordinator = {
   close(): Promise<void>;
 };
 
-export function createCoordinator(options: { url: string; connections: number; attemptTimeoutMs: number }): Coordinator {
+export function createCoordinator(options: {
+  url: string;
+  connections: number;
+  attemptTimeoutMs: number;
+}): Coordinator {
   const base = new URL(options.url);
   const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
   const pool = new Pool(base.origin, {
@@ -42,7 +49,12 @@ export function createCoordinator(options: { url: string; connections: number; a
     send(request) {
       const handler = new Collector();
       pool.dispatch(
-        { method: request.method, path: prefix + request.path, headers: request.headers, body: request.body ?? null },
+        {
+          method: request.method,
+          path: prefix + request.path,
+          headers: request.headers,
+          body: request.body ?? null,
+        },
         handler,
       );
       return handler;
@@ -79,7 +91,11 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
     if (this.#aborted) controller.abort(new Error(this.#aborted));
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     this.#status = status;
     this.#headers = headers;
   }
@@ -107,13 +123,18 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
 
 /** The one door for undici's and the system's errors. */
 function causeOf(error: Error): "connect" | "timeout" | "reset" | "garbage" {
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) return "timeout";
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError)
+    return "timeout";
   if (error instanceof errors.ConnectTimeoutError) return "connect";
   if (error instanceof errors.HTTPParserError) return "garbage";
   const code = "code" in error ? String(error.code) : "";
   const syscall = "syscall" in error ? String(error.syscall) : "";
   if (error instanceof AggregateError || syscall === "connect" || syscall === "getaddrinfo") return "connect";
-  if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
+  if (
+    /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(
+      code,
+    )
+  ) {
     return "connect";
   }
   return "reset";

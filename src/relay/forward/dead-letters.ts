@@ -27,7 +27,9 @@ export type DeadLetter = {
 };
 
 /** Stores dead letters; an event leaves the log's care only when its letter is on disk (SETTLE-1). */
-export type DeadLetters = { put(letter: DeadLetter): Promise<{ kind: "stored" } | { kind: "refused"; reason: string }> };
+export type DeadLetters = {
+  put(letter: DeadLetter): Promise<{ kind: "stored" } | { kind: "refused"; reason: string }>;
+};
 
 /** A repeat is refused by the expected last subject sequence at any later time, where a message id would protect for an hour only. */
 export function createDeadLetters(nc: NatsConnection): DeadLetters {
@@ -46,7 +48,10 @@ export function createDeadLetters(nc: NatsConnection): DeadLetters {
       if (letter.answered) head.set(HEADER.answered, "true");
       const subject = deadSubject(letter.id, letter.runner, letter.session, letter.kind);
       try {
-        const reply = await nc.request(subject, letter.payload, { headers: head, timeout: PUBLISH_TIMEOUT_MS });
+        const reply = await nc.request(subject, letter.payload, {
+          headers: head,
+          timeout: PUBLISH_TIMEOUT_MS,
+        });
         const ack = reply.json<{ seq?: number; error?: { err_code?: number; description?: string } }>();
         if (ack.error === undefined || ack.error.err_code === ALREADY_THERE) return { kind: "stored" };
         return { kind: "refused", reason: ack.error.description ?? "unknown" };
@@ -61,5 +66,8 @@ export function createDeadLetters(nc: NatsConnection): DeadLetters {
 function headerText(text: string): string {
   const line = text.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").trim();
   if (Buffer.byteLength(line) <= MAX_REASON_BYTES) return line;
-  return `${Buffer.from(line).subarray(0, MAX_REASON_BYTES - 4).toString("utf8").replace(/\uFFFD$/, "")}…`;
+  return `${Buffer.from(line)
+    .subarray(0, MAX_REASON_BYTES - 4)
+    .toString("utf8")
+    .replace(/\uFFFD$/, "")}…`;
 }

@@ -80,7 +80,8 @@ export function createGate(deps: {
 
   function scheduleProbe(): void {
     if (stopped || state.phase === "up") return;
-    if (state.phase === "paused" && (state.reason === "paused_by_operator" || state.reason === "poison_stop")) return;
+    if (state.phase === "paused" && (state.reason === "paused_by_operator" || state.reason === "poison_stop"))
+      return;
     const { first, most } = state.phase === "paused" ? PAUSE_PROBE_MS : AWAY_PROBE_MS;
     const delay = Math.min(most, first * 1.5 ** probes++);
     cancelProbe();
@@ -100,7 +101,8 @@ export function createGate(deps: {
         return pause("wrong_address", health.text);
       case "well":
       case "unknown":
-        if (state.phase === "checking" || (state.phase === "paused" && state.reason === "wrong_address")) return enter({ phase: "up" });
+        if (state.phase === "checking" || (state.phase === "paused" && state.reason === "wrong_address"))
+          return enter({ phase: "up" });
         return offerProbe();
     }
   }

@@ -4,15 +4,23 @@ import type { AttemptResult } from "./verdict.ts";
  * What `GET /health` tells of the address. `unknown`: somebody who speaks JSON answers, but not this route; not every coordinator has
  * it. Anything that speaks HTML or redirects is something else than a coordinator.
  */
-export type Health = { kind: "well" } | { kind: "unknown" } | { kind: "away"; text: string; connection: boolean } | { kind: "wrong_address"; text: string };
+export type Health =
+  | { kind: "well" }
+  | { kind: "unknown" }
+  | { kind: "away"; text: string; connection: boolean }
+  | { kind: "wrong_address"; text: string };
 
 /** Decides on an answer to `GET /health`. Pure. */
 export function healthOf(result: AttemptResult): Health {
-  if (result.kind === "failed") return { kind: "away", text: `${result.cause}: ${result.text}`, connection: result.cause === "connect" };
+  if (result.kind === "failed")
+    return { kind: "away", text: `${result.cause}: ${result.text}`, connection: result.cause === "connect" };
   const { status } = result;
-  if (status >= 500 || status === 429 || result.broken) return { kind: "away", text: `status ${status}`, connection: false };
-  if (status >= 300 && status < 400) return { kind: "wrong_address", text: `GET /health answers with a redirect (${status})` };
-  if (!isJsonObject(result)) return { kind: "wrong_address", text: `GET /health answers ${status} without JSON` };
+  if (status >= 500 || status === 429 || result.broken)
+    return { kind: "away", text: `status ${status}`, connection: false };
+  if (status >= 300 && status < 400)
+    return { kind: "wrong_address", text: `GET /health answers with a redirect (${status})` };
+  if (!isJsonObject(result))
+    return { kind: "wrong_address", text: `GET /health answers ${status} without JSON` };
   return status < 300 ? { kind: "well" } : { kind: "unknown" };
 }
 

@@ -9,21 +9,30 @@ const TERMINAL = new Set(["finished", "completed", "failed", "stopped"]);
 const ACTIVE = new Set(["pending", "claimed", "running", "stopping"]);
 
 /** What to do with a bind that comes late. */
-export type LateBind = { kind: "send" } | { kind: "superseded"; reason: string } | { kind: "undecided"; reason: string };
+export type LateBind =
+  | { kind: "send" }
+  | { kind: "superseded"; reason: string }
+  | { kind: "undecided"; reason: string };
 
 /**
  * A bind always sets its session to running, also one that finished meanwhile: its result would be lost to view. So a late one is
  * sent only if the session is not over, or a run of it is active (a resume binds a finished session legitimately). `get` asks the
  * coordinator with credentials.
  */
-export async function judgeLateBind(envelope: Envelope, get: (path: string) => Promise<AttemptResult>): Promise<LateBind> {
+export async function judgeLateBind(
+  envelope: Envelope,
+  get: (path: string) => Promise<AttemptResult>,
+): Promise<LateBind> {
   const status = jsonOf(await get(`/sessions/${pathSegment(envelope.session)}/status`));
-  if (typeof status?.status !== "string") return { kind: "undecided", reason: "the session's status cannot be read" };
+  if (typeof status?.status !== "string")
+    return { kind: "undecided", reason: "the session's status cannot be read" };
   if (!TERMINAL.has(status.status)) return { kind: "send" };
   const runs = jsonOf(await get("/runs"))?.runs;
   if (!Array.isArray(runs)) return { kind: "undecided", reason: "the runs cannot be read" };
   const active = runs.some((run) => run?.session_id === envelope.session && ACTIVE.has(run?.status));
-  return active ? { kind: "send" } : { kind: "superseded", reason: `the session is ${status.status} and no run of it is active` };
+  return active
+    ? { kind: "send" }
+    : { kind: "superseded", reason: `the session is ${status.status} and no run of it is active` };
 }
 
 function jsonOf(result: AttemptResult): { [key: string]: unknown } | undefined {

@@ -17,6 +17,9 @@ export function targetOf(envelope: Envelope): { method: "POST" | "PATCH"; path: 
     case "run":
       return envelope.run === undefined
         ? { method: "POST", path: `/runner/sessions/${session}/status` }
-        : { method: "POST", path: `/runner/runs/${pathSegment(envelope.run.id)}/${pathSegment(envelope.run.report)}` };
+        : {
+            method: "POST",
+            path: `/runner/runs/${pathSegment(envelope.run.id)}/${pathSegment(envelope.run.report)}`,
+          };
   }
 }

@@ -61,7 +61,11 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
   const json = isJson(result.headers["content-type"]);
   if (status >= 200 && status < 300) return success(result, json);
   if (status >= 300 && status < 400) {
-    return { kind: "pause", reason: "redirected", text: `${status} to ${one(result.headers["location"]) ?? "nowhere"}` };
+    return {
+      kind: "pause",
+      reason: "redirected",
+      text: `${status} to ${one(result.headers["location"]) ?? "nowhere"}`,
+    };
   }
   const detail = json ? detailOf(result.body) : undefined;
   if (status === 405 || (status === 404 && detail === UNKNOWN_ROUTE)) {
@@ -72,7 +76,8 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
       ? { kind: "unregistered" }
       : { kind: "unauthorized", status };
   }
-  if (status === 409 && detail !== undefined && /duplicate|already/i.test(text(detail))) return { kind: "delivered" };
+  if (status === 409 && detail !== undefined && /duplicate|already/i.test(text(detail)))
+    return { kind: "delivered" };
   if (FINAL.has(status) && detail !== undefined && !result.broken) {
     return { kind: "dead", status, reason: text(detail) };
   }

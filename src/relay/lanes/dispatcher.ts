@@ -166,7 +166,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
     if (head.envelope !== undefined) return undefined;
     // a replica may lag behind: only what stays away is gone
-    if (lane.attempts < GONE_AFTER) return { kind: "retry", reason: "the log does not have the event yet", counts: false };
+    if (lane.attempts < GONE_AFTER)
+      return { kind: "retry", reason: "the log does not have the event yet", counts: false };
     log.error({ session: lane.session, seq: head.seq, code: "sequence_gap" }, "event is gone from the log");
     lane.take(1);
     return { kind: "settled", how: "gone" };
@@ -222,7 +223,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     lane.failed(clock.now(), outcome.counts ? successes : lane.successMark, outcome.reason);
     const head = lane.peek();
     if (head !== undefined && outcome.counts && lane.failedForMs >= deps.exhaustAfterMs) {
-      head.death ??= { reason: `exhausted after ${lane.attempts} attempts: ${outcome.reason}`, attempts: lane.attempts };
+      head.death ??= {
+        reason: `exhausted after ${lane.attempts} attempts: ${outcome.reason}`,
+        attempts: lane.attempts,
+      };
       return makeReady(lane);
     }
     backOff(lane, outcome.retryAfterMs);
@@ -271,7 +275,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       for (const { attempt, since } of all) if (now - since > deps.attemptTimeoutMs) attempt.abort("timeout");
       if (ready.healthy && gate.permit() === "all") {
         const ages = all.map(({ since }) => now - since);
-        for (const index of mustYield(ages, typicalMs, deps.connections)) all[index]?.attempt.abort("yielded");
+        for (const index of mustYield(ages, typicalMs, deps.connections))
+          all[index]?.attempt.abort("yielded");
       }
       if (attempts.size > 0) sweep();
     });
@@ -283,7 +288,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       budget.take(entry.bytes);
       return true;
     }
-    return lane.length < MAX_WHOLE && lane.peek(lane.length - 1)?.envelope !== undefined && budget.tryTake(entry.bytes);
+    return (
+      lane.length < MAX_WHOLE &&
+      lane.peek(lane.length - 1)?.envelope !== undefined &&
+      budget.tryTake(entry.bytes)
+    );
   }
 
   function total(): number {

@@ -120,7 +120,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   async function join(token: string, state: Held): Promise<void> {
     const lane = dispatcher.lane(token);
     if (lane !== undefined && lane.length + lane.inFlight.length > 0) return; // asked again when they are settled
-    if (state.lastPassed >= state.cursor) return void clock.after(0, () => void fill(token, lane?.shard ?? shardOfToken(state)));
+    if (state.lastPassed >= state.cursor)
+      return void clock.after(0, () => void fill(token, lane?.shard ?? shardOfToken(state)));
     held.delete(token); // from here on the consumer's deliveries go to the lane
     if (lane !== undefined) dispatcher.park(lane);
     for (;;) {
@@ -167,7 +168,14 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     async hold(lane, reason, text) {
       const head = lane.peek();
       if (head === undefined || held.has(lane.token)) return;
-      const record: HeldRecord = { v: 1, session: lane.session, from: head.seq, reason, text, since: clock.wall() };
+      const record: HeldRecord = {
+        v: 1,
+        session: lane.session,
+        from: head.seq,
+        reason,
+        text,
+        since: clock.wall(),
+      };
       await write(record);
       const first = lane.peek();
       const from = first === undefined ? record.from : Math.max(record.from, first.seq);
@@ -184,7 +192,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       void fill(lane.token, lane.shard);
     },
     settled(lane) {
-      if (held.size > 0 && lane.length < REFILL_BELOW && held.has(lane.token)) void fill(lane.token, lane.shard);
+      if (held.size > 0 && lane.length < REFILL_BELOW && held.has(lane.token))
+        void fill(lane.token, lane.shard);
     },
     async save() {
       for (const state of held.values()) {

@@ -41,7 +41,8 @@ export class ReadyLanes {
   #first(record: Record): Waiting | undefined {
     const queue = this.#queues[record];
     // a lane may have been emptied since it was added
-    while (queue.head < queue.items.length && queue.items[queue.head]?.lane.phase.name !== "ready") this.#shift(record);
+    while (queue.head < queue.items.length && queue.items[queue.head]?.lane.phase.name !== "ready")
+      this.#shift(record);
     return queue.items[queue.head];
   }
 

@@ -22,7 +22,10 @@ export function mayStart(record: Record, inFlight: InFlight, connections: number
     case "unproven":
       return inFlight.unproven + inFlight.failing < Math.max(1, connections - quarter);
     case "failing":
-      return inFlight.failing < quarter && inFlight.unproven + inFlight.failing < Math.max(1, connections - quarter);
+      return (
+        inFlight.failing < quarter &&
+        inFlight.unproven + inFlight.failing < Math.max(1, connections - quarter)
+      );
   }
 }
 
@@ -40,7 +43,11 @@ export function slowAfter(typicalMs: number | undefined): number {
  * Which attempts under way must yield because others wait: the oldest of the slow ones beyond the failing share. `ages` in
  * milliseconds; returns indexes into it.
  */
-export function mustYield(ages: readonly number[], typicalMs: number | undefined, connections: number): number[] {
+export function mustYield(
+  ages: readonly number[],
+  typicalMs: number | undefined,
+  connections: number,
+): number[] {
   const limit = slowAfter(typicalMs);
   const slow = ages
     .map((age, index) => ({ age, index }))

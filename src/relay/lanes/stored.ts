@@ -17,24 +17,42 @@ export type Stored = { seq: number; envelope: Envelope; data: Uint8Array; death:
  * An envelope as the relay can work with it: what cannot be decoded is given a shape from its subject, so that it can be dead-lettered
  * like any other poison event. Throws `schema_newer`: such an event is whole, it is this program that is too old.
  */
-export function envelopeOf(data: Uint8Array, address: EventAddress, seq: number): Pick<Stored, "envelope" | "death"> {
+export function envelopeOf(
+  data: Uint8Array,
+  address: EventAddress,
+  seq: number,
+): Pick<Stored, "envelope" | "death"> {
   try {
     const envelope = decodeEnvelope(data);
-    if (envelope.session !== address.session) throw new Error("the envelope's session differs from the subject's");
+    if (envelope.session !== address.session)
+      throw new Error("the envelope's session differs from the subject's");
     return { envelope, death: undefined };
   } catch (error) {
     if (isCoded(error, "schema_newer")) throw error;
     const { session, runner, kind } = address;
     const empty = new Uint8Array();
     return {
-      envelope: { v: 1, id: `seq-${seq}`, kind, session, runner, epoch: "0", seq: 0, at: 0, type: "application/json", body: empty },
+      envelope: {
+        v: 1,
+        id: `seq-${seq}`,
+        kind,
+        session,
+        runner,
+        epoch: "0",
+        seq: 0,
+        at: 0,
+        type: "application/json",
+        body: empty,
+      },
       death: { reason: `envelope_invalid: ${errorText(error)}`, attempts: 0 },
     };
   }
 }
 
 /** Reads a session's events from the log, by direct gets: no consumer is needed, and nobody else's place in the log moves. */
-export function createLogReader(jsm: JetStreamManager): (session: string, from: number) => Promise<Stored[] | undefined> {
+export function createLogReader(
+  jsm: JetStreamManager,
+): (session: string, from: number) => Promise<Stored[] | undefined> {
   return async (session, from) => {
     const found: Stored[] = [];
     try {

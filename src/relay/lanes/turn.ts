@@ -56,7 +56,9 @@ export type TurnContext = {
 };
 
 /** One turn: the head of a lane, from the checks before it is sent to what its verdict means. */
-export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: TurnContext) => Promise<TurnOutcome> {
+export function createTurn(
+  deps: TurnDeps,
+): (lane: Lane, entry: Entry, context: TurnContext) => Promise<TurnOutcome> {
   const { clock, log, coordinator, credentials, gate, answers } = deps;
 
   return async function turn(lane, entry, context) {
@@ -72,7 +74,8 @@ export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: 
     }
 
     if (envelope.kind === "bind" && isLate(entry, envelope)) {
-      const get = (path: string): Promise<AttemptResult> => coordinator.send({ method: "GET", path, headers: pass.headers }).result;
+      const get = (path: string): Promise<AttemptResult> =>
+        coordinator.send({ method: "GET", path, headers: pass.headers }).result;
       const judged = await judgeLateBind(envelope, get);
       if (judged.kind === "undecided") return { kind: "retry", reason: judged.reason, counts: false };
       if (judged.kind === "superseded") {
@@ -84,7 +87,11 @@ export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: 
     }
 
     const began = clock.now();
-    const attempt = coordinator.send({ ...targetOf(envelope), headers: requestHeaders(entry, envelope, pass.headers), body: envelope.body });
+    const attempt = coordinator.send({
+      ...targetOf(envelope),
+      headers: requestHeaders(entry, envelope, pass.headers),
+      body: envelope.body,
+    });
     context.began(attempt);
     const result = await attempt.result;
     const verdict = verdictOf(result, envelope.kind, clock.wall());
@@ -126,10 +133,16 @@ export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: 
 
   /** By the wall clock, but only to decide whether to ask: a wrong clock costs two questions, never an event. */
   function isLate(entry: Entry, envelope: Envelope): boolean {
-    return clock.now() - entry.arrivedAt > FRESH_BIND_MS || Math.abs(clock.wall() - envelope.at) > FRESH_BIND_MS;
+    return (
+      clock.now() - entry.arrivedAt > FRESH_BIND_MS || Math.abs(clock.wall() - envelope.at) > FRESH_BIND_MS
+    );
   }
 
-  function requestHeaders(entry: Entry, envelope: Envelope, auth: Record<string, string>): Record<string, string> {
+  function requestHeaders(
+    entry: Entry,
+    envelope: Envelope,
+    auth: Record<string, string>,
+  ): Record<string, string> {
     const headers: Record<string, string> = {
       "content-type": envelope.type,
       accept: "application/json",
@@ -143,7 +156,12 @@ export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: 
   }
 
   /** A poison event, by policy: a dead letter (SETTLE-1: stored before it is settled), a parked session, or a stop. */
-  async function bury(entry: Entry, envelope: Envelope, death: Death, answered: boolean): Promise<TurnOutcome> {
+  async function bury(
+    entry: Entry,
+    envelope: Envelope,
+    death: Death,
+    answered: boolean,
+  ): Promise<TurnOutcome> {
     if (deps.policy === "park") return { kind: "park", reason: death.reason };
     if (deps.policy === "stop") {
       gate.pause("poison_stop", `event ${envelope.id} of session ${envelope.session}: ${death.reason}`);
@@ -151,19 +169,43 @@ export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: 
     }
     const { id, runner, session, kind } = envelope;
     const payload = entry.data ?? new Uint8Array();
-    const stored = await deps.deadLetters.put({ id, runner, session, kind, seq: entry.seq, payload, death, answered });
+    const stored = await deps.deadLetters.put({
+      id,
+      runner,
+      session,
+      kind,
+      seq: entry.seq,
+      payload,
+      death,
+      answered,
+    });
     if (stored.kind === "refused") {
-      log.error({ event: id, session, reason: stored.reason, code: "dead_letters_refused" }, "dead letter refused");
+      log.error(
+        { event: id, session, reason: stored.reason, code: "dead_letters_refused" },
+        "dead letter refused",
+      );
       return { kind: "retry", reason: `dead letters refused: ${stored.reason}`, counts: false };
     }
-    const line = { event: id, session, status: death.status, reason: death.reason, attempts: death.attempts, answered };
+    const line = {
+      event: id,
+      session,
+      status: death.status,
+      reason: death.reason,
+      attempts: death.attempts,
+      answered,
+    };
     if (answered) log.info(line, "event dead-lettered, the executor knows");
     else log.error(line, "event dead-lettered");
     return { kind: "settled", how: "dead" };
   }
 
   /** 401 and 403 say nothing about the event: a fresh token once; then everything waits if others are refused too, else this lane. */
-  async function refusedToken(lane: Lane, envelope: Envelope, status: number, generation: number): Promise<TurnOutcome> {
+  async function refusedToken(
+    lane: Lane,
+    envelope: Envelope,
+    status: number,
+    generation: number,
+  ): Promise<TurnOutcome> {
     credentials.refused(generation);
     if (lane.refusedTokens++ === 0) {
       const fresh = await credentials.headers();
@@ -175,7 +217,10 @@ export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: 
     }
     const pass = await credentials.headers();
     const path = `/sessions/${pathSegment(envelope.session)}/status`;
-    const harmless = pass.kind === "ready" ? await coordinator.send({ method: "GET", path, headers: pass.headers }).result : undefined;
+    const harmless =
+      pass.kind === "ready"
+        ? await coordinator.send({ method: "GET", path, headers: pass.headers }).result
+        : undefined;
     if (harmless?.kind === "response" && (harmless.status === 401 || harmless.status === 403)) {
       gate.pause("unauthorized", `the coordinator answers ${status}`);
       return { kind: "again" };
@@ -184,7 +229,14 @@ export function createTurn(deps: TurnDeps): (lane: Lane, entry: Entry, context: 
   }
 
   /** One wide line per attempt. */
-  function report(lane: Lane, entry: Entry, envelope: Envelope, verdict: Verdict, result: AttemptResult, ms: number): void {
+  function report(
+    lane: Lane,
+    entry: Entry,
+    envelope: Envelope,
+    verdict: Verdict,
+    result: AttemptResult,
+    ms: number,
+  ): void {
     const level = verdict.kind === "delivered" ? "debug" : verdict.kind === "retry" ? "info" : "warn";
     if (!log.isLevelEnabled(level)) return;
     log[level](

@@ -9,7 +9,8 @@ const STREAM_NOT_FOUND = 10059;
 export function readApiReply<T extends object>(reply: T & { error?: ApiError }, what: string): T {
   const { error } = reply;
   if (error === undefined) return reply;
-  if (error.err_code === CONSUMER_NOT_FOUND) throw codedError("consumer_missing", `${what}: run \`provision\``);
+  if (error.err_code === CONSUMER_NOT_FOUND)
+    throw codedError("consumer_missing", `${what}: run \`provision\``);
   if (error.err_code === STREAM_NOT_FOUND) throw codedError("stream_missing", `${what}: run \`provision\``);
   throw new Error(`${what}: ${error.description ?? "refused"} (${error.err_code ?? error.code})`);
 }

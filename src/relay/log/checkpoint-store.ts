@@ -27,7 +27,10 @@ export function createCheckpointStore(kv: KV, shard: number, stream: string): Ch
   async function load(settled: Settled): Promise<void> {
     const entry = await kv.get(key);
     if (entry === null || entry.operation !== "PUT") {
-      throw codedError("checkpoint_missing", `shard ${shard} has no checkpoint; run \`provision --from first|new|SEQ\``);
+      throw codedError(
+        "checkpoint_missing",
+        `shard ${shard} has no checkpoint; run \`provision --from first|new|SEQ\``,
+      );
     }
     const checkpoint = decodeCheckpoint(entry.value);
     if (checkpoint.stream !== stream) {
@@ -43,7 +46,10 @@ export function createCheckpointStore(kv: KV, shard: number, stream: string): Ch
   async function save(settled: Settled): Promise<void> {
     const { version } = settled;
     if (version === savedVersion) return;
-    const value = encodeCheckpoint({ ...freshCheckpoint(stream, settled.floor), settled: settled.snapshot() });
+    const value = encodeCheckpoint({
+      ...freshCheckpoint(stream, settled.floor),
+      settled: settled.snapshot(),
+    });
     try {
       revision = await kv.update(key, value, revision);
       savedVersion = version;

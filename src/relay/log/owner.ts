@@ -7,7 +7,12 @@ import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
  * Makes sure that the log is there and belongs to this coordinator; records it on an empty log. A log with events for another one is
  * refused (`coordinator_changed`) unless `retarget`, or a newcomer's play data would reach production (DESIGN 6).
  */
-export async function claimLog(deps: { jsm: JetStreamManager; kv: KV; url: string; retarget: boolean }): Promise<{ created: string }> {
+export async function claimLog(deps: {
+  jsm: JetStreamManager;
+  kv: KV;
+  url: string;
+  retarget: boolean;
+}): Promise<{ created: string }> {
   const { jsm, kv, url } = deps;
   const info = await jsm.streams.info(EVENTS_STREAM).catch((cause: unknown) => {
     throw codedError("stream_missing", `${EVENTS_STREAM}: ${errorText(cause)}; run \`provision\``, { cause });
@@ -16,7 +21,10 @@ export async function claimLog(deps: { jsm: JetStreamManager; kv: KV; url: strin
   const owner = entry?.operation === "PUT" ? entry.string() : undefined;
   if (owner === url) return { created: info.created };
   if (owner !== undefined && info.state.messages > 0 && !deps.retarget) {
-    throw codedError("coordinator_changed", `the log belongs to ${owner}, not to ${url}; use --retarget to send what waits to ${url}`);
+    throw codedError(
+      "coordinator_changed",
+      `the log belongs to ${owner}, not to ${url}; use --retarget to send what waits to ${url}`,
+    );
   }
   await kv.put(stateKey.coordinator, url);
   return { created: info.created };

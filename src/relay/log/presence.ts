@@ -18,7 +18,13 @@ export function preferredOwner(relays: readonly string[], shard: number): string
 }
 
 /** Balances shards over relays: each tells that it is there, and hands over what another one should serve. */
-export function createPresence(deps: { nc: NatsConnection; clock: Clock; log: Logger; relay: string; shards: readonly Shard[] }): {
+export function createPresence(deps: {
+  nc: NatsConnection;
+  clock: Clock;
+  log: Logger;
+  relay: string;
+  shards: readonly Shard[];
+}): {
   start(): void;
   /** Hands every shard over. */
   stop(): Promise<void>;

@@ -35,7 +35,13 @@ export type PullEvents = {
  * Raw pull requests of one shard. The client library's `consume()` hides when pulls are sent and with which pin, and both are needed
  * for the lease (`lease.ts`); the protocol itself is four fields (ADR 0006).
  */
-export function createPull(deps: { nc: NatsConnection; clock: Clock; relay: string; shard: number; events: PullEvents }): {
+export function createPull(deps: {
+  nc: NatsConnection;
+  clock: Clock;
+  relay: string;
+  shard: number;
+  events: PullEvents;
+}): {
   start(): void;
   stop(): void;
   /** Starts pulling afresh, keeping the pin: after a reconnect nothing that was asked for before counts. */
@@ -60,7 +66,12 @@ export function createPull(deps: { nc: NatsConnection; clock: Clock; relay: stri
 
   function pull(): void {
     if (subscription === undefined || nc.isClosed()) return;
-    const request = { batch: BATCH, expires: EXPIRES_MS * 1e6, group: PRIORITY_GROUP, ...(pin === undefined ? {} : { id: pin }) };
+    const request = {
+      batch: BATCH,
+      expires: EXPIRES_MS * 1e6,
+      group: PRIORITY_GROUP,
+      ...(pin === undefined ? {} : { id: pin }),
+    };
     try {
       nc.publish(subject, JSON.stringify(request), { reply: `${inbox}.${generation}` });
     } catch {

@@ -212,7 +212,9 @@ export function createShard(deps: ShardDeps): Shard {
       pin = undefined;
       if (!unpin || !pinned) return;
       await nc.flush().catch(() => {});
-      await api("UNPIN").catch((error: unknown) => log.debug({ shard, err: errorText(error) }, "not unpinned"));
+      await api("UNPIN").catch((error: unknown) =>
+        log.debug({ shard, err: errorText(error) }, "not unpinned"),
+      );
     },
     pass(seq, deliverySeq) {
       settled.settle(seq);

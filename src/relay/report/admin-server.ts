@@ -25,7 +25,9 @@ export async function startAdminServer(deps: {
     return reply.code(ready ? 200 : 503).send({ ready, dependencies });
   });
   app.get("/status", () => deps.status());
-  app.get("/metrics", async (_request, reply) => reply.type(deps.metrics.contentType).send(await deps.metrics.text()));
+  app.get("/metrics", async (_request, reply) =>
+    reply.type(deps.metrics.contentType).send(await deps.metrics.text()),
+  );
   try {
     const url = await app.listen({ host: "127.0.0.1", port: deps.port });
     return { url, close: () => app.close() };

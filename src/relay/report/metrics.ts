@@ -16,14 +16,23 @@ export function createMetrics(now: {
 } {
   const registry = new Registry();
   const registers = [registry];
-  const settled = new Counter({ name: "runner_relay_events_settled_total", help: "Events by how they ended", labelNames: ["how"], registers });
+  const settled = new Counter({
+    name: "runner_relay_events_settled_total",
+    help: "Events by how they ended",
+    labelNames: ["how"],
+    registers,
+  });
   const latency = new Histogram({
     name: "runner_relay_event_settle_seconds",
     help: "From an event's arrival at the relay to its end",
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600],
     registers,
   });
-  const gaps = new Counter({ name: "runner_relay_sequence_gaps_total", help: "Numbers of sessions that are missing in the log", registers });
+  const gaps = new Counter({
+    name: "runner_relay_sequence_gaps_total",
+    help: "Numbers of sessions that are missing in the log",
+    registers,
+  });
   const gauge = (name: string, help: string, read: () => number): void => {
     const metric: Gauge = new Gauge({
       name,
@@ -37,8 +46,14 @@ export function createMetrics(now: {
   gauge("runner_relay_events_waiting", "Events in the lanes", now.waiting);
   gauge("runner_relay_lanes", "Sessions with a lane", now.lanes);
   gauge("runner_relay_lane_bytes", "Bytes of messages kept whole", now.wholeBytes);
-  gauge("runner_relay_coordinator_up", "1 while events are forwarded", () => (now.coordinator() === "up" ? 1 : 0));
-  gauge("runner_relay_token_expires_seconds", "Until the token expires; -1 without one", () => (now.tokenExpiresInMs() ?? -1000) / 1000);
+  gauge("runner_relay_coordinator_up", "1 while events are forwarded", () =>
+    now.coordinator() === "up" ? 1 : 0,
+  );
+  gauge(
+    "runner_relay_token_expires_seconds",
+    "Until the token expires; -1 without one",
+    () => (now.tokenExpiresInMs() ?? -1000) / 1000,
+  );
   return {
     settled(how, seconds) {
       settled.inc({ how });

@@ -40,7 +40,8 @@ export function serveReceipts(deps: {
     const address = parseEventSubject(stored.subject);
     if (address === undefined || stored.header.get(HEADER.id) !== id) return { state: "unknown" };
     const shard = shardOf(partitionOf(address.session));
-    if (!(await isSettled(shard, seq)) || (await isHeld(address.session, seq))) return { state: "pending", seq };
+    if (!(await isSettled(shard, seq)) || (await isHeld(address.session, seq)))
+      return { state: "pending", seq };
     const dead = await jsm.direct.getMessage(DEAD_STREAM, { last_by_subj: `rr.dead.${id}.>` }).catch(nothing);
     if (dead !== null) {
       const status = Number(dead.header.get(HEADER.status));
@@ -79,10 +80,12 @@ export function serveReceipts(deps: {
     callback(error: Error | null, msg: Msg) {
       if (error !== null) return;
       const question = parseQuestion(msg);
-      if (question === undefined) return void msg.respond(JSON.stringify({ state: "unknown" } satisfies Receipt));
+      if (question === undefined)
+        return void msg.respond(JSON.stringify({ state: "unknown" } satisfies Receipt));
       answer(question).then(
         (receipt) => msg.respond(JSON.stringify(receipt)),
-        (failure: unknown) => log.warn({ err: errorText(failure), event: question.id }, "receipt not found out"),
+        (failure: unknown) =>
+          log.warn({ err: errorText(failure), event: question.id }, "receipt not found out"),
       );
     },
   });
@@ -97,7 +100,13 @@ function nothing(error: unknown): null {
 function parseQuestion(msg: Msg): ReceiptQuestion | undefined {
   try {
     const { id, seq } = msg.json<Partial<ReceiptQuestion>>();
-    if (typeof id !== "string" || !/^[\w-]{1,100}$/.test(id) || typeof seq !== "number" || !Number.isSafeInteger(seq)) return undefined;
+    if (
+      typeof id !== "string" ||
+      !/^[\w-]{1,100}$/.test(id) ||
+      typeof seq !== "number" ||
+      !Number.isSafeInteger(seq)
+    )
+      return undefined;
     return { id, seq };
   } catch {
     return undefined;

@@ -1,6 +1,11 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
-import { encodeState, STATE_INTERVAL_MS, STATE_MAX_SESSIONS, type RelayState } from "../../shared/relay-state.ts";
+import {
+  encodeState,
+  STATE_INTERVAL_MS,
+  STATE_MAX_SESSIONS,
+  type RelayState,
+} from "../../shared/relay-state.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { STATE_SUBJECT } from "../../shared/subjects.ts";
 
@@ -22,7 +27,12 @@ export function createStatePublisher(deps: {
   function publish(last = false): void {
     cancel();
     if (nc.isClosed()) return;
-    const state: RelayState = { v: 1, relay: deps.relay, ...deps.state(STATE_MAX_SESSIONS), ...(last ? { stopping: true } : {}) };
+    const state: RelayState = {
+      v: 1,
+      relay: deps.relay,
+      ...deps.state(STATE_MAX_SESSIONS),
+      ...(last ? { stopping: true } : {}),
+    };
     nc.publish(subject, encodeState(state));
     if (!last) cancel = clock.after(STATE_INTERVAL_MS, publish);
   }

@@ -32,5 +32,7 @@ function tokensOf(config: string): string[] {
 export function readSyncAlwaysOfMonitor(jsz: unknown): boolean {
   if (typeof jsz !== "object" || jsz === null || !("config" in jsz)) return false;
   const { config } = jsz;
-  return typeof config === "object" && config !== null && "sync_always" in config && config.sync_always === true;
+  return (
+    typeof config === "object" && config !== null && "sync_always" in config && config.sync_always === true
+  );
 }

@@ -1,0 +1,301 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { Sequences } from "../sequence.ts";
+import type { Choice } from "./choice.ts";
+import { MAX_BATCH, MAX_BATCH_BYTES, MAX_SINGLES } from "./choice.ts";
+import type { Log, LogMessage } from "./log.ts";
+import { createFifo } from "./queue.ts";
+import { judgeWave, pickWave, roundsOf, type Fate } from "./wave.ts";
+import type { SessionNumber, Write } from "./write.ts";
+
+// write.ts what is committed · queue.ts waits · choice.ts singles or batch · wave.ts picks and judges singles · message.ts encodes
+// log.ts the port · nats-log.ts the broker behind it · ack.ts reads its answers
+
+/** A write that could not be stored for this long is given up: executors hang up after 5 s. */
+export const GIVE_UP_MS = 4000;
+/** Longest wait for one answer of the broker. */
+export const PUBLISH_TIMEOUT_MS = 3000;
+/** Shortest, when little is left until {@link GIVE_UP_MS}. */
+const MIN_TIMEOUT_MS = 1000;
+/** Pause before a repetition on a living connection (no leader, too many requests), so that it is not asked a thousand times a second. */
+const RETRY_MS = 100;
+
+/** A finished try, for metrics. */
+export type CommitReport = { mode: "singles" | "batch"; count: number; ms: number };
+
+export type Committer = {
+  /** Queues a write. Its `settle` is called exactly once, within about {@link GIVE_UP_MS} unless commits go on succeeding slowly. */
+  add(write: Write): void;
+  /** Writes that wait or are on their way. */
+  readonly waiting: number;
+  /** Resolves when nothing waits and nothing is on its way. */
+  idle(): Promise<void>;
+};
+
+type Entry = {
+  readonly write: Write;
+  readonly session: string;
+  readonly keyed: boolean;
+  readonly deadline: number;
+  numbered: { number: SessionNumber; message: LogMessage } | undefined;
+  /** Number under which it may be stored already, from a try whose outcome is unknown. */
+  uncertain: SessionNumber | undefined;
+  settled: boolean;
+};
+
+/**
+ * Group commit (DESIGN 4.3): one commit at a time, either singles or one atomic batch, and the next one as soon as it is done.
+ *
+ * ORDER-1 rests on this: a session's number is given when its write enters a commit; commits follow each other; a commit whose outcome is
+ * unknown is repeated, in order and with the same message ids, before anything newer; and a write that a newer one of its session has
+ * overtaken is failed, never tried again. Whatever is given up ends its session's epoch, so that its number, used or not, makes no gap.
+ */
+export function createCommitter(deps: {
+  log: Log;
+  sequences: Sequences;
+  encode: (write: Write, number: SessionNumber) => LogMessage;
+  choice: Choice;
+  /** Whether writes of one session may be on their way side by side. Asked at every commit. */
+  sideBySide: () => boolean;
+  clock: Clock;
+  logger: Logger;
+  report?: (report: CommitReport) => void;
+}): Committer {
+  const { log, sequences, encode, choice, sideBySide, clock, logger, report } = deps;
+  const queue = createFifo<Entry>();
+  let underWay = 0;
+  let running = false;
+  let idleWaiters: (() => void)[] = [];
+
+  function add(write: Write): void {
+    const deadline = clock.now() + GIVE_UP_MS;
+    const { session, keyed } = write;
+    queue.push({
+      write,
+      session,
+      keyed,
+      deadline,
+      numbered: undefined,
+      uncertain: undefined,
+      settled: false,
+    });
+    if (running) return;
+    running = true;
+    // After the poll phase: all requests that this turn of the event loop reads share the commit. No timer, so a lone one pays nothing.
+    setImmediate(() => void run());
+  }
+
+  async function run(): Promise<void> {
+    while (queue.length > 0) await commit();
+    running = false;
+    for (const resolve of idleWaiters.splice(0)) resolve();
+  }
+
+  async function commit(): Promise<void> {
+    const { mode, entries } = takeNext();
+    underWay = entries.length;
+    try {
+      let rest = entries;
+      if (mode === "batch") rest = await asBatch(rest);
+      // After a refused batch: serial, because one of them is bad and nobody knows which.
+      await asSingles(rest, mode === "batch" || !sideBySide());
+    } catch (error) {
+      // Nothing here is expected to throw. Whoever waits must be told all the same, and the next commit must go on.
+      logger.error({ err: error }, "commit failed unexpectedly");
+      for (const entry of entries) {
+        if (entry.settled) continue;
+        fail(entry, "internal", "unexpected failure while storing");
+        sequences.renew(entry.session);
+      }
+    }
+    underWay = 0;
+  }
+
+  function takeNext(): { mode: "singles" | "batch"; entries: Entry[] } {
+    const waiting: Entry[] = [];
+    let bytes = 0;
+    for (let i = 0; i < MAX_BATCH; i++) {
+      const entry = queue.at(i);
+      if (entry === undefined) break;
+      bytes += entry.write.body.length;
+      if (i > 0 && bytes > MAX_BATCH_BYTES) break;
+      waiting.push(entry);
+    }
+    const mode = choice.of(waiting.length, sideBySide() ? 1 : roundsOf(waiting));
+    return {
+      mode,
+      entries: queue.take(mode === "batch" ? waiting.length : Math.min(waiting.length, MAX_SINGLES)),
+    };
+  }
+
+  /** Commits all at once. Returns what is left for singles: nothing, or everything that was not given up. */
+  async function asBatch(entries: Entry[]): Promise<Entry[]> {
+    let rest = entries;
+    for (;;) {
+      rest = await whileDown(rest);
+      if (rest.length === 0) return rest;
+      const from = clock.now();
+      const ack = await log.batch(rest.map(messageOf), timeoutFor(rest));
+      const ms = clock.now() - from;
+      switch (ack.kind) {
+        case "stored":
+          choice.took("batch", rest.length, 1, ms);
+          report?.({ mode: "batch", count: rest.length, ms });
+          rest.forEach((entry, i) => stored(entry, ack.firstSeq + i, false));
+          return [];
+        case "refused":
+          logger.debug({ count: rest.length, detail: ack.detail }, "batch refused, going on with singles");
+          return rest;
+        case "unknown":
+          logger.warn(
+            { count: rest.length, ms: Math.round(ms), detail: ack.detail },
+            "outcome of a batch unknown",
+          );
+          for (const entry of rest) entry.uncertain ??= entry.numbered?.number;
+          rest = giveUpOld(rest, ack.detail);
+          if (rest.length > 0 && log.up()) await pause(RETRY_MS);
+      }
+    }
+  }
+
+  async function asSingles(entries: Entry[], serialFirst: boolean): Promise<void> {
+    let rest = entries;
+    let serial = serialFirst;
+    while (rest.length > 0) {
+      rest = await whileDown(rest);
+      if (rest.length === 0) return;
+      const wave = pickWave(rest, serial, MAX_SINGLES);
+      const from = clock.now();
+      const acks = await log.singles(wave.map(messageOf), timeoutFor(wave));
+      const ms = clock.now() - from;
+      const fates = judgeWave(wave, acks);
+      let failure: string | undefined;
+      wave.forEach((entry, i) => (failure = settleSingle(entry, fates[i]) ?? failure));
+      rest = rest.filter((entry) => !entry.settled);
+      // A number that may be unused would be a false gap: what is left of its session goes on in a new epoch.
+      wave.forEach((entry, i) => {
+        if (entry.settled && leavesGap(entry, fates[i])) newEpoch(entry.session, rest);
+      });
+      if (failure === undefined) {
+        choice.took("singles", wave.length, 1, ms);
+        report?.({ mode: "singles", count: wave.length, ms });
+        continue;
+      }
+      logger.warn(
+        { count: wave.length, ms: Math.round(ms), detail: failure },
+        "singles not stored, trying again",
+      );
+      serial = true;
+      rest = giveUpOld(rest, failure);
+      if (rest.length > 0 && log.up()) await pause(RETRY_MS);
+    }
+  }
+
+  /** Settles a write if its fate is sealed; otherwise returns why it must be tried again. */
+  function settleSingle(entry: Entry, fate: Fate | undefined): string | undefined {
+    switch (fate?.kind) {
+      case "stored":
+        stored(entry, fate.seq, fate.duplicate);
+        return undefined;
+      case "refused":
+        fail(entry, fate.refusal, fate.detail);
+        return undefined;
+      case "overtaken":
+        fail(entry, "log_unreachable", fate.detail);
+        return undefined;
+      case "again":
+        if (fate.uncertain) entry.uncertain ??= entry.numbered?.number;
+        return fate.detail;
+      case undefined:
+        return "no answer";
+    }
+  }
+
+  /** Refused or overtaken, or a duplicate of what an earlier process stored under a number of its own. */
+  function leavesGap(entry: Entry, fate: Fate | undefined): boolean {
+    return fate?.kind !== "stored" || (fate.duplicate && entry.keyed);
+  }
+
+  function newEpoch(session: string, rest: readonly Entry[]): void {
+    sequences.renew(session);
+    for (const entry of rest) if (entry.session === session) entry.numbered = undefined;
+  }
+
+  function messageOf(entry: Entry): LogMessage {
+    if (entry.numbered === undefined) {
+      const number = sequences.next(entry.session);
+      entry.numbered = { number, message: encode(entry.write, number) };
+    }
+    return entry.numbered.message;
+  }
+
+  /** Waits while the connection is lost, giving up whatever becomes too old, in the queue as well. */
+  async function whileDown(entries: Entry[]): Promise<Entry[]> {
+    let rest = entries;
+    while (!log.up() && rest.length > 0) {
+      await log.whenUp(Math.max(1, nextDeadline(rest) - clock.now()));
+      if (log.up()) break;
+      const detail = "the connection to the broker is lost";
+      rest = giveUpOld(rest, detail);
+      const now = clock.now();
+      for (const entry of queue.sift((e) => e.deadline > now)) fail(entry, "log_unreachable", detail);
+    }
+    return rest;
+  }
+
+  function giveUpOld(entries: Entry[], detail: string): Entry[] {
+    const now = clock.now();
+    const rest = entries.filter((entry) => entry.deadline > now);
+    if (rest.length === entries.length) return rest;
+    for (const entry of entries) {
+      if (entry.deadline > now) continue;
+      fail(entry, "log_unreachable", detail);
+      newEpoch(entry.session, rest);
+    }
+    return rest;
+  }
+
+  function timeoutFor(entries: readonly Entry[]): number {
+    const left = nextDeadline(entries) - clock.now();
+    return Math.min(PUBLISH_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, left));
+  }
+
+  function stored(entry: Entry, streamSeq: number, duplicate: boolean): void {
+    entry.settled = true;
+    // A duplicate of our own was stored by the try whose outcome was unknown; one of an earlier process has a number that we never knew.
+    const number = duplicate
+      ? entry.keyed
+        ? undefined
+        : (entry.uncertain ?? entry.numbered?.number)
+      : entry.numbered?.number;
+    entry.write.settle({ kind: "stored", streamSeq, duplicate, number });
+  }
+
+  function fail(
+    entry: Entry,
+    code: "log_unreachable" | "log_full" | "log_refused" | "internal",
+    detail: string,
+  ): void {
+    entry.settled = true;
+    entry.write.settle({ kind: "failed", code, detail });
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => clock.after(ms, resolve));
+  }
+
+  return {
+    add,
+    get waiting() {
+      return queue.length + underWay;
+    },
+    idle() {
+      return running ? new Promise((resolve) => idleWaiters.push(resolve)) : Promise.resolve();
+    },
+  };
+}
+
+/** Entries wait in the order of their arrival, so the first is the oldest. */
+function nextDeadline(entries: readonly Entry[]): number {
+  return entries[0]?.deadline ?? Infinity;
+}

@@ -1,0 +1,230 @@
+import { randomInt } from "node:crypto";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { decodeAnswer } from "../shared/answer.ts";
+import type { Clock } from "../shared/clock.ts";
+import type { Durability } from "../shared/durability.ts";
+import { codedError } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { decodeState } from "../shared/relay-state.ts";
+import { gatewayInbox, STATE_SUBJECT } from "../shared/subjects.ts";
+import { bodyLimit } from "../shared/topology.ts";
+import { createBacklog } from "./backlog.ts";
+import { createBudget, MAX_HELD_BYTES } from "./budget.ts";
+import { createChoice } from "./commit/choice.ts";
+import { createCommitter } from "./commit/commit.ts";
+import { messageOf } from "./commit/message.ts";
+import { createNatsLog } from "./commit/nats-log.ts";
+import { createGuard, isLoopback } from "./guard.ts";
+import { createMetrics } from "./metrics.ts";
+import { createOwnRoutes } from "./own.ts";
+import type { KeptPort } from "./port.ts";
+import { createRelays } from "./relays.ts";
+import { createRepeats } from "./repeats.ts";
+import { refuseUnread, sendProblem } from "./reply.ts";
+import { matchRoute } from "./routes.ts";
+import { createSequences } from "./sequence.ts";
+import { createHttpServer, type ServerTimes } from "./server.ts";
+import { createWaiting } from "./waiting.ts";
+import { createWrites } from "./writes.ts";
+
+// server.ts HTTP and its limits · guard.ts who may ask · routes.ts which route · writes.ts the writes (with a map of its own)
+// own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · main.ts the process
+
+/** How often silent relays are looked for. */
+const SILENCE_CHECK_MS = 250;
+
+export type GatewayOptions = {
+  /** Undefined: the kept one, else a free one. 0: a free one, not kept. */
+  port: number | undefined;
+  listen: string;
+  inboundToken: string | undefined;
+  /** Name of this gateway at the broker. */
+  gateway: string;
+  /** Name of the runner in subjects; by default hostname and profile. */
+  runner: string | undefined;
+  hostname: string;
+  profile: string;
+  answerWaitMs: number;
+  maxBodyBytes: number;
+  sessionMaxEvents: number;
+  sessionMaxBytes: number;
+};
+
+export type GatewayDeps = {
+  options: GatewayOptions;
+  /** Of the gateway's user. Whoever made it closes it, after {@link Gateway.close}. */
+  connection: NatsConnection;
+  keptPort: KeptPort;
+  durability: () => Durability;
+  version: string;
+  clock: Clock;
+  logger: Logger;
+  times?: ServerTimes;
+};
+
+export type Gateway = {
+  /** Starts to accept. Throws `port_taken` or `listen_refused`. */
+  listen(): Promise<void>;
+  /** Set after {@link listen}. */
+  url(): string;
+  /** Stops accepting, finishes commits and waiting answers (at most the answer wait), ends. */
+  close(): Promise<void>;
+};
+
+/** Puts a gateway together. */
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { options, connection, keptPort, durability, clock, logger } = deps;
+  if (!isLoopback(options.listen) && options.inboundToken === undefined) {
+    throw codedError(
+      "listen_refused",
+      `${options.listen} is not loopback, and RUNNER_RELAY_INBOUND_TOKEN is not set`,
+    );
+  }
+  const nonce = randomText(10);
+  const inbox = `${gatewayInbox(options.gateway)}.${nonce}`;
+  const answerPrefix = `${inbox}.answer.`;
+
+  const relays = createRelays();
+  const waiting = createWaiting(clock);
+  const backlog = createBacklog({
+    maxEvents: options.sessionMaxEvents,
+    maxBytes: options.sessionMaxBytes,
+    onHalf: (session, amount) => logger.warn({ session, ...amount }, "session at half of its backlog limit"),
+  });
+  const log = createNatsLog({ connection, inbox, nonce, clock });
+  const runnerName = options.runner ?? `${options.hostname}.${options.profile}`;
+  const metrics = createMetrics({ waiting: () => waiting.size, queued: () => committer.waiting });
+  const committer = createCommitter({
+    log,
+    sequences: createSequences(nonce),
+    encode: (write, number) => messageOf(write, number, runnerName),
+    choice: createChoice(durability() === "fsync"),
+    sideBySide: () => durability() !== "fsync",
+    clock,
+    logger,
+    report: metrics.commit,
+  });
+
+  const subscriptions = [
+    connection.subscribe(`${STATE_SUBJECT}.>`, {
+      callback(error, message) {
+        const state = error === null ? decodeState(message.string()) : undefined;
+        if (state === undefined) return;
+        const ended = relays.take(state, clock.now());
+        if (ended.length > 0) waiting.release(ended);
+        backlog.reported(state);
+      },
+    }),
+    connection.subscribe(`${answerPrefix}*`, {
+      callback(error, message) {
+        if (error !== null) return;
+        const answer = decodeAnswer(message.data);
+        if (answer === undefined) return;
+        const { reply } = message;
+        const confirm = reply
+          ? (seen: boolean): void => connection.publish(reply, seen ? "1" : "0")
+          : undefined;
+        const taken = waiting.answered(message.subject.slice(answerPrefix.length), answer, confirm);
+        if (!taken) confirm?.(false);
+      },
+    }),
+  ];
+  let stopSilenceCheck = (): void => undefined;
+  const checkSilence = (): void => {
+    const ended = relays.silenced(clock.now());
+    if (ended.length > 0) waiting.release(ended);
+    stopSilenceCheck = clock.after(SILENCE_CHECK_MS, checkSilence);
+  };
+  checkSilence();
+
+  let stopping = false;
+  const guard = createGuard({ listen: options.listen, token: options.inboundToken });
+  const own = createOwnRoutes({
+    connection,
+    version: deps.version,
+    gateway: options.gateway,
+    logUp: log.up,
+    durability,
+    stopping: () => stopping,
+    relays,
+    metrics,
+    now: clock.now,
+  });
+  const write = createWrites({
+    runner: { hostname: options.hostname, profile: options.profile },
+    runnerName,
+    answerWaitMs: options.answerWaitMs,
+    bodyLimit: () => Math.min(options.maxBodyBytes, bodyLimit(connection.info?.max_payload ?? Infinity)),
+    durability,
+    answerSubject: (id) => answerPrefix + id,
+    committer,
+    waiting,
+    relays,
+    backlog,
+    repeats: createRepeats(),
+    budget: createBudget(MAX_HELD_BYTES),
+    counts: metrics.counts,
+    clock,
+    logger,
+  });
+
+  const server = createHttpServer((request, response, start) => {
+    const { method = "", url = "", headers } = request;
+    const refused = guard(headers);
+    if (refused !== undefined) {
+      metrics.counts.refused(refused.code);
+      logger.warn({ code: refused.code, method }, "request refused");
+      return refuseUnread(request, response, refused.code, refused.detail);
+    }
+    const route = matchRoute(method, url);
+    if (stopping) response.shouldKeepAlive = false;
+    switch (route.kind) {
+      case "write":
+        if (stopping) return refuseUnread(request, response, "gateway_stopping", "the gateway is stopping");
+        return write(request, response, route, start);
+      case "undecodable":
+        return refuseUnread(request, response, "session_id_invalid", "session_id is no valid Unicode text");
+      case "own":
+        request.resume();
+        own(request, response, route.segments, route.query).catch((error: unknown) => {
+          logger.error({ err: error }, "request failed unexpectedly");
+          sendProblem(response, "internal", "unexpected failure");
+        });
+        return;
+      case "other":
+        metrics.counts.refused("tunnel_unavailable");
+        return refuseUnread(request, response, "tunnel_unavailable", "this path is not forwarded yet");
+    }
+  }, deps.times);
+
+  let url = "";
+  return {
+    async listen() {
+      const kept = options.port === undefined ? keptPort.read() : undefined;
+      const port = await server.listen(options.listen, options.port ?? kept ?? 0);
+      if (options.port === undefined && kept === undefined) keptPort.keep(port);
+      const host = options.listen.includes(":") ? `[${options.listen}]` : options.listen;
+      url = `http://${host}:${port}`;
+      // The subscriptions must be in place before the first event: its answer could come before them.
+      await connection.flush();
+    },
+    url: () => url,
+    async close() {
+      stopping = true;
+      const closed = server.close();
+      const cancel = clock.after(options.answerWaitMs, () => waiting.releaseAll());
+      await committer.idle();
+      await closed;
+      cancel();
+      stopSilenceCheck();
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      log.close();
+      server.destroy();
+    },
+  };
+}
+
+/** Lower-case letters and digits, always as many. */
+function randomText(length: number): string {
+  return Array.from({ length }, () => randomInt(36).toString(36)).join("");
+}

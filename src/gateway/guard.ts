@@ -1,0 +1,54 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { HttpErrorCode } from "../shared/errors.ts";
+
+/** The headers that the guard looks at, as Node gives them. */
+export type GuardedHeaders = {
+  host?: string | undefined;
+  origin?: string | string[] | undefined;
+  authorization?: string | undefined;
+};
+
+export type Refused = { code: HttpErrorCode; detail: string };
+
+const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
+const ANY_ADDRESS = new Set(["0.0.0.0", "::", "[::]"]);
+
+/** True for addresses that only this machine reaches. */
+export function isLoopback(address: string): boolean {
+  return /^127(?:\.\d{1,3}){3}$/.test(address) || address === "::1" || address === "localhost";
+}
+
+/**
+ * Refuses what a web page could send: a page's script can reach a port of this machine, by its address (then the browser adds
+ * `Origin`) or by a name of its own that resolves to it (then `Host` is foreign). With a token, demands it. Listening on all addresses the
+ * names are unknown, but then a token is configured, which a page does not have.
+ */
+export function createGuard(options: {
+  listen: string;
+  token: string | undefined;
+}): (headers: GuardedHeaders) => Refused | undefined {
+  const { listen, token } = options;
+  const anyHost = ANY_ADDRESS.has(listen) && token !== undefined;
+  const names = new Set([...LOOPBACK_NAMES, listen.toLowerCase(), `[${listen.toLowerCase()}]`]);
+  const expected = token === undefined ? undefined : digest(`Bearer ${token}`);
+  const seen = new Set<string>(); // hosts with port that passed: one look-up for the usual case
+  return (headers) => {
+    const { host } = headers;
+    if (headers.origin !== undefined)
+      return { code: "origin_refused", detail: "requests from web pages are refused" };
+    if (host !== undefined && !anyHost && !seen.has(host)) {
+      const name = host.replace(/:\d*$/, "").toLowerCase();
+      if (!names.has(name)) return { code: "host_refused", detail: "this host name is not served" };
+      if (seen.size < 16) seen.add(host);
+    }
+    if (expected !== undefined && !timingSafeEqual(expected, digest(headers.authorization ?? ""))) {
+      return { code: "inbound_unauthorized", detail: "a bearer token is required" };
+    }
+    return undefined;
+  };
+}
+
+/** Of one length for any text, so that comparing takes the same time for all. */
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}

@@ -1,0 +1,31 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { WriteKind } from "./routes.ts";
+
+/** Longest `Idempotency-Key`, in characters: ids of any usual form fit several times over. */
+export const MAX_KEY_LENGTH = 255;
+
+/** Id of an event without a key. A legal subject token, and no dash at its start, so that it can be typed behind a command. */
+export function randomEventId(): string {
+  return randomUUID();
+}
+
+/** True for a key that can be used: visible ASCII and inner spaces, not longer than {@link MAX_KEY_LENGTH}. */
+export function isUsableKey(key: string): boolean {
+  return key.length <= MAX_KEY_LENGTH && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key);
+}
+
+/**
+ * Id of an event with an `Idempotency-Key`: the same for the same key on the same route and session, in any process, so that the broker
+ * recognises the repetition by it. Pure.
+ */
+export function keyedEventId(session: string, write: WriteKind, key: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify([session, write, key]))
+    .digest("hex")
+    .slice(0, 32);
+}
+
+/** Tells bodies apart, without keeping them. */
+export function bodyDigest(body: Uint8Array): string {
+  return createHash("sha256").update(body).digest("base64url");
+}

@@ -1,0 +1,112 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { connectBroker } from "../shared/broker.ts";
+import { systemClock } from "../shared/clock.ts";
+import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
+import { loadSettings, redacted } from "../shared/config/load.ts";
+import { BROKER_SETTINGS, COMMON_SETTINGS, GATEWAY_SETTINGS } from "../shared/config/settings.ts";
+import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
+import { createLogger, SecretRegistry } from "../shared/logger.ts";
+import { exitWithParent } from "../shared/parent.ts";
+import { gatewayInbox } from "../shared/subjects.ts";
+import { VERSION } from "../shared/version.ts";
+import { createDurabilityWatch } from "./durability-watch.ts";
+import { createGateway } from "./gateway.ts";
+import { createKeptPort } from "./port.ts";
+
+/** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
+const EXIT_CONFIG = 78;
+const EXIT_FAILED = 1;
+/** A stop that takes longer than this is ended: the longest answer wait, and a commit that is given up. */
+const LAST_RESORT_MS = 35_000;
+
+const NEEDS_SOMEBODY: readonly ErrorCode[] = [
+  "config_invalid",
+  "broker_refused",
+  "listen_refused",
+  "not_durable",
+];
+
+const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...GATEWAY_SETTINGS };
+
+exitWithParent();
+await main().catch(fail);
+
+async function main(): Promise<void> {
+  const { env } = process;
+  const { values } = loadSettings(TABLE, { env, known: ALL_SETTINGS });
+  const secrets = new SecretRegistry();
+  for (const secret of [values.natsPassword, values.natsToken, values.inboundToken]) {
+    if (secret !== undefined) secrets.add(secret);
+  }
+  const logger = createLogger({ name: "gateway", level: values.logLevel, secrets });
+  logger.info({ version: VERSION, settings: redacted(TABLE, values) }, "gateway starting");
+
+  const connection = await connectBroker(brokerAccess(values), {
+    name: `gateway ${values.gateway}`,
+    inboxPrefix: gatewayInbox(values.gateway),
+  });
+  const durability = createDurabilityWatch({
+    connection,
+    logger,
+    readConfig:
+      values.brokerConfig === undefined ? undefined : () => readFile(String(values.brokerConfig), "utf8"),
+    monitor: values.brokerMonitor,
+  });
+  if ((await durability.check()) !== "fsync" && values.requireDurable) {
+    throw codedError(
+      "not_durable",
+      "it is not known that the broker syncs every write (sync_interval: always)",
+    );
+  }
+  const data =
+    values.data ?? join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "runner-relay");
+  const gateway = createGateway({
+    options: {
+      port: values.port,
+      listen: values.listen,
+      inboundToken: values.inboundToken,
+      gateway: values.gateway,
+      runner: values.runner,
+      hostname: values.hostname,
+      profile: values.profile,
+      answerWaitMs: values.answerWait,
+      maxBodyBytes: values.maxBody,
+      sessionMaxEvents: values.sessionMaxEvents,
+      sessionMaxBytes: values.sessionMaxBytes,
+    },
+    connection,
+    keptPort: createKeptPort(data, values.gateway),
+    durability: durability.current,
+    version: VERSION,
+    clock: systemClock,
+    logger,
+  });
+  await gateway.listen();
+  logger.info({ url: gateway.url(), durability: durability.current() }, "gateway ready");
+  process.stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}\n`);
+
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    logger.info({ signal }, "gateway stopping");
+    setTimeout(() => {
+      logger.error("gateway did not stop in time");
+      process.exit(EXIT_FAILED);
+    }, LAST_RESORT_MS).unref();
+    gateway
+      .close()
+      .then(() => connection.close())
+      .then(() => process.exit(0), fail);
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+}
+
+function fail(error: unknown): void {
+  const code = isCoded(error) ? error.code : "internal";
+  process.stderr.write(`${JSON.stringify({ level: 60, name: "gateway", code, msg: errorText(error) })}\n`);
+  process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_FAILED);
+}

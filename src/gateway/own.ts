@@ -1,0 +1,79 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { Durability } from "../shared/durability.ts";
+import type { Metrics } from "./metrics.ts";
+import { openApi } from "./openapi.ts";
+import { askReceipt, questionOf } from "./receipts.ts";
+import type { Relays } from "./relays.ts";
+import { send, sendProblem } from "./reply.ts";
+
+export type OwnDeps = {
+  connection: NatsConnection;
+  version: string;
+  gateway: string;
+  logUp: () => boolean;
+  durability: () => Durability;
+  stopping: () => boolean;
+  relays: Relays;
+  metrics: Metrics;
+  now: () => number;
+};
+
+/** Serves `/_relay/…`: health, readiness, receipts, metrics, description. */
+export function createOwnRoutes(
+  deps: OwnDeps,
+): (
+  request: IncomingMessage,
+  response: ServerResponse,
+  segments: readonly string[],
+  query: string,
+) => Promise<void> {
+  return async (request, response, segments, query) => {
+    const notFound = (): boolean => sendProblem(response, "not_found", "there is no such resource");
+    if (request.method !== "GET" && request.method !== "HEAD") return void notFound();
+    const [name, id, ...rest] = segments;
+    if (rest.length > 0 || (id !== undefined) !== (name === "deliveries")) return void notFound();
+    switch (name) {
+      case "health":
+        return void json(response, 200, { status: "ok", version: deps.version, gateway: deps.gateway });
+      case "ready":
+        return void ready(deps, response);
+      case "metrics": {
+        const text = await deps.metrics.render();
+        return void send(response, 200, { "content-type": deps.metrics.contentType }, text);
+      }
+      case "openapi.json":
+        return void json(response, 200, openApi(deps.version));
+      case "deliveries": {
+        const question = questionOf(id ?? "", query);
+        if ("code" in question) return void sendProblem(response, question.code, question.detail);
+        const answer = await askReceipt(deps.connection, question);
+        if (answer.ok) return void json(response, 200, answer.body);
+        return void sendProblem(response, answer.code, answer.detail);
+      }
+      default:
+        return void notFound();
+    }
+  };
+}
+
+/** Ready means: writes can be stored. An absent relay or coordinator is shown, but the log takes events without them. */
+function ready(deps: OwnDeps, response: ServerResponse): void {
+  const log = deps.logUp() ? "up" : "down";
+  const { relay, coordinator, reason } = deps.relays.summary(deps.now());
+  const isReady = log === "up" && !deps.stopping();
+  json(response, isReady ? 200 : 503, {
+    ready: isReady,
+    ...(deps.stopping() ? { stopping: true } : {}),
+    dependencies: {
+      log: { state: log },
+      relay: { state: relay },
+      coordinator: { state: coordinator, ...(reason === undefined ? {} : { reason }) },
+    },
+    durability: deps.durability(),
+  });
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  send(response, status, { "content-type": "application/json" }, JSON.stringify(body));
+}

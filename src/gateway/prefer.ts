@@ -1,0 +1,30 @@
+/** What an executor prefers (RFC 7240). */
+export type Preference = {
+  /** `respond-async`. */
+  async: boolean;
+  /** `wait=N` in milliseconds, at most {@link MAX_WAIT_MS}. */
+  waitMs: number | undefined;
+};
+
+export const NO_PREFERENCE: Preference = { async: false, waitMs: undefined };
+
+/** Longest wait that can be asked for: proxies and clients seldom hold a request for longer. */
+export const MAX_WAIT_MS = 30_000;
+
+/**
+ * Reads a `Prefer` header. What cannot be read is ignored, as the RFC wants it: a preference is never an error. The first of several equal
+ * names counts. Pure.
+ */
+export function readPrefer(header: string | undefined): Preference {
+  if (header === undefined) return NO_PREFERENCE;
+  let async = false;
+  let waitMs: number | undefined;
+  for (const part of header.split(",")) {
+    const [name = "", value] = (part.split(";", 1)[0] ?? "").split("=").map((s) => s.trim());
+    if (name.toLowerCase() === "respond-async" && value === undefined) async = true;
+    if (name.toLowerCase() !== "wait" || waitMs !== undefined) continue;
+    const seconds = /^"?(\d{1,9})"?$/.exec(value ?? "")?.[1];
+    if (seconds !== undefined) waitMs = Math.min(Number(seconds) * 1000, MAX_WAIT_MS);
+  }
+  return { async, waitMs };
+}

@@ -1,0 +1,29 @@
+import { ERRORS, type HttpErrorCode } from "../shared/errors.ts";
+
+/** Seconds that a client should wait before it tries again, where trying again can help. */
+const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
+  log_unreachable: 2, // a broker's restart takes below a second
+  log_full: 30, // pruning runs by the minute
+  log_refused: 30,
+  relay_unavailable: 2,
+  gateway_stopping: 2,
+  session_backlog_full: 5,
+};
+
+/** An error answer (RFC 9457). `detail` is what existing clients read. */
+export type Problem = {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer;
+};
+
+/** Builds the answer for a code of the catalogue. */
+export function problemOf(code: HttpErrorCode, detail: string): Problem {
+  const { status, title } = ERRORS[code];
+  const headers: Record<string, string> = { "content-type": "application/problem+json" };
+  const seconds = RETRY_AFTER[code];
+  if (seconds !== undefined) headers["retry-after"] = String(seconds);
+  if (code === "inbound_unauthorized") headers["www-authenticate"] = "Bearer";
+  const body = { type: `urn:runner-relay:error:${code}`, title, status, detail, code };
+  return { status, headers, body: Buffer.from(JSON.stringify(body)) };
+}

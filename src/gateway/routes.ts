@@ -1,0 +1,102 @@
+/** A write that goes through the log. */
+export type WriteKind = "bind" | "event" | "metadata";
+
+/** Where a request belongs. `session` is the decoded path segment, or undefined where the body names the session. */
+export type Route =
+  | { kind: "write"; write: WriteKind; session: string | undefined }
+  /** The path of a write whose session cannot be decoded. */
+  | { kind: "undecodable" }
+  /** The gateway's own, segments after `/_relay`. */
+  | { kind: "own"; segments: string[]; query: string }
+  | { kind: "other" };
+
+const OTHER: Route = { kind: "other" };
+
+/** `METHOD /path` of the writes that existing executors send, in the spelling that they use: the fast way through. */
+const COMMON = new Map<string, Route>([
+  ["POST /events", { kind: "write", write: "event", session: undefined }],
+  ["POST /bind", { kind: "write", write: "bind", session: undefined }],
+  ["PATCH /metadata", { kind: "write", write: "metadata", session: undefined }],
+]);
+
+const WRITES = new Map<string, WriteKind>([
+  ["POST bind", "bind"],
+  ["POST events", "event"],
+  ["PATCH metadata", "metadata"],
+]);
+
+/**
+ * Which route a request is, by its raw target. Every spelling that the coordinator, or a server in front of it, might read as one of the
+ * writes is that write here, so that none slips through un-enriched (OWN-1): query and fragment do not count, slashes may repeat or
+ * trail, letters may be percent-encoded or of other case, dot segments are resolved, an absolute URL is its path. Pure.
+ */
+export function matchRoute(method: string, target: string): Route {
+  const common = COMMON.get(`${method} ${target}`);
+  if (common !== undefined) return common;
+  const { path, query } = splitTarget(target);
+  const segments = segmentsOf(path);
+  const [first = "", second, third] = segments.map((segment) => segment.text);
+  const name = first.toLowerCase();
+  if (name === "_relay") return { kind: "own", segments: segments.slice(1).map((s) => s.text), query };
+  if (segments.length === 1) {
+    const write = WRITES.get(`${method} ${name}`);
+    return write === undefined ? OTHER : { kind: "write", write, session: undefined };
+  }
+  if (segments.length === 3 && name === "sessions") {
+    const write = WRITES.get(`${method} ${third?.toLowerCase() ?? ""}`);
+    if (write === undefined) return OTHER;
+    return segments[1]?.exact ? { kind: "write", write, session: second } : { kind: "undecodable" };
+  }
+  return OTHER;
+}
+
+function splitTarget(target: string): { path: string; query: string } {
+  const absolute = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(target);
+  const rest = absolute === null ? target : target.slice(absolute[0].length);
+  const end = rest.search(/[?#]/);
+  if (end < 0) return { path: rest, query: "" };
+  const hash = rest.indexOf("#");
+  const query = rest[end] === "?" ? rest.slice(end + 1, hash < 0 ? undefined : hash) : "";
+  return { path: rest.slice(0, end), query };
+}
+
+/** `exact` is false where bytes of the segment are no UTF-8: then its text is only good for comparing. */
+type Segment = { text: string; exact: boolean };
+
+/** The path's segments as a server sees them that decodes before it splits, as the coordinator's does: `%2F` separates too. */
+function segmentsOf(path: string): Segment[] {
+  const segments: Segment[] = [];
+  for (const raw of path.split(/\/|%2f/i)) {
+    const segment = decoded(raw);
+    if (segment.text === "" || segment.text === ".") continue;
+    if (segment.text === "..") segments.pop();
+    else segments.push(segment);
+  }
+  return segments;
+}
+
+const lenient = new TextDecoder();
+
+/** Undoes percent-encoding once; a `%` that encodes nothing stays, as servers have it. */
+function decoded(raw: string): Segment {
+  if (!raw.includes("%") && isAscii(raw)) return { text: raw, exact: true };
+  try {
+    return { text: decodeURIComponent(latin1AsUtf8(raw)), exact: true };
+  } catch {
+    const bytes = Buffer.from(
+      raw.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+      "latin1",
+    );
+    const text = lenient.decode(bytes);
+    return { text, exact: !text.includes("\uFFFD") };
+  }
+}
+
+function isAscii(text: string): boolean {
+  return !/[^\u0000-\u007f]/.test(text);
+}
+
+/** Node hands raw bytes above 127 over as Latin-1. */
+function latin1AsUtf8(raw: string): string {
+  return isAscii(raw) ? raw : new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(raw, "latin1"));
+}

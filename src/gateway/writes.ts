@@ -1,0 +1,242 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../shared/clock.ts";
+import type { Durability } from "../shared/durability.ts";
+import type { HttpErrorCode } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { partitionOf, shardOf } from "../shared/partition.ts";
+import { eventSubject } from "../shared/subjects.ts";
+import type { Backlog } from "./backlog.ts";
+import { readBody } from "./body.ts";
+import type { Budget } from "./budget.ts";
+import { commandOf, type RunnerIdentity } from "./command.ts";
+import type { Committer } from "./commit/commit.ts";
+import { showNumber } from "./commit/message.ts";
+import { handoutOf } from "./handout.ts";
+import { bodyDigest, isUsableKey, keyedEventId, randomEventId } from "./identity.ts";
+import { bodyForm } from "./media-type.ts";
+import type { Counts } from "./metrics.ts";
+import { readPrefer, type Preference } from "./prefer.ts";
+import type { Relays } from "./relays.ts";
+import type { Repeats } from "./repeats.ts";
+import { refuseUnread, send, sendProblem } from "./reply.ts";
+import type { Route } from "./routes.ts";
+import type { Conclusion, Waiting } from "./waiting.ts";
+
+// body.ts reads · command.ts makes what is forwarded · identity.ts, repeats.ts know it again · backlog.ts limits
+// commit/ stores · waiting.ts waits for the coordinator · handout.ts hands its answer out
+
+export type WritesDeps = {
+  runner: RunnerIdentity;
+  /** Name of the runner in subjects and envelopes. */
+  runnerName: string;
+  /** How long an executor waits for the coordinator's own answer, milliseconds. */
+  answerWaitMs: number;
+  /** Largest body at the moment, bytes. */
+  bodyLimit: () => number;
+  durability: () => Durability;
+  /** Subject on which this process hears the answer to an event. */
+  answerSubject: (id: string) => string;
+  committer: Committer;
+  waiting: Waiting;
+  relays: Relays;
+  backlog: Backlog;
+  repeats: Repeats;
+  budget: Budget;
+  counts: Counts;
+  clock: Clock;
+  logger: Logger;
+};
+
+type WriteRoute = Extract<Route, { kind: "write" }>;
+
+/** What is known of a request while it is served: for the answer and its log line. */
+type Call = {
+  request: IncomingMessage;
+  response: ServerResponse;
+  route: WriteRoute;
+  startedAt: number;
+  prefer: Preference;
+  /** What `Preference-Applied` will say where the coordinator's answer was waited for. */
+  applied: string | undefined;
+  session: string | undefined;
+  id: string | undefined;
+};
+
+const TRACE = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Serves the writes: body in, event into the log, answer out. */
+export function createWrites(
+  deps: WritesDeps,
+): (request: IncomingMessage, response: ServerResponse, route: WriteRoute, start: () => void) => void {
+  const { runner, runnerName, committer, waiting, relays, backlog, repeats, budget, counts, clock, logger } =
+    deps;
+
+  function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: WriteRoute,
+    start: () => void,
+  ): void {
+    const { headers } = request;
+    const call: Call = {
+      request,
+      response,
+      route,
+      startedAt: clock.now(),
+      prefer: readPrefer(headers["prefer"] as string | undefined),
+      applied: undefined,
+      session: route.session,
+      id: undefined,
+    };
+    const form = bodyForm(headers["content-type"], headers["content-encoding"]);
+    if (!form.ok) return refuse(call, "media_type_unsupported", form.detail);
+    const limit = deps.bodyLimit();
+    readBody(request, { limit, budget, start }, (result) => {
+      switch (result.kind) {
+        case "too_large":
+          return refuse(call, "body_too_large", `the body is larger than ${limit} bytes`);
+        case "aborted":
+          return;
+        case "body":
+          accept(call, form.type, result.bytes, result.release);
+      }
+    });
+  }
+
+  function accept(call: Call, type: string, bytes: Uint8Array, release: () => void): void {
+    const { route, request } = call;
+    const command = commandOf(route.write, route.session, bytes, runner);
+    if (!command.ok) {
+      release();
+      return refuse(call, command.code, command.detail);
+    }
+    const { session, body } = command;
+    call.session = session;
+    const key = request.headers["idempotency-key"] as string | undefined;
+    if (key !== undefined && !isUsableKey(key)) {
+      release();
+      return refuse(
+        call,
+        "idempotency_key_invalid",
+        "the Idempotency-Key must be 1 to 255 visible ASCII characters",
+      );
+    }
+    const id = key === undefined ? randomEventId() : keyedEventId(session, route.write, key);
+    call.id = id;
+    if (key !== undefined) {
+      const repeat = repeats.begin(id, bodyDigest(bytes), (conclusion) => void conclude(call, conclusion));
+      if (repeat.kind !== "first") release();
+      if (repeat.kind === "conflict") {
+        return refuse(call, "idempotency_key_reused", "the Idempotency-Key was used with another body");
+      }
+      if (repeat.kind === "stored") return void conclude(call, repeat.conclusion);
+      if (repeat.kind === "following") return;
+    }
+    const shard = shardOf(partitionOf(session));
+    if (!backlog.admits(session, shard)) {
+      release();
+      const outcome = {
+        kind: "failed",
+        code: "session_backlog_full",
+        detail: "too many events of this session wait",
+      } as const;
+      if (key !== undefined) repeats.end(id, { kind: "failed", outcome });
+      return refuse(call, outcome.code, outcome.detail);
+    }
+    const waitMs = waitOf(call, session, shard);
+    const exchange = waiting.open(id, shard, waitMs, (conclusion) => {
+      const told = conclude(call, conclusion);
+      if (key !== undefined) repeats.end(id, conclusion);
+      return told;
+    });
+    const trace = request.headers["traceparent"];
+    committer.add({
+      id,
+      keyed: key !== undefined,
+      kind: route.write,
+      session,
+      subject: eventSubject(runnerName, session, route.write),
+      receivedAt: clock.wall(),
+      type,
+      body,
+      answer: waitMs === undefined ? undefined : deps.answerSubject(id),
+      trace: typeof trace === "string" && TRACE.test(trace) ? trace : undefined,
+      settle(outcome) {
+        release();
+        if (outcome.kind === "stored") {
+          counts.accepted++;
+          if (!outcome.duplicate) backlog.stored(session, shard, body.length);
+        }
+        waiting.settled(exchange, outcome);
+      },
+    });
+  }
+
+  /** How long to wait for the coordinator's answer; undefined: not at all (DESIGN 5). */
+  function waitOf(call: Call, session: string, shard: number): number | undefined {
+    const { prefer } = call;
+    const waitMs = prefer.waitMs ?? (prefer.async ? 0 : deps.answerWaitMs);
+    if (prefer.async && prefer.waitMs === undefined) call.applied = "respond-async";
+    if (waitMs === 0) {
+      if (prefer.waitMs === 0) call.applied = "wait=0";
+      return undefined;
+    }
+    const reason = relays.noWait(shard, session, clock.now());
+    if (reason !== undefined) {
+      counts.notWaited[reason]++;
+      return undefined;
+    }
+    if (prefer.waitMs !== undefined) call.applied = `wait=${prefer.waitMs / 1000}`;
+    return Math.max(1, waitMs - (clock.now() - call.startedAt));
+  }
+
+  function conclude(call: Call, conclusion: Conclusion): boolean {
+    const { response } = call;
+    switch (conclusion.kind) {
+      case "failed":
+        refuse(call, conclusion.outcome.code, conclusion.outcome.detail);
+        return true;
+      case "accepted": {
+        counts.answeredAccepted++;
+        const { streamSeq, number } = conclusion.stored;
+        const id = call.id ?? "";
+        const seq = number === undefined ? "null" : `"${showNumber(number)}"`;
+        const headers: Record<string, string> = {
+          "content-type": "application/json",
+          location: `/_relay/deliveries/${id}?seq=${streamSeq}`,
+        };
+        if (call.applied !== undefined) headers["preference-applied"] = call.applied;
+        // All parts are ours and need no escaping.
+        const body = `{"ok":true,"status":"accepted","event_id":"${id}","stream_seq":${streamSeq},"session_seq":${seq},"durability":"${deps.durability()}"}`;
+        return finish(call, send(response, 202, headers, body), 202);
+      }
+      case "answer": {
+        counts.answeredByCoordinator++;
+        const { status, headers, body } = handoutOf(conclusion.answer);
+        if (call.applied !== undefined) headers["preference-applied"] = call.applied;
+        return finish(call, send(response, status, headers, body), status);
+      }
+    }
+  }
+
+  function finish(call: Call, told: boolean, status: number): boolean {
+    if (!told) counts.clientGone++;
+    if (logger.isLevelEnabled("debug")) logger.debug({ ...lineOf(call), status, told }, "write answered");
+    return told;
+  }
+
+  function refuse(call: Call, code: HttpErrorCode, detail: string): void {
+    counts.refused(code);
+    const { request, response } = call;
+    if (request.complete) sendProblem(response, code, detail);
+    else refuseUnread(request, response, code, detail);
+    logger.warn({ ...lineOf(call), code, detail }, "write refused");
+  }
+
+  function lineOf(call: Call): Record<string, unknown> {
+    const { route, session, id, startedAt } = call;
+    return { kind: route.write, session, event: id, ms: Math.round(clock.now() - startedAt) };
+  }
+
+  return serve;
+}

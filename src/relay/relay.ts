@@ -5,10 +5,9 @@ import type { Clock } from "../shared/clock.ts";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { SHARDS } from "../shared/partition.ts";
-import type { CoordinatorState } from "../shared/relay-state.ts";
+import type { CoordinatorState, RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
-import { parseEventSubject } from "../shared/subjects.ts";
-import { EVENTS_STREAM, STATE_BUCKET, stateKey } from "../shared/topology.ts";
+import { STATE_BUCKET, stateKey } from "../shared/topology.ts";
 import type { Credentials } from "./credentials/index.ts";
 import { createAnswers } from "./forward/answers.ts";
 import type { Coordinator } from "./forward/coordinator.ts";
@@ -16,13 +15,13 @@ import { createDeadLetters } from "./forward/dead-letters.ts";
 import { createGate, type Gate } from "./forward/gate.ts";
 import { healthOf } from "./forward/health.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
-import { createHeldSessions, OVERFLOW } from "./lanes/held.ts";
-import { createLogReader, envelopeOf } from "./lanes/stored.ts";
+import { createHeldSessions } from "./lanes/held.ts";
+import { createIntake } from "./lanes/intake.ts";
+import { createLogReader } from "./lanes/stored.ts";
 import { createTurn, type PoisonPolicy } from "./lanes/turn.ts";
 import { createCheckpointStore } from "./log/checkpoint-store.ts";
 import { Gaps } from "./log/gaps.ts";
 import { LEASE_CONFIRM_MS } from "./log/lease.ts";
-import type { Delivery } from "./log/pull.ts";
 import { createShard, type Shard } from "./log/shard.ts";
 import { claimLog } from "./log/owner.ts";
 import { createPresence } from "./log/presence.ts";
@@ -31,8 +30,8 @@ import { createMetrics } from "./report/metrics.ts";
 import { serveReceipts } from "./report/receipts.ts";
 import { createStatePublisher } from "./report/state.ts";
 
-// The way of an event: log/pull.ts asks the broker · log/shard.ts takes over and remembers · lanes/dispatcher.ts orders ·
-// lanes/turn.ts sends one head · forward/verdict.ts judges · forward/gate.ts pauses · report/ tells others
+// The way of an event: log/pull.ts asks the broker · log/shard.ts takes over and remembers · lanes/intake.ts sorts ·
+// lanes/dispatcher.ts orders · lanes/turn.ts sends one head · forward/verdict.ts judges · forward/gate.ts pauses · report/ tells others
 
 /** How often checkpoints are written: what a crash repeats was settled within this time, or was in flight (ONCE-1). */
 const CHECKPOINT_MS = 500;
@@ -59,7 +58,7 @@ export type RelayDeps = {
   coordinator: Coordinator;
   credentials: Credentials;
   /** A failure that a restart cannot heal by itself; the process is to end with it. */
-  fatal(error: Error): void;
+  fatal: (error: Error) => void;
 };
 
 /** A running relay. */
@@ -74,7 +73,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
 
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
   const read = createLogReader(jsm);
-  const gaps = new Gaps();
   const arrivals = new Map<number, Shard>();
 
   const gate: Gate = createGate({
@@ -119,7 +117,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     waiting: () => dispatcher.counts().waiting,
     lanes: () => dispatcher.counts().lanes,
     wholeBytes: () => dispatcher.counts().wholeBytes,
-    coordinator: () => coordinatorState().state,
+    coordinatorUp: () => gate.state().phase === "up",
     tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
   });
   const shards = Array.from({ length: SHARDS }, (_, shard) =>
@@ -130,13 +128,23 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       relay: sessionToken(options.relay),
       shard,
       checkpoints: createCheckpointStore(kv, shard, stream.created),
-      deliver,
+      deliver: (from, delivery) => deliver(from, delivery),
       clear: (n) => dispatcher.clearShard(n),
       prepare: (n) => held.load(n),
       fatal: deps.fatal,
     }),
   );
   for (const shard of shards) arrivals.set(shard.shard, shard);
+  const deliver = createIntake({
+    clock,
+    log,
+    dispatcher,
+    held,
+    answers,
+    gaps: new Gaps(),
+    gap: metrics.gap,
+    fatal: deps.fatal,
+  });
   const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), shards });
   const state = createStatePublisher({ nc, clock, relay: options.relay, state: currentState });
 
@@ -163,58 +171,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     else dispatcher.releaseWaiting("coordinator away");
   }
 
-  function deliver(shard: Shard, delivery: Delivery): void {
-    const { seq, deliverySeq, subject } = delivery;
-    const address = parseEventSubject(subject);
-    if (address === undefined) {
-      log.error({ subject, seq, code: "envelope_invalid" }, "not an event's subject");
-      return shard.pass(seq, deliverySeq);
-    }
-    const token = sessionToken(address.session);
-    if (dispatcher.renew(token, seq, deliverySeq)) return;
-    const data = delivery.data.slice(); // the socket's buffer is shared and large
-    let event: ReturnType<typeof envelopeOf>;
-    try {
-      event = envelopeOf(data, address, seq);
-    } catch (error) {
-      return deps.fatal(error instanceof Error ? error : new Error(String(error)));
-    }
-    const { envelope, death } = event;
-    if (address.origin === "ev" && death === undefined)
-      noticeGap(envelope.session, envelope.epoch, envelope.seq);
-    if (held.takes(token, seq)) {
-      if (envelope.answer !== undefined) answers.accepted(envelope.answer, "held");
-      return shard.pass(seq, deliverySeq);
-    }
-    const waiting = envelope.answer !== undefined;
-    const entry = {
-      seq,
-      deliverySeq,
-      source: shard,
-      bytes: data.length,
-      envelope,
-      data,
-      death,
-      stale: false,
-      waiting,
-      arrivedAt: clock.now(),
-    };
-    dispatcher.accept(address.session, token, shard.shard, entry);
-    const lane = dispatcher.lane(token);
-    if (lane !== undefined && lane.length > OVERFLOW && dispatcher.counts().lanes > 1) {
-      void held.hold(lane, "backlog", `${lane.length} events wait`).catch((error: unknown) => {
-        log.warn({ session: lane.session, err: errorText(error) }, "session not held");
-      });
-    }
-  }
-
-  function noticeGap(session: string, epoch: string, seq: number): void {
-    const missing = gaps.check(session, epoch, seq);
-    if (missing === 0) return;
-    metrics.gap(missing);
-    log.error({ session, epoch, seq, missing, code: "sequence_gap" }, "numbers of a session are missing");
-  }
-
   function coordinatorState(): { state: CoordinatorState; reason?: string } {
     const now = gate.state();
     switch (now.phase) {
@@ -229,7 +185,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     }
   }
 
-  function currentState(most: number): Omit<import("../shared/relay-state.ts").RelayState, "v" | "relay"> {
+  function currentState(most: number): Omit<RelayState, "v" | "relay"> {
     const { sessions, overflow } = dispatcher.backlog(most);
     const heldNow = held
       .list()

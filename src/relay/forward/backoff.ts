@@ -5,12 +5,13 @@ export const MAX_DELAY_MS = 30_000;
 export const MAX_RETRY_AFTER_MS: number = 5 * 60_000;
 
 /**
- * Delay before the next attempt, milliseconds: exponential with full jitter, and never less than a `Retry-After`.
+ * Delay before the next attempt, milliseconds: exponential with full jitter, and never less than a `Retry-After` asked
+ * for (`askedMs`).
  * `attempt` counts from 1 (the attempt that just failed), `random` is in [0, 1).
  */
-export function delayFor(attempt: number, random: number, retryAfterMs = 0): number {
+export function delayFor(attempt: number, random: number, askedMs = 0): number {
   const ceiling = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 30));
-  return Math.max(random * ceiling, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+  return Math.max(random * ceiling, Math.min(askedMs, MAX_RETRY_AFTER_MS));
 }
 
 /** Reads a `Retry-After` header (seconds or an HTTP date, against `wallMs`); undefined for anything else. */

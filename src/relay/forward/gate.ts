@@ -41,9 +41,9 @@ export function createGate(deps: {
   clock: Clock;
   random: () => number;
   log: Logger;
-  health(): Promise<Health>;
-  offer(): boolean;
-  changed(): void;
+  health: () => Promise<Health>;
+  offer: () => boolean;
+  changed: () => void;
 }): Gate {
   const { clock, log } = deps;
   const breaker = new Breaker();

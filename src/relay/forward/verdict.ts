@@ -69,7 +69,11 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
   }
   const detail = json ? detailOf(result.body) : undefined;
   if (status === 405 || (status === 404 && detail === UNKNOWN_ROUTE)) {
-    return { kind: "pause", reason: "route_unknown", text: `${status} ${detail ?? ""}`.trim() };
+    return {
+      kind: "pause",
+      reason: "route_unknown",
+      text: detail === undefined ? `${status}` : `${status} ${text(detail)}`,
+    };
   }
   if (status === 401 || status === 403) {
     return kind === "run" && status === 401 && detail === "Runner not registered"

@@ -3,14 +3,14 @@ import type { Settlement } from "../lanes/turn.ts";
 
 /** What a relay counts; names and units by Prometheus' conventions, no label without a bound. */
 export function createMetrics(now: {
-  waiting(): number;
-  lanes(): number;
-  wholeBytes(): number;
-  coordinator(): string;
-  tokenExpiresInMs(): number | undefined;
+  waiting: () => number;
+  lanes: () => number;
+  wholeBytes: () => number;
+  coordinatorUp: () => boolean;
+  tokenExpiresInMs: () => number | undefined;
 }): {
   settled(how: Settlement, seconds: number): void;
-  gap(missing: number): void;
+  gap: (missing: number) => void;
   text(): Promise<string>;
   contentType: string;
 } {
@@ -47,7 +47,7 @@ export function createMetrics(now: {
   gauge("runner_relay_lanes", "Sessions with a lane", now.lanes);
   gauge("runner_relay_lane_bytes", "Bytes of messages kept whole", now.wholeBytes);
   gauge("runner_relay_coordinator_up", "1 while events are forwarded", () =>
-    now.coordinator() === "up" ? 1 : 0,
+    now.coordinatorUp() ? 1 : 0,
   );
   gauge(
     "runner_relay_token_expires_seconds",

@@ -1,0 +1,83 @@
+import { errorText } from "../../shared/errors.ts";
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { sessionToken } from "../../shared/session-id.ts";
+import { parseEventSubject } from "../../shared/subjects.ts";
+import type { Answers } from "../forward/answers.ts";
+import type { Gaps } from "../log/gaps.ts";
+import type { Delivery } from "../log/pull.ts";
+import type { Shard } from "../log/shard.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { OVERFLOW, type HeldSessions } from "./held.ts";
+import { envelopeOf } from "./stored.ts";
+
+export type IntakeDeps = {
+  clock: Clock;
+  log: Logger;
+  dispatcher: Dispatcher;
+  held: HeldSessions;
+  answers: Answers;
+  gaps: Gaps;
+  /** Numbers of a session are missing. */
+  gap: (missing: number) => void;
+  fatal: (error: Error) => void;
+};
+
+/** Puts an event that a shard delivered into its session's lane, or leaves it to the log if the session is held. */
+export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Delivery) => void {
+  const { clock, log, dispatcher, held, answers } = deps;
+
+  return function deliver(shard, { seq, deliverySeq, subject, data: shared }) {
+    const address = parseEventSubject(subject);
+    if (address === undefined) {
+      log.error({ subject, seq, code: "envelope_invalid" }, "not an event's subject");
+      return shard.pass(seq, deliverySeq);
+    }
+    const token = sessionToken(address.session);
+    if (dispatcher.renew(token, seq, deliverySeq)) return;
+    const data = shared.slice(); // the socket's buffer is shared and large
+    let event: ReturnType<typeof envelopeOf>;
+    try {
+      event = envelopeOf(data, address, seq);
+    } catch (error) {
+      return deps.fatal(error instanceof Error ? error : new Error(String(error)));
+    }
+    const { envelope, death } = event;
+    if (address.origin === "ev" && death === undefined)
+      noticeGap(envelope.session, envelope.epoch, envelope.seq);
+    const waiting = envelope.answer !== undefined;
+    if (held.takes(token, seq)) {
+      if (waiting) answers.accepted(envelope.answer ?? "", "held");
+      return shard.pass(seq, deliverySeq);
+    }
+    dispatcher.accept(address.session, token, shard.shard, {
+      seq,
+      deliverySeq,
+      source: shard,
+      bytes: data.length,
+      envelope,
+      data,
+      death,
+      stale: false,
+      waiting,
+      arrivedAt: clock.now(),
+    });
+    holdIfHot(token);
+  };
+
+  /** A hot session must not fill the consumer's window for the others of its shard (ISOLATE-1). */
+  function holdIfHot(token: string): void {
+    const lane = dispatcher.lane(token);
+    if (lane === undefined || lane.length <= OVERFLOW || dispatcher.counts().lanes < 2) return;
+    held.hold(lane, "backlog", `${lane.length} events wait`).catch((error: unknown) => {
+      log.warn({ session: lane.session, err: errorText(error) }, "session not held");
+    });
+  }
+
+  function noticeGap(session: string, epoch: string, seq: number): void {
+    const missing = deps.gaps.check(session, epoch, seq);
+    if (missing === 0) return;
+    deps.gap(missing);
+    log.error({ session, epoch, seq, missing, code: "sequence_gap" }, "numbers of a session are missing");
+  }
+}

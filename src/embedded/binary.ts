@@ -23,6 +23,20 @@ export type BrokerEnv = {
   children?: CommandEnv;
 };
 
+/** A way to get a nats-server from elsewhere: leaves one in `folder` and returns its path, or rejects with the reason. */
+export type Fetcher = { step: string; fetch: (folder: string, env: CommandEnv) => Promise<string> };
+
+/** In this order (DESIGN 13). */
+const FETCHERS: readonly Fetcher[] = [
+  {
+    step: "official release",
+    fetch: (folder, env) =>
+      fetchRelease(folder, env, RELEASE_ARCHIVES[`${process.platform}-${process.arch}`]),
+  },
+  { step: "Debian package", fetch: fetchFromApt },
+  { step: "go install", fetch: fetchFromGo },
+];
+
 export type FoundBroker = { path: string; version: string; how: string };
 
 /** What of the environment goes on to `apt-get` and `go`. Never credentials of ours. */
@@ -38,7 +52,8 @@ export function brokerEnv(environment: NodeJS.ProcessEnv): BrokerEnv {
   }
   return {
     ...(NATS_SERVER_BIN ? { natsServerBin: NATS_SERVER_BIN } : {}),
-    ...(PATH ? { path: PATH } : {}),
+    // Debian installs nats-server to /usr/sbin, which is not in everyone's PATH.
+    path: [PATH ?? "/usr/bin:/bin", "/usr/local/sbin", "/usr/sbin"].join(delimiter),
     ...(HOME ? { home: HOME } : {}),
     ...(XDG_CACHE_HOME ? { cache: XDG_CACHE_HOME } : {}),
     children,
@@ -50,11 +65,15 @@ export function brokerEnv(environment: NodeJS.ProcessEnv): BrokerEnv {
  * distribution's package, Go. A candidate counts only if it runs and is new enough. `NATS_SERVER_BIN` is an order: if that one is
  * unfit nothing else is tried. Throws `broker_missing` or `broker_too_old` with everything that was tried.
  */
-export async function findBroker(options: { env: BrokerEnv; log: Logger }): Promise<FoundBroker> {
+export async function findBroker(options: {
+  env: BrokerEnv;
+  log: Logger;
+  fetchers?: readonly Fetcher[];
+}): Promise<FoundBroker> {
   const { env, log } = options;
   const commandEnv: CommandEnv = {
     ...env.children,
-    PATH: env.path ?? "/usr/bin:/bin",
+    PATH: env.path ?? "",
     HOME: env.home ?? userInfo().homedir,
     LC_ALL: "C", // reasons are shown to people as one language
   };
@@ -77,25 +96,15 @@ export async function findBroker(options: { env: BrokerEnv; log: Logger }): Prom
   }
 
   const cached = join(cacheFolder(env), "nats-server");
-  // Debian installs it to /usr/sbin, which is not in everyone's PATH.
-  const inPath = findExecutable(
-    "nats-server",
-    [env.path ?? "", "/usr/local/sbin", "/usr/sbin"].join(delimiter),
-  );
+  const inPath = findExecutable("nats-server", env.path);
   const present =
     (await attempt("PATH", () => orElse(inPath, "none there"))) ??
     (await attempt("cache", () => orElse(isExecutable(cached) ? cached : undefined, `none at ${cached}`)));
   if (present !== undefined) return present;
 
-  const archive = RELEASE_ARCHIVES[`${process.platform}-${process.arch}`];
-  const fetchers: Record<string, (folder: string) => Promise<string>> = {
-    "official release": (folder) => fetchRelease(folder, commandEnv, archive),
-    "Debian package": (folder) => fetchFromApt(folder, commandEnv),
-    "go install": (folder) => fetchFromGo(folder, commandEnv),
-  };
-  for (const [step, fetcher] of Object.entries(fetchers)) {
+  for (const { step, fetch } of options.fetchers ?? FETCHERS) {
     log.info({ step }, "no fit nats-server here, fetching one");
-    const found = await attempt(step, () => intoCache(cached, commandEnv, fetcher));
+    const found = await attempt(step, () => intoCache(cached, commandEnv, fetch));
     if (found !== undefined) {
       log.info(found, "nats-server fetched");
       return found;
@@ -121,16 +130,12 @@ async function versionOf(path: string, env: CommandEnv): Promise<string> {
 }
 
 /** Fetches beside the cached file and moves it there at the end, so that two at once cannot break each other. */
-async function intoCache(
-  cached: string,
-  env: CommandEnv,
-  fetcher: (folder: string) => Promise<string>,
-): Promise<string> {
+async function intoCache(cached: string, env: CommandEnv, fetch: Fetcher["fetch"]): Promise<string> {
   const home = join(cached, "..");
   await mkdir(home, { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(join(home, "fetching-"));
   try {
-    const fetched = await fetcher(folder);
+    const fetched = await fetch(folder, env);
     await versionOf(fetched, env);
     await rename(fetched, cached);
     return cached;

@@ -15,13 +15,23 @@ import { Settled } from "./settled.ts";
 const API_TIMEOUT_MS = 2000;
 /** Between two tries of a takeover that the broker does not answer. */
 const RETRY_MS = 200;
+/** How often a shard that nobody delivers to asks whether events wait there without an owner. */
+const ORPHAN_CHECK_MS = 1000;
 /** Acks are collected for so long: a write per message would cost more than the forwarding. */
 const ACK_MS = 5;
 /** More undelivered messages than this count as "behind": their sessions may have a backlog nobody here knows of. */
 const BEHIND = 256;
 
 /** What is read of a consumer's state. */
-type ConsumerReply = { priority_groups?: { group: string; pinned_client_id?: string }[] };
+type ConsumerReply = {
+  num_ack_pending?: number;
+  priority_groups?: { group: string; pinned_client_id?: string }[];
+};
+
+/** Pin of the relay that is served now; empty for none. */
+function pinnedBy(info: ConsumerReply): string {
+  return info.priority_groups?.find((g) => g.group === PRIORITY_GROUP)?.pinned_client_id ?? "";
+}
 
 /** Where a shard stands. Only an active one delivers to the lanes. */
 type ShardPhase = "waiting" | "taking_over" | "resetting" | "active" | "handed_over";
@@ -78,6 +88,7 @@ export function createShard(deps: ShardDeps): Shard {
   let resetAnswered = false;
   let acks: { deliverySeq: number; seq: number }[] = [];
   let verifying: Promise<boolean> | undefined;
+  let cancelWatch: () => void = () => {};
 
   const pull = createPull({
     nc,
@@ -168,10 +179,34 @@ export function createShard(deps: ShardDeps): Shard {
     const asked = pin;
     const pulledAt = pull.pinnedPullAt();
     const info = await api("INFO");
-    const held = info.priority_groups?.find((g) => g.group === PRIORITY_GROUP)?.pinned_client_id;
-    const ours = asked !== undefined && asked === pin && held === asked;
+    const ours = asked !== undefined && asked === pin && pinnedBy(info) === asked;
     if (ours && pulledAt > 0) lease.confirm(pulledAt);
     return ours;
+  }
+
+  /**
+   * What a dead relay was given and did not ack is not delivered again by itself (`ack_wait` is an hour), and without a delivery nobody is
+   * pinned. So a waiting shard looks: nobody pinned and something unacked means that a reset is due.
+   */
+  function watchForOrphans(): void {
+    cancelWatch = clock.after(ORPHAN_CHECK_MS, () => {
+      void adoptOrphans()
+        .catch((error: unknown) => {
+          if (isCoded(error)) return deps.fatal(error);
+          log.debug({ shard, err: errorText(error) }, "shard not looked at");
+        })
+        .finally(() => {
+          if (phase !== "handed_over") watchForOrphans();
+        });
+    });
+  }
+
+  async function adoptOrphans(): Promise<void> {
+    if (phase !== "waiting" || pin !== undefined) return;
+    const info = await api("INFO");
+    if (pinnedBy(info) !== "" || !info.num_ack_pending || phase !== "waiting" || pin !== undefined) return;
+    log.info({ shard, unacked: info.num_ack_pending }, "events without an owner");
+    await api("RESET");
   }
 
   async function checkConsumer(): Promise<void> {
@@ -203,9 +238,14 @@ export function createShard(deps: ShardDeps): Shard {
   const self: Shard = {
     shard,
     settled,
-    start: () => pull.start(),
+    start() {
+      if (phase === "handed_over") phase = "waiting";
+      pull.start();
+      watchForOrphans();
+    },
     async stop(unpin) {
       const pinned = pin !== undefined;
+      cancelWatch();
       flushAcks();
       forget("handed_over");
       pull.stop();

@@ -17,13 +17,11 @@ export type BrokerRole = "gateway" | "relay" | "operator" | "admin" | "prune";
 export type Permissions = { publish: string[]; subscribe: string[] };
 
 const STATE_STREAM = `KV_${STATE_BUCKET}`;
+// By direct gets only. A consumer of the bucket could be a push consumer, and the server itself would publish wherever its creator says.
 const readState = [
   `$JS.API.STREAM.INFO.${STATE_STREAM}`,
   `$JS.API.DIRECT.GET.${STATE_STREAM}`,
   `$JS.API.DIRECT.GET.${STATE_STREAM}.>`,
-  `$JS.API.CONSUMER.CREATE.${STATE_STREAM}.>`,
-  `$JS.API.CONSUMER.DELETE.${STATE_STREAM}.>`,
-  `$JS.FC.${STATE_STREAM}.>`,
 ];
 
 /**

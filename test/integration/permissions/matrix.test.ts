@@ -1,0 +1,172 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+import { PermissionViolationError } from "@nats-io/nats-core";
+import { expect, test } from "vitest";
+import type { BrokerRole } from "../../../src/shared/permissions.ts";
+import { inboxOf, startTestBroker } from "../../support/broker.ts";
+
+// Written out by hand from DESIGN 3, not computed from permissions.ts: who may do what, everything that is not named is denied.
+
+type Rule = [subject: string, ...roles: BrokerRole[]];
+
+const STREAMS = ["RR_EVENTS", "RR_DEAD", "KV_RR_STATE"] as const;
+const CONSUMER = "relay-0";
+
+const PUBLISH: Rule[] = [
+  ["rr.ev.1.r.s.event", "gateway"],
+  ["rr.replay.1.r.s.event", "operator"],
+  ["rr.dead.id.1.r.s.event", "relay"],
+  ["rr.rpc.receipt", "gateway", "operator"],
+  ["rr.flow.gw.relay-a.7", "gateway"],
+  ["rr.state.relay-a", "relay"],
+  ["rr.presence.relay-a", "relay"],
+  ["rr.other"],
+  ["other"],
+  ["_INBOX.x"],
+  ["_INBOX_gw.gw1.x", "relay"],
+  ["_INBOX_gw.gw2.x", "relay"],
+  ["_INBOX_rl.x"],
+  ["_INBOX_op.x", "relay"],
+  ["_INBOX_ad.x"],
+  ["_INBOX_pr.x"],
+  ["$KV.RR_STATE.checkpoint.0", "relay", "admin"],
+  ["$KV.RR_STATE.coordinator", "relay", "admin"],
+  ["$KV.RR_STATE.superseded.x", "relay", "admin"],
+  ["$KV.RR_STATE.held.s", "relay", "operator", "admin"],
+  ["$KV.RR_STATE.paused", "relay", "operator", "admin"],
+  ["$KV.OTHER.x"],
+  ["$JS.ACK.RR_EVENTS.relay-0.1.1.1.1.0", "relay"],
+  ["$JS.ACK.RR_DEAD.c.1.1.1.1.0"],
+  ["$JS.ACK.KV_RR_STATE.c.1.1.1.1.0"],
+  ["$JS.FC.KV_RR_STATE.c.x", "admin"],
+  ["$SYS.REQ.SERVER.PING"],
+  ["$SYS.REQ.ACCOUNT.PING.CONNZ"],
+  ["$JS.API.INFO", "relay", "operator", "admin"],
+  ["$JS.API.STREAM.NAMES", "operator", "admin"],
+  ["$JS.API.STREAM.LIST", "operator", "admin"],
+  ["$JS.API.STREAM.CREATE.OTHER", "admin"],
+  ["$JS.API.META.LEADER.STEPDOWN", "admin"],
+  ...STREAMS.flatMap((stream): Rule[] => {
+    const log = stream === "RR_EVENTS";
+    const dead = stream === "RR_DEAD";
+    const read: BrokerRole[] = dead
+      ? ["relay", "operator", "admin"]
+      : ["relay", "operator", "admin", "prune"];
+    return [
+      [`$JS.API.STREAM.INFO.${stream}`, ...read],
+      [`$JS.API.DIRECT.GET.${stream}`, ...read],
+      [`$JS.API.DIRECT.GET.${stream}.rr.ev.1.r.s.event`, ...read],
+      [`$JS.API.STREAM.MSG.GET.${stream}`, ...(log || dead ? (["operator"] as const) : []), "admin"],
+      [`$JS.API.STREAM.MSG.DELETE.${stream}`, ...(dead ? (["operator"] as const) : []), "admin"],
+      [`$JS.API.STREAM.PURGE.${stream}`, ...(log ? (["prune"] as const) : []), "admin"],
+      ...["CREATE", "UPDATE", "DELETE", "SNAPSHOT", "RESTORE", "PEER.REMOVE", "LEADER.STEPDOWN"].map(
+        (verb): Rule => [`$JS.API.STREAM.${verb}.${stream}`, "admin"],
+      ),
+      ...["NAMES", "LIST"].map((verb): Rule => [
+        `$JS.API.CONSUMER.${verb}.${stream}`,
+        ...(log || dead ? (["operator"] as const) : []),
+        "admin",
+      ]),
+      [
+        `$JS.API.CONSUMER.INFO.${stream}.${CONSUMER}`,
+        ...(log ? (["relay", "prune"] as const) : []),
+        ...(log || dead ? (["operator"] as const) : []),
+        "admin",
+      ],
+      ...["MSG.NEXT", "UNPIN", "RESET"].map((verb): Rule => [
+        `$JS.API.CONSUMER.${verb}.${stream}.${CONSUMER}`,
+        ...(log ? (["relay"] as const) : []),
+        "admin",
+      ]),
+      ...["CREATE", "DURABLE.CREATE", "DELETE", "PAUSE", "LEADER.STEPDOWN"].map((verb): Rule => [
+        `$JS.API.CONSUMER.${verb}.${stream}.${CONSUMER}`,
+        "admin",
+      ]),
+      // without a name: an ephemeral one, whose deliver subject would be published to by the server itself
+      [`$JS.API.CONSUMER.CREATE.${stream}`, "admin"],
+      [`$JS.API.CONSUMER.CREATE.${stream}.${CONSUMER}.rr.ev.>`, "admin"],
+    ];
+  }),
+];
+
+/** A second word is the queue group. */
+const SUBSCRIBE: Rule[] = [
+  [">"],
+  ["rr.>"],
+  ["rr.ev.>"],
+  ["rr.ev.1.r.s.event"],
+  ["rr.ev.> relay"],
+  ["rr.replay.>"],
+  ["rr.dead.>"],
+  ["rr.rpc.>"],
+  ["rr.rpc.receipt"],
+  ["rr.rpc.receipt other"],
+  ["rr.rpc.receipt relay", "relay"],
+  ["rr.rpc.> relay", "relay"],
+  ["rr.flow.gw.>", "relay"],
+  ["rr.flow.gw.relay-a.*", "relay"],
+  ["rr.state.>", "gateway", "operator"],
+  ["rr.presence.>", "relay"],
+  ["$KV.RR_STATE.>"],
+  ["$JS.>"],
+  ["$JS.API.>"],
+  ["$JS.ACK.>"],
+  ["$JS.EVENT.ADVISORY.>"],
+  ["$SYS.>"],
+  ["_INBOX.>"],
+  ["_INBOX_gw.>"],
+  ["_INBOX_gw.gw1.>", "gateway"],
+  ["_INBOX_gw.gw2.>"],
+  ["_INBOX_gw.gw2.x"],
+  ["_INBOX_gw.*.x"],
+  ["_INBOX_rl.>", "relay"],
+  ["_INBOX_op.>", "operator"],
+  ["_INBOX_ad.>", "admin"],
+  ["_INBOX_pr.>", "prune"],
+];
+
+const ROLES: BrokerRole[] = ["gateway", "relay", "operator", "admin", "prune"];
+const allowed = (rules: Rule[], role: BrokerRole): string[] =>
+  rules.filter(([, ...roles]) => roles.includes(role)).map(([subject]) => subject);
+
+/** Subjects that the server refused, told by the connection's status. */
+function watchRefusals(nc: NatsConnection): Set<string> {
+  const refused = new Set<string>();
+  void (async () => {
+    for await (const status of nc.status()) {
+      if (status.type !== "error" || !(status.error instanceof PermissionViolationError)) continue;
+      const { subject, queue } = status.error;
+      refused.add(queue ? `${subject} ${queue}` : subject);
+    }
+  })();
+  return refused;
+}
+
+test.each(ROLES)("%s publishes what it may and nothing else", async (role) => {
+  await using broker = await startTestBroker();
+  const nc = await broker.connect(role);
+  const refused = watchRefusals(nc);
+  const reply = `${inboxOf(role)}.nobody`;
+  for (const [subject] of PUBLISH) nc.publish(subject, "{}", { reply });
+  const expected = PUBLISH.length - allowed(PUBLISH, role).length;
+  await nc.flush(); // the refusals came before its answer
+  await expect.poll(() => refused.size).toBeGreaterThanOrEqual(expected);
+  expect(PUBLISH.map(([subject]) => subject).filter((subject) => !refused.has(subject))).toEqual(
+    allowed(PUBLISH, role),
+  );
+});
+
+test.each(ROLES)("%s subscribes to what it may and nothing else", async (role) => {
+  await using broker = await startTestBroker();
+  const nc = await broker.connect(role);
+  const refused = watchRefusals(nc);
+  for (const [rule] of SUBSCRIBE) {
+    const [subject = "", queue] = rule.split(" ");
+    nc.subscribe(subject, { callback: () => undefined, ...(queue === undefined ? {} : { queue }) });
+  }
+  const expected = SUBSCRIBE.length - allowed(SUBSCRIBE, role).length;
+  await nc.flush();
+  await expect.poll(() => refused.size).toBeGreaterThanOrEqual(expected);
+  expect(SUBSCRIBE.map(([subject]) => subject).filter((subject) => !refused.has(subject))).toEqual(
+    allowed(SUBSCRIBE, role),
+  );
+});

@@ -57,7 +57,10 @@ export function createWaiting(clock: Clock): Waiting {
       exchange.conclude({ kind: "failed", outcome });
       exchange.confirm?.(false);
     } else if (answer === undefined) exchange.conclude({ kind: "accepted", stored: outcome });
-    else exchange.confirm?.(exchange.conclude({ kind: "answer", answer, stored: outcome }));
+    else {
+      const seen = exchange.conclude({ kind: "answer", answer, stored: outcome }); // not inside `?.()`, which would skip it
+      exchange.confirm?.(seen);
+    }
   }
 
   function leave(exchange: Exchange): void {

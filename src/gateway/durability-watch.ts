@@ -8,7 +8,7 @@ const MONITOR_TIMEOUT_MS = 2000;
 
 export type DurabilityWatch = {
   /** As of the last check. */
-  current(): Durability;
+  current: () => Durability;
   check(): Promise<Durability>;
 };
 

@@ -148,7 +148,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     stopping: () => stopping,
     relays,
     metrics,
-    now: clock.now,
+    now: () => clock.now(),
   });
   const write = createWrites({
     runner: { hostname: options.hostname, profile: options.profile },

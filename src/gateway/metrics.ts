@@ -15,7 +15,7 @@ export type Counts = {
 
 export type Metrics = {
   counts: Counts;
-  commit(report: CommitReport): void;
+  commit: (report: CommitReport) => void;
   /** Prometheus text. */
   render(): Promise<string>;
   contentType: string;
@@ -36,42 +36,48 @@ export function createMetrics(levels: { waiting: () => number; queued: () => num
   };
 
   const count = (name: string, help: string, read: () => number): void => {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
+    registry.registerMetric(
+      new Counter({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      }),
+    );
   };
-  const countBy = <L extends string>(
+  const countBy = (
     name: string,
     help: string,
-    label: L,
+    label: string,
     read: () => Iterable<[string, number]>,
   ): void => {
-    new Counter<L>({
-      name,
-      help,
-      labelNames: [label],
-      registers,
-      collect() {
-        this.reset();
-        for (const [value, n] of read()) this.labels(value).inc(n);
-      },
-    });
+    registry.registerMetric(
+      new Counter({
+        name,
+        help,
+        labelNames: [label],
+        registers: [],
+        collect() {
+          this.reset();
+          for (const [value, n] of read()) this.labels(value).inc(n);
+        },
+      }),
+    );
   };
   const level = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
+    registry.registerMetric(
+      new Gauge({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.set(read());
+        },
+      }),
+    );
   };
 
   count("runner_relay_gateway_writes_accepted_total", "Writes stored in the log", () => counts.accepted);

@@ -29,30 +29,37 @@ export function createOwnRoutes(
   query: string,
 ) => Promise<void> {
   return async (request, response, segments, query) => {
-    const notFound = (): boolean => sendProblem(response, "not_found", "there is no such resource");
-    if (request.method !== "GET" && request.method !== "HEAD") return void notFound();
-    const [name, id, ...rest] = segments;
-    if (rest.length > 0 || (id !== undefined) !== (name === "deliveries")) return void notFound();
+    const notFound = (): void => {
+      sendProblem(response, "not_found", "there is no such resource");
+    };
+    if (request.method !== "GET" && request.method !== "HEAD") return notFound();
+    const [name = "", id, ...rest] = segments;
+    if (rest.length > 0 || (id !== undefined) !== (name === "deliveries")) return notFound();
     switch (name) {
       case "health":
-        return void json(response, 200, { status: "ok", version: deps.version, gateway: deps.gateway });
+        return json(response, 200, { status: "ok", version: deps.version, gateway: deps.gateway });
       case "ready":
-        return void ready(deps, response);
+        return ready(deps, response);
       case "metrics": {
         const text = await deps.metrics.render();
-        return void send(response, 200, { "content-type": deps.metrics.contentType }, text);
+        send(response, 200, { "content-type": deps.metrics.contentType }, text);
+        return;
       }
       case "openapi.json":
-        return void json(response, 200, openApi(deps.version));
+        return json(response, 200, openApi(deps.version));
       case "deliveries": {
         const question = questionOf(id ?? "", query);
-        if ("code" in question) return void sendProblem(response, question.code, question.detail);
+        if ("code" in question) {
+          sendProblem(response, question.code, question.detail);
+          return;
+        }
         const answer = await askReceipt(deps.connection, question);
-        if (answer.ok) return void json(response, 200, answer.body);
-        return void sendProblem(response, answer.code, answer.detail);
+        if (answer.ok) return json(response, 200, answer.body);
+        sendProblem(response, answer.code, answer.detail);
+        return;
       }
       default:
-        return void notFound();
+        return notFound();
     }
   };
 }

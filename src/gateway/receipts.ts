@@ -45,7 +45,10 @@ export async function askReceipt(
     case "delivered":
     case "superseded":
     case "dead":
-      return { ok: true, body: { event_id: question.id, stream_seq: question.seq, ...withoutSeq(receipt) } };
+      return {
+        ok: true,
+        body: { event_id: question.id, stream_seq: question.seq, ...receipt, seq: undefined },
+      };
     case "gone":
       return {
         ok: false,
@@ -57,11 +60,4 @@ export async function askReceipt(
     default:
       return { ok: false, code: "relay_unavailable", detail: "the relay's answer cannot be read" };
   }
-}
-
-function withoutSeq({
-  seq: _,
-  ...rest
-}: Exclude<Receipt, { state: "gone" | "unknown" }>): Record<string, unknown> {
-  return rest;
 }

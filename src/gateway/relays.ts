@@ -29,6 +29,8 @@ export type Relays = {
   };
 };
 
+const UP: RelayState["coordinator"] = { state: "up" };
+
 export function createRelays(): Relays {
   const known = new Map<string, KnownRelay>();
   /** Shards whose answers could be awaited after the last message. */
@@ -83,8 +85,7 @@ export function createRelays(): Relays {
       const fresh = [...known.values()].filter((relay) => now - relay.at < STATE_SILENCE_MS);
       if (fresh.length === 0) return { relay: "away", coordinator: "unknown" };
       const { state, reason } =
-        fresh.map((relay) => relay.state.coordinator).find((coordinator) => coordinator.state !== "up") ??
-        ({ state: "up" } as { state: "up"; reason?: string });
+        fresh.map((relay) => relay.state.coordinator).find((coordinator) => coordinator.state !== "up") ?? UP;
       return { relay: "up", coordinator: state, ...(reason === undefined ? {} : { reason }) };
     },
   };

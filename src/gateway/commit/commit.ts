@@ -211,9 +211,9 @@ export function createCommitter(deps: {
     }
   }
 
-  /** Refused or overtaken, or a duplicate of what an earlier process stored under a number of its own. */
+  /** Refused or overtaken, or a duplicate of what was stored under another number. */
   function leavesGap(entry: Entry, fate: Fate | undefined): boolean {
-    return fate?.kind !== "stored" || (fate.duplicate && entry.keyed);
+    return fate?.kind !== "stored" || (fate.duplicate && numberOfDuplicate(entry) === undefined);
   }
 
   function newEpoch(session: string, rest: readonly Entry[]): void {
@@ -262,12 +262,7 @@ export function createCommitter(deps: {
 
   function stored(entry: Entry, streamSeq: number, duplicate: boolean): void {
     entry.settled = true;
-    // A duplicate of our own was stored by the try whose outcome was unknown; one of an earlier process has a number that we never knew.
-    const number = duplicate
-      ? entry.keyed
-        ? undefined
-        : (entry.uncertain ?? entry.numbered?.number)
-      : entry.numbered?.number;
+    const number = duplicate ? numberOfDuplicate(entry) : entry.numbered?.number;
     entry.write.settle({ kind: "stored", streamSeq, duplicate, number });
   }
 
@@ -298,4 +293,12 @@ export function createCommitter(deps: {
 /** Entries wait in the order of their arrival, so the first is the oldest. */
 function nextDeadline(entries: readonly Entry[]): number {
   return entries[0]?.deadline ?? Infinity;
+}
+
+/**
+ * A duplicate was stored by an earlier try of ours under the number of that try, unless numbers changed between tries; or by an earlier
+ * process, under a number that only the log knows.
+ */
+function numberOfDuplicate({ keyed, uncertain, numbered }: Entry): SessionNumber | undefined {
+  return keyed || uncertain !== numbered?.number ? undefined : uncertain;
 }

@@ -26,7 +26,7 @@ export interface Log {
   /** Publishes all or nothing. */
   batch(messages: readonly LogMessage[], timeoutMs: number): Promise<BatchAck>;
   /** False while the connection is lost. */
-  up(): boolean;
+  up: () => boolean;
   /** Resolves when {@link up} is true or `ms` are over. */
   whenUp(ms: number): Promise<void>;
 }

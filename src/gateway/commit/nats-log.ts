@@ -58,21 +58,12 @@ export function createNatsLog(deps: {
 
   async function watch(): Promise<void> {
     for await (const event of status) {
-      switch (event.type) {
-        case "disconnect":
-        case "close":
-          up = false;
-          losses++;
-          underWay?.answer(undefined, undefined);
-          break;
-        case "reconnect":
-          comeBack(losses);
-          break;
-        case "error":
-          deny(event.error);
-          break;
-        default:
-      }
+      if (event.type === "disconnect" || event.type === "close") {
+        up = false;
+        losses++;
+        underWay?.answer(undefined, undefined);
+      } else if (event.type === "reconnect") comeBack(losses);
+      else if (event.type === "error") deny(event.error);
     }
   }
 

@@ -4,7 +4,8 @@ import type { Kind } from "../../shared/subjects.ts";
 /** Number of an event within its session: consecutive from 1 within one epoch. */
 export type SessionNumber = { epoch: string; seq: number };
 
-/** What became of a write. `number` is missing for a duplicate that an earlier process stored: only the log knows its number. */
+/** What became of a write. `number` is missing where only the log knows it: a duplicate that an earlier
+ * process stored, or an earlier try under another number. */
 export type Outcome =
   | { kind: "stored"; streamSeq: number; duplicate: boolean; number: SessionNumber | undefined }
   | { kind: "failed"; code: HttpErrorCode; detail: string };

@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { commandOf, MAX_DEPTH } from "../../../src/gateway/command.ts";
+
+const runner = { hostname: "dev-machine", profile: "coding" };
+
+function body(text: string | Uint8Array): Uint8Array {
+  return typeof text === "string" ? Buffer.from(text) : text;
+}
+
+function forwarded(write: "bind" | "event" | "metadata", session: string | undefined, text: string): string {
+  const command = commandOf(write, session, body(text), runner);
+  return command.ok ? Buffer.from(command.body).toString() : `${command.code}: ${command.detail}`;
+}
+
+describe("bodies that are refused", () => {
+  test.each([
+    ["event", "", "body_required: Request body required"],
+    ["event", "{", "body_invalid_json: Invalid JSON: Expected property name or '}' in JSON at position 1 (line 1 column 2)"],
+    ["event", "hello, my secret", "body_invalid_json: Invalid JSON: Unexpected token 'h'"],
+    ["event", "[1]", "body_not_object: the body must be a JSON object"],
+    ["event", "null", "body_not_object: the body must be a JSON object"],
+    ["event", '"text"', "body_not_object: the body must be a JSON object"],
+    ["event", "{}", "field_missing: session_id required"],
+    ["event", '{"session_id":""}', "field_missing: session_id required"],
+    ["event", '{"session_id":null}', "field_missing: session_id required"],
+    ["event", '{"session_id":7}', "field_invalid: session_id must be a string"],
+    ["event", '{"__proto__":{"session_id":"x"}}', "field_missing: session_id required"],
+    ["event", '{"session_id":"a/../../runs?x=1#y"}', "session_id_invalid: session_id must not hold slashes or be a dot segment"],
+    ["event", '{"session_id":".."}', "session_id_invalid: session_id must not hold slashes or be a dot segment"],
+    ["event", '{"session_id":"a\\u0000"}', "session_id_invalid: session_id must not hold control characters"],
+    ["event", '{"session_id":"\\ud800"}', "session_id_invalid: session_id is no valid Unicode text"],
+    ["event", `{"session_id":"${"é".repeat(80)}"}`, "session_id_invalid: session_id is too long"],
+    ["bind", '{"session_id":"s"}', "field_missing: executor_session_id required"],
+    ["bind", '{"session_id":"s","executor_session_id":""}', "field_missing: executor_session_id required"],
+    ["metadata", '{"last_resumed_at":"now"}', "field_missing: session_id required"],
+  ] as const)("%s %s", (write, text, problem) => expect(forwarded(write, undefined, text)).toBe(problem));
+
+  test("a body that is not UTF-8", () => {
+    const bytes = Buffer.from([...Buffer.from('{"session_id":"'), 0xff, ...Buffer.from('"}')]);
+    expect(commandOf("event", undefined, bytes, runner)).toMatchObject({ ok: false, code: "body_invalid_json" });
+  });
+
+  test("nesting beyond the limit, and up to it", () => {
+    const nested = (levels: number): string => `{"session_id":"s","x":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+    expect(commandOf("event", undefined, body(nested(MAX_DEPTH - 1)), runner).ok).toBe(true);
+    expect(commandOf("event", undefined, body(nested(MAX_DEPTH)), runner)).toMatchObject({ code: "body_too_deep" });
+    expect(commandOf("event", undefined, body(nested(1_000_000)), runner)).toMatchObject({ code: "body_too_deep" });
+  });
+
+  test("an event whose session differs from the path's", () => {
+    expect(forwarded("event", "s1", '{"session_id":"s2"}')).toBe(
+      "session_id_mismatch: Event session_id must match URL session_id",
+    );
+  });
+});
+
+describe("what is forwarded", () => {
+  test("an event is forwarded byte for byte", () => {
+    const text = ' {"n":12345678901234567890, "x":1.0,"session_id":"a","session_id":"s","hostname":"kept: just data"} ';
+    const command = commandOf("event", undefined, body(text), runner);
+    expect(command).toMatchObject({ ok: true, session: "s" }); // the last of equal keys counts, as in Python
+    expect(forwarded("event", undefined, text)).toBe(text);
+    expect(forwarded("event", "s", '{"event_type":"x"}')).toBe('{"event_type":"x"}');
+  });
+
+  test.each([
+    ['{"session_id":"s","executor_session_id":"e"}', '{"executor_session_id":"e","hostname":"dev-machine","executor_profile":"coding"}'],
+    [
+      '{"session_id":"s","executor_session_id":"e","project_dir":"/p","hostname":"evil","executor_profile":"evil","more":1}',
+      '{"executor_session_id":"e","hostname":"dev-machine","executor_profile":"coding","project_dir":"/p"}',
+    ],
+    ['{"executor_session_id":"e","project_dir":null}', '{"executor_session_id":"e","hostname":"dev-machine","executor_profile":"coding"}'],
+  ])("OWN-1: a bind says where the runner is, and nothing else: %s", (text, expected) => {
+    expect(forwarded("bind", "s", text)).toBe(expected);
+  });
+
+  test("OWN-1: metadata keep everything but what the runner owns, numbers to the last digit", () => {
+    const text =
+      '{"session_id":"s","last_resumed_at":"now","host\\u006eame":"evil","executor_profile":"evil",' +
+      '"big":12345678901234567890,"float":1.0,"negative":-0,"huge":1e400,"nested":{"hostname":"kept","big":9007199254740993},"__proto__":{"a":1}}';
+    expect(forwarded("metadata", undefined, text)).toBe(
+      '{"last_resumed_at":"now","big":12345678901234567890,"float":1.0,"negative":-0,"huge":1e400,"nested":{"hostname":"kept","big":9007199254740993},"__proto__":{"a":1}}',
+    );
+  });
+
+  test("OWN-1: whatever an executor sends, it never says where the runner is", () => {
+    const key = fc.oneof(fc.constantFrom("hostname", "executor_profile", "session_id", "__proto__"), fc.string());
+    fc.assert(
+      fc.property(fc.array(fc.tuple(key, fc.jsonValue())), (entries) => {
+        const members = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+        const text = `{${[...members, '"executor_session_id":"e"'].join(",")}}`;
+        const meta = commandOf("metadata", "s", body(text), runner);
+        const bind = commandOf("bind", "s", body(text), runner);
+        if (!meta.ok || !bind.ok) throw new Error("refused");
+        const kept = Object.keys(JSON.parse(Buffer.from(meta.body).toString()) as object);
+        expect(kept).not.toContain("hostname");
+        expect(kept).not.toContain("executor_profile");
+        expect(kept).not.toContain("session_id");
+        expect(JSON.parse(Buffer.from(bind.body).toString())).toMatchObject({ hostname: "dev-machine", executor_profile: "coding" });
+      }),
+    );
+  });
+});

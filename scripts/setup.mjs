@@ -4,7 +4,16 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -39,15 +48,19 @@ function wantedStamp() {
 /** Returns an exit code. */
 async function install() {
   if (upToDate()) return 0; // another one did it while we waited for the lock
-  console.log("setup: installing the locked dependencies with npm ci, Node 24 among them (once, about half a minute)");
+  console.log(
+    "setup: installing the locked dependencies with npm ci, Node 24 among them (once, about half a minute)",
+  );
   // Without install scripts: of all packages only `node` needs its own, and npm 10 does not know `allowScripts`.
   const installed = await npm(["ci", "--include=dev", "--ignore-scripts", "--loglevel=error"]);
   if (installed !== 0) return failed("npm ci", installed);
   const built = await npm(["rebuild", "node", "--ignore-scripts=false", "--loglevel=error"]);
   if (built !== 0) return failed("npm rebuild node", built);
   const { stdout, error } = spawnSync(node, ["--version"], { encoding: "utf8" });
-  if (error !== undefined || !/^v24\./.test(stdout)) {
-    console.error(`setup: ${node} should be Node 24 but says ${error === undefined ? stdout.trim() : error.message}`);
+  if (error !== undefined || !stdout.startsWith("v24.")) {
+    console.error(
+      `setup: ${node} should be Node 24 but says ${error === undefined ? stdout.trim() : error.message}`,
+    );
     return 1;
   }
   writeFileSync(stampFile, wantedStamp());
@@ -56,7 +69,9 @@ async function install() {
 }
 
 function failed(command, code) {
-  console.error(`setup: ${command} failed with exit code ${code} (see above). It needs the npm registry; is it reachable?`);
+  console.error(
+    `setup: ${command} failed with exit code ${code} (see above). It needs the npm registry; is it reachable?`,
+  );
   return code;
 }
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { permissionsOf } from "../shared/permissions.ts";
 import { MAX_PAYLOAD } from "../shared/topology.ts";
 import type { BrokerUser } from "./users.ts";
@@ -18,6 +19,8 @@ const MAX_FILE_STORE = 1024 ** 5;
 /** No stream of ours lives in memory; this is for what people try out with the `nats` CLI. */
 const MAX_MEMORY_STORE = 64 * 1024 * 1024;
 
+/** Name of the pid file in the run folder. */
+export const PID_FILE = "nats-server.pid";
 /** File with the users, beside the configuration (includes are relative to it), which itself holds no secret. */
 export const USERS_FILE = "users.conf";
 
@@ -29,7 +32,7 @@ include "${USERS_FILE}"
 server_name: "runner-relay"
 host: "127.0.0.1"
 port: ${layout.port}
-pid_file: ${quoted(`${layout.runDir}/nats-server.pid`)}
+pid_file: ${quoted(join(layout.runDir, PID_FILE))}
 ports_file_dir: ${quoted(layout.runDir)}
 max_payload: ${MAX_PAYLOAD}
 lame_duck_grace_period: "1s"

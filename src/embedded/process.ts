@@ -8,14 +8,12 @@ import type { Clock } from "../shared/clock.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { ADMIN_INBOX } from "../shared/subjects.ts";
+import { PID_FILE } from "./config.ts";
 import { guarded, type OrphanGuard } from "./orphan.ts";
 import type { Login } from "./users.ts";
 
 /** How a process ended. */
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
-
-/** Name of the pid file in the run folder. */
-export const PID_FILE = "nats-server.pid";
 
 /** One run of nats-server. */
 export type ServerProcess = {

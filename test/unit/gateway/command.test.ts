@@ -16,7 +16,11 @@ function forwarded(write: "bind" | "event" | "metadata", session: string | undef
 describe("bodies that are refused", () => {
   test.each([
     ["event", "", "body_required: Request body required"],
-    ["event", "{", "body_invalid_json: Invalid JSON: Expected property name or '}' in JSON at position 1 (line 1 column 2)"],
+    [
+      "event",
+      "{",
+      "body_invalid_json: Invalid JSON: Expected property name or '}' in JSON at position 1 (line 1 column 2)",
+    ],
     ["event", "hello, my secret", "body_invalid_json: Invalid JSON: Unexpected token 'h'"],
     ["event", "[1]", "body_not_object: the body must be a JSON object"],
     ["event", "null", "body_not_object: the body must be a JSON object"],
@@ -26,8 +30,16 @@ describe("bodies that are refused", () => {
     ["event", '{"session_id":null}', "field_missing: session_id required"],
     ["event", '{"session_id":7}', "field_invalid: session_id must be a string"],
     ["event", '{"__proto__":{"session_id":"x"}}', "field_missing: session_id required"],
-    ["event", '{"session_id":"a/../../runs?x=1#y"}', "session_id_invalid: session_id must not hold slashes or be a dot segment"],
-    ["event", '{"session_id":".."}', "session_id_invalid: session_id must not hold slashes or be a dot segment"],
+    [
+      "event",
+      '{"session_id":"a/../../runs?x=1#y"}',
+      "session_id_invalid: session_id must not hold slashes or be a dot segment",
+    ],
+    [
+      "event",
+      '{"session_id":".."}',
+      "session_id_invalid: session_id must not hold slashes or be a dot segment",
+    ],
     ["event", '{"session_id":"a\\u0000"}', "session_id_invalid: session_id must not hold control characters"],
     ["event", '{"session_id":"\\ud800"}', "session_id_invalid: session_id is no valid Unicode text"],
     ["event", `{"session_id":"${"é".repeat(80)}"}`, "session_id_invalid: session_id is too long"],
@@ -38,14 +50,22 @@ describe("bodies that are refused", () => {
 
   test("a body that is not UTF-8", () => {
     const bytes = Buffer.from([...Buffer.from('{"session_id":"'), 0xff, ...Buffer.from('"}')]);
-    expect(commandOf("event", undefined, bytes, runner)).toMatchObject({ ok: false, code: "body_invalid_json" });
+    expect(commandOf("event", undefined, bytes, runner)).toMatchObject({
+      ok: false,
+      code: "body_invalid_json",
+    });
   });
 
   test("nesting beyond the limit, and up to it", () => {
-    const nested = (levels: number): string => `{"session_id":"s","x":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+    const nested = (levels: number): string =>
+      `{"session_id":"s","x":${"[".repeat(levels)}${"]".repeat(levels)}}`;
     expect(commandOf("event", undefined, body(nested(MAX_DEPTH - 1)), runner).ok).toBe(true);
-    expect(commandOf("event", undefined, body(nested(MAX_DEPTH)), runner)).toMatchObject({ code: "body_too_deep" });
-    expect(commandOf("event", undefined, body(nested(1_000_000)), runner)).toMatchObject({ code: "body_too_deep" });
+    expect(commandOf("event", undefined, body(nested(MAX_DEPTH)), runner)).toMatchObject({
+      code: "body_too_deep",
+    });
+    expect(commandOf("event", undefined, body(nested(1_000_000)), runner)).toMatchObject({
+      code: "body_too_deep",
+    });
   });
 
   test("an event whose session differs from the path's", () => {
@@ -57,7 +77,8 @@ describe("bodies that are refused", () => {
 
 describe("what is forwarded", () => {
   test("an event is forwarded byte for byte", () => {
-    const text = ' {"n":12345678901234567890, "x":1.0,"session_id":"a","session_id":"s","hostname":"kept: just data"} ';
+    const text =
+      ' {"n":12345678901234567890, "x":1.0,"session_id":"a","session_id":"s","hostname":"kept: just data"} ';
     const command = commandOf("event", undefined, body(text), runner);
     expect(command).toMatchObject({ ok: true, session: "s" }); // the last of equal keys counts, as in Python
     expect(forwarded("event", undefined, text)).toBe(text);
@@ -65,12 +86,18 @@ describe("what is forwarded", () => {
   });
 
   test.each([
-    ['{"session_id":"s","executor_session_id":"e"}', '{"executor_session_id":"e","hostname":"dev-machine","executor_profile":"coding"}'],
+    [
+      '{"session_id":"s","executor_session_id":"e"}',
+      '{"executor_session_id":"e","hostname":"dev-machine","executor_profile":"coding"}',
+    ],
     [
       '{"session_id":"s","executor_session_id":"e","project_dir":"/p","hostname":"evil","executor_profile":"evil","more":1}',
       '{"executor_session_id":"e","hostname":"dev-machine","executor_profile":"coding","project_dir":"/p"}',
     ],
-    ['{"executor_session_id":"e","project_dir":null}', '{"executor_session_id":"e","hostname":"dev-machine","executor_profile":"coding"}'],
+    [
+      '{"executor_session_id":"e","project_dir":null}',
+      '{"executor_session_id":"e","hostname":"dev-machine","executor_profile":"coding"}',
+    ],
   ])("OWN-1: a bind says where the runner is, and nothing else: %s", (text, expected) => {
     expect(forwarded("bind", "s", text)).toBe(expected);
   });
@@ -85,7 +112,10 @@ describe("what is forwarded", () => {
   });
 
   test("OWN-1: whatever an executor sends, it never says where the runner is", () => {
-    const key = fc.oneof(fc.constantFrom("hostname", "executor_profile", "session_id", "__proto__"), fc.string());
+    const key = fc.oneof(
+      fc.constantFrom("hostname", "executor_profile", "session_id", "__proto__"),
+      fc.string(),
+    );
     fc.assert(
       fc.property(fc.array(fc.tuple(key, fc.jsonValue())), (entries) => {
         const members = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
@@ -97,7 +127,10 @@ describe("what is forwarded", () => {
         expect(kept).not.toContain("hostname");
         expect(kept).not.toContain("executor_profile");
         expect(kept).not.toContain("session_id");
-        expect(JSON.parse(Buffer.from(bind.body).toString())).toMatchObject({ hostname: "dev-machine", executor_profile: "coding" });
+        expect(JSON.parse(Buffer.from(bind.body).toString())).toMatchObject({
+          hostname: "dev-machine",
+          executor_profile: "coding",
+        });
       }),
     );
   });

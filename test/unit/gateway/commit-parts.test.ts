@@ -12,9 +12,18 @@ describe("the broker's answers", () => {
   test.each([
     ['{"stream":"RR_EVENTS","seq":7}', { kind: "stored", seq: 7, duplicate: false }],
     ['{"stream":"RR_EVENTS","seq":7,"duplicate":true}', { kind: "stored", seq: 7, duplicate: true }],
-    ['{"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"}}', { kind: "refused", refusal: "log_full" }],
-    ['{"error":{"code":400,"err_code":10060,"description":"wrong stream"}}', { kind: "refused", refusal: "log_refused" }],
-    ['{"error":{"code":503,"err_code":10008,"description":"no leader"}}', { kind: "refused", refusal: "later" }],
+    [
+      '{"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"}}',
+      { kind: "refused", refusal: "log_full" },
+    ],
+    [
+      '{"error":{"code":400,"err_code":10060,"description":"wrong stream"}}',
+      { kind: "refused", refusal: "log_refused" },
+    ],
+    [
+      '{"error":{"code":503,"err_code":10008,"description":"no leader"}}',
+      { kind: "refused", refusal: "later" },
+    ],
     ['{"error":{}}', { kind: "refused", refusal: "log_refused" }],
     ['{"seq":0}', { kind: "unknown" }],
     ["", { kind: "unknown" }],
@@ -30,13 +39,13 @@ describe("the broker's answers", () => {
   ])("to a batch of three: %s", (text, ack) => expect(readBatchAck(text, 3)).toMatchObject(ack));
 
   test("no room and a bad message are final, the rest passes", () => {
-    expect([refusalOf(503, 10077), refusalOf(500, 10023), refusalOf(400, 1), refusalOf(429, 10167), refusalOf(503, 0)]).toEqual([
-      "log_full",
-      "log_full",
-      "log_refused",
-      "later",
-      "later",
-    ]);
+    expect([
+      refusalOf(503, 10077),
+      refusalOf(500, 10023),
+      refusalOf(400, 1),
+      refusalOf(429, 10167),
+      refusalOf(503, 0),
+    ]).toEqual(["log_full", "log_full", "log_refused", "later", "later"]);
   });
 });
 
@@ -84,7 +93,11 @@ describe("a wave of singles", () => {
   test("ORDER-1: what a newer one of its session has overtaken is never tried again", () => {
     const fates = judgeWave(
       [w("a"), w("a"), w("b")],
-      [{ kind: "unknown", detail: "?" }, { kind: "stored", seq: 5, duplicate: false }, { kind: "refused", refusal: "later", detail: "l" }],
+      [
+        { kind: "unknown", detail: "?" },
+        { kind: "stored", seq: 5, duplicate: false },
+        { kind: "refused", refusal: "later", detail: "l" },
+      ],
     );
     expect(fates.map((fate) => fate.kind)).toEqual(["overtaken", "stored", "again"]);
     expect(judgeWave([w("a")], [])).toMatchObject([{ kind: "again", uncertain: true }]);
@@ -168,6 +181,14 @@ test("a message is the envelope, with headers for people", () => {
     "",
   ]);
   const envelope = decodeEnvelope(payload);
-  expect(envelope).toMatchObject({ v: 1, id: "e1", session: "sé 1", runner: "host.profile", epoch: "abc", seq: 4, answer: write.answer });
+  expect(envelope).toMatchObject({
+    v: 1,
+    id: "e1",
+    session: "sé 1",
+    runner: "host.profile",
+    epoch: "abc",
+    seq: 4,
+    answer: write.answer,
+  });
   expect(Buffer.from(envelope.body).toString()).toBe('{"n":12345678901234567890}');
 });

@@ -231,8 +231,18 @@ describe("group commit", () => {
     ];
     const { sent } = await run(plain({ groups, faults: [{ kind: "cut", stored: 1, downMs: 30 }] }));
     const [first, second] = sent.map((it) => it.outcomes[0]);
-    expect(first).toEqual({ kind: "stored", streamSeq: 1, duplicate: true, number: { epoch: "test0", seq: 1 } });
-    expect(second).toEqual({ kind: "stored", streamSeq: 2, duplicate: false, number: { epoch: "test0", seq: 2 } });
+    expect(first).toEqual({
+      kind: "stored",
+      streamSeq: 1,
+      duplicate: true,
+      number: { epoch: "test0", seq: 1 },
+    });
+    expect(second).toEqual({
+      kind: "stored",
+      streamSeq: 2,
+      duplicate: false,
+      number: { epoch: "test0", seq: 2 },
+    });
   });
 
   test("a log that stays away fails every write within the give-up time, and the session goes on in a new epoch", async () => {

@@ -45,7 +45,9 @@ describe("routes", () => {
     "/events%2f",
     "http://127.0.0.1:80/events",
     "HTTP://evil.example//events/?q",
-  ])("OWN-1: no spelling of a write slips through: %s", (target) => expect(shown("POST", target)).toBe("event -"));
+  ])("OWN-1: no spelling of a write slips through: %s", (target) =>
+    expect(shown("POST", target)).toBe("event -"),
+  );
 
   test.each([
     ["/sessions/a%20b/events/", "event a b"],

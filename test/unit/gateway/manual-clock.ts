@@ -1,0 +1,25 @@
+import type { Clock } from "../../../src/shared/clock.ts";
+
+/** A clock that moves when it is told to. */
+export function createManualClock(): Clock & { advance(ms: number): void } {
+  let now = 0;
+  let timers: { at: number; fn: () => void }[] = [];
+  return {
+    now: () => now,
+    wall: () => now,
+    after(ms, fn) {
+      const timer = { at: now + ms, fn };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((other) => other !== timer);
+      };
+    },
+    advance(ms) {
+      now += ms;
+      for (const due of timers.filter((timer) => timer.at <= now)) {
+        timers = timers.filter((timer) => timer !== due);
+        due.fn();
+      }
+    },
+  };
+}

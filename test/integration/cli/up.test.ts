@@ -1,0 +1,231 @@
+import { readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { expect, onTestFinished, test } from "vitest";
+import { dataFolder, runCli, startUp, type Up } from "../../support/up.ts";
+
+async function folder(): Promise<string> {
+  const it = await dataFolder();
+  onTestFinished(() => it[Symbol.asyncDispose]());
+  return it.path;
+}
+
+/** The `main.ts` a process of ours runs. */
+function pidOf(up: Up, part: string): number {
+  const pid = up.processes().find((it) => commandOf(it).includes(`${part}/main.ts`) && it !== up.process.pid);
+  if (pid === undefined) throw new Error(`no ${part} runs`);
+  return pid;
+}
+
+function brokerOf(up: Up): number {
+  const pid = up.processes().find((it) => commandOf(it).includes("nats-server.conf"));
+  if (pid === undefined) throw new Error("no broker runs");
+  return pid;
+}
+
+function groupOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[2]);
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function post(
+  gateway: string,
+  session: string,
+  n: number,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return fetch(`${gateway}/events`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify({
+      session_id: session,
+      event_type: "message",
+      timestamp: "2026-01-01T00:00:00Z",
+      n,
+    }),
+    signal: AbortSignal.timeout(5000),
+  });
+}
+
+async function health(gateway: string): Promise<number> {
+  return (await fetch(`${gateway}/_relay/health`)).status;
+}
+
+test("ready file, delivery to the stand-in, 0700 folder, SIGTERM within 5 s leaves nothing", async () => {
+  const up = startUp(await folder());
+  const ready = await up.ready();
+  expect(ready).toEqual({
+    gateway: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    relay: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    nats: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/),
+    coordinator: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    pid: up.process.pid,
+  });
+  const answer = await post(ready.gateway, "s1", 1);
+  expect(answer.ok).toBe(true); // 201 of the stand-in, or 202 while the relay still looks at it
+  expect(up.output.stdout).toContain(ready.gateway);
+  expect(statSync(up.dataDir).mode & 0o777).toBe(0o700);
+  const { code, ms } = await up.stop();
+  expect(code).toBe(0);
+  expect(ms).toBeLessThan(5000);
+  expect(up.processes()).toEqual([]);
+  expect(() => statSync(up.readyFile)).toThrow();
+});
+
+test("a second up on the same folder is refused, the first goes on", async () => {
+  const where = await folder();
+  const up = startUp(where);
+  const { gateway } = await up.ready();
+  const second = await runCli(["up", "--data", up.dataDir]);
+  expect(second.code).toBe(1);
+  expect(second.stderr).toMatch(/^data_locked: /m);
+  expect(await health(gateway)).toBe(200);
+  expect((await up.stop()).code).toBe(0);
+});
+
+test("gateway, stand-in and broker keep their addresses over a restart; what waits is told and delivered then", async () => {
+  const where = await folder();
+  const first = startUp(where);
+  const before = await first.ready();
+  process.kill(pidOf(first, "coordinator"), "SIGSTOP"); // an outage
+  const accepted = await post(before.gateway, "s1", 1, { prefer: "respond-async" });
+  expect(accepted.status).toBe(202);
+  expect((await first.stop()).code).toBe(0);
+  expect(first.output.stdout).toMatch(/1 event waits in .*data, delivered at the next start/);
+
+  const second = startUp(where);
+  const after = await second.ready();
+  expect({ ...after, relay: "", pid: 0 }).toEqual({ ...before, relay: "", pid: 0 });
+  await expect
+    .poll(async () => (await runCli(["status", "--json", "--data", second.dataDir])).stdout, {
+      timeout: 15_000,
+    })
+    .toContain('"events": 0');
+  expect((await second.stop()).code).toBe(0);
+});
+
+test("a killed gateway is back on its port, a killed broker too", async () => {
+  const up = startUp(await folder());
+  const { gateway } = await up.ready();
+  process.kill(pidOf(up, "gateway"), "SIGKILL");
+  await expect.poll(() => health(gateway).catch(() => 0), { timeout: 10_000 }).toBe(200);
+  process.kill(brokerOf(up), "SIGKILL");
+  await expect
+    .poll(
+      () =>
+        post(gateway, "s2", 1).then(
+          (it) => it.status,
+          () => 0,
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe(201);
+  expect((await up.stop()).code).toBe(0);
+});
+
+test("kill -9 of up leaves no process", async () => {
+  const up = startUp(await folder());
+  await up.ready();
+  expect(up.processes().length).toBeGreaterThanOrEqual(4);
+  up.process.kill("SIGKILL");
+  await expect.poll(() => up.processes(), { timeout: 8000 }).toEqual([]);
+});
+
+test("Ctrl-C drains as SIGTERM does, although the terminal sends it to the broker as well", async () => {
+  const up = startUp(await folder());
+  const { gateway } = await up.ready();
+  expect((await post(gateway, "s1", 1)).ok).toBe(true);
+  process.kill(brokerOf(up), "SIGINT");
+  const { code, ms } = await up.stop("SIGINT");
+  expect(code).toBe(0);
+  expect(ms).toBeLessThan(5000);
+  expect(up.processes()).toEqual([]);
+});
+
+test("our own children lead process groups of their own, so that Ctrl-C reaches up alone", async () => {
+  const up = startUp(await folder());
+  await up.ready();
+  const own = groupOf(up.process.pid ?? 0);
+  for (const part of ["gateway", "relay", "coordinator"]) expect(groupOf(pidOf(up, part))).not.toBe(own);
+  await up.stop();
+});
+
+test("a second signal ends at once", async () => {
+  const up = startUp(await folder());
+  await up.ready();
+  process.kill(pidOf(up, "relay"), "SIGSTOP"); // it would use up its whole grace
+  up.process.kill("SIGTERM");
+  await expect.poll(() => up.output.stderr, { interval: 5 }).toContain("gateway stopping");
+  const { ms } = await up.stop();
+  expect(ms).toBeLessThan(1500);
+  expect(up.processes()).toEqual([]);
+});
+
+test("CRED-1: the gateway's process has no credential of the coordinator", async () => {
+  const secrets = {
+    RUNNER_RELAY_API_KEY: "top-secret-key",
+    OTHER_TOKEN_FILE: "/run/top-secret",
+  };
+  const up = startUp(await folder(), { env: secrets });
+  await up.ready();
+  const environ = (part: string): string => readFileSync(`/proc/${pidOf(up, part)}/environ`, "utf8");
+  expect(environ("gateway")).not.toContain("top-secret");
+  expect(environ("coordinator")).not.toContain("top-secret");
+  expect(environ("relay")).toContain("top-secret-key");
+  expect(environ("relay")).not.toContain("/run/top-secret");
+  expect(environ("gateway")).toContain("NATS_USER=gateway-gw1");
+  await up.stop();
+});
+
+test("CRED-1: exec gives its command the gateway and no secret, and its exit code back", async () => {
+  const up = startUp(await folder());
+  const { gateway } = await up.ready();
+  const script = "console.log(JSON.stringify(process.env)); process.exit(7)";
+  const done = await runCli(["exec", "--data", up.dataDir, "--", process.execPath, "-e", script], {
+    env: {
+      NATS_URL: "nats://h",
+      RUNNER_RELAY_API_KEY: "secret",
+      X_FILE: "/x",
+      AUTH0_DOMAIN: "d",
+      MINE: "stays",
+    },
+  });
+  expect(done.code).toBe(7);
+  const seen = JSON.parse(done.stdout) as Record<string, string>;
+  expect(seen).toMatchObject({ AGENT_ORCHESTRATOR_API_URL: gateway, MINE: "stays" });
+  for (const name of ["NATS_URL", "RUNNER_RELAY_API_KEY", "X_FILE", "AUTH0_DOMAIN"])
+    expect(seen).not.toHaveProperty(name);
+  await up.stop();
+});
+
+test("exec without a gateway says so", async () => {
+  const done = await runCli(["exec", "--data", await folder(), "--", "true"]);
+  expect(done.code).toBe(1);
+  expect(done.stderr).toMatch(/^nothing_found: no gateway runs in/);
+});
+
+test("another coordinator on a log with events stops everything with the reason", async () => {
+  const where = await folder();
+  const first = startUp(where);
+  const { gateway } = await first.ready();
+  expect((await post(gateway, "s1", 1)).ok).toBe(true);
+  await first.stop();
+  const other = createServer((_, response) => response.end("{}")).listen(0, "127.0.0.1");
+  onTestFinished(() => void other.close());
+  await once(other, "listening");
+  const address = other.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const second = startUp(where, { args: ["--coordinator", `http://127.0.0.1:${port}`] });
+  const [code] = (await once(second.process, "close")) as [number];
+  expect(code).toBe(1);
+  expect(second.output.stderr).toMatch(/coordinator_changed/);
+  expect(second.output.stderr).toMatch(/^child_failed: relay ended with code 78/m);
+  expect(second.processes()).toEqual([]);
+});

@@ -1,0 +1,128 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { vi } from "vitest";
+import type { ReadyInfo } from "../../src/cli/up/kept.ts";
+
+const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
+
+/** Environment of a person's shell: no settings of ours, unless a test adds them. */
+export function shell(extra: Record<string, string> = {}): Record<string, string> {
+  const { PATH = "", HOME = "" } = process.env;
+  return { PATH, HOME, ...extra };
+}
+
+export type Finished = { code: number | null; stdout: string; stderr: string };
+
+/** Runs `runner-relay ARGS` to its end. */
+export async function runCli(
+  args: string[],
+  options: { env?: Record<string, string>; stdin?: Uint8Array } = {},
+): Promise<Finished> {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: shell(options.env), stdio: "pipe" });
+  const output = collect(child);
+  child.stdin?.end(options.stdin);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, ...output };
+}
+
+/** `runner-relay up` as a process, in a data folder of its own. */
+export type Up = {
+  process: ChildProcess;
+  output: { stdout: string; stderr: string };
+  dataDir: string;
+  readyFile: string;
+  ready(): Promise<ReadyInfo>;
+  /** Ends it as a service manager would; the exit code and how long it took. */
+  stop(signal?: NodeJS.Signals): Promise<{ code: number | null; ms: number }>;
+  /** Process ids of everything that has the data folder on its command line or in its environment. */
+  processes(): number[];
+};
+
+/** A folder for one test's `up`, removed at the end. */
+export async function dataFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), "rr-up-"));
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      for (const pid of processesOf(path)) kill(pid);
+      await rm(path, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+export function startUp(folder: string, options: { args?: string[]; env?: Record<string, string> } = {}): Up {
+  const dataDir = join(folder, "data");
+  const readyFile = join(folder, "ready.json");
+  const child = spawn(
+    process.execPath,
+    [MAIN, "up", "--data", dataDir, "--ready-file", readyFile, ...(options.args ?? [])],
+    { env: shell(options.env), stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const output = collect(child);
+  const ended = once(child, "close") as Promise<[number | null]>;
+  return {
+    process: child,
+    output,
+    dataDir,
+    readyFile,
+    ready: () =>
+      vi.waitFor(
+        async () => {
+          if (child.exitCode !== null) throw new Error(`up ended: ${output.stderr}`);
+          return JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo;
+        },
+        { timeout: 20_000, interval: 5 },
+      ),
+    async stop(signal = "SIGTERM") {
+      const startedAt = performance.now();
+      child.kill(signal);
+      const [code] = await ended;
+      return { code, ms: performance.now() - startedAt };
+    },
+    processes: () => processesOf(dataDir),
+  };
+}
+
+/** Linux only, like the containers and machines that run these tests; elsewhere nothing is found and nothing is claimed. */
+export function processesOf(folder: string): number[] {
+  const found: number[] = [];
+  for (const name of procEntries()) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    try {
+      const text =
+        readFileSync(`/proc/${pid}/cmdline`, "utf8") + readFileSync(`/proc/${pid}/environ`, "utf8");
+      if (text.includes(folder)) found.push(pid);
+    } catch {
+      // gone meanwhile, or not ours
+    }
+  }
+  return found;
+}
+
+function procEntries(): string[] {
+  try {
+    return readdirSync("/proc");
+  } catch {
+    return [];
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // gone
+  }
+}
+
+function collect(child: ChildProcess): { stdout: string; stderr: string } {
+  const output = { stdout: "", stderr: "" };
+  child.stdout?.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
+  return output;
+}

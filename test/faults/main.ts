@@ -1,0 +1,89 @@
+import { parseArgs } from "node:util";
+import { kill } from "./campaigns/kill.ts";
+import { outage } from "./campaigns/outage.ts";
+import { createReport, type Report } from "./report.ts";
+
+// campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
+
+const USAGE = `npm run faults -- [--rounds N] [--seed N] [--only NAME] [--gap MS]
+
+Campaigns against the product as it runs: real processes, killed and disturbed under load. Prints the seed and every figure, and
+ends with 1 if one does not hold.
+
+  --rounds  kills in the campaign "kill", shared by gateway, relay and nats-server (default 100)
+  --seed    moments and victims repeat with it (default: random)
+  --only    run one campaign
+  --gap     mean time between two kills, milliseconds (default 1000)`;
+
+type Campaign = { name: string; what: string; limitMs: number; run: (report: Report) => Promise<void> };
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "100" },
+    seed: { type: "string" },
+    only: { type: "string" },
+    gap: { type: "string", default: "1000" },
+    help: { type: "boolean", default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const gapMs = Number(values.gap);
+const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
+
+const campaigns: Campaign[] = [
+  {
+    name: "outage",
+    what: "the coordinator is away for 10 s, then for 5 s",
+    limitMs: 180_000,
+    run: (report) =>
+      outage({ seed, sessions: 20, perSecond: 20, outagesMs: [10_000, 5000], calmMs: 7000 }, report),
+  },
+  {
+    name: "kill",
+    what: `${rounds} kills of gateway, relay and nats-server under load`,
+    limitMs: 300_000 + rounds * (gapMs + 4000),
+    run: (report) =>
+      kill({ seed, rounds, gapMs, waiting: 8, async: 24, perSecond: 25, leastPerSecond: 400 }, report),
+  },
+];
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const wanted = campaigns.filter(({ name }) => values.only === undefined || name === values.only);
+  if (values.help || wanted.length === 0 || ![rounds, gapMs, seed].every(Number.isFinite)) {
+    console.log(`${USAGE}\n\nCampaigns: ${campaigns.map(({ name }) => name).join(", ")}`);
+    return values.help ? 0 : 2;
+  }
+  console.log(`seed ${seed}`);
+  const failed: string[] = [];
+  for (const campaign of wanted) {
+    console.log(`\n${campaign.name}: ${campaign.what}`);
+    const report = createReport((line) => console.log(`  ${line}`));
+    await withinLimit(campaign, report);
+    failed.push(...report.failed.map((line) => `${campaign.name}: ${line}`));
+  }
+  console.log(
+    failed.length === 0 ? "\nall hold" : `\n${failed.length} NOT OK, seed ${seed}\n  ${failed.join("\n  ")}`,
+  );
+  return failed.length === 0 ? 0 : 1;
+}
+
+/** A campaign that hangs ends the whole run: its processes end with this one, by their channel. */
+async function withinLimit({ name, limitMs, run }: Campaign, report: Report): Promise<void> {
+  const limit = setTimeout(() => {
+    console.log(`  NOT OK  ${name} did not end within ${limitMs / 1000} s, seed ${seed}`);
+    process.exit(1);
+  }, limitMs);
+  try {
+    await run(report);
+  } catch (error) {
+    report.check(
+      "campaign ended",
+      false,
+      error instanceof Error ? (error.stack ?? error.message) : String(error),
+    );
+  } finally {
+    clearTimeout(limit);
+  }
+}

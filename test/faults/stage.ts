@@ -1,0 +1,171 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { deadLetters } from "../../src/admin/dead-letters.ts";
+import { provision } from "../../src/admin/provision.ts";
+import type { BrokerAccess } from "../../src/shared/broker.ts";
+import { decodeEnvelope } from "../../src/shared/envelope.ts";
+import { startTestBroker, type TestBroker } from "../support/broker.ts";
+import { spawnCoordinator, type CoordinatorProcess, type LedgerEntry } from "../support/coordinator.ts";
+import type { Report } from "./report.ts";
+import { startService, type Service } from "./service.ts";
+
+// service.ts keeps one process running · load.ts plays the executors · checker.ts judges · campaigns/ what is done to it
+
+/** Everything of the product as processes of its own, with a coordinator that remembers every arrival. */
+export type Stage = {
+  broker: TestBroker;
+  coordinator: CoordinatorProcess;
+  gateway: Service;
+  relay: Service;
+  /** One more relay. */
+  addRelay(name: string): Promise<Service>;
+  arrivals(): Promise<LedgerEntry[]>;
+  /** Markers of the events that are dead letters. */
+  dead(): Promise<Set<string>>;
+  /** True as soon as each of these markers was carried out or is a dead letter. */
+  settled(markers: readonly string[], timeoutMs: number): Promise<boolean>;
+  /** Leaves logs and ledger in a folder for whoever looks for the reason; returns it. */
+  keepEvidence(): Promise<string>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export type StageOptions = {
+  gatewayEnv?: Record<string, string>;
+  relayEnv?: Record<string, string>;
+  /** Options of Node for gateway and relay. */
+  nodeOptions?: readonly string[];
+};
+
+const LOG_BYTES = 1024 ** 3;
+
+/** Plays on a stage of its own. Logs and ledger are kept if a line does not hold or the play throws. */
+export async function onStage(
+  report: Report,
+  play: (stage: Stage) => Promise<void>,
+  options: StageOptions = {},
+): Promise<void> {
+  await using stage = await startStage(options);
+  let ended = false;
+  try {
+    await play(stage);
+    ended = true;
+  } finally {
+    if (!ended || report.failed.length > 0) report.note("evidence", await stage.keepEvidence());
+  }
+}
+
+async function startStage(options: StageOptions): Promise<Stage> {
+  await using scope = new AsyncDisposableStack();
+  let home: AsyncDisposableStack = scope;
+  const dir = await mkdtemp(join(tmpdir(), "rr-faults-"));
+  let keep = false;
+  scope.defer(async () => {
+    if (!keep) await rm(dir, { recursive: true, force: true });
+  });
+  const broker = scope.use(await startTestBroker());
+  await provision(await broker.connect("admin"), { logBytes: LOG_BYTES });
+  const operator = await broker.connect("operator");
+  const coordinator = scope.use(await spawnCoordinator());
+  const nodeOptions = options.nodeOptions ?? [];
+
+  async function addRelay(name: string): Promise<Service> {
+    return home.use(
+      await startService({
+        name,
+        main: "relay/main.ts",
+        logFile: join(dir, `${name}.log`),
+        nodeOptions,
+        env: {
+          ...loginEnv(broker.access("relay")),
+          RUNNER_RELAY_COORDINATOR_URL: coordinator.url,
+          RUNNER_RELAY_RELAY: name,
+          ...options.relayEnv,
+        },
+      }),
+    );
+  }
+
+  const gateway = scope.use(
+    await startService({
+      name: "gateway",
+      main: "gateway/main.ts",
+      logFile: join(dir, "gateway.log"),
+      nodeOptions,
+      env: {
+        ...loginEnv(broker.access("gateway", "gw1")),
+        RUNNER_RELAY_DATA: join(dir, "gateway"),
+        RUNNER_RELAY_GATEWAY: "gw1",
+        RUNNER_RELAY_BROKER_CONFIG: broker.configFile,
+        ...options.gatewayEnv,
+      },
+    }),
+  );
+  const relay = await addRelay("relay-a");
+
+  async function arrivals(): Promise<LedgerEntry[]> {
+    for (;;) {
+      try {
+        return await coordinator.ledger();
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        await delay(20); // the last line was half written
+      }
+    }
+  }
+
+  async function dead(): Promise<Set<string>> {
+    const markers = new Set<string>();
+    const jsm = await jetstreamManager(operator, { checkAPI: false });
+    for await (const letter of deadLetters(jsm)) {
+      const body = JSON.parse(Buffer.from(decodeEnvelope(letter.payload).body).toString()) as {
+        marker?: string;
+      };
+      if (body.marker !== undefined) markers.add(body.marker);
+    }
+    return markers;
+  }
+
+  home = scope.move();
+  return {
+    broker,
+    coordinator,
+    gateway,
+    relay,
+    addRelay,
+    arrivals,
+    dead,
+    async settled(markers, timeoutMs) {
+      const end = performance.now() + timeoutMs;
+      for (;;) {
+        const applied = new Set(
+          (await arrivals()).filter((entry) => entry.applied).map((entry) => entry.marker),
+        );
+        const missing = markers.filter((marker) => !applied.has(marker));
+        if (missing.length === 0) return true;
+        if (performance.now() > end) {
+          const letters = await dead();
+          return missing.every((marker) => letters.has(marker));
+        }
+        await delay(250);
+      }
+    },
+    async keepEvidence() {
+      keep = true;
+      const lines = (await arrivals()).map((entry) => JSON.stringify(entry));
+      await writeFile(join(dir, "ledger.ndjson"), `${lines.join("\n")}\n`);
+      return dir;
+    },
+    [Symbol.asyncDispose]: () => home.disposeAsync(),
+  };
+}
+
+function loginEnv(access: BrokerAccess): Record<string, string> {
+  return {
+    NATS_URL: access.servers.join(","),
+    NATS_USER: access.user ?? "",
+    NATS_PASSWORD: access.password ?? "",
+  };
+}

@@ -91,7 +91,7 @@ export function statePlan(replicas: number): StreamPlan {
     max_bytes: STATE_BYTES,
     max_msgs_per_subject: 1,
     num_replicas: replicas,
-    allow_rollup_hdrs: true,
+    allow_rollup_hdrs: false,
   };
 }
 

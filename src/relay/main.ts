@@ -69,6 +69,7 @@ async function main(): Promise<void> {
       attemptTimeoutMs: values.attemptTimeout,
       exhaustAfterMs: values.exhaustAfter,
       poisonPolicy: values.poisonPolicy as "skip" | "park" | "stop",
+      batch: values.batchPath === undefined ? undefined : { path: values.batchPath, max: values.batchMax },
     },
     { nc, clock, random, log, coordinator, credentials, fatal: fail },
   );

@@ -14,6 +14,7 @@ import type { Coordinator } from "./forward/coordinator.ts";
 import { createDeadLetters } from "./forward/dead-letters.ts";
 import { createGate, type Gate } from "./forward/gate.ts";
 import { healthOf } from "./forward/health.ts";
+import { createBatchTurn } from "./lanes/batch.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
 import { createHeldSessions } from "./lanes/held.ts";
 import { createIntake } from "./lanes/intake.ts";
@@ -48,6 +49,8 @@ export type RelayOptions = {
   attemptTimeoutMs: number;
   exhaustAfterMs: number;
   poisonPolicy: PoisonPolicy;
+  /** The coordinator's batch endpoint, `{session_id}` in its path, and the most events of one batch. */
+  batch: { path: string; max: number } | undefined;
 };
 
 export type RelayDeps = {
@@ -95,6 +98,18 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     policy: options.poisonPolicy,
     streamEpoch: Date.parse(stream.created),
   });
+  const batchTurn =
+    options.batch &&
+    createBatchTurn({
+      clock,
+      log,
+      coordinator,
+      credentials,
+      gate,
+      turn,
+      template: options.batch.path,
+      streamEpoch: Date.parse(stream.created),
+    });
   const dispatcher = createDispatcher({
     clock,
     random,
@@ -104,7 +119,14 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     connections: options.connections,
     attemptTimeoutMs: options.attemptTimeoutMs,
     exhaustAfterMs: options.exhaustAfterMs,
-    turn,
+    batchMax: options.batch?.max ?? 1,
+    turn(lane, entries, context) {
+      const [entry] = entries;
+      if (entry === undefined) return Promise.resolve({ kind: "again" });
+      return batchTurn === undefined || entries.length === 1
+        ? turn.single(lane, entry, context)
+        : batchTurn(lane, entries, context);
+    },
     read,
     settled(lane, entry, how) {
       metrics.settled(how, (clock.now() - Math.max(0, entry.arrivedAt)) / 1000);

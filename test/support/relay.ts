@@ -50,6 +50,7 @@ export async function startTestRelay(
     attemptTimeoutMs: 30_000,
     exhaustAfterMs: 15 * 60_000,
     poisonPolicy: "skip",
+    batch: undefined,
     ...rest,
   };
   const { random } = Math;
@@ -143,7 +144,7 @@ export function createAppender(
       head.set(HEADER.id, envelope.id);
       const reply = await nc.request(eventSubject(runner, session, kind, origin), encodeEnvelope(envelope), {
         headers: head,
-        timeout: 5000,
+        timeout: 500,
       });
       const ack = reply.json<{ seq: number; error?: { description: string } }>();
       if (ack.error !== undefined) throw new Error(ack.error.description);

@@ -4,6 +4,7 @@ import { delayFor } from "../forward/backoff.ts";
 import type { Answers } from "../forward/answers.ts";
 import type { Attempt } from "../forward/coordinator.ts";
 import type { Gate } from "../forward/gate.ts";
+import { batchSize } from "./batch.ts";
 import { Budget } from "./budget.ts";
 import { Lane, MAX_WHOLE, type Entry } from "./lane.ts";
 import { ReadyLanes } from "./ready.ts";
@@ -11,8 +12,8 @@ import { mustYield, type InFlight } from "./share.ts";
 import type { Settlement, TurnContext, TurnOutcome } from "./turn.ts";
 import type { Stored } from "./stored.ts";
 
-// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · turn.ts sends one head · fetch.ts
-// makes thin heads whole · held.ts reads sessions that wait for long from the log
+// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · turn.ts sends one head ·
+// batch.ts sends several · held.ts reads sessions that wait for long from the log
 
 /** Lanes with nothing to do that are remembered for their record; more are forgotten. */
 const MAX_IDLE_LANES = 10_000;
@@ -34,7 +35,9 @@ export type DispatcherDeps = {
   attemptTimeoutMs: number;
   /** An event that keeps failing for so long while others succeed is exhausted. */
   exhaustAfterMs: number;
-  turn(lane: Lane, entry: Entry, context: TurnContext): Promise<TurnOutcome>;
+  /** Most entries that one turn takes; 1 without a batch endpoint. */
+  batchMax: number;
+  turn(lane: Lane, entries: Entry[], context: TurnContext): Promise<TurnOutcome>;
   /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
   read(session: string, from: number): Promise<Stored[] | undefined>;
   /** An entry was settled; called after its source knows. */
@@ -129,9 +132,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         const fetched = await fetch(lane);
         if (fetched !== undefined) return fetched;
       }
-      const [entry] = lane.take(1);
+      const entries = lane.take(probe ? 1 : batchSize(lane, deps.batchMax));
+      const [entry] = entries;
       if (entry === undefined) return { kind: "again" };
-      return await deps.turn(lane, entry, {
+      return await deps.turn(lane, entries, {
         probe,
         began(attempt) {
           tracked = { attempt, since: clock.now() };
@@ -177,7 +181,20 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const since = lane.phase.name === "sending" ? lane.phase.since : clock.now();
     switch (outcome.kind) {
       case "settled":
-        return settled(lane, outcome.how, clock.now() - since);
+        measure(outcome.how, clock.now() - since);
+        for (const entry of lane.inFlight) settle(lane, entry, outcome.how);
+        lane.inFlight = [];
+        lane.succeeded();
+        return makeReady(lane);
+      case "batch": {
+        for (const [entry, how] of outcome.settled) settle(lane, entry, how);
+        lane.inFlight = lane.inFlight.filter((entry) => !outcome.settled.has(entry));
+        if (outcome.settled.size > 0) {
+          measure("delivered", clock.now() - since);
+          lane.succeeded();
+        }
+        return outcome.next === undefined ? makeReady(lane) : apply(lane, outcome.next);
+      }
       case "retry":
         return failed(lane, outcome);
       case "park":
@@ -203,19 +220,16 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
   }
 
-  function settled(lane: Lane, how: Settlement, ms: number): void {
-    if (how === "delivered") {
-      successes++;
-      typicalMs = typicalMs === undefined ? ms : typicalMs * 0.95 + ms * 0.05;
-    }
-    for (const entry of lane.inFlight) {
-      release(entry);
-      entry.source.settle(entry);
-      deps.settled(lane, entry, how);
-    }
-    lane.inFlight = [];
-    lane.succeeded();
-    makeReady(lane);
+  function settle(lane: Lane, entry: Entry, how: Settlement): void {
+    release(entry);
+    entry.source.settle(entry);
+    deps.settled(lane, entry, how);
+  }
+
+  function measure(how: Settlement, ms: number): void {
+    if (how !== "delivered") return;
+    successes++;
+    typicalMs = typicalMs === undefined ? ms : typicalMs * 0.95 + ms * 0.05;
   }
 
   function failed(lane: Lane, outcome: TurnOutcome & { kind: "retry" }): void {

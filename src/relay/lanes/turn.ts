@@ -26,7 +26,9 @@ export type TurnOutcome =
   | { kind: "again" }
   /** This relay may not send for the lane's shard right now. */
   | { kind: "fenced" }
-  | { kind: "park"; reason: string };
+  | { kind: "park"; reason: string }
+  /** Some of a batch are settled; `next` is what becomes of the others, the first of them in front. */
+  | { kind: "batch"; settled: ReadonlyMap<Entry, Settlement>; next: TurnOutcome | undefined };
 
 export type PoisonPolicy = "skip" | "park" | "stop";
 
@@ -55,13 +57,28 @@ export type TurnContext = {
   began(attempt: Attempt): void;
 };
 
+/** A lane's turn alone, and what a verdict means for one entry. */
+export type Turn = {
+  single: (lane: Lane, entry: Entry, context: TurnContext) => Promise<TurnOutcome>;
+  conclude: (judged: Judged) => Promise<TurnOutcome>;
+};
+
+/** One entry with the coordinator's word on it. */
+export type Judged = {
+  lane: Lane;
+  entry: Entry;
+  verdict: Verdict;
+  result: AttemptResult;
+  /** Of the credential that was sent. */
+  generation: number;
+  probe: boolean;
+};
+
 /** One turn: the head of a lane, from the checks before it is sent to what its verdict means. */
-export function createTurn(
-  deps: TurnDeps,
-): (lane: Lane, entry: Entry, context: TurnContext) => Promise<TurnOutcome> {
+export function createTurn(deps: TurnDeps): Turn {
   const { clock, log, coordinator, credentials, gate, answers } = deps;
 
-  return async function turn(lane, entry, context) {
+  async function single(lane: Lane, entry: Entry, context: TurnContext): Promise<TurnOutcome> {
     const { envelope, death } = entry;
     if (envelope === undefined) return { kind: "again" };
     if (death !== undefined) return bury(entry, envelope, death, false);
@@ -96,8 +113,13 @@ export function createTurn(
     const result = await attempt.result;
     const verdict = verdictOf(result, envelope.kind, clock.wall());
     report(lane, entry, envelope, verdict, result, clock.now() - began);
-    const carryOut = gate.verdict(lane.token, verdict, context.probe);
+    return conclude({ lane, entry, verdict, result, generation: pass.generation, probe: context.probe });
+  }
 
+  async function conclude({ lane, entry, verdict, result, generation, probe }: Judged): Promise<TurnOutcome> {
+    const { envelope } = entry;
+    if (envelope === undefined) return { kind: "again" };
+    const carryOut = gate.verdict(lane.token, verdict, probe);
     switch (verdict.kind) {
       case "delivered":
         if (entry.waiting && envelope.answer !== undefined && result.kind === "response") {
@@ -116,7 +138,7 @@ export function createTurn(
         return bury(entry, envelope, died, answered);
       }
       case "unauthorized":
-        return refusedToken(lane, envelope, verdict.status, pass.generation);
+        return refusedToken(lane, envelope, verdict.status, generation);
       case "unregistered":
         return { kind: "retry", reason: "runner not registered", counts: false };
       case "pause":
@@ -129,7 +151,7 @@ export function createTurn(
           ...(verdict.retryAfterMs === undefined ? {} : { retryAfterMs: verdict.retryAfterMs }),
         };
     }
-  };
+  }
 
   /** By the wall clock, but only to decide whether to ask: a wrong clock costs two questions, never an event. */
   function isLate(entry: Entry, envelope: Envelope): boolean {
@@ -254,4 +276,6 @@ export function createTurn(
       "forwarded",
     );
   }
+
+  return { single, conclude };
 }

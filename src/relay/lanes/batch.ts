@@ -1,0 +1,194 @@
+import type { Clock } from "../../shared/clock.ts";
+import { UPSTREAM_HEADER } from "../../shared/headers.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { pathSegment } from "../../shared/session-id.ts";
+import type { Credentials } from "../credentials/index.ts";
+import type { Coordinator } from "../forward/coordinator.ts";
+import type { Gate } from "../forward/gate.ts";
+import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
+import type { Entry, Lane } from "./lane.ts";
+import type { Judged, Settlement, Turn, TurnContext, TurnOutcome } from "./turn.ts";
+
+/** Bodies of one batch together, bytes. */
+const MAX_BATCH_BYTES: number = 1024 * 1024;
+/** Only these say that something in the batch is wrong; the batch is then halved until the one event stands alone. */
+const BISECTED = new Set([400, 413, 422]);
+
+/** How many entries from the head may go as one batch: events that are whole and not condemned, at most `most`. Pure. */
+export function batchSize(lane: Lane, most: number): number {
+  let count = 0;
+  let bytes = 0;
+  for (; count < most; count++) {
+    const entry = lane.peek(count);
+    if (entry?.envelope?.kind !== "event" || entry.death !== undefined) break;
+    bytes += entry.bytes;
+    if (count > 0 && bytes > MAX_BATCH_BYTES) break;
+  }
+  return Math.max(1, count);
+}
+
+/** `{"events":[{key, session_id, seq, body}]}` with the executors' bodies byte for byte. Pure. */
+export function batchBody(entries: readonly Entry[]): Uint8Array {
+  const parts: Uint8Array[] = [Buffer.from('{"events":[')];
+  for (const [i, { envelope }] of entries.entries()) {
+    if (envelope === undefined) continue;
+    const { id, session, epoch, seq, body } = envelope;
+    const head = `${i === 0 ? "" : ","}{"key":${JSON.stringify(id)},"session_id":${JSON.stringify(session)},"seq":"${epoch}-${seq}","body":`;
+    parts.push(Buffer.from(head), body, Buffer.from("}"));
+  }
+  parts.push(Buffer.from("]}"));
+  return Buffer.concat(parts);
+}
+
+/** Answers by key, or undefined if this is no batch answer. Pure. */
+export function resultsOf(body: Uint8Array): Map<string, AttemptResult & { kind: "response" }> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(body).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+  const results =
+    typeof value === "object" && value !== null && "results" in value ? value.results : undefined;
+  if (!Array.isArray(results)) return undefined;
+  const byKey = new Map<string, AttemptResult & { kind: "response" }>();
+  for (const item of results as { key?: unknown; status?: unknown; detail?: unknown }[]) {
+    if (typeof item?.key !== "string" || typeof item.status !== "number") continue;
+    const answer = item.status < 300 ? { ok: true } : { detail: item.detail ?? "refused" };
+    byKey.set(item.key, {
+      kind: "response",
+      status: item.status,
+      headers: { "content-type": "application/json" },
+      body: Buffer.from(JSON.stringify(answer)),
+      broken: false,
+    });
+  }
+  return byKey;
+}
+
+export type BatchDeps = {
+  clock: Clock;
+  log: Logger;
+  coordinator: Coordinator;
+  credentials: Credentials;
+  gate: Gate;
+  /** Path with `{session_id}` in it. */
+  template: string;
+  streamEpoch: number;
+  /** One entry alone, and what a verdict on one means: the same as without batches. */
+  turn: Turn;
+};
+
+/** Sends several entries of one lane as one request, and finds the one that spoils it (DESIGN 8, "Batches"). */
+export function createBatchTurn(
+  deps: BatchDeps,
+): (lane: Lane, entries: Entry[], context: TurnContext) => Promise<TurnOutcome> {
+  const { clock, log, coordinator, credentials, gate } = deps;
+
+  return async function batchTurn(lane, entries, context) {
+    const settled = new Map<Entry, Settlement>();
+    const next = await send(lane, entries, context, settled);
+    return { kind: "batch", settled, next };
+  };
+
+  /** Sends entries in order; stops at the first that cannot be settled, and returns why. */
+  async function send(
+    lane: Lane,
+    entries: Entry[],
+    context: TurnContext,
+    settled: Map<Entry, Settlement>,
+  ): Promise<TurnOutcome | undefined> {
+    const [first] = entries;
+    if (first?.envelope === undefined) return { kind: "again" };
+    if (entries.length === 1) return note(first, await deps.turn.single(lane, first, context), settled);
+    if (!first.source.mayForward()) return { kind: "fenced" };
+    const pass = credentials.current() ?? (await credentials.headers());
+    if (pass.kind === "unavailable") return deps.turn.single(lane, first, context); // pauses with the reason
+
+    const began = clock.now();
+    const attempt = coordinator.send({
+      method: "POST",
+      path: deps.template.replaceAll("{session_id}", pathSegment(first.envelope.session)),
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json",
+        [UPSTREAM_HEADER.streamSeq]: `${deps.streamEpoch}-${first.seq}`,
+        ...pass.headers,
+      },
+      body: batchBody(entries),
+    });
+    context.began(attempt);
+    const result = await attempt.result;
+    const verdict = verdictOf(result, "event", clock.wall());
+    const status = result.kind === "response" ? result.status : undefined;
+    log.debug(
+      {
+        session: lane.session,
+        events: entries.length,
+        verdict: verdict.kind,
+        status,
+        ms: clock.now() - began,
+      },
+      "batch forwarded",
+    );
+
+    if (verdict.kind === "dead") {
+      gate.verdict(lane.token, { kind: "delivered" }, context.probe); // the coordinator is well; each event is judged alone below
+      if (!BISECTED.has(verdict.status))
+        return note(first, await deps.turn.single(lane, first, context), settled);
+      const middle = Math.ceil(entries.length / 2);
+      return (
+        (await send(lane, entries.slice(0, middle), context, settled)) ??
+        (await send(lane, entries.slice(middle), context, settled))
+      );
+    }
+    const judged: Judged = {
+      lane,
+      entry: first,
+      verdict,
+      result,
+      generation: pass.generation,
+      probe: context.probe,
+    };
+    if (verdict.kind !== "delivered") return deps.turn.conclude(judged);
+    const results = result.kind === "response" ? resultsOf(result.body) : undefined;
+    if (results === undefined) {
+      const reason = "the batch endpoint answers without results";
+      const spoiled: Verdict = { kind: "retry", reason, connection: false, failure: true };
+      return deps.turn.conclude({ ...judged, verdict: spoiled });
+    }
+    return judgeEach(judged, entries, results, settled);
+  }
+
+  /** Settles what the coordinator settled, each by its own verdict; the first other outcome is the batch's. */
+  async function judgeEach(
+    judged: Judged,
+    entries: Entry[],
+    results: Map<string, AttemptResult & { kind: "response" }>,
+    settled: Map<Entry, Settlement>,
+  ): Promise<TurnOutcome | undefined> {
+    let next: TurnOutcome | undefined;
+    for (const entry of entries) {
+      const result = results.get(entry.envelope?.id ?? "");
+      if (result === undefined) {
+        next ??= { kind: "retry", reason: "no result for the event", counts: true };
+        continue;
+      }
+      const verdict = verdictOf(result, "event", clock.wall());
+      const outcome = await deps.turn.conclude({ ...judged, entry, verdict, result });
+      const other = note(entry, outcome, settled);
+      next ??= other;
+    }
+    return next;
+  }
+
+  function note(
+    entry: Entry,
+    outcome: TurnOutcome,
+    settled: Map<Entry, Settlement>,
+  ): TurnOutcome | undefined {
+    if (outcome.kind !== "settled") return outcome;
+    settled.set(entry, outcome.how);
+    return undefined;
+  }
+}

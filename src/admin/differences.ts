@@ -17,7 +17,7 @@ const EQUAL = {
   max_msgs: -1,
   max_msgs_per_subject: -1,
 } as const;
-/** Settings that would lose or freeze events; no plan has them. */
+/** Settings that would lose or freeze events where the plan does not ask for them. */
 const FORBIDDEN = [
   "sealed",
   "no_ack",
@@ -26,7 +26,7 @@ const FORBIDDEN = [
   "discard_new_per_subject",
   "allow_msg_ttl",
 ] as const;
-const SWITCHES = ["allow_direct", "allow_atomic", "allow_rollup_hdrs"] as const;
+const SWITCHES = ["allow_direct", "allow_atomic", "allow_msg_ttl"] as const;
 /** Larger is wider; a larger existing value stays. */
 const AMOUNTS = ["max_bytes", "num_replicas", "duplicate_window"] as const;
 
@@ -40,7 +40,8 @@ export function compareStream(plan: StreamPlan, existing: StreamConfig): StreamC
     if (found !== wanted) differences.push(`${name} is ${found}, must be ${wanted}`);
   }
   for (const name of FORBIDDEN) {
-    if (existing[name]) differences.push(`${name} is set`);
+    if (existing[name] && !("allow_msg_ttl" === name && plan.allow_msg_ttl))
+      differences.push(`${name} is set`);
   }
   if (existing.persist_mode === "async")
     differences.push("persist_mode is async, which acknowledges too early");

@@ -91,7 +91,8 @@ export function statePlan(replicas: number): StreamPlan {
     max_bytes: STATE_BYTES,
     max_msgs_per_subject: 1,
     num_replicas: replicas,
-    allow_rollup_hdrs: false,
+    allow_rollup_hdrs: false, // one write with a roll-up could wipe every checkpoint
+    allow_msg_ttl: true, // superseded events are remembered for a while only
   };
 }
 

@@ -7,7 +7,7 @@ import type { Logger } from "../shared/logger.ts";
 import { SHARDS } from "../shared/partition.ts";
 import type { CoordinatorState, RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
-import { STATE_BUCKET, stateKey } from "../shared/topology.ts";
+import { STATE_BUCKET } from "../shared/topology.ts";
 import type { Credentials } from "./credentials/index.ts";
 import { createAnswers } from "./forward/answers.ts";
 import type { Coordinator } from "./forward/coordinator.ts";
@@ -16,6 +16,7 @@ import { createGate, type Gate } from "./forward/gate.ts";
 import { healthOf } from "./forward/health.ts";
 import { createBatchTurn } from "./lanes/batch.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
+import { createSuperseded } from "./forward/superseded.ts";
 import { createHeldSessions } from "./lanes/held.ts";
 import { createIntake } from "./lanes/intake.ts";
 import { createLogReader } from "./lanes/stored.ts";
@@ -94,7 +95,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     gate,
     answers,
     deadLetters: createDeadLetters(nc),
-    superseded: { put: async (id, _seq, reason) => void (await kv.put(stateKey.superseded(id), reason)) },
+    superseded: createSuperseded(nc),
     policy: options.poisonPolicy,
     streamEpoch: Date.parse(stream.created),
   });

@@ -9,6 +9,7 @@ import type { Attempt, Coordinator } from "../forward/coordinator.ts";
 import type { DeadLetters, Death } from "../forward/dead-letters.ts";
 import type { Gate } from "../forward/gate.ts";
 import { FRESH_BIND_MS, judgeLateBind } from "../forward/late-bind.ts";
+import type { Superseded } from "../forward/superseded.ts";
 import { targetOf } from "../forward/target.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
 import type { Entry, Lane } from "./lane.ts";
@@ -31,9 +32,6 @@ export type TurnOutcome =
   | { kind: "batch"; settled: ReadonlyMap<Entry, Settlement>; next: TurnOutcome | undefined };
 
 export type PoisonPolicy = "skip" | "park" | "stop";
-
-/** Records an event that is not delivered because it came too late. */
-export type Superseded = { put(eventId: string, seq: number, reason: string): Promise<void> };
 
 export type TurnDeps = {
   clock: Clock;
@@ -96,7 +94,7 @@ export function createTurn(deps: TurnDeps): Turn {
       const judged = await judgeLateBind(envelope, get);
       if (judged.kind === "undecided") return { kind: "retry", reason: judged.reason, counts: false };
       if (judged.kind === "superseded") {
-        await deps.superseded.put(envelope.id, entry.seq, judged.reason);
+        await deps.superseded.put(envelope.id, judged.reason);
         log.warn({ event: envelope.id, session: envelope.session, reason: judged.reason }, "bind superseded");
         return { kind: "settled", how: "superseded" };
       }

@@ -1,10 +1,12 @@
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
-import { consumerName, EVENTS_STREAM, PRIORITY_GROUP } from "../../shared/topology.ts";
+import { consumerName, EVENTS_STREAM, MAX_BODY_BYTES, PRIORITY_GROUP } from "../../shared/topology.ts";
 import { RELAY_INBOX } from "../../shared/subjects.ts";
 import type { Clock } from "../../shared/clock.ts";
 
 /** Messages asked for at once; the next pull goes out when half of them have come. */
 const BATCH = 500;
+/** And their bytes (BOUND-1): one message of the largest size with its headers must fit, or it would never come. */
+const BATCH_BYTES: number = MAX_BODY_BYTES + 192 * 1024;
 /** The shortest that the pin's renewal needs: only a pull that carries the pin renews it, once a second against 3 s. */
 const EXPIRES_MS = 1000;
 /** A pull whose end was never told (a lost status) is given up after this: 1 s + the broker's slack. */
@@ -68,6 +70,7 @@ export function createPull(deps: {
     if (subscription === undefined || nc.isClosed()) return;
     const request = {
       batch: BATCH,
+      max_bytes: BATCH_BYTES,
       expires: EXPIRES_MS * 1e6,
       group: PRIORITY_GROUP,
       ...(pin === undefined ? {} : { id: pin }),
@@ -106,7 +109,9 @@ export function createPull(deps: {
     } else if (code === 404 || (code === 409 && /consumer deleted/i.test(msg.headers?.description ?? ""))) {
       events.consumerGone();
     }
-    if (code === 408) return outstanding <= BATCH / 2 ? pull() : undefined;
+    // the time is over, or the bytes are: both are how a pull ends well
+    if (code === 408 || /exceeds maxbytes/i.test(msg.headers?.description ?? ""))
+      return outstanding <= BATCH / 2 ? pull() : undefined;
     again();
   }
 

@@ -8,7 +8,7 @@ import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
 import { readState, readStates } from "../shared/state-store.ts";
 
 /** What is known of one shard. */
-export type ShardProgress = {
+type ShardProgress = {
   /** From its checkpoint, if that belongs to this log. */
   floor: number | undefined;
   /** Its consumer has nothing to deliver and nothing unacknowledged: all its events up to the log's end are acknowledged. */

@@ -6,6 +6,7 @@ import { readState } from "../shared/state-store.ts";
 import { STATE_SUBJECT } from "../shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
 import { readBacklog, type Backlog } from "./backlog.ts";
+import { judgeDurability, readSync, type DurabilityReport } from "./durability.ts";
 
 /** How everything is, for `status`. */
 export type Status = {
@@ -18,6 +19,7 @@ export type Status = {
     created: string;
     replicas: number;
   };
+  durability: DurabilityReport;
   backlog: Backlog;
   /** When the oldest event that waits was accepted, ISO; a little too old while acknowledgements are out of order. */
   oldestWaiting?: string;
@@ -30,10 +32,14 @@ export type Status = {
 };
 
 /** Reads it all as the operator. Relays are heard for a little more than their interval; `nc` may subscribe `rr.state.>`. */
-export async function readStatus(nc: NatsConnection): Promise<Status> {
+export async function readStatus(
+  nc: NatsConnection,
+  sources: { configFile?: string; monitor?: string },
+): Promise<Status> {
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const hearing = hearRelays(nc);
-  const [log, dead, backlog, coordinator, paused] = await Promise.all([
+  const [sync, log, dead, backlog, coordinator, paused] = await Promise.all([
+    readSync(sources),
     jsm.streams.info(EVENTS_STREAM),
     jsm.streams.info(DEAD_STREAM),
     readBacklog(jsm),
@@ -51,6 +57,7 @@ export async function readStatus(nc: NatsConnection): Promise<Status> {
       created: log.created,
       replicas: log.config.num_replicas,
     },
+    durability: judgeDurability(sync, log.config),
     backlog,
     ...(oldestWaiting === undefined ? {} : { oldestWaiting }),
     dead: { messages: dead.state.messages, bytes: dead.state.bytes },

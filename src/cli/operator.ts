@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { connectBroker, type BrokerAccess } from "../shared/broker.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
-import { loadSettings, type Environment } from "../shared/config/load.ts";
+import { loadSettings, type Environment, type Values } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS } from "../shared/config/settings.ts";
 import type { BrokerRole } from "../shared/permissions.ts";
 import { ADMIN_INBOX, OPERATOR_INBOX, PRUNE_INBOX } from "../shared/subjects.ts";
@@ -23,21 +23,21 @@ const INBOX: Record<Role, string> = { operator: OPERATOR_INBOX, admin: ADMIN_INB
  */
 export async function withBroker<T>(
   options: { role: Role; env: Environment; flags: Flags },
-  run: (nc: NatsConnection) => Promise<T>,
+  run: (nc: NatsConnection, sources: SyncSources) => Promise<T>,
 ): Promise<T> {
   const { values } = loadSettings(CLIENT_TABLE, {
     env: options.env,
     flags: options.flags,
     known: ALL_SETTINGS,
   });
-  const own =
-    values.natsUrl === undefined ? ownAccess(dataFolder(values.data, options.env), options.role) : undefined;
+  const dataDir = dataFolder(values.data, options.env);
+  const own = values.natsUrl === undefined ? ownAccess(dataDir, options.role) : undefined;
   const nc = await connectBroker(own ?? brokerAccess(values), {
     name: `runner-relay ${options.role}`,
     inboxPrefix: INBOX[options.role],
   });
   try {
-    return await run(nc);
+    return await run(nc, sourcesOf(values, own === undefined ? undefined : dataDir));
   } finally {
     await nc.close();
   }
@@ -56,4 +56,15 @@ function ownAccess(dataDir: string, role: Role): BrokerAccess | undefined {
   } catch {
     return { servers: [running.nats] };
   }
+}
+
+/** Where it may be read whether the broker syncs every write. */
+export type SyncSources = { configFile?: string; monitor?: string };
+
+function sourcesOf(values: Values<typeof CLIENT_TABLE>, ownDataDir: string | undefined): SyncSources {
+  const configFile = values.brokerConfig ?? (ownDataDir && join(ownDataDir, "broker", "nats-server.conf"));
+  return {
+    ...(configFile === undefined ? {} : { configFile }),
+    ...(values.brokerMonitor === undefined ? {} : { monitor: values.brokerMonitor }),
+  };
 }

@@ -27,6 +27,7 @@ export function renderStatus(status: Status, now: number): string {
   const lines = [
     `backlog      ${backlog.events} events${age}`,
     `log          ${log.messages} events, ${showBytes(log.bytes)} of ${showBytes(log.maxBytes)} (${full} %), sequences ${log.firstSeq} to ${log.lastSeq}`,
+    `durability   ${[status.durability.durability, ...status.durability.problems].join("\n             - ")}`,
     `dead letters ${dead.messages}`,
     `coordinator  ${status.coordinator ?? "none yet"}${status.paused ? "  PAUSED by an operator" : ""}`,
     "",

@@ -10,7 +10,7 @@ import type { ReadyInfo } from "../../src/cli/up/kept.ts";
 const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 
 /** Environment of a person's shell: no settings of ours, unless a test adds them. */
-export function shell(extra: Record<string, string> = {}): Record<string, string> {
+function shell(extra: Record<string, string> = {}): Record<string, string> {
   const { PATH = "", HOME = "" } = process.env;
   return { PATH, HOME, ...extra };
 }
@@ -88,7 +88,7 @@ export function startUp(folder: string, options: { args?: string[]; env?: Record
 }
 
 /** Linux only, like the containers and machines that run these tests; elsewhere nothing is found and nothing is claimed. */
-export function processesOf(folder: string): number[] {
+function processesOf(folder: string): number[] {
   const found: number[] = [];
   for (const name of procEntries()) {
     const pid = Number(name);

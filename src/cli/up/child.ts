@@ -26,7 +26,7 @@ export type Child = {
 };
 
 /** Exit code for what a restart cannot heal (`EX_CONFIG` of sysexits): a wrong configuration, a missing checkpoint. */
-export const EXIT_CONFIG = 78;
+const EXIT_CONFIG = 78;
 /** Runs in a row that end before the first ready line; more and the start has failed. */
 const START_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 50; // running agents wait for it

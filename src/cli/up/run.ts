@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { readBacklog } from "../../admin/backlog.ts";
 import { provision } from "../../admin/provision.ts";
 import { connectBroker } from "../../shared/broker.ts";
@@ -55,7 +56,6 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   const clock = systemClock;
   const log = createLogger({ name: "up", level: values.logLevel });
   const dataDir = dataFolder(values.data, env);
-  if (values.readyFile !== undefined) removeFile(values.readyFile);
 
   const signals = watchSignals();
   const fatal = Promise.withResolvers<never>();
@@ -64,6 +64,7 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   makeFolder(dataDir);
   const home = await openHome({ values, env, dataDir, clock, log });
   scope.defer(() => home.stop());
+  if (values.readyFile !== undefined) removeFile(values.readyFile); // only now: before, it may be that of who runs here
 
   const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
   scope.defer(() => admin.close());
@@ -77,6 +78,7 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   if (kept.provisionedAt !== home.url) await provisioned; // else the children start beside it
   else provisioned.catch(() => undefined); // awaited with the children
 
+  const own = values.natsUrl === undefined;
   const coordinatorPort = kept.coordinatorPort ?? (await freePort());
   writeKept(dataDir, { coordinatorPort, provisionedAt: home.url });
   const coordinatorUrl = values.coordinatorUrl ?? `http://127.0.0.1:${coordinatorPort}`;
@@ -88,7 +90,7 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   };
   let announced = false;
   const plans = planChildren({ values, flags, context, home, dataDir, coordinatorPort, coordinatorUrl });
-  const start = (plan: ChildPlan, graceMs: number, learn: (url: string) => void): Child => {
+  const start = (plan: ChildPlan, learn: (url: string) => void): Child => {
     const child = keepRunning({
       plan,
       clock,
@@ -101,24 +103,23 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
       },
     });
     signals.onSecond(() => void child.stop(0));
-    scope.defer(() => child.stop(graceMs));
     return child;
   };
 
-  // They end in the opposite order: gateway, relay (it drains), then the count, coordinator and broker.
-  const children: Child[] = [];
-  if (plans.coordinator) children.push(start(plans.coordinator, COORDINATOR_GRACE_MS, () => undefined));
-  scope.defer(() =>
-    tellWhatWaits(admin, signals.came(), home.url, dataDir, values.natsUrl === undefined, context),
-  );
-  children.push(start(plans.relay, RELAY_GRACE_MS, (url) => (info.relay = url)));
-  children.push(start(plans.gateway, GATEWAY_GRACE_MS, (url) => (info.gateway = url)));
+  const gateway = start(plans.gateway, (url) => (info.gateway = url)); // first: whoever waits, waits for it
+  const standIn = plans.coordinator === undefined ? undefined : start(plans.coordinator, () => undefined);
+  const relay = start(plans.relay, (url) => (info.relay = url));
+  // The end goes from the last of these lines to the first.
+  scope.defer(() => standIn?.stop(COORDINATOR_GRACE_MS));
+  scope.defer(() => tellWhatWaits(admin, signals.came(), own ? dataDir : `the log at ${home.url}`, context));
+  scope.defer(() => relay.stop(RELAY_GRACE_MS));
+  scope.defer(() => gateway.stop(GATEWAY_GRACE_MS));
   scope.defer(() => {
     removeFile(runningFile(dataDir));
     if (values.readyFile !== undefined) removeFile(values.readyFile);
   });
 
-  const ready = Promise.all([provisioned, ...children.map((child) => child.ready)]);
+  const ready = Promise.all([provisioned, gateway.ready, relay.ready, standIn?.ready]);
   const first = await Promise.race([ready, fatal.promise, signals.first]);
   if (first === "signal") return;
   announced = true;
@@ -209,12 +210,11 @@ function watchSignals(): {
   return { first: promise, came: () => count > 0, onSecond: (fn) => void hurry.push(fn) };
 }
 
+/** Only when somebody stopped us: after a failure the failure is what matters. */
 async function tellWhatWaits(
-  admin: Awaited<ReturnType<typeof connectBroker>>,
+  admin: NatsConnection,
   asked: boolean,
-  url: string,
-  dataDir: string,
-  own: boolean,
+  where: string,
   context: Context,
 ): Promise<void> {
   if (!asked) return;
@@ -222,8 +222,9 @@ async function tellWhatWaits(
     const jsm = await jetstreamManager(admin, { checkAPI: false, timeout: 500 });
     const { events } = await readBacklog(jsm);
     if (events === 0) return;
-    const what = events === 1 ? "1 event waits" : `${events} events wait`;
-    context.print(`${what} in ${own ? dataDir : `the log at ${url}`}, delivered at the next start`);
+    context.print(
+      `${events} ${events === 1 ? "event waits" : "events wait"} in ${where}, delivered at the next start`,
+    );
   } catch (error) {
     context.warn(`what waits cannot be counted: ${errorText(error)}`);
   }

@@ -114,7 +114,7 @@ test.each([
   { free: undefined, bytes: 10 * GIB },
   { free: 100 * GIB, bytes: 10 * GIB },
   { free: 1.25 * GIB, bytes: 0.7 * GIB },
-  { free: 0, bytes: 1024 ** 2 },
+  { free: 0, bytes: 16 * 1024 ** 2 },
 ])("a new log takes its share of $free bytes", ({ free, bytes }) => {
   expect(defaultLogBytes(free)).toBe(Math.floor(bytes));
 });

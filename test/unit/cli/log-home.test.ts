@@ -1,0 +1,73 @@
+import { tmpdir } from "node:os";
+import { expect, test } from "vitest";
+import { keepBroker } from "../../../src/cli/up/log-home.ts";
+import type { Broker } from "../../../src/embedded/server.ts";
+import type { Exit } from "../../../src/embedded/process.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { silentLogger } from "../../../src/shared/logger.ts";
+
+/** A broker that ends when a test says so. */
+function fakeBroker(options: { refuse?: number } = {}) {
+  const calls: string[] = [];
+  let refuse = options.refuse ?? 0;
+  let exit = Promise.withResolvers<Exit>();
+  const broker: Broker = {
+    url: "nats://127.0.0.1:1",
+    configFile: "/x",
+    access: () => ({ servers: [] }),
+    pid: () => 1,
+    get exited() {
+      return exit.promise;
+    },
+    async restart() {
+      calls.push("restart");
+      if (refuse-- > 0) throw new Error("not yet");
+      exit = Promise.withResolvers<Exit>();
+    },
+    async stop() {
+      calls.push("stop");
+    },
+  };
+  return { broker, calls, crash: () => exit.resolve({ code: 1, signal: null }) };
+}
+
+function keep(broker: Broker) {
+  let failure = Promise.withResolvers<void>();
+  const home = keepBroker({
+    broker,
+    gateway: "gw1",
+    storeFolder: tmpdir(),
+    freeBytes: 1,
+    clock: systemClock,
+    log: silentLogger(),
+    writeFailure: () => (failure = Promise.withResolvers<void>()).promise,
+  });
+  return { home, failWrite: () => failure.resolve() };
+}
+
+test("a broker that ended is started again, until it works", async () => {
+  const { broker, calls, crash } = fakeBroker({ refuse: 2 });
+  const { home } = keep(broker);
+  crash();
+  await expect.poll(() => calls, { interval: 5 }).toEqual(["restart", "restart", "restart"]);
+  await home.stop();
+  expect(calls.at(-1)).toBe("stop");
+});
+
+test("a broker that met a full disk is started again, because its stream stays dead", async () => {
+  const { broker, calls } = fakeBroker();
+  const { home, failWrite } = keep(broker);
+  await expect.poll(() => calls).toEqual([]);
+  failWrite();
+  await expect.poll(() => calls, { interval: 5 }).toEqual(["restart"]);
+  await home.stop();
+});
+
+test("a stop is no crash", async () => {
+  const { broker, calls, crash } = fakeBroker();
+  const { home } = keep(broker);
+  const stopped = home.stop();
+  crash();
+  await stopped;
+  expect(calls).toEqual(["stop"]);
+});

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { headers } from "@nats-io/transport-node";
+import { headers as natsHeaders } from "@nats-io/transport-node";
 import { readBatchAck } from "../../../src/gateway/commit/ack.ts";
 import type { Answer } from "../../../src/shared/answer.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
@@ -296,7 +296,7 @@ describe("while relay and coordinator are healthy", () => {
 test("the broker still answers batches in the form that is read", async () => {
   // Guards the format on which the sequence of each batched event rests.
   const nc = await broker.connect("gateway");
-  const head = headers();
+  const head = natsHeaders();
   head.set("Nats-Batch-Id", "form");
   head.set("Nats-Batch-Sequence", "1");
   head.set("Nats-Batch-Commit", "1");

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readAck, readBatchAck, refusalOf } from "../../../src/gateway/commit/ack.ts";
 import { createChoice } from "../../../src/gateway/commit/choice.ts";
@@ -141,8 +141,12 @@ test("the queue is first in, first out, through taking and sifting", () => {
       let model: number[] = [];
       let n = 0;
       for (const it of actions) {
-        if (it === "push") for (let i = 0; i < 100; i++) [fifo.push(n), model.push(n++)];
-        else if (it === "sift") {
+        if (it === "push") {
+          for (let i = 0; i < 100; i++) {
+            fifo.push(n);
+            model.push(n++);
+          }
+        } else if (it === "sift") {
           expect(fifo.sift((x) => x % 3 > 0)).toEqual(model.filter((x) => x % 3 === 0));
           model = model.filter((x) => x % 3 > 0);
         } else expect(fifo.take(it)).toEqual(model.splice(0, it));

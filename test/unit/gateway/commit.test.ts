@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createCommitter, GIVE_UP_MS, type Committer } from "../../../src/gateway/commit/commit.ts";
 import type { Choice } from "../../../src/gateway/commit/choice.ts";

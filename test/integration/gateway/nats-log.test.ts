@@ -1,0 +1,120 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LogMessage } from "../../../src/gateway/commit/log.ts";
+import { createNatsLog, type NatsLog } from "../../../src/gateway/commit/nats-log.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { gatewayInbox } from "../../../src/shared/subjects.ts";
+import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { provisioned } from "../../support/relay.ts";
+
+let broker: TestBroker;
+let log: NatsLog;
+let made = 0;
+
+beforeAll(async () => {
+  broker = await provisioned(await startTestBroker());
+  const connection = await broker.connect("gateway");
+  log = createNatsLog({
+    connection,
+    inbox: `${gatewayInbox("gw1")}.test`,
+    nonce: "test",
+    clock: systemClock,
+  });
+});
+
+afterAll(async () => {
+  log?.close();
+  await broker?.[Symbol.asyncDispose]();
+});
+
+function message(
+  id = `m${made++}`,
+  subject = "rr.ev.0.r.s.event",
+  payload: Uint8Array = Buffer.from("x"),
+): LogMessage {
+  return { subject, head: `Nats-Msg-Id: ${id}\r\n`, payload };
+}
+
+async function lastSeq(): Promise<number> {
+  const jsm = await jetstreamManager(await broker.connect("admin"));
+  return (await jsm.streams.info(EVENTS_STREAM)).state.last_seq;
+}
+
+describe("the log behind a real broker", () => {
+  test("singles are answered each by itself, in their place", async () => {
+    const before = await lastSeq();
+    const acks = await log.singles([message("a"), message("b"), message("a")], 3000);
+    expect(acks).toEqual([
+      { kind: "stored", seq: before + 1, duplicate: false },
+      { kind: "stored", seq: before + 2, duplicate: false },
+      { kind: "stored", seq: before + 1, duplicate: true },
+    ]);
+  });
+
+  test("a batch is stored as a whole, in order, with the sequence of its first", async () => {
+    const before = await lastSeq();
+    const ids = ["b1", "b2", "b3"];
+    expect(
+      await log.batch(
+        ids.map((id) => message(id)),
+        3000,
+      ),
+    ).toEqual({ kind: "stored", firstSeq: before + 1 });
+    const jsm = await jetstreamManager(await broker.connect("admin"));
+    for (const [i, id] of ids.entries()) {
+      const stored = await jsm.direct.getMessage(EVENTS_STREAM, { seq: before + 1 + i });
+      expect(stored?.header.get("Nats-Msg-Id")).toBe(id);
+    }
+  });
+
+  test("one duplicate refuses a batch, and nothing of it is stored", async () => {
+    await log.singles([message("known")], 3000);
+    const before = await lastSeq();
+    const ack = await log.batch([message(), message("known"), message()], 3000);
+    expect(ack).toMatchObject({ kind: "refused", detail: expect.stringContaining("10201") as string });
+    expect(await lastSeq()).toBe(before);
+  });
+
+  test("a denied subject: the single is refused at once, the others are stored, a batch is refused", async () => {
+    const denied = (): LogMessage => message(undefined, "rr.dead.x");
+    const from = performance.now();
+    const acks = await log.singles([message(), denied(), message()], 3000);
+    expect(acks.map((ack) => (ack.kind === "refused" ? ack.refusal : ack.kind))).toEqual([
+      "stored",
+      "log_refused",
+      "stored",
+    ]);
+    expect((await log.batch([message(), denied(), message()], 3000)).kind).toBe("refused");
+    expect(performance.now() - from).toBeLessThan(2000);
+  });
+
+  test("what is larger than the broker takes is refused before anything is sent", async () => {
+    const before = await lastSeq();
+    const large = (): LogMessage => message(undefined, undefined, new Uint8Array(9 * 1024 * 1024));
+    expect(await log.singles([large(), message()], 3000)).toMatchObject([
+      { kind: "refused", refusal: "log_refused" },
+      { kind: "stored" },
+    ]);
+    expect((await log.batch([message(), large()], 3000)).kind).toBe("refused");
+    expect(await lastSeq()).toBe(before + 1);
+  });
+
+  test("no answer ends with time, a lost connection at once; then it is down until it is back", async () => {
+    process.kill(broker.pid(), "SIGSTOP");
+    const from = performance.now();
+    expect(await log.singles([message("late")], 300)).toMatchObject([{ kind: "unknown" }]);
+    expect(performance.now() - from).toBeLessThan(1500);
+    const cut = log.batch([message(), message()], 3000);
+    await broker.kill9();
+    expect(await cut).toMatchObject({ kind: "unknown" });
+    expect(performance.now() - from).toBeLessThan(2500);
+    expect(log.up()).toBe(false);
+    await log.whenUp(50);
+    expect(log.up()).toBe(false);
+    await broker.restart();
+    await log.whenUp(5000);
+    expect(log.up()).toBe(true);
+    expect(await log.singles([message()], 3000)).toMatchObject([{ kind: "stored" }]);
+  });
+});

@@ -1,9 +1,10 @@
 import { headers as natsHeaders, type NatsConnection } from "@nats-io/nats-core";
+import { pino } from "pino";
 import { provision } from "../../src/admin/provision.ts";
 import { createCoordinator } from "../../src/relay/forward/coordinator.ts";
 import { createCredentials, type Credentials } from "../../src/relay/credentials/index.ts";
 import { startRelay, type Relay, type RelayOptions } from "../../src/relay/relay.ts";
-import { systemClock } from "../../src/shared/clock.ts";
+import { systemClock, type Clock } from "../../src/shared/clock.ts";
 import { loadSettings } from "../../src/shared/config/load.ts";
 import { ALL_SETTINGS } from "../../src/shared/config/index.ts";
 import { RELAY_SETTINGS } from "../../src/shared/config/settings.ts";
@@ -25,8 +26,12 @@ export type TestRelay = Relay & {
 };
 
 export type TestRelayOptions = Partial<RelayOptions> & {
+  /** Default: as `env` chooses them. */
   credentials?: Credentials;
   env?: Record<string, string>;
+  clock?: Clock;
+  /** Gets every log line, as it would be written. */
+  onLine?: (line: string) => void;
 };
 
 /** Starts a relay on a provisioned broker: `await using relay = await startTestRelay(broker, coordinator.url)`. */
@@ -35,9 +40,12 @@ export async function startTestRelay(
   coordinatorUrl: string,
   options: TestRelayOptions = {},
 ): Promise<TestRelay> {
-  const { credentials: given, env = {}, ...rest } = options;
+  const { credentials: given, env = {}, clock = systemClock, onLine, ...rest } = options;
   const secrets = new SecretRegistry();
-  const log = createLogger({ name: "relay", level: process.env["TEST_LOG"] ?? "silent", secrets });
+  const log =
+    onLine === undefined
+      ? createLogger({ name: "relay", level: process.env["TEST_LOG"] ?? "silent", secrets })
+      : pino({ level: "trace" }, { write: (line: string) => onLine(secrets.hide(line)) });
   const nc = await broker.connect("relay");
   const fatal: Error[] = [];
   const settings: RelayOptions = {
@@ -54,7 +62,6 @@ export async function startTestRelay(
     ...rest,
   };
   const { random } = Math;
-  const clock = systemClock;
   const credentials =
     given ??
     createCredentials(loadSettings(RELAY_SETTINGS, { env, known: ALL_SETTINGS }), {

@@ -17,7 +17,7 @@ import { healthOf } from "./forward/health.ts";
 import { createBatchTurn } from "./lanes/batch.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
 import { createSuperseded } from "./forward/superseded.ts";
-import { createHeldSessions } from "./lanes/held.ts";
+import { createHeldSessions, HOLD_ABOVE, RELEASE_CHECK_MS } from "./lanes/held.ts";
 import { createIntake } from "./lanes/intake.ts";
 import { createLogReader } from "./lanes/stored.ts";
 import { createTurn, type PoisonPolicy } from "./lanes/turn.ts";
@@ -37,8 +37,10 @@ import { createStatePublisher } from "./report/state.ts";
 
 /** How often checkpoints are written: what a crash repeats was settled within this time, or was in flight (ONCE-1). */
 const CHECKPOINT_MS = 500;
+/** Ready is said when the coordinator was asked once, or this is over: whoever comes then gets the coordinator's own answer. */
+const FIRST_CHECK_MS = 500;
 /** How long a stop waits for what is in flight. */
-const DRAIN_MS = 5000;
+const DRAIN_MS = 2000; // `up` gives a relay 3 s in all
 
 export type RelayOptions = {
   relay: string;
@@ -52,6 +54,8 @@ export type RelayOptions = {
   poisonPolicy: PoisonPolicy;
   /** The coordinator's batch endpoint, `{session_id}` in its path, and the most events of one batch. */
   batch: { path: string; max: number } | undefined;
+  /** More waiting events of one session than this are read from the log; default {@link HOLD_ABOVE}. */
+  holdAbove?: number;
 };
 
 export type RelayDeps = {
@@ -75,6 +79,10 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
   const stream = await claimLog({ jsm, kv, url: options.coordinatorUrl, retarget: options.retarget });
 
+  let firstChecked: () => void = () => {};
+  const first = new Promise<void>((resolve) => {
+    firstChecked = resolve;
+  });
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
   const read = createLogReader(jsm);
   const arrivals = new Map<number, Shard>();
@@ -94,7 +102,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     credentials,
     gate,
     answers,
-    deadLetters: createDeadLetters(nc),
+    deadLetters: createDeadLetters(nc, jsm),
     superseded: createSuperseded(nc),
     policy: options.poisonPolicy,
     streamEpoch: Date.parse(stream.created),
@@ -131,7 +139,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     read,
     settled(lane, entry, how) {
       metrics.settled(how, (clock.now() - Math.max(0, entry.arrivedAt)) / 1000);
-      held.settled(lane);
+      held.settled(lane, entry);
     },
     hold: (lane, reason) => held.hold(lane, "parked", reason),
   });
@@ -150,9 +158,12 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       log,
       relay: sessionToken(options.relay),
       shard,
-      checkpoints: createCheckpointStore(kv, shard, stream.created),
+      checkpoints: createCheckpointStore({ kv, jsm, shard, stream: stream.created }),
       deliver: (from, delivery) => deliver(from, delivery),
-      clear: (n) => dispatcher.clearShard(n),
+      clear(n) {
+        held.forget(n);
+        dispatcher.clearShard(n);
+      },
       prepare: (n) => held.load(n),
       fatal: deps.fatal,
     }),
@@ -164,6 +175,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     dispatcher,
     held,
     answers,
+    holdAbove: options.holdAbove ?? HOLD_ABOVE,
     gaps: new Gaps(),
     gap: metrics.gap,
     fatal: deps.fatal,
@@ -189,6 +201,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   }
 
   function gateChanged(): void {
+    firstChecked();
     state.changed();
     if (gate.state().phase === "up") dispatcher.opened();
     else dispatcher.releaseWaiting("coordinator away");
@@ -286,6 +299,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     await Promise.all([...shards.map((s) => s.save()), held.save()]);
   };
   every(CHECKPOINT_MS, async () => (connected ? save() : undefined), "checkpoint not written");
+  every(
+    RELEASE_CHECK_MS,
+    async () => (connected ? held.release() : undefined),
+    "held sessions not looked at",
+  );
   every(LEASE_CONFIRM_MS, confirmLeases, "leases not confirmed");
 
   async function confirmLeases(): Promise<void> {
@@ -297,8 +315,9 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   }
 
   gate.start();
-  state.start();
   presence.start();
+  await Promise.race([first, new Promise<void>((resolve) => void clock.after(FIRST_CHECK_MS, resolve))]);
+  state.start();
 
   return {
     adminUrl: admin.url,

@@ -1,15 +1,16 @@
-import { headers as natsHeaders, type NatsConnection } from "@nats-io/nats-core";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { headers as natsHeaders, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { errorText } from "../../shared/errors.ts";
 import { ENVELOPE_TYPE, HEADER } from "../../shared/headers.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { deadSubject, type Kind } from "../../shared/subjects.ts";
-import { EVENTS_STREAM } from "../../shared/topology.ts";
+import { DEAD_STREAM, EVENTS_STREAM } from "../../shared/topology.ts";
 
 /** Longest reason that is stored with a dead letter, bytes. */
 const MAX_REASON_BYTES = 4096;
 const PUBLISH_TIMEOUT_MS = 3000;
-/** "wrong last sequence": the letter is there already. */
-const ALREADY_THERE = 10071;
+/** A letter of this event is there already. */
+const WRONG_LAST_SEQUENCE = 10071;
 
 /** Why an event is a dead letter. */
 export type Death = { reason: string; status?: number; attempts: number };
@@ -31,35 +32,50 @@ export type DeadLetters = {
   put(letter: DeadLetter): Promise<{ kind: "stored" } | { kind: "refused"; reason: string }>;
 };
 
-/** A repeat is refused by the expected last subject sequence at any later time, where a message id would protect for an hour only. */
-export function createDeadLetters(nc: NatsConnection): DeadLetters {
+/**
+ * A repeat is refused by the expected last subject sequence at any later time, where a message id would protect for an hour only. A letter
+ * of the same event from another place in the log (it was redriven and died again) is replaced: whoever redrove it deletes
+ * the old one only.
+ */
+export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): DeadLetters {
+  async function publish(letter: DeadLetter, expectedSeq: number): Promise<"stored" | "other_there"> {
+    const subject = deadSubject(letter.id, letter.runner, letter.session, letter.kind);
+    const headers = headersOf(letter);
+    headers.set("Nats-Expected-Last-Subject-Sequence", String(expectedSeq));
+    const reply = await nc.request(subject, letter.payload, { headers, timeout: PUBLISH_TIMEOUT_MS });
+    const { error } = reply.json<{ error?: { err_code?: number; description?: string } }>();
+    if (error === undefined) return "stored";
+    if (error.err_code === WRONG_LAST_SEQUENCE) return "other_there";
+    throw new Error(error.description ?? "refused");
+  }
+
   return {
     async put(letter) {
-      const head = natsHeaders();
-      head.set("Nats-Expected-Last-Subject-Sequence", "0");
-      head.set("Content-Type", ENVELOPE_TYPE);
-      head.set(HEADER.session, sessionToken(letter.session));
-      head.set(HEADER.kind, letter.kind);
-      head.set(HEADER.error, headerText(letter.death.reason));
-      if (letter.death.status !== undefined) head.set(HEADER.status, String(letter.death.status));
-      head.set(HEADER.attempts, String(letter.death.attempts));
-      head.set(HEADER.origStream, EVENTS_STREAM);
-      head.set(HEADER.origSeq, String(letter.seq));
-      if (letter.answered) head.set(HEADER.answered, "true");
-      const subject = deadSubject(letter.id, letter.runner, letter.session, letter.kind);
       try {
-        const reply = await nc.request(subject, letter.payload, {
-          headers: head,
-          timeout: PUBLISH_TIMEOUT_MS,
-        });
-        const ack = reply.json<{ seq?: number; error?: { err_code?: number; description?: string } }>();
-        if (ack.error === undefined || ack.error.err_code === ALREADY_THERE) return { kind: "stored" };
-        return { kind: "refused", reason: ack.error.description ?? "unknown" };
+        if ((await publish(letter, 0)) === "stored") return { kind: "stored" };
+        const there = await jsm.direct.getMessage(DEAD_STREAM, { last_by_subj: `rr.dead.${letter.id}.>` });
+        if (there?.header.get(HEADER.origSeq) === String(letter.seq)) return { kind: "stored" };
+        if ((await publish(letter, there?.seq ?? 0)) === "stored") return { kind: "stored" };
+        return { kind: "refused", reason: "another letter of the event keeps changing" };
       } catch (error) {
         return { kind: "refused", reason: errorText(error) };
       }
     },
   };
+}
+
+function headersOf(letter: DeadLetter): MsgHdrs {
+  const head = natsHeaders();
+  head.set("Content-Type", ENVELOPE_TYPE);
+  head.set(HEADER.session, sessionToken(letter.session));
+  head.set(HEADER.kind, letter.kind);
+  head.set(HEADER.error, headerText(letter.death.reason));
+  if (letter.death.status !== undefined) head.set(HEADER.status, String(letter.death.status));
+  head.set(HEADER.attempts, String(letter.death.attempts));
+  head.set(HEADER.origStream, EVENTS_STREAM);
+  head.set(HEADER.origSeq, String(letter.seq));
+  if (letter.answered) head.set(HEADER.answered, "true");
+  return head;
 }
 
 /** One header line: control characters would end it, more than 4 KiB helps nobody. */

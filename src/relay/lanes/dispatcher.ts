@@ -54,6 +54,8 @@ export type Dispatcher = {
   /** An event that comes again after a reset while it is in flight: its delivery is renewed. Returns whether that was so. */
   renew(token: string, seq: number, deliverySeq: number): boolean;
   lane(token: string): Lane | undefined;
+  /** The session's lane, made if there is none. */
+  open(session: string, token: string, shard: number): Lane;
   /** Drops what waits in a lane, because somebody else keeps it now. */
   drop(lane: Lane): Entry[];
   /** Stops a lane until {@link Dispatcher.unpark}; what is in flight goes on. */
@@ -89,6 +91,12 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   let typicalMs: number | undefined;
   let sweeping = false;
   let draining: (() => void) | undefined;
+
+  function open(session: string, token: string, shard: number): Lane {
+    let lane = lanes.get(token);
+    if (lane === undefined) lanes.set(token, (lane = new Lane(token, session, shard)));
+    return lane;
+  }
 
   function makeReady(lane: Lane): void {
     if (lane.length === 0) {
@@ -322,8 +330,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   return {
     accept(session, token, shard, entry) {
-      let lane = lanes.get(token);
-      if (lane === undefined) lanes.set(token, (lane = new Lane(token, session, shard)));
+      const lane = open(session, token, shard);
       if (!flows(lane)) tell(entry, "backlog");
       if (!keepsWhole(lane, entry)) {
         tell(entry, "backlog");
@@ -344,6 +351,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return true;
     },
     lane: (token) => lanes.get(token),
+    open,
     clearShard(shard) {
       for (const lane of lanes.values()) {
         if (lane.shard !== shard) continue;

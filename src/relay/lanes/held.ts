@@ -12,14 +12,17 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { Entry, Lane, Source } from "./lane.ts";
 import type { Stored } from "./stored.ts";
 
-/** More waiting events of one session than this are read from the log, so that they do not fill the consumer's window for others. */
-export const OVERFLOW = 20_000;
+/** More waiting events of one session than this are read from the log: a fifth of the window that its shard's sessions share. */
+export const HOLD_ABOVE = 20_000;
+/** How often it is looked whether an operator released a parked session. */
+export const RELEASE_CHECK_MS = 2000;
 /** A lane that reads from the log is filled again when it gets shorter than this. */
 const REFILL_BELOW = 20;
 const RETRY_MS = 500;
 
 type Held = {
   record: HeldRecord;
+  shard: number;
   /** Next sequence to read. */
   cursor: number;
   /** Highest sequence that the consumer delivered and that was passed by. */
@@ -45,14 +48,18 @@ export type HeldDeps = {
 export type HeldSessions = {
   /** Reads the held sessions of a shard; before its consumer is reset. */
   load(shard: number): Promise<void>;
+  /** The shard is somebody else's now, or will be loaded again. */
+  forget(shard: number): void;
   /** True if the event is left to the log: it must be acked and passed. */
   takes(token: string, seq: number): boolean;
   /** Makes it durable that the log keeps the lane's events from its head on, then passes what waits in the lane. */
   hold(lane: Lane, reason: HeldReason, text: string): Promise<void>;
-  /** To be called when an entry of the lane was settled. */
-  settled(lane: Lane): void;
+  /** To be called when an entry of a lane was settled. */
+  settled(lane: Lane, entry: Entry): void;
   /** Writes what moved. */
   save(): Promise<void>;
+  /** Looks for parked sessions that an operator released. */
+  release(): Promise<void>;
   list(): { record: HeldRecord; waiting: number }[];
 };
 
@@ -64,98 +71,106 @@ export type HeldSessions = {
 export function createHeldSessions(deps: HeldDeps): HeldSessions {
   const { jsm, kv, clock, log, dispatcher } = deps;
   const held = new Map<string, Held>();
+  /** Lowest unsettled sequence of sessions that were held here: what this relay saw settled is not read again. */
+  const seenFrom = new Map<string, number>();
+  /** Pointers that are being written or deleted; a shard is not loaded before they are. */
+  const pending = new Set<Promise<void>>();
 
-  function source(shard: number, token: string): Source {
+  function source(shard: number): Source {
     const fence = deps.fence(shard);
-    return {
-      mayForward: () => fence.mayForward(),
-      verify: () => fence.verify(),
-      settle(entry) {
-        const state = held.get(token);
-        if (state === undefined || entry.seq < state.record.from) return;
-        state.record.from = entry.seq + 1;
-        state.waiting = Math.max(0, state.waiting - 1);
-        state.dirty = true;
-      },
-    };
+    return { mayForward: () => fence.mayForward(), verify: () => fence.verify(), settle() {} };
   }
 
   async function write(record: HeldRecord): Promise<void> {
     await kv.put(stateKey.held(sessionToken(record.session)), encodeHeld(record));
   }
 
-  async function fill(token: string, shard: number): Promise<void> {
+  function track(work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => pending.delete(tracked));
+    pending.add(tracked);
+    return tracked;
+  }
+
+  async function fill(token: string): Promise<void> {
     const state = held.get(token);
     if (state === undefined || state.reading || state.record.reason !== "backlog") return;
     state.reading = true;
-    try {
-      const { session } = state.record;
-      const stored = await deps.read(session, state.cursor);
-      if (held.get(token) !== state) return;
-      if (stored === undefined) return void clock.after(RETRY_MS, () => void fill(token, shard));
-      if (stored.length === 0) return await join(token, state);
-      for (const { seq, envelope, data, death } of stored) {
-        state.cursor = seq + 1;
-        if (dispatcher.renew(token, seq, 0)) continue;
-        const entry: Entry = {
-          seq,
-          deliverySeq: 0,
-          source: source(shard, token),
-          bytes: data.length,
-          envelope,
-          data,
-          death,
-          stale: false,
-          waiting: false,
-          arrivedAt: -Infinity,
-        };
-        dispatcher.accept(session, token, shard, entry);
-      }
-    } finally {
-      state.reading = false;
+    const { session } = state.record;
+    const stored = await deps.read(session, state.cursor);
+    state.reading = false;
+    if (held.get(token) !== state) return;
+    if (stored === undefined) return void clock.after(RETRY_MS, () => void fill(token));
+    if (stored.length === 0) return join(token, state);
+    for (const message of stored) {
+      state.cursor = message.seq + 1;
+      if (dispatcher.renew(token, message.seq, 0)) continue;
+      dispatcher.accept(session, token, state.shard, entryOf(message, source(state.shard)));
     }
   }
 
   /** Everything was read: back to the live stream, once nothing of it waits and the pointer is gone. */
-  async function join(token: string, state: Held): Promise<void> {
-    const lane = dispatcher.lane(token);
-    if (lane !== undefined && lane.length + lane.inFlight.length > 0) return; // asked again when they are settled
-    if (state.lastPassed >= state.cursor)
-      return void clock.after(0, () => void fill(token, lane?.shard ?? shardOfToken(state)));
-    held.delete(token); // from here on the consumer's deliveries go to the lane
-    if (lane !== undefined) dispatcher.park(lane);
+  function join(token: string, state: Held): void {
+    const lane = dispatcher.open(state.record.session, token, state.shard);
+    if (lane.length + lane.inFlight.length > 0) return; // asked again when they are settled
+    if (state.lastPassed >= state.cursor) return void clock.after(0, () => void fill(token));
+    held.delete(token); // from here on the consumer's deliveries go to the lane, which waits for the pointer's end
+    dispatcher.park(lane);
+    void track(unhold(token, state.record.session));
+  }
+
+  async function unhold(token: string, session: string): Promise<void> {
     for (;;) {
       try {
         await kv.delete(stateKey.held(token));
         break;
       } catch (error) {
-        log.warn({ session: state.record.session, err: errorText(error) }, "held record not yet deleted");
+        log.warn({ session, err: errorText(error) }, "held record not yet deleted");
         await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
       }
     }
-    log.info({ session: state.record.session }, "session joins the live stream");
-    const after = dispatcher.lane(token);
-    if (after !== undefined) dispatcher.unpark(after);
+    seenFrom.delete(token);
+    log.info({ session }, "session joins the live stream");
+    const lane = dispatcher.lane(token);
+    if (lane !== undefined) dispatcher.unpark(lane);
+  }
+
+  function begin(token: string, record: HeldRecord, cursor: number, waiting: number): void {
+    const shard = shardOf(partitionOf(record.session));
+    held.set(token, { record, shard, cursor, lastPassed: 0, waiting, dirty: false, reading: false });
+  }
+
+  async function hold(lane: Lane, reason: HeldReason, text: string): Promise<void> {
+    const head = lane.peek();
+    if (head === undefined) return;
+    const from = lane.inFlight[0]?.seq ?? head.seq;
+    const record: HeldRecord = { v: 1, session: lane.session, from, reason, text, since: clock.wall() };
+    await write(record);
+    const first = lane.inFlight[0] ?? lane.peek();
+    if (first !== undefined) record.from = Math.max(from, first.seq); // some were settled meanwhile
+    begin(lane.token, record, lane.peek()?.seq ?? record.from, lane.length);
+    for (const entry of dispatcher.drop(lane)) entry.source.settle(entry);
+    log.warn({ session: lane.session, from, reason, text }, "session held");
+    void fill(lane.token);
   }
 
   return {
     async load(shard) {
+      await Promise.all(pending);
+      dispatcher.clearShard(shard);
       for (const { value } of (await readStates(jsm, stateKey.held("*"))).values()) {
         const record = decodeHeld(value);
         if (shardOf(partitionOf(record.session)) !== shard) continue;
         const token = sessionToken(record.session);
-        const known = held.get(token);
-        const from = Math.max(record.from, known?.record.from ?? 0); // what this relay saw settled is not read again
-        held.set(token, {
-          record: { ...record, from },
-          cursor: from,
-          lastPassed: 0,
-          waiting: known?.waiting ?? 0,
-          dirty: false,
-          reading: false,
-        });
-        // after the reset, when the shard may forward
-        clock.after(RETRY_MS, () => void fill(token, shard));
+        record.from = Math.max(record.from, seenFrom.get(token) ?? 0);
+        begin(token, record, record.from, 0);
+        clock.after(RETRY_MS, () => void fill(token)); // after the reset, when the shard may forward
+      }
+    },
+    forget(shard) {
+      for (const [token, state] of held) {
+        if (state.shard !== shard) continue;
+        seenFrom.set(token, state.record.from);
+        held.delete(token);
       }
     },
     takes(token, seq) {
@@ -166,34 +181,20 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       return true;
     },
     async hold(lane, reason, text) {
-      const head = lane.peek();
-      if (head === undefined || held.has(lane.token)) return;
-      const record: HeldRecord = {
-        v: 1,
-        session: lane.session,
-        from: head.seq,
-        reason,
-        text,
-        since: clock.wall(),
-      };
-      await write(record);
-      const first = lane.peek();
-      const from = first === undefined ? record.from : Math.max(record.from, first.seq);
-      held.set(lane.token, {
-        record: { ...record, from },
-        cursor: from,
-        lastPassed: 0,
-        waiting: lane.length,
-        dirty: from !== record.from,
-        reading: false,
+      if (held.has(lane.token) || lane.holding) return;
+      lane.holding = true;
+      await track(hold(lane, reason, text)).finally(() => {
+        lane.holding = false;
       });
-      for (const entry of dispatcher.drop(lane)) entry.source.settle(entry);
-      log.warn({ session: lane.session, from, reason, text }, "session held");
-      void fill(lane.token, lane.shard);
     },
-    settled(lane) {
-      if (held.size > 0 && lane.length < REFILL_BELOW && held.has(lane.token))
-        void fill(lane.token, lane.shard);
+    settled(lane, entry) {
+      if (held.size === 0) return;
+      const state = held.get(lane.token);
+      if (state === undefined || entry.seq < state.record.from) return;
+      state.record.from = entry.seq + 1;
+      state.waiting = Math.max(0, state.waiting - 1);
+      state.dirty = true;
+      if (lane.length < REFILL_BELOW) void fill(lane.token);
     },
     async save() {
       for (const state of held.values()) {
@@ -207,10 +208,34 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
         }
       }
     },
+    async release() {
+      for (const [token, state] of held) {
+        if (state.record.reason === "backlog") continue;
+        const entry = await kv.get(stateKey.held(token));
+        if (entry?.operation !== "PUT" || held.get(token) !== state) continue;
+        if (decodeHeld(entry.value).reason !== "backlog") continue;
+        state.record.reason = "backlog";
+        log.info({ session: state.record.session }, "session released");
+        dispatcher.unpark(dispatcher.open(state.record.session, token, state.shard));
+        void fill(token);
+      }
+    },
     list: () => [...held.values()].map(({ record, waiting }) => ({ record, waiting })),
   };
 }
 
-function shardOfToken(state: Held): number {
-  return shardOf(partitionOf(state.record.session));
+function entryOf({ seq, envelope, data, death }: Stored, source: Source): Entry {
+  const bytes = data.length;
+  return {
+    seq,
+    deliverySeq: 0,
+    source,
+    bytes,
+    envelope,
+    data,
+    death,
+    stale: false,
+    waiting: false,
+    arrivedAt: -Infinity,
+  };
 }

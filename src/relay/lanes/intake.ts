@@ -8,7 +8,7 @@ import type { Gaps } from "../log/gaps.ts";
 import type { Delivery } from "../log/pull.ts";
 import type { Shard } from "../log/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { OVERFLOW, type HeldSessions } from "./held.ts";
+import type { HeldSessions } from "./held.ts";
 import { envelopeOf } from "./stored.ts";
 
 export type IntakeDeps = {
@@ -18,6 +18,8 @@ export type IntakeDeps = {
   held: HeldSessions;
   answers: Answers;
   gaps: Gaps;
+  /** More waiting events of one session than this are left to the log. */
+  holdAbove: number;
   /** Numbers of a session are missing. */
   gap: (missing: number) => void;
   fatal: (error: Error) => void;
@@ -68,7 +70,7 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
   /** A hot session must not fill the consumer's window for the others of its shard (ISOLATE-1). */
   function holdIfHot(token: string): void {
     const lane = dispatcher.lane(token);
-    if (lane === undefined || lane.length <= OVERFLOW || dispatcher.counts().lanes < 2) return;
+    if (lane === undefined || lane.length <= deps.holdAbove || dispatcher.counts().lanes < 2) return;
     held.hold(lane, "backlog", `${lane.length} events wait`).catch((error: unknown) => {
       log.warn({ session: lane.session, err: errorText(error) }, "session not held");
     });

@@ -68,6 +68,8 @@ export class Lane {
   lastReason = "";
   /** The dispatcher's count of successes when the head failed last. */
   successMark = 0;
+  /** Its pointer into the log is being written (held.ts). */
+  holding = false;
   /** Attempts that were refused with 401 or 403 in a row. */
   refusedTokens = 0;
   #queue: Entry[] = [];

@@ -1,14 +1,15 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint } from "../../shared/checkpoint.ts";
 import { codedError } from "../../shared/errors.ts";
-import { stateKey } from "../../shared/topology.ts";
+import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
 import type { Settled } from "./settled.ts";
 
 /** Where a shard's memory of what is settled outlives the relay. */
 export type CheckpointStore = {
   /**
    * Merges what is stored into `settled`. Throws `checkpoint_missing` when there is none (`provision` writes the first) and
-   * `checkpoint_mismatch` when it belongs to another log.
+   * `checkpoint_mismatch` when it belongs to another log or lies beyond its end.
    */
   load(settled: Settled): Promise<void>;
   /** Stores what is settled now, if that changed since the last time. */
@@ -19,7 +20,14 @@ export type CheckpointStore = {
  * Writes go by compare-and-set on the revision that this relay read or wrote last: a relay that lost the shard cannot overwrite its
  * successor's memory. A lost race is healed by merging, for what is settled stays settled.
  */
-export function createCheckpointStore(kv: KV, shard: number, stream: string): CheckpointStore {
+export function createCheckpointStore(deps: {
+  kv: KV;
+  jsm: JetStreamManager;
+  shard: number;
+  /** When the log was made. */
+  stream: string;
+}): CheckpointStore {
+  const { kv, jsm, shard, stream } = deps;
   const key = stateKey.checkpoint(shard);
   let revision = 0;
   let savedVersion = -1;
@@ -37,6 +45,14 @@ export function createCheckpointStore(kv: KV, shard: number, stream: string): Ch
       throw codedError(
         "checkpoint_mismatch",
         `the checkpoint of shard ${shard} belongs to the log made ${checkpoint.stream}, this one was made ${stream}; run \`provision --from first|new|SEQ\``,
+      );
+    }
+    const { state } = await jsm.streams.info(EVENTS_STREAM);
+    if (checkpoint.floor > state.last_seq) {
+      // a power loss without fsync cut the log: new events would get numbers that count as settled
+      throw codedError(
+        "checkpoint_mismatch",
+        `the checkpoint of shard ${shard} ends at ${checkpoint.floor}, the log at ${state.last_seq}; run \`provision --from first|new|SEQ\``,
       );
     }
     revision = entry.revision;

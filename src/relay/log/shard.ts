@@ -105,17 +105,18 @@ export function createShard(deps: ShardDeps): Shard {
       return void takeOver("pinned");
     }
     if (phase !== "resetting" && phase !== "active") return;
-    if (delivery.deliverySeq === 1) {
-      if (phase === "active") deps.clear(shard);
-      settled.restart();
-      phase = "active";
-      expected = 1;
-    } else if (phase === "resetting") {
-      // what was delivered before the reset may still arrive, but not after its answer
-      if (resetAnswered) void takeOver("no restart at 1");
-      return;
+    if (phase === "resetting") {
+      if (delivery.deliverySeq === 1) {
+        settled.restart();
+        phase = "active";
+        expected = 1;
+      } else {
+        // what was delivered before the reset may still arrive, but not after its answer
+        if (resetAnswered) void takeOver("no restart at 1");
+        return;
+      }
     }
-    if (delivery.deliverySeq !== expected) return void takeOver("hole in the delivery sequence");
+    if (delivery.deliverySeq !== expected) return void takeOver("hole or restart in the delivery sequence");
     expected++;
     pending = delivery.pending;
     if (settled.has(delivery.seq)) {

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { encodeHeld, decodeHeld } from "../../../src/shared/held.ts";
+import { startTestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { createAppender, provisioned, startTestRelay, type TestRelay } from "../../support/relay.ts";
+
+async function heldSessions(relay: TestRelay): Promise<string[]> {
+  const status = JSON.parse((await relay.get("/status")).text) as { held: { record: { session: string } }[] };
+  return status.held.map(({ record }) => record.session);
+}
+
+describe("sessions that wait for long are left to the log", () => {
+  it("ORDER-1, ISOLATE-1: a hot session is held, others go on, and it joins again without loss, repeat or inversion", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    coordinator.faults.set([{ session: "hot", action: { kind: "status", status: 503 } }]);
+    await using relay = await startTestRelay(broker, coordinator.url, { holdAbove: 200 });
+    const { append } = createAppender(await broker.connect("gateway"));
+    await append("cool");
+    for (let i = 0; i < 600; i++) await append("hot");
+    for (let i = 0; i < 20; i++) await append("cool");
+    await expect.poll(() => coordinator.writes("cool").length).toBe(21);
+    await expect.poll(() => heldSessions(relay)).toEqual(["hot"]);
+    coordinator.faults.clear();
+    await expect
+      .poll(() => coordinator.writes("hot").filter((e) => e.status === 201).length, { timeout: 30_000 })
+      .toBe(600);
+    for (let i = 0; i < 50; i++) await append("hot");
+    await expect
+      .poll(() => coordinator.writes("hot").filter((e) => e.status === 201).length, { timeout: 10_000 })
+      .toBe(650);
+    await expect.poll(() => heldSessions(relay), { timeout: 10_000 }).toEqual([]);
+    expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
+    const delivered = coordinator.writes("hot").filter((e) => e.status === 201);
+    expect(new Set(delivered.map((e) => e.key)).size).toBe(650);
+    expect(relay.fatal).toEqual([]);
+  }, 60_000);
+
+  it("SETTLE-1: a held session survives the relay, and the next one goes on where it was", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    coordinator.faults.set([{ session: "hot", action: { kind: "status", status: 503 } }]);
+    const first = await startTestRelay(broker, coordinator.url, { holdAbove: 100, relay: "a" });
+    const { append } = createAppender(await broker.connect("gateway"));
+    await append("cool");
+    for (let i = 0; i < 400; i++) await append("hot");
+    await expect.poll(() => heldSessions(first)).toEqual(["hot"]);
+    await first.close();
+    for (let i = 0; i < 100; i++) await append("hot");
+    coordinator.faults.clear();
+    await using second = await startTestRelay(broker, coordinator.url, { holdAbove: 100, relay: "b" });
+    await expect
+      .poll(() => coordinator.writes("hot").filter((e) => e.status === 201).length, { timeout: 30_000 })
+      .toBe(500);
+    expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
+    expect(second.fatal).toEqual([]);
+  }, 60_000);
+
+  it("poison policy park: the session waits with its event in front until it is released", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    coordinator.faults.set([
+      { body: "poison", action: { kind: "status", status: 422, body: { detail: "no" } } },
+    ]);
+    await using relay = await startTestRelay(broker, coordinator.url, { poisonPolicy: "park" });
+    const { append } = createAppender(await broker.connect("gateway"));
+    for (let i = 0; i < 20; i++) await append("ses_a", i === 5 ? { marker: "poison" } : {});
+    for (let i = 0; i < 5; i++) await append("ses_b");
+    await expect.poll(() => coordinator.writes("ses_b").length).toBe(5);
+    await expect.poll(() => heldSessions(relay)).toEqual(["ses_a"]);
+    expect(coordinator.writes("ses_a").filter((e) => e.status === 201).length).toBe(5);
+    coordinator.faults.clear();
+    const admin = await broker.connect("admin");
+    const stored = await admin.request(
+      "$JS.API.DIRECT.GET.KV_RR_STATE",
+      JSON.stringify({ last_by_subj: "$KV.RR_STATE.held.ses_a" }),
+    );
+    await admin.request(
+      "$KV.RR_STATE.held.ses_a",
+      encodeHeld({ ...decodeHeld(stored.data), reason: "backlog" }),
+    );
+    await expect
+      .poll(() => coordinator.writes("ses_a").filter((e) => e.status === 201).length, { timeout: 15_000 })
+      .toBe(20);
+    expect(coordinator.summary().inverted).toBe(0);
+    expect(relay.fatal).toEqual([]);
+  }, 60_000);
+});

@@ -1,0 +1,187 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { expect, test } from "vitest";
+
+/**
+ * Who may import whom, and what else holds for every file of `src` (docs/architecture.md, "Rules"). Imports are read by a regular
+ * expression: TypeScript 7 has no API for it yet, and the tools that know the rules report success over no files at all.
+ */
+const SRC = resolve(import.meta.dirname, "../../src");
+
+/** `types`: `import type` only, nothing that exists at run time. */
+type Reach = "all" | "types";
+
+/** What each area may import besides itself. Written down in docs/architecture.md. */
+const MAY_IMPORT: Record<string, Record<string, Reach>> = {
+  shared: {},
+  gateway: { shared: "all" },
+  relay: { shared: "all" },
+  admin: { shared: "all" },
+  embedded: { shared: "all" },
+  coordinator: { shared: "all" },
+  client: { shared: "types" },
+  cli: { shared: "all", admin: "all", embedded: "all", gateway: "all", relay: "all", coordinator: "all" },
+};
+
+/** Processes of their own: the only files that a command may reach of them. */
+const ROOTS = ["gateway/main.ts", "relay/main.ts", "coordinator/main.ts"];
+
+/** Composition roots: the only files that touch the environment and the command line. */
+const READS_ENVIRONMENT = ["cli/main.ts", ...ROOTS];
+/** Takes the flags off the command line before it runs a root in its place. */
+const CUTS_COMMAND_LINE = ["cli/root.ts"];
+
+const MAX_LINES = 450;
+
+type Import = { from: string; to: string; typesOnly: boolean };
+
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => file.replaceAll("\\", "/"))
+  .sort();
+const texts = new Map(files.map((file) => [file, readFileSync(join(SRC, file), "utf8")]));
+const imports = files.flatMap((file) => importsOf(file, withoutComments(texts.get(file) ?? "")));
+
+/** Static imports and re-exports, side-effect imports, dynamic imports, and `import("…")` in types. Pure. */
+function importsOf(from: string, text: string): Import[] {
+  const statements = text.matchAll(
+    /^[ \t]*(?:import|export)\b(?<types>\s+type\b(?!\s+from\b|\s*,))?[^;"'`]*?\bfrom\s*["'](?<to>[^"']+)["']/gm,
+  );
+  const bare = text.matchAll(/^[ \t]*import\s*["'](?<to>[^"']+)["']/gm);
+  const dynamic = text.matchAll(/\bimport\s*\(\s*["'](?<to>[^"']+)["']/g);
+  return [
+    ...[...statements].map(({ groups }) => ({
+      from,
+      to: groups?.["to"] ?? "",
+      typesOnly: groups?.["types"] !== undefined,
+    })),
+    ...[...bare, ...dynamic].map(({ groups }) => ({ from, to: groups?.["to"] ?? "", typesOnly: false })),
+  ];
+}
+
+/** Comments end a statement for our regular expression, and may hold examples. A `//` in a URL is none. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|[\s;{}(),])\/\/[^\n]*/g, "$1");
+}
+
+/** `process.env`, and the ways around that spelling. */
+function readsEnvironment(text: string): boolean {
+  return /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\s*\[|\}\s*=\s*process\b|["'](?:node:)?process["']/.test(
+    text,
+  );
+}
+
+function areaOf(file: string): string {
+  return file.split("/")[0] ?? "";
+}
+
+/** File of an import of ours, relative to `src`; undefined for packages. */
+function targetOf({ from, to }: Import): string | undefined {
+  if (!to.startsWith(".")) return undefined;
+  return relative(SRC, resolve(SRC, dirname(from), to)).replaceAll("\\", "/");
+}
+
+test("the parser sees every form of import", () => {
+  const text = `
+import { a } from "../a.ts";
+import type { B } from "../b.ts";
+import {
+  type C,
+  d,
+} from "../c.ts";
+export { e } from "../e.ts";
+export type { F } from "../f.ts";
+export * from "../g.ts";
+import "../h.ts";
+const i = () => import("../i.ts");
+type J = import("../j.ts").J;
+// import { no } from "../no.ts";
+import type, { K } from "../k.ts";
+export const text = "no import here"; import { l } from "https://l";
+`;
+  const found = importsOf("x/y.ts", withoutComments(text)).map(
+    ({ to, typesOnly }) => `${to}${typesOnly ? " types" : ""}`,
+  );
+  expect(found.sort()).toEqual([
+    "../a.ts",
+    "../b.ts types",
+    "../c.ts",
+    "../e.ts",
+    "../f.ts types",
+    "../g.ts",
+    "../h.ts",
+    "../i.ts",
+    "../j.ts",
+    "../k.ts",
+  ]);
+});
+
+test("every area is seen, and has files and imports", () => {
+  const areas = [...new Set(files.map(areaOf))].sort();
+  expect(areas).toEqual(Object.keys(MAY_IMPORT).sort());
+  for (const area of areas) {
+    expect(files.filter((file) => areaOf(file) === area).length, `files of ${area}`).toBeGreaterThan(3);
+    expect(imports.filter(({ from }) => areaOf(from) === area).length, `imports of ${area}`).toBeGreaterThan(
+      3,
+    );
+  }
+  // as many as a plain search for the word finds, so that no statement slips through the expression
+  const words = files.flatMap((file) =>
+    [...withoutComments(texts.get(file) ?? "").matchAll(/\bfrom\s*"\.{1,2}\//g)].map(() => file),
+  );
+  const own = imports.filter(({ to }) => to.startsWith("."));
+  expect(own.length).toBeGreaterThanOrEqual(words.length);
+  expect(words.length).toBeGreaterThan(200);
+});
+
+test("every relative import names a file that is there", () => {
+  const missing = imports.filter((it) => {
+    const target = targetOf(it);
+    return target !== undefined && !texts.has(target);
+  });
+  expect(missing).toEqual([]);
+});
+
+test("areas import only what they may", () => {
+  const broken = imports.filter((it) => {
+    const target = targetOf(it);
+    if (target === undefined || areaOf(target) === areaOf(it.from)) return false;
+    const reach = MAY_IMPORT[areaOf(it.from)]?.[areaOf(target)];
+    return reach === undefined || (reach === "types" && !it.typesOnly);
+  });
+  expect(broken).toEqual([]);
+});
+
+test("commands reach a process only through its composition root", () => {
+  const processes = ROOTS.map(areaOf);
+  const reached = imports
+    .map((it) => ({ ...it, target: targetOf(it) ?? "" }))
+    .filter(({ from, target }) => areaOf(from) === "cli" && processes.includes(areaOf(target)));
+  expect(reached.map(({ target }) => target).sort()).toEqual([...ROOTS].sort());
+});
+
+test("only composition roots touch environment and command line", () => {
+  const readers = files.filter((file) => readsEnvironment(withoutComments(texts.get(file) ?? "")));
+  expect(readers.sort()).toEqual([...READS_ENVIRONMENT].sort());
+  const cutters = files.filter((file) => /\bprocess\.argv\b/.test(withoutComments(texts.get(file) ?? "")));
+  expect(cutters.filter((file) => !READS_ENVIRONMENT.includes(file))).toEqual(CUTS_COMMAND_LINE);
+});
+
+test("nobody imports a composition root but the command that runs it", () => {
+  const mains = files.filter((file) => file.endsWith("/main.ts"));
+  expect(mains).toEqual([...READS_ENVIRONMENT].sort());
+  const users = imports.filter((it) => mains.includes(targetOf(it) ?? "") && areaOf(it.from) !== "cli");
+  expect(users).toEqual([]);
+});
+
+test(`no file is longer than ${MAX_LINES} lines: a second noun is hiding in there`, () => {
+  const long = files.filter((file) => (texts.get(file)?.split("\n").length ?? 0) - 1 > MAX_LINES);
+  expect(long).toEqual([]);
+});
+
+test("files are named for what they are", () => {
+  const vague = files.filter((file) =>
+    /(?:^|[/-])(?:utils?|helpers?|misc|common|lib)(?:[/.-]|$)/i.test(file),
+  );
+  expect(vague).toEqual([]);
+});

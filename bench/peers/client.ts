@@ -1,0 +1,91 @@
+import autocannon from "autocannon";
+import { Client, Pool } from "undici";
+import { eventBody } from "../event.ts";
+import { servePeer } from "./channel.ts";
+
+/** As many requests as the connections carry, each connection with a session of its own. */
+type Load = { kind: "load"; url: string; connections: number; seconds: number; sessions: string };
+/** One request after the other on one connection. */
+type Sequence = { kind: "sequence"; url: string; requests: number; sessions: string };
+/** A number of events by raw undici, as fast as the connections carry them. */
+type Pour = { kind: "pour"; url: string; events: number; connections: number };
+export type Job = Load | Sequence | Pour;
+
+/** What came of a job; requests per second, milliseconds. A job with any other answer than 2xx fails. */
+export type Run = { requests: number; rate: number; p50: number; p99: number };
+
+const HEADERS = { "content-type": "application/json", accept: "application/json" };
+
+async function load({ url, connections, seconds, sessions }: Load): Promise<Run> {
+  let clients = 0;
+  const result = await autocannon({
+    url,
+    connections,
+    duration: seconds,
+    sampleInt: 100,
+    setupClient(client) {
+      const session = `${sessions}-${clients++}`;
+      const body = eventBody(session);
+      client.setRequests([{ method: "POST", path: `/sessions/${session}/events`, headers: HEADERS, body }]);
+    },
+  });
+  if (result.non2xx > 0 || result.errors > 0) {
+    throw new Error(`${url}: ${result.non2xx} answers that are not 2xx, ${result.errors} errors`);
+  }
+  const requests = result["2xx"];
+  return { requests, rate: requests / result.duration, p50: result.latency.p50, p99: result.latency.p99 };
+}
+
+async function sequence({ url, requests, sessions }: Sequence): Promise<Run> {
+  const client = new Client(url);
+  const path = `/sessions/${sessions}/events`;
+  const body = eventBody(sessions);
+  const times: number[] = [];
+  const began = performance.now();
+  for (let i = 0; i < requests; i++) {
+    const at = performance.now();
+    const answer = await client.request({ method: "POST", path, headers: HEADERS, body });
+    await answer.body.dump();
+    times.push(performance.now() - at);
+    if (answer.statusCode >= 300) throw new Error(`${url}: ${answer.statusCode}`);
+  }
+  const seconds = (performance.now() - began) / 1000;
+  await client.close();
+  times.sort((a, b) => a - b);
+  const at = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
+  return { requests, rate: requests / seconds, p50: at(0.5), p99: at(0.99) };
+}
+
+async function pour({ url, events, connections }: Pour): Promise<Run> {
+  const pool = new Pool(url, { connections, pipelining: 1 });
+  const bodies = Array.from({ length: 100 }, (_, i) => Buffer.from(eventBody(`limit-${i}`)));
+  let sent = 0;
+  const began = performance.now();
+  const send = async (): Promise<void> => {
+    while (sent < events) {
+      const n = sent++;
+      const answer = await pool.request({
+        method: "POST",
+        path: `/sessions/limit-${n % 100}/events`,
+        headers: { ...HEADERS, "idempotency-key": `limit-${n}` },
+        body: bodies[n % 100] ?? null,
+      });
+      await answer.body.dump();
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, send));
+  const seconds = (performance.now() - began) / 1000;
+  await pool.close();
+  return { requests: events, rate: events / seconds, p50: 0, p99: 0 };
+}
+
+servePeer<Job>("", (job): Promise<Run> => {
+  switch (job.kind) {
+    case "load":
+      return load(job);
+    case "sequence":
+      return sequence(job);
+    case "pour":
+      return pour(job);
+  }
+});

@@ -1,0 +1,111 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { provision } from "../src/admin/provision.ts";
+import { brokerVariables } from "../src/cli/up/environment.ts";
+import { readyUrl } from "../src/cli/up/child.ts";
+import { startTestBroker, type TestBroker } from "../test/support/broker.ts";
+
+/** Heap limits that `up` gives to gateway and relay. */
+const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
+const LOG_BYTES = 4 * 1024 ** 3;
+
+/** One process of the product. */
+export type Product = {
+  url: string;
+  pid: number;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** A broker with the log on it. `sync`: every write is synced, as on one machine; without it as in replicated deployments. */
+export async function startLog(sync: boolean): Promise<TestBroker> {
+  const broker = await startTestBroker({ sync });
+  await provision(await broker.connect("admin"), { logBytes: LOG_BYTES });
+  return broker;
+}
+
+/** Folder for `--cpu-prof` of gateway and relay, or none. */
+export type Profile = string | undefined;
+
+/** A gateway as `up` starts it. */
+export async function startGateway(broker: TestBroker, profile: Profile): Promise<Product> {
+  const dataDir = await mkdtemp(join(tmpdir(), "rr-bench-"));
+  const gateway = await startMain("gateway", nodeOptions("gateway", profile), {
+    ...brokerVariables(broker.access("gateway", "gw1")),
+    RUNNER_RELAY_DATA: dataDir,
+    RUNNER_RELAY_BROKER_CONFIG: broker.configFile,
+    RUNNER_RELAY_HOSTNAME: "bench",
+    RUNNER_RELAY_LOG_LEVEL: "warn",
+  });
+  return {
+    ...gateway,
+    async [Symbol.asyncDispose]() {
+      await gateway[Symbol.asyncDispose]();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A relay as `up` starts it; `env` adds settings. */
+export function startRelay(
+  broker: TestBroker,
+  coordinatorUrl: string,
+  profile: Profile,
+  env: Record<string, string> = {},
+): Promise<Product> {
+  return startMain("relay", nodeOptions("relay", profile), {
+    ...brokerVariables(broker.access("relay")),
+    RUNNER_RELAY_COORDINATOR_URL: coordinatorUrl,
+    RUNNER_RELAY_LOG_LEVEL: "warn",
+    ...env,
+  });
+}
+
+/** The stand-in coordinator, which creates sessions by itself. */
+export function startStandIn(): Promise<Product> {
+  return startMain("coordinator", [], {
+    RUNNER_RELAY_COORDINATOR_PORT: "0",
+    RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true",
+    RUNNER_RELAY_LOG_LEVEL: "warn",
+  });
+}
+
+function nodeOptions(name: string, profile: Profile): string[] {
+  const profiling =
+    profile === undefined
+      ? []
+      : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`];
+  return [...SMALL_HEAP, ...profiling];
+}
+
+async function startMain(part: string, options: string[], env: Record<string, string>): Promise<Product> {
+  const main = fileURLToPath(new URL(`../src/${part}/main.ts`, import.meta.url));
+  const child = spawn(process.execPath, [...options, main], {
+    env: { PATH: process.env["PATH"], ...env },
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+  });
+  const ended = once(child, "exit");
+  const lines = createInterface({ input: child.stdout ?? process.stdin });
+  const ready = new Promise<string>((resolve) => {
+    lines.on("line", (line) => {
+      const url = readyUrl(line);
+      if (url !== undefined) resolve(url);
+    });
+  });
+  const url = await Promise.race([
+    ready,
+    ended.then(([code]) => Promise.reject(new Error(`${part} ended with code ${code} before it was ready`))),
+  ]);
+  return {
+    url,
+    pid: child.pid ?? 0,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import type { Figure } from "./figure.ts";
+import type { Profile } from "./product.ts";
+
+/** What a row is given. */
+export type Lab = {
+  /** Fewer and shorter rounds: the whole table within four minutes. */
+  quick: boolean;
+  profile: Profile;
+  /** Told as soon as a figure stands. */
+  report: (figure: Figure) => void;
+};
+
+/** Rows of DESIGN 15 that are measured together. */
+export type Row = { name: string; run(lab: Lab): Promise<void> };

@@ -79,7 +79,8 @@ async function pour({ url, events, connections }: Pour): Promise<Run> {
   return { requests: events, rate: events / seconds, p50: 0, p99: 0 };
 }
 
-servePeer<Job>("", (job): Promise<Run> => {
+servePeer("", (question): Promise<Run> => {
+  const job = question as Job;
   switch (job.kind) {
     case "load":
       return load(job);

@@ -64,13 +64,13 @@ const server = createServer({ noDelay: true }, (socket) => {
 
 server.listen(0, "127.0.0.1", () => {
   const { port } = server.address() as AddressInfo;
-  servePeer<Count>(
+  servePeer(
     `http://127.0.0.1:${port}`,
     (ask) =>
       new Promise<Counted>((resolve) => {
         seen = 0;
         startedAt = performance.now();
-        ({ delayMs, warm, total } = ask);
+        ({ delayMs, warm, total } = ask as Count);
         done = resolve;
       }),
   );

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+import * as tables from "../../../src/shared/config/settings.ts";
+import { ALL_SETTINGS } from "../../../src/shared/config/index.ts";
+import type { Setting, SettingKind } from "../../../src/shared/config/setting.ts";
+
+const PAGE = resolve(import.meta.dirname, "../../../docs/configuration.md");
+const BLOCK = /(<!-- (\w+) -->\n)[\s\S]*?(<!-- end -->)/g;
+
+test("the tables of docs/configuration.md are those of the settings", async () => {
+  const page = readFileSync(PAGE, "utf8");
+  const named: Record<string, Record<string, Setting>> = { ...tables };
+  const written = page.replaceAll(BLOCK, (block, start: string, name: string, end: string) => {
+    const table = named[name];
+    return table === undefined ? block : `${start}${render(table)}${end}`;
+  });
+  await expect(written).toMatchFileSnapshot(PAGE);
+});
+
+test("every table has its place on the page", () => {
+  const page = readFileSync(PAGE, "utf8");
+  const shown = [...page.matchAll(BLOCK)].map(([, , name]) => name ?? "");
+  expect(shown.toSorted()).toEqual(Object.keys(tables).toSorted());
+  expect(ALL_SETTINGS).toHaveLength(shown.length);
+  for (const table of ALL_SETTINGS) {
+    for (const { env } of Object.values(table)) expect(page).toContain(`| \`${env}\``);
+  }
+});
+
+function render(table: Record<string, Setting>): string {
+  const rows = Object.values(table).map((setting) => {
+    const names = [setting.env, ...(setting.aliases ?? [])].map((name) => `\`${name}\``).join(", ");
+    const flag = setting.flag === undefined ? "" : `\`--${setting.flag}\``;
+    const help = `${setting.secret ? "**secret** · " : ""}${setting.help}`.replaceAll("|", "\\|");
+    return `| ${names} | ${flag} | ${kindOf(setting.kind)} | ${fallbackOf(setting)} | ${help} |\n`;
+  });
+  return `| variable | flag | value | default | |\n|---|---|---|---|---|\n${rows.join("")}`;
+}
+
+function kindOf(kind: SettingKind): string {
+  switch (kind.type) {
+    case "choice":
+      return kind.of.map((word) => `\`${word}\``).join(", ");
+    case "flag":
+      return "`true`, `false`";
+    case "integer":
+      return `${kind.min}–${kind.max}`;
+    case "duration":
+      return `${duration(kind.minMs)}–${duration(kind.maxMs)}`;
+    case "bytes":
+      return `${bytes(kind.min)}–${bytes(kind.max)}`;
+    case "text":
+    case "url":
+    case "path":
+      return kind.type;
+  }
+}
+
+function fallbackOf({ env, kind, fallback }: Setting): string {
+  if (fallback === undefined) return "";
+  if (env === tables.GATEWAY_SETTINGS.hostname.env) return "this machine's name";
+  if (kind.type === "duration") return `\`${duration(Number(fallback))}\``;
+  if (kind.type === "bytes") return `\`${bytes(Number(fallback))}\``;
+  return `\`${String(fallback)}\``;
+}
+
+/** In the largest unit that divides it. */
+function duration(ms: number): string {
+  const units = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["m", 60_000],
+    ["s", 1000],
+  ] as const;
+  const unit = units.find(([, size]) => ms > 0 && ms % size === 0);
+  return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
+}
+
+function bytes(n: number): string {
+  const units = ["PiB", "TiB", "GiB", "MiB", "KiB"];
+  const i = units.findIndex((_, at) => n % 1024 ** (5 - at) === 0);
+  return i < 0 ? String(n) : `${n / 1024 ** (5 - i)}${units[i]}`;
+}

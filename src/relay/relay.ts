@@ -10,6 +10,7 @@ import { sessionToken } from "../shared/session-id.ts";
 import { STATE_BUCKET } from "../shared/topology.ts";
 import type { Credentials } from "./credentials/index.ts";
 import { createAnswers } from "./forward/answers.ts";
+import { ask } from "./forward/ask.ts";
 import type { Coordinator } from "./forward/coordinator.ts";
 import { createDeadLetters } from "./forward/dead-letters.ts";
 import { createGate, type Gate } from "./forward/gate.ts";
@@ -191,13 +192,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
 
   async function health(): Promise<ReturnType<typeof healthOf>> {
     const pass = credentials.current();
-    return healthOf(
-      await coordinator.send({
-        method: "GET",
-        path: "/health",
-        headers: { accept: "application/json", ...pass?.headers },
-      }).result,
-    );
+    return healthOf(await ask({ coordinator, clock }, "/health", pass?.headers ?? {}));
   }
 
   function gateChanged(): void {

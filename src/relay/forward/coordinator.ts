@@ -19,7 +19,8 @@ export type CoordinatorRequest = {
 /** One attempt under way. */
 export type Attempt = {
   result: Promise<AttemptResult>;
-  /** Ends it as `yielded` or `timeout`. */ abort(cause: "yielded" | "timeout"): void;
+  /** Ends it as `yielded` or `timeout`, or as a broken answer if its head is here. */
+  abort(cause: "yielded" | "timeout"): void;
 };
 
 /** The way to the coordinator: HTTP with keep-alive, no redirects followed, credentials only as the caller gives them. */
@@ -82,7 +83,7 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
 
   abort(cause: "yielded" | "timeout"): void {
     this.#aborted = cause;
-    this.#controller?.abort(new Error(cause));
+    this.#controller?.abort(new Error(cause)); // calls onResponseError before it returns
     this.#resolve({ kind: "failed", cause, text: "given up" });
   }
 
@@ -112,7 +113,8 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     if (this.#status >= 200) return this.#finish(true);
-    this.#resolve({ kind: "failed", cause: causeOf(error), text: errorText(error) });
+    if (this.#aborted) this.#resolve({ kind: "failed", cause: this.#aborted, text: "given up" });
+    else this.#resolve({ kind: "failed", cause: causeOf(error), text: errorText(error) });
   }
 
   #finish(broken: boolean): void {

@@ -5,6 +5,7 @@ import type { Logger } from "../../shared/logger.ts";
 import { pathSegment } from "../../shared/session-id.ts";
 import type { Credentials } from "../credentials/port.ts";
 import type { Answers } from "../forward/answers.ts";
+import { ask } from "../forward/ask.ts";
 import type { Attempt, Coordinator } from "../forward/coordinator.ts";
 import type { DeadLetters, Death } from "../forward/dead-letters.ts";
 import type { Gate } from "../forward/gate.ts";
@@ -89,8 +90,7 @@ export function createTurn(deps: TurnDeps): Turn {
     }
 
     if (envelope.kind === "bind" && isLate(entry, envelope)) {
-      const get = (path: string): Promise<AttemptResult> =>
-        coordinator.send({ method: "GET", path, headers: pass.headers }).result;
+      const get = (path: string): Promise<AttemptResult> => ask(deps, path, pass.headers);
       const judged = await judgeLateBind(envelope, get);
       if (judged.kind === "undecided") return { kind: "retry", reason: judged.reason, counts: false };
       if (judged.kind === "superseded") {
@@ -237,10 +237,7 @@ export function createTurn(deps: TurnDeps): Turn {
     }
     const pass = await credentials.headers();
     const path = `/sessions/${pathSegment(envelope.session)}/status`;
-    const harmless =
-      pass.kind === "ready"
-        ? await coordinator.send({ method: "GET", path, headers: pass.headers }).result
-        : undefined;
+    const harmless = pass.kind === "ready" ? await ask(deps, path, pass.headers) : undefined;
     if (harmless?.kind === "response" && (harmless.status === 401 || harmless.status === 403)) {
       gate.pause("unauthorized", `the coordinator answers ${status}`);
       return { kind: "again" };

@@ -1,6 +1,10 @@
 import { parseArgs } from "node:util";
+import { failover } from "./campaigns/failover.ts";
+import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
+import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
+import { stuck } from "./campaigns/stuck.ts";
 import { createReport, type Report } from "./report.ts";
 
 // campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
@@ -15,7 +19,14 @@ ends with 1 if one does not hold.
   --only    run one campaign
   --gap     mean time between two kills, milliseconds (default 1000)`;
 
-type Campaign = { name: string; what: string; limitMs: number; run: (report: Report) => Promise<void> };
+type Campaign = {
+  name: string;
+  what: string;
+  limitMs: number;
+  /** Only when it is asked for: it takes long. */
+  byName?: true;
+  run: (report: Report) => Promise<void>;
+};
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +47,10 @@ const campaigns: Campaign[] = [
     what: "the coordinator is away for 10 s, then for 5 s",
     limitMs: 180_000,
     run: (report) =>
-      outage({ seed, sessions: 20, perSecond: 20, outagesMs: [10_000, 5000], calmMs: 7000 }, report),
+      outage(
+        { seed, sessions: 20, perSecond: 20, outagesMs: [10_000, 5000], calmMs: 7000, knownP99Ms: 50 },
+        report,
+      ),
   },
   {
     name: "kill",
@@ -45,12 +59,41 @@ const campaigns: Campaign[] = [
     run: (report) =>
       kill({ seed, rounds, gapMs, waiting: 8, async: 24, perSecond: 25, leastPerSecond: 400 }, report),
   },
+  {
+    name: "stuck",
+    what: "one session that cannot be delivered; the relay is killed, then the broker",
+    limitMs: 240_000,
+    run: (report) => stuck({ seed, events: 5000, sessions: 20 }, report),
+  },
+  {
+    name: "hang",
+    what: "50 sessions whose requests hang beside 20 others",
+    limitMs: 600_000,
+    run: (report) =>
+      hang({ seed, pairs: 5, hanging: 50, healthy: 20, perSecond: 10, measureMs: 8000 }, report),
+  },
+  {
+    name: "failover",
+    what: "two relays, one at a time killed or frozen",
+    limitMs: 300_000,
+    run: (report) =>
+      failover({ seed, rounds: 8, sessions: 20, perSecond: 10, awayMs: 6000, calmMs: 5000 }, report),
+  },
+  {
+    name: "memory",
+    what: "a backlog of 120,000 events, 100,000 of them in one session",
+    limitMs: 1_800_000,
+    byName: true,
+    run: (report) => memory({ seed, hot: 100_000, others: 20_000, sessions: 200 }, report),
+  },
 ];
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const wanted = campaigns.filter(({ name }) => values.only === undefined || name === values.only);
+  const wanted = campaigns.filter(({ name, byName }) =>
+    values.only === undefined ? !byName : name === values.only,
+  );
   if (values.help || wanted.length === 0 || ![rounds, gapMs, seed].every(Number.isFinite)) {
     console.log(`${USAGE}\n\nCampaigns: ${campaigns.map(({ name }) => name).join(", ")}`);
     return values.help ? 0 : 2;

@@ -35,8 +35,9 @@ export async function startService(options: {
   env: Record<string, string>;
   logFile: string;
   nodeOptions?: readonly string[];
+  journal: (what: string) => void;
 }): Promise<Service> {
-  const { name } = options;
+  const { name, journal } = options;
   const main = new URL(`../../src/${options.main}`, import.meta.url).pathname;
   const urls: string[] = [];
   const downtimes: number[] = [];
@@ -67,6 +68,7 @@ export async function startService(options: {
       const [code, signal] = (await once(run, "exit")) as [number | null, NodeJS.Signals | null];
       child = undefined;
       isReady = false;
+      journal(`${name} ended: ${signal ?? `exit ${code}`}`);
       endedAt ??= performance.now();
       if (!stopping && downMs === undefined) surprises.push(signal ?? `exit ${code}`);
       const pause = downMs ?? RESTART_MS;
@@ -80,6 +82,7 @@ export async function startService(options: {
     const { ready, url } = JSON.parse(line) as { ready?: boolean; url?: string };
     if (ready !== true || url === undefined) return;
     urls.push(url);
+    journal(`${name} ready`);
     if (endedAt !== undefined) downtimes.push(performance.now() - endedAt);
     endedAt = undefined;
     isReady = true;
@@ -105,7 +108,10 @@ export async function startService(options: {
       victim?.kill("SIGKILL");
       await until(() => child !== victim);
     },
-    signal: (signal) => void child?.kill(signal),
+    signal(signal) {
+      journal(`${name} gets ${signal}`);
+      child?.kill(signal);
+    },
     ready: () => until(() => isReady),
     async [Symbol.asyncDispose]() {
       stopping = true;

@@ -27,7 +27,9 @@ export type Stage = {
   dead(): Promise<Set<string>>;
   /** True as soon as each of these markers was carried out or is a dead letter. */
   settled(markers: readonly string[], timeoutMs: number): Promise<boolean>;
-  /** Leaves logs and ledger in a folder for whoever looks for the reason; returns it. */
+  /** Notes with the time what was done, for the evidence. */
+  journal(this: void, what: string): void;
+  /** Leaves logs, journal and ledger in a folder for whoever looks for the reason; returns it. */
   keepEvidence(): Promise<string>;
   [Symbol.asyncDispose](): Promise<void>;
 };
@@ -61,6 +63,8 @@ async function startStage(options: StageOptions): Promise<Stage> {
   await using scope = new AsyncDisposableStack();
   let home: AsyncDisposableStack = scope;
   const dir = await mkdtemp(join(tmpdir(), "rr-faults-"));
+  const done: string[] = [];
+  const journal = (what: string): void => void done.push(`${Date.now()} ${what}`);
   let keep = false;
   scope.defer(async () => {
     if (!keep) await rm(dir, { recursive: true, force: true });
@@ -78,6 +82,7 @@ async function startStage(options: StageOptions): Promise<Stage> {
         main: "relay/main.ts",
         logFile: join(dir, `${name}.log`),
         nodeOptions,
+        journal,
         env: {
           ...loginEnv(broker.access("relay")),
           RUNNER_RELAY_COORDINATOR_URL: coordinator.url,
@@ -94,6 +99,7 @@ async function startStage(options: StageOptions): Promise<Stage> {
       main: "gateway/main.ts",
       logFile: join(dir, "gateway.log"),
       nodeOptions,
+      journal,
       env: {
         ...loginEnv(broker.access("gateway", "gw1")),
         RUNNER_RELAY_DATA: join(dir, "gateway"),
@@ -137,6 +143,7 @@ async function startStage(options: StageOptions): Promise<Stage> {
     addRelay,
     arrivals,
     dead,
+    journal,
     async settled(markers, timeoutMs) {
       const end = performance.now() + timeoutMs;
       for (;;) {
@@ -154,6 +161,7 @@ async function startStage(options: StageOptions): Promise<Stage> {
     },
     async keepEvidence() {
       keep = true;
+      await writeFile(join(dir, "journal.txt"), `${done.join("\n")}\n`);
       const lines = (await arrivals()).map((entry) => JSON.stringify(entry));
       await writeFile(join(dir, "ledger.ndjson"), `${lines.join("\n")}\n`);
       return dir;

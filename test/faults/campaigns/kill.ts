@@ -132,14 +132,17 @@ function killable(service: Service): Victim {
 }
 
 /** Down for up to half a second. Its restart goes on while others are killed. */
-function brokerVictim({ broker }: Stage, random: Random): Victim {
+function brokerVictim({ broker, journal }: Stage, random: Random): Victim {
   let restarting: Promise<void> = Promise.resolve();
   return {
     name: "nats-server",
     async kill() {
       await restarting;
       await broker.kill9();
-      restarting = delay(random.next() * 500).then(() => broker.restart());
+      journal("nats-server killed");
+      restarting = delay(random.next() * 500)
+        .then(() => broker.restart())
+        .then(() => journal("nats-server ready"));
       restarting.catch(() => undefined); // the next kill, or the first request, tells
     },
   };
@@ -147,7 +150,7 @@ function brokerVictim({ broker }: Stage, random: Random): Victim {
 
 /** Outages of the coordinator beside the kills. */
 function startWeather(
-  { coordinator }: Stage,
+  { coordinator, journal }: Stage,
   random: Random,
   back: () => Promise<void>,
 ): { away(): boolean; end(): Promise<number> } {
@@ -164,8 +167,10 @@ function startWeather(
       away = true;
       outages++;
       await coordinator.kill9();
+      journal("coordinator killed");
       await pause(OUTAGE_MS);
       await coordinator.start();
+      journal("coordinator ready");
       await back();
       away = false;
     }

@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { kill } from "./campaigns/kill.ts";
+import { createReport } from "./report.ts";
+
+test("DURABLE-1, ORDER-1, SETTLE-1: kill -9 of everything loses nothing (the campaign in miniature)", async () => {
+  const lines: string[] = [];
+  const report = createReport((line) => lines.push(line));
+  const size = { waiting: 3, async: 6, perSecond: 10, leastPerSecond: 10 };
+  await kill({ seed: 1, rounds: 6, gapMs: 500, ...size }, report);
+  // Six kills on so few events say nothing about the share of repeats.
+  expect(
+    report.failed.filter((line) => !line.startsWith("repeats: ")),
+    lines.join("\n"),
+  ).toEqual([]);
+}, 60_000);

@@ -103,7 +103,8 @@ export function createBatchTurn(
     if (entries.length === 1) return note(first, await deps.turn.single(lane, first, context), settled);
     if (!first.source.mayForward()) return { kind: "fenced" };
     const pass = credentials.current() ?? (await credentials.headers());
-    if (pass.kind === "unavailable") return deps.turn.single(lane, first, context); // pauses with the reason
+    if (pass.kind === "unavailable")
+      return note(first, await deps.turn.single(lane, first, context), settled); // pauses with the reason
 
     const began = clock.now();
     const attempt = coordinator.send({

@@ -6,7 +6,7 @@ import type { Attempt } from "../forward/coordinator.ts";
 import type { Gate } from "../forward/gate.ts";
 import { batchSize } from "./batch.ts";
 import { Budget } from "./budget.ts";
-import { Lane, MAX_WHOLE, type Entry } from "./lane.ts";
+import { Lane, MAX_WHOLE, type Entry, type Phase } from "./lane.ts";
 import { ReadyLanes } from "./ready.ts";
 import { mustYield, type InFlight } from "./share.ts";
 import type { Settlement, TurnContext, TurnOutcome } from "./turn.ts";
@@ -22,8 +22,11 @@ const SWEEP_MS = 50;
 /** A head on its way for longer than this is trouble: whoever comes behind it need not wait for an answer (= default ANSWER_WAIT). */
 const SLOW_HEAD_MS = 2000;
 
-/** Reads of an event that is not there before it counts as deleted: 0.5 + 1 + 2 s of back-off at the most. */
-const GONE_AFTER = 3;
+/** Reads in a row that find nothing, this far apart, before an event counts as deleted: a replica may lag behind for (5 - 1) × 2 = 8 s. */
+const GONE_AFTER = 5;
+const GONE_PAUSE_MS = 2000;
+/** Between two questions whether a lane may be forwarded. */
+const FENCED_MS = 100;
 
 export type DispatcherDeps = {
   clock: Clock;
@@ -146,6 +149,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return await deps.turn(lane, entries, {
         probe,
         began(attempt) {
+          if (tracked !== undefined) attempts.delete(tracked); // a halved batch makes several
           tracked = { attempt, since: clock.now() };
           attempts.add(tracked);
           sweep();
@@ -176,10 +180,16 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       entry.data = message.data;
       entry.death = message.death;
     }
-    if (head.envelope !== undefined) return undefined;
-    // a replica may lag behind: only what stays away is gone
-    if (lane.attempts < GONE_AFTER)
-      return { kind: "retry", reason: "the log does not have the event yet", counts: false };
+    if (head.envelope !== undefined) {
+      lane.notFound = 0;
+      return undefined;
+    }
+    // a replica may lag behind, so only what stays away is gone, or what later events of the session stand without
+    if (++lane.notFound < GONE_AFTER && stored.length === 0) {
+      const reason = "the log does not have the event yet";
+      return { kind: "retry", reason, counts: false, retryAfterMs: GONE_PAUSE_MS };
+    }
+    lane.notFound = 0;
     log.error({ session: lane.session, seq: head.seq, code: "sequence_gap" }, "event is gone from the log");
     lane.take(1);
     return { kind: "settled", how: "gone" };
@@ -190,42 +200,61 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     switch (outcome.kind) {
       case "settled":
         measure(outcome.how, clock.now() - since);
-        for (const entry of lane.inFlight) settle(lane, entry, outcome.how);
-        lane.inFlight = [];
+        for (const entry of lane.inFlight.splice(0)) settle(lane, entry, outcome.how);
         lane.succeeded();
         return makeReady(lane);
       case "batch": {
-        for (const [entry, how] of outcome.settled) settle(lane, entry, how);
         lane.inFlight = lane.inFlight.filter((entry) => !outcome.settled.has(entry));
+        for (const [entry, how] of outcome.settled) settle(lane, entry, how);
         if (outcome.settled.size > 0) {
           measure("delivered", clock.now() - since);
           lane.succeeded();
         }
-        return outcome.next === undefined ? makeReady(lane) : apply(lane, outcome.next);
+        return apply(lane, outcome.next ?? { kind: "again" });
       }
       case "retry":
         return failed(lane, outcome);
-      case "park":
-        lane.putBack(lane.inFlight);
-        lane.phase = { name: "parked" };
+      case "park": {
+        putBack(lane);
+        if (lane.length === 0) return makeReady(lane); // what was poison comes again by itself
+        const parked: Phase = { name: "parked" };
+        lane.phase = parked;
         tellWaiting(lane, "parked");
         return void deps.hold(lane, outcome.reason).catch((error: unknown) => {
           log.error({ err: error, session: lane.session }, "session not parked");
-          backOff(lane, undefined);
-        });
-      case "again":
-        lane.putBack(lane.inFlight);
-        return makeReady(lane);
-      case "fenced": {
-        const source = lane.inFlight[0]?.source;
-        lane.putBack(lane.inFlight);
-        lane.phase = { name: "backoff", cancel: () => {} };
-        return void source?.verify().finally(() => {
-          if (lane.phase.name === "backoff") makeReady(lane);
-          pump();
+          if (lane.phase === parked) backOff(lane, undefined);
         });
       }
+      case "again":
+        putBack(lane);
+        return makeReady(lane);
+      case "fenced":
+        return fenced(lane);
     }
+  }
+
+  /** The lane goes on when its source may forward; while the answer is no, it is asked again at a pace. */
+  function fenced(lane: Lane): void {
+    const source = lane.inFlight[0]?.source;
+    putBack(lane);
+    if (source === undefined || lane.length === 0) return makeReady(lane);
+    let cancel = (): void => {};
+    const waiting: Phase = { name: "backoff", cancel: () => cancel() };
+    lane.phase = waiting;
+    const goOn = (): void => {
+      if (lane.phase !== waiting) return; // cleared, parked or opened meanwhile: somebody else moved it on
+      makeReady(lane);
+      pump();
+    };
+    void source.verify().then((allowed) => {
+      if (allowed) goOn();
+      else cancel = clock.after(FENCED_MS, goOn);
+    });
+  }
+
+  /** Back in front, but what comes again by itself is let go. */
+  function putBack(lane: Lane): void {
+    for (const entry of lane.putBack(lane.inFlight)) release(entry);
   }
 
   function settle(lane: Lane, entry: Entry, how: Settlement): void {
@@ -241,7 +270,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   function failed(lane: Lane, outcome: TurnOutcome & { kind: "retry" }): void {
-    lane.putBack(lane.inFlight);
+    putBack(lane);
     lane.failed(clock.now(), outcome.counts ? successes : lane.successMark, outcome.reason);
     const head = lane.peek();
     if (head !== undefined && outcome.counts && lane.failedForMs >= deps.exhaustAfterMs) {

@@ -68,6 +68,8 @@ export class Lane {
   lastReason = "";
   /** The dispatcher's count of successes when the head failed last. */
   successMark = 0;
+  /** Reads of the log in a row that did not find the head. */
+  notFound = 0;
   /** Its pointer into the log is being written (held.ts). */
   holding = false;
   /** Attempts that were refused with 401 or 403 in a row. */
@@ -114,29 +116,28 @@ export class Lane {
     return taken;
   }
 
-  /** Puts entries back in front; those whose consumer was reset meanwhile come again by themselves. */
-  putBack(entries: Entry[]): void {
+  /** Puts entries back in front; those whose consumer was reset meanwhile come again by themselves and are returned. */
+  putBack(entries: Entry[]): Entry[] {
     const back = entries.filter((entry) => !entry.stale);
     this.#queue = [...back, ...this.#queue.slice(this.#head)];
     this.#head = 0;
     for (const entry of back) this.#bytes += entry.bytes;
     this.inFlight = [];
+    return entries.filter((entry) => entry.stale);
   }
 
   /** Drops what waits (a consumer was reset and delivers all of it again); what is in flight goes on. Returns what was dropped. */
   clear(): Entry[] {
-    const dropped = this.#queue.slice(this.#head);
-    this.#queue = [];
-    this.#head = 0;
-    this.#bytes = 0;
     for (const entry of this.inFlight) entry.stale = true;
-    return dropped;
+    return this.drop();
   }
 
   /** Drops what waits because somebody else keeps it now; what is in flight stays as it is. */
   drop(): Entry[] {
-    const dropped = this.clear();
-    for (const entry of this.inFlight) entry.stale = false;
+    const dropped = this.#queue.slice(this.#head);
+    this.#queue = [];
+    this.#head = 0;
+    this.#bytes = 0;
     return dropped;
   }
 

@@ -1,0 +1,274 @@
+import { createDispatcher, type Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
+import type { Answers } from "../../../../src/relay/forward/answers.ts";
+import type { Attempt } from "../../../../src/relay/forward/coordinator.ts";
+import type { Gate, GateState } from "../../../../src/relay/forward/gate.ts";
+import type { Entry, Lane, Source } from "../../../../src/relay/lanes/lane.ts";
+import type { Stored } from "../../../../src/relay/lanes/stored.ts";
+import type { Settlement, TurnContext, TurnOutcome } from "../../../../src/relay/lanes/turn.ts";
+import type { Envelope } from "../../../../src/shared/envelope.ts";
+import { silentLogger } from "../../../../src/shared/logger.ts";
+import { createFakeClock, promises, type FakeClock } from "../../../support/fake-clock.ts";
+
+/** One turn that was started and waits for its outcome. */
+export type Turn = { lane: Lane; entries: Entry[]; probe: boolean; finish(outcome: TurnOutcome): void };
+
+/** A gate that opens and closes when it is told to. */
+export type ScriptedGate = Gate & { set(permit: "all" | "one" | "none"): void };
+
+/** Everything around a dispatcher, scripted; what breaks an invariant is collected in `broken`. */
+export type World = {
+  clock: FakeClock;
+  dispatcher: Dispatcher;
+  gate: ScriptedGate;
+  turns: Turn[];
+  log: { seq: number; session: string }[];
+  settled: Map<number, Settlement>;
+  /** What gateways were told, by event id. */
+  told: Map<string, string>;
+  holds: { lane: Lane; reason: string; done(ok: boolean): void }[];
+  reads: { session: string; from: number; answer(stored: Stored[] | undefined): void }[];
+  verifies: ((allowed: boolean) => void)[];
+  mayForward: boolean;
+  broken: string[];
+  append(session: string): number;
+  /** Delivers the next events of the log as a shard's consumer does. */
+  deliver(count: number): void;
+  /** A takeover: everything that waits is void and comes again from the first unsettled event on. */
+  reset(): void;
+  /** What `read` finds in the log. */
+  stored(session: string, from: number, most?: number): Stored[];
+  /** Ends everything that is under way well, until nothing is left. */
+  heal(): Promise<void>;
+};
+
+export type WorldOptions = {
+  connections?: number;
+  batchMax?: number;
+  exhaustAfterMs?: number;
+  attemptTimeoutMs?: number;
+  bytes?: number;
+  random?: () => number;
+  /** Turns announce an attempt that can be aborted. */
+  attempts?: boolean;
+};
+
+export function createWorld(options: WorldOptions = {}): World {
+  const clock = createFakeClock();
+  const bytes = options.bytes ?? 100;
+  const log: { seq: number; session: string }[] = [];
+  const settled = new Map<number, Settlement>();
+  const sent = new Set<number>();
+  const inFlight = new Map<string, number>();
+  let position = 0;
+  let deliverySeq = 0;
+
+  const gate = scriptedGate();
+
+  const world: World = {
+    clock,
+    gate,
+    turns: [],
+    log,
+    settled,
+    told: new Map(),
+    holds: [],
+    reads: [],
+    verifies: [],
+    mayForward: true,
+    broken: [],
+    append(session) {
+      log.push({ seq: log.length + 1, session });
+      return log.length;
+    },
+    deliver(count) {
+      for (let i = 0; i < count && position < log.length; i++) {
+        const event = log[position++];
+        deliverySeq++;
+        if (event === undefined || settled.has(event.seq)) continue;
+        if (world.dispatcher.renew(event.session, event.seq, deliverySeq)) continue;
+        world.dispatcher.accept(
+          event.session,
+          event.session,
+          0,
+          entryOf(event, bytes, source, deliverySeq, clock.now()),
+        );
+      }
+    },
+    reset() {
+      world.dispatcher.clearShard(0);
+      position = 0;
+      deliverySeq = 0;
+    },
+    stored: (session, from, most = 3) =>
+      log
+        .filter((event) => event.session === session && event.seq >= from)
+        .slice(0, most)
+        .map((event) => ({
+          seq: event.seq,
+          envelope: envelopeOf(event),
+          data: new Uint8Array(1),
+          death: undefined,
+        })),
+    async heal() {
+      world.gate.set("all");
+      world.dispatcher.pump();
+      world.mayForward = true;
+      for (let i = 0; i < 20 * log.length + 50; i++) {
+        for (const started of world.turns.splice(0)) started.finish({ kind: "settled", how: "delivered" });
+        for (const read of world.reads.splice(0)) read.answer(world.stored(read.session, read.from));
+        for (const verify of world.verifies.splice(0)) verify(true);
+        for (const hold of world.holds.splice(0)) hold.done(false);
+        world.deliver(log.length);
+        await clock.pass(60_000);
+        if (settled.size === log.length && world.turns.length === 0) return;
+      }
+    },
+    dispatcher: createDispatcher({
+      clock,
+      random: options.random ?? (() => 0.5),
+      log: silentLogger(),
+      gate,
+      answers: scriptedAnswers((to, what) => world.told.set(to, what)),
+      connections: options.connections ?? 4,
+      attemptTimeoutMs: options.attemptTimeoutMs ?? 30_000,
+      exhaustAfterMs: options.exhaustAfterMs ?? 900_000,
+      batchMax: options.batchMax ?? 1,
+      turn,
+      read: (session, from) => new Promise((resolve) => world.reads.push({ session, from, answer: resolve })),
+      settled(_lane, entry, how) {
+        if (!settled.has(entry.seq)) world.broken.push(`${entry.seq} told as ${how} before its source knew`);
+        settled.set(entry.seq, how);
+      },
+      hold: (lane, reason) =>
+        new Promise((resolve, reject) => {
+          world.holds.push({
+            lane,
+            reason,
+            done: (ok) => (ok ? resolve() : reject(new Error("not written"))),
+          });
+        }),
+    }),
+  };
+
+  const source: Source = {
+    mayForward: () => world.mayForward,
+    verify: () => new Promise((resolve) => world.verifies.push(resolve)),
+    settle(entry) {
+      if (settled.has(entry.seq)) world.broken.push(`${entry.seq} settled twice`);
+      settled.set(entry.seq, "delivered");
+    },
+  };
+
+  function turn(lane: Lane, entries: Entry[], context: TurnContext): Promise<TurnOutcome> {
+    const { session } = lane;
+    const [first] = entries;
+    if (first === undefined) throw new Error("a turn without entries");
+    if (inFlight.get(session)) world.broken.push(`${session} has two turns at once (ORDER-1)`);
+    inFlight.set(session, 1);
+    for (const [i, entry] of entries.entries()) {
+      if (entry.envelope === undefined) world.broken.push(`${entry.seq} is sent thin`);
+      if (settled.has(entry.seq)) world.broken.push(`${entry.seq} is sent though settled (SETTLE-1)`);
+      const before = entries[i - 1];
+      if (before !== undefined && before.seq >= entry.seq)
+        world.broken.push(`${entry.seq} is out of order in its batch`);
+      if (!sent.has(entry.seq)) {
+        const missing = log.find((e) => e.session === session && e.seq < first.seq && !settled.has(e.seq));
+        if (missing)
+          world.broken.push(`${entry.seq} is first sent before ${missing.seq} is settled (ORDER-1)`);
+      }
+      sent.add(entry.seq);
+    }
+    return new Promise((resolve) => {
+      const finish = (outcome: TurnOutcome): void => {
+        inFlight.delete(session);
+        world.turns = world.turns.filter((other) => other !== started);
+        resolve(outcome);
+      };
+      const started: Turn = { lane, entries, probe: context.probe, finish };
+      world.turns.push(started);
+      if (options.attempts)
+        context.began(attemptOf((cause) => finish({ kind: "retry", reason: cause, counts: true })));
+    });
+  }
+
+  return world;
+}
+
+function attemptOf(aborted: (cause: string) => void): Attempt {
+  return { result: new Promise(() => {}), abort: aborted };
+}
+
+export function envelopeOf({ seq, session }: { seq: number; session: string }): Envelope {
+  return {
+    v: 1,
+    id: `e${seq}`,
+    kind: "event",
+    session,
+    runner: "r",
+    epoch: "1",
+    seq,
+    at: 0,
+    type: "application/json",
+    body: new Uint8Array(),
+    answer: `to.${seq}`,
+  };
+}
+
+export function entryOf(
+  event: { seq: number; session: string },
+  bytes: number,
+  source: Source,
+  deliverySeq: number,
+  arrivedAt: number,
+): Entry {
+  return {
+    seq: event.seq,
+    deliverySeq,
+    source,
+    bytes,
+    envelope: envelopeOf(event),
+    data: new Uint8Array(1),
+    death: undefined,
+    stale: false,
+    waiting: true,
+    arrivedAt,
+  };
+}
+
+function scriptedGate(): ScriptedGate {
+  let permit: "all" | "one" | "none" = "all";
+  const states: Record<"all" | "one" | "none", GateState> = {
+    all: { phase: "up" },
+    one: { phase: "away", since: 0, text: "", probe: true },
+    none: { phase: "away", since: 0, text: "", probe: false },
+  };
+  return {
+    state: () => states[permit],
+    permit: () => permit,
+    takeProbe() {
+      permit = "none";
+    },
+    verdict: () => true,
+    pause() {},
+    resume() {},
+    start() {},
+    stop() {},
+    set(next) {
+      permit = next;
+    },
+  };
+}
+
+function scriptedAnswers(tell: (to: string, what: string) => void): Answers {
+  return {
+    hand: (to) => tell(to, "answer"),
+    handRefusal: (to) => {
+      tell(to, "refusal");
+      return Promise.resolve(true);
+    },
+    accepted: (to, reason) => tell(to, reason),
+    close() {},
+  };
+}
+
+export { promises };

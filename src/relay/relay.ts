@@ -14,7 +14,7 @@ import { ask } from "./forward/ask.ts";
 import type { Coordinator } from "./forward/coordinator.ts";
 import { createDeadLetters } from "./forward/dead-letters.ts";
 import { createGate, type Gate } from "./forward/gate.ts";
-import { healthOf } from "./forward/health.ts";
+import { healthOf, type Health } from "./forward/health.ts";
 import { createBatchTurn } from "./lanes/batch.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
 import { createSuperseded } from "./forward/superseded.ts";
@@ -190,9 +190,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     return found;
   }
 
-  async function health(): Promise<ReturnType<typeof healthOf>> {
-    const pass = credentials.current();
-    return healthOf(await ask({ coordinator, clock }, "/health", pass?.headers ?? {}));
+  /** Never without credentials: the coordinator may well refuse its health to strangers, and a relay without a token is not ready. */
+  async function health(): Promise<Health> {
+    const pass = credentials.current() ?? (await credentials.headers());
+    if (pass.kind === "unavailable") return { kind: "no_credential", text: pass.reason };
+    return healthOf(await ask({ coordinator, clock }, "/health", pass.headers));
   }
 
   function gateChanged(): void {

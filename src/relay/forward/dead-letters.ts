@@ -12,8 +12,8 @@ const PUBLISH_TIMEOUT_MS = 3000;
 /** A letter of this event is there already. */
 const WRONG_LAST_SEQUENCE = 10071;
 
-/** Why an event is a dead letter. */
-export type Death = { reason: string; status?: number; attempts: number };
+/** Why an event is a dead letter. `answered`: the executor itself received the refusal, so it is counted, without an alarm. */
+export type Death = { reason: string; status?: number; attempts: number; answered?: boolean };
 
 export type DeadLetter = {
   id: string;
@@ -23,8 +23,6 @@ export type DeadLetter = {
   seq: number;
   payload: Uint8Array;
   death: Death;
-  /** The executor itself received the refusal: counted, no alarm. */
-  answered: boolean;
 };
 
 /** Stores dead letters; an event leaves the log's care only when its letter is on disk (SETTLE-1). */
@@ -74,7 +72,7 @@ function headersOf(letter: DeadLetter): MsgHdrs {
   head.set(HEADER.attempts, String(letter.death.attempts));
   head.set(HEADER.origStream, EVENTS_STREAM);
   head.set(HEADER.origSeq, String(letter.seq));
-  if (letter.answered) head.set(HEADER.answered, "true");
+  if (letter.death.answered) head.set(HEADER.answered, "true");
   return head;
 }
 

@@ -12,6 +12,9 @@ const PAUSE_PROBE_MS = { first: 5000, most: 30_000 };
 /** After one refused connection the address is asked at this interval, so that a quiet runner also learns of an outage at once. */
 const VERIFY_MS = 50;
 
+/** Pauses that are over as soon as `GET /health` answers as a coordinator does, to credentials that we have. */
+const ENDED_BY_HEALTH: ReadonlySet<PauseReason> = new Set(["wrong_address", "token_unavailable"]);
+
 /** May events be sent? `probe`: one head of one lane may, to find out. */
 export type GateState =
   | { phase: "checking" }
@@ -99,9 +102,12 @@ export function createGate(deps: {
       case "wrong_address":
         if (state.phase === "paused" && state.reason === "wrong_address") return scheduleProbe();
         return pause("wrong_address", health.text);
+      case "no_credential":
+        if (state.phase === "paused" && state.reason === "token_unavailable") return scheduleProbe();
+        return pause("token_unavailable", health.text);
       case "well":
       case "unknown":
-        if (state.phase === "checking" || (state.phase === "paused" && state.reason === "wrong_address"))
+        if (state.phase === "checking" || (state.phase === "paused" && ENDED_BY_HEALTH.has(state.reason)))
           return enter({ phase: "up" });
         return offerProbe();
     }
@@ -118,7 +124,8 @@ export function createGate(deps: {
   }
 
   function pause(reason: PauseReason, text: string): void {
-    if (state.phase === "paused" && state.reason === reason) return scheduleProbe();
+    // its next probe is on its way; each of many attempts that come back with the same news must not put it off
+    if (state.phase === "paused" && state.reason === reason) return;
     enter({ phase: "paused", reason, since: clock.wall(), text, probe: false });
   }
 
@@ -138,14 +145,12 @@ export function createGate(deps: {
     });
   }
 
+  /** The next probe was scheduled when this one was taken. */
   function verdictOfProbe(verdict: Verdict): boolean {
     const refusing = state.phase === "paused" && state.reason === "mass_refusal";
     switch (verdict.kind) {
       case "dead":
-        if (refusing) {
-          scheduleProbe();
-          return false;
-        }
+        if (refusing) return false;
         enter({ phase: "up" });
         return true;
       case "delivered":
@@ -156,11 +161,9 @@ export function createGate(deps: {
         pause(verdict.reason, verdict.text);
         return true;
       case "unauthorized":
-        scheduleProbe();
         return true;
       case "retry":
-        if (verdict.failure) scheduleProbe();
-        else enter({ phase: "up" });
+        if (!verdict.failure) enter({ phase: "up" });
         return true;
     }
   }

@@ -8,10 +8,12 @@ export type Health =
   | { kind: "well" }
   | { kind: "unknown" }
   | { kind: "away"; text: string; connection: boolean }
-  | { kind: "wrong_address"; text: string };
+  | { kind: "wrong_address"; text: string }
+  /** Nobody was asked: there is no credential to ask with. */
+  | { kind: "no_credential"; text: string };
 
 /** Decides on an answer to `GET /health`. Pure. */
-export function healthOf(result: AttemptResult): Health {
+export function healthOf(result: AttemptResult): Exclude<Health, { kind: "no_credential" }> {
   if (result.kind === "failed")
     return { kind: "away", text: `${result.cause}: ${result.text}`, connection: result.cause === "connect" };
   const { status } = result;

@@ -12,7 +12,8 @@ const ACTIVE = new Set(["pending", "claimed", "running", "stopping"]);
 export type LateBind =
   | { kind: "send" }
   | { kind: "superseded"; reason: string }
-  | { kind: "undecided"; reason: string };
+  /** `result`: the answer that could not be used. */
+  | { kind: "undecided"; reason: string; result: AttemptResult };
 
 /**
  * A bind always sets its session to running, also one that finished meanwhile: its result would be lost to view. So a late one is
@@ -23,12 +24,14 @@ export async function judgeLateBind(
   envelope: Envelope,
   get: (path: string) => Promise<AttemptResult>,
 ): Promise<LateBind> {
-  const status = jsonOf(await get(`/sessions/${pathSegment(envelope.session)}/status`));
+  const asked = await get(`/sessions/${pathSegment(envelope.session)}/status`);
+  const status = jsonOf(asked);
   if (typeof status?.status !== "string")
-    return { kind: "undecided", reason: "the session's status cannot be read" };
+    return { kind: "undecided", reason: "the session's status cannot be read", result: asked };
   if (!TERMINAL.has(status.status)) return { kind: "send" };
-  const runs = jsonOf(await get("/runs"))?.runs;
-  if (!Array.isArray(runs)) return { kind: "undecided", reason: "the runs cannot be read" };
+  const listed = await get("/runs");
+  const runs = jsonOf(listed)?.runs;
+  if (!Array.isArray(runs)) return { kind: "undecided", reason: "the runs cannot be read", result: listed };
   const active = runs.some((run) => run?.session_id === envelope.session && ACTIVE.has(run?.status));
   return active
     ? { kind: "send" }

@@ -2,7 +2,6 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Envelope } from "../../shared/envelope.ts";
 import { UPSTREAM_HEADER } from "../../shared/headers.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { pathSegment } from "../../shared/session-id.ts";
 import type { Credentials } from "../credentials/port.ts";
 import type { Answers } from "../forward/answers.ts";
 import { ask } from "../forward/ask.ts";
@@ -10,6 +9,7 @@ import type { Attempt, Coordinator } from "../forward/coordinator.ts";
 import type { DeadLetters, Death } from "../forward/dead-letters.ts";
 import type { Gate } from "../forward/gate.ts";
 import { FRESH_BIND_MS, judgeLateBind } from "../forward/late-bind.ts";
+import { RefusedTokens } from "../forward/refused-tokens.ts";
 import type { Superseded } from "../forward/superseded.ts";
 import { targetOf } from "../forward/target.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
@@ -48,6 +48,12 @@ export type TurnDeps = {
   streamEpoch: number;
 };
 
+/**
+ * Asked with credentials after a refusal. A session that does not exist, so that what the coordinator has against one session is not
+ * taken for a refusal of all (ISOLATE-1); it answers `not_existent`, cheaply.
+ */
+const HARMLESS_PATH = "/sessions/runner-relay-asks/status";
+
 /** What a turn needs to know of its surroundings. */
 export type TurnContext = {
   /** This is the one attempt that the gate allows to find out. */
@@ -76,11 +82,12 @@ export type Judged = {
 /** One turn: the head of a lane, from the checks before it is sent to what its verdict means. */
 export function createTurn(deps: TurnDeps): Turn {
   const { clock, log, coordinator, credentials, gate, answers } = deps;
+  const refused = new RefusedTokens();
 
   async function single(lane: Lane, entry: Entry, context: TurnContext): Promise<TurnOutcome> {
     const { envelope, death } = entry;
     if (envelope === undefined) return { kind: "again" };
-    if (death !== undefined) return bury(entry, envelope, death, false);
+    if (death !== undefined) return bury(entry, envelope, death);
     if (!entry.source.mayForward()) return { kind: "fenced" };
 
     const pass = credentials.current() ?? (await credentials.headers());
@@ -92,7 +99,22 @@ export function createTurn(deps: TurnDeps): Turn {
     if (envelope.kind === "bind" && isLate(entry, envelope)) {
       const get = (path: string): Promise<AttemptResult> => ask(deps, path, pass.headers);
       const judged = await judgeLateBind(envelope, get);
-      if (judged.kind === "undecided") return { kind: "retry", reason: judged.reason, counts: false };
+      if (judged.kind === "undecided") {
+        const { reason, result } = judged;
+        log.info({ event: envelope.id, session: envelope.session, reason }, "late bind undecided");
+        const verdict = verdictOf(result, "event", clock.wall());
+        // whoever does not answer questions, or refuses our credentials, is away or refuses for events as well
+        if (verdict.kind === "retry" || verdict.kind === "unauthorized")
+          return conclude({
+            lane,
+            entry,
+            verdict,
+            result,
+            generation: pass.generation,
+            probe: context.probe,
+          });
+        return { kind: "retry", reason, counts: true };
+      }
       if (judged.kind === "superseded") {
         await deps.superseded.put(envelope.id, judged.reason);
         log.warn({ event: envelope.id, session: envelope.session, reason: judged.reason }, "bind superseded");
@@ -118,6 +140,7 @@ export function createTurn(deps: TurnDeps): Turn {
     const { envelope } = entry;
     if (envelope === undefined) return { kind: "again" };
     const carryOut = gate.verdict(lane.token, verdict, probe);
+    if (verdict.kind === "delivered" || verdict.kind === "dead") refused.accepted(clock.now());
     switch (verdict.kind) {
       case "delivered":
         if (entry.waiting && envelope.answer !== undefined && result.kind === "response") {
@@ -128,15 +151,14 @@ export function createTurn(deps: TurnDeps): Turn {
       case "dead": {
         if (!carryOut) return { kind: "again" };
         const died: Death = { reason: verdict.reason, status: verdict.status, attempts: lane.attempts + 1 };
-        let answered = false;
         if (entry.waiting && envelope.answer !== undefined && result.kind === "response") {
           entry.waiting = false;
-          answered = await answers.handRefusal(envelope.answer, result);
+          died.answered = await answers.handRefusal(envelope.answer, result);
         }
-        return bury(entry, envelope, died, answered);
+        return bury(entry, envelope, died);
       }
       case "unauthorized":
-        return refusedToken(lane, envelope, verdict.status, generation);
+        return refusedToken(lane, verdict.status, generation);
       case "unregistered":
         return { kind: "retry", reason: "runner not registered", counts: false };
       case "pause":
@@ -176,12 +198,7 @@ export function createTurn(deps: TurnDeps): Turn {
   }
 
   /** A poison event, by policy: a dead letter (SETTLE-1: stored before it is settled), a parked session, or a stop. */
-  async function bury(
-    entry: Entry,
-    envelope: Envelope,
-    death: Death,
-    answered: boolean,
-  ): Promise<TurnOutcome> {
+  async function bury(entry: Entry, envelope: Envelope, death: Death): Promise<TurnOutcome> {
     if (deps.policy === "park") return { kind: "park", reason: death.reason };
     if (deps.policy === "stop") {
       gate.pause("poison_stop", `event ${envelope.id} of session ${envelope.session}: ${death.reason}`);
@@ -197,9 +214,9 @@ export function createTurn(deps: TurnDeps): Turn {
       seq: entry.seq,
       payload,
       death,
-      answered,
     });
     if (stored.kind === "refused") {
+      entry.death = death; // the verdict stands: the next turn only tries to store it
       log.error(
         { event: id, session, reason: stored.reason, code: "dead_letters_refused" },
         "dead letter refused",
@@ -212,20 +229,15 @@ export function createTurn(deps: TurnDeps): Turn {
       status: death.status,
       reason: death.reason,
       attempts: death.attempts,
-      answered,
+      answered: death.answered ?? false,
     };
-    if (answered) log.info(line, "event dead-lettered, the executor knows");
+    if (death.answered) log.info(line, "event dead-lettered, the executor knows");
     else log.error(line, "event dead-lettered");
     return { kind: "settled", how: "dead" };
   }
 
   /** 401 and 403 say nothing about the event: a fresh token once; then everything waits if others are refused too, else this lane. */
-  async function refusedToken(
-    lane: Lane,
-    envelope: Envelope,
-    status: number,
-    generation: number,
-  ): Promise<TurnOutcome> {
+  async function refusedToken(lane: Lane, status: number, generation: number): Promise<TurnOutcome> {
     credentials.refused(generation);
     if (lane.refusedTokens++ === 0) {
       const fresh = await credentials.headers();
@@ -236,12 +248,13 @@ export function createTurn(deps: TurnDeps): Turn {
       if (fresh.generation !== generation) return { kind: "again" };
     }
     const pass = await credentials.headers();
-    const path = `/sessions/${pathSegment(envelope.session)}/status`;
-    const harmless = pass.kind === "ready" ? await ask(deps, path, pass.headers) : undefined;
-    if (harmless?.kind === "response" && (harmless.status === 401 || harmless.status === 403)) {
+    const harmless = pass.kind === "ready" ? await ask(deps, HARMLESS_PATH, pass.headers) : undefined;
+    const answered = harmless?.kind === "response" ? harmless.status : undefined;
+    if (answered === 401 || answered === 403 || refused.refused(clock.now(), lane.token)) {
       gate.pause("unauthorized", `the coordinator answers ${status}`);
       return { kind: "again" };
     }
+    if (answered !== undefined) gate.resume("unauthorized"); // others need not wait for this session
     return { kind: "retry", reason: `status ${status}`, counts: false }; // never a dead letter for a credential matter
   }
 

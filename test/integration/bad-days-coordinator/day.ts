@@ -31,7 +31,9 @@ export type Day = {
   lines: Line[];
   /** Starts a relay; closed with the day. */
   relay(options?: TestRelayOptions & { url?: string }): Promise<TestRelay>;
-  append: ReturnType<typeof createAppender>["append"];
+  append(
+    ...args: Parameters<ReturnType<typeof createAppender>["append"]>
+  ): Promise<{ id: string; seq: number }>;
   /** What gateways hear of the relay. */
   told(): RelayState["coordinator"] | undefined;
   /** Keys of a session in the order in which the coordinator carried them out. */
@@ -46,6 +48,7 @@ export async function startDay(options: Parameters<typeof startCoordinator>[0] =
   const broker = scope.use(await provisioned(await startTestBroker({ sync: false })));
   const coordinator = scope.use(await startCoordinator({ autoCreateSessions: true, ...options }));
   const gateway = await broker.connect("gateway");
+  const appender = createAppender(gateway);
   const states = watchStates(gateway);
   const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
   const lines: Line[] = [];
@@ -58,7 +61,7 @@ export async function startDay(options: Parameters<typeof startCoordinator>[0] =
       const onLine = (line: string): void => void lines.push(JSON.parse(line) as Line);
       return kept.use(await startTestRelay(broker, url, { clock: impatient, onLine, ...more }));
     },
-    append: createAppender(gateway).append,
+    append: (...args) => appender.append(...args),
     told: () => states.get("relay-a")?.coordinator,
     applied: (session) =>
       coordinator

@@ -1,0 +1,225 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { variableNames } from "../../../src/shared/config/load.ts";
+import { ALL_SETTINGS } from "../../../src/shared/config/index.ts";
+import { natsServerPath } from "../../support/broker.ts";
+import {
+  mount,
+  placeOf,
+  readComposition,
+  startOrder,
+  startService,
+  untilHealthy,
+  type Composition,
+  type Place,
+  type Running,
+} from "./composition.ts";
+import { buildImage, parseDockerfile, type Image } from "./dockerfile.ts";
+
+// No engine is needed: dockerfile.ts does what a build would do, composition.ts what `docker compose up` would do, with processes on
+// this machine. What only an engine can show (base images, users, read-only roots) is not shown here.
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const run = promisify(execFile);
+
+let folder: string;
+let base: Record<string, string>;
+let variables: Record<string, string>;
+let composition: Composition;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "rr-compose-"));
+  const bin = join(folder, "bin");
+  mkdirSync(bin);
+  symlinkSync(await natsServerPath(), join(bin, "nats-server"));
+  const { PATH = "", HOME = "" } = process.env;
+  base = { PATH: [bin, dirname(process.execPath), PATH].join(delimiter), HOME };
+  variables = await makeEnv(join(folder, "fresh"));
+  composition = readComposition(read("docker-compose.yml"), variables);
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), "utf8");
+}
+
+/** Runs `deploy/make-env.sh` in a copy; returns what it wrote. */
+async function makeEnv(copy: string): Promise<Record<string, string>> {
+  cpSync(join(ROOT, "deploy"), join(copy, "deploy"), { recursive: true });
+  await run("/bin/sh", [join(copy, "deploy/make-env.sh")]);
+  const file = join(copy, ".env");
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  await expect(
+    run("/bin/sh", [join(copy, "deploy/make-env.sh")]),
+    "an .env is never replaced",
+  ).rejects.toThrow();
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  return Object.fromEntries(lines.map((line) => line.split("=") as [string, string]));
+}
+
+describe("what the files say", () => {
+  test("passwords are needed, and only the users of the broker have them", () => {
+    expect(() => readComposition(read("docker-compose.yml"), {})).toThrow(/make-env/);
+    expect(new Set(Object.values(variables)).size).toBe(5);
+    for (const value of Object.values(variables)) expect(value).toMatch(/^p[0-9a-f]{48}$/);
+    const secrets = new Set<string | number>(Object.values(variables));
+    for (const [name, { environment }] of Object.entries(composition.services)) {
+      if (name === "nats") continue;
+      const held = Object.values(environment ?? {}).filter((it) => secrets.has(it));
+      expect(held.length, name).toBe(name === "coordinator" ? 0 : 1);
+    }
+  });
+
+  test("CRED-1: only the relay reads the coordinator's credentials", () => {
+    const readers = Object.entries(composition.services).filter(([, it]) => it.env_file !== undefined);
+    expect(readers.map(([name]) => name)).toEqual(["relay"]);
+  });
+
+  test("every variable is a setting", () => {
+    const known = new Set(variableNames(ALL_SETTINGS));
+    for (const [name, { environment }] of Object.entries(composition.services)) {
+      if (name === "nats") continue;
+      for (const variable of Object.keys(environment ?? {})) expect(known, name).toContain(variable);
+    }
+  });
+
+  test("ports are published on loopback only, and every address is in reach", () => {
+    const published = Object.values(composition.services).flatMap(({ ports }) => ports ?? []);
+    for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:(\d+):\1$/);
+    for (const [name, { environment, network_mode: network }] of Object.entries(composition.services)) {
+      const url = environment?.["NATS_URL"];
+      if (typeof url !== "string") continue;
+      const { hostname, port } = new URL(url);
+      if (network === "host") expect(published, name).toContain(`127.0.0.1:${port}:${port}`);
+      else expect(Object.keys(composition.services), name).toContain(hostname);
+    }
+    expect(composition.services["coordinator"]?.network_mode).toBe("service:relay");
+  });
+
+  test("volumes that are mounted exist, and the image runs as nobody special", () => {
+    for (const volume of Object.values(composition.services).flatMap(({ volumes }) => volumes ?? [])) {
+      const [source = ""] = volume.split(":");
+      if (source.startsWith("./")) expect(existsSync(join(ROOT, source)), source).toBe(true);
+      else expect(Object.keys(composition.volumes)).toContain(source);
+    }
+    const stages = parseDockerfile(read("Dockerfile"));
+    expect(stages.map(({ from }) => from)).toEqual(["node:24-slim", "node:24-slim"]);
+    expect(stages.at(-1)?.steps).toContainEqual({ op: "USER", text: "node" });
+  });
+});
+
+describe("what the files do", () => {
+  let image: Image;
+  let place: Place;
+  const running = new Map<string, Running>();
+  const ports = new Map<string, number>();
+
+  beforeAll(async () => {
+    const allowed = read(".dockerignore")
+      .split("\n")
+      .filter((line) => line.startsWith("!"))
+      .map((line) => line.slice(1));
+    image = await buildImage({
+      dockerfile: read("Dockerfile"),
+      context: ROOT,
+      admits: (source) => allowed.includes(source),
+      folder: join(folder, "image"),
+      base: { ...base, npm_config_prefer_offline: "true" },
+    });
+    for (const port of ["4222", "8222", "8765", "8766", "8767"]) ports.set(port, await freePort());
+    const paths = new Map([
+      ["/etc/nats", join(folder, "etc")],
+      ["/data", join(folder, "data")],
+    ]);
+    place = placeOf(composition, ports, paths);
+    mount(join(ROOT, "deploy/nats"), join(folder, "etc"), place);
+  }, 180_000);
+
+  afterAll(async () => {
+    for (const { process: child } of [...running.values()].toReversed()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = once(child, "exit");
+      process.kill(-(child.pid ?? 0), "SIGTERM");
+      await gone;
+    }
+    rmSync(join(folder, "image"), { recursive: true, force: true });
+  });
+
+  test("the image prints its help", async () => {
+    const [file = "", ...args] = [...image.entrypoint, ...image.cmd];
+    const { stdout } = await run(file, args, {
+      cwd: join(image.root, image.workdir),
+      env: { ...base, ...image.env },
+    });
+    expect(stdout).toContain("gateway");
+    expect(existsSync(join(image.root, "app/node_modules/vitest")), "nothing of development").toBe(false);
+  });
+
+  test("every service of the demo becomes ready in its order, and an event reaches the coordinator", async () => {
+    for (const [name, service] of startOrder(composition, ["demo"])) {
+      for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
+        const before = running.get(other);
+        expect(before, `${name} after ${other}`).toBeDefined();
+        if (condition === "service_completed_successfully") expect(before?.process.exitCode).toBe(0);
+      }
+      const options = { image: service.build === undefined ? undefined : image, place, base };
+      const it = startService(service, options);
+      running.set(name, it);
+      if (name === "provision") await once(it.process, "exit");
+      else if (service.healthcheck !== undefined) await untilHealthy(service, it, options);
+    }
+    expect([...running.keys()].toSorted()).toEqual(
+      ["coordinator", "gateway", "nats", "provision", "prune", "relay"].toSorted(),
+    );
+
+    const gateway = `http://127.0.0.1:${ports.get("8766")}`;
+    const ready = await (await fetch(`${gateway}/_relay/ready`)).json();
+    expect(ready, "HONEST-1: the monitor says that every write is synced").toMatchObject({
+      ready: true,
+      durability: "fsync",
+    });
+    const sent = await fetch(`${gateway}/events`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"session_id":"s1","event_type":"message","timestamp":"2026-01-01T00:00:00Z"}',
+    });
+    expect(sent.ok).toBe(true);
+    await expect
+      .poll(
+        async () => {
+          const answer = await fetch(`http://127.0.0.1:${ports.get("8765")}/sessions/s1/events`);
+          return answer.ok ? await answer.text() : "";
+        },
+        { timeout: 10_000 },
+      )
+      .toContain('"message"');
+    await vi.waitFor(() => expect(running.get("prune")?.output()).toContain("nothing to prune"), 10_000);
+  }, 60_000);
+
+  test("the operator's service shows the status", async () => {
+    const operator = composition.services["operator"];
+    if (operator === undefined) throw new Error("no operator");
+    const it = startService(operator, { image, place, base });
+    const [code] = (await once(it.process, "close")) as [number];
+    expect(it.output()).toContain("backlog      0 events");
+    expect(it.output()).toContain("durability   fsync");
+    expect(code).toBe(0);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

@@ -69,6 +69,7 @@ function collect(
     const bytes = chunks === undefined ? (first ?? new Uint8Array(0)) : Buffer.concat(chunks, size);
     end({ kind: "body", bytes, release });
   });
+  if (release === nothing) return; // a client that goes away needs no word then
   request.on("error", () => end({ kind: "aborted" }));
   request.on("close", () => end({ kind: "aborted" }));
 }

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import type { NatsConnection } from "@nats-io/transport-node";
+import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { decodeAnswer } from "../shared/answer.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Durability } from "../shared/durability.ts";
@@ -8,6 +8,7 @@ import type { Logger } from "../shared/logger.ts";
 import { decodeState } from "../shared/relay-state.ts";
 import { gatewayInbox, STATE_SUBJECT } from "../shared/subjects.ts";
 import { bodyLimit } from "../shared/topology.ts";
+import { createAddresses } from "./addresses.ts";
 import { createBacklog } from "./backlog.ts";
 import { createBudget, MAX_HELD_BYTES } from "./budget.ts";
 import { createChoice } from "./commit/choice.ts";
@@ -80,7 +81,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       `${options.listen} is not loopback, and RUNNER_RELAY_INBOUND_TOKEN is not set`,
     );
   }
-  const nonce = randomText(10);
+  // Part of every id, epoch and batch of this process: two processes must never share it. 36^16 = 2^82.
+  const nonce = randomText(16);
+  let ids = 0;
   const inbox = `${gatewayInbox(options.gateway)}.${nonce}`;
   const answerPrefix = `${inbox}.answer.`;
 
@@ -105,28 +108,34 @@ export function createGateway(deps: GatewayDeps): Gateway {
     report: metrics.commit,
   });
 
+  /** A message of a relay that is not as it should be must not end the reading of the connection, as an exception there would. */
+  const listen = (subject: string, take: (message: Msg) => void): Subscription =>
+    connection.subscribe(subject, {
+      callback(error, message) {
+        try {
+          if (error === null) take(message);
+        } catch (cause) {
+          logger.error({ err: cause, subject: message.subject }, "message of a relay could not be taken");
+        }
+      },
+    });
   const subscriptions = [
-    connection.subscribe(`${STATE_SUBJECT}.>`, {
-      callback(error, message) {
-        const state = error === null ? decodeState(message.string()) : undefined;
-        if (state === undefined) return;
-        const ended = relays.take(state, clock.now());
-        if (ended.length > 0) waiting.release(ended);
-        backlog.reported(state);
-      },
+    listen(`${STATE_SUBJECT}.>`, (message) => {
+      const state = decodeState(message.string());
+      if (state === undefined) return;
+      const ended = relays.take(state, clock.now());
+      if (ended.length > 0) waiting.release(ended);
+      backlog.reported(state);
     }),
-    connection.subscribe(`${answerPrefix}*`, {
-      callback(error, message) {
-        if (error !== null) return;
-        const answer = decodeAnswer(message.data);
-        if (answer === undefined) return;
-        const { reply } = message;
-        const confirm = reply
-          ? (seen: boolean): void => connection.publish(reply, seen ? "1" : "0")
-          : undefined;
-        const taken = waiting.answered(message.subject.slice(answerPrefix.length), answer, confirm);
-        if (!taken) confirm?.(false);
-      },
+    listen(`${answerPrefix}*`, (message) => {
+      const answer = decodeAnswer(message.data);
+      if (answer === undefined) return;
+      const { reply } = message;
+      const confirm = reply
+        ? (seen: boolean): void => connection.publish(reply, seen ? "1" : "0")
+        : undefined;
+      const taken = waiting.answered(message.subject.slice(answerPrefix.length), answer, confirm);
+      if (!taken) confirm?.(false);
     }),
   ];
   let stopSilenceCheck = (): void => undefined;
@@ -152,7 +161,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const write = createWrites({
     runner: { hostname: options.hostname, profile: options.profile },
-    runnerName,
+    addressOf: createAddresses(runnerName),
+    newId: () => `${nonce}-${(ids++).toString(36)}`,
     answerWaitMs: options.answerWaitMs,
     bodyLimit: () => Math.min(options.maxBodyBytes, bodyLimit(connection.info?.max_payload ?? Infinity)),
     durability,

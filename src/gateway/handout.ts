@@ -1,5 +1,5 @@
-import type { Answer } from "../shared/answer.ts";
 import { isObject } from "./json.ts";
+import type { CoordinatorAnswer } from "./waiting.ts";
 
 /** A whole answer to an executor. */
 export type Handout = { status: number; headers: Record<string, string | string[]>; body: Uint8Array };
@@ -24,7 +24,7 @@ const OK_BODY = Buffer.from('{"ok":true}');
  * The coordinator's answer as the executor gets it: its status, its end-to-end headers, its body. Executors call `response.json()` on every
  * success and break on anything that is no object, so a success without one says `{"ok":true}`. Pure.
  */
-export function handoutOf(answer: Extract<Answer, { kind: "answer" }>): Handout {
+export function handoutOf(answer: CoordinatorAnswer): Handout {
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of answer.headers) {
     const key = name.toLowerCase();

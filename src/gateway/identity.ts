@@ -1,13 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { WriteKind } from "./routes.ts";
 
 /** Longest `Idempotency-Key`, in characters: ids of any usual form fit several times over. */
-export const MAX_KEY_LENGTH = 255;
-
-/** Id of an event without a key. A legal subject token, and no dash at its start, so that it can be typed behind a command. */
-export function randomEventId(): string {
-  return randomUUID();
-}
+const MAX_KEY_LENGTH = 255;
 
 /** True for a key that can be used: visible ASCII and inner spaces, not longer than {@link MAX_KEY_LENGTH}. */
 export function isUsableKey(key: string): boolean {

@@ -88,6 +88,10 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}\n`);
 
   let stopping = false;
+  void connection.closed().then((error) => {
+    // The client reconnects for ever, unless the broker refuses its credentials again and again.
+    if (!stopping) fail(codedError("broker_refused", errorText(error ?? "connection closed")));
+  });
   const stop = (signal: string): void => {
     if (stopping) return;
     stopping = true;

@@ -9,7 +9,7 @@ export type Preference = {
 export const NO_PREFERENCE: Preference = { async: false, waitMs: undefined };
 
 /** Longest wait that can be asked for: proxies and clients seldom hold a request for longer. */
-export const MAX_WAIT_MS = 30_000;
+const MAX_WAIT_MS = 30_000;
 
 /**
  * Reads a `Prefer` header. What cannot be read is ignored, as the RFC wants it: a preference is never an error. The first of several equal

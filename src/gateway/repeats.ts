@@ -1,7 +1,7 @@
 import type { Conclusion } from "./waiting.ts";
 
 /** Keys that are remembered: the broker recognises a repetition beyond that, but then another body goes unnoticed. About 250 B each. */
-export const MAX_REMEMBERED_KEYS = 10_000;
+const MAX_REMEMBERED_KEYS = 10_000;
 
 type Told = (conclusion: Conclusion) => void;
 type Known = {

@@ -1,7 +1,7 @@
 import type { SessionNumber } from "./commit/write.ts";
 
 /** Sessions whose numbering is kept. A forgotten one starts a new epoch, which is always right; about 150 B each. */
-export const MAX_NUMBERED_SESSIONS = 100_000;
+const MAX_NUMBERED_SESSIONS = 100_000;
 
 /** Numbers of events: per session consecutive from 1 within an epoch, and no (epoch, number) is ever given twice. */
 export type Sequences = {

@@ -5,7 +5,7 @@ import { codedError, errorText, type HttpErrorCode } from "../shared/errors.ts";
 import { problemOf } from "./problem.ts";
 
 /** Limits of a request, each with its reason. */
-export const LIMITS = {
+const LIMITS = {
   /** The whole request must have arrived: 4 MiB take this long at 140 KiB/s. Against slow-loris (408). */
   requestMs: 30_000,
   /** Its head must have arrived (408). */
@@ -19,6 +19,9 @@ export const LIMITS = {
   /** Connections that wait to be accepted: a burst of agents that start together. The kernel caps it at its `somaxconn`. */
   backlog: 4096,
 } as const;
+
+/** How often connections that became idle are ended while the server closes. */
+const SWEEP_MS = 20;
 
 /** Times for tests. */
 export type ServerTimes = { requestMs: number; headMs: number; checkEveryMs: number };
@@ -85,7 +88,12 @@ export function createHttpServer(handler: Handler, times: ServerTimes = LIMITS):
     },
     close() {
       return new Promise((resolve) => {
-        server.close(() => resolve());
+        // A connection that is kept alive becomes idle only when its last answer is out.
+        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+        server.close(() => {
+          clearInterval(sweep);
+          resolve();
+        });
         server.closeIdleConnections();
       });
     },

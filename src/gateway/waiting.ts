@@ -2,14 +2,13 @@ import type { Clock } from "../shared/clock.ts";
 import type { Answer } from "../shared/answer.ts";
 import type { Outcome } from "./commit/write.ts";
 
+export type Stored = Extract<Outcome, { kind: "stored" }>;
+export type CoordinatorAnswer = Extract<Answer, { kind: "answer" }>;
+
 /** What an executor is told in the end. */
 export type Conclusion =
-  | { kind: "accepted"; stored: Extract<Outcome, { kind: "stored" }> }
-  | {
-      kind: "answer";
-      answer: Extract<Answer, { kind: "answer" }>;
-      stored: Extract<Outcome, { kind: "stored" }>;
-    }
+  | { kind: "accepted"; stored: Stored }
+  | { kind: "answer"; answer: CoordinatorAnswer; stored: Stored }
   | { kind: "failed"; outcome: Extract<Outcome, { kind: "failed" }> };
 
 /**
@@ -22,7 +21,7 @@ export type Exchange = {
   /** False as soon as nobody waits for the coordinator's answer. */
   waits: boolean;
   outcome: Outcome | undefined;
-  answer: Extract<Answer, { kind: "answer" }> | undefined;
+  answer: CoordinatorAnswer | undefined;
   /** Tells the relay whether the executor was still there to see the coordinator's answer. */
   confirm: ((seen: boolean) => void) | undefined;
   cancelTimer: (() => void) | undefined;

@@ -3,8 +3,7 @@ import type { Clock } from "../shared/clock.ts";
 import type { Durability } from "../shared/durability.ts";
 import type { HttpErrorCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
-import { partitionOf, shardOf } from "../shared/partition.ts";
-import { eventSubject } from "../shared/subjects.ts";
+import type { Address } from "./addresses.ts";
 import type { Backlog } from "./backlog.ts";
 import { readBody } from "./body.ts";
 import type { Budget } from "./budget.ts";
@@ -12,7 +11,7 @@ import { commandOf, type RunnerIdentity } from "./command.ts";
 import type { Committer } from "./commit/commit.ts";
 import { showNumber } from "./commit/message.ts";
 import { handoutOf } from "./handout.ts";
-import { bodyDigest, isUsableKey, keyedEventId, randomEventId } from "./identity.ts";
+import { bodyDigest, isUsableKey, keyedEventId } from "./identity.ts";
 import { bodyForm } from "./media-type.ts";
 import type { Counts } from "./metrics.ts";
 import { readPrefer, type Preference } from "./prefer.ts";
@@ -20,15 +19,16 @@ import type { Relays } from "./relays.ts";
 import type { Repeats } from "./repeats.ts";
 import { refuseUnread, send, sendProblem } from "./reply.ts";
 import type { Route } from "./routes.ts";
-import type { Conclusion, Waiting } from "./waiting.ts";
+import type { Conclusion, CoordinatorAnswer, Stored, Waiting } from "./waiting.ts";
 
 // body.ts reads · command.ts makes what is forwarded · identity.ts, repeats.ts know it again · backlog.ts limits
 // commit/ stores · waiting.ts waits for the coordinator · handout.ts hands its answer out
 
 export type WritesDeps = {
   runner: RunnerIdentity;
-  /** Name of the runner in subjects and envelopes. */
-  runnerName: string;
+  addressOf: (session: string) => Address;
+  /** A new id for an event without a key. */
+  newId: () => string;
   /** How long an executor waits for the coordinator's own answer, milliseconds. */
   answerWaitMs: number;
   /** Largest body at the moment, bytes. */
@@ -68,7 +68,7 @@ const TRACE = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export function createWrites(
   deps: WritesDeps,
 ): (request: IncomingMessage, response: ServerResponse, route: WriteRoute, start: () => void) => void {
-  const { runner, runnerName, committer, waiting, relays, backlog, repeats, budget, counts, clock, logger } =
+  const { runner, addressOf, committer, waiting, relays, backlog, repeats, budget, counts, clock, logger } =
     deps;
 
   function serve(
@@ -121,7 +121,7 @@ export function createWrites(
         "the Idempotency-Key must be 1 to 255 visible ASCII characters",
       );
     }
-    const id = key === undefined ? randomEventId() : keyedEventId(session, route.write, key);
+    const id = key === undefined ? deps.newId() : keyedEventId(session, route.write, key);
     call.id = id;
     if (key !== undefined) {
       const repeat = repeats.begin(id, bodyDigest(bytes), (conclusion) => void conclude(call, conclusion));
@@ -132,7 +132,7 @@ export function createWrites(
       if (repeat.kind === "stored") return void conclude(call, repeat.conclusion);
       if (repeat.kind === "following") return;
     }
-    const shard = shardOf(partitionOf(session));
+    const { shard, subjects } = addressOf(session);
     if (!backlog.admits(session, shard)) {
       release();
       const outcome = {
@@ -155,7 +155,7 @@ export function createWrites(
       keyed: key !== undefined,
       kind: route.write,
       session,
-      subject: eventSubject(runnerName, session, route.write),
+      subject: subjects[route.write],
       receivedAt: clock.wall(),
       type,
       body,
@@ -191,32 +191,44 @@ export function createWrites(
   }
 
   function conclude(call: Call, conclusion: Conclusion): boolean {
-    const { response } = call;
     switch (conclusion.kind) {
       case "failed":
         refuse(call, conclusion.outcome.code, conclusion.outcome.detail);
         return true;
-      case "accepted": {
-        counts.answeredAccepted++;
-        const { streamSeq, number } = conclusion.stored;
-        const id = call.id ?? "";
-        const seq = number === undefined ? "null" : `"${showNumber(number)}"`;
-        const headers: Record<string, string> = {
-          "content-type": "application/json",
-          location: `/_relay/deliveries/${id}?seq=${streamSeq}`,
-        };
-        if (call.applied !== undefined) headers["preference-applied"] = call.applied;
-        // All parts are ours and need no escaping.
-        const body = `{"ok":true,"status":"accepted","event_id":"${id}","stream_seq":${streamSeq},"session_seq":${seq},"durability":"${deps.durability()}"}`;
-        return finish(call, send(response, 202, headers, body), 202);
-      }
-      case "answer": {
-        counts.answeredByCoordinator++;
-        const { status, headers, body } = handoutOf(conclusion.answer);
-        if (call.applied !== undefined) headers["preference-applied"] = call.applied;
-        return finish(call, send(response, status, headers, body), status);
-      }
+      case "accepted":
+        return tellAccepted(call, conclusion.stored);
+      case "answer":
+        try {
+          return tellAnswer(call, conclusion.answer);
+        } catch (error) {
+          // Headers that cannot be sent, for one. The event is stored all the same.
+          logger.error({ ...lineOf(call), err: error }, "answer of the coordinator cannot be handed out");
+          return tellAccepted(call, conclusion.stored);
+        }
     }
+  }
+
+  function tellAccepted(call: Call, stored: Stored): boolean {
+    counts.answeredAccepted++;
+    const { streamSeq, number } = stored;
+    const id = call.id ?? "";
+    const seq = number === undefined ? "null" : `"${showNumber(number)}"`;
+    const headers: Record<string, string> = {
+      "content-type": "application/json",
+      location: `/_relay/deliveries/${id}?seq=${streamSeq}`,
+    };
+    if (call.applied !== undefined) headers["preference-applied"] = call.applied;
+    // All parts are ours and need no escaping.
+    const body = `{"ok":true,"status":"accepted","event_id":"${id}","stream_seq":${streamSeq},"session_seq":${seq},"durability":"${deps.durability()}"}`;
+    return finish(call, send(call.response, 202, headers, body), 202);
+  }
+
+  function tellAnswer(call: Call, answer: CoordinatorAnswer): boolean {
+    const { status, headers, body } = handoutOf(answer);
+    if (call.applied !== undefined) headers["preference-applied"] = call.applied;
+    const told = send(call.response, status, headers, body);
+    counts.answeredByCoordinator++;
+    return finish(call, told, status);
   }
 
   function finish(call: Call, told: boolean, status: number): boolean {

@@ -6,7 +6,7 @@ import { MAX_BATCH, MAX_BATCH_BYTES, MAX_SINGLES } from "./choice.ts";
 import type { Log, LogMessage } from "./log.ts";
 import { createFifo } from "./queue.ts";
 import { judgeWave, pickWave, roundsOf, type Fate } from "./wave.ts";
-import type { SessionNumber, Write } from "./write.ts";
+import type { Outcome, SessionNumber, Write } from "./write.ts";
 
 // write.ts what is committed · queue.ts waits · choice.ts singles or batch · wave.ts picks and judges singles · message.ts encodes
 // log.ts the port · nats-log.ts the broker behind it · ack.ts reads its answers
@@ -14,7 +14,7 @@ import type { SessionNumber, Write } from "./write.ts";
 /** A write that could not be stored for this long is given up: executors hang up after 5 s. */
 export const GIVE_UP_MS = 4000;
 /** Longest wait for one answer of the broker. */
-export const PUBLISH_TIMEOUT_MS = 3000;
+const PUBLISH_TIMEOUT_MS = 3000;
 /** Shortest, when little is left until {@link GIVE_UP_MS}. */
 const MIN_TIMEOUT_MS = 1000;
 /** Pause before a repetition on a living connection (no leader, too many requests), so that it is not asked a thousand times a second. */
@@ -261,9 +261,8 @@ export function createCommitter(deps: {
   }
 
   function stored(entry: Entry, streamSeq: number, duplicate: boolean): void {
-    entry.settled = true;
     const number = duplicate ? numberOfDuplicate(entry) : entry.numbered?.number;
-    entry.write.settle({ kind: "stored", streamSeq, duplicate, number });
+    settle(entry, { kind: "stored", streamSeq, duplicate, number });
   }
 
   function fail(
@@ -271,8 +270,17 @@ export function createCommitter(deps: {
     code: "log_unreachable" | "log_full" | "log_refused" | "internal",
     detail: string,
   ): void {
+    settle(entry, { kind: "failed", code, detail });
+  }
+
+  /** Tells the outcome. Whatever happens on the other side is no matter of the commit. */
+  function settle(entry: Entry, outcome: Outcome): void {
     entry.settled = true;
-    entry.write.settle({ kind: "failed", code, detail });
+    try {
+      entry.write.settle(outcome);
+    } catch (error) {
+      logger.error({ err: error, event: entry.write.id }, "outcome of a write could not be told");
+    }
   }
 
   function pause(ms: number): Promise<void> {

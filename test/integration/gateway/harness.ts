@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { request as httpRequest, type Agent, type IncomingHttpHeaders } from "node:http";
 import { connect as connectSocket } from "node:net";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
@@ -68,13 +68,14 @@ export type Reply = {
   ms: number;
 };
 
-/** One request on a connection of its own, as executors make them. */
+/** One request, by default on a connection of its own, as executors make them. */
 export function call(
   url: string,
   method: string,
   path: string,
   body?: string | Uint8Array | Record<string, unknown>,
   headers: Record<string, string> = {},
+  agent: Agent | false = false,
 ): Promise<Reply> {
   const text =
     body === undefined || typeof body === "string" || body instanceof Uint8Array
@@ -84,7 +85,7 @@ export function call(
   return new Promise((resolve, reject) => {
     const request = httpRequest(
       url,
-      { method, path, agent: false, headers: { "content-type": "application/json", ...headers } },
+      { method, path, agent, headers: { "content-type": "application/json", ...headers } },
       (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { Agent } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,9 +100,15 @@ test("SIGTERM: what waits is answered, at the latest after the answer wait, and 
   await expect
     .poll(async () => (await call(url, "GET", "/_relay/metrics")).text)
     .toContain("waiting_requests 1");
+  const agent = new Agent({ keepAlive: true }); // its connection stays open until the gateway ends it
+  const kept = call(url, "POST", "/events", { session_id: "s-drain" }, { prefer: "wait=20" }, agent);
+  await expect
+    .poll(async () => (await call(url, "GET", "/_relay/metrics")).text)
+    .toContain("waiting_requests 2");
   gateway.child.kill("SIGTERM");
   const reply = await waiting;
   expect(reply.status).toBe(202);
+  expect((await kept).status).toBe(202);
   expect(await gateway.exit).toBe(0);
   const events = await readLog(broker);
   expect(events.some(({ envelope }) => envelope.id === reply.json["event_id"])).toBe(true);

@@ -225,6 +225,22 @@ describe("while relay and coordinator are healthy", () => {
     expect(confirmed).toBe("1");
   });
 
+  test("an answer that cannot be handed out is no answer: the event is stored, and the next one is served", async () => {
+    await healthy();
+    const seq = await nextSeq();
+    const [reply] = await Promise.all([
+      call(url, "POST", "/events", event("s-broken")),
+      relay.answer({ ...answer, headers: [["X-Broken", "a\u0000b"]] }, seq),
+    ]);
+    expect(reply).toMatchObject({ status: 202, json: { stream_seq: seq } });
+  });
+
+  test("a state that is not as it should be does not end the listening to states", async () => {
+    relay.tell({ shards: null as unknown as [] });
+    relay.tell();
+    await healthy();
+  });
+
   test("an executor that is gone has not seen it", async () => {
     await healthy();
     const seq = await nextSeq();

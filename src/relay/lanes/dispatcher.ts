@@ -411,11 +411,15 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     offerProbe() {
       if (draining !== undefined) return false;
       if (ready.size === 0) {
+        // whoever was tried longest ago: one sick head must not be every probe
+        let longest: Lane | undefined;
         for (const lane of lanes.values()) {
           if (lane.phase.name !== "backoff" || lane.length === 0) continue;
-          lane.phase.cancel();
-          makeReady(lane);
-          break;
+          if (longest === undefined || lane.lastFailureAt < longest.lastFailureAt) longest = lane;
+        }
+        if (longest?.phase.name === "backoff") {
+          longest.phase.cancel();
+          makeReady(longest);
         }
       }
       const before = total();

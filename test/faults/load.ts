@@ -7,6 +7,8 @@ import type { Random } from "./random.ts";
 /** One session's writer: sequential, as an executor is. */
 export type WriterPlan = {
   session: string;
+  /** What its markers begin with, where a session has several writers. Default: the session. */
+  name?: string;
   perSecond: number;
   /** Asks for a 202 at once. */
   async?: boolean;
@@ -74,7 +76,7 @@ export function startLoad(options: {
   }
 
   async function deliver(plan: WriterPlan, session: string, n: number): Promise<void> {
-    const marker = markerOf(session, n);
+    const marker = markerOf(plan.name ?? session, n);
     const body = bodyOf(session, marker);
     const headers: Record<string, string> = { "idempotency-key": randomUUID() };
     if (plan.async) headers["prefer"] = "respond-async";

@@ -17,6 +17,8 @@ export type MemoryOptions = {
 
 const MOST_MB = 150;
 const SAMPLE_MS = 250;
+/** One alone would take minutes. */
+const HOT_WRITERS = 32;
 
 /** As `up` starts them. */
 const NODE_OPTIONS = ["--max-old-space-size=96", "--max-semi-space-size=4"];
@@ -47,7 +49,13 @@ async function play(options: MemoryOptions, report: Report, stage: Stage): Promi
   const hot = startLoad({
     url: () => gateway.url(),
     random: seededRandom(options.seed),
-    writers: [{ session: "hot", perSecond: 100_000, async: true, events: options.hot }],
+    writers: Array.from({ length: HOT_WRITERS }, (_, i) => ({
+      session: "hot",
+      name: `hot-${i}`,
+      perSecond: 1000,
+      async: true,
+      events: Math.ceil(options.hot / HOT_WRITERS),
+    })),
   });
   const began = performance.now();
   await Promise.all([load.finished(), hot.finished()]);

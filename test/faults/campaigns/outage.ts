@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { readMarker, type Arrival } from "../checker.ts";
+import { startDiskProbe } from "../disk.ts";
 import { judge } from "../judge.ts";
 import { startLoad, type Call } from "../load.ts";
 import { seededRandom } from "../random.ts";
@@ -43,6 +44,7 @@ async function play(options: OutageOptions, report: Report, stage: Stage): Promi
       perSecond: options.perSecond,
     })),
   });
+  await using disk = await startDiskProbe(stage.broker.dataDir);
   const outages: Outage[] = [];
   await delay(options.calmMs);
   for (const length of options.outagesMs) {
@@ -81,8 +83,14 @@ async function play(options: OutageOptions, report: Report, stage: Stage): Promi
     )} of ${calm.length}`,
   );
   const arrivals = await stage.arrivals();
-  for (const [i, one] of outages.entries())
+  for (const [i, one] of outages.entries()) {
     tellOutage(`outage ${i + 1}`, options.knownP99Ms, one, load.calls, arrivals, report);
+    const syncs = disk.samples.filter(({ at }) => at >= one.from && at <= one.to).map((sample) => sample.ms);
+    report.note(
+      `outage ${i + 1}: a bare fsync meanwhile`,
+      `p99 ${ms(quantile(syncs, 0.99))} of ${syncs.length}`,
+    );
+  }
 }
 
 function tellOutage(

@@ -11,13 +11,17 @@ const ROUND_TRIP_MS = 0.2;
 const FIRST_SINGLE_MS = { synced: 0.25, unsynced: 0.03 };
 /** A batch of any size up to a hundred costs about this: the broker opens and syncs a store for it. */
 const FIRST_BATCH_MS = 3.5;
-/** Weight of a new measurement. */
-const WEIGHT = 0.2;
+/** No wave is quicker; an estimate of nothing could never grow again. */
+const MIN_SINGLE_MS = 0.02;
+/**
+ * Weight of a new measurement, by whether it is below or above the estimate. Unequal, because a busy event loop makes everything look slow:
+ * the quick ones tell what the broker needs.
+ */
+const WEIGHT = { below: 0.3, above: 0.05 };
 /** Part of the way back to the first guess that every batch makes: a stall must not rule out singles for ever. */
 const FORGET = 0.02;
-/** One stalled commit says nothing about the next. */
-const MAX_SINGLE_MS = 1;
-const MAX_BATCH_MS = 20;
+/** One stalled commit says nothing about the next: at most this many times the estimate counts. */
+const MAX_FACTOR = 4;
 
 /** Chooses how to commit what waits: singles side by side, or one atomic batch. */
 export type Choice = {
@@ -45,12 +49,16 @@ export function createChoice(synced: boolean): Choice {
     },
     took(mode, count, rounds, ms) {
       if (mode === "batch") {
-        if (count <= 100) batchMs += WEIGHT * (Math.min(ms, MAX_BATCH_MS) - batchMs);
+        if (count <= 100) batchMs = moved(batchMs, ms);
         singleMs += FORGET * (firstSingleMs - singleMs);
       } else if (count >= 4) {
-        const each = Math.min(Math.max(0, ms - rounds * ROUND_TRIP_MS) / count, MAX_SINGLE_MS);
-        singleMs += WEIGHT * (each - singleMs);
+        singleMs = moved(singleMs, Math.max(MIN_SINGLE_MS, (ms - rounds * ROUND_TRIP_MS) / count));
       }
     },
   };
+}
+
+function moved(estimate: number, measured: number): number {
+  const weight = measured < estimate ? WEIGHT.below : WEIGHT.above;
+  return estimate + weight * (Math.min(measured, MAX_FACTOR * estimate) - estimate);
 }

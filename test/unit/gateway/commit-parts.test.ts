@@ -62,9 +62,15 @@ describe("singles or a batch", () => {
     expect(createChoice(true).of(10, 10)).toBe("batch");
   });
 
+  test("a busy event loop makes some look slow, which decides nothing", () => {
+    const choice = createChoice(false);
+    for (let i = 0; i < 300; i++) choice.took("singles", 10, 1, i % 3 > 0 ? 5 : 0.5);
+    expect(choice.of(64, 1)).toBe("singles");
+  });
+
   test("what it costs decides, and a stall is forgotten", () => {
     const choice = createChoice(false);
-    for (let i = 0; i < 20; i++) choice.took("singles", 10, 1, 3); // an fsync each after all
+    for (let i = 0; i < 60; i++) choice.took("singles", 10, 1, 3); // an fsync each after all
     expect(choice.of(64, 1)).toBe("batch");
     for (let i = 0; i < 200; i++) choice.took("batch", 64, 1, 4);
     expect(choice.of(64, 1)).toBe("singles"); // tried again

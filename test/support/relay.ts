@@ -114,11 +114,11 @@ export function createAppender(
   nc: NatsConnection,
   runner = "runner-1",
 ): {
-  append(
+  append: (
     session: string,
     body?: Record<string, unknown>,
     more?: Partial<Envelope> & { origin?: Origin },
-  ): Promise<{ id: string; seq: number }>;
+  ) => Promise<{ id: string; seq: number }>;
 } {
   const numbers = new Map<string, number>();
   let made = 0;

@@ -21,7 +21,7 @@ const WEIGHT = { below: 0.3, above: 0.05 };
 /** Part of the way back to the first guess that every batch makes: a stall must not rule out singles for ever. */
 const FORGET = 0.02;
 /** One stalled commit says nothing about the next: at most this many times the estimate counts. */
-const MAX_FACTOR = 4;
+const MAX_FACTOR = 2;
 
 /** Chooses how to commit what waits: singles side by side, or one atomic batch. */
 export type Choice = {

@@ -315,6 +315,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   presence.start();
   await Promise.race([first, new Promise<void>((resolve) => void clock.after(FIRST_CHECK_MS, resolve))]);
   state.start();
+  await nc.flush(); // gateways know before anybody is told that this relay is ready
 
   return {
     adminUrl: admin.url,

@@ -57,6 +57,7 @@ async function main(): Promise<void> {
     url: coordinatorUrl,
     connections: values.connections,
     attemptTimeoutMs: values.attemptTimeout,
+    secrets,
   });
   const running = await startRelay(
     {

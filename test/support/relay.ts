@@ -74,6 +74,7 @@ export async function startTestRelay(
     url: coordinatorUrl,
     connections: settings.connections,
     attemptTimeoutMs: settings.attemptTimeoutMs,
+    secrets,
   });
   const relay = await startRelay(settings, {
     nc,

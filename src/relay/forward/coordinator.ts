@@ -1,5 +1,6 @@
 import { Pool, errors, type Dispatcher } from "undici";
 import { errorText } from "../../shared/errors.ts";
+import type { SecretRegistry } from "../../shared/logger.ts";
 import type { AttemptResult } from "./verdict.ts";
 
 /** An idle socket is dropped before uvicorn closes it (5 s): no request is sent into a closing connection. */
@@ -33,6 +34,8 @@ export function createCoordinator(options: {
   url: string;
   connections: number;
   attemptTimeoutMs: number;
+  /** Refusals may quote the credential that was refused; it ends here (CRED-1). */
+  secrets: Pick<SecretRegistry, "hide">;
 }): Coordinator {
   const base = new URL(options.url);
   const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
@@ -48,7 +51,7 @@ export function createCoordinator(options: {
 
   return {
     send(request) {
-      const handler = new Collector();
+      const handler = new Collector(options.secrets);
       pool.dispatch(
         {
           method: request.method,
@@ -67,6 +70,7 @@ export function createCoordinator(options: {
 /** Collects one answer; a class because one is made per attempt on the hot path. */
 class Collector implements Dispatcher.DispatchHandler, Attempt {
   readonly result: Promise<AttemptResult>;
+  readonly #secrets: Pick<SecretRegistry, "hide">;
   #resolve!: (result: AttemptResult) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
@@ -75,7 +79,8 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   #bytes = 0;
   #aborted: "yielded" | "timeout" | undefined;
 
-  constructor() {
+  constructor(secrets: Pick<SecretRegistry, "hide">) {
+    this.#secrets = secrets;
     this.result = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -119,8 +124,26 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
 
   #finish(broken: boolean): void {
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    this.#resolve({ kind: "response", status: this.#status, headers: this.#headers, body, broken });
+    const answer = { kind: "response", status: this.#status, headers: this.#headers, body, broken } as const;
+    this.#resolve(this.#status < 300 ? answer : withoutSecrets(answer, this.#secrets));
   }
+}
+
+/** What a coordinator says when it refuses goes to executors, dead letters, states and logs. */
+function withoutSecrets(
+  answer: AttemptResult & { kind: "response" },
+  secrets: Pick<SecretRegistry, "hide">,
+): AttemptResult {
+  const text = Buffer.from(answer.body).toString("utf8");
+  const hidden = secrets.hide(text);
+  const headers: typeof answer.headers = {};
+  for (const [name, value] of Object.entries(answer.headers))
+    headers[name] = typeof value === "string" ? secrets.hide(value) : value?.map((one) => secrets.hide(one));
+  return {
+    ...answer,
+    headers,
+    body: hidden === text ? answer.body : Buffer.from(hidden), // bytes that are no text stay as they are
+  };
 }
 
 /** The one door for undici's and the system's errors. */

@@ -92,3 +92,12 @@ export function check(input: {
   findings.delivered = applied.size;
   return findings;
 }
+
+/** When each event was carried out first, by its marker; wall clock. */
+export function firstApplied(arrivals: readonly Arrival[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { marker, applied, at } of arrivals) {
+    if (marker !== undefined && applied && !found.has(marker)) found.set(marker, at);
+  }
+  return found;
+}

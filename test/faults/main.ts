@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { failover } from "./campaigns/failover.ts";
 import { hang } from "./campaigns/hang.ts";
@@ -6,6 +9,7 @@ import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { createReport, type Report } from "./report.ts";
+import { EVIDENCE } from "./stage.ts";
 
 // campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
 
@@ -17,7 +21,7 @@ ends with 1 if one does not hold.
   --rounds  kills in the campaign "kill", shared by gateway, relay and nats-server (default 100)
   --seed    moments and victims repeat with it (default: random)
   --only    run one campaign
-  --gap     mean time between two kills, milliseconds (default 1000)`;
+  --gap     mean time between two kills, milliseconds (default 3000)`;
 
 type Campaign = {
   name: string;
@@ -33,7 +37,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "100" },
     seed: { type: "string" },
     only: { type: "string" },
-    gap: { type: "string", default: "1000" },
+    gap: { type: "string", default: "3000" },
     help: { type: "boolean", default: false },
   },
 });
@@ -87,6 +91,17 @@ const campaigns: Campaign[] = [
     run: (report) => memory({ seed, hot: 100_000, others: 20_000, sessions: 200 }, report),
   },
 ];
+
+// Logs of 1 GiB are not to stay behind, whatever ends this process; evidence is.
+const home = mkdtempSync(join(tmpdir(), "rr-campaigns-"));
+process.env["TMPDIR"] = home;
+process.on("exit", () => {
+  for (const name of readdirSync(home)) {
+    if (!name.startsWith(EVIDENCE)) rmSync(join(home, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+  if (readdirSync(home).length === 0) rmdirSync(home);
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 process.exitCode = await main();
 

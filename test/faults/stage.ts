@@ -42,6 +42,8 @@ export type StageOptions = {
 };
 
 const LOG_BYTES = 1024 ** 3;
+/** What the name of a stage's folder begins with; it stays only as evidence. */
+export const EVIDENCE = "rr-faults-";
 
 /** Plays on a stage of its own. Logs and ledger are kept if a line does not hold or the play throws. */
 export async function onStage(
@@ -62,7 +64,7 @@ export async function onStage(
 async function startStage(options: StageOptions): Promise<Stage> {
   await using scope = new AsyncDisposableStack();
   let home: AsyncDisposableStack = scope;
-  const dir = await mkdtemp(join(tmpdir(), "rr-faults-"));
+  const dir = await mkdtemp(join(tmpdir(), EVIDENCE));
   const done: string[] = [];
   const journal = (what: string): void => void done.push(`${Date.now()} ${what}`);
   let keep = false;

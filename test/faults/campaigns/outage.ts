@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { readMarker, type Arrival } from "../checker.ts";
+import { firstApplied, type Arrival } from "../checker.ts";
 import { startDiskProbe } from "../disk.ts";
 import { judge } from "../judge.ts";
 import { startLoad, type Call } from "../load.ts";
@@ -128,14 +128,6 @@ function tellOutage(
     drained !== undefined && drained - to <= DRAIN_MS,
     `${waiting} events, ${drained === undefined ? "never" : ms(drained - to)} (at most ${DRAIN_MS})`,
   );
-}
-
-function firstApplied(arrivals: readonly Arrival[]): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const { marker, applied, at } of arrivals) {
-    if (marker !== undefined && applied && readMarker(marker) && !found.has(marker)) found.set(marker, at);
-  }
-  return found;
 }
 
 function backlogAt(moment: number, calls: readonly Call[], arrivals: readonly Arrival[]): number {

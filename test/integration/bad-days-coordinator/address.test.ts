@@ -77,7 +77,7 @@ it.concurrent("an address that redirects everything is a wrong one: nothing is s
 it.concurrent("SETTLE-1: a wrong path in the base URL pauses; a relay with the right one delivers everything", async () => {
   await using day = await startDay();
   const wrong = await day.relay({ url: `${day.coordinator.url}/api/v1` });
-  const ids = await appendTo(day, ["ses_a", "ses_b"], 10);
+  const ids = await appendTo(day, ["ses_a"], 20);
   await expectTold(day, "paused", "route_unknown");
   await wrong.close();
   await day.relay({ retarget: true });

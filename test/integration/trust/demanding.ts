@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createBearerVerifier } from "../../support/bearer.ts";
 
 /** What the front saw of one request. */
-export type Seen = {
+type Seen = {
   method: string;
   path: string;
   /** What it said about the credentials: `good`, or why not. */

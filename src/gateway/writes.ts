@@ -132,7 +132,8 @@ export function createWrites(
       if (repeat.kind === "stored") return void conclude(call, repeat.conclusion);
       if (repeat.kind === "following") return;
     }
-    const { shard, subjects } = addressOf(session);
+    const address = addressOf(session);
+    const { shard } = address;
     if (!backlog.admits(session, shard)) {
       release();
       const outcome = {
@@ -155,7 +156,8 @@ export function createWrites(
       keyed: key !== undefined,
       kind: route.write,
       session,
-      subject: subjects[route.write],
+      subject: address.of[route.write].subject,
+      lines: address.of[route.write].lines,
       receivedAt: clock.wall(),
       type,
       body,

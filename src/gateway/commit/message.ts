@@ -1,11 +1,22 @@
 import { ENVELOPE_VERSION, encodeEnvelope, type Envelope } from "../../shared/envelope.ts";
 import { ENVELOPE_TYPE, HEADER } from "../../shared/headers.ts";
+import type { Kind } from "../../shared/subjects.ts";
 import type { LogMessage } from "./log.ts";
 import type { SessionNumber, Write } from "./write.ts";
 
 /** Text of a session number, as headers and answers show it. */
 export function showNumber(number: SessionNumber): string {
   return `${number.epoch}-${number.seq}`;
+}
+
+/** Header lines that all messages of one kind and session share. */
+export function sharedLines(session: string, kind: Kind): string {
+  return (
+    `${HEADER.session}: ${session}\r\n` +
+    `${HEADER.kind}: ${kind}\r\n` +
+    `${HEADER.schema}: ${ENVELOPE_VERSION}\r\n` +
+    `${HEADER.contentType}: ${ENVELOPE_TYPE}\r\n`
+  );
 }
 
 /**
@@ -31,12 +42,8 @@ export function messageOf(write: Write, number: SessionNumber, runner: string): 
     subject: write.subject,
     head:
       `${HEADER.id}: ${write.id}\r\n` +
-      `${HEADER.session}: ${write.session}\r\n` +
       `${HEADER.seq}: ${showNumber(number)}\r\n` +
-      `${HEADER.kind}: ${write.kind}\r\n` +
-      `${HEADER.schema}: ${ENVELOPE_VERSION}\r\n` +
-      `${HEADER.receivedAt}: ${isoTime(write.receivedAt)}\r\n` +
-      `${HEADER.contentType}: ${ENVELOPE_TYPE}\r\n` +
+      `${HEADER.receivedAt}: ${isoTime(write.receivedAt)}\r\n${write.lines}` +
       (write.trace === undefined ? "" : `${HEADER.trace}: ${write.trace}\r\n`),
     payload: encodeEnvelope(envelope),
   };

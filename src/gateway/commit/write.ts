@@ -19,6 +19,8 @@ export type Write = {
   readonly kind: Kind;
   readonly session: string;
   readonly subject: string;
+  /** Header lines that all of its kind and session share, see `message.ts`. */
+  readonly lines: string;
   /** Wall clock, milliseconds since 1970. */
   readonly receivedAt: number;
   readonly type: string;

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readAck, readBatchAck, refusalOf } from "../../../src/gateway/commit/ack.ts";
 import { createChoice } from "../../../src/gateway/commit/choice.ts";
-import { messageOf } from "../../../src/gateway/commit/message.ts";
+import { messageOf, sharedLines } from "../../../src/gateway/commit/message.ts";
 import { createFifo } from "../../../src/gateway/commit/queue.ts";
 import { judgeWave, pickWave, roundsOf } from "../../../src/gateway/commit/wave.ts";
 import { createSequences } from "../../../src/gateway/sequence.ts";
@@ -170,6 +170,7 @@ test("a message is the envelope, with headers for people", () => {
     kind: "event" as const,
     session: "sé 1",
     subject: "rr.ev.1.r.s.event",
+    lines: sharedLines("sé 1", "event"),
     receivedAt: Date.UTC(2026, 10, 21, 1, 2, 3),
     type: "application/json",
     body: Buffer.from('{"n":12345678901234567890}'),
@@ -181,11 +182,11 @@ test("a message is the envelope, with headers for people", () => {
   expect(subject).toBe("rr.ev.1.r.s.event");
   expect(head.split("\r\n")).toEqual([
     "Nats-Msg-Id: e1",
-    "Rr-Session: sé 1",
     "Rr-Seq: abc-4",
+    "Rr-Received-At: 2026-11-21T01:02:03.000Z",
+    "Rr-Session: sé 1",
     "Rr-Kind: event",
     "Rr-Schema: 1",
-    "Rr-Received-At: 2026-11-21T01:02:03.000Z",
     "Content-Type: application/msgpack",
     `traceparent: ${write.trace}`,
     "",

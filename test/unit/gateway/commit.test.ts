@@ -92,6 +92,7 @@ function write(
     kind: "event",
     session,
     subject: `rr.ev.0.r.${session}.event`,
+    lines: "",
     receivedAt: 0,
     type: "application/json",
     body,

@@ -101,3 +101,19 @@ export function firstApplied(arrivals: readonly Arrival[]): Map<string, number> 
   }
   return found;
 }
+
+/** A crash excuses repeats of what was carried out so shortly before it (ONCE-1). */
+const EXCUSED_MS = 1000;
+/** Clocks of two processes on one machine are read this much apart. */
+const READ_APART_MS = 5;
+
+/** Repeats of what was carried out longer before the next crash, or with no crash after it (ONCE-1). `crashes` ascend; wall clock. */
+export function unexcused(arrivals: readonly Arrival[], crashes: readonly number[]): Arrival[] {
+  const firstAt = firstApplied(arrivals);
+  const { repeats } = check({ acknowledged: [], arrivals, dead: new Set() });
+  return repeats.filter(({ marker = "", at }) => {
+    const first = firstAt.get(marker) ?? 0;
+    const crash = crashes.find((moment) => moment >= first - READ_APART_MS) ?? Infinity;
+    return crash > at + READ_APART_MS || crash - first > EXCUSED_MS;
+  });
+}

@@ -1,4 +1,4 @@
-import { check, type Findings } from "./checker.ts";
+import { check, unexcused, type Findings } from "./checker.ts";
 import type { Load } from "./load.ts";
 import type { Report } from "./report.ts";
 import type { Stage } from "./stage.ts";
@@ -35,6 +35,12 @@ export async function judge(
     "repeats with another key (ONCE-1)",
     findings.strangeKeys.length === 0,
     shown(findings.strangeKeys),
+  );
+  const own = unexcused(arrivals, stage.crashes);
+  report.check(
+    "repeats no crash within a second excuses (ONCE-1)",
+    own.length === 0,
+    shown(own.map((arrival) => arrival.marker ?? "")),
   );
   return findings;
 }

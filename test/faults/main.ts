@@ -95,13 +95,20 @@ const campaigns: Campaign[] = [
 // Logs of 1 GiB are not to stay behind, whatever ends this process; evidence is.
 const home = mkdtempSync(join(tmpdir(), "rr-campaigns-"));
 process.env["TMPDIR"] = home;
+let interrupted = false;
 process.on("exit", () => {
   for (const name of readdirSync(home)) {
-    if (!name.startsWith(EVIDENCE)) rmSync(join(home, name), { recursive: true, force: true, maxRetries: 3 });
+    if (interrupted || !name.startsWith(EVIDENCE))
+      rmSync(join(home, name), { recursive: true, force: true, maxRetries: 3 });
   }
   if (readdirSync(home).length === 0) rmdirSync(home);
 });
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    interrupted = true;
+    process.exit(130);
+  });
+}
 
 process.exitCode = await main();
 

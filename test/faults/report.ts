@@ -12,7 +12,7 @@ export type Report = {
 export function createReport(print: (line: string) => void): Report {
   const failed: string[] = [];
   const line = (mark: string, name: string, shown: string): string =>
-    `${mark.padEnd(7)} ${name.padEnd(44)} ${shown}`;
+    `${mark.padEnd(7)} ${name.padEnd(50)} ${shown}`;
   return {
     failed,
     check(name, ok, shown) {

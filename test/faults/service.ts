@@ -36,6 +36,8 @@ export async function startService(options: {
   logFile: string;
   nodeOptions?: readonly string[];
   journal: (what: string) => void;
+  /** A run is about to be killed, or has ended. */
+  crashed?: () => void;
 }): Promise<Service> {
   const { name, journal } = options;
   const main = new URL(`../../src/${options.main}`, import.meta.url).pathname;
@@ -68,6 +70,7 @@ export async function startService(options: {
       const [code, signal] = (await once(run, "exit")) as [number | null, NodeJS.Signals | null];
       child = undefined;
       isReady = false;
+      options.crashed?.();
       journal(`${name} ended: ${signal ?? `exit ${code}`}`);
       endedAt ??= performance.now();
       if (!stopping && downMs === undefined) surprises.push(signal ?? `exit ${code}`);
@@ -105,6 +108,7 @@ export async function startService(options: {
       await until(() => child !== undefined);
       const victim = child;
       downMs = down;
+      options.crashed?.();
       victim?.kill("SIGKILL");
       await until(() => child !== victim);
     },

@@ -29,6 +29,11 @@ export type Stage = {
   settled(markers: readonly string[], timeoutMs: number): Promise<boolean>;
   /** Notes with the time what was done, for the evidence. */
   journal(this: void, what: string): void;
+  /** kill -9, and a start on the same port `downMs` later; both are over when `restarted` settles. */
+  killBroker(downMs: number): Promise<{ restarted: Promise<void> }>;
+  /** Moments (wall clock) that excuse repeats: a relay or the broker ended, or what a campaign tells by {@link Stage.crashed}. */
+  crashes: readonly number[];
+  crashed(this: void): void;
   /** Leaves logs, journal and ledger in a folder for whoever looks for the reason; returns it. */
   keepEvidence(): Promise<string>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -67,6 +72,8 @@ async function startStage(options: StageOptions): Promise<Stage> {
   const dir = await mkdtemp(join(tmpdir(), EVIDENCE));
   const done: string[] = [];
   const journal = (what: string): void => void done.push(`${Date.now()} ${what}`);
+  const crashes: number[] = [];
+  const crashed = (): void => void crashes.push(Date.now());
   let keep = false;
   scope.defer(async () => {
     if (!keep) await rm(dir, { recursive: true, force: true });
@@ -85,6 +92,7 @@ async function startStage(options: StageOptions): Promise<Stage> {
         logFile: join(dir, `${name}.log`),
         nodeOptions,
         journal,
+        crashed,
         env: {
           ...loginEnv(broker.access("relay")),
           RUNNER_RELAY_COORDINATOR_URL: coordinator.url,
@@ -146,6 +154,17 @@ async function startStage(options: StageOptions): Promise<Stage> {
     arrivals,
     dead,
     journal,
+    async killBroker(downMs) {
+      crashed();
+      await broker.kill9();
+      journal("nats-server killed");
+      const restarted = delay(downMs)
+        .then(() => broker.restart())
+        .then(() => journal("nats-server ready"));
+      return { restarted };
+    },
+    crashes,
+    crashed,
     async settled(markers, timeoutMs) {
       const end = performance.now() + timeoutMs;
       for (;;) {

@@ -46,6 +46,7 @@ async function play(options: HangOptions, report: Report, stage: Stage): Promise
     await hanging.stop();
     calls.push(...hanging.calls);
     // Its end breaks the hanging connections; the next one answers.
+    stage.crashed();
     await coordinator.kill9();
     await coordinator.start();
     await stage.settled(markersOf(hanging), 60_000);

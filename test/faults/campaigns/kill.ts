@@ -132,17 +132,13 @@ function killable(service: Service): Victim {
 }
 
 /** Down for up to half a second. Its restart goes on while others are killed. */
-function brokerVictim({ broker, journal }: Stage, random: Random): Victim {
+function brokerVictim(stage: Stage, random: Random): Victim {
   let restarting: Promise<void> = Promise.resolve();
   return {
     name: "nats-server",
     async kill() {
       await restarting;
-      await broker.kill9();
-      journal("nats-server killed");
-      restarting = delay(random.next() * 500)
-        .then(() => broker.restart())
-        .then(() => journal("nats-server ready"));
+      ({ restarted: restarting } = await stage.killBroker(random.next() * 500));
       restarting.catch(() => undefined); // the next kill, or the first request, tells
     },
   };
@@ -150,7 +146,7 @@ function brokerVictim({ broker, journal }: Stage, random: Random): Victim {
 
 /** Outages of the coordinator beside the kills. */
 function startWeather(
-  { coordinator, journal }: Stage,
+  { coordinator, journal, crashed }: Stage,
   random: Random,
   back: () => Promise<void>,
 ): { away(): boolean; end(): Promise<number> } {
@@ -166,6 +162,7 @@ function startWeather(
       if (ending.signal.aborted) return;
       away = true;
       outages++;
+      crashed();
       await coordinator.kill9();
       journal("coordinator killed");
       await pause(OUTAGE_MS);

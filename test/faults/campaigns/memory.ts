@@ -35,6 +35,7 @@ export async function memory(options: MemoryOptions, report: Report): Promise<vo
 async function play(options: MemoryOptions, report: Report, stage: Stage): Promise<void> {
   const { coordinator, gateway, relay } = stage;
   const samples = startSampling([gateway, relay]);
+  stage.crashed();
   await coordinator.kill9();
   const load = startLoad({
     url: () => gateway.url(),

@@ -48,6 +48,7 @@ async function play(options: OutageOptions, report: Report, stage: Stage): Promi
   const outages: Outage[] = [];
   await delay(options.calmMs);
   for (const length of options.outagesMs) {
+    stage.crashed();
     await coordinator.kill9();
     const from = Date.now();
     await delay(length);

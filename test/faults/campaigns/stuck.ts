@@ -29,7 +29,7 @@ export async function stuck(options: StuckOptions, report: Report): Promise<void
 }
 
 async function play(options: StuckOptions, report: Report, stage: Stage): Promise<void> {
-  const { coordinator, relay, broker, gateway } = stage;
+  const { coordinator, relay, gateway } = stage;
   await coordinator.setFaults([{ session: STUCK, action: { kind: "status", status: 500 } }]);
   const begin = (name: string, events: number): ReturnType<typeof startLoad> => {
     const writers = Array.from({ length: options.sessions }, (_, i) => ({
@@ -67,8 +67,9 @@ async function play(options: StuckOptions, report: Report, stage: Stage): Promis
 
   const third = begin("third", options.events / 5);
   await delay(400); // it lasts a second
-  await broker.kill9();
-  await broker.restart();
+  await (
+    await stage.killBroker(0)
+  ).restarted;
   await third.finished();
   const whole = await stage.settled(healthy(third), 30_000);
   report.check("healthy sessions delivered after the broker's kill", whole, whole ? "all" : "some wait");

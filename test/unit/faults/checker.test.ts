@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { check, markerOf, readMarker, type Arrival } from "../../faults/checker.ts";
+import { check, firstApplied, markerOf, readMarker, unexcused, type Arrival } from "../../faults/checker.ts";
 
 const at = 0;
 
@@ -98,6 +98,31 @@ describe("ONCE-1: repeats are counted and carry the first key", () => {
     expect(check({ acknowledged: told, arrivals: [arrival("s:1")], dead: none }).strangeKeys).toEqual([
       "s:1",
     ]);
+  });
+});
+
+describe("ONCE-1: only a crash shortly after excuses a repeat", () => {
+  const twice = (first: number, again: number): Arrival[] => [
+    arrival("s:1", { at: first }),
+    arrival("s:1", { at: again }),
+  ];
+
+  test.each([
+    { crashes: [5500], first: 5000, again: 9000, excused: true },
+    { crashes: [6000], first: 5000, again: 9000, excused: true },
+    { crashes: [6001], first: 5000, again: 9000, excused: false },
+    { crashes: [4000], first: 5000, again: 9000, excused: false },
+    { crashes: [], first: 5000, again: 9000, excused: false },
+    { crashes: [4000, 5900], first: 5000, again: 5500, excused: false },
+    { crashes: [1000, 5100, 7000], first: 5000, again: 5200, excused: true },
+  ])("crashes at $crashes: carried out at $first, again at $again", ({ crashes, first, again, excused }) => {
+    expect(unexcused(twice(first, again), crashes)).toHaveLength(excused ? 0 : 1);
+  });
+
+  test("the first time that counts is the one that was carried out", () => {
+    const arrivals = [arrival("s:1", { at: 1, applied: false }), ...twice(5000, 9000)];
+    expect(firstApplied(arrivals)).toEqual(new Map([["s:1", 5000]]));
+    expect(unexcused(arrivals, [500])).toHaveLength(1);
   });
 });
 

@@ -234,7 +234,7 @@ it.concurrent("CRED-1: a static key from the environment reaches the relay alone
   });
   // `up` and `exec` have it from the shell that started them; the broker inherits it from `up`, which is to end
   const places = [
-    ...(await placesOf(up, ["up", "exec", "relay", "broker"], env)),
+    ...(await placesOf(up, ["up", "exec", "relay"], env)),
     ...answers.map((text, i) => placeOfText(`answer ${i}`, text)),
   ];
   expectDecoyFound(places);

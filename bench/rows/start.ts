@@ -65,15 +65,14 @@ async function startOnce(folder: string, command: readonly string[]): Promise<nu
   const began = performance.now();
   const child = spawn(file, [...args, "--data", join(folder, "data"), "--ready-file", readyFile], {
     cwd: ROOT,
-    env: { PATH, HOME, RUNNER_RELAY_LOG_LEVEL: "warn" },
+    env: { PATH, HOME, RUNNER_RELAY_LOG_LEVEL: "error" },
     stdio: ["ignore", "ignore", "inherit"],
-    detached: true, // npm hands no signal on: its whole group gets it
   });
   const ended = once(child, "exit");
   let over = false;
   void ended.then(() => (over = true));
+  let ready: ReadyInfo | undefined;
   try {
-    let ready: ReadyInfo | undefined;
     while (ready === undefined) {
       if (over) throw new Error(`${file} ended before it was ready`);
       if (performance.now() - began > LIMIT_MS) throw new Error(`${file} is not ready`);
@@ -91,7 +90,8 @@ async function startOnce(folder: string, command: readonly string[]): Promise<nu
     if (!answer.ok) throw new Error(`the first event was answered with ${answer.status}`);
     return performance.now() - began;
   } finally {
-    if (!over && child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
+    // `up` itself, not npm in front of it, which hands no signal on.
+    if (!over) process.kill(ready?.pid ?? child.pid ?? 0, "SIGTERM");
     await ended;
   }
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { StreamConfig } from "@nats-io/jetstream";
-import { readSyncAlways, readSyncAlwaysOfMonitor, type Durability } from "../shared/durability.ts";
+import { readSyncAlwaysOfMonitor, type Durability } from "../shared/durability.ts";
+import { readSyncAlways } from "../shared/sync-always.ts";
 import { errorText } from "../shared/errors.ts";
 
 /** What may be claimed of accepted events, and what speaks against claiming more. */

@@ -1,5 +1,6 @@
 import type { NatsConnection } from "@nats-io/transport-node";
-import { readSyncAlways, readSyncAlwaysOfMonitor, type Durability } from "../shared/durability.ts";
+import { readSyncAlwaysOfMonitor, type Durability } from "../shared/durability.ts";
+import { readSyncAlways } from "../shared/sync-always.ts";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 

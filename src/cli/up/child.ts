@@ -57,6 +57,8 @@ export function keepRunning(options: {
   log: Logger;
   mayFail: Promise<unknown>;
   onFatal: (error: Error) => void;
+  /** Restores what the child may have missed. */
+  beforeRestart?: () => Promise<unknown>;
   /** At every ready line: a child that ran again may have another URL. */
   onReady?: (url: string) => void;
 }): Child {
@@ -117,7 +119,13 @@ export function keepRunning(options: {
       }
       const delay = restartDelay(failures);
       log.error({ child: plan.name, code, signal, restartInMs: delay }, "child ended, starting it again");
-      state = { phase: "waiting", cancel: clock.after(delay, start) };
+      const again = async (): Promise<void> => {
+        await options.beforeRestart?.().catch((error: unknown) => {
+          log.error({ child: plan.name, err: errorText(error) }, "what the child needs is not there");
+        });
+        start();
+      };
+      state = { phase: "waiting", cancel: clock.after(delay, () => void again()) };
     }
   };
   start();

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { readBacklog } from "../../admin/backlog.ts";
-import { provision } from "../../admin/provision.ts";
+import { provision, type Provisioned } from "../../admin/provision.ts";
 import { connectBroker } from "../../shared/broker.ts";
 import { systemClock, type Clock } from "../../shared/clock.ts";
 import { ALL_SETTINGS } from "../../shared/config/index.ts";
@@ -69,12 +69,14 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
   scope.defer(() => admin.close());
   const kept = readKept(dataDir);
-  const provisioned = provision(admin, {
-    replicas: values.replicas,
-    duplicateWindowMs: values.duplicateWindow,
-    ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
-    ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
-  });
+  const makeLog = (): Promise<Provisioned> =>
+    provision(admin, {
+      replicas: values.replicas,
+      duplicateWindowMs: values.duplicateWindow,
+      ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
+      ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
+    });
+  const provisioned = makeLog();
   if (kept.provisionedAt !== home.url) await provisioned; // else the children start beside it
   else provisioned.catch(() => undefined); // awaited with the children
 
@@ -96,6 +98,7 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
       clock,
       log,
       mayFail: provisioned,
+      beforeRestart: makeLog, // somebody may have deleted a consumer
       onFatal: (error) => fatal.reject(error),
       onReady: (url) => {
         learn(url);

@@ -132,8 +132,20 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/**
+ * A refusal in words. The coordinator's validation errors quote the refused value (`input`), which may be a prompt or code: only where
+ * and what is kept, for the reason goes into log lines and dead letters.
+ */
 function text(detail: unknown): string {
-  return typeof detail === "string" ? detail : JSON.stringify(detail);
+  if (typeof detail === "string") return detail;
+  if (!Array.isArray(detail)) return JSON.stringify(detail);
+  return detail
+    .map((problem: unknown) => {
+      if (!isObject(problem) || typeof problem["msg"] !== "string") return "refused";
+      const where = Array.isArray(problem["loc"]) ? `${problem["loc"].join(".")}: ` : "";
+      return where + problem["msg"];
+    })
+    .join("; ");
 }
 
 function one(header: string | string[] | undefined): string | undefined {

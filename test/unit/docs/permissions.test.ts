@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { permissionsOf, type BrokerRole } from "../../../src/shared/permissions.ts";
-import { readSyncAlways } from "../../../src/shared/durability.ts";
+import { readSyncAlways } from "../../../src/shared/sync-always.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../../../deploy/nats");
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { brokerConfig } from "../../../src/embedded/config.ts";
-import { readSyncAlways } from "../../../src/embedded/sync-always.ts";
+import { readSyncAlways } from "../../../src/shared/sync-always.ts";
 
 const layout = { port: -1, runDir: "/r/run", storeDir: "/r/store" };
 

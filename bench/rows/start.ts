@@ -91,7 +91,8 @@ async function startOnce(folder: string, command: readonly string[]): Promise<nu
     return performance.now() - began;
   } finally {
     // `up` itself, not npm in front of it, which hands no signal on.
-    if (!over) process.kill(ready?.pid ?? child.pid ?? 0, "SIGTERM");
+    const pid = ready?.pid ?? child.pid;
+    if (!over && pid !== undefined) process.kill(pid, "SIGTERM");
     await ended;
   }
 }

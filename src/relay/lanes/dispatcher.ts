@@ -2,23 +2,21 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { delayFor } from "../forward/backoff.ts";
 import type { Answers } from "../forward/answers.ts";
-import type { Attempt } from "../forward/coordinator.ts";
 import type { Gate } from "../forward/gate.ts";
 import { batchSize } from "./batch.ts";
 import { Budget } from "./budget.ts";
 import { Lane, MAX_WHOLE, type Entry, type Phase } from "./lane.ts";
 import { ReadyLanes } from "./ready.ts";
-import { mustYield, type InFlight } from "./share.ts";
+import type { InFlight } from "./share.ts";
 import type { Settlement, TurnContext, TurnOutcome } from "./turn.ts";
 import type { Stored } from "./stored.ts";
+import { createUnderWay } from "./under-way.ts";
 
-// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · turn.ts sends one head ·
+// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · under-way.ts ends attempts · turn.ts sends one head ·
 // batch.ts sends several · held.ts reads sessions that wait for long from the log
 
 /** Lanes with nothing to do that are remembered for their record; more are forgotten. */
 const MAX_IDLE_LANES = 10_000;
-/** How often attempts under way are looked at. */
-const SWEEP_MS = 50;
 /** A head on its way for longer than this is trouble: whoever comes behind it need not wait for an answer (= default ANSWER_WAIT). */
 const SLOW_HEAD_MS = 2000;
 
@@ -89,10 +87,13 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const ready = new ReadyLanes();
   const budget = new Budget();
   const inFlight: InFlight = { proven: 0, unproven: 0, failing: 0 };
-  const attempts = new Set<{ attempt: Attempt; since: number }>();
+  const underWay = createUnderWay({
+    clock,
+    connections: deps.connections,
+    attemptTimeoutMs: deps.attemptTimeoutMs,
+    crowded: () => ready.healthy && gate.permit() === "all",
+  });
   let successes = 0;
-  let typicalMs: number | undefined;
-  let sweeping = false;
   let draining: (() => void) | undefined;
 
   function open(session: string, token: string, shard: number): Lane {
@@ -137,7 +138,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   async function run(lane: Lane, probe: boolean): Promise<TurnOutcome> {
-    let tracked: { attempt: Attempt; since: number } | undefined;
+    let unwatch = (): void => {};
     try {
       if (lane.peek()?.envelope === undefined) {
         const fetched = await fetch(lane);
@@ -149,17 +150,15 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return await deps.turn(lane, entries, {
         probe,
         began(attempt) {
-          if (tracked !== undefined) attempts.delete(tracked); // a halved batch makes several
-          tracked = { attempt, since: clock.now() };
-          attempts.add(tracked);
-          sweep();
+          unwatch(); // a halved batch makes several
+          unwatch = underWay.watch(attempt);
         },
       });
     } catch (error) {
       log.error({ err: error, session: lane.session }, "turn failed");
       return { kind: "retry", reason: "internal", counts: false };
     } finally {
-      if (tracked !== undefined) attempts.delete(tracked);
+      unwatch();
     }
   }
 
@@ -239,7 +238,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     putBack(lane);
     if (source === undefined || lane.length === 0) return makeReady(lane);
     let cancel = (): void => {};
-    const waiting: Phase = { name: "backoff", cancel: () => cancel() };
+    const waiting: Phase = { name: "backoff", cancel: () => cancel(), asked: false };
     lane.phase = waiting;
     const goOn = (): void => {
       if (lane.phase !== waiting) return; // cleared, parked or opened meanwhile: somebody else moved it on
@@ -266,7 +265,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   function measure(how: Settlement, ms: number): void {
     if (how !== "delivered") return;
     successes++;
-    typicalMs = typicalMs === undefined ? ms : typicalMs * 0.95 + ms * 0.05;
+    underWay.succeeded(ms);
   }
 
   function failed(lane: Lane, outcome: TurnOutcome & { kind: "retry" }): void {
@@ -290,7 +289,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       makeReady(lane);
       pump();
     });
-    lane.phase = { name: "backoff", cancel };
+    lane.phase = { name: "backoff", cancel, asked: retryAfterMs !== undefined };
   }
 
   /** The head may still be answered in time; whoever is behind it is not. */
@@ -313,24 +312,6 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if (entry.envelope !== undefined) budget.give(entry.bytes);
     entry.envelope = undefined;
     entry.data = undefined;
-  }
-
-  /** Ends attempts that take too long, and those that must make room for others. */
-  function sweep(): void {
-    if (sweeping) return;
-    sweeping = true;
-    clock.after(SWEEP_MS, () => {
-      sweeping = false;
-      const now = clock.now();
-      const all = [...attempts];
-      for (const { attempt, since } of all) if (now - since > deps.attemptTimeoutMs) attempt.abort("timeout");
-      if (ready.healthy && gate.permit() === "all") {
-        const ages = all.map(({ since }) => now - since);
-        for (const index of mustYield(ages, typicalMs, deps.connections))
-          all[index]?.attempt.abort("yielded");
-      }
-      if (attempts.size > 0) sweep();
-    });
   }
 
   /** A lane's head is always whole, the next ones while there is room; behind a thin one everything is thin. */
@@ -414,7 +395,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         // whoever was tried longest ago: one sick head must not be every probe
         let longest: Lane | undefined;
         for (const lane of lanes.values()) {
-          if (lane.phase.name !== "backoff" || lane.length === 0) continue;
+          if (lane.phase.name !== "backoff" || lane.phase.asked || lane.length === 0) continue;
           if (longest === undefined || lane.lastFailureAt < longest.lastFailureAt) longest = lane;
         }
         if (longest?.phase.name === "backoff") {
@@ -428,7 +409,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     opened() {
       for (const lane of lanes.values()) {
-        if (lane.phase.name !== "backoff") continue;
+        if (lane.phase.name !== "backoff" || lane.phase.asked) continue;
         lane.phase.cancel();
         lane.forgive();
         lane.record = "unproven";

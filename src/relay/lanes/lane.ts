@@ -46,7 +46,11 @@ export type Phase =
   /** Its head is on the way. */
   | { name: "sending"; since: number }
   /** Its head failed and waits. */
-  | { name: "backoff"; cancel: () => void }
+  | {
+      name: "backoff";
+      cancel: () => void;
+      /** The coordinator asked for this wait, so nothing shortens it. */ asked: boolean;
+    }
   /** Sends nothing until an operator releases it. */
   | { name: "parked" };
 
@@ -71,7 +75,7 @@ export class Lane {
   /** Reads of the log in a row that did not find the head. */
   notFound = 0;
   /** Its pointer into the log is being written (held.ts). */
-  holding = false;
+  holding: Promise<void> | undefined;
   /** Attempts that were refused with 401 or 403 in a row. */
   refusedTokens = 0;
   #queue: Entry[] = [];

@@ -370,9 +370,9 @@ describe("the gate", () => {
     const world = createWorld({ random: () => 0.99 });
     arrive(world, ["a", "b"]);
     world.gate.set("none");
-    await finish(world, "a", { ...FAILED, retryAfterMs: 300_000 });
+    await finish(world, "a", FAILED);
     await world.clock.pass(1);
-    await finish(world, "b", { ...FAILED, retryAfterMs: 300_000 });
+    await finish(world, "b", FAILED);
     await world.clock.pass(1);
     const probed: string[] = [];
     for (let i = 0; i < 4; i++) {
@@ -380,10 +380,24 @@ describe("the gate", () => {
       expect(world.dispatcher.offerProbe()).toBe(true);
       await promises();
       probed.push(...underWay(world));
-      await finish(world, world.turns[0]?.lane.session ?? "", { ...FAILED, retryAfterMs: 300_000 });
-      await world.clock.pass(1000);
+      await finish(world, world.turns[0]?.lane.session ?? "", FAILED);
+      await world.clock.pass(1);
     }
     expect(probed).toEqual(["a", "b", "a", "b"]);
+  });
+
+  test("a wait that the coordinator asked for is shortened neither by a probe nor by the end of an outage", async () => {
+    const world = createWorld();
+    arrive(world, ["a"]);
+    await finish(world, "a", { ...FAILED, retryAfterMs: 5000 });
+    world.gate.set("one");
+    expect(world.dispatcher.offerProbe()).toBe(false);
+    world.gate.set("all");
+    world.dispatcher.opened();
+    await world.clock.pass(4000);
+    expect(world.turns).toHaveLength(0);
+    await world.clock.pass(1000);
+    expect(underWay(world)).toEqual(["a"]);
   });
 
   test("nobody takes a probe when nothing waits", () => {

@@ -18,6 +18,8 @@ export type StuckOptions = {
 const STUCK = "stuck";
 /** The relay's default. */
 const CONNECTIONS = 32;
+/** How often the relay writes down what is settled. */
+const CHECKPOINT_MS = 500;
 
 /**
  * One session that cannot be delivered keeps the consumers' ack floor down, so every event of the others comes again after each takeover. A dead
@@ -29,7 +31,7 @@ export async function stuck(options: StuckOptions, report: Report): Promise<void
 }
 
 async function play(options: StuckOptions, report: Report, stage: Stage): Promise<void> {
-  const { coordinator, relay, gateway } = stage;
+  const { coordinator, relay, broker, gateway } = stage;
   await coordinator.setFaults([{ session: STUCK, action: { kind: "status", status: 500 } }]);
   const begin = (name: string, events: number): ReturnType<typeof startLoad> => {
     const writers = Array.from({ length: options.sessions }, (_, i) => ({
@@ -76,8 +78,24 @@ async function play(options: StuckOptions, report: Report, stage: Stage): Promis
   const more = repeatsOf(await stage.arrivals()) - repeats;
   report.check("repeats after the broker's kill -9 alone", more === 0, `${more} (the relay lived: none)`);
 
+  // What the relay asks of a frozen broker is never answered; once it is back, the relay remembers as before.
+  const fourth = begin("fourth", options.events);
+  await delay(500);
+  process.kill(broker.pid(), "SIGSTOP");
+  await delay(CHECKPOINT_MS + 200);
+  await (
+    await stage.killBroker(0)
+  ).restarted;
+  await delay(2500);
+  await relay.kill9();
+  await fourth.finished();
+  await stage.settled(healthy(fourth), 30_000);
+  const last = repeatsOf(await stage.arrivals()) - more - repeats;
+  report.note("repeats after a frozen broker's kill, then the relay's", `${last} of ${fourth.calls.length}`);
+
   await coordinator.setFaults([]);
-  await judge(stage, { calls: [...first.calls, ...second.calls, ...third.calls] }, report, 120_000);
+  const calls = [first, second, third, fourth].flatMap((load) => load.calls);
+  await judge(stage, { calls }, report, 120_000);
 }
 
 /** A name whose events go to this shard: only where new ones come, a relay takes over. */

@@ -8,6 +8,7 @@ import { partitionOf, shardOf } from "../../shared/partition.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { readStates } from "../../shared/state-store.ts";
 import { stateKey } from "../../shared/topology.ts";
+import type { Shard } from "../log/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Entry, Lane, Source } from "./lane.ts";
 import type { Stored } from "./stored.ts";
@@ -41,8 +42,8 @@ export type HeldDeps = {
   log: Logger;
   dispatcher: Dispatcher;
   read(session: string, from: number): Promise<Stored[] | undefined>;
-  /** The shard's fence and lease; entries read from the log are sent under it too. */
-  fence(shard: number): Pick<Source, "mayForward" | "verify">;
+  /** The shard's fence and memory; entries read from the log are sent under the one and remembered in the other too. */
+  fence(shard: number): Pick<Shard, "mayForward" | "verify" | "settled">;
 };
 
 export type HeldSessions = {
@@ -75,10 +76,25 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   const seenFrom = new Map<string, number>();
   /** Pointers that are being written or deleted; a shard is not loaded before they are. */
   const pending = new Set<Promise<void>>();
+  /** Lowest unsettled sequence of lanes whose pointer is being written. */
+  const holding = new Map<string, number>();
+  /** Counts how often a shard was forgotten: what was begun before that is void. */
+  const turns = new Map<number, number>();
 
-  function source(shard: number): Source {
-    const fence = deps.fence(shard);
-    return { mayForward: () => fence.mayForward(), verify: () => fence.verify(), settle() {} };
+  /** An event that is read here before the consumer delivers it must not be taken for a new one after the session joined. */
+  function source(number: number): Source {
+    const shard = deps.fence(number);
+    return {
+      mayForward: () => shard.mayForward(),
+      verify: () => shard.verify(),
+      settle: ({ seq }) => shard.settled.settle(seq),
+    };
+  }
+
+  /** May a pointer be written or deleted? Whoever lost the shard would spoil its new owner's. */
+  async function mayWrite(number: number): Promise<boolean> {
+    const shard = deps.fence(number);
+    return shard.mayForward() || (await shard.verify());
   }
 
   async function write(record: HeldRecord): Promise<void> {
@@ -96,16 +112,21 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     if (state === undefined || state.reading || state.record.reason !== "backlog") return;
     state.reading = true;
     const { session } = state.record;
-    const stored = await deps.read(session, state.cursor);
+    const stored = await deps.read(session, state.cursor).catch((error: unknown) => {
+      log.error({ session, err: errorText(error) }, "held session cannot be read");
+      return undefined;
+    });
     state.reading = false;
-    if (held.get(token) !== state) return;
+    if (held.get(token) !== state || state.record.reason !== "backlog") return;
     if (stored === undefined) return void clock.after(RETRY_MS, () => void fill(token));
     if (stored.length === 0) return join(token, state);
     for (const message of stored) {
       state.cursor = message.seq + 1;
+      if (message.seq < state.record.from) continue; // was in flight during a takeover, and ended
       if (dispatcher.renew(token, message.seq, 0)) continue;
       dispatcher.accept(session, token, state.shard, entryOf(message, source(state.shard)));
     }
+    if (dispatcher.open(session, token, state.shard).length < REFILL_BELOW) void fill(token);
   }
 
   /** Everything was read: back to the live stream, once nothing of it waits and the pointer is gone. */
@@ -113,20 +134,27 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     const lane = dispatcher.open(state.record.session, token, state.shard);
     if (lane.length + lane.inFlight.length > 0) return; // asked again when they are settled
     if (state.lastPassed >= state.cursor) return void clock.after(0, () => void fill(token));
+    if (!deps.fence(state.shard).mayForward()) return void clock.after(RETRY_MS, () => void fill(token));
     held.delete(token); // from here on the consumer's deliveries go to the lane, which waits for the pointer's end
+    seenFrom.set(token, state.record.from);
     dispatcher.park(lane);
-    void track(unhold(token, state.record.session));
+    void track(unhold(token, state));
   }
 
-  async function unhold(token: string, session: string): Promise<void> {
+  async function unhold(token: string, { shard, record: { session } }: Held): Promise<void> {
+    const turn = turns.get(shard);
     for (;;) {
+      const mine = await mayWrite(shard);
+      if (turns.get(shard) !== turn) return; // loaded again, or its new owner's
       try {
-        await kv.delete(stateKey.held(token));
-        break;
+        if (mine) {
+          await kv.delete(stateKey.held(token));
+          break;
+        }
       } catch (error) {
         log.warn({ session, err: errorText(error) }, "held record not yet deleted");
-        await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
       }
+      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
     }
     seenFrom.delete(token);
     log.info({ session }, "session joins the live stream");
@@ -134,71 +162,105 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     if (lane !== undefined) dispatcher.unpark(lane);
   }
 
-  function begin(token: string, record: HeldRecord, cursor: number, waiting: number): void {
-    const shard = shardOf(partitionOf(record.session));
-    held.set(token, { record, shard, cursor, lastPassed: 0, waiting, dirty: false, reading: false });
-  }
-
   async function hold(lane: Lane, reason: HeldReason, text: string): Promise<void> {
-    const head = lane.peek();
-    if (head === undefined) return;
-    const from = lane.inFlight[0]?.seq ?? head.seq;
+    const turn = turns.get(lane.shard);
+    if (!(await mayWrite(lane.shard))) throw new Error("the shard is not ours now");
+    const from = (lane.inFlight[0] ?? lane.peek())?.seq ?? held.get(lane.token)?.record.from;
+    if (from === undefined) return;
     const record: HeldRecord = { v: 1, session: lane.session, from, reason, text, since: clock.wall() };
-    await write(record);
-    const first = lane.inFlight[0] ?? lane.peek();
-    if (first !== undefined) record.from = Math.max(from, first.seq); // some were settled meanwhile
-    begin(lane.token, record, lane.peek()?.seq ?? record.from, lane.length);
+    holding.set(lane.token, from);
+    await write(record).finally(() => {
+      record.from = holding.get(lane.token) ?? from; // some were settled meanwhile
+      holding.delete(lane.token);
+    });
+    if (turns.get(lane.shard) !== turn) return void seenFrom.set(lane.token, record.from); // whoever loads the shard finds it
+    const known = held.get(lane.token);
+    held.set(lane.token, {
+      record,
+      shard: lane.shard,
+      cursor: lane.peek()?.seq ?? record.from,
+      lastPassed: Math.max(known?.lastPassed ?? 0, lane.peek(lane.length - 1)?.seq ?? 0),
+      waiting: known?.waiting ?? lane.length,
+      dirty: record.from !== from,
+      reading: false,
+    });
     for (const entry of dispatcher.drop(lane)) entry.source.settle(entry);
     log.warn({ session: lane.session, from, reason, text }, "session held");
     void fill(lane.token);
   }
 
+  function forget(shard: number): void {
+    turns.set(shard, (turns.get(shard) ?? 0) + 1);
+    for (const [token, state] of held) {
+      if (state.shard !== shard) continue;
+      seenFrom.set(token, state.record.from);
+      held.delete(token);
+    }
+  }
+
   return {
+    forget,
     async load(shard) {
-      await Promise.all(pending);
+      await Promise.allSettled(pending);
+      forget(shard);
       dispatcher.clearShard(shard);
-      for (const { value } of (await readStates(jsm, stateKey.held("*"))).values()) {
+      const turn = turns.get(shard);
+      const records = await readStates(jsm, stateKey.held("*"));
+      if (turns.get(shard) !== turn) return;
+      for (const { value } of records.values()) {
         const record = decodeHeld(value);
         if (shardOf(partitionOf(record.session)) !== shard) continue;
         const token = sessionToken(record.session);
-        record.from = Math.max(record.from, seenFrom.get(token) ?? 0);
-        begin(token, record, record.from, 0);
+        const from = Math.max(record.from, seenFrom.get(token) ?? 0);
+        held.set(token, {
+          record: { ...record, from },
+          shard,
+          cursor: from,
+          lastPassed: 0,
+          waiting: 0,
+          dirty: from !== record.from,
+          reading: false,
+        });
         clock.after(RETRY_MS, () => void fill(token)); // after the reset, when the shard may forward
-      }
-    },
-    forget(shard) {
-      for (const [token, state] of held) {
-        if (state.shard !== shard) continue;
-        seenFrom.set(token, state.record.from);
-        held.delete(token);
       }
     },
     takes(token, seq) {
       const state = held.get(token);
-      if (state === undefined || seq < state.record.from) return false;
+      if (state === undefined) return false;
+      if (seq < state.record.from) return true; // settled, but a crash forgot it
       state.lastPassed = Math.max(state.lastPassed, seq);
       state.waiting++;
       return true;
     },
     async hold(lane, reason, text) {
-      if (held.has(lane.token) || lane.holding) return;
-      lane.holding = true;
-      await track(hold(lane, reason, text)).finally(() => {
-        lane.holding = false;
-      });
+      if (lane.holding !== undefined) {
+        if (reason === "backlog") return;
+        await lane.holding.catch(() => {}); // a head turned out to be poison while its backlog was being held
+      }
+      const known = held.get(lane.token)?.record.reason;
+      if (known !== undefined && (known !== "backlog" || reason === "backlog")) return;
+      const work = track(hold(lane, reason, text)).finally(() => (lane.holding = undefined));
+      lane.holding = work;
+      await work;
     },
     settled(lane, entry) {
-      if (held.size === 0) return;
+      if (held.size + holding.size + seenFrom.size === 0) return;
+      const next = lane.inFlight[0] ?? lane.peek(); // of a batch the last may be settled before the first
+      const lowest = Math.min(entry.seq + 1, next?.seq ?? Infinity);
+      for (const starts of [holding, seenFrom]) {
+        const start = starts.get(lane.token);
+        if (start !== undefined) starts.set(lane.token, Math.max(start, lowest));
+      }
       const state = held.get(lane.token);
       if (state === undefined || entry.seq < state.record.from) return;
-      state.record.from = entry.seq + 1;
+      state.record.from = Math.max(state.record.from, lowest);
       state.waiting = Math.max(0, state.waiting - 1);
       state.dirty = true;
       if (lane.length < REFILL_BELOW) void fill(lane.token);
     },
     async save() {
       for (const state of held.values()) {
-        if (!state.dirty) continue;
+        if (!state.dirty || !deps.fence(state.shard).mayForward()) continue;
         state.dirty = false;
         try {
           await write(state.record);

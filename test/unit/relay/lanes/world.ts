@@ -235,7 +235,7 @@ export function entryOf(
   };
 }
 
-function scriptedGate(): ScriptedGate {
+export function scriptedGate(): ScriptedGate {
   let permit: "all" | "one" | "none" = "all";
   const states: Record<"all" | "one" | "none", GateState> = {
     all: { phase: "up" },
@@ -259,7 +259,7 @@ function scriptedGate(): ScriptedGate {
   };
 }
 
-function scriptedAnswers(tell: (to: string, what: string) => void): Answers {
+export function scriptedAnswers(tell: (to: string, what: string) => void): Answers {
   return {
     hand: (to) => tell(to, "answer"),
     handRefusal: (to) => {

@@ -1,0 +1,337 @@
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { KV } from "@nats-io/kv";
+import { createDispatcher, type Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
+import { createHeldSessions, type HeldSessions } from "../../../../src/relay/lanes/held.ts";
+import { createIntake } from "../../../../src/relay/lanes/intake.ts";
+import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
+import type { Stored } from "../../../../src/relay/lanes/stored.ts";
+import type { TurnOutcome } from "../../../../src/relay/lanes/turn.ts";
+import { Gaps } from "../../../../src/relay/log/gaps.ts";
+import { Settled } from "../../../../src/relay/log/settled.ts";
+import type { Shard } from "../../../../src/relay/log/shard.ts";
+import { encodeEnvelope } from "../../../../src/shared/envelope.ts";
+import { decodeHeld, encodeHeld } from "../../../../src/shared/held.ts";
+import { silentLogger } from "../../../../src/shared/logger.ts";
+import { partitionOf, shardOf } from "../../../../src/shared/partition.ts";
+import { eventSubject } from "../../../../src/shared/subjects.ts";
+import { stateKey } from "../../../../src/shared/topology.ts";
+import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
+import { envelopeOf, scriptedAnswers, scriptedGate } from "./world.ts";
+
+/** Sessions of one shard, so that one consumer delivers them all. */
+export const SESSIONS: string[] = Array.from({ length: 200 }, (_, i) => `s${i}`)
+  .filter((session) => shardOf(partitionOf(session)) === 0)
+  .slice(0, 3);
+
+/** What outlives a relay: the log, the state bucket, the coordinator. */
+export type HeldWorld = {
+  log: { seq: number; session: string }[];
+  /** The bucket: held pointers by key. */
+  bucket: Map<string, Uint8Array>;
+  checkpoint: { floor: number; snapshot: Uint8Array };
+  /** How long a call of the broker takes, whether it fails, how many events a replica lacks, whether deletes fail. */
+  broker: { delayMs: number; down: boolean; lag?: number; refuseDeletes?: boolean };
+  /** Sessions whose events fail, and events that are poison. */
+  sick: Set<string>;
+  poison: Set<number>;
+  delivered: Set<number>;
+  /** Settled, and whoever comes after a crash may know it. */
+  known: Set<number>;
+  broken: string[];
+  life: Life;
+  append(session: string): void;
+  /** kill -9 and a new relay. */
+  crash(): Promise<void>;
+};
+
+/** One relay's time. */
+export type Life = {
+  clock: FakeClock;
+  dispatcher: Dispatcher;
+  held: HeldSessions;
+  /** The consumer delivers the next events. */
+  deliver(count: number): void;
+  /** A takeover by this relay: forget, load, reset. */
+  takeOver(): Promise<void>;
+  /** The lease ended, nobody knows more yet. */
+  lapse(): void;
+  /** Another relay is pinned. */
+  lose(): void;
+  save(): Promise<void>;
+};
+
+export type HeldWorldOptions = {
+  holdAbove: number;
+  batchMax: number;
+  /** A crash comes right after a save, so that ONCE-1 can be judged: a relay saves twice a second. */
+  savedCrashes: boolean;
+};
+
+const SEND_MS = 5;
+
+export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
+  const world: HeldWorld = {
+    log: [],
+    bucket: new Map(),
+    checkpoint: { floor: 0, snapshot: new Uint8Array() },
+    broker: { delayMs: 1, down: false },
+    sick: new Set(),
+    poison: new Set(),
+    delivered: new Set(),
+    known: new Set(),
+    broken: [],
+    append(session) {
+      world.log.push({ seq: world.log.length + 1, session });
+    },
+    async crash() {
+      if (options.savedCrashes) await world.life.save();
+      world.life = live(world, options);
+      for (const { seq } of world.log) if (!world.known.has(seq)) repeatable.add(seq);
+      await world.life.takeOver();
+    },
+    life: undefined as unknown as Life,
+  };
+  const repeatable = new Set<number>();
+  world.life = live(world, options);
+  return world;
+
+  function live(shared: HeldWorld, { holdAbove, batchMax, savedCrashes }: HeldWorldOptions): Life {
+    const clock = createFakeClock();
+    const settled = new Settled();
+    const settledHere = new Set<number>();
+    const sentHere = new Set<number>();
+    let active = false;
+    let position = 0;
+    let deliverySeq = 0;
+
+    /** The bucket's calls take their time; half of those that fail have done their work. */
+    async function call<T>(work: () => T): Promise<T> {
+      const done = shared.broker.down ? undefined : work();
+      await new Promise<void>((resolve) => void clock.after(shared.broker.delayMs, resolve));
+      if (done === undefined && shared.broker.down) throw new Error("timeout");
+      return done ?? work();
+    }
+
+    const kv = {
+      put: (key: string, value: Uint8Array) =>
+        call(() => {
+          shared.bucket.set(key, value);
+          return 1;
+        }),
+      delete: (key: string) =>
+        call(() => {
+          if (shared.broker.refuseDeletes) throw new Error("no");
+          shared.bucket.delete(key);
+          return true;
+        }),
+      get: (key: string) =>
+        call(() => {
+          const value = shared.bucket.get(key);
+          return value === undefined ? null : { operation: "PUT", value };
+        }),
+    } as unknown as KV;
+    const jsm = {
+      direct: {
+        getBatch: (_stream: string, { seq }: { seq: number }) =>
+          call(() => {
+            const messages = [...shared.bucket].map(([key, data], i) => ({
+              seq: i + 1,
+              subject: `$KV.RR_STATE.${key}`,
+              data,
+              header: { has: () => false },
+            }));
+            return messages.filter((message) => message.seq >= seq) as unknown as StoredMsg[];
+          }).then((found) =>
+            (async function* () {
+              yield* found;
+            })(),
+          ),
+      },
+    } as unknown as JetStreamManager;
+
+    const shard: Shard = {
+      shard: 0,
+      settled,
+      mayForward: () => active,
+      verify: () => Promise.resolve(active),
+      settle: (entry) => settled.settle(entry.seq),
+      pass: (seq) => settled.settle(seq),
+      start() {},
+      stop: () => Promise.resolve(),
+      disconnected() {},
+      reconnected() {},
+      pinnedPullAt: () => 0,
+      confirm() {},
+      save: () => Promise.resolve(),
+      status: () => ({ shard: 0, phase: "active", behind: false, pending: 0, floor: 0 }),
+    };
+
+    const read = async (session: string, from: number): Promise<Stored[] | undefined> => {
+      try {
+        return await call(() =>
+          shared.log
+            .slice(0, shared.log.length - (shared.broker.lag ?? 0))
+            .filter((event) => event.session === session && event.seq >= from)
+            .slice(0, 4)
+            .map((event) => ({
+              seq: event.seq,
+              envelope: envelopeOf(event),
+              data: new Uint8Array(1),
+              death: undefined,
+            })),
+        );
+      } catch {
+        return undefined;
+      }
+    };
+
+    const dispatcher = createDispatcher({
+      clock,
+      random: () => 0.5,
+      log: silentLogger(),
+      gate: scriptedGate(),
+      answers: scriptedAnswers(() => {}),
+      connections: 8,
+      attemptTimeoutMs: 30_000,
+      exhaustAfterMs: 1e9,
+      batchMax,
+      turn,
+      read,
+      settled(lane, entry) {
+        shared.delivered.add(entry.seq);
+        settledHere.add(entry.seq);
+        held.settled(lane, entry);
+      },
+      hold: (lane, reason) => held.hold(lane, "parked", reason),
+    });
+    const held = createHeldSessions({
+      jsm,
+      kv,
+      clock,
+      log: silentLogger(),
+      dispatcher,
+      read,
+      fence: () => shard,
+    });
+    const deliver = createIntake({
+      clock,
+      log: silentLogger(),
+      dispatcher,
+      held,
+      answers: scriptedAnswers(() => {}),
+      gaps: new Gaps(),
+      holdAbove,
+      gap: () => {},
+      fatal: (error) => shared.broken.push(String(error)),
+    });
+
+    async function turn(lane: Lane, entries: Entry[]): Promise<TurnOutcome> {
+      if (!active) return { kind: "fenced" };
+      for (const { seq } of entries) {
+        if (savedCrashes && settledHere.has(seq) && !repeatable.has(seq))
+          shared.broken.push(`${seq} is sent again though settled here (ONCE-1)`);
+        const repeat = shared.delivered.has(seq);
+        if (savedCrashes && repeat && !repeatable.has(seq))
+          shared.broken.push(`${seq} is sent again though its end was written (ONCE-1)`);
+        const first = entries[0]?.seq ?? seq;
+        const before = shared.log.find(
+          (e) => e.session === lane.session && e.seq < first && !shared.delivered.has(e.seq),
+        );
+        if (!repeat && !sentHere.has(seq) && before !== undefined)
+          shared.broken.push(`${seq} is sent before ${before.seq} ended (ORDER-1)`);
+        sentHere.add(seq);
+      }
+      await new Promise<void>((resolve) => void clock.after(SEND_MS, resolve));
+      if (shared.sick.has(lane.session)) return { kind: "retry", reason: "503", counts: true };
+      const poison = entries.findIndex(({ seq }) => shared.poison.has(seq));
+      const good = poison < 0 ? entries.length : poison;
+      if (good === 0) return { kind: "park", reason: "422" };
+      if (entries.length === 1) return { kind: "settled", how: "delivered" };
+      const settledNow = entries.slice(0, Math.min(good, 2));
+      return {
+        kind: "batch",
+        settled: new Map(settledNow.map((entry) => [entry, "delivered" as const])),
+        next:
+          settledNow.length === entries.length ? undefined : { kind: "retry", reason: "500", counts: true },
+      };
+    }
+
+    return {
+      clock,
+      dispatcher,
+      held,
+      deliver(count) {
+        if (!active) return;
+        for (let i = 0; i < count && position < shared.log.length; i++) {
+          const event = shared.log[position++];
+          deliverySeq++;
+          if (event === undefined) continue;
+          settled.arrived(event.seq);
+          if (settled.has(event.seq)) continue;
+          deliver(shard, {
+            subject: eventSubject("r", event.session, "event"),
+            data: encodeEnvelope(envelopeOf(event)),
+            seq: event.seq,
+            deliverySeq,
+            pending: 0,
+            pin: "p",
+          });
+        }
+      },
+      async takeOver() {
+        active = false;
+        held.forget(0);
+        dispatcher.clearShard(0);
+        settled.merge(shared.checkpoint);
+        let loaded = false;
+        const load = async (): Promise<void> => {
+          await held.load(0).then(
+            () => (loaded = true),
+            () => clock.after(200, () => void load()),
+          );
+        };
+        void load();
+        for (let i = 0; !loaded; i++) {
+          if (i === 20) shared.broker.down = false;
+          await clock.pass(100);
+        }
+        settled.restart();
+        position = 0;
+        deliverySeq = 0;
+        active = true;
+        dispatcher.pump();
+      },
+      async save() {
+        // while a pointer is being written its session has none, and the first one may be all that a crash leaves
+        const ended = shared.log
+          .filter(({ seq, session }) => shared.delivered.has(seq) && !dispatcher.lane(session)?.holding)
+          .map(({ seq }) => seq);
+        const checkpoint = { floor: settled.floor, snapshot: settled.snapshot() };
+        if (shared.broker.down) return;
+        shared.checkpoint = checkpoint;
+        let written = false;
+        void held.save().then(
+          () => (written = true),
+          () => {},
+        );
+        await clock.pass(100);
+        if (written) for (const seq of ended) shared.known.add(seq);
+      },
+      lapse: () => void (active = false),
+      lose() {
+        active = false;
+        held.forget(0);
+        dispatcher.clearShard(0);
+      },
+    };
+  }
+}
+
+/** What an operator's release writes. */
+export function releaseAll(world: HeldWorld): void {
+  for (const session of SESSIONS) {
+    const key = stateKey.held(session);
+    const value = world.bucket.get(key);
+    if (value !== undefined) world.bucket.set(key, encodeHeld({ ...decodeHeld(value), reason: "backlog" }));
+  }
+}

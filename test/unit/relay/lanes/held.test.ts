@@ -1,0 +1,239 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decodeHeld } from "../../../../src/shared/held.ts";
+import { stateKey } from "../../../../src/shared/topology.ts";
+import { createHeldWorld, releaseAll, SESSIONS, type HeldWorld } from "./held-world.ts";
+
+type Step =
+  | { do: "append"; session: string; count: number }
+  | { do: "deliver"; count: number }
+  | { do: "pass"; ms: number }
+  | { do: "sick"; session: string }
+  | { do: "well"; session: string }
+  | { do: "poison"; ahead: number }
+  | { do: "release" }
+  | { do: "broker"; delayMs: number; down: boolean }
+  | { do: "save" }
+  | { do: "takeOver" }
+  | { do: "crash" };
+
+const session = fc.constantFrom(...SESSIONS);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  weighted(6, "append", { session, count: fc.integer({ min: 1, max: 12 }) }),
+  weighted(6, "deliver", { count: fc.integer({ min: 1, max: 30 }) }),
+  weighted(8, "pass", { ms: fc.constantFrom(1, 7, 60, 600, 3000) }),
+  weighted(2, "sick", { session }),
+  weighted(2, "well", { session }),
+  weighted(1, "poison", { ahead: fc.nat(5) }),
+  weighted(1, "release", {}),
+  weighted(1, "broker", { delayMs: fc.constantFrom(1, 20, 700), down: fc.boolean() }),
+  weighted(3, "save", {}),
+  weighted(1, "takeOver", {}),
+  weighted(1, "crash", {}),
+);
+
+function weighted(
+  weight: number,
+  name: Step["do"],
+  fields: Record<string, fc.Arbitrary<unknown>>,
+): { weight: number; arbitrary: fc.Arbitrary<Step> } {
+  return { weight, arbitrary: fc.record({ do: fc.constant(name), ...fields }) as fc.Arbitrary<Step> };
+}
+
+async function run(world: HeldWorld, it: Step): Promise<void> {
+  switch (it.do) {
+    case "append":
+      for (let i = 0; i < it.count; i++) world.append(it.session);
+      return;
+    case "deliver":
+      return world.life.deliver(it.count);
+    case "pass":
+      return world.life.clock.pass(it.ms);
+    case "sick":
+      return void world.sick.add(it.session);
+    case "well":
+      return void world.sick.delete(it.session);
+    case "poison":
+      return void world.poison.add(world.log.length + 1 + it.ahead);
+    case "release":
+      releaseAll(world);
+      return void world.life.held.release().catch(() => {});
+    case "broker":
+      world.broker = { delayMs: it.delayMs, down: it.down };
+      return;
+    case "save":
+      return world.life.save().catch(() => {});
+    case "takeOver":
+      return world.life.takeOver();
+    case "crash":
+      return world.crash();
+  }
+}
+
+/** Everything is well again: nothing may be left, and nobody held. */
+async function heal(world: HeldWorld): Promise<void> {
+  world.sick.clear();
+  world.poison.clear();
+  world.broker = { delayMs: 1, down: false };
+  for (let i = 0; i < 60; i++) {
+    releaseAll(world);
+    void world.life.held.release().catch(() => {});
+    world.life.deliver(world.log.length);
+    await world.life.clock.pass(2000);
+    const { waiting } = world.life.dispatcher.counts(); // repeats
+    if (world.delivered.size === world.log.length && world.bucket.size === 0 && waiting === 0) return;
+  }
+}
+
+const plan = fc.record({
+  steps: fc.array(step, { minLength: 1, maxLength: 120, size: "max" }),
+  holdAbove: fc.constantFrom(3, 8),
+  batchMax: fc.constantFrom(1, 1, 5),
+  savedCrashes: fc.boolean(),
+});
+
+test("ORDER-1, SETTLE-1, ONCE-1: sessions are held, filled, parked, released and joined at any moment, through takeovers and crashes", async () => {
+  await fc.assert(
+    fc.asyncProperty(plan, async ({ steps, ...options }) => {
+      const world = createHeldWorld(options);
+      await world.life.takeOver();
+      for (const it of steps) await run(world, it);
+      await heal(world);
+      expect(world.broken).toEqual([]);
+      expect(world.log.filter(({ seq }) => !world.delivered.has(seq))).toEqual([]);
+      expect([...world.bucket.keys()]).toEqual([]);
+      expect(world.life.dispatcher.counts()).toMatchObject({ waiting: 0, wholeBytes: 0 });
+    }),
+    { numRuns: 150 },
+  );
+}, 120_000);
+
+describe("a held session", () => {
+  const [hot = "", cool = ""] = SESSIONS;
+  const key = stateKey.held(hot);
+
+  /** The hot session waits behind its first event, and is held. */
+  async function held(lag = 0): Promise<HeldWorld> {
+    const world = createHeldWorld({ holdAbove: 3, batchMax: 1, savedCrashes: true });
+    world.broker.lag = lag;
+    await world.life.takeOver();
+    world.sick.add(hot);
+    world.append(cool);
+    for (let i = 0; i < 6; i++) world.append(hot);
+    world.life.deliver(7);
+    await world.life.clock.pass(50);
+    expect(world.life.held.list()).toMatchObject([{ record: { session: hot, from: 2, reason: "backlog" } }]);
+    return world;
+  }
+
+  test("is held by one pointer, however many of its events come while that is written", async () => {
+    const world = createHeldWorld({ holdAbove: 3, batchMax: 1, savedCrashes: true });
+    await world.life.takeOver();
+    world.sick.add(hot);
+    world.append(cool);
+    for (let i = 0; i < 20; i++) world.append(hot);
+    world.life.deliver(30);
+    await world.life.clock.pass(50);
+    expect(world.life.held.list()).toMatchObject([{ record: { from: 2 } }]);
+    expect(decodeHeld(world.bucket.get(key) ?? new Uint8Array()).from).toBe(2);
+    world.sick.clear();
+    await world.life.clock.pass(60_000);
+    expect(world.delivered.size).toBe(21);
+    expect(world.broken).toEqual([]);
+  });
+
+  test("SETTLE-1: does not join while the log is read from a replica that lacks what was passed", async () => {
+    const world = await held(3);
+    world.sick.clear();
+    await world.life.clock.pass(60_000);
+    expect(world.delivered.size).toBe(4);
+    expect(world.bucket.has(key)).toBe(true);
+    world.broker.lag = 0;
+    await world.life.clock.pass(60_000);
+    expect(world.delivered.size).toBe(7);
+    expect(world.bucket.has(key)).toBe(false);
+  });
+
+  test("SETTLE-1: a relay whose lease ended does not write its pointer: it may be the new owner's", async () => {
+    const world = await held();
+    const before = world.bucket.get(key);
+    world.sick.clear();
+    await world.life.clock.pass(220);
+    expect(world.life.held.list()[0]?.record.from).toBeGreaterThan(2);
+    world.life.lapse();
+    await world.life.save();
+    expect(world.bucket.get(key)).toBe(before);
+    await world.life.clock.pass(60_000);
+    expect(world.bucket.get(key)).toBe(before);
+  });
+
+  test("SETTLE-1: a pointer that cannot be deleted in time is not deleted after the shard is lost", async () => {
+    const world = await held();
+    world.sick.clear();
+    world.broker.refuseDeletes = true;
+    await world.life.clock.pass(5000);
+    expect(world.delivered.size).toBe(7);
+    expect(world.bucket.has(key)).toBe(true);
+    world.life.lose();
+    world.broker.refuseDeletes = false;
+    await world.life.clock.pass(60_000);
+    expect(world.bucket.has(key)).toBe(true);
+  });
+
+  test("a takeover does not wait for a pointer that cannot be deleted; the session is held again until it can", async () => {
+    const world = await held();
+    world.sick.clear();
+    world.broker.refuseDeletes = true;
+    await world.life.clock.pass(5000);
+    await world.life.takeOver();
+    expect(world.life.held.list()).toMatchObject([{ record: { from: 8 } }]);
+    world.broker.refuseDeletes = false;
+    await world.life.clock.pass(5000);
+    expect(world.bucket.has(key)).toBe(false);
+    expect(world.broken).toEqual([]);
+  });
+
+  test("ONCE-1: sends nothing live before its pointer is deleted", async () => {
+    const world = await held();
+    world.sick.clear();
+    world.broker.refuseDeletes = true;
+    await world.life.clock.pass(5000);
+    world.append(hot);
+    world.life.deliver(1);
+    await world.life.clock.pass(5000);
+    expect(world.delivered.has(8)).toBe(false);
+    world.broker.refuseDeletes = false;
+    await world.life.clock.pass(5000);
+    expect(world.delivered.has(8)).toBe(true);
+  });
+
+  test("SETTLE-1: its pointer stays behind what a batch left over", async () => {
+    const world = await held();
+    const lane = world.life.dispatcher.lane(hot);
+    await world.life.clock.pass(60);
+    const [first, second, third] = lane?.entries() ?? [];
+    if (lane === undefined || first === undefined || second === undefined || third === undefined)
+      throw new Error("no lane");
+    world.life.held.settled(lane, third); // while the first two still wait
+    expect(world.life.held.list()[0]?.record.from).toBe(first.seq);
+  });
+
+  test("is parked when an event of it turns out to be poison, and released by an operator", async () => {
+    const world = await held();
+    world.poison.add(4);
+    world.sick.clear();
+    await world.life.clock.pass(60_000);
+    expect(world.delivered).toEqual(new Set([1, 2, 3]));
+    expect(world.life.held.list()).toMatchObject([{ record: { from: 4, reason: "parked", text: "422" } }]);
+    expect(decodeHeld(world.bucket.get(key) ?? new Uint8Array())).toMatchObject({
+      from: 4,
+      reason: "parked",
+    });
+    world.poison.clear();
+    releaseAll(world);
+    const released = world.life.held.release();
+    await world.life.clock.pass(60_000);
+    await released;
+    expect(world.delivered.size).toBe(7);
+  });
+});

@@ -55,8 +55,12 @@ export function createCheckpointStore(deps: {
         `the checkpoint of shard ${shard} ends at ${checkpoint.floor}, the log at ${state.last_seq}; run \`provision --from first|new|SEQ\``,
       );
     }
+    try {
+      settled.merge({ floor: checkpoint.floor, snapshot: checkpoint.settled });
+    } catch (cause) {
+      throw codedError("checkpoint_mismatch", `the checkpoint of shard ${shard} cannot be read`, { cause });
+    }
     revision = entry.revision;
-    settled.merge({ floor: checkpoint.floor, snapshot: checkpoint.settled });
   }
 
   async function save(settled: Settled): Promise<void> {

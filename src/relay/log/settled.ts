@@ -76,11 +76,11 @@ export class Settled {
     return deflateRawSync(raw, { level: 1 });
   }
 
-  /** Takes over what another memory of the same shard knew. */
+  /** Takes over what another memory of the same shard knew. Throws for a snapshot that is none, and takes nothing from it. */
   merge(other: { floor: number; snapshot: Uint8Array }): void {
+    const raw = other.snapshot.length > 0 ? inflateRawSync(other.snapshot) : undefined;
     if (other.floor > this.#floor) this.#raiseFloor(other.floor);
-    if (other.snapshot.length > 0) {
-      const raw = inflateRawSync(other.snapshot);
+    if (raw !== undefined) {
       for (let at = 0; at + RECORD_BYTES <= raw.length; at += RECORD_BYTES) {
         const index = raw.readDoubleBE(at);
         const bits = raw.subarray(at + INDEX_BYTES, at + RECORD_BYTES);

@@ -1,0 +1,148 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Settled } from "../../../../src/relay/log/settled.ts";
+
+/** Sequences around the ends of the chunks that the set is kept in. */
+const CHUNK = 1 << 15;
+const seq = fc.oneof(
+  fc.integer({ min: 1, max: 40 }),
+  fc.integer({ min: CHUNK - 20, max: CHUNK + 20 }),
+  fc.integer({ min: 3 * CHUNK - 3, max: 3 * CHUNK + 3 }),
+);
+
+type Step =
+  | { do: "settle"; seq: number }
+  | { do: "arrive"; count: number }
+  | { do: "restart"; floor: boolean }
+  | { do: "merge"; floor: number; seqs: number[] }
+  | { do: "reload" };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant("settle" as const), seq }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("arrive" as const), count: fc.integer({ min: 1, max: 15 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("restart" as const), floor: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("merge" as const),
+      floor: fc.nat(30),
+      seqs: fc.array(seq, { maxLength: 8 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("reload" as const) }) },
+);
+
+describe("Settled", () => {
+  test("SETTLE-1, ONCE-1: knows exactly what was settled, and its floor never passes what is not", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(seq, { minLength: 1, maxLength: 60 }),
+        fc.array(step, { maxLength: 80 }),
+        (own, steps) => {
+          /** This shard's messages; others belong to other shards and are never told. */
+          const log = own.toSorted((a, b) => a - b);
+          const truth = new Set<number>();
+          let floor = 0; // everything of the shard up to here is settled
+          let settled = new Settled();
+          let position = 0;
+          const raise = (to: number): void => {
+            floor = Math.max(floor, to);
+            for (const it of log) if (it <= floor) truth.add(it);
+          };
+          for (const it of steps) {
+            const before = settled.floor;
+            switch (it.do) {
+              case "settle": {
+                const target = log[it.seq % log.length] ?? 1;
+                settled.settle(target);
+                truth.add(target);
+                break;
+              }
+              case "arrive":
+                for (const next of log.slice(position, position + it.count)) settled.arrived(next);
+                position = Math.min(log.length, position + it.count);
+                break;
+              case "restart":
+                settled.restart();
+                position = it.floor ? log.findIndex((s) => s > settled.floor) : 0;
+                if (position < 0) position = log.length;
+                break;
+              case "merge": {
+                const other = new Settled(it.floor);
+                for (const s of it.seqs) if (log.includes(s)) other.settle(s);
+                settled.merge({ floor: other.floor, snapshot: other.snapshot() });
+                raise(it.floor);
+                for (const s of it.seqs) if (log.includes(s)) truth.add(s);
+                break;
+              }
+              case "reload": {
+                const again = new Settled();
+                again.merge({ floor: settled.floor, snapshot: settled.snapshot() });
+                settled = again;
+                position = 0;
+                settled.restart();
+                break;
+              }
+            }
+            expect(settled.floor).toBeGreaterThanOrEqual(before);
+            for (const s of log) expect(settled.has(s), `${s}`).toBe(truth.has(s));
+          }
+          // when everything came once more, the floor stands right below the lowest unsettled one
+          settled.restart();
+          for (const s of log) settled.arrived(s);
+          const unsettled = log.find((s) => !truth.has(s));
+          if (unsettled === undefined) expect(settled.floor).toBe(Math.max(floor, log.at(-1) ?? 0));
+          else expect(settled.floor).toBe(Math.max(floor, ...log.filter((s) => s < unsettled), 0));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test("tells a writer of every change, and only of those", () => {
+    const settled = new Settled();
+    const { version } = settled;
+    settled.arrived(1);
+    settled.arrived(2);
+    expect(settled.version).toBe(version);
+    settled.settle(2);
+    expect(settled.version).toBeGreaterThan(version);
+    const after = settled.version;
+    settled.settle(2);
+    expect(settled.version).toBe(after);
+    settled.settle(1);
+    expect(settled.floor).toBe(2);
+    expect(settled.version).toBeGreaterThan(after);
+  });
+
+  test("the floor moves over what other shards have", () => {
+    const settled = new Settled();
+    settled.arrived(1_000_000);
+    expect(settled.floor).toBe(0);
+    settled.settle(1_000_000);
+    expect(settled.floor).toBe(1_000_000);
+    expect(settled.snapshot().length).toBeLessThan(100);
+  });
+
+  test("BOUND-1: a million settled behind one stuck event cost a few kilobytes, and nothing once it is settled", () => {
+    const settled = new Settled();
+    for (let s = 1; s <= 1_000_000; s++) {
+      settled.arrived(s);
+      if (s > 1) settled.settle(s);
+    }
+    expect(settled.floor).toBe(0);
+    expect(settled.snapshot().length).toBeLessThan(4096);
+    settled.settle(1);
+    expect(settled.floor).toBe(1_000_000);
+    expect(settled.snapshot().length).toBeLessThan(100);
+  });
+
+  test("a snapshot that is none is refused before anything is taken from it", () => {
+    const settled = new Settled();
+    expect(() => settled.merge({ floor: 5, snapshot: Uint8Array.of(1, 2, 3) })).toThrow();
+    expect(settled.floor).toBe(0);
+  });
+});

@@ -16,6 +16,8 @@ export type Backlog = {
   warm: number;
   /** Stop the clock after so many, if not at the last. */
   until?: number;
+  /** Stop the relay then, too: nothing else can be measured in this lab, because the rest stays in the log. */
+  leaveRest?: boolean;
   delayMs: number;
   /** Further settings of the relay. */
   env?: Record<string, string>;
@@ -43,7 +45,7 @@ export async function openDrainLab(profile: Profile): Promise<DrainLab> {
   let fills = 0;
 
   return {
-    async relay({ events, sessions, warm, until, delayMs, env }) {
+    async relay({ events, sessions, warm, until, leaveRest, delayMs, env }) {
       await fillLog(nc, { events, sessions, prefix: `drain-${fills++}` });
       const counted = sink.ask({ total: until ?? events, warm, delayMs });
       let relay: Product | undefined;
@@ -55,7 +57,7 @@ export async function openDrainLab(profile: Profile): Promise<DrainLab> {
           () => counted,
           () => until ?? events,
         );
-        if (until !== undefined && until < events)
+        if (until !== undefined && until < events && leaveRest !== true)
           await sink.ask({ total: events - until, warm: 0, delayMs: 0 });
         const relayBytes = (await peakBytes(began.pid)) ?? NaN;
         return { rate: rateOf(result), cpu, relayBytes };

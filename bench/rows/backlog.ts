@@ -1,4 +1,4 @@
-import { openDrainLab, type Backlog } from "../drain.ts";
+import { openDrainLab, type Drained } from "../drain.ts";
 import { interleaved, median } from "../rounds.ts";
 import type { Row } from "../row.ts";
 import { ratio } from "./ingest.ts";
@@ -15,13 +15,22 @@ const SESSIONS = 1000;
 export const backlog: Row = {
   name: "backlog",
   async run({ quick, profile, report }) {
-    await using place = await openDrainLab(profile);
-    const common: Omit<Backlog, "events"> = { sessions: SESSIONS, warm: WARM, delayMs: 0 };
+    const drainOnce = async (events: number): Promise<Drained> => {
+      await using place = await openDrainLab(profile);
+      return place.relay({
+        events,
+        sessions: SESSIONS,
+        warm: WARM,
+        until: WARM + WINDOW,
+        delayMs: 0,
+        leaveRest: quick,
+      });
+    };
     const large = quick ? 100_000 : 1_000_000;
     const rounds = await interleaved(
       quick ? 2 : 3,
-      () => place.relay({ ...common, events: large, until: WARM + WINDOW }),
-      () => place.relay({ ...common, events: WARM + WINDOW }),
+      () => drainOnce(large),
+      () => drainOnce(WARM + WINDOW),
     );
     const name = large.toLocaleString("en");
     const memory = rounds.map(({ a }) => a.relayBytes / MIB);

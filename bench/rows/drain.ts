@@ -39,13 +39,13 @@ export const batch: Row = {
       row: "drain in batches",
       what: "100 sessions, against single POSTs of raw undici",
       budget: { bound: 1.3, stretch: 1.9, better: "more" },
-      backlog: { ...common, events: 100_000, warm: 30_000, sessions: SESSIONS },
+      backlog: { ...common, events: 60_000, warm: 20_000, sessions: SESSIONS },
     });
     await compare(lab, place, {
       row: "drain in batches",
       what: "one hot session, against single POSTs of raw undici",
       budget: { bound: 0.7, better: "more" },
-      backlog: { ...common, events: 60_000, warm: 20_000, sessions: 1 },
+      backlog: { ...common, events: 40_000, warm: 15_000, sessions: 1 },
     });
   },
 };

@@ -37,7 +37,7 @@ import { createStatePublisher } from "./report/state.ts";
 // lanes/dispatcher.ts orders · lanes/turn.ts sends one head · forward/verdict.ts judges · forward/gate.ts pauses · report/ tells others
 
 /** How often checkpoints are written: what a crash repeats was settled within this time, or was in flight (ONCE-1). */
-const CHECKPOINT_MS = 500;
+const CHECKPOINT_MS = 250;
 /** Ready is said when the coordinator was asked once, or this is over: whoever comes then gets the coordinator's own answer. */
 const FIRST_CHECK_MS = 500;
 /** How long a stop waits for what is in flight. */
@@ -86,6 +86,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   });
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
   const read = createLogReader(jsm);
+  const gaps = Array.from({ length: SHARDS }, () => new Gaps());
   const arrivals = new Map<number, Shard>();
 
   const gate: Gate = createGate({
@@ -163,9 +164,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       deliver: (from, delivery) => deliver(from, delivery),
       clear(n) {
         held.forget(n);
+        gaps[n] = new Gaps(); // what another relay took over in between is no gap
         dispatcher.clearShard(n);
       },
       prepare: (n) => held.load(n),
+      posted: (n) => dispatcher.posted(n),
       fatal: deps.fatal,
     }),
   );
@@ -177,7 +180,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     held,
     answers,
     holdAbove: options.holdAbove ?? HOLD_ABOVE,
-    gaps: new Gaps(),
+    gaps: (shard) => gaps[shard],
     gap: metrics.gap,
     fatal: deps.fatal,
   });
@@ -260,10 +263,13 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   scope.defer(() => admin.close());
 
   let connected = true;
+  let lost = Promise.withResolvers<void>();
   void (async () => {
     for await (const status of nc.status()) {
       if (status.type === "disconnect") {
         connected = false;
+        lost.resolve();
+        lost = Promise.withResolvers();
         for (const shard of shards) shard.disconnected();
       } else if (status.type === "reconnect") {
         connected = true;
@@ -284,10 +290,12 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   scope.defer(() => receipts.stop());
 
   let stopped = false;
+  /** Does a chore at the broker again and again. What was asked of a broker that died meanwhile is not waited for. */
   const every = (ms: number, what: () => Promise<void>, name: string): void => {
     clock.after(ms, () => {
       if (stopped) return;
-      void what()
+      const done = connected ? what() : Promise.resolve();
+      void Promise.race([done, lost.promise])
         .catch((error: unknown) => log.warn({ err: errorText(error) }, name))
         .finally(() => every(ms, what, name));
     });
@@ -295,16 +303,12 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const save = async (): Promise<void> => {
     await Promise.all([...shards.map((s) => s.save()), held.save()]);
   };
-  every(CHECKPOINT_MS, async () => (connected ? save() : undefined), "checkpoint not written");
-  every(
-    RELEASE_CHECK_MS,
-    async () => (connected ? held.release() : undefined),
-    "held sessions not looked at",
-  );
+  for (const shard of shards) every(CHECKPOINT_MS, () => shard.save(), "checkpoint not written");
+  every(CHECKPOINT_MS, () => held.save(), "held sessions not written");
+  every(RELEASE_CHECK_MS, () => held.release(), "held sessions not looked at");
   every(LEASE_CONFIRM_MS, confirmLeases, "leases not confirmed");
 
   async function confirmLeases(): Promise<void> {
-    if (!connected) return;
     const pulls = shards.map((shard) => ({ shard, at: shard.pinnedPullAt() })).filter(({ at }) => at > 0);
     if (pulls.length === 0) return;
     await nc.flush();

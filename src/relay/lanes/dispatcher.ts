@@ -5,6 +5,7 @@ import type { Answers } from "../forward/answers.ts";
 import type { Gate } from "../forward/gate.ts";
 import { batchSize } from "./batch.ts";
 import { Budget } from "./budget.ts";
+import { createFetch } from "./fetch.ts";
 import { Lane, MAX_WHOLE, type Entry, type Phase } from "./lane.ts";
 import { ReadyLanes } from "./ready.ts";
 import type { InFlight } from "./share.ts";
@@ -13,16 +14,13 @@ import type { Stored } from "./stored.ts";
 import { createUnderWay } from "./under-way.ts";
 
 // lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · under-way.ts ends attempts · turn.ts sends one head ·
-// batch.ts sends several · held.ts reads sessions that wait for long from the log
+// batch.ts sends several · fetch.ts makes thin heads whole · held.ts reads sessions that wait for long from the log
 
 /** Lanes with nothing to do that are remembered for their record; more are forgotten. */
 const MAX_IDLE_LANES = 10_000;
 /** A head on its way for longer than this is trouble: whoever comes behind it need not wait for an answer (= default ANSWER_WAIT). */
 const SLOW_HEAD_MS = 2000;
 
-/** Reads in a row that find nothing, this far apart, before an event counts as deleted: a replica may lag behind for (5 - 1) × 2 = 8 s. */
-const GONE_AFTER = 5;
-const GONE_PAUSE_MS = 2000;
 /** Between two questions whether a lane may be forwarded. */
 const FENCED_MS = 100;
 
@@ -40,7 +38,7 @@ export type DispatcherDeps = {
   batchMax: number;
   turn(lane: Lane, entries: Entry[], context: TurnContext): Promise<TurnOutcome>;
   /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
-  read(session: string, from: number): Promise<Stored[] | undefined>;
+  read: (session: string, from: number) => Promise<Stored[] | undefined>;
   /** An entry was settled; called after its source knows. */
   settled(lane: Lane, entry: Entry, how: Settlement): void;
   /** The head asks for its session to be parked. Resolves when that is durable. */
@@ -76,6 +74,8 @@ export type Dispatcher = {
   /** Sessions whose events wait behind trouble, and whether there are more than `most`. */
   backlog(most: number): { sessions: Backlog[]; overflow: boolean };
   counts(): { lanes: number; waiting: number; inFlight: InFlight; wholeBytes: number };
+  /** Resolves when nothing of the shard is on its way. */
+  posted(shard: number): Promise<void>;
   /** Starts nothing more; resolves when nothing is in flight. */
   drain(): Promise<void>;
 };
@@ -86,6 +86,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const lanes = new Map<string, Lane>();
   const ready = new ReadyLanes();
   const budget = new Budget();
+  const fetch = createFetch({ log, budget, read: deps.read });
   const inFlight: InFlight = { proven: 0, unproven: 0, failing: 0 };
   const underWay = createUnderWay({
     clock,
@@ -93,6 +94,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     attemptTimeoutMs: deps.attemptTimeoutMs,
     crowded: () => ready.healthy && gate.permit() === "all",
   });
+  /** Turns under way. */
+  const sent = new Map<Lane, Promise<void>>();
   let successes = 0;
   let draining: (() => void) | undefined;
 
@@ -129,12 +132,14 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const { record } = lane;
     inFlight[record]++;
     lane.phase = { name: "sending", since: clock.now() };
-    void run(lane, probe).then((outcome) => {
+    const turn = run(lane, probe).then((outcome) => {
+      sent.delete(lane);
       inFlight[record]--;
       apply(lane, outcome);
       if (draining !== undefined && total() === 0) draining();
       pump();
     });
+    sent.set(lane, turn);
   }
 
   async function run(lane: Lane, probe: boolean): Promise<TurnOutcome> {
@@ -160,38 +165,6 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     } finally {
       unwatch();
     }
-  }
-
-  /** Makes a lane's thin head whole, and what comes with it. Returns an outcome if that was not to be. */
-  async function fetch(lane: Lane): Promise<TurnOutcome | undefined> {
-    const head = lane.peek();
-    if (head === undefined) return { kind: "again" };
-    const stored = await deps.read(lane.session, head.seq);
-    if (stored === undefined) return { kind: "retry", reason: "the log cannot be read", counts: false };
-    if (lane.peek() !== head) return { kind: "again" }; // cleared meanwhile
-    const bySeq = new Map(stored.map((message) => [message.seq, message]));
-    for (let i = 0; i < MAX_WHOLE; i++) {
-      const entry = lane.peek(i);
-      const message = entry === undefined ? undefined : bySeq.get(entry.seq);
-      if (entry === undefined || message === undefined || (i > 0 && !budget.tryTake(entry.bytes))) break;
-      if (i === 0) budget.take(entry.bytes);
-      entry.envelope = message.envelope;
-      entry.data = message.data;
-      entry.death = message.death;
-    }
-    if (head.envelope !== undefined) {
-      lane.notFound = 0;
-      return undefined;
-    }
-    // a replica may lag behind, so only what stays away is gone, or what later events of the session stand without
-    if (++lane.notFound < GONE_AFTER && stored.length === 0) {
-      const reason = "the log does not have the event yet";
-      return { kind: "retry", reason, counts: false, retryAfterMs: GONE_PAUSE_MS };
-    }
-    lane.notFound = 0;
-    log.error({ session: lane.session, seq: head.seq, code: "sequence_gap" }, "event is gone from the log");
-    lane.take(1);
-    return { kind: "settled", how: "gone" };
   }
 
   function apply(lane: Lane, outcome: TurnOutcome): void {
@@ -435,6 +408,12 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       let waiting = 0;
       for (const lane of lanes.values()) waiting += lane.length + lane.inFlight.length;
       return { lanes: lanes.size, waiting, inFlight: { ...inFlight }, wholeBytes: budget.used };
+    },
+    posted(shard) {
+      const under = [...lanes.values()].filter(
+        (lane) => lane.shard === shard && lane.phase.name === "sending",
+      );
+      return Promise.all(under.map((lane) => sent.get(lane) ?? Promise.resolve())).then(() => undefined);
     },
     drain: () =>
       new Promise((resolve) => {

@@ -17,7 +17,8 @@ export type IntakeDeps = {
   dispatcher: Dispatcher;
   held: HeldSessions;
   answers: Answers;
-  gaps: Gaps;
+  /** Of a shard. */
+  gaps: (shard: number) => Gaps | undefined;
   /** More waiting events of one session than this are left to the log. */
   holdAbove: number;
   /** Numbers of a session are missing. */
@@ -46,7 +47,7 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     }
     const { envelope, death } = event;
     if (address.origin === "ev" && death === undefined)
-      noticeGap(envelope.session, envelope.epoch, envelope.seq);
+      noticeGap(shard.shard, envelope.session, envelope.epoch, envelope.seq);
     const waiting = envelope.answer !== undefined;
     if (held.takes(token, seq)) {
       if (waiting) answers.accepted(envelope.answer ?? "", "held");
@@ -76,8 +77,8 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     });
   }
 
-  function noticeGap(session: string, epoch: string, seq: number): void {
-    const missing = deps.gaps.check(session, epoch, seq);
+  function noticeGap(shard: number, session: string, epoch: string, seq: number): void {
+    const missing = deps.gaps(shard)?.check(session, epoch, seq) ?? 0;
     if (missing === 0) return;
     deps.gap(missing);
     log.error({ session, epoch, seq, missing, code: "sequence_gap" }, "numbers of a session are missing");

@@ -5,6 +5,9 @@ import { codedError } from "../../shared/errors.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
 import type { Settled } from "./settled.ts";
 
+/** A write that the broker's death swallowed must not hold up the next one: what is not saved is what a crash repeats (ONCE-1). */
+const WRITE_TIMEOUT_MS = 1000;
+
 /** Where a shard's memory of what is settled outlives the relay. */
 export type CheckpointStore = {
   /**
@@ -64,19 +67,24 @@ export function createCheckpointStore(deps: {
   }
 
   async function save(settled: Settled): Promise<void> {
+    if (settled.version === savedVersion) return;
+    try {
+      await write(settled);
+    } catch (error) {
+      if (!isWrongRevision(error)) throw error;
+      await load(settled); // somebody wrote between, or our own write came through without its answer
+      await write(settled);
+    }
+  }
+
+  async function write(settled: Settled): Promise<void> {
     const { version } = settled;
-    if (version === savedVersion) return;
     const value = encodeCheckpoint({
       ...freshCheckpoint(stream, settled.floor),
       settled: settled.snapshot(),
     });
-    try {
-      revision = await kv.update(key, value, revision);
-      savedVersion = version;
-    } catch (error) {
-      if (!isWrongRevision(error)) throw error;
-      await load(settled); // somebody wrote between, or our own write came through without its answer
-    }
+    revision = await kv.update(key, value, revision, WRITE_TIMEOUT_MS);
+    savedVersion = version;
   }
 
   return { load, save };

@@ -17,6 +17,8 @@ const API_TIMEOUT_MS = 2000;
 const RETRY_MS = 200;
 /** How often a shard that nobody delivers to asks whether events wait there without an owner. */
 const ORPHAN_CHECK_MS = 1000;
+/** How long a hand-over waits for what is on its way: the pin ends by itself after 3 s without a pull. */
+const POSTED_MS = 2000;
 /** Acks are collected for so long: a write per message would cost more than the forwarding. */
 const ACK_MS = 5;
 /** More undelivered messages than this count as "behind": their sessions may have a backlog nobody here knows of. */
@@ -49,6 +51,8 @@ export type ShardDeps = {
   clear(shard: number): void;
   /** Runs before a takeover's reset, for what else is to be read from the broker. */
   prepare(shard: number): Promise<void>;
+  /** Resolves when nothing of the shard is on its way any more. */
+  posted(shard: number): Promise<void>;
   /** A failure that a restart of the relay cannot heal by itself. */
   fatal(error: Error): void;
 };
@@ -252,6 +256,15 @@ export function createShard(deps: ShardDeps): Shard {
       pull.stop();
       pin = undefined;
       if (!unpin || !pinned) return;
+      // what is on its way is ours to settle; the next relay gets the shard when it is, and finds it in the checkpoint (ONCE-1)
+      await Promise.race([
+        deps.posted(shard),
+        new Promise<void>((resolve) => void clock.after(POSTED_MS, resolve)),
+      ]);
+      flushAcks();
+      await deps.checkpoints.save(settled).catch((error: unknown) => {
+        log.warn({ shard, err: errorText(error) }, "checkpoint not written at hand-over");
+      });
       await nc.flush().catch(() => {});
       await api("UNPIN").catch((error: unknown) =>
         log.debug({ shard, err: errorText(error) }, "not unpinned"),

@@ -6,7 +6,6 @@ import { createIntake } from "../../../../src/relay/lanes/intake.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
 import type { TurnOutcome } from "../../../../src/relay/lanes/turn.ts";
-import { Gaps } from "../../../../src/relay/log/gaps.ts";
 import { Settled } from "../../../../src/relay/log/settled.ts";
 import type { Shard } from "../../../../src/relay/log/shard.ts";
 import { encodeEnvelope } from "../../../../src/shared/envelope.ts";
@@ -219,7 +218,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       dispatcher,
       held,
       answers: scriptedAnswers(() => {}),
-      gaps: new Gaps(),
+      gaps: () => undefined,
       holdAbove,
       gap: () => {},
       fatal: (error) => shared.broken.push(String(error)),

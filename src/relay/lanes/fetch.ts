@@ -1,0 +1,49 @@
+import type { Logger } from "../../shared/logger.ts";
+import type { Budget } from "./budget.ts";
+import { MAX_WHOLE, type Lane } from "./lane.ts";
+import type { Stored } from "./stored.ts";
+import type { TurnOutcome } from "./turn.ts";
+
+/** Reads in a row that find nothing, this far apart, before an event counts as deleted: a replica may lag behind for (5 - 1) × 2 = 8 s. */
+const GONE_AFTER = 5;
+const GONE_PAUSE_MS = 2000;
+/** Makes a lane's thin head whole, and what comes with it. Returns an outcome if that was not to be. */
+export function createFetch(deps: {
+  log: Logger;
+  budget: Budget;
+  /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
+  read: (session: string, from: number) => Promise<Stored[] | undefined>;
+}): (lane: Lane) => Promise<TurnOutcome | undefined> {
+  const { log, budget } = deps;
+
+  return async function fetch(lane: Lane): Promise<TurnOutcome | undefined> {
+    const head = lane.peek();
+    if (head === undefined) return { kind: "again" };
+    const stored = await deps.read(lane.session, head.seq);
+    if (stored === undefined) return { kind: "retry", reason: "the log cannot be read", counts: false };
+    if (lane.peek() !== head) return { kind: "again" }; // cleared meanwhile
+    const bySeq = new Map(stored.map((message) => [message.seq, message]));
+    for (let i = 0; i < MAX_WHOLE; i++) {
+      const entry = lane.peek(i);
+      const message = entry === undefined ? undefined : bySeq.get(entry.seq);
+      if (entry === undefined || message === undefined || (i > 0 && !budget.tryTake(entry.bytes))) break;
+      if (i === 0) budget.take(entry.bytes);
+      entry.envelope = message.envelope;
+      entry.data = message.data;
+      entry.death = message.death;
+    }
+    if (head.envelope !== undefined) {
+      lane.notFound = 0;
+      return undefined;
+    }
+    // a replica may lag behind, so only what stays away is gone, or what later events of the session stand without
+    if (++lane.notFound < GONE_AFTER && stored.length === 0) {
+      const reason = "the log does not have the event yet";
+      return { kind: "retry", reason, counts: false, retryAfterMs: GONE_PAUSE_MS };
+    }
+    lane.notFound = 0;
+    log.error({ session: lane.session, seq: head.seq, code: "sequence_gap" }, "event is gone from the log");
+    lane.take(1);
+    return { kind: "settled", how: "gone" };
+  };
+}

@@ -1,4 +1,5 @@
 import type { Clock } from "../../shared/clock.ts";
+import { errorText } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { Breaker } from "./breaker.ts";
 import type { Health } from "./health.ts";
@@ -14,6 +15,9 @@ const VERIFY_MS = 50;
 
 /** Pauses that are over as soon as `GET /health` answers as a coordinator does, to credentials that we have. */
 const ENDED_BY_HEALTH: ReadonlySet<PauseReason> = new Set(["wrong_address", "token_unavailable"]);
+
+/** Pauses that somebody has to end: no probe does, and no other news may take their place. */
+const ENDED_BY_HAND: ReadonlySet<PauseReason> = new Set(["paused_by_operator", "poison_stop"]);
 
 /** May events be sent? `probe`: one head of one lane may, to find out. */
 export type GateState =
@@ -77,14 +81,26 @@ export function createGate(deps: {
     deps.changed();
   }
 
+  function byHand(): boolean {
+    return state.phase === "paused" && ENDED_BY_HAND.has(state.reason);
+  }
+
+  /** A question that cannot even be asked must not be the last one. */
+  async function health(): Promise<Health> {
+    try {
+      return await deps.health();
+    } catch (error) {
+      return { kind: "away", text: errorText(error), connection: false };
+    }
+  }
+
   function away(text: string): void {
     enter({ phase: "away", since: clock.wall(), text, probe: false });
   }
 
   function scheduleProbe(): void {
     if (stopped || state.phase === "up") return;
-    if (state.phase === "paused" && (state.reason === "paused_by_operator" || state.reason === "poison_stop"))
-      return;
+    if (byHand()) return;
     const { first, most } = state.phase === "paused" ? PAUSE_PROBE_MS : AWAY_PROBE_MS;
     const delay = Math.min(most, first * 1.5 ** probes++);
     cancelProbe();
@@ -93,18 +109,18 @@ export function createGate(deps: {
 
   async function probe(): Promise<void> {
     const asked = state;
-    const health = await deps.health();
+    const found = await health();
     if (state !== asked || stopped) return;
-    switch (health.kind) {
+    switch (found.kind) {
       case "away":
-        if (state.phase === "checking") return away(health.text);
+        if (state.phase === "checking") return away(found.text);
         return scheduleProbe();
       case "wrong_address":
         if (state.phase === "paused" && state.reason === "wrong_address") return scheduleProbe();
-        return pause("wrong_address", health.text);
+        return pause("wrong_address", found.text);
       case "no_credential":
         if (state.phase === "paused" && state.reason === "token_unavailable") return scheduleProbe();
-        return pause("token_unavailable", health.text);
+        return pause("token_unavailable", found.text);
       case "well":
       case "unknown":
         if (state.phase === "checking" || (state.phase === "paused" && ENDED_BY_HEALTH.has(state.reason)))
@@ -126,6 +142,7 @@ export function createGate(deps: {
   function pause(reason: PauseReason, text: string): void {
     // its next probe is on its way; each of many attempts that come back with the same news must not put it off
     if (state.phase === "paused" && state.reason === reason) return;
+    if (byHand() && !ENDED_BY_HAND.has(reason)) return;
     enter({ phase: "paused", reason, since: clock.wall(), text, probe: false });
   }
 
@@ -134,11 +151,11 @@ export function createGate(deps: {
     if (verifying || stopped) return;
     verifying = true;
     clock.after(VERIFY_MS, () => {
-      void deps.health().then((health) => {
+      void health().then((found) => {
         verifying = false;
-        if (state.phase !== "up") return;
-        if (health.kind === "away" && health.connection) {
-          if (breaker.failure(clock.now(), "", true)) away(health.text);
+        if (state.phase !== "up" || stopped) return;
+        if (found.kind === "away" && found.connection) {
+          if (breaker.failure(clock.now(), "", true)) away(found.text);
           else verify();
         }
       });
@@ -177,7 +194,7 @@ export function createGate(deps: {
       scheduleProbe(); // whatever becomes of this one, the next comes
     },
     verdict(session, verdict, probing) {
-      if (probing && state.phase !== "up") return verdictOfProbe(verdict);
+      if (probing && state.phase !== "up" && !byHand()) return verdictOfProbe(verdict);
       const now = clock.now();
       switch (verdict.kind) {
         case "delivered":

@@ -59,7 +59,7 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
   }
   const { status } = result;
   const json = isJson(result.headers["content-type"]);
-  if (status >= 200 && status < 300) return success(result, json);
+  if (status >= 200 && status < 300) return success(result, json, wallMs);
   if (status >= 300 && status < 400) {
     return {
       kind: "pause",
@@ -80,23 +80,22 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
       ? { kind: "unregistered" }
       : { kind: "unauthorized", status };
   }
-  if (status === 409 && detail !== undefined && /duplicate|already/i.test(text(detail)))
-    return { kind: "delivered" };
+  if (status === 409 && detail !== undefined && /duplicate/i.test(text(detail))) return { kind: "delivered" };
   if (FINAL.has(status) && detail !== undefined && !result.broken) {
     return { kind: "dead", status, reason: text(detail) };
   }
   return retry(result, `status ${status}`, wallMs);
 }
 
-function success(result: AttemptResult & { kind: "response" }, json: boolean): Verdict {
+function success(result: AttemptResult & { kind: "response" }, json: boolean, wallMs: number): Verdict {
   if (result.broken) {
     // the head said yes, so the coordinator has it; repeating would only make a duplicate
-    return json ? { kind: "delivered" } : retry(result, `status ${result.status} broken off`, 0);
+    return json ? { kind: "delivered" } : retry(result, `status ${result.status} broken off`, wallMs);
   }
   if (result.body.length === 0) return { kind: "delivered" };
   const value = json ? parse(result.body) : undefined;
   if (isObject(value)) return { kind: "delivered" };
-  return retry(result, `status ${result.status} without a JSON object`, 0);
+  return retry(result, `status ${result.status} without a JSON object`, wallMs);
 }
 
 function retry(result: AttemptResult & { kind: "response" }, reason: string, wallMs: number): Verdict {

@@ -17,7 +17,7 @@ export const backlog: Row = {
   async run({ quick, profile, report }) {
     const drainOnce = async (events: number): Promise<Drained> => {
       await using place = await openDrainLab(profile);
-      return place.relay({
+      return await place.relay({
         events,
         sessions: SESSIONS,
         warm: WARM,

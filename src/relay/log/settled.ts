@@ -34,6 +34,11 @@ export class Settled {
     return this.#version;
   }
 
+  /** Something arrived and is not settled: what is settled above it, no ack remembers after a reset. */
+  get held(): boolean {
+    return this.#head < this.#arrived.length;
+  }
+
   has(seq: number): boolean {
     if (seq <= this.#floor) return true;
     const chunk = this.#chunks.get(Math.floor(seq / CHUNK_BITS));

@@ -17,6 +17,8 @@ const API_TIMEOUT_MS = 2000;
 const RETRY_MS = 200;
 /** How often a shard that nobody delivers to asks whether events wait there without an owner. */
 const ORPHAN_CHECK_MS = 1000;
+/** Between two checkpoints while nothing is settled above the floor. */
+const RELAXED_SAVE_MS = 500;
 /** How long a hand-over waits for what is on its way: the pin ends by itself after 3 s without a pull. */
 const POSTED_MS = 2000;
 /** Acks are collected for so long: a write per message would cost more than the forwarding. */
@@ -93,6 +95,7 @@ export function createShard(deps: ShardDeps): Shard {
   let acks: { deliverySeq: number; seq: number }[] = [];
   let verifying: Promise<boolean> | undefined;
   let cancelWatch: () => void = () => {};
+  let savedAt = 0;
 
   const pull = createPull({
     nc,
@@ -307,7 +310,10 @@ export function createShard(deps: ShardDeps): Shard {
     pinnedPullAt: () => (lease.holds(clock.now()) ? pull.pinnedPullAt() : 0),
     confirm: (pulledAt) => lease.confirm(pulledAt),
     async save() {
-      if (phase === "active") await deps.checkpoints.save(settled);
+      // acks remember what the floor passed, at least while the broker lives, so only what lies above it is pressing
+      if (phase !== "active" || (!settled.held && clock.now() - savedAt < RELAXED_SAVE_MS)) return;
+      savedAt = clock.now();
+      await deps.checkpoints.save(settled);
     },
     status: () => ({ shard, phase, behind: pending > BEHIND, pending, floor: settled.floor }),
   };

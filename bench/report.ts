@@ -22,7 +22,7 @@ export function lineOf(figure: Figure): string {
       : "yes";
   const cpu = Object.entries(figure.cpu ?? {}).map(([name, us]) => `${name} ${us}`);
   const detail = cpu.length === 0 ? figure.detail : `${figure.detail}; CPU us per event: ${cpu.join(", ")}`;
-  const shown = `${unit === "x" || unit === "ms" ? value.toPrecision(3) : value.toFixed(0)} ${unit}`;
+  const shown = `${value < 100 ? value.toPrecision(3) : value.toFixed(0)} ${unit}`;
   return line([figure.row, figure.what, shown, bound(budget.bound), bound(budget.stretch), holds], detail);
 }
 

@@ -9,8 +9,8 @@ const BATCH = { RUNNER_RELAY_BATCH_PATH: "/sessions/{session_id}/events:batch" }
 
 const SINGLE: { delayMs: number; events: number; warm: number; bound: number; stretch: number }[] = [
   { delayMs: 0, events: 45_000, warm: 15_000, bound: 0.35, stretch: 0.48 },
-  { delayMs: 5, events: 15_000, warm: 4000, bound: 0.65, stretch: 0.8 },
-  { delayMs: 50, events: 2000, warm: 200, bound: 0.75, stretch: 0.95 },
+  { delayMs: 5, events: 10_000, warm: 3000, bound: 0.65, stretch: 0.8 },
+  { delayMs: 50, events: 1300, warm: 200, bound: 0.75, stretch: 0.95 },
 ];
 
 /** One POST per event, a hundred sessions, the coordinator answering after 0, 5 and 50 ms, against raw undici. */

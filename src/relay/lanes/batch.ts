@@ -87,7 +87,13 @@ export function createBatchTurn(
 
   return async function batchTurn(lane, entries, context) {
     const settled = new Map<Entry, Settlement>();
-    const next = await send(lane, entries, context, settled);
+    let next: TurnOutcome | undefined;
+    try {
+      next = await send(lane, entries, context, settled);
+    } catch (error) {
+      log.error({ err: error, session: lane.session }, "batch failed");
+      next = { kind: "retry", reason: "internal", counts: false }; // what is settled stays settled
+    }
     return { kind: "batch", settled, next };
   };
 
@@ -101,10 +107,10 @@ export function createBatchTurn(
     const [first] = entries;
     if (first?.envelope === undefined) return { kind: "again" };
     if (entries.length === 1) return note(first, await deps.turn.single(lane, first, context), settled);
-    if (!first.source.mayForward()) return { kind: "fenced" };
     const pass = credentials.current() ?? (await credentials.headers());
     if (pass.kind === "unavailable")
       return note(first, await deps.turn.single(lane, first, context), settled); // pauses with the reason
+    if (!first.source.mayForward()) return { kind: "fenced" };
 
     const began = clock.now();
     const attempt = coordinator.send({

@@ -176,12 +176,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         lane.succeeded();
         return makeReady(lane);
       case "batch": {
+        const [head] = lane.inFlight;
         lane.inFlight = lane.inFlight.filter((entry) => !outcome.settled.has(entry));
         for (const [entry, how] of outcome.settled) settle(lane, entry, how);
-        if (outcome.settled.size > 0) {
-          measure("delivered", clock.now() - since);
-          lane.succeeded();
-        }
+        if (outcome.settled.size > 0) measure("delivered", clock.now() - since);
+        if (head !== undefined && outcome.settled.has(head)) lane.succeeded(); // else the same head failed again
         return apply(lane, outcome.next ?? { kind: "again" });
       }
       case "retry":

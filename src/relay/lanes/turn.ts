@@ -88,13 +88,12 @@ export function createTurn(deps: TurnDeps): Turn {
     const { envelope, death } = entry;
     if (envelope === undefined) return { kind: "again" };
     if (death !== undefined) return bury(entry, envelope, death);
-    if (!entry.source.mayForward()) return { kind: "fenced" };
-
     const pass = credentials.current() ?? (await credentials.headers());
     if (pass.kind === "unavailable") {
       gate.pause("token_unavailable", pass.reason);
       return { kind: "again" };
     }
+    if (!entry.source.mayForward()) return { kind: "fenced" }; // a token may take longer than a lease lasts
 
     if (envelope.kind === "bind" && isLate(entry, envelope)) {
       const get = (path: string): Promise<AttemptResult> => ask(deps, path, pass.headers);

@@ -221,6 +221,22 @@ describe("batches", () => {
     expect(world.settled.get(2)).toBe("dead");
   });
 
+  test("a head that fails in every batch backs off and is exhausted, though others of its batches succeed", async () => {
+    const world = createWorld({ batchMax: 3, exhaustAfterMs: 100_000 });
+    arrive(world, ["a"], 3);
+    await finish(world, "a", DELIVERED);
+    for (let i = 0; i < 4; i++) {
+      arrive(world, ["a"], 2);
+      const [turn] = world.turns;
+      const settled = new Map(turn?.entries.slice(1).map((entry) => [entry, "delivered" as const]));
+      turn?.finish({ kind: "batch", settled, next: FAILED });
+      await promises();
+      expect(world.dispatcher.lane("a")?.attempts).toBe(i + 1);
+      await world.clock.pass(40_000);
+    }
+    expect(world.turns[0]?.entries[0]?.death?.reason).toContain("exhausted");
+  });
+
   test("a probe is one event", async () => {
     const world = createWorld({ batchMax: 5 });
     world.gate.set("none");

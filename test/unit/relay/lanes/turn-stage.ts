@@ -1,0 +1,164 @@
+import type { Credentials, CredentialResult } from "../../../../src/relay/credentials/port.ts";
+import type { Attempt, CoordinatorRequest } from "../../../../src/relay/forward/coordinator.ts";
+import type { DeadLetter } from "../../../../src/relay/forward/dead-letters.ts";
+import type { PauseReason, Verdict } from "../../../../src/relay/forward/verdict.ts";
+import type { AttemptResult } from "../../../../src/relay/forward/verdict.ts";
+import { createBatchTurn } from "../../../../src/relay/lanes/batch.ts";
+import { Lane, type Entry } from "../../../../src/relay/lanes/lane.ts";
+import {
+  createTurn,
+  type PoisonPolicy,
+  type Turn,
+  type TurnContext,
+  type TurnOutcome,
+} from "../../../../src/relay/lanes/turn.ts";
+import type { Envelope } from "../../../../src/shared/envelope.ts";
+import { silentLogger } from "../../../../src/shared/logger.ts";
+import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
+import { entryOf, envelopeOf, scriptedGate } from "./world.ts";
+
+export function response(status: number, body: unknown = { ok: true }): AttemptResult {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return {
+    kind: "response",
+    status,
+    headers: { "content-type": "application/json" },
+    body: Buffer.from(text),
+    broken: false,
+  };
+}
+
+/** Everything a turn uses, scripted, with what it did. */
+export type Stage = {
+  clock: FakeClock;
+  turn: Turn;
+  batch(lane: Lane, entries: Entry[], context: TurnContext): Promise<TurnOutcome>;
+  /** What the coordinator answers. */
+  answer: (request: CoordinatorRequest) => AttemptResult;
+  sent: CoordinatorRequest[];
+  letters: DeadLetter[];
+  lettersRefused: boolean;
+  superseded: [id: string, reason: string][];
+  pauses: PauseReason[];
+  resumed: PauseReason[];
+  verdicts: [verdict: Verdict["kind"], probe: boolean][];
+  /** False: dead verdicts are not to be carried out. */
+  carryOut: boolean;
+  handed: string[];
+  /** Whether the executor still waited for a refusal. */
+  seen: boolean;
+  mayForward: boolean;
+  credential: CredentialResult;
+  /** What the next credential is, after a refusal. */
+  fresh: CredentialResult | undefined;
+  /** Runs while a credential is awaited. */
+  meanwhile: () => void;
+  context: TurnContext;
+  lane: Lane;
+  entry(over?: Partial<Envelope>, entry?: Partial<Entry>): Entry;
+};
+
+export function createStage(policy: PoisonPolicy = "skip"): Stage {
+  const clock = createFakeClock();
+  const log = silentLogger();
+  let seq = 0;
+  const gate = {
+    ...scriptedGate(),
+    verdict(_session: string, verdict: Verdict, probe: boolean) {
+      stage.verdicts.push([verdict.kind, probe]);
+      return verdict.kind !== "dead" || stage.carryOut;
+    },
+    pause: (reason: PauseReason) => void stage.pauses.push(reason),
+    resume: (reason: PauseReason) => void stage.resumed.push(reason),
+  };
+  const coordinator = {
+    send(request: CoordinatorRequest): Attempt {
+      stage.sent.push(request);
+      return { result: Promise.resolve(stage.answer(request)), abort() {} };
+    },
+    close: () => Promise.resolve(),
+  };
+  const credentials: Credentials = {
+    current: () => undefined,
+    async headers() {
+      stage.meanwhile();
+      await Promise.resolve();
+      return stage.credential;
+    },
+    refused() {
+      if (stage.fresh !== undefined) stage.credential = stage.fresh;
+    },
+    describe: () => ({ kind: "none" }),
+    close() {},
+  };
+  const turn = createTurn({
+    clock,
+    log,
+    coordinator,
+    credentials,
+    gate,
+    answers: {
+      hand: (to) => void stage.handed.push(`${to} answer`),
+      handRefusal(to) {
+        stage.handed.push(`${to} refusal`);
+        return Promise.resolve(stage.seen);
+      },
+      accepted: (to) => void stage.handed.push(`${to} accepted`),
+      close() {},
+    },
+    deadLetters: {
+      put(letter) {
+        if (stage.lettersRefused) return Promise.resolve({ kind: "refused", reason: "full" });
+        stage.letters.push(letter);
+        return Promise.resolve({ kind: "stored" });
+      },
+    },
+    superseded: { put: (id, reason) => Promise.resolve(void stage.superseded.push([id, reason])) },
+    policy,
+    streamEpoch: 1700,
+  });
+  const stage: Stage = {
+    clock,
+    turn,
+    batch: createBatchTurn({
+      clock,
+      log,
+      coordinator,
+      credentials,
+      gate,
+      template: "/sessions/{session_id}/events:batch",
+      streamEpoch: 1700,
+      turn,
+    }),
+    answer: () => response(201),
+    sent: [],
+    letters: [],
+    lettersRefused: false,
+    superseded: [],
+    pauses: [],
+    resumed: [],
+    verdicts: [],
+    carryOut: true,
+    handed: [],
+    seen: true,
+    mayForward: true,
+    credential: { kind: "ready", headers: { authorization: "Bearer t1" }, generation: 1 },
+    fresh: undefined,
+    meanwhile: () => {},
+    context: { probe: false, began() {} },
+    lane: new Lane("s", "s", 0),
+    entry(over = {}, fields = {}) {
+      seq++;
+      const source = { mayForward: () => stage.mayForward, verify: () => Promise.resolve(true), settle() {} };
+      const entry = entryOf({ seq, session: "s" }, 100, source, seq, clock.now());
+      entry.envelope = {
+        ...envelopeOf({ seq, session: "s" }),
+        at: clock.wall(),
+        body: Buffer.from(`{"n":${seq}}`),
+        ...over,
+      };
+      return Object.assign(entry, fields);
+    },
+  };
+  return stage;
+}

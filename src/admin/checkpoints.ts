@@ -9,7 +9,7 @@ import {
 } from "../shared/checkpoint.ts";
 import { codedError } from "../shared/errors.ts";
 import { decodeHeld, encodeHeld } from "../shared/held.ts";
-import { partitionOf, shardOf, SHARDS } from "../shared/partition.ts";
+import { shardOf, SHARDS } from "../shared/partition.ts";
 import { EVENTS_STREAM, stateKey } from "../shared/topology.ts";
 import { readState, readStates, writeState } from "../shared/state-store.ts";
 
@@ -133,7 +133,7 @@ async function moveHeld(
   if (!starts.some((start) => start.restart)) return;
   for (const [key, { value, revision }] of await readStates(jsm, stateKey.held("*"))) {
     const held = decodeHeld(value);
-    const shard = shardOf(partitionOf(held.session));
+    const shard = shardOf(held.session);
     const start = starts[shard];
     if (start === undefined || !start.restart) continue;
     const sameLog = checkpoints[shard]?.stream === log.created;

@@ -1,4 +1,4 @@
-import { partitionOf, shardOf } from "../shared/partition.ts";
+import { shardOf } from "../shared/partition.ts";
 import { eventSubject } from "../shared/subjects.ts";
 import { sharedLines } from "./commit/message.ts";
 import type { WriteKind } from "./routes.ts";
@@ -21,7 +21,7 @@ export function createAddresses(runner: string): (session: string) => Address {
     if (address === undefined) {
       if (kept.size >= MAX_KEPT) kept.clear();
       address = {
-        shard: shardOf(partitionOf(session)),
+        shard: shardOf(session),
         of: {
           bind: kindOf(session, "bind"),
           event: kindOf(session, "event"),

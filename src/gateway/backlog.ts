@@ -1,4 +1,4 @@
-import { partitionOf, SHARDS, shardOf } from "../shared/partition.ts";
+import { SHARDS, shardOf } from "../shared/partition.ts";
 import type { RelayState } from "../shared/relay-state.ts";
 
 /** Sessions counted per shard while no relay reports: 8 × 12,500 = 100,000, about 15 MB at the most. */
@@ -76,11 +76,11 @@ export function createBacklog(options: {
         counted.reported.clear();
       }
       for (const { session, events, bytes } of state.backlog) {
-        const shard = shardOf(partitionOf(session));
+        const shard = shardOf(session);
         if (current.has(shard)) shards[shard]?.reported.set(session, { events, bytes });
       }
       for (const session of alarmed) {
-        const { events, bytes } = amountOf(session, shardOf(partitionOf(session)));
+        const { events, bytes } = amountOf(session, shardOf(session));
         if (events * 2 < maxEvents && bytes * 2 < maxBytes) alarmed.delete(session);
       }
     },

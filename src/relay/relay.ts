@@ -171,6 +171,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
         dispatcher.clearShard(n);
       },
       prepare: (n) => held.load(n),
+      room: () => dispatcher.hasRoom(),
       posted: (n) => dispatcher.posted(n),
       fatal: deps.fatal,
     }),

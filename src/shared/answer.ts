@@ -20,7 +20,17 @@ export function decodeAnswer(bytes: Uint8Array): Answer | undefined {
   try {
     const value: unknown = packr.unpack(bytes);
     if (typeof value !== "object" || value === null || !("kind" in value)) return undefined;
-    return value.kind === "answer" || value.kind === "accepted" ? (value as Answer) : undefined;
+    const it = value as Answer;
+    if (it.kind === "accepted") return typeof it.reason === "string" ? it : undefined;
+    const whole =
+      it.kind === "answer" &&
+      Number.isInteger(it.status) &&
+      Array.isArray(it.headers) &&
+      it.headers.every(
+        (header) => Array.isArray(header) && header.every((part) => typeof part === "string"),
+      ) &&
+      it.body instanceof Uint8Array;
+    return whole ? it : undefined;
   } catch {
     return undefined;
   }

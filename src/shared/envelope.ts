@@ -58,7 +58,12 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     typeof it.runner === "string" &&
     typeof it.epoch === "string" &&
     Number.isSafeInteger(it.seq) &&
-    it.body instanceof Uint8Array;
+    typeof it.at === "number" &&
+    typeof it.type === "string" &&
+    it.body instanceof Uint8Array &&
+    (it.run === undefined || (typeof it.run?.id === "string" && typeof it.run.report === "string")) &&
+    (it.answer === undefined || typeof it.answer === "string") &&
+    (it.trace === undefined || typeof it.trace === "string");
   if (!whole) throw codedError("envelope_invalid", "the envelope lacks fields");
   return it;
 }

@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 /**
  * The one catalogue of error codes. `docs/errors.md` explains each; a test holds the two against each other in both directions.
  * `status` is the HTTP status where the code is answered over HTTP; codes without one end a process or stand in a log line.
@@ -101,10 +103,19 @@ export function isCoded(error: unknown, code?: ErrorCode): error is CodedError {
   return error instanceof CodedError && (code === undefined || error.code === code);
 }
 
+/** Causes below this are left out: some errors are their own cause. */
+const MAX_CAUSES = 8;
+
 /** Text of any thrown value, with the texts of its causes: foreign errors often say what matters only there. */
 export function errorText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  return textOf(error, 0);
+}
+
+function textOf(error: unknown, depth: number): string {
+  if (!(error instanceof Error))
+    return typeof error === "object" ? inspect(error, { depth: 1 }) : String(error);
   const own = error.message || ("code" in error ? String(error.code) : error.name);
-  if (error instanceof AggregateError && error.errors.length > 0) return errorText(error.errors[0]);
-  return error.cause === undefined ? own : `${own}: ${errorText(error.cause)}`;
+  if (depth === MAX_CAUSES) return own;
+  if (error instanceof AggregateError && error.errors.length > 0) return textOf(error.errors[0], depth + 1);
+  return error.cause === undefined ? own : `${own}: ${textOf(error.cause, depth + 1)}`;
 }

@@ -17,6 +17,7 @@ export type HeldRecord = {
   since: number;
 };
 
+const REASONS: ReadonlySet<string> = new Set<HeldReason>(["backlog", "parked", "paused"]);
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
 export function encodeHeld(record: HeldRecord): Uint8Array {
@@ -35,5 +36,12 @@ export function decodeHeld(bytes: Uint8Array): HeldRecord {
     throw codedError("envelope_invalid", "the stored value is no held record");
   }
   if (value.v > 1) throw codedError("schema_newer", `held record version ${value.v} is newer than 1`);
-  return value as HeldRecord;
+  const it = value as HeldRecord;
+  const whole =
+    typeof it.session === "string" &&
+    Number.isSafeInteger(it.from) && // pruning stops there
+    REASONS.has(it.reason) &&
+    typeof it.text === "string";
+  if (!whole) throw codedError("envelope_invalid", "the held record lacks fields");
+  return it;
 }

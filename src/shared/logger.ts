@@ -7,32 +7,37 @@ export type Logger = PinoLogger;
  * come back inside a foreign error's text, where no field name gives it away.
  */
 export class SecretRegistry {
-  readonly #secrets = new Map<string, string>();
+  /** The longest first: a secret may be the beginning of another one. */
+  #forms: string[] = [];
 
   /** Remembers a secret. Values shorter than 4 characters are ignored: hiding them would shred every line. */
   add(value: string): void {
     if (value.length < 4) return;
-    for (const form of formsOf(value)) this.#secrets.set(form, "[secret]");
+    this.#forms = [...new Set([...this.#forms, ...formsOf(value)])].toSorted((a, b) => b.length - a.length);
   }
 
   /** Ends the hiding of a value that has no worth any more, such as an expired token, so that the registry does not grow for ever. */
   forget(value: string): void {
-    for (const form of formsOf(value)) this.#secrets.delete(form);
+    const gone = new Set(formsOf(value));
+    this.#forms = this.#forms.filter((form) => !gone.has(form));
   }
 
   /** The text with every known secret replaced. */
   hide(text: string): string {
     let hidden = text;
-    for (const [secret, shown] of this.#secrets) {
-      if (hidden.includes(secret)) hidden = hidden.replaceAll(secret, shown);
+    for (const form of this.#forms) {
+      if (hidden.includes(form)) hidden = hidden.replaceAll(form, "[secret]");
     }
     return hidden;
   }
 }
 
-/** A secret as it is, inside JSON and inside a URL. */
+/** A secret as it is, inside JSON, inside JSON that is a text inside JSON (a foreign error's body), inside a URL and inside a form. */
 function formsOf(value: string): string[] {
-  return [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)];
+  const text = value.toWellFormed();
+  const escaped = JSON.stringify(text).slice(1, -1);
+  const url = encodeURIComponent(text);
+  return [value, text, escaped, JSON.stringify(escaped).slice(1, -1), url, url.replaceAll("%20", "+")];
 }
 
 /** Structured logger on stderr: one JSON object a line, constant messages, data in fields. */

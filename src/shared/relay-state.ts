@@ -33,7 +33,13 @@ export function decodeState(text: string): RelayState | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null || !("v" in value) || value.v !== 1) return undefined;
-    return value as RelayState;
+    const it = value as RelayState;
+    const whole =
+      typeof it.relay === "string" &&
+      Array.isArray(it.shards) &&
+      Array.isArray(it.backlog) &&
+      ["up", "away", "paused"].includes(it.coordinator?.state);
+    return whole ? it : undefined;
   } catch {
     return undefined;
   }

@@ -44,7 +44,7 @@ export function sessionToken(text: string): string {
 
 /** The text that {@link sessionToken} encoded. Throws a RangeError for a token that it never produces. */
 export function textOfToken(token: string): string {
-  if (!token.includes("=")) return token;
+  if (PLAIN.test(token)) return token;
   if (!/^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/.test(token)) throw new RangeError(`not a subject token: ${token}`);
   try {
     return decodeURIComponent(token.replaceAll("=", "%"));

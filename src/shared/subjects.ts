@@ -1,4 +1,4 @@
-import { partitionOf } from "./partition.ts";
+import { shardOf } from "./partition.ts";
 import { sessionToken, textOfToken } from "./session-id.ts";
 
 /** What a durable write is; the last token of its subject. */
@@ -13,12 +13,12 @@ export type EventAddress = { origin: Origin; partition: number; runner: string; 
 
 /** `rr.ev.<partition>.<runner>.<session>.<kind>` (DESIGN 6). */
 export function eventSubject(runner: string, session: string, kind: Kind, origin: Origin = "ev"): string {
-  return `rr.${origin}.${partitionOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
+  return `rr.${origin}.${shardOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
 }
 
 /** `rr.dead.<event_id>.<partition>.<runner>.<session>.<kind>`: the id comes first, so that one direct get answers a receipt. */
 export function deadSubject(eventId: string, runner: string, session: string, kind: Kind): string {
-  return `rr.dead.${eventId}.${partitionOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
+  return `rr.dead.${eventId}.${shardOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
 }
 
 /** Reads an event's subject back; undefined if it is none. */
@@ -26,18 +26,22 @@ export function parseEventSubject(subject: string): EventAddress | undefined {
   const [root, origin, partition, runner, session, kind, ...rest] = subject.split(".");
   if (root !== "rr" || (origin !== "ev" && origin !== "replay") || rest.length > 0) return undefined;
   if (!partition || !runner || !session || !isKind(kind)) return undefined;
-  return {
-    origin,
-    partition: Number(partition),
-    runner: textOfToken(runner),
-    session: textOfToken(session),
-    kind,
-  };
+  try {
+    return {
+      origin,
+      partition: Number(partition),
+      runner: textOfToken(runner),
+      session: textOfToken(session),
+      kind,
+    };
+  } catch {
+    return undefined; // anybody may publish anything
+  }
 }
 
 /** Subject filter for everything of one session, live and replayed. */
 export function sessionFilter(session: string): string {
-  return `rr.*.${partitionOf(session)}.*.${sessionToken(session)}.*`;
+  return `rr.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
 }
 
 export function isKind(text: string | undefined): text is Kind {

@@ -1,5 +1,3 @@
-import { partitionsOf } from "./partition.ts";
-
 /** The log (DESIGN 6). */
 export const EVENTS_STREAM = "RR_EVENTS";
 export const EVENTS_SUBJECTS: readonly string[] = ["rr.ev.>", "rr.replay.>"];
@@ -49,9 +47,9 @@ export const MAX_ACK_PENDING = 100_000;
 /** The broker never redelivers by itself within a relay's life; every reconnect resets the consumer instead. */
 export const ACK_WAIT_MS: number = 60 * 60 * 1000;
 
-/** Subjects that a shard's consumer reads. */
+/** Subjects that a shard's consumer reads: `rr.ev` and `rr.replay` of its partition, by one filter. */
 export function shardSubjects(shard: number): string[] {
-  return partitionsOf(shard).flatMap((p) => [`rr.ev.${p}.>`, `rr.replay.${p}.>`]);
+  return [`rr.*.${shard}.>`];
 }
 
 /** Keys in {@link STATE_BUCKET}. Tokens are made by `sessionToken`. */

@@ -65,7 +65,8 @@ export function createCommitter(deps: {
   const queue = createFifo<Entry>();
   let underWay = 0;
   let running = false;
-  let idleWaiters: (() => void)[] = [];
+  const idleWaiters: (() => void)[] = [];
+  const outcomes: { write: Write; outcome: Outcome }[] = [];
 
   function add(write: Write): void {
     const deadline = clock.now() + GIVE_UP_MS;
@@ -88,7 +89,9 @@ export function createCommitter(deps: {
   async function run(): Promise<void> {
     while (queue.length > 0) await commit();
     running = false;
-    for (const resolve of idleWaiters.splice(0)) resolve();
+    process.nextTick(() => {
+      if (!running) for (const resolve of idleWaiters.splice(0)) resolve();
+    });
   }
 
   async function commit(): Promise<void> {
@@ -273,13 +276,23 @@ export function createCommitter(deps: {
     settle(entry, { kind: "failed", code, detail });
   }
 
-  /** Tells the outcome. Whatever happens on the other side is no matter of the commit. */
+  /**
+   * Notes the outcome, to be told when the next commit is on its way: answering a few hundred requests takes milliseconds in which the
+   * broker would have nothing to do. A tick comes after the whole cascade of promises that starts the next commit.
+   */
   function settle(entry: Entry, outcome: Outcome): void {
     entry.settled = true;
-    try {
-      entry.write.settle(outcome);
-    } catch (error) {
-      logger.error({ err: error, event: entry.write.id }, "outcome of a write could not be told");
+    if (outcomes.push({ write: entry.write, outcome }) === 1) process.nextTick(tell);
+  }
+
+  function tell(): void {
+    for (const { write, outcome } of outcomes.splice(0)) {
+      try {
+        write.settle(outcome);
+      } catch (error) {
+        // Whatever happens on the other side is no matter of the commit.
+        logger.error({ err: error, event: write.id }, "outcome of a write could not be told");
+      }
     }
   }
 

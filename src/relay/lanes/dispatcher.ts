@@ -21,6 +21,11 @@ const MAX_IDLE_LANES = 10_000;
 /** A head on its way for longer than this is trouble: whoever comes behind it need not wait for an answer (= default ANSWER_WAIT). */
 const SLOW_HEAD_MS = 2000;
 
+/**
+ * Events that wait before reading ahead stops, if they keep every connection busy: a tenth of a second at the highest rate. With fewer
+ * ready lanes reading goes on, or a hot session would hold up the others behind it (ISOLATE-1).
+ */
+const READ_AHEAD = 2000;
 /** Between two questions whether a lane may be forwarded. */
 const FENCED_MS = 100;
 
@@ -74,6 +79,8 @@ export type Dispatcher = {
   /** Sessions whose events wait behind trouble, and whether there are more than `most`. */
   backlog(most: number): { sessions: Backlog[]; overflow: boolean };
   counts(): { lanes: number; waiting: number; inFlight: InFlight; wholeBytes: number };
+  /** False while so much waits, over so many sessions, that reading more would only fill the memory. */
+  hasRoom(): boolean;
   /** Resolves when nothing of the shard is on its way. */
   posted(shard: number): Promise<void>;
   /** Starts nothing more; resolves when nothing is in flight. */
@@ -96,6 +103,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   });
   /** Turns under way. */
   const sent = new Map<Lane, Promise<void>>();
+  /** Entries in all lanes, those in flight too. */
+  let waiting = 0;
   let successes = 0;
   let draining: (() => void) | undefined;
 
@@ -281,6 +290,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   function release(entry: Entry): void {
+    waiting--;
     if (entry.envelope !== undefined) budget.give(entry.bytes);
     entry.envelope = undefined;
     entry.data = undefined;
@@ -320,6 +330,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         entry.data = undefined;
       }
       lane.push(entry);
+      waiting++;
       if (lane.phase.name === "idle") {
         makeReady(lane);
         pump();
@@ -403,11 +414,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       }
       return { sessions, overflow: false };
     },
-    counts() {
-      let waiting = 0;
-      for (const lane of lanes.values()) waiting += lane.length + lane.inFlight.length;
-      return { lanes: lanes.size, waiting, inFlight: { ...inFlight }, wholeBytes: budget.used };
-    },
+    counts: () => ({ lanes: lanes.size, waiting, inFlight: { ...inFlight }, wholeBytes: budget.used }),
+    hasRoom: () => waiting < READ_AHEAD || ready.size < deps.connections,
     posted(shard) {
       const under = [...lanes.values()].filter(
         (lane) => lane.shard === shard && lane.phase.name === "sending",

@@ -4,7 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { errorText } from "../../shared/errors.ts";
 import { decodeHeld, encodeHeld, type HeldReason, type HeldRecord } from "../../shared/held.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { partitionOf, shardOf } from "../../shared/partition.ts";
+import { shardOf } from "../../shared/partition.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { readStates } from "../../shared/state-store.ts";
 import { stateKey } from "../../shared/topology.ts";
@@ -209,7 +209,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       if (turns.get(shard) !== turn) return;
       for (const { value } of records.values()) {
         const record = decodeHeld(value);
-        if (shardOf(partitionOf(record.session)) !== shard) continue;
+        if (shardOf(record.session) !== shard) continue;
         const token = sessionToken(record.session);
         const from = Math.max(record.from, seenFrom.get(token) ?? 0);
         held.set(token, {

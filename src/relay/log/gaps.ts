@@ -1,21 +1,41 @@
-/** Numberings that are remembered; the least recently used one is forgotten, and its next event counts as its first. */
-const MAX_NUMBERINGS = 50_000;
+/** Sessions that are remembered; the one that was met first is forgotten, and its next event counts as its first. */
+const MAX_SESSIONS = 50_000;
+
+type Numbering = {
+  epoch: string;
+  seq: number;
+  /** Of a session that two gateways serve. */ others?: Map<string, number>;
+};
 
 /** Finds numbers of a session that are missing in the log: a flipped bit on a disk is not reported by the broker. */
 export class Gaps {
-  readonly #last = new Map<string, number>();
+  readonly #sessions = new Map<string, Numbering>();
 
   /** Number of events that are missing right before this one; 0 for what came again. */
   check(session: string, epoch: string, seq: number): number {
-    const key = `${epoch} ${session}`;
-    const last = this.#last.get(key);
-    if (last !== undefined && seq <= last) return 0;
-    this.#last.delete(key);
-    this.#last.set(key, seq);
-    if (this.#last.size > MAX_NUMBERINGS) {
-      const [oldest] = this.#last.keys();
-      if (oldest !== undefined) this.#last.delete(oldest);
+    const known = this.#sessions.get(session);
+    if (known === undefined) {
+      this.#sessions.set(session, { epoch, seq });
+      this.#limit();
+      return 0;
     }
-    return last === undefined ? 0 : seq - last - 1;
+    if (known.epoch !== epoch) {
+      known.others ??= new Map();
+      known.others.set(known.epoch, known.seq);
+      known.seq = known.others.get(epoch) ?? seq - 1;
+      known.epoch = epoch;
+      known.others.delete(epoch);
+      if (known.others.size > 8) known.others.clear(); // epochs that ended
+    }
+    if (seq <= known.seq) return 0;
+    const missing = seq - known.seq - 1;
+    known.seq = seq;
+    return missing;
+  }
+
+  #limit(): void {
+    if (this.#sessions.size <= MAX_SESSIONS) return;
+    const [oldest] = this.#sessions.keys();
+    if (oldest !== undefined) this.#sessions.delete(oldest);
   }
 }

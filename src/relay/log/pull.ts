@@ -9,6 +9,9 @@ const BATCH = 500;
 const BATCH_BYTES: number = MAX_BODY_BYTES + 192 * 1024;
 /** The shortest that the pin's renewal needs: only a pull that carries the pin renews it, once a second against 3 s. */
 const EXPIRES_MS = 1000;
+/** While the relay has enough to do, one message at this pace keeps the pin: only a pull renews it. */
+const PACE_MS = 500;
+const LOOK_MS = 20;
 /** A pull whose end was never told (a lost status) is given up after this: 1 s + the broker's slack. */
 const SILENCE_MS = 2500;
 
@@ -43,6 +46,8 @@ export function createPull(deps: {
   relay: string;
   shard: number;
   events: PullEvents;
+  /** False while enough waits here: what is read ahead must be kept, or read again. */
+  room: () => boolean;
 }): {
   start(): void;
   stop(): void;
@@ -62,14 +67,28 @@ export function createPull(deps: {
   let generation = 0;
   let outstanding = 0;
   let lastActivity = 0;
+  let lastPullAt = 0;
+  let waitingForRoom = false;
   let pin: string | undefined;
   let pinnedPullAt = 0;
   let cancelWatch: () => void = () => {};
 
   function pull(): void {
+    if (deps.room()) return ask(BATCH);
+    if (waitingForRoom) return;
+    waitingForRoom = true;
+    clock.after(LOOK_MS, () => {
+      waitingForRoom = false;
+      if (deps.room()) return pull();
+      if (clock.now() - lastPullAt >= PACE_MS) ask(1);
+      pull();
+    });
+  }
+
+  function ask(batch: number): void {
     if (subscription === undefined || nc.isClosed()) return;
     const request = {
-      batch: BATCH,
+      batch,
       max_bytes: BATCH_BYTES,
       expires: EXPIRES_MS * 1e6,
       group: PRIORITY_GROUP,
@@ -80,9 +99,10 @@ export function createPull(deps: {
     } catch {
       return; // draining or closed: the connection's owner ends us
     }
-    outstanding += BATCH;
-    lastActivity = clock.now();
-    if (pin !== undefined) pinnedPullAt = lastActivity;
+    outstanding += batch;
+    lastPullAt = clock.now();
+    lastActivity = lastPullAt;
+    if (pin !== undefined) pinnedPullAt = lastPullAt;
   }
 
   function onMessage(error: Error | null, msg: Msg): void {

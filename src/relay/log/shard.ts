@@ -51,6 +51,8 @@ export type ShardDeps = {
   deliver(shard: Shard, delivery: Delivery): void;
   /** Everything of this shard that waits is void; it will be delivered again, here or elsewhere. */
   clear(shard: number): void;
+  /** Is there room for more to wait here? */
+  room: () => boolean;
   /** Runs before a takeover's reset, for what else is to be read from the broker. */
   prepare(shard: number): Promise<void>;
   /** Resolves when nothing of the shard is on its way any more. */
@@ -102,6 +104,7 @@ export function createShard(deps: ShardDeps): Shard {
     clock,
     relay: deps.relay,
     shard,
+    room: deps.room,
     events: { delivery: onDelivery, pinLost: onPinLost, consumerGone: () => void checkConsumer() },
   });
 

@@ -6,7 +6,7 @@ import { errorText } from "../../shared/errors.ts";
 import { HEADER } from "../../shared/headers.ts";
 import { decodeHeld } from "../../shared/held.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { partitionOf, shardOf } from "../../shared/partition.ts";
+import { shardOf } from "../../shared/partition.ts";
 import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
@@ -39,7 +39,7 @@ export function serveReceipts(deps: {
     }
     const address = parseEventSubject(stored.subject);
     if (address === undefined || stored.header.get(HEADER.id) !== id) return { state: "unknown" };
-    const shard = shardOf(partitionOf(address.session));
+    const shard = shardOf(address.session);
     if (!(await isSettled(shard, seq)) || (await isHeld(address.session, seq)))
       return { state: "pending", seq };
     const dead = await jsm.direct.getMessage(DEAD_STREAM, { last_by_subj: `rr.dead.${id}.>` }).catch(nothing);

@@ -92,7 +92,7 @@ function readUrl(text: string): ReadResult {
   const url = new URL(text);
   if (url.protocol !== "http:" && url.protocol !== "https:") return bad("must be an http or https URL");
   if (url.username || url.password) return bad("must not carry credentials");
-  if (url.search || url.hash) return bad("must not have a query or fragment");
+  if (/[?#]/.test(text)) return bad("must not have a query or fragment");
   return good(url.href.replace(/\/+$/, ""));
 }
 
@@ -106,7 +106,8 @@ function scaled(
   form: string,
 ): ReadResult {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text);
-  const factor = match && units[(match[2] || unit).toLowerCase()];
+  const name = (match?.[2] || unit).toLowerCase();
+  const factor = Object.hasOwn(units, name) ? units[name] : undefined;
   if (!match || !factor) return bad(`must be ${form}`);
   return within(Math.round(Number(match[1]) * factor), min, max, show);
 }

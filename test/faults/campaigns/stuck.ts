@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { partitionOf, SHARDS, shardOf } from "../../../src/shared/partition.ts";
+import { SHARDS, shardOf } from "../../../src/shared/partition.ts";
 import { check, type Arrival } from "../checker.ts";
 import { judge } from "../judge.ts";
 import { startLoad } from "../load.ts";
@@ -102,7 +102,7 @@ async function play(options: StuckOptions, report: Report, stage: Stage): Promis
 function sessionIn(shard: number, name: string): string {
   for (let i = 0; ; i++) {
     const session = `${name}-${i}`;
-    if (shardOf(partitionOf(session)) === shard) return session;
+    if (shardOf(session) === shard) return session;
   }
 }
 

@@ -6,7 +6,7 @@ import { readState, writeState } from "../../../src/shared/state-store.ts";
 import { encodeCheckpoint, freshCheckpoint } from "../../../src/shared/checkpoint.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { encodeHeld } from "../../../src/shared/held.ts";
-import { partitionOf, shardOf } from "../../../src/shared/partition.ts";
+import { shardOf } from "../../../src/shared/partition.ts";
 import { eventSubject } from "../../../src/shared/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
@@ -34,7 +34,7 @@ async function setUp(events: number) {
     const value = encodeCheckpoint(freshCheckpoint(stream.created, floor));
     expect(await writeState(nc, key, value, revision)).toBe(true);
   };
-  return { nc, jsm, prune, checkpoint, shard: shardOf(partitionOf("s1")) };
+  return { nc, jsm, prune, checkpoint, shard: shardOf("s1") };
 }
 
 async function firstSeq(jsm: JetStreamManager): Promise<number> {

@@ -4,7 +4,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readStates } from "../../../src/shared/state-store.ts";
 import { deadSubject, eventSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
-import { shardOf, partitionOf } from "../../../src/shared/partition.ts";
+import { shardOf } from "../../../src/shared/partition.ts";
 import {
   consumerName,
   DEAD_STREAM,
@@ -20,7 +20,7 @@ import { provisioned } from "../../support/relay.ts";
 
 const SESSION = "s1";
 const SUBJECT = eventSubject("host.p", SESSION, "event");
-const SHARD = shardOf(partitionOf(SESSION));
+const SHARD = shardOf(SESSION);
 
 let broker: TestBroker;
 beforeEach(async () => {

@@ -13,7 +13,7 @@ import { questionOf } from "../../../src/gateway/receipts.ts";
 import { readSyncAlwaysOfMonitor } from "../../../src/shared/durability.ts";
 import { readSyncAlways } from "../../../src/shared/sync-always.ts";
 import { ERRORS, type ErrorCode, type HttpErrorCode } from "../../../src/shared/errors.ts";
-import { partitionOf, shardOf } from "../../../src/shared/partition.ts";
+import { shardOf } from "../../../src/shared/partition.ts";
 import type { RelayState } from "../../../src/shared/relay-state.ts";
 
 describe("guard", () => {
@@ -87,7 +87,7 @@ describe("the form of a body", () => {
 });
 
 describe("backlog of a session", () => {
-  const shardOfSession = (session: string): number => shardOf(partitionOf(session));
+  const shardOfSession = (session: string): number => shardOf(session);
   const shard = shardOfSession("s");
   const state = (part: Partial<RelayState>): RelayState => ({
     v: 1,

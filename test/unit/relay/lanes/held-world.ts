@@ -11,7 +11,7 @@ import type { Shard } from "../../../../src/relay/log/shard.ts";
 import { encodeEnvelope } from "../../../../src/shared/envelope.ts";
 import { decodeHeld, encodeHeld } from "../../../../src/shared/held.ts";
 import { silentLogger } from "../../../../src/shared/logger.ts";
-import { partitionOf, shardOf } from "../../../../src/shared/partition.ts";
+import { shardOf } from "../../../../src/shared/partition.ts";
 import { eventSubject } from "../../../../src/shared/subjects.ts";
 import { stateKey } from "../../../../src/shared/topology.ts";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
@@ -19,7 +19,7 @@ import { envelopeOf, scriptedAnswers, scriptedGate } from "./world.ts";
 
 /** Sessions of one shard, so that one consumer delivers them all. */
 export const SESSIONS: string[] = Array.from({ length: 200 }, (_, i) => `s${i}`)
-  .filter((session) => shardOf(partitionOf(session)) === 0)
+  .filter((session) => shardOf(session) === 0)
   .slice(0, 3);
 
 /** What outlives a relay: the log, the state bucket, the coordinator. */

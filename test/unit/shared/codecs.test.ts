@@ -1,0 +1,257 @@
+import * as fc from "fast-check";
+import { Packr } from "msgpackr";
+import { describe, expect, test } from "vitest";
+import { decodeAnswer, encodeAnswer, type Answer } from "../../../src/shared/answer.ts";
+import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint } from "../../../src/shared/checkpoint.ts";
+import {
+  decodeEnvelope,
+  encodeEnvelope,
+  ENVELOPE_VERSION,
+  type Envelope,
+} from "../../../src/shared/envelope.ts";
+import { CodedError, isCoded } from "../../../src/shared/errors.ts";
+import { decodeHeld, encodeHeld, type HeldRecord } from "../../../src/shared/held.ts";
+import { decodeState, encodeState, type RelayState } from "../../../src/shared/relay-state.ts";
+import { KINDS } from "../../../src/shared/subjects.ts";
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+const bytes = fc.uint8Array({ maxLength: 100 });
+const anything = fc.oneof(
+  bytes,
+  fc.anything({ maxDepth: 2 }).map((value) => pack(value)),
+  fc
+    .dictionary(fc.string(), fc.anything({ maxDepth: 1 }))
+    .map((value) => pack({ v: 1, kind: "answer", ...value })),
+);
+
+function pack(value: unknown): Uint8Array {
+  try {
+    return packr.pack(value);
+  } catch {
+    return new Uint8Array(); // what msgpack cannot say
+  }
+}
+
+/** Runs a decoder that may refuse, but only with a code. */
+function refusal(decode: () => unknown): unknown {
+  try {
+    decode();
+    return undefined;
+  } catch (error) {
+    expect(error).toBeInstanceOf(CodedError);
+    return (error as CodedError).code;
+  }
+}
+
+const ENVELOPE: Envelope = {
+  v: ENVELOPE_VERSION,
+  id: "e",
+  kind: "event",
+  session: "s",
+  runner: "r",
+  epoch: "1",
+  seq: 1,
+  at: 1,
+  type: "application/json",
+  body: new Uint8Array(),
+};
+
+describe("envelopes", () => {
+  const envelope: fc.Arbitrary<Envelope> = fc
+    .record(
+      {
+        v: fc.constant(ENVELOPE_VERSION),
+        id: fc.string(),
+        kind: fc.constantFrom(...KINDS),
+        session: fc.string({ unit: "grapheme" }),
+        runner: fc.string(),
+        epoch: fc.string(),
+        seq: fc.maxSafeNat(),
+        at: fc.maxSafeNat(),
+        type: fc.string(),
+        body: bytes,
+        run: fc.record({ id: fc.string(), report: fc.string() }),
+        answer: fc.string(),
+        trace: fc.string(),
+      },
+      { requiredKeys: ["v", "id", "kind", "session", "runner", "epoch", "seq", "at", "type", "body"] },
+    )
+    .map((it) => it as Envelope);
+
+  test("come back as they were, the body byte for byte", () => {
+    fc.assert(
+      fc.property(envelope, (it) => {
+        const { body, ...rest } = decodeEnvelope(encodeEnvelope(it));
+        const { body: original, ...expected } = it;
+        expect(rest).toEqual(expected);
+        expect([...body]).toEqual([...original]);
+      }),
+    );
+  });
+
+  test("a number beyond 2^53 and odd spaces survive: the body is never parsed", () => {
+    const body = Buffer.from('{ "n": 12345678901234567890.10, "é":"\\u0000" }');
+    expect(Buffer.from(decodeEnvelope(encodeEnvelope({ ...ENVELOPE, body })).body)).toEqual(body);
+  });
+
+  test("a newer version is told apart from what is none", () => {
+    expect(refusal(() => decodeEnvelope(encodeEnvelope({ ...ENVELOPE, v: ENVELOPE_VERSION + 1 })))).toBe(
+      "schema_newer",
+    );
+    expect(refusal(() => decodeEnvelope(new Uint8Array()))).toBe("envelope_invalid");
+  });
+
+  test.each<[string, Partial<Record<keyof Envelope, unknown>>]>([
+    ["id", { id: 1 }],
+    ["kind", { kind: "other" }],
+    ["session", { session: null }],
+    ["runner", { runner: undefined }],
+    ["epoch", { epoch: 3 }],
+    ["seq", { seq: 1.5 }],
+    ["at", { at: "now" }],
+    ["type", { type: undefined }],
+    ["body", { body: "text" }],
+    ["run", { run: { id: 1, report: "started" } }],
+    ["run", { run: null }],
+    ["answer", { answer: 7 }],
+    ["trace", { trace: {} }],
+  ])("a wrong %s makes it none", (_, wrong) => {
+    expect(refusal(() => decodeEnvelope(pack({ ...ENVELOPE, ...wrong })))).toBe("envelope_invalid");
+  });
+
+  test("whatever the bytes are, it is an envelope or refused with a code", () => {
+    fc.assert(
+      fc.property(anything, (data) => {
+        refusal(() => decodeEnvelope(data));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe("held records", () => {
+  const record: HeldRecord = { v: 1, session: "s", from: 7, reason: "backlog", text: "why", since: 1 };
+
+  test("come back as they were", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "grapheme" }),
+        fc.maxSafeNat(),
+        fc.constantFrom("backlog", "parked", "paused"),
+        (session, from, reason) => {
+          const it: HeldRecord = { ...record, session, from, reason };
+          expect(decodeHeld(encodeHeld(it))).toEqual(it);
+        },
+      ),
+    );
+  });
+
+  test.each([
+    { session: 1 },
+    { from: "7" },
+    { from: Number.NaN },
+    { from: undefined },
+    { reason: "other" },
+    { text: 1 },
+  ])("SETTLE-1: %j is none: pruning must not go by it", (wrong) => {
+    expect(refusal(() => decodeHeld(pack({ ...record, ...wrong })))).toBe("envelope_invalid");
+  });
+
+  test("a newer version, and whatever else, is refused with a code", () => {
+    expect(refusal(() => decodeHeld(pack({ ...record, v: 2 })))).toBe("schema_newer");
+    fc.assert(fc.property(anything, (data) => void refusal(() => decodeHeld(data))));
+  });
+});
+
+describe("checkpoints", () => {
+  test("come back as they were, and whatever else is refused with a code", () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), bytes, (floor, settled) => {
+        const it = { ...freshCheckpoint("2026-11-21T00:00:00Z", floor), settled };
+        const { settled: back, ...rest } = decodeCheckpoint(encodeCheckpoint(it));
+        expect(rest).toEqual({ v: 1, stream: "2026-11-21T00:00:00Z", floor });
+        expect([...back]).toEqual([...settled]);
+      }),
+    );
+    fc.assert(fc.property(anything, (data) => void refusal(() => decodeCheckpoint(data))));
+    expect(refusal(() => decodeCheckpoint(pack({ v: 2 })))).toBe("schema_newer");
+  });
+});
+
+describe("answers", () => {
+  const answer: Answer = {
+    kind: "answer",
+    status: 201,
+    headers: [["content-type", "application/json"]],
+    body: Uint8Array.of(1),
+  };
+
+  test("come back as they were", () => {
+    const back = decodeAnswer(encodeAnswer(answer));
+    expect(back).toMatchObject({
+      kind: "answer",
+      status: 201,
+      headers: [["content-type", "application/json"]],
+    });
+    expect(decodeAnswer(encodeAnswer({ kind: "accepted", reason: "backlog" }))).toEqual({
+      kind: "accepted",
+      reason: "backlog",
+    });
+  });
+
+  test.each([
+    { ...answer, status: "200" },
+    { ...answer, headers: {} },
+    { ...answer, headers: [["a", 1]] },
+    { ...answer, headers: ["a"] },
+    { ...answer, body: "text" },
+    { kind: "accepted" },
+    { kind: "other" },
+  ])("%j is none", (wrong) => {
+    expect(decodeAnswer(pack(wrong))).toBeUndefined();
+  });
+
+  test("whatever the bytes are, it is an answer or none", () => {
+    fc.assert(fc.property(anything, (data) => void decodeAnswer(data)));
+  });
+});
+
+describe("the state of a relay", () => {
+  const state: RelayState = {
+    v: 1,
+    relay: "r",
+    shards: [{ shard: 1, behind: false }],
+    coordinator: { state: "paused", reason: "unauthorized" },
+    backlog: [{ session: "s", events: 1, bytes: 2 }],
+    overflow: false,
+  };
+
+  test("comes back as it was", () => {
+    expect(decodeState(encodeState(state))).toEqual(state);
+  });
+
+  test.each([
+    "",
+    "null",
+    "3",
+    '"v"',
+    '{"v":1}',
+    JSON.stringify({ ...state, v: 2 }),
+    JSON.stringify({ ...state, shards: {} }),
+    JSON.stringify({ ...state, backlog: null }),
+    JSON.stringify({ ...state, coordinator: "up" }),
+    JSON.stringify({ ...state, coordinator: { state: "odd" } }),
+  ])("%s is none", (text) => {
+    expect(decodeState(text)).toBeUndefined();
+  });
+});
+
+test("a code is recognised, another's error is not", () => {
+  const error = new CodedError("log_full", "full");
+  expect([
+    isCoded(error),
+    isCoded(error, "log_full"),
+    isCoded(error, "internal"),
+    isCoded(new Error("log_full")),
+  ]).toEqual([true, true, false, false]);
+});

@@ -109,7 +109,7 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.length;
     if (this.#bytes > MAX_ANSWER_BYTES) controller.abort(new Error("the answer is too long"));
-    else this.#chunks.push(Buffer.from(chunk)); // undici reuses its buffer
+    else this.#chunks.push(chunk);
   }
 
   onResponseEnd(): void {

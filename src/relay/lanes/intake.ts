@@ -38,7 +38,7 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     }
     const token = sessionToken(address.session);
     if (dispatcher.renew(token, seq, deliverySeq)) return;
-    const data = shared.slice(); // the socket's buffer is shared and large
+    const data = Buffer.from(shared); // pooled: the socket's buffer is shared and large, one of its own per event costs the collector
     let event: ReturnType<typeof envelopeOf>;
     try {
       event = envelopeOf(data, address, seq);

@@ -67,7 +67,7 @@ export function createLogReader(
         for await (const message of batch) {
           const address = parseEventSubject(message.subject);
           if (address === undefined) continue;
-          const data = message.data.slice();
+          const data = Buffer.from(message.data);
           found.push({ seq: message.seq, data, ...envelopeOf(data, address, message.seq) });
         }
       } finally {

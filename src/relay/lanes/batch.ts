@@ -28,7 +28,7 @@ export function batchSize(lane: Lane, most: number): number {
 }
 
 /** `{"events":[{key, session_id, seq, body}]}` with the executors' bodies byte for byte. Pure. */
-export function batchBody(entries: readonly Entry[]): Uint8Array {
+function batchBody(entries: readonly Entry[]): Uint8Array {
   const parts: Uint8Array[] = [Buffer.from('{"events":[')];
   for (const [i, { envelope }] of entries.entries()) {
     if (envelope === undefined) continue;
@@ -41,7 +41,7 @@ export function batchBody(entries: readonly Entry[]): Uint8Array {
 }
 
 /** Answers by key, or undefined if this is no batch answer. Pure. */
-export function resultsOf(body: Uint8Array): Map<string, AttemptResult & { kind: "response" }> | undefined {
+function resultsOf(body: Uint8Array): Map<string, AttemptResult & { kind: "response" }> | undefined {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(body).toString("utf8"));

@@ -1,5 +1,5 @@
 /** Whole messages in all lanes of one relay together, bytes (BOUND-1). */
-export const MAX_WHOLE_BYTES: number = 32 * 1024 * 1024;
+const MAX_WHOLE_BYTES: number = 32 * 1024 * 1024;
 
 /** Counts the bytes of messages that are kept whole. */
 export class Budget {

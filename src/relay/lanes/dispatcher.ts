@@ -219,10 +219,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     putBack(lane);
     if (source === undefined || lane.length === 0) return makeReady(lane);
     let cancel = (): void => {};
-    const waiting: Phase = { name: "backoff", cancel: () => cancel(), asked: false };
-    lane.phase = waiting;
+    const resting: Phase = { name: "backoff", cancel: () => cancel(), asked: false };
+    lane.phase = resting;
     const goOn = (): void => {
-      if (lane.phase !== waiting) return; // cleared, parked or opened meanwhile: somebody else moved it on
+      if (lane.phase !== resting) return; // cleared, parked or opened meanwhile: somebody else moved it on
       makeReady(lane);
       pump();
     };

@@ -112,8 +112,7 @@ export function errorText(error: unknown): string {
 }
 
 function textOf(error: unknown, depth: number): string {
-  if (!(error instanceof Error))
-    return typeof error === "object" ? inspect(error, { depth: 1 }) : String(error);
+  if (!(error instanceof Error)) return typeof error === "string" ? error : inspect(error, { depth: 1 });
   const own = error.message || ("code" in error ? String(error.code) : error.name);
   if (depth === MAX_CAUSES) return own;
   if (error instanceof AggregateError && error.errors.length > 0) return textOf(error.errors[0], depth + 1);

@@ -34,10 +34,9 @@ export class SecretRegistry {
 
 /** A secret as it is, inside JSON, inside JSON that is a text inside JSON (a foreign error's body), inside a URL and inside a form. */
 function formsOf(value: string): string[] {
-  const text = value.toWellFormed();
-  const escaped = JSON.stringify(text).slice(1, -1);
-  const url = encodeURIComponent(text);
-  return [value, text, escaped, JSON.stringify(escaped).slice(1, -1), url, url.replaceAll("%20", "+")];
+  const escaped = JSON.stringify(value).slice(1, -1);
+  const url = encodeURIComponent(value.toWellFormed());
+  return [value, escaped, JSON.stringify(escaped).slice(1, -1), url, url.replaceAll("%20", "+")];
 }
 
 /** Structured logger on stderr: one JSON object a line, constant messages, data in fields. */

@@ -1,0 +1,81 @@
+import fs from "node:fs";
+import * as fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { createLogger, SecretRegistry } from "../../../src/shared/logger.ts";
+
+describe("CRED-1: secrets in log lines", () => {
+  const secret = fc.oneof(
+    fc.string({ minLength: 4, maxLength: 40 }),
+    fc.string({ unit: "binary", minLength: 4, maxLength: 20 }),
+    fc.constantFrom('a"b\\c', "p w&x=1", "line\nend", "$&$1$$", "tök/en+=", "\ud800abc"),
+  );
+
+  test("are hidden as they are, inside JSON, inside JSON in JSON, inside a URL and inside a form", () => {
+    fc.assert(
+      fc.property(secret, (value) => {
+        const registry = new SecretRegistry();
+        registry.add(value);
+        const body = JSON.stringify({ client_secret: value });
+        for (const line of [
+          value,
+          JSON.stringify({ err: `refused: ${value}` }),
+          JSON.stringify({ err: body }),
+        ]) {
+          const hidden = registry.hide(line);
+          expect(hidden).toContain("[secret]");
+          expect(hidden.replaceAll("[secret]", "")).not.toContain(value);
+        }
+        if (!value.isWellFormed()) return;
+        const url = `https://c/?key=${encodeURIComponent(value)}`;
+        expect(registry.hide(url)).toBe("https://c/?key=[secret]");
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a longer one is hidden whole, though a shorter one is its beginning, in whatever order they came", () => {
+    for (const order of [
+      ["abcd", "abcd-efgh"],
+      ["abcd-efgh", "abcd"],
+    ]) {
+      const registry = new SecretRegistry();
+      for (const value of order) registry.add(value);
+      expect(registry.hide("token abcd-efgh, key abcd.")).toBe("token [secret], key [secret].");
+    }
+  });
+
+  test("very short ones are not hidden, and forgotten ones no longer", () => {
+    const registry = new SecretRegistry();
+    registry.add("abc");
+    registry.add("expired-token");
+    registry.add("kept-token");
+    registry.forget("expired-token");
+    expect(registry.hide("abc expired-token kept-token")).toBe("abc expired-token [secret]");
+  });
+
+  test("a line as it is written holds none, in no field, message or error", () => {
+    const lines: string[] = [];
+    const spy = vi.spyOn(fs, "writeSync").mockImplementation((_fd: number, text: unknown) => {
+      lines.push(String(text));
+      return Buffer.byteLength(String(text));
+    });
+    try {
+      const password = 'pa"ss wörd';
+      const secrets = new SecretRegistry();
+      secrets.add(password);
+      const log = createLogger({ name: "t", level: "info", secrets });
+      log.info({ note: password, deep: { list: [password] } }, `message ${password}`);
+      log.error({ err: new Error(`POST ${JSON.stringify({ client_secret: password })}`) }, "failed");
+      log.info({ headers: { authorization: "Bearer abc" }, options: { password: "abc" } }, "redacted");
+      log.debug("not written");
+    } finally {
+      spy.mockRestore();
+    }
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
+      expect(line).toContain("[secret]");
+      expect(line).not.toMatch(/wörd|abc/);
+      expect(JSON.parse(line)).toMatchObject({ name: "t", pid: process.pid });
+    }
+  });
+});

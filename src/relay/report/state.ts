@@ -23,10 +23,12 @@ export function createStatePublisher(deps: {
   const subject = `${STATE_SUBJECT}.${sessionToken(deps.relay)}`;
   let cancel: () => void = () => {};
   let gathering = false;
+  let stopped = false;
 
   function publish(last = false): void {
     cancel();
-    if (nc.isClosed()) return;
+    if (stopped || nc.isClosed()) return;
+    stopped = last; // what changes during the drain must not call this relay alive again
     const state: RelayState = {
       v: 1,
       relay: deps.relay,
@@ -47,9 +49,6 @@ export function createStatePublisher(deps: {
         publish();
       });
     },
-    stop() {
-      publish(true);
-      cancel();
-    },
+    stop: () => publish(true),
   };
 }

@@ -12,6 +12,7 @@ import { startTestBroker, type TestBroker } from "../test/support/broker.ts";
 
 /** Heap limits that `up` gives to gateway and relay. */
 const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
+const GATEWAY_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=8"];
 const LOG_BYTES = 4 * 1024 ** 3;
 
 /** One process of the product. */
@@ -79,7 +80,7 @@ function nodeOptions(name: string, profile: Profile): string[] {
     profile === undefined
       ? []
       : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`];
-  return [...SMALL_HEAP, ...profiling];
+  return [...(name === "gateway" ? GATEWAY_HEAP : SMALL_HEAP), ...profiling];
 }
 
 async function startMain(part: string, options: string[], env: Record<string, string>): Promise<Product> {

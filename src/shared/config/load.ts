@@ -82,7 +82,7 @@ function find(
 }
 
 /** A secret's text without the line end that editors and `echo` add. */
-export function readSecretFile(path: string): string {
+function readSecretFile(path: string): string {
   return readFileSync(path, "utf8").replace(/\r?\n$/, "");
 }
 

@@ -118,7 +118,7 @@ test("a kept port that is taken is a loud failure, never silently another", asyn
   const first = start({ RUNNER_RELAY_GATEWAY: "gw1" });
   const url = await first.url;
   const second = start();
-  expect(await second.exit).toBe(1);
+  expect(await second.exit).toBe(78);
   expect(second.stderr()).toContain('"code":"port_taken"');
   expect(second.stderr()).toContain(new URL(url).port);
   const blocker = createServer().listen(0, "127.0.0.1");

@@ -5,8 +5,8 @@ import { parseEventSubject, sessionFilter, type EventAddress } from "../../share
 import type { Death } from "../forward/dead-letters.ts";
 import { EVENTS_STREAM } from "../../shared/topology.ts";
 
-/** Messages fetched at once: half of what a lane keeps whole. */
-const BATCH = 50;
+/** Messages fetched at once: what a lane keeps whole. */
+const BATCH = 100;
 const MAX_BYTES: number = 1024 * 1024;
 const TIMEOUT_MS = 3000;
 

@@ -4,7 +4,7 @@ import { RELAY_INBOX } from "../../shared/subjects.ts";
 import type { Clock } from "../../shared/clock.ts";
 
 /** Messages asked for at once; the next pull goes out when half of them have come. */
-const BATCH = 500;
+const BATCH = 250;
 /** And their bytes (BOUND-1): one message of the largest size with its headers must fit, or it would never come. */
 const BATCH_BYTES: number = MAX_BODY_BYTES + 192 * 1024;
 /** The shortest that the pin's renewal needs: only a pull that carries the pin renews it, once a second against 3 s. */

@@ -26,6 +26,7 @@ export function createAddresses(runner: string): (session: string) => Address {
           bind: kindOf(session, "bind"),
           event: kindOf(session, "event"),
           metadata: kindOf(session, "metadata"),
+          run: kindOf(session, "run"),
         },
       };
       kept.set(session, address);

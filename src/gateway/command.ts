@@ -62,6 +62,8 @@ export function commandOf(
   if (problem !== undefined) return bad("session_id_invalid", SESSION_PROBLEMS[problem]);
 
   switch (write) {
+    case "run":
+      return { ok: true, session, body: bytes };
     case "event":
       if (
         pathSession !== undefined &&

@@ -1,4 +1,6 @@
 import { randomInt } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { decodeAnswer } from "../shared/answer.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -10,6 +12,7 @@ import { gatewayInbox, STATE_SUBJECT } from "../shared/subjects.ts";
 import { bodyLimit } from "../shared/topology.ts";
 import { createAddresses } from "./addresses.ts";
 import { createBacklog } from "./backlog.ts";
+import { BODY_MS } from "./body.ts";
 import { createBudget, MAX_HELD_BYTES } from "./budget.ts";
 import { createChoice } from "./commit/choice.ts";
 import { createCommitter } from "./commit/commit.ts";
@@ -23,13 +26,15 @@ import { createRelays } from "./relays.ts";
 import { createRepeats } from "./repeats.ts";
 import { refuseUnread, sendProblem } from "./reply.ts";
 import { matchRoute } from "./routes.ts";
+import { createRuns, type KeptRuns } from "./runs.ts";
 import { createSequences } from "./sequence.ts";
-import { createHttpServer, type ServerTimes } from "./server.ts";
+import { createHttpServer, refuseSocket, type Handler, type ServerTimes } from "./server.ts";
+import { createTunnel } from "./tunnel/tunnel.ts";
 import { createWaiting } from "./waiting.ts";
 import { createWrites } from "./writes.ts";
 
 // server.ts HTTP and its limits · guard.ts who may ask · routes.ts which route · writes.ts the writes (with a map of its own)
-// own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · main.ts the process
+// tunnel/ everything else · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · main.ts the process
 
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;
@@ -56,11 +61,12 @@ export type GatewayDeps = {
   /** Of the gateway's user. Whoever made it closes it, after {@link Gateway.close}. */
   connection: NatsConnection;
   keptPort: KeptPort;
+  keptRuns: KeptRuns;
   durability: () => Durability;
   version: string;
   clock: Clock;
   logger: Logger;
-  times?: ServerTimes;
+  times?: ServerTimes & { bodyMs: number };
 };
 
 export type Gateway = {
@@ -87,6 +93,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const inbox = `${gatewayInbox(options.gateway)}.${nonce}`;
   const answerPrefix = `${inbox}.answer.`;
 
+  const bodyMs = deps.times?.bodyMs ?? BODY_MS;
   const relays = createRelays();
   const waiting = createWaiting(clock);
   const backlog = createBacklog({
@@ -96,7 +103,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const log = createNatsLog({ connection, inbox, nonce, clock });
   const runnerName = options.runner ?? `${options.hostname}.${options.profile}`;
-  const metrics = createMetrics({ waiting: () => waiting.size, queued: () => committer.waiting });
+  const metrics = createMetrics({
+    waiting: () => waiting.size,
+    queued: () => committer.waiting,
+    passing: () => tunnel.size,
+  });
   const committer = createCommitter({
     log,
     sequences: createSequences(nonce),
@@ -123,6 +134,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     listen(`${STATE_SUBJECT}.>`, (message) => {
       const state = decodeState(message.string());
       if (state === undefined) return;
+      tunnel.heard(state);
       const ended = relays.take(state, clock.now());
       if (ended.length > 0) waiting.release(ended);
       backlog.reported(state);
@@ -159,11 +171,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
     metrics,
     now: () => clock.now(),
   });
+  const runs = createRuns({
+    kept: deps.keptRuns,
+    ask: (run) => tunnel.ask("GET", `/runs/${encodeURIComponent(run)}`),
+  });
   const write = createWrites({
+    runs,
     runner: { hostname: options.hostname, profile: options.profile },
     addressOf: createAddresses(runnerName),
     newId: () => `${nonce}-${(ids++).toString(36)}`,
     answerWaitMs: options.answerWaitMs,
+    bodyMs,
     bodyLimit: () => Math.min(options.maxBodyBytes, bodyLimit(connection.info?.max_payload ?? Infinity)),
     durability,
     answerSubject: (id) => answerPrefix + id,
@@ -178,7 +196,22 @@ export function createGateway(deps: GatewayDeps): Gateway {
     logger,
   });
 
-  const server = createHttpServer((request, response, start) => {
+  const tunnel = createTunnel({
+    connection,
+    inbox,
+    nonce,
+    clock,
+    logger,
+    up: log.up,
+    bodyMs,
+    refuse(request, response, code, detail) {
+      metrics.counts.refused(code);
+      if (request.complete) sendProblem(response, code, detail);
+      else refuseUnread(request, response, code, detail);
+    },
+    learn: (body) => runs.learn(body),
+  });
+  const onRequest: Handler = (request, response, start) => {
     const { method = "", url = "", headers } = request;
     const refused = guard(headers);
     if (refused !== undefined) {
@@ -202,10 +235,21 @@ export function createGateway(deps: GatewayDeps): Gateway {
         });
         return;
       case "other":
-        metrics.counts.refused("tunnel_unavailable");
-        return refuseUnread(request, response, "tunnel_unavailable", "this path is not forwarded yet");
+        if (stopping) return refuseUnread(request, response, "gateway_stopping", "the gateway is stopping");
+        return tunnel.serve(request, response, start);
     }
-  }, deps.times);
+  };
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const refused = guard(request.headers);
+    if (refused !== undefined) return refuseSocket(socket, refused.code, refused.detail);
+    if (stopping) return refuseSocket(socket, "gateway_stopping", "the gateway is stopping");
+    if (matchRoute(request.method ?? "", request.url ?? "").kind !== "other") {
+      return refuseSocket(socket, "not_found", "this path is not upgraded");
+    }
+    tunnel.upgrade(request, socket, head);
+  };
+  const server = createHttpServer(onRequest, onUpgrade, deps.times);
 
   let url = "";
   return {
@@ -222,10 +266,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async close() {
       stopping = true;
       const closed = server.close();
-      const cancel = clock.after(options.answerWaitMs, () => waiting.releaseAll());
+      const enough = new Promise<void>((resolve) => void clock.after(options.answerWaitMs, resolve));
+      void enough.then(() => waiting.releaseAll());
       await committer.idle();
+      await Promise.race([tunnel.idle(), enough]);
+      tunnel.close();
       await closed;
-      cancel();
       stopSilenceCheck();
       for (const subscription of subscriptions) subscription.unsubscribe();
       log.close();

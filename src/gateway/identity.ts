@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { WriteKind } from "./routes.ts";
+import type { RunReport, WriteKind } from "./routes.ts";
 
 /** Longest `Idempotency-Key`, in characters: ids of any usual form fit several times over. */
 const MAX_KEY_LENGTH = 255;
@@ -13,9 +13,11 @@ export function isUsableKey(key: string): boolean {
  * Id of an event with an `Idempotency-Key`: the same for the same key on the same route and session, in any process, so that the broker
  * recognises the repetition by it. Pure.
  */
-export function keyedEventId(session: string, write: WriteKind, key: string): string {
+export function keyedEventId(session: string, write: WriteKind, key: string, run?: RunReport): string {
   return createHash("sha256")
-    .update(JSON.stringify([session, write, key]))
+    .update(
+      JSON.stringify(run === undefined ? [session, write, key] : [session, write, run.id, run.report, key]),
+    )
     .digest("hex")
     .slice(0, 32);
 }

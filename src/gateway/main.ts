@@ -13,6 +13,7 @@ import { gatewayInbox } from "../shared/subjects.ts";
 import { VERSION } from "../shared/version.ts";
 import { createDurabilityWatch } from "./durability-watch.ts";
 import { createGateway } from "./gateway.ts";
+import { keptRuns } from "./kept-runs.ts";
 import { createKeptPort } from "./port.ts";
 
 /** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
@@ -79,6 +80,7 @@ async function main(): Promise<void> {
     },
     connection,
     keptPort: createKeptPort(data, values.gateway),
+    keptRuns: keptRuns(data, values.gateway, logger),
     durability: durability.current,
     version: VERSION,
     clock: systemClock,

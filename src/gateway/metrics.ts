@@ -22,7 +22,11 @@ export type Metrics = {
 };
 
 /** The gateway's metrics. Labels take their values from fixed lists only. */
-export function createMetrics(levels: { waiting: () => number; queued: () => number }): Metrics {
+export function createMetrics(levels: {
+  waiting: () => number;
+  queued: () => number;
+  passing: () => number;
+}): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const refusals = new Map<HttpErrorCode, number>();
@@ -104,6 +108,7 @@ export function createMetrics(levels: { waiting: () => number; queued: () => num
     "Requests that wait for the coordinator's answer",
     levels.waiting,
   );
+  level("runner_relay_gateway_passing_requests", "Passed-through requests under way", levels.passing);
   level("runner_relay_gateway_queued_writes", "Writes on their way into the log", levels.queued);
   level("runner_relay_gateway_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
 

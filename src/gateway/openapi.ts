@@ -35,6 +35,13 @@ function write(summary: string, schema: object, inPath: boolean): object {
   };
 }
 
+/** Stored behind the events of the run's session. */
+function runReport(name: string, summary: string): object {
+  const { responses } = write(summary, {}, false) as { responses: object };
+  const parameters = [{ name, in: "path", required: true, schema: { type: "string" } }];
+  return { summary, parameters, requestBody: { content: { "application/json": { schema: {} } } }, responses };
+}
+
 function read(summary: string, description: string): object {
   return { get: { summary, responses: { 200: { description }, default: problem } } };
 }
@@ -57,7 +64,11 @@ export function openApi(version: string): object {
   const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => "status" in ERRORS[code]);
   return {
     openapi: "3.1.0",
-    info: { title: "runner-relay gateway", version },
+    info: {
+      title: "runner-relay gateway",
+      version,
+      description: "Every path that is not listed passes through to the coordinator as it is.",
+    },
     paths: {
       "/events": { post: write("Report an event", event, false) },
       "/bind": { post: write("Bind an executor to a session", bind, false) },
@@ -67,6 +78,13 @@ export function openApi(version: string): object {
       "/sessions/{session_id}/metadata": {
         patch: write("Update a session's metadata", { type: "object" }, true),
       },
+      ...Object.fromEntries(
+        ["started", "completed", "failed", "stopped"].map((report) => [
+          `/runner/runs/{run_id}/${report}`,
+          { post: runReport("run_id", `A run ${report === "started" ? "began" : `ended: ${report}`}`) },
+        ]),
+      ),
+      "/runner/sessions/{session_id}/status": { post: runReport("session_id", "Report a session's status") },
       "/_relay/health": read("Is the process alive?", "Alive, with its version"),
       "/_relay/ready": read("Can events be stored?", "Every dependency by name; 503 while the log is away"),
       "/_relay/metrics": read("Metrics", "Prometheus text"),

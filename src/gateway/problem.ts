@@ -6,6 +6,9 @@ const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
   log_full: 30, // pruning runs by the minute
   log_refused: 30,
   relay_unavailable: 2,
+  tunnel_busy: 1,
+  run_session_unknown: 5,
+  token_unavailable: 5,
   gateway_stopping: 2,
   session_backlog_full: 5,
 };

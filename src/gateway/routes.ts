@@ -1,9 +1,12 @@
 /** A write that goes through the log. */
-export type WriteKind = "bind" | "event" | "metadata";
+export type WriteKind = "bind" | "event" | "metadata" | "run";
+
+/** What a runner reports of a run; it is ordered behind the events of the run's session. */
+export type RunReport = { id: string; report: string };
 
 /** Where a request belongs. `session` is the decoded path segment, or undefined where the body names the session. */
 export type Route =
-  | { kind: "write"; write: WriteKind; session: string | undefined }
+  | { kind: "write"; write: WriteKind; session: string | undefined; run?: RunReport }
   /** The path of a write whose session cannot be decoded. */
   | { kind: "undecodable" }
   /** The gateway's own, segments after `/_relay`. */
@@ -18,6 +21,8 @@ const COMMON = new Map<string, Route>([
   ["POST /bind", { kind: "write", write: "bind", session: undefined }],
   ["PATCH /metadata", { kind: "write", write: "metadata", session: undefined }],
 ]);
+
+const RUN_REPORTS = new Set(["started", "completed", "failed", "stopped"]);
 
 const WRITES = new Map<string, WriteKind>([
   ["POST bind", "bind"],
@@ -46,6 +51,20 @@ export function matchRoute(method: string, target: string): Route {
     const write = WRITES.get(`${method} ${third?.toLowerCase() ?? ""}`);
     if (write === undefined) return OTHER;
     return segments[1]?.exact ? { kind: "write", write, session: second } : { kind: "undecodable" };
+  }
+  if (segments.length === 4 && name === "runner" && method === "POST") return runnerReport(segments);
+  return OTHER;
+}
+
+/** `POST /runner/runs/{run}/{report}` and `POST /runner/sessions/{id}/status`. */
+function runnerReport([, place, id, last]: Segment[]): Route {
+  const what = last?.text.toLowerCase() ?? "";
+  if (place?.text.toLowerCase() === "runs" && RUN_REPORTS.has(what)) {
+    if (!id?.exact) return { kind: "undecodable" };
+    return { kind: "write", write: "run", session: undefined, run: { id: id.text, report: what } };
+  }
+  if (place?.text.toLowerCase() === "sessions" && what === "status") {
+    return id?.exact ? { kind: "write", write: "run", session: id.text } : { kind: "undecodable" };
   }
   return OTHER;
 }

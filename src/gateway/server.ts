@@ -6,13 +6,11 @@ import { problemOf } from "./problem.ts";
 
 /** Limits of a request, each with its reason. */
 const LIMITS = {
-  /** The whole request must have arrived: 4 MiB take this long at 140 KiB/s. Against slow-loris (408). */
-  requestMs: 30_000,
-  /** Its head must have arrived (408). */
+  /** A request's head must have arrived (408). */
   headMs: 10_000,
   /** Node's own default; no executor comes near it (431). */
   headBytes: 16 * 1024,
-  /** How often the two times are checked. */
+  /** How often that is checked. */
   checkEveryMs: 1000,
   /** Idle connections: longer than the pauses of an agent, short enough to drop dead clients. */
   keepAliveMs: 65_000,
@@ -24,9 +22,11 @@ const LIMITS = {
 const SWEEP_MS = 20;
 
 /** Times for tests. */
-export type ServerTimes = { requestMs: number; headMs: number; checkEveryMs: number };
+export type ServerTimes = { headMs: number; checkEveryMs: number };
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, start: () => void) => void;
+
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 export type HttpServer = {
   /** Rejects with `port_taken` if the port is. Resolves to the port. */
@@ -46,15 +46,21 @@ const CODES: Record<string, HttpErrorCode> = {
  * The HTTP side, on plain `node:http`: a fifth faster than a framework here (measured), and routing by a framework would be a second opinion on
  * which spellings are a write. `start` is to be called when a request's body is wanted (`Expect: 100-continue`).
  */
-export function createHttpServer(handler: Handler, times: ServerTimes = LIMITS): HttpServer {
+export function createHttpServer(
+  handler: Handler,
+  onUpgrade: UpgradeHandler,
+  times: ServerTimes = LIMITS,
+): HttpServer {
   const server: Server = createServer({
-    requestTimeout: times.requestMs,
-    headersTimeout: Math.min(times.headMs, times.requestMs),
+    requestTimeout: 0, // bodies that pass through may take hours; body.ts limits the others
+    headersTimeout: times.headMs,
     connectionsCheckingInterval: times.checkEveryMs,
     maxHeaderSize: LIMITS.headBytes,
     keepAliveTimeout: LIMITS.keepAliveMs,
     requireHostHeader: false, // the guard answers, with a body that can be read
     noDelay: true,
+    // Other upgrades (h2c of some clients) are offers that a server may ignore, and their bodies would be lost.
+    shouldUpgradeCallback: isWebSocket,
   });
   const nothing = (): void => undefined;
   server.on("request", (request, response) => handler(request, response, nothing));
@@ -65,8 +71,9 @@ export function createHttpServer(handler: Handler, times: ServerTimes = LIMITS):
     const code = CODES[error.code ?? ""] ?? "request_malformed";
     refuseSocket(socket, code, code === "request_malformed" ? "the request is not valid HTTP" : "");
   });
+  server.on("upgrade", onUpgrade);
   server.on("connect", (_request, socket) => {
-    refuseSocket(socket, "tunnel_unavailable", "CONNECT is not forwarded");
+    refuseSocket(socket, "connect_not_forwarded", "CONNECT is not forwarded");
   });
 
   return {
@@ -101,8 +108,12 @@ export function createHttpServer(handler: Handler, times: ServerTimes = LIMITS):
   };
 }
 
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.method === "GET" && request.headers.upgrade?.trim().toLowerCase() === "websocket";
+}
+
 /** Answers where there is no response object: the parser gave up, or the method has none. */
-function refuseSocket(socket: Duplex, code: HttpErrorCode, detail: string): void {
+export function refuseSocket(socket: Duplex, code: HttpErrorCode, detail: string): void {
   if (!socket.writable) return void socket.destroy();
   const { status, headers, body } = problemOf(code, detail);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -17,6 +17,7 @@ import type { Counts } from "./metrics.ts";
 import { readPrefer, type Preference } from "./prefer.ts";
 import type { Relays } from "./relays.ts";
 import type { Repeats } from "./repeats.ts";
+import type { Runs } from "./runs.ts";
 import { refuseUnread, send, sendProblem } from "./reply.ts";
 import type { Route } from "./routes.ts";
 import type { Conclusion, CoordinatorAnswer, Stored, Waiting } from "./waiting.ts";
@@ -33,12 +34,15 @@ export type WritesDeps = {
   answerWaitMs: number;
   /** Largest body at the moment, bytes. */
   bodyLimit: () => number;
+  /** How long a body may take to arrive. */
+  bodyMs: number;
   durability: () => Durability;
   /** Subject on which this process hears the answer to an event. */
   answerSubject: (id: string) => string;
   committer: Committer;
   waiting: Waiting;
   relays: Relays;
+  runs: Runs;
   backlog: Backlog;
   repeats: Repeats;
   budget: Budget;
@@ -68,8 +72,20 @@ const TRACE = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export function createWrites(
   deps: WritesDeps,
 ): (request: IncomingMessage, response: ServerResponse, route: WriteRoute, start: () => void) => void {
-  const { runner, addressOf, committer, waiting, relays, backlog, repeats, budget, counts, clock, logger } =
-    deps;
+  const {
+    runner,
+    addressOf,
+    committer,
+    waiting,
+    relays,
+    runs,
+    backlog,
+    repeats,
+    budget,
+    counts,
+    clock,
+    logger,
+  } = deps;
 
   function serve(
     request: IncomingMessage,
@@ -91,21 +107,45 @@ export function createWrites(
     const form = bodyForm(headers["content-type"], headers["content-encoding"]);
     if (!form.ok) return refuse(call, "media_type_unsupported", form.detail);
     const limit = deps.bodyLimit();
-    readBody(request, { limit, budget, start }, (result) => {
+    readBody(request, { limit, limitMs: deps.bodyMs, budget, clock, start }, (result) => {
       switch (result.kind) {
         case "too_large":
           return refuse(call, "body_too_large", `the body is larger than ${limit} bytes`);
+        case "too_slow":
+          return refuse(call, "request_timeout", "the body took too long to arrive");
         case "aborted":
           return;
         case "body":
-          accept(call, form.type, result.bytes, result.release);
+          return withSession(call, result.release, () =>
+            accept(call, form.type, result.bytes, result.release),
+          );
       }
+    });
+  }
+
+  /** A run report names its run only; the session, behind whose events it must stay, is learnt or asked for. */
+  function withSession(call: Call, release: () => void, then: () => void): void {
+    const { run } = call.route;
+    if (run === undefined) return then();
+    const known = runs.sessionOf(run.id);
+    if (known !== undefined) {
+      call.session = known;
+      return then();
+    }
+    void runs.find(run.id).then((found) => {
+      if (found.kind === "found") {
+        call.session = found.session;
+        return then();
+      }
+      release();
+      if (found.kind === "unknown") refuse(call, "run_unknown", "Run not found");
+      else refuse(call, "run_session_unknown", "the session of the run cannot be found out now");
     });
   }
 
   function accept(call: Call, type: string, bytes: Uint8Array, release: () => void): void {
     const { route, request } = call;
-    const command = commandOf(route.write, route.session, bytes, runner);
+    const command = commandOf(route.write, call.session, bytes, runner);
     if (!command.ok) {
       release();
       return refuse(call, command.code, command.detail);
@@ -121,7 +161,7 @@ export function createWrites(
         "the Idempotency-Key must be 1 to 255 visible ASCII characters",
       );
     }
-    const id = key === undefined ? deps.newId() : keyedEventId(session, route.write, key);
+    const id = key === undefined ? deps.newId() : keyedEventId(session, route.write, key, route.run);
     call.id = id;
     if (key !== undefined) {
       const repeat = repeats.begin(id, bodyDigest(bytes), (conclusion) => void conclude(call, conclusion));
@@ -156,6 +196,7 @@ export function createWrites(
       keyed: key !== undefined,
       kind: route.write,
       session,
+      run: route.run,
       subject: address.of[route.write].subject,
       lines: address.of[route.write].lines,
       receivedAt: clock.wall(),

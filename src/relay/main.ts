@@ -11,6 +11,7 @@ import { VERSION } from "../shared/version.ts";
 import { RELAY_INBOX } from "../shared/subjects.ts";
 import { createCredentials } from "./credentials/index.ts";
 import { createCoordinator } from "./forward/coordinator.ts";
+import { parseAllowList, type AllowRule } from "./tunnel/limits.ts";
 import { startRelay } from "./relay.ts";
 
 /** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
@@ -70,6 +71,8 @@ async function main(): Promise<void> {
       attemptTimeoutMs: values.attemptTimeout,
       exhaustAfterMs: values.exhaustAfter,
       poisonPolicy: values.poisonPolicy as "skip" | "park" | "stop",
+      shield: values.runnerShield,
+      allow: values.allow === undefined ? undefined : allowRules(values.allow),
       batch: values.batchPath === undefined ? undefined : { path: values.batchPath, max: values.batchMax },
     },
     { nc, clock, random, log, coordinator, credentials, fatal: fail },
@@ -89,6 +92,14 @@ async function main(): Promise<void> {
   };
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => stop("SIGINT"));
+}
+
+function allowRules(text: string): AllowRule[] {
+  try {
+    return parseAllowList(text);
+  } catch (error) {
+    throw codedError("config_invalid", `RUNNER_RELAY_ALLOW: ${errorText(error)}`);
+  }
 }
 
 function fail(error: unknown): void {

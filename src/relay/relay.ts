@@ -1,13 +1,14 @@
+import { randomBytes } from "node:crypto";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/clock.ts";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
-import { SHARDS } from "../shared/partition.ts";
-import type { CoordinatorState, RelayState } from "../shared/relay-state.ts";
+import { shardOf as shardNumber, SHARDS } from "../shared/partition.ts";
+import { relayToken, type CoordinatorState, type RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
-import { STATE_BUCKET } from "../shared/topology.ts";
+import { STATE_BUCKET, stateKey } from "../shared/topology.ts";
 import type { Credentials } from "./credentials/index.ts";
 import { createAnswers } from "./forward/answers.ts";
 import { ask } from "./forward/ask.ts";
@@ -31,6 +32,10 @@ import { createPresence } from "./log/presence.ts";
 import { startAdminServer } from "./report/admin-server.ts";
 import { createMetrics } from "./report/metrics.ts";
 import { serveReceipts } from "./report/receipts.ts";
+import type { AllowRule } from "./tunnel/limits.ts";
+import { shieldRunner } from "./tunnel/runner-shield.ts";
+import { serveTunnel, type RelayTunnel } from "./tunnel/tunnel.ts";
+import { createUpstream } from "./tunnel/upstream.ts";
 import { createStatePublisher } from "./report/state.ts";
 
 // The way of an event: log/pull.ts asks the broker · log/shard.ts takes over and remembers · lanes/intake.ts sorts ·
@@ -58,6 +63,10 @@ export type RelayOptions = {
   poisonPolicy: PoisonPolicy;
   /** The coordinator's batch endpoint, `{session_id}` in its path, and the most events of one batch. */
   batch: { path: string; max: number } | undefined;
+  /** Answer a runner's polls and heartbeats in an outage. */
+  shield: boolean;
+  /** Paths that may be passed through; undefined: all. */
+  allow: readonly AllowRule[] | undefined;
   /** More waiting events of one session than this are read from the log; default {@link HOLD_ABOVE}. */
   holdAbove?: number;
 };
@@ -87,6 +96,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const first = new Promise<void>((resolve) => {
     firstChecked = resolve;
   });
+  let tunnel: RelayTunnel | undefined;
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
   const read = createLogReader(jsm);
   const gaps = Array.from({ length: SHARDS }, () => new Gaps());
@@ -153,6 +163,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     waiting: () => dispatcher.counts().waiting,
     lanes: () => dispatcher.counts().lanes,
     wholeBytes: () => dispatcher.counts().wholeBytes,
+    passing: () => tunnel?.size ?? 0,
     coordinatorUp: () => gate.state().phase === "up",
     tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
   });
@@ -190,6 +201,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     fatal: deps.fatal,
   });
   const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), shards });
+  const instance = randomBytes(6).toString("hex");
   const state = createStatePublisher({ nc, clock, relay: options.relay, state: currentState });
 
   function shardOf(shard: number): Shard {
@@ -232,6 +244,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       .list()
       .map(({ record, waiting }) => ({ session: record.session, events: waiting, bytes: 0 }));
     return {
+      instance,
       shards: shards
         .map((s) => s.status())
         .filter((s) => s.phase !== "handed_over")
@@ -280,10 +293,46 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
         connected = true;
         log.info("broker reconnected");
         for (const shard of shards) shard.reconnected();
+        tunnel?.reconnected();
         state.changed();
       }
     }
   })();
+
+  const plain = createUpstream(options.coordinatorUrl);
+  const upstream = options.shield
+    ? shieldRunner({
+        upstream: plain,
+        clock,
+        log,
+        away: () => gate.state().phase === "away",
+        registrations: {
+          get: async (token) => {
+            const entry = await kv.get(stateKey.runner(token));
+            return entry?.operation === "PUT" ? entry.value : undefined;
+          },
+          put: async (token, body) => void (await kv.put(stateKey.runner(token), body)),
+        },
+      })
+    : plain;
+  tunnel = serveTunnel({
+    nc,
+    clock,
+    log,
+    relay: relayToken({ relay: options.relay, instance }),
+    credentials,
+    upstream,
+    allow: options.allow,
+    quiet(session) {
+      const lane = dispatcher.lane(sessionToken(session));
+      const { behind, pending } = shardOf(shardNumber(session)).status();
+      return !behind && pending === 0 && (lane === undefined || lane.length + lane.inFlight.length === 0);
+    },
+  });
+  scope.defer(async () => {
+    tunnel?.close();
+    await upstream.close();
+  });
 
   const receipts = serveReceipts({
     nc,
@@ -341,7 +390,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       gate.stop();
       state.stop();
       await Promise.race([
-        dispatcher.drain(),
+        Promise.all([dispatcher.drain(), tunnel?.leave()]),
         new Promise<void>((resolve) => void clock.after(DRAIN_MS, resolve)),
       ]);
       await save().catch((error: unknown) =>

@@ -20,20 +20,29 @@ export const ERRORS = {
   inbound_unauthorized: { status: 401, title: "A bearer token is required" },
   host_refused: { status: 403, title: "This host name is not served" },
   origin_refused: { status: 403, title: "Requests from web pages are refused" },
+  run_unknown: { status: 404, title: "The coordinator does not know the run" },
+  run_session_unknown: { status: 503, title: "The session of the run is not known now" },
   not_found: { status: 404, title: "No such resource" },
   request_timeout: { status: 408, title: "The request took too long to arrive" },
   receipt_gone: { status: 410, title: "The event is older than the retention" },
+  session_busy: { status: 409, title: "Events of the session still wait" },
   body_too_large: { status: 413, title: "The body is too large" },
   media_type_unsupported: { status: 415, title: "JSON is required" },
   idempotency_key_reused: { status: 422, title: "The Idempotency-Key was used with another body" },
   session_backlog_full: { status: 429, title: "Too many events of this session wait" },
   headers_too_large: { status: 431, title: "The request headers are too large" },
-  tunnel_unavailable: { status: 501, title: "This path is not forwarded yet" },
+  connect_not_forwarded: { status: 501, title: "CONNECT is not forwarded" },
   gateway_stopping: { status: 503, title: "The gateway is stopping" },
   log_unreachable: { status: 503, title: "The log cannot be reached" },
   log_full: { status: 503, title: "The log is full" },
   log_refused: { status: 503, title: "The log refused the event" },
   relay_unavailable: { status: 503, title: "No relay answers" },
+  path_not_allowed: { status: 403, title: "The path is not on the allow-list" },
+  tunnel_busy: { status: 503, title: "Too many requests are under way" },
+  tunnel_broken: { status: 502, title: "The answer was broken off" },
+  relay_lost: { status: 502, title: "The relay that forwarded the request is gone" },
+  coordinator_unreachable: { status: 502, title: "The coordinator cannot be reached" },
+  coordinator_timeout: { status: 504, title: "The coordinator does not answer in time" },
   internal: { status: 500, title: "Unexpected failure" },
 
   // Configuration and start
@@ -65,7 +74,7 @@ export const ERRORS = {
   route_unknown: { title: "The coordinator does not know the route" },
   redirected: { title: "The coordinator redirects" },
   unauthorized: { title: "The coordinator refuses the credentials" },
-  token_unavailable: { title: "No token can be had" },
+  token_unavailable: { status: 503, title: "No token can be had" },
   mass_refusal: { title: "The coordinator refuses most events" },
   runner_not_registered: { title: "The coordinator does not know the runner" },
   dead_letters_refused: { title: "The dead-letter stream refuses" },
@@ -83,6 +92,11 @@ export type ErrorCode = keyof typeof ERRORS;
 export type HttpErrorCode = {
   [C in ErrorCode]: (typeof ERRORS)[C] extends { status: number } ? C : never;
 }[ErrorCode];
+
+/** Whether a text is a code that has an HTTP status. */
+export function isHttpCode(code: string): code is HttpErrorCode {
+  return Object.entries(ERRORS).some(([known, entry]) => known === code && "status" in entry);
+}
 
 /** An error somebody can act on: `code` from the catalogue, a message for people, the foreign error as `cause`. */
 export class CodedError extends Error {

@@ -1,3 +1,5 @@
+import { sessionToken } from "./session-id.ts";
+
 /** A relay tells its state on change and this often; a gateway that heard nothing for {@link STATE_SILENCE_MS} counts it as away. */
 export const STATE_INTERVAL_MS = 1000;
 export const STATE_SILENCE_MS = 3000; // three missed
@@ -20,9 +22,16 @@ export type RelayState = {
   /** Sessions whose events wait behind others, with how much waits. */
   backlog: { session: string; events: number; bytes: number }[];
   overflow: boolean;
+  /** Of the process: requests that it passed on died with it, though one of the same name is back. */
+  instance?: string;
   /** Set in the last message before a graceful stop. */
   stopping?: true;
 };
+
+/** The relay's process in subjects between it and gateways. */
+export function relayToken(state: Pick<RelayState, "relay" | "instance">): string {
+  return `${sessionToken(state.relay)}-${state.instance ?? ""}`;
+}
 
 export function encodeState(state: RelayState): string {
   return JSON.stringify(state);

@@ -57,6 +57,8 @@ export const stateKey = {
   checkpoint: (shard: number): string => `checkpoint.${shard}`,
   held: (sessionToken: string): string => `held.${sessionToken}`,
   superseded: (eventId: string): string => `superseded.${eventId}`,
+  /** What a runner registered. */
+  runner: (token: string): string => `runner.${token}`,
   /** URL of the coordinator that the log belongs to. */
   coordinator: "coordinator",
   /** Present while an operator paused everything. */

@@ -8,6 +8,7 @@ import { kill } from "./campaigns/kill.ts";
 import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
 import { stuck } from "./campaigns/stuck.ts";
+import { tunnel } from "./campaigns/tunnel.ts";
 import { createReport, type Report } from "./report.ts";
 import { EVIDENCE } from "./stage.ts";
 
@@ -82,6 +83,12 @@ const campaigns: Campaign[] = [
     limitMs: 300_000,
     run: (report) =>
       failover({ seed, rounds: 8, sessions: 20, perSecond: 10, awayMs: 6000, calmMs: 5000 }, report),
+  },
+  {
+    name: "tunnel",
+    what: "1 GiB up and down, a reader of a byte a second, a silent stream",
+    limitMs: 300_000,
+    run: (report) => tunnel({ bytes: 1024 ** 3, events: 1000, silentMs: 60_000, slowMs: 20_000 }, report),
   },
   {
     name: "memory",

@@ -59,6 +59,8 @@ export async function startTestRelay(
     exhaustAfterMs: 15 * 60_000,
     poisonPolicy: "skip",
     batch: undefined,
+    shield: true,
+    allow: undefined,
     ...rest,
   };
   const { random } = Math;

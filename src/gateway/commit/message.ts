@@ -36,6 +36,7 @@ export function messageOf(write: Write, number: SessionNumber, runner: string): 
     type: write.type,
     body: write.body,
   };
+  if (write.run !== undefined) envelope.run = write.run;
   if (write.answer !== undefined) envelope.answer = write.answer;
   if (write.trace !== undefined) envelope.trace = write.trace;
   return {

@@ -18,6 +18,8 @@ export type Write = {
   readonly keyed: boolean;
   readonly kind: Kind;
   readonly session: string;
+  /** Of kind `run`: which report of which run. */
+  readonly run?: { id: string; report: string } | undefined;
   readonly subject: string;
   /** Header lines that all of its kind and session share, see `message.ts`. */
   readonly lines: string;

@@ -6,6 +6,7 @@ export function createMetrics(now: {
   waiting: () => number;
   lanes: () => number;
   wholeBytes: () => number;
+  passing: () => number;
   coordinatorUp: () => boolean;
   tokenExpiresInMs: () => number | undefined;
 }): {
@@ -46,6 +47,7 @@ export function createMetrics(now: {
   gauge("runner_relay_events_waiting", "Events in the lanes", now.waiting);
   gauge("runner_relay_lanes", "Sessions with a lane", now.lanes);
   gauge("runner_relay_lane_bytes", "Bytes of messages kept whole", now.wholeBytes);
+  gauge("runner_relay_passing_requests", "Passed-through requests under way", now.passing);
   gauge("runner_relay_coordinator_up", "1 while events are forwarded", () => (now.coordinatorUp() ? 1 : 0));
   gauge(
     "runner_relay_token_expires_seconds",

@@ -198,6 +198,17 @@ export const RELAY_SETTINGS = {
     fallback: 100,
     help: "most events in one batch",
   },
+  allow: {
+    env: "RUNNER_RELAY_ALLOW",
+    kind: { type: "text" },
+    help: "what may be passed through, such as `GET /sessions/**, POST /runs` (default: everything)",
+  },
+  runnerShield: {
+    env: "RUNNER_RELAY_RUNNER_SHIELD",
+    kind: { type: "flag" },
+    fallback: true,
+    help: "answer a runner's polls and heartbeats in an outage, and register it again with a coordinator that forgot it",
+  },
   retarget: {
     env: "RUNNER_RELAY_RETARGET",
     flag: "retarget",

@@ -48,6 +48,7 @@ export async function startTestGateway(
     },
     connection,
     keptPort: { read: () => kept, keep: (port) => void (kept = port) },
+    keptRuns: { read: () => [], write() {} },
     durability: () => "fsync",
     version: "test",
     clock: systemClock,

@@ -13,7 +13,7 @@ import {
   type TestGateway,
 } from "./harness.ts";
 
-const TIMES = { requestMs: 1500, headMs: 700, checkEveryMs: 50 };
+const TIMES = { bodyMs: 1500, headMs: 700, checkEveryMs: 50 };
 
 let broker: TestBroker;
 let gateway: TestGateway;
@@ -198,9 +198,9 @@ describe("problems", () => {
     ["POST", "/sessions/s1/events", '{"session_id":"s2"}', 400, "session_id_mismatch"],
     ["POST", "/sessions/%FF/events", text, 400, "session_id_invalid"],
     ["POST", "/bind", text, 400, "field_missing"],
-    ["GET", "/sessions", undefined, 501, "tunnel_unavailable"],
-    ["POST", "/runner/runs/r1/completed", "{}", 501, "tunnel_unavailable"],
-    ["OPTIONS", "*", undefined, 501, "tunnel_unavailable"],
+    ["GET", "/sessions", undefined, 503, "relay_unavailable"], // this relay forwards events only
+    ["POST", "/runner/runs/r1/completed", "{}", 503, "run_session_unknown"],
+    ["OPTIONS", "*", undefined, 503, "relay_unavailable"],
     ["GET", "/_relay/nowhere", undefined, 404, "not_found"],
     ["POST", "/_relay/health", "{}", 404, "not_found"],
   ])("%s %s %s is %i %s", async (method, path, body, status, code) => {
@@ -210,17 +210,17 @@ describe("problems", () => {
     expect(Object.keys(reply.json).sort()).toEqual(["code", "detail", "status", "title", "type"]);
   });
 
-  test("CONNECT and upgrades are told that they are not forwarded yet", async () => {
+  test("CONNECT is never forwarded; an upgrade is told that no relay is there", async () => {
     expect(await callRaw(url, `CONNECT x:1 HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).toMatch(
-      /^HTTP\/1.1 501 [^]*"tunnel_unavailable"/,
+      /^HTTP\/1.1 501 [^]*"connect_not_forwarded"/,
     );
     expect(
       await callRaw(
         url,
         `GET /ws HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
-        "tunnel_unavailable",
+        "relay_unavailable",
       ),
-    ).toMatch(/^HTTP\/1.1 501 /);
+    ).toMatch(/^HTTP\/1.1 503 /);
   });
 });
 

@@ -124,7 +124,7 @@ test("a kept port that is taken is a loud failure, never silently another", asyn
   const blocker = createServer().listen(0, "127.0.0.1");
   await once(blocker, "listening");
   const third = start({ RUNNER_RELAY_PORT: String((blocker.address() as AddressInfo).port) });
-  expect(await third.exit).toBe(1);
+  expect(await third.exit).toBe(78);
   expect(third.stderr()).toContain('"code":"port_taken"');
   blocker.close();
 });

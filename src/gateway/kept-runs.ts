@@ -1,0 +1,33 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { errorText } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { sessionToken } from "../shared/session-id.ts";
+import type { KeptRuns } from "./runs.ts";
+
+/** The runs of a gateway in a file of the data folder. A poll brings at most one run, so the file is written seldom. */
+export function keptRuns(dataDir: string, gateway: string, logger: Logger): KeptRuns {
+  const file = join(dataDir, `gateway-${sessionToken(gateway)}.runs.json`);
+  return {
+    read() {
+      try {
+        const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+        return Array.isArray(value) ? value.filter(isPair) : [];
+      } catch {
+        return []; // none yet, or cut by a crash: they are asked for again
+      }
+    },
+    write(runs) {
+      try {
+        writeFileSync(`${file}.new`, JSON.stringify(runs), { mode: 0o600 });
+        renameSync(`${file}.new`, file);
+      } catch (error) {
+        logger.warn({ err: errorText(error) }, "runs not kept");
+      }
+    },
+  };
+}
+
+function isPair(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "string");
+}

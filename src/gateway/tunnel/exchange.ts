@@ -1,0 +1,141 @@
+import type { Readable } from "node:stream";
+import type { Clock } from "../../shared/clock.ts";
+import { isHttpCode, type HttpErrorCode } from "../../shared/errors.ts";
+import type { Wire } from "../../shared/tunnel/wire.ts";
+
+/** Where an answer goes: a response, or the socket of an upgrade. */
+export type Outlet = {
+  /** `alone`: nothing of the body is there yet, and nobody knows when it comes. */
+  head(status: number, statusText: string, headers: string[], alone: boolean): void;
+  /** `done` runs when the bytes are out of our hands. */
+  data(bytes: Uint8Array, done: () => void): void;
+  end(trailers: string[]): void;
+  /** An error answer if nothing was sent yet, else the connection is broken off: a cut answer must not look whole. */
+  fail(code: HttpErrorCode, detail: string): void;
+};
+
+/** One passed-through request at the gateway, from its opening to its end. */
+export type Exchange = {
+  /** The relay that took it. */
+  readonly relay: string | undefined;
+  receive(payload: Uint8Array): void;
+  /** Sends the executor's bytes as frames, as fast as the relay takes them. */
+  pump(source: Readable): void;
+  /** The executor left. */
+  gone(): void;
+  fail(code: HttpErrorCode, detail: string): void;
+};
+
+/** How long one half of an upgraded connection outlives the other: a close is answered in less. */
+const HALF_MS = 5000;
+
+export function createExchange(deps: {
+  wire: Wire;
+  outlet: Outlet;
+  clock: Clock;
+  ended: () => void;
+}): Exchange {
+  const { wire, outlet, clock } = deps;
+  let relay: string | undefined;
+  let over = false;
+  /** The answer, or the coordinator's half of an upgraded connection, is whole. */
+  let answered = false;
+  /** The executor sent all. */
+  let asked = true;
+  let upgraded = false;
+  let source: Readable | undefined;
+  let cancelHalf: (() => void) | undefined;
+
+  function end(): void {
+    if (over) return;
+    over = true;
+    cancelHalf?.();
+    deps.ended();
+    source?.resume(); // what still comes is dropped, and its connection can be used again
+  }
+
+  /** Over when the answer is; each half of an upgraded connection ends by itself. */
+  function settle(): void {
+    if (answered && (asked || !upgraded)) end();
+    else if (upgraded && (answered || asked)) cancelHalf ??= clock.after(HALF_MS, closeHalf);
+  }
+
+  function closeHalf(): void {
+    fail("tunnel_broken", "one side ended, the other did not");
+  }
+
+  function fail(code: HttpErrorCode, detail: string): void {
+    if (over) return;
+    wire.send({ type: "reset", code: "cancelled", text: code });
+    wire.flush();
+    end();
+    outlet.fail(code, detail);
+  }
+
+  function take(payload: Uint8Array): void {
+    const frames = wire.receive(payload);
+    if (frames === undefined) return fail("tunnel_broken", "a part of the answer was lost");
+    for (const frame of frames) {
+      switch (frame.type) {
+        case "accept":
+          relay = frame.relay;
+          wire.connect(frame.subject, frame.credit);
+          break;
+        case "head":
+          upgraded = frame.status === 101;
+          outlet.head(frame.status, frame.statusText, frame.headers, frame === frames.at(-1));
+          break;
+        case "data":
+          outlet.data(frame.bytes, () => wire.consumed());
+          break;
+        case "end":
+          answered = true;
+          outlet.end(frame.trailers);
+          settle();
+          break;
+        case "reset":
+          end();
+          outlet.fail(isHttpCode(frame.code) ? frame.code : "tunnel_broken", frame.text);
+          return;
+        case "credit":
+          break;
+      }
+    }
+  }
+
+  return {
+    get relay() {
+      return relay;
+    },
+    receive(payload) {
+      if (over) return;
+      try {
+        take(payload);
+      } catch {
+        // such as a header that HTTP libraries read and do not write
+        fail("tunnel_broken", "the answer cannot be handed on");
+      }
+    },
+    pump(from) {
+      source = from;
+      asked = false;
+      wire.onDrain = () => from.resume();
+      from.on("data", (chunk: Buffer) => {
+        if (!over && !wire.write(chunk)) from.pause();
+      });
+      from.on("end", () => {
+        if (over) return;
+        asked = true;
+        wire.send({ type: "end", trailers: [] });
+        settle();
+      });
+    },
+    gone() {
+      if (over) return;
+      wire.send({ type: "reset", code: "cancelled", text: "the client left" });
+      wire.flush();
+      end();
+    },
+    fail,
+  };
+}

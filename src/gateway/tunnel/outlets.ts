@@ -1,0 +1,123 @@
+import type { ServerResponse } from "node:http";
+import type { Duplex, Writable } from "node:stream";
+import { ERRORS, type HttpErrorCode } from "../../shared/errors.ts";
+import { problemOf } from "../problem.ts";
+import type { Outlet } from "./exchange.ts";
+
+/** How long a client that was told everything may keep its connection open. */
+const LINGER_MS = 2000;
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/** Writes an answer to an ordinary response. */
+export function responseOutlet(
+  response: ServerResponse,
+  refuse: (code: HttpErrorCode, detail: string) => void,
+): Outlet {
+  return {
+    head(status, statusText, headers, alone) {
+      if (response.headersSent || response.destroyed) return;
+      response.sendDate = false; // the coordinator's own
+      response.writeHead(status, reasonOf(statusText), headers);
+      // not flushHeaders(): it would write Latin-1 values as UTF-8
+      if (alone) response.write(NOTHING);
+    },
+    data: writerOf(response),
+    end(trailers) {
+      if (response.destroyed) return;
+      if (trailers.length > 0) response.addTrailers(pairs(trailers));
+      response.end();
+    },
+    fail(code, detail) {
+      if (response.headersSent) response.destroy();
+      else refuse(code, detail);
+    },
+  };
+}
+
+/** Writes an answer to the socket of an upgrade request: 101 and then bytes both ways, or an ordinary answer and the end. */
+export function socketOutlet(socket: Duplex): Outlet {
+  let status = 0;
+  return {
+    head(code, statusText, headers) {
+      if (status !== 0 || socket.destroyed) return;
+      status = code;
+      const lines = pairs(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      if (status !== 101) lines.push("Connection: close\r\n");
+      socket.write(`HTTP/1.1 ${status} ${reasonOf(statusText)}\r\n${lines.join("")}\r\n`, "latin1");
+    },
+    data: writerOf(socket),
+    end() {
+      socket.end();
+      if (status !== 101) closeSoon(socket);
+    },
+    fail(code, detail) {
+      if (status !== 0) return void socket.destroy();
+      const { status: failed, headers, body } = problemOf(code, detail);
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.end(
+        `HTTP/1.1 ${failed} ${ERRORS[code].title}\r\n${lines.join("")}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body.toString()}`,
+      );
+      closeSoon(socket);
+    },
+  };
+}
+
+/** Hands everything on to an outlet, and the whole answer to `whole` if it is no longer than `limit` bytes. */
+export function copying(
+  outlet: Outlet,
+  limit: number,
+  whole: (status: number, body: Uint8Array) => void,
+): Outlet {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let answered = 0;
+  return {
+    head(status, statusText, headers, alone) {
+      answered = status;
+      outlet.head(status, statusText, headers, alone);
+    },
+    data(chunk, done) {
+      bytes += chunk.length;
+      if (bytes <= limit) chunks.push(Buffer.from(chunk));
+      outlet.data(chunk, done);
+    },
+    end(trailers) {
+      if (bytes <= limit) whole(answered, Buffer.concat(chunks));
+      outlet.end(trailers);
+    },
+    fail: (code, detail) => outlet.fail(code, detail),
+  };
+}
+
+/** Says `done` at once while the stream takes bytes, else when it has written what it holds: then more may come (BOUND-1). */
+function writerOf(stream: Writable): Outlet["data"] {
+  let held: (() => void)[] = [];
+  const drained = (): void => {
+    const done = held;
+    held = [];
+    for (const one of done) one();
+  };
+  return (bytes, done) => {
+    if (stream.destroyed || stream.write(bytes)) return done();
+    if (held.length === 0) stream.once("drain", drained);
+    held.push(done);
+  };
+}
+
+/** The last words are on their way; a client that does not close then is closed. */
+function closeSoon(socket: Duplex): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  timer.unref();
+  socket.once("close", () => clearTimeout(timer));
+}
+
+/** Characters that Node refuses in a reason phrase are left out; nobody reads it. */
+function reasonOf(text: string): string {
+  return text.replaceAll(/[^\t\u0020-\u007e\u0080-\u00ff]/g, "");
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const result: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) result.push([flat[i] ?? "", flat[i + 1] ?? ""]);
+  return result;
+}

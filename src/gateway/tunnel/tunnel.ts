@@ -1,0 +1,227 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/clock.ts";
+import type { HttpErrorCode } from "../../shared/errors.ts";
+import { relayToken, STATE_SILENCE_MS, type RelayState } from "../../shared/relay-state.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { FLOW_PREFIX } from "../../shared/subjects.ts";
+import { encodeOpening, GATEWAY_BEAT_MS, TUNNEL_SUBJECT, type Opening } from "../../shared/tunnel/opening.ts";
+import { decodeMessage, encodeMessage } from "../../shared/tunnel/frame.ts";
+import { createWire } from "../../shared/tunnel/wire.ts";
+import { createExchange, type Exchange, type Outlet } from "./exchange.ts";
+import { copying, responseOutlet, socketOutlet } from "./outlets.ts";
+import { openingOf, readSmallBody, tellsOfRun } from "./request.ts";
+
+// request.ts reads what is asked · exchange.ts is one request under way · outlets.ts writes the answer to a response or a socket
+
+/** Requests under way per gateway: each may hold 2 × 2 MiB. */
+const MAX_EXCHANGES = 512;
+/** A relay says at once that it took a request; one that died before it could say nothing. */
+const ACCEPT_MS = 3000;
+
+/** Longest answer that is read for what it tells of runs. */
+const MAX_LEARNT_BYTES = 256 * 1024;
+
+export type Tunnel = {
+  /** Passes a request on; `start` asks for its body. */
+  serve(request: IncomingMessage, response: ServerResponse, start: () => void): void;
+  /** Passes an upgrade on (WebSocket). */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Asks the coordinator for something of our own; undefined if nobody could be asked. */
+  ask(method: string, target: string): Promise<{ status: number; body: Uint8Array } | undefined>;
+  /** What a relay says of itself: it lives. */
+  heard(state: RelayState): void;
+  readonly size: number;
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>;
+  close(): void;
+};
+
+/** Everything that is no durable write goes through a relay, which alone holds the credentials (DESIGN 7). */
+export function createTunnel(deps: {
+  connection: NatsConnection;
+  /** Subject prefix that only this process listens to. */
+  inbox: string;
+  nonce: string;
+  clock: Clock;
+  logger: Logger;
+  /** Is the connection to the broker up? */
+  up: () => boolean;
+  /** How long a small body may take to arrive. */
+  bodyMs: number;
+  refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
+  /** Reads answers that tell which session a run belongs to. */
+  learn: (body: Uint8Array) => void;
+}): Tunnel {
+  const { connection, clock, nonce } = deps;
+  const prefix = `${deps.inbox}.tunnel.`;
+  const exchanges = new Map<string, Exchange>();
+  /** When each relay's process was heard last. */
+  const relaysSeen = new Map<string, number>();
+  /** The newest process of each relay. */
+  const processes = new Map<string, string>();
+  let next = 0;
+  let idle: (() => void) | undefined;
+  let cancelBeat: () => void = () => {};
+
+  const subscription = connection.subscribe(`${prefix}*`, {
+    callback(error, message) {
+      if (error !== null) return;
+      const exchange = exchanges.get(message.subject.slice(prefix.length));
+      if (exchange === undefined) return abandon(message.data);
+      if (message.data.length === 0 && message.headers?.code === 503) {
+        return exchange.fail("relay_unavailable", "no relay is there to forward the request");
+      }
+      exchange.receive(message.data);
+    },
+  });
+
+  /** A relay took a request that nobody waits for any more. */
+  function abandon(data: Uint8Array): void {
+    for (const frame of decodeMessage(data)?.frames ?? []) {
+      if (frame.type !== "accept") continue;
+      const reset = { type: "reset", code: "cancelled", text: "the client left" } as const;
+      connection.publish(frame.subject, encodeMessage(0, [reset]));
+    }
+  }
+
+  // Frames may be lost while the connection is away, and an end among them would be waited for for ever.
+  void (async () => {
+    for await (const status of connection.status()) {
+      if (status.type !== "reconnect") continue;
+      for (const exchange of exchanges.values())
+        exchange.fail("tunnel_broken", "the connection between gateway and relay was cut");
+    }
+  })();
+
+  function open(opening: Opening, outlet: Outlet): Exchange | undefined {
+    if (!deps.up()) {
+      outlet.fail("log_unreachable", "the broker cannot be reached");
+      return undefined;
+    }
+    if (exchanges.size >= MAX_EXCHANGES) {
+      outlet.fail("tunnel_busy", `more than ${MAX_EXCHANGES} requests are under way`);
+      return undefined;
+    }
+    const id = (next++).toString(36);
+    const exchange = createExchange({
+      wire: createWire(connection),
+      outlet,
+      clock,
+      ended() {
+        exchanges.delete(id);
+        if (exchanges.size === 0) idle?.();
+        cancel();
+      },
+    });
+    exchanges.set(id, exchange);
+    const cancel = clock.after(ACCEPT_MS, () => {
+      if (exchange.relay === undefined)
+        exchange.fail("relay_unavailable", "the relay did not take the request");
+    });
+    try {
+      connection.publish(TUNNEL_SUBJECT, encodeOpening(opening), { reply: prefix + id });
+    } catch {
+      exchange.fail("log_unreachable", "the connection to the broker is closed");
+    }
+    return exchange;
+  }
+
+  /** Whatever this relay had taken has no answer any more; it may have reached the coordinator, so it is not tried again. */
+  function lost(relay: string): void {
+    relaysSeen.delete(relay);
+    for (const exchange of exchanges.values())
+      if (exchange.relay === relay)
+        exchange.fail("relay_lost", "the relay that forwarded the request is gone");
+  }
+
+  /** Relays cancel what a gateway that fell silent had open; and the other way round. */
+  function beat(): void {
+    cancelBeat = clock.after(GATEWAY_BEAT_MS, () => {
+      const now = clock.now();
+      const relays = new Set<string>();
+      for (const exchange of exchanges.values()) {
+        const { relay } = exchange;
+        if (relay === undefined) continue;
+        if (!relaysSeen.has(relay)) relaysSeen.set(relay, now); // it took the request before it told of itself
+        if (now - (relaysSeen.get(relay) ?? now) > STATE_SILENCE_MS) {
+          lost(relay);
+        } else relays.add(relay);
+      }
+      for (const relay of relays)
+        if (!connection.isClosed()) connection.publish(`${FLOW_PREFIX}.${relay}.beat.${nonce}`);
+      for (const [relay, at] of relaysSeen) if (now - at > 10 * STATE_SILENCE_MS) relaysSeen.delete(relay);
+      beat();
+    });
+  }
+  beat();
+
+  return {
+    serve(request, response, start) {
+      readSmallBody(request, { start, limitMs: deps.bodyMs, clock }, (body) => {
+        const refuse = (code: HttpErrorCode, detail: string): void =>
+          deps.refuse(request, response, code, detail);
+        if (body === undefined) return refuse("request_timeout", "the body took too long to arrive");
+        const plain = responseOutlet(response, refuse);
+        const tells = request.method === "GET" && tellsOfRun(request.url ?? "");
+        const outlet = tells ? copying(plain, MAX_LEARNT_BYTES, (_, answer) => deps.learn(answer)) : plain;
+        const exchange = open(openingOf(request, body, nonce), outlet);
+        if (exchange === undefined) return;
+        if (response.destroyed) return exchange.gone();
+        response.on("close", () => exchange.gone());
+        if (body.kind === "frames") exchange.pump(request);
+      });
+    },
+    upgrade(request, socket, head) {
+      const opening = openingOf(request, { kind: "frames" }, nonce, request.headers.upgrade);
+      const exchange = open(opening, socketOutlet(socket));
+      socket.on("error", () => exchange?.gone());
+      socket.on("close", () => exchange?.gone());
+      if (exchange === undefined) return void socket.resume();
+      if (head.length > 0) socket.unshift(head);
+      exchange.pump(socket);
+    },
+    ask: (method, target) =>
+      new Promise((resolve) => {
+        const nowhere: Outlet = {
+          head() {},
+          data: (_, done) => done(),
+          end() {},
+          fail: () => resolve(undefined),
+        };
+        const outlet = copying(nowhere, MAX_LEARNT_BYTES, (status, body) => resolve({ status, body }));
+        open(
+          {
+            v: 1,
+            method,
+            target,
+            headers: ["accept", "application/json"],
+            body: { kind: "none" },
+            gateway: nonce,
+          },
+          outlet,
+        );
+      }),
+    heard(state) {
+      const token = relayToken(state);
+      relaysSeen.set(token, clock.now());
+      const before = processes.get(state.relay);
+      processes.set(state.relay, token);
+      if (before !== undefined && before !== token) lost(before);
+    },
+    get size() {
+      return exchanges.size;
+    },
+    idle: () =>
+      new Promise((resolve) => {
+        idle = resolve;
+        if (exchanges.size === 0) resolve();
+      }),
+    close() {
+      cancelBeat();
+      subscription.unsubscribe();
+      for (const exchange of exchanges.values()) exchange.fail("gateway_stopping", "the gateway is stopping");
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Upstream, UpstreamCall, UpstreamRequest } from "./upstream.ts";
+
+/** An answer read to its end. */
+export type Collected =
+  | { kind: "answer"; status: number; statusText: string; headers: string[]; body: Uint8Array }
+  | { kind: "failed"; code: string; text: string };
+
+/** Larger answers are no answers to a runner's calls. */
+const MAX_BYTES: number = 4 * 1024 * 1024;
+
+/** Sends a request and reads its whole answer. */
+export function collect(
+  upstream: Upstream,
+  request: UpstreamRequest,
+): { result: Promise<Collected>; call: UpstreamCall } {
+  let call: UpstreamCall | undefined;
+  const result = new Promise<Collected>((resolve) => {
+    let head = { status: 0, statusText: "", headers: [] as string[] };
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    call = upstream.call(request, {
+      head(status, statusText, headers) {
+        head = { status, statusText, headers };
+      },
+      data(chunk) {
+        bytes += chunk.length;
+        if (bytes <= MAX_BYTES) chunks.push(Buffer.from(chunk));
+        else {
+          call?.abort();
+          resolve({ kind: "failed", code: "tunnel_broken", text: "the answer is too long" });
+        }
+        return true;
+      },
+      end: () => resolve({ kind: "answer", ...head, body: Buffer.concat(chunks) }),
+      failed: (code, text) => resolve({ kind: "failed", code, text }),
+    });
+  });
+  return { result, call: { resume: () => call?.resume(), abort: () => call?.abort() } };
+}

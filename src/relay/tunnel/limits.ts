@@ -1,0 +1,62 @@
+/** How long the coordinator may take until the head of its answer, milliseconds; after the head nothing is limited. */
+const HEAD_LIMITS = {
+  /** Questions that need no work. */
+  short: 10_000,
+  normal: 30_000,
+  /** The coordinator itself holds a long-poll for 30 s. */
+  longPoll: 90_000,
+} as const;
+
+/** Which limit a request has. Pure. */
+export function headLimit(method: string, target: string): number {
+  const path = target.split("?", 1)[0] ?? "";
+  if (method === "GET" && /^\/+runner\/runs\/?$/.test(path)) return HEAD_LIMITS.longPoll;
+  if (method === "HEAD" || method === "OPTIONS" || path === "/health") return HEAD_LIMITS.short;
+  return HEAD_LIMITS.normal;
+}
+
+/** Requests under way per relay: each may hold 2 × 2 MiB. */
+export const MAX_STREAMS = 512;
+
+/** One rule of the allow-list: a method or `*`, and a path with `*` for one segment and `**` for any rest. */
+export type AllowRule = { method: string; path: RegExp; everything: boolean };
+
+/** Reads rules such as `GET /sessions/**, POST /runs`; throws a RangeError naming the bad one. Pure. */
+export function parseAllowList(text: string): AllowRule[] {
+  return text
+    .split(",")
+    .map((rule) => rule.trim())
+    .filter((rule) => rule !== "")
+    .map((rule) => {
+      const match = /^([A-Z]+|\*)\s+(\/\S*)$/.exec(rule);
+      if (match === null) throw new RangeError(`not an allow rule: ${rule}`);
+      const [, method = "*", path = "/"] = match;
+      const pattern = path
+        .split(/(\*\*|\*)/)
+        .map((part) =>
+          part === "**" ? ".*" : part === "*" ? "[^/]+" : part.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&"),
+        )
+        .join("");
+      return { method, path: new RegExp(`^${pattern}$`), everything: path === "/**" };
+    });
+}
+
+/** Paths that a server could read as another one than the rule saw are allowed by a rule for everything only. Pure. */
+export function isAllowed(rules: readonly AllowRule[], method: string, target: string): boolean {
+  const path = target.split("?", 1)[0] ?? "";
+  const odd = path === "*" || /%2f|%5c|\\|\/\/|\/\.{1,2}(?:\/|$)|%2e|#/i.test(path);
+  return rules.some(
+    (rule) =>
+      (rule.method === "*" || rule.method === method) && (odd ? rule.everything : rule.path.test(path)),
+  );
+}
+
+/** The session that `DELETE target` deletes. Pure. */
+export function deletedSession(target: string): string | undefined {
+  const match = /^\/+sessions\/+([^/?]+)\/*(?:\?|$)/.exec(target);
+  try {
+    return match?.[1] === undefined ? undefined : decodeURIComponent(match[1]);
+  } catch {
+    return undefined;
+  }
+}

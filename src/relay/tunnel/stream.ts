@@ -1,0 +1,154 @@
+import { PassThrough } from "node:stream";
+import { errorText } from "../../shared/errors.ts";
+import { endToEnd } from "../../shared/tunnel/headers.ts";
+import type { Opening } from "../../shared/tunnel/opening.ts";
+import type { Wire } from "../../shared/tunnel/wire.ts";
+import type { Credentials } from "../credentials/index.ts";
+import { headLimit } from "./limits.ts";
+import type { Upstream, UpstreamCall } from "./upstream.ts";
+
+/** One passed-through request at the relay, from its opening to its end. */
+export type Stream = {
+  readonly gateway: string;
+  receive(payload: Uint8Array): void;
+  /** Ends it because nobody waits for it any more. */
+  cancel(why: string): void;
+  /** Ends it and tells the gateway. */
+  fail(code: string, text: string): void;
+};
+
+/** The executor's own credentials never get here; if one does, it is not passed on next to ours. */
+const OURS = new Set(["authorization", "cookie", "host"]);
+
+export function createStream(deps: {
+  wire: Wire;
+  opening: Opening;
+  credentials: Credentials;
+  upstream: Upstream;
+  /** Resolves when the request may go out; false if it never may. */
+  turn: () => Promise<boolean>;
+  ended: (outcome: string) => void;
+}): Stream {
+  const { wire, opening, credentials, upstream } = deps;
+  const body = opening.body.kind === "frames" ? new PassThrough() : undefined;
+  let call: UpstreamCall | undefined;
+  let over = false;
+  /** The answer's end was written; part of it may still wait for credit. */
+  let answered = false;
+  /** The request's body, or the executor's half of an upgraded connection, is whole. */
+  let asked = body === undefined;
+  let upgraded = false;
+  /** Data frames in `body` that no credit was given for yet. */
+  let unread = 0;
+  body?.on("drain", () => {
+    for (; unread > 0; unread--) wire.consumed();
+  });
+  body?.on("error", () => {}); // whoever reads it says what happened
+
+  function end(outcome: string): void {
+    if (over) return;
+    over = true;
+    deps.ended(outcome);
+  }
+
+  function fail(code: string, text: string): void {
+    if (over) return;
+    wire.send({ type: "reset", code, text });
+    wire.flush();
+    end(code);
+    body?.destroy();
+    call?.abort();
+  }
+
+  function cancel(why: string): void {
+    if (over) return;
+    end(why);
+    body?.destroy();
+    call?.abort();
+  }
+
+  /** Over when everything is out: each half of an upgraded connection ends by itself. */
+  function settle(): void {
+    if (over || !answered || wire.blocked || (upgraded && !asked)) return;
+    end("answered");
+    if (!asked) body?.destroy();
+  }
+
+  async function begin(): Promise<void> {
+    if (!(await deps.turn())) return fail("session_busy", "events of the session still wait");
+    const pass = credentials.current() ?? (await credentials.headers());
+    if (over) return;
+    if (pass.kind === "unavailable") return fail("token_unavailable", pass.reason);
+    const ours = new Set([...OURS, ...Object.keys(pass.headers)]);
+    const headers = [...endToEnd(opening.headers, ours), ...Object.entries(pass.headers).flat()];
+    call = upstream.call(
+      {
+        method: opening.method,
+        target: opening.target,
+        headers,
+        headLimitMs: headLimit(opening.method, opening.target),
+        body: opening.body.kind === "whole" ? opening.body.bytes : body,
+        ...(opening.body.kind === "frames" && opening.body.length !== undefined
+          ? { length: opening.body.length }
+          : {}),
+        ...(opening.upgrade === undefined ? {} : { upgrade: opening.upgrade }),
+      },
+      {
+        head(status, statusText, raw) {
+          if (over) return;
+          if (status === 401 || status === 403) credentials.refused(pass.generation);
+          const answer = endToEnd(raw);
+          upgraded = status === 101;
+          if (upgraded) answer.push("Connection", "Upgrade", "Upgrade", opening.upgrade ?? "");
+          wire.send({ type: "head", status, statusText, headers: answer });
+        },
+        data: (bytes) => over || wire.write(bytes),
+        end(trailers) {
+          if (over) return;
+          answered = true;
+          wire.send({ type: "end", trailers });
+          settle();
+        },
+        failed: (code, text) => fail(code, text),
+      },
+    );
+  }
+
+  wire.onDrain = () => {
+    call?.resume();
+    settle();
+  };
+  begin().catch((error: unknown) => fail("request_malformed", errorText(error)));
+
+  return {
+    gateway: opening.gateway,
+    receive(payload) {
+      if (over) return;
+      const frames = wire.receive(payload);
+      if (frames === undefined) return fail("tunnel_broken", "a part of the request was lost");
+      for (const frame of frames) {
+        switch (frame.type) {
+          case "data":
+            if (body === undefined || body.destroyed) break;
+            if (body.write(frame.bytes)) wire.consumed();
+            else unread++;
+            break;
+          case "end":
+            asked = true;
+            body?.end();
+            settle();
+            break;
+          case "reset":
+            cancel(frame.text);
+            return;
+          case "accept":
+          case "head":
+          case "credit":
+            break;
+        }
+      }
+    },
+    cancel,
+    fail,
+  };
+}

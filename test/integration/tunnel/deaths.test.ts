@@ -1,0 +1,118 @@
+import type { ServerResponse } from "node:http";
+import { expect, it } from "vitest";
+import { startProcesses } from "../../faults/processes.ts";
+import { startReflector, type Reflector } from "./reflector.ts";
+
+/** How a request ended: an answer with its code, or an answer that was cut. */
+type End = { kind: string; ms: number };
+
+/** Open requests of two kinds: whose head never comes, and whose body never ends. */
+async function startOpenEnded(): Promise<Reflector & { open: Set<ServerResponse> }> {
+  const open = new Set<ServerResponse>();
+  const keep = (response: ServerResponse): void => {
+    open.add(response);
+    response.on("close", () => open.delete(response));
+  };
+  const upstream = await startReflector({
+    on: {
+      "/hang": (_, response) => keep(response),
+      "/stream": (_, response) => {
+        response.write("begin");
+        keep(response);
+      },
+    },
+  });
+  return { ...upstream, open };
+}
+
+/** Starts requests; resolves when all have reached the upstream. `since` is when the clock of their ends begins. */
+async function openMany(
+  url: string,
+  upstream: { open: Set<ServerResponse> },
+  count: number,
+): Promise<{ ends: Promise<End[]>; began: () => void }> {
+  let since = performance.now();
+  const one = async (i: number): Promise<End> => {
+    const body = i % 2 === 0 ? {} : { method: "POST", body: "x".repeat(i % 4 === 1 ? 10 : 100_000) };
+    const end = await fetch(`${url}${i % 3 === 0 ? "/stream" : "/hang"}`, body).then(
+      async (answer) => {
+        if (answer.ok)
+          return answer.text().then(
+            () => "whole",
+            () => "cut",
+          );
+        return `${answer.status} ${((await answer.json()) as { code: string }).code}`;
+      },
+      () => "no answer",
+    );
+    return { kind: end, ms: performance.now() - since };
+  };
+  const before = upstream.open.size;
+  const ends = Promise.all(Array.from({ length: count }, (_, i) => one(i)));
+  await expect.poll(() => upstream.open.size, { timeout: 10_000 }).toBe(before + count);
+  return { ends, began: () => (since = performance.now()) };
+}
+
+async function statusOf(url: string): Promise<number> {
+  return fetch(`${url}/sessions`).then(
+    (answer) => answer.status,
+    () => 0,
+  );
+}
+
+it("kill -9 of the relay under 50 open requests: each ends with a clear error within 5 s, and the next request works", async () => {
+  await using upstream = await startOpenEnded();
+  await using stage = await startProcesses(upstream.url);
+  const { ends, began } = await openMany(stage.gateway.url(), upstream, 50);
+  began();
+  await stage.relays[0]?.kill9(300);
+  const all = await ends;
+  expect(all.map(({ kind }) => kind).filter((kind) => kind !== "cut" && kind !== "502 relay_lost")).toEqual(
+    [],
+  );
+  expect(Math.max(...all.map(({ ms }) => ms))).toBeLessThan(5000);
+  await stage.relays[0]?.ready();
+  expect(await statusOf(stage.gateway.url())).toBe(200);
+  expect(upstream.seen.filter(({ target }) => target === "/hang")).toEqual([]); // nothing was tried again
+}, 60_000);
+
+it("of two relays one dies: what the other forwards goes on, and new requests work at once", async () => {
+  await using upstream = await startOpenEnded();
+  await using stage = await startProcesses(upstream.url, { relays: 2 });
+  const { ends } = await openMany(stage.gateway.url(), upstream, 40);
+  await stage.relays[0]?.kill9(4000);
+  const statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(stage.gateway.url())));
+  expect(statuses).toEqual(statuses.map(() => 200));
+  await expect.poll(() => upstream.open.size, { timeout: 10_000 }).toBeLessThan(40);
+  const left = upstream.open.size;
+  expect(left).toBeGreaterThan(0);
+  for (const response of upstream.open) response.end("done");
+  const kinds = (await ends).map(({ kind }) => kind);
+  expect(kinds.filter((kind) => kind === "whole")).toHaveLength(left);
+  expect(kinds.filter((kind) => !["whole", "cut", "502 relay_lost"].includes(kind))).toEqual([]);
+}, 60_000);
+
+it("kill -9 of the gateway: what it had open is cancelled at the coordinator", async () => {
+  await using upstream = await startOpenEnded();
+  await using stage = await startProcesses(upstream.url);
+  const { ends } = await openMany(stage.gateway.url(), upstream, 20);
+  await stage.gateway.kill9(100);
+  await ends;
+  await expect.poll(() => upstream.open.size, { timeout: 8000 }).toBe(0);
+  await stage.gateway.ready();
+  expect(await statusOf(stage.gateway.url())).toBe(200);
+}, 60_000);
+
+it("a relay that is stopped finishes what ends soon, and tells of the rest", async () => {
+  await using upstream = await startOpenEnded();
+  await using stage = await startProcesses(upstream.url);
+  const { ends } = await openMany(stage.gateway.url(), upstream, 12);
+  stage.relays[0]?.signal("SIGTERM");
+  await expect.poll(() => statusOf(stage.gateway.url()), { interval: 20 }).toBe(503);
+  const soon = [...upstream.open].slice(0, 4);
+  for (const response of soon) response.end("done");
+  const kinds = (await ends).map(({ kind }) => kind);
+  expect(kinds.filter((kind) => kind === "whole")).toHaveLength(4);
+  expect(kinds.filter((kind) => kind === "502 relay_lost" || kind === "cut")).toHaveLength(8);
+  await expect.poll(() => statusOf(stage.gateway.url()), { timeout: 10_000 }).toBe(200);
+}, 60_000);

@@ -1,0 +1,123 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { startScriptedRunner } from "../../support/scripted-runner.ts";
+import { startStack } from "./stack.ts";
+
+const json = { "content-type": "application/json" };
+
+describe("a runner behind the gateway", () => {
+  it("ORDER-1: a run report stays behind its session's events, also through an outage", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url);
+    const post = (path: string, body: unknown): Promise<Response> =>
+      fetch(stack.url + path, { method: "POST", headers: json, body: JSON.stringify(body) });
+    const registered = (await (
+      await post("/runner/register", {
+        hostname: "host-1",
+        project_dir: "/p",
+        executor_profile: "coding",
+        executor: { type: "autonomous", command: "x", config: {} },
+      })
+    ).json()) as { runner_id: string };
+    const { sessionId, runId } = coordinator.createSession();
+    const poll = await fetch(`${stack.url}/runner/runs?runner_id=${registered.runner_id}`);
+    expect(await poll.json()).toMatchObject({ run: { run_id: runId, session_id: sessionId } });
+    expect((await post(`/runner/runs/${runId}/started`, { runner_id: registered.runner_id })).status).toBe(
+      200,
+    );
+    expect((await post("/bind", { session_id: sessionId, executor_session_id: "x" })).status).toBe(200);
+    await coordinator.stop();
+    await expect
+      .poll(
+        async () =>
+          (await post("/events", { session_id: sessionId, event_type: "message", timestamp: "t" })).status,
+        { timeout: 10_000 },
+      )
+      .toBe(202);
+    await post("/events", {
+      session_id: sessionId,
+      event_type: "result",
+      timestamp: "u",
+      result_text: "done",
+      result_data: null,
+    });
+    expect((await post(`/runner/runs/${runId}/completed`, { runner_id: registered.runner_id })).status).toBe(
+      202,
+    );
+    const heartbeat = await post("/runner/heartbeat", { runner_id: registered.runner_id });
+    expect([heartbeat.status, heartbeat.headers.get("rr-answered-by")]).toEqual([200, "relay"]);
+    await coordinator.start({ forgetRunners: true });
+    await expect
+      .poll(
+        async () =>
+          (await post("/runner/heartbeat", { runner_id: registered.runner_id })).headers.get(
+            "rr-answered-by",
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe(null);
+    await expect
+      .poll(() => coordinator.writes().at(-1)?.path, { timeout: 15_000 })
+      .toBe(`/runner/runs/${runId}/completed`);
+    expect(await (await fetch(`${stack.url}/sessions/${sessionId}/result`)).json()).toMatchObject({
+      result_text: "done",
+    });
+    const deleted = await fetch(`${stack.url}/sessions/${sessionId}`, { method: "DELETE" });
+    expect(deleted.status).toBe(200);
+  }, 60_000);
+
+  it("a poll in an outage is held; when the coordinator is back, it ends and the runner polls anew", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url);
+    await using runner = await startScriptedRunner(stack.url);
+    await coordinator.stop();
+    const before = { ...runner.answers };
+    await expect.poll(() => runner.answers.relay, { timeout: 5000 }).toBeGreaterThan(before.relay);
+    await coordinator.start({ forgetRunners: true });
+    const { runId } = coordinator.createSession();
+    await expect.poll(() => runner.runs.map(([run]) => run), { timeout: 10_000 }).toEqual([runId]);
+    expect(runner.died()).toBeUndefined();
+  }, 60_000);
+
+  it("ORDER-1: a runner survives outages and a coordinator that forgot it; the run that ended meanwhile has its result", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url);
+    await using runner = await startScriptedRunner(stack.url);
+    const { sessionId, runId } = coordinator.createSession();
+    await expect.poll(() => runner.runs).toEqual([[runId, sessionId]]);
+    await coordinator.stop();
+    await runner.work(runId, sessionId, 20);
+    await delay(4000); // longer than the original lives through
+    await coordinator.start({ forgetRunners: true });
+    await expect
+      .poll(() => coordinator.writes(sessionId).at(-1)?.path, { timeout: 15_000 })
+      .toBe(`/runner/runs/${runId}/completed`);
+    const times = coordinator
+      .writes(sessionId)
+      .filter(({ path, status }) => path.endsWith("/events") && status === 201)
+      .map(({ body }) => (JSON.parse(body ?? "") as { timestamp: string }).timestamp);
+    expect(times).toEqual([...Array.from({ length: 20 }, (_, i) => `t${i}`), "u"]);
+    const result = await fetch(`${stack.url}/sessions/${sessionId}/result`);
+    expect(await result.json()).toMatchObject({ result_text: `result of ${sessionId}` });
+    expect(runner.died()).toBeUndefined();
+  }, 60_000);
+
+  it("a heartbeat to a coordinator that hangs is answered before the runner gives up on it", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url);
+    await using runner = await startScriptedRunner(stack.url);
+    coordinator.faults.set([{ path: "/runner/heartbeat", action: { kind: "hang" } }]);
+    const answer = await runner.post("/runner/heartbeat", { runner_id: "anyone" });
+    expect([answer.status, answer.headers.get("rr-answered-by")]).toEqual([200, "relay"]);
+    coordinator.faults.clear();
+  }, 60_000);
+
+  it("without the shield the runner sees the outage", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { shield: false });
+    await using runner = await startScriptedRunner(stack.url);
+    await coordinator.stop();
+    await expect.poll(() => runner.died(), { timeout: 10_000 }).toMatch(/502 .*coordinator_unreachable/);
+  }, 60_000);
+});

@@ -21,6 +21,6 @@ declare module "autocannon" {
     duration: number;
     /** How often the end is looked for, milliseconds. */
     sampleInt: number;
-    setupClient(client: Client): void;
+    setupClient?(client: Client): void;
   }): Promise<Result>;
 }

@@ -9,7 +9,9 @@ type Load = { kind: "load"; url: string; connections: number; seconds: number; s
 type Sequence = { kind: "sequence"; url: string; requests: number; sessions: string };
 /** A number of events by raw undici, as fast as the connections carry them. */
 type Pour = { kind: "pour"; url: string; events: number; connections: number };
-export type Job = Load | Sequence | Pour;
+/** As many GETs of one URL as the connections carry. */
+type Read = { kind: "read"; url: string; connections: number; seconds: number };
+export type Job = Load | Sequence | Pour | Read;
 
 /** What came of a job; requests per second, milliseconds. A job with any other answer than 2xx fails. */
 export type Run = { requests: number; rate: number; p50: number; p99: number };
@@ -29,6 +31,15 @@ async function load({ url, connections, seconds, sessions }: Load): Promise<Run>
       client.setRequests([{ method: "POST", path: `/sessions/${session}/events`, headers: HEADERS, body }]);
     },
   });
+  if (result.non2xx > 0 || result.errors > 0) {
+    throw new Error(`${url}: ${result.non2xx} answers that are not 2xx, ${result.errors} errors`);
+  }
+  const requests = result["2xx"];
+  return { requests, rate: requests / result.duration, p50: result.latency.p50, p99: result.latency.p99 };
+}
+
+async function read({ url, connections, seconds }: Read): Promise<Run> {
+  const result = await autocannon({ url, connections, duration: seconds, sampleInt: 100 });
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${url}: ${result.non2xx} answers that are not 2xx, ${result.errors} errors`);
   }
@@ -86,6 +97,8 @@ servePeer("", (question): Promise<Run> => {
       return load(job);
     case "sequence":
       return sequence(job);
+    case "read":
+      return read(job);
     case "pour":
       return pour(job);
   }

@@ -1,0 +1,47 @@
+import type { ServerResponse } from "node:http";
+import { expect, it } from "vitest";
+import { parseAllowList } from "../../../src/relay/tunnel/limits.ts";
+import { startReflector } from "./reflector.ts";
+import { startStack } from "./stack.ts";
+
+it("more requests than a gateway carries are told to come again, and can when others end", async () => {
+  const open = new Set<ServerResponse>();
+  await using upstream = await startReflector({ on: { "/hang": (_, response) => void open.add(response) } });
+  await using stack = await startStack(upstream.url);
+  const all = Array.from({ length: 512 }, () => fetch(`${stack.url}/hang`).then((answer) => answer.status));
+  await expect.poll(() => open.size, { timeout: 15_000 }).toBe(512);
+  const refused = await fetch(`${stack.url}/sessions`);
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+  expect(await refused.json()).toMatchObject({ code: "tunnel_busy" });
+  for (const response of open) response.end("done");
+  expect(new Set(await Promise.all(all))).toEqual(new Set([200]));
+  expect((await fetch(`${stack.url}/sessions`)).status).toBe(200);
+}, 60_000);
+
+it("a coordinator that does not answer: 504 when its time is over, and the request is cancelled there", async () => {
+  let closed = false;
+  await using upstream = await startReflector({
+    on: { "/hang": (_, response) => void response.on("close", () => (closed = true)) },
+  });
+  await using stack = await startStack(upstream.url);
+  const answer = await fetch(`${stack.url}/hang`, { method: "OPTIONS" });
+  expect(answer.status).toBe(504);
+  expect(await answer.json()).toMatchObject({ code: "coordinator_timeout" });
+  await expect.poll(() => closed).toBe(true);
+}, 60_000);
+
+it("a path that is not on the allow-list never reaches the coordinator", async () => {
+  await using upstream = await startReflector();
+  await using stack = await startStack(upstream.url, { allow: parseAllowList("GET /sessions/**") });
+  expect((await fetch(`${stack.url}/sessions/s1`)).status).toBe(200);
+  for (const [method, path] of [
+    ["GET", "/runs"],
+    ["POST", "/sessions/s1"],
+    ["GET", "/sessions/..%2fruns"],
+  ] as const) {
+    const answer = await fetch(stack.url + path, { method });
+    expect(answer.status).toBe(403);
+    expect(await answer.json()).toMatchObject({ code: "path_not_allowed" });
+  }
+  expect(upstream.seen.map(({ target }) => target)).toEqual(["/sessions/s1"]);
+});

@@ -51,6 +51,7 @@ export type Coordinator = {
 
 /** uvicorn closes an idle connection after this long. */
 const KEEP_ALIVE_MS = 5000;
+const SWEEP_MS = 50;
 const POLL_MS = 30_000;
 const HEARTBEAT_MS = 30_000;
 const NOT_FOUND = detail(404, "Not Found");
@@ -190,7 +191,12 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       server = undefined;
       if (closing === undefined) return;
       await new Promise<void>((resolve) => {
-        closing.close(() => resolve());
+        // a connection that was just being accepted is not among all connections yet
+        const sweep = setInterval(() => closing.closeAllConnections(), SWEEP_MS);
+        closing.close(() => {
+          clearInterval(sweep);
+          resolve();
+        });
         closing.closeAllConnections();
       });
     },

@@ -39,6 +39,9 @@ import { createWrites } from "./writes.ts";
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;
 
+/** How long a stop waits for connections, beyond the answer wait. */
+const LINGER_MS = 500;
+
 export type GatewayOptions = {
   /** Undefined: the kept one, else a free one. 0: a free one, not kept. */
   port: number | undefined;
@@ -271,7 +274,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
       await committer.idle();
       await Promise.race([tunnel.idle(), enough]);
       tunnel.close();
-      await closed;
+      // every answer is out or was broken off; a connection that lingers all the same is ended below
+      await Promise.race([
+        closed,
+        new Promise<void>((resolve) => void clock.after(options.answerWaitMs + LINGER_MS, resolve)),
+      ]);
       stopSilenceCheck();
       for (const subscription of subscriptions) subscription.unsubscribe();
       log.close();

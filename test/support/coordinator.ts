@@ -144,7 +144,7 @@ export async function spawnCoordinator(
       return text
         .split("\n")
         .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as LedgerEntry);
+        .flatMap(entryOf);
     },
     async setFaults(rules) {
       const answer = await fetch(`${url}/_faults`, { method: "POST", body: JSON.stringify({ rules }) });
@@ -160,4 +160,16 @@ export async function spawnCoordinator(
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** A kill -9 can cut a line; what the next process appended stands behind the rest of it. The cut call got no answer and comes again. */
+function entryOf(line: string): LedgerEntry[] {
+  for (const text of [line, line.slice(line.lastIndexOf('{"n":'))]) {
+    try {
+      return [JSON.parse(text) as LedgerEntry];
+    } catch {
+      continue;
+    }
+  }
+  return [];
 }

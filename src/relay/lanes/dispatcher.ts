@@ -129,7 +129,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       const permit = gate.permit();
       if (permit === "none") return;
       const lane = ready.next(permit === "all" ? inFlight : undefined, deps.connections);
-      if (lane === undefined) return;
+      if (lane === undefined) return ready.healthy ? underWay.makeRoom() : undefined;
       start(lane, permit === "one");
     }
   }
@@ -138,10 +138,17 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const head = lane.peek();
     if (head === undefined) return makeReady(lane);
     if (probe) gate.takeProbe();
-    const { record } = lane;
+    let { record } = lane;
     inFlight[record]++;
+    // A session that hangs takes of the failing share from the moment that it shows: those who come now must find a connection.
+    const slow = (): void => {
+      inFlight[record]--;
+      record = "failing";
+      inFlight.failing++;
+      pump();
+    };
     lane.phase = { name: "sending", since: clock.now() };
-    const turn = run(lane, probe).then((outcome) => {
+    const turn = run(lane, probe, slow).then((outcome) => {
       sent.delete(lane);
       inFlight[record]--;
       apply(lane, outcome);
@@ -151,7 +158,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     sent.set(lane, turn);
   }
 
-  async function run(lane: Lane, probe: boolean): Promise<TurnOutcome> {
+  async function run(lane: Lane, probe: boolean, slow: () => void): Promise<TurnOutcome> {
     let unwatch = (): void => {};
     try {
       if (lane.peek()?.envelope === undefined) {
@@ -165,7 +172,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         probe,
         began(attempt) {
           unwatch(); // a halved batch makes several
-          unwatch = underWay.watch(attempt);
+          unwatch = underWay.watch(attempt, slow);
         },
       });
     } catch (error) {

@@ -1,14 +1,18 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Attempt } from "../forward/coordinator.ts";
-import { mustYield } from "./share.ts";
+import { failingShare, mustYield, slowAfter } from "./share.ts";
+
+type Tracked = { attempt: Attempt; since: number; slow: boolean; tell: () => void };
 
 /** How often attempts under way are looked at. */
 const SWEEP_MS = 50;
 
 /** The attempts of all lanes that are under way, and how long a usual one takes. */
 export type UnderWay = {
-  /** Watches an attempt until the returned function is called. */
-  watch(attempt: Attempt): () => void;
+  /** Watches an attempt until the returned function is called; `slow` runs once if it takes suspiciously long. */
+  watch(attempt: Attempt, slow: () => void): () => void;
+  /** A healthy lane waits for a connection: slow attempts beyond their share end now. */
+  makeRoom(): void;
   /** A success that took so long, milliseconds. */
   succeeded(ms: number): void;
 };
@@ -22,7 +26,9 @@ export function createUnderWay(deps: {
   crowded: () => boolean;
 }): UnderWay {
   const { clock } = deps;
-  const attempts = new Set<{ attempt: Attempt; since: number }>();
+  const attempts = new Set<Tracked>();
+  /** How many of them are known to be slow. */
+  let slow = 0;
   let typicalMs: number | undefined;
   let sweeping = false;
 
@@ -32,24 +38,38 @@ export function createUnderWay(deps: {
     clock.after(SWEEP_MS, () => {
       sweeping = false;
       const now = clock.now();
-      const all = [...attempts];
-      for (const { attempt, since } of all) if (now - since > deps.attemptTimeoutMs) attempt.abort("timeout");
-      if (deps.crowded()) {
-        const ages = all.map(({ since }) => now - since);
-        for (const index of mustYield(ages, typicalMs, deps.connections))
-          all[index]?.attempt.abort("yielded");
+      const limit = slowAfter(typicalMs);
+      for (const tracked of attempts) {
+        const age = now - tracked.since;
+        if (age > deps.attemptTimeoutMs) tracked.attempt.abort("timeout");
+        if (age <= limit || tracked.slow) continue;
+        tracked.slow = true;
+        slow++;
+        tracked.tell();
       }
+      if (deps.crowded()) makeRoom();
       if (attempts.size > 0) sweep();
     });
   }
 
+  function makeRoom(): void {
+    if (slow <= failingShare(deps.connections)) return; // as a rule: this is asked at every turn while all connections are busy
+    const now = clock.now();
+    const all = [...attempts];
+    const ages = all.map(({ since }) => now - since);
+    for (const index of mustYield(ages, typicalMs, deps.connections)) all[index]?.attempt.abort("yielded");
+  }
+
   return {
-    watch(attempt) {
-      const tracked = { attempt, since: clock.now() };
+    watch(attempt, tell) {
+      const tracked: Tracked = { attempt, since: clock.now(), slow: false, tell };
       attempts.add(tracked);
       sweep();
-      return () => attempts.delete(tracked);
+      return () => {
+        if (attempts.delete(tracked) && tracked.slow) slow--;
+      };
     },
+    makeRoom,
     succeeded(ms) {
       typicalMs = typicalMs === undefined ? ms : typicalMs * 0.95 + ms * 0.05;
     },

@@ -73,6 +73,21 @@ describe("ISOLATE-1: who may start", () => {
     expect(still).toHaveLength(4);
   });
 
+  test("a session that hangs counts as failing once it shows, and makes room at once when others come", async () => {
+    const world = createWorld({ connections: 8, attempts: true });
+    const hung = names(5, "hung");
+    arrive(world, hung);
+    await world.clock.pass(320);
+    expect(underWay(world)).toEqual(hung); // nobody waits, so nobody yields
+    expect(world.dispatcher.counts().inFlight).toEqual({ proven: 0, unproven: 0, failing: 5 });
+    const fresh = names(4, "fresh");
+    arrive(world, fresh);
+    await promises();
+    expect(underWay(world)).toEqual(expect.arrayContaining(fresh));
+    await world.clock.pass(200); // those that yielded try again, and the others hang on: a quarter is theirs
+    expect(underWay(world).filter((session) => session.startsWith("hung"))).toHaveLength(2);
+  });
+
   test("hung attempts go on while nobody else waits, until they time out", async () => {
     const world = createWorld({ connections: 4, attempts: true, attemptTimeoutMs: 30_000 });
     arrive(world, ["a"]);

@@ -1,7 +1,7 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { Command } from "commander";
-import { deadLetters, findDeadLetter, redrive, type DeadLetter } from "../admin/dead-letters.ts";
+import { deadLetters, findDeadLetter, redrive, type DeadLetter } from "../shared/dead-letters.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import { DEAD_STREAM } from "../shared/topology.ts";
 import type { Context } from "./context.ts";

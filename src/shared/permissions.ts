@@ -50,6 +50,9 @@ export function permissionsOf(role: BrokerRole, gateway = "gw1"): Permissions {
             `$JS.API.DIRECT.GET.${s}.>`,
           ]),
           "rr.dead.>",
+          // its status page redrives and drops dead letters (ADR 0010)
+          "rr.replay.>",
+          `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
           `${STATE_SUBJECT}.>`,
           `${PRESENCE_SUBJECT}.>`,
           "_INBOX_gw.>",
@@ -79,6 +82,7 @@ export function permissionsOf(role: BrokerRole, gateway = "gw1"): Permissions {
           "rr.rpc.>",
           `$KV.${STATE_BUCKET}.held.>`,
           `$KV.${STATE_BUCKET}.paused`,
+          `$KV.${STATE_BUCKET}.replay.>`,
           ...readState,
         ],
         subscribe: [`${OPERATOR_INBOX}.>`, `${STATE_SUBJECT}.>`],

@@ -61,6 +61,8 @@ export const stateKey = {
   runner: (token: string): string => `runner.${token}`,
   /** URL of the coordinator that the log belongs to. */
   coordinator: "coordinator",
+  /** How far a replay came. */
+  replay: (run: string): string => `replay.${run}`,
   /** Present while an operator paused everything. */
   paused: "paused",
 } as const;

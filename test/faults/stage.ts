@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { deadLetters } from "../../src/admin/dead-letters.ts";
+import { deadLetters } from "../../src/shared/dead-letters.ts";
 import { provision } from "../../src/admin/provision.ts";
 import type { BrokerAccess } from "../../src/shared/broker.ts";
 import { decodeEnvelope } from "../../src/shared/envelope.ts";

@@ -1,6 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, vi } from "vitest";
-import { deadLetters, type DeadLetter } from "../../../src/admin/dead-letters.ts";
+import { deadLetters, type DeadLetter } from "../../../src/shared/dead-letters.ts";
 import { systemClock, type Clock } from "../../../src/shared/clock.ts";
 import type { RelayState } from "../../../src/shared/relay-state.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";

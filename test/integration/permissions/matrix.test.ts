@@ -13,7 +13,7 @@ const CONSUMER = "relay-0";
 
 const PUBLISH: Rule[] = [
   ["rr.ev.1.r.s.event", "gateway"],
-  ["rr.replay.1.r.s.event", "operator"],
+  ["rr.replay.1.r.s.event", "relay", "operator"],
   ["rr.dead.id.1.r.s.event", "relay"],
   ["rr.rpc.receipt", "gateway", "operator"],
   ["rr.flow.gw.relay-a.7", "gateway"],
@@ -33,6 +33,7 @@ const PUBLISH: Rule[] = [
   ["$KV.RR_STATE.superseded.x", "relay", "admin"],
   ["$KV.RR_STATE.held.s", "relay", "operator", "admin"],
   ["$KV.RR_STATE.paused", "relay", "operator", "admin"],
+  ["$KV.RR_STATE.replay.x", "relay", "operator", "admin"],
   ["$KV.OTHER.x"],
   ["$JS.ACK.RR_EVENTS.relay-0.1.1.1.1.0", "relay"],
   ["$JS.ACK.RR_DEAD.c.1.1.1.1.0"],
@@ -56,7 +57,7 @@ const PUBLISH: Rule[] = [
       [`$JS.API.DIRECT.GET.${stream}`, ...read],
       [`$JS.API.DIRECT.GET.${stream}.rr.ev.1.r.s.event`, ...read],
       [`$JS.API.STREAM.MSG.GET.${stream}`, ...(log || dead ? (["operator"] as const) : []), "admin"],
-      [`$JS.API.STREAM.MSG.DELETE.${stream}`, ...(dead ? (["operator"] as const) : []), "admin"],
+      [`$JS.API.STREAM.MSG.DELETE.${stream}`, ...(dead ? (["relay", "operator"] as const) : []), "admin"],
       [`$JS.API.STREAM.PURGE.${stream}`, ...(log ? (["prune"] as const) : []), "admin"],
       ...["CREATE", "UPDATE", "DELETE", "SNAPSHOT", "RESTORE", "PEER.REMOVE", "LEADER.STEPDOWN"].map(
         (verb): Rule => [`$JS.API.STREAM.${verb}.${stream}`, "admin"],

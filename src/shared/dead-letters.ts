@@ -1,11 +1,13 @@
-import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import { JetStreamApiError, type JetStreamManager, type StoredMsg } from "@nats-io/jetstream";
 import { headers, nuid, type NatsConnection } from "@nats-io/nats-core";
-import { codedError } from "../shared/errors.ts";
-import { ENVELOPE_TYPE, HEADER } from "../shared/headers.ts";
-import { textOfToken } from "../shared/session-id.ts";
-import { eventSubject, isKind, type Kind } from "../shared/subjects.ts";
-import { DEAD_STREAM } from "../shared/topology.ts";
-import { walk } from "../shared/walk.ts";
+import { codedError } from "./errors.ts";
+import { ENVELOPE_TYPE, HEADER } from "./headers.ts";
+import { textOfToken } from "./session-id.ts";
+import { eventSubject, isKind, type Kind } from "./subjects.ts";
+import { DEAD_STREAM } from "./topology.ts";
+import { walk } from "./walk.ts";
+
+const NO_SUCH_MESSAGE = 10043;
 
 /** A dead letter: where it lies, whose it is, why it died. The payload is the event's envelope as it was. */
 export type DeadLetter = {
@@ -62,8 +64,18 @@ export async function redrive(
   const { seq, error } = reply.json<{ seq?: number; error?: { description: string } }>();
   if (seq === undefined)
     throw codedError("log_refused", `${letter.id}: ${error?.description ?? "no sequence"}`);
-  await jsm.streams.deleteMessage(DEAD_STREAM, letter.seq, false);
+  await dropDeadLetter(jsm, letter.seq);
   return seq;
+}
+
+/** Removes one dead letter by its own sequence in the stream of dead letters. False if it is gone already. */
+export async function dropDeadLetter(jsm: JetStreamManager, seq: number): Promise<boolean> {
+  try {
+    return await jsm.streams.deleteMessage(DEAD_STREAM, seq, false);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === NO_SUCH_MESSAGE) return false;
+    throw error;
+  }
 }
 
 function letterOf(message: StoredMsg): DeadLetter | undefined {

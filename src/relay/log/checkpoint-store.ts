@@ -3,7 +3,7 @@ import type { KV } from "@nats-io/kv";
 import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint } from "../../shared/checkpoint.ts";
 import { codedError } from "../../shared/errors.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
-import type { Settled } from "./settled.ts";
+import type { Settled } from "../../shared/settled.ts";
 
 /** A write that the broker's death swallowed must not hold up the next one: what is not saved is what a crash repeats (ONCE-1). */
 const WRITE_TIMEOUT_MS = 1000;

@@ -8,7 +8,7 @@ import type { CheckpointStore } from "./checkpoint-store.ts";
 import { Lease } from "./lease.ts";
 import { createPull, type Delivery } from "./pull.ts";
 import { readApiReply } from "./api.ts";
-import { Settled } from "./settled.ts";
+import { Settled } from "../../shared/settled.ts";
 
 // pull.ts asks for messages · lease.ts fences · settled.ts remembers · checkpoint-store.ts keeps the memory
 

@@ -11,7 +11,7 @@ import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
-import { Settled } from "../log/settled.ts";
+import { Settled } from "../../shared/settled.ts";
 
 /** Relays share the questions. */
 const QUEUE = "relay";

@@ -6,7 +6,7 @@ import { createIntake } from "../../../../src/relay/lanes/intake.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
 import type { TurnOutcome } from "../../../../src/relay/lanes/turn.ts";
-import { Settled } from "../../../../src/relay/log/settled.ts";
+import { Settled } from "../../../../src/shared/settled.ts";
 import type { Shard } from "../../../../src/relay/log/shard.ts";
 import { encodeEnvelope } from "../../../../src/shared/envelope.ts";
 import { decodeHeld, encodeHeld } from "../../../../src/shared/held.ts";

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Settled } from "../../../../src/relay/log/settled.ts";
+import { Settled } from "../../../src/shared/settled.ts";
 
 /** Sequences around the ends of the chunks that the set is kept in. */
 const CHUNK = 1 << 15;

@@ -7,6 +7,7 @@ import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
 import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
+import { runner } from "./campaigns/runner.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
 import { createReport, type Report } from "./report.ts";
@@ -89,6 +90,12 @@ const campaigns: Campaign[] = [
     what: "1 GiB up and down, a reader of a byte a second, a silent stream",
     limitMs: 300_000,
     run: (report) => tunnel({ bytes: 1024 ** 3, events: 1000, silentMs: 60_000, slowMs: 20_000 }, report),
+  },
+  {
+    name: "runner",
+    what: "a polling runner through outages of 60 s and restarts that forget it",
+    limitMs: 300_000,
+    run: (report) => runner({ awayMs: 60_000, events: 200, runs: 5 }, report),
   },
   {
     name: "memory",

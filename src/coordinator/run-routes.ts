@@ -107,6 +107,7 @@ export function runRoutes(state: State, deps: { clock: Clock; pollMs: number }):
       };
       const cancel = deps.clock.after(deps.pollMs, () => finish(NO_CONTENT));
       const stopListening = runs.onNew(() => {
+        if (call.response.socket?.destroyed) return; // gone, though nobody told us yet
         const run = runs.claim(runner);
         if (run !== undefined) finish(done(200, { run }));
       });

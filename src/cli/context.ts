@@ -9,6 +9,8 @@ export type Context = {
   print(text: string): void;
   /** A line for people on stderr. */
   warn(text: string): void;
+  /** Asks the person at the terminal; undefined if there is none. */
+  ask(question: string): Promise<string | undefined>;
   /** Everything on stdin. */
   readStdin(): Promise<Uint8Array>;
 };

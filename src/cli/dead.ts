@@ -1,14 +1,33 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { Command } from "commander";
-import { deadLetters, findDeadLetter, redrive, type DeadLetter } from "../shared/dead-letters.ts";
+import { overtaken, planRedrive, type RedrivePlan, type ThinLetter } from "../admin/redrive.ts";
+import {
+  deadLetters,
+  deadLettersOf,
+  dropDeadLetter,
+  readDeadLetter,
+  redrive,
+  type DeadLetter,
+} from "../shared/dead-letters.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import { DEAD_STREAM } from "../shared/topology.ts";
+import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { createProgress } from "./progress.ts";
 import { readableEnvelope } from "./readable.ts";
 import { renderTable } from "./table.ts";
+
+/** Rows for people when nobody says how many: more than a screen, less than a flood. */
+const ROWS = 50;
+/** More lines than this of "what was done" are no help at a terminal; `--dry-run` lists them all. */
+const MOST_LINES = 20;
+/** Deletions under way at once. */
+const DROPS = 16;
+
+type Which = { all?: true; session?: string; dryRun?: true; yes?: true };
 
 export function command(context: Context): Command {
   const dead = new Command("dead").description(
@@ -17,14 +36,25 @@ export function command(context: Context): Command {
   const ls = new Command("ls")
     .description("Lists them, oldest first.")
     .option("--session <id>", "only of one session")
+    .option("--limit <n>", `at most so many (default: ${ROWS}, with --json all)`, countOf)
     .option("--json", "one JSON object a line");
   const show = new Command("show").description("Shows one with its event.").argument("<event-id>");
   const again = new Command("redrive")
-    .description("Sends them once more, behind what waits of their session, and removes them here.")
+    .description(
+      "Sends them once more and removes them here. They go behind what was delivered or waits of their session; several of one session keep their order.",
+    )
     .argument("[event-id]")
     .option("--all", "all of them")
     .option("--session <id>", "all of one session")
-    .option("--dry-run", "only say what would be sent");
+    .option("--dry-run", "only say what would be sent")
+    .option("--yes", "do not ask when later events were delivered already");
+  const drop = new Command("drop")
+    .description("Removes them for good. What they hold is lost.")
+    .argument("[event-id]")
+    .option("--all", "all of them")
+    .option("--session <id>", "all of one session")
+    .option("--dry-run", "only say what would be removed")
+    .option("--yes", "do not ask");
 
   const onBroker = async (
     self: Command,
@@ -35,64 +65,155 @@ export function command(context: Context): Command {
     );
   };
 
-  addFlags(ls, CLIENT_TABLE).action(async ({ session, json }: { session?: string; json?: true }) => {
-    await onBroker(ls, async (jsm) => {
-      const rows: string[][] = [];
-      for await (const letter of deadLetters(jsm, session)) {
-        if (json) context.print(JSON.stringify(factsOf(letter)));
-        else rows.push(rowOf(letter));
-      }
-      if (json) return;
-      context.print(
-        rows.length === 0
-          ? "no dead letters"
-          : renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows),
-      );
-    });
-  });
+  type ListOptions = { session?: string; limit?: number; json?: true };
+  addFlags(ls, CLIENT_TABLE).action(
+    async ({ session, json, limit = json ? Infinity : ROWS }: ListOptions) => {
+      await onBroker(ls, async (jsm) => {
+        const rows: string[][] = [];
+        let shown = 0;
+        let left = 0;
+        for await (const letter of deadLetters(jsm, session)) {
+          if (json) context.print(JSON.stringify(factsOf(letter)));
+          else rows.push(rowOf(letter));
+          ({ left } = letter);
+          if (++shown >= limit) break;
+        }
+        if (json) return;
+        if (rows.length === 0) return context.print("no dead letters");
+        context.print(renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows));
+        if (left > 0) context.print(`${left} more: --limit N, or --json for all`);
+      });
+    },
+  );
 
   addFlags(show, CLIENT_TABLE).action(async (id: string) => {
     await onBroker(show, async (jsm) => {
-      const letter = await required(jsm, id);
-      context.print(JSON.stringify({ ...factsOf(letter), event: eventOf(letter) }, null, 2));
+      const letters = await deadLettersOf(jsm, id);
+      const letter = letters.pop();
+      if (letter === undefined) throw none(id);
+      // it died more than once: the older reasons
+      const earlier = letters.length === 0 ? {} : { earlier: letters.map(factsOf) };
+      context.print(JSON.stringify({ ...factsOf(letter), ...earlier, event: eventOf(letter) }, null, 2));
     });
   });
 
-  type RedriveOptions = { all?: true; session?: string; dryRun?: true };
-  addFlags(again, CLIENT_TABLE).action(async (id: string | undefined, options: RedriveOptions) => {
-    const ways = [id, options.all, options.session].filter((way) => way !== undefined);
-    if (ways.length !== 1) throw codedError("usage", "give an event id, --session ID or --all");
+  addFlags(again, CLIENT_TABLE).action(async (id: string | undefined, which: Which) => {
+    oneOf(id, which);
     await onBroker(again, async (jsm, nc) => {
-      const { last_seq: end } = (await jsm.streams.info(DEAD_STREAM)).state;
-      let count = 0;
-      const each = id === undefined ? deadLetters(jsm, options.session) : [await required(jsm, id)];
-      for await (const letter of each) {
-        if (letter.seq > end) break; // died again meanwhile: not for ever
-        count += 1;
-        if (options.dryRun)
-          context.print(`would redrive ${letter.id} of ${letter.session}: ${letter.reason}`);
-        else
-          context.print(
-            `${letter.id} of ${letter.session} is in the log again at ${await redrive(nc, jsm, letter)}`,
-          );
+      const plan = planRedrive(await chosen(jsm, id, which));
+      const { send } = plan;
+      if (send.length === 0) return context.print("no dead letters");
+      const behind = await sayOvertaken(jsm, plan);
+      if (which.dryRun) {
+        for (const thin of send) {
+          const letter = await readDeadLetter(jsm, thin.seq);
+          if (letter) context.print(`would redrive ${letter.id} of ${letter.session}: ${letter.reason}`);
+        }
+        if (behind !== undefined) context.print(behind);
+        return;
       }
-      if (count === 0) context.print("no dead letters");
+      if (behind !== undefined) await confirm(context, `${behind} Redrive all the same?`, which.yes);
+      const progress = createProgress("redriven", send.length);
+      let count = 0;
+      try {
+        for (const thin of plan.drop) await dropDeadLetter(jsm, thin.seq);
+        for (const thin of send) {
+          const letter = await readDeadLetter(jsm, thin.seq);
+          if (letter === undefined) continue; // somebody else was faster
+          const seq = await redrive(nc, jsm, letter);
+          progress.at(++count);
+          if (send.length <= MOST_LINES)
+            context.print(`${letter.id} of ${letter.session} is in the log again at ${seq}`);
+        }
+      } finally {
+        progress.end();
+      }
+      if (send.length > MOST_LINES) context.print(`${count} events are in the log again`);
     });
   });
 
-  return dead.addCommand(ls).addCommand(show).addCommand(again);
+  addFlags(drop, CLIENT_TABLE).action(async (id: string | undefined, which: Which) => {
+    oneOf(id, which);
+    await onBroker(drop, async (jsm) => {
+      const letters = await chosen(jsm, id, which);
+      if (letters.length === 0) return context.print("no dead letters");
+      if (which.dryRun) {
+        for (const { id: event, session } of letters) context.print(`would drop ${event} of ${session}`);
+        return;
+      }
+      const what =
+        letters.length === 1 ? `the dead letter of ${letters[0]?.id}` : `${letters.length} dead letters`;
+      await confirm(context, `Drop ${what} for good?`, which.yes);
+      const progress = createProgress("dropped", letters.length);
+      let count = 0;
+      const next = letters.values();
+      const worker = async (): Promise<void> => {
+        for (const { seq } of next) if (await dropDeadLetter(jsm, seq)) progress.at(++count);
+      };
+      try {
+        await Promise.all(Array.from({ length: DROPS }, worker));
+      } finally {
+        progress.end();
+      }
+      context.print(`dropped ${count} dead letter${count === 1 ? "" : "s"}`);
+    });
+  });
+
+  return dead.addCommand(ls).addCommand(show).addCommand(again).addCommand(drop);
 }
 
-async function required(jsm: JetStreamManager, id: string): Promise<DeadLetter> {
-  const letter = await findDeadLetter(jsm, id);
-  if (letter === undefined) throw codedError("nothing_found", `no dead letter of event ${id}`);
-  return letter;
+function oneOf(id: string | undefined, { all, session }: Which): void {
+  if ([id, all, session].filter((way) => way !== undefined).length !== 1)
+    throw codedError("usage", "give an event id, --session ID or --all");
+}
+
+function countOf(text: string): number {
+  const n = Number(text);
+  if (!Number.isSafeInteger(n) || n < 1) throw codedError("usage", `--limit is a number from 1, not ${text}`);
+  return n;
+}
+
+/** Without their bodies, as they are now: what dies again meanwhile is another matter. */
+async function chosen(jsm: JetStreamManager, id: string | undefined, which: Which): Promise<ThinLetter[]> {
+  if (id !== undefined) {
+    const letters = await deadLettersOf(jsm, id);
+    if (letters.length === 0) throw none(id);
+    return letters.map(thinOf);
+  }
+  const { last_seq: end } = (await jsm.streams.info(DEAD_STREAM)).state;
+  const letters: ThinLetter[] = [];
+  for await (const letter of deadLetters(jsm, which.session)) {
+    if (letter.seq > end) break;
+    letters.push(thinOf(letter));
+  }
+  return letters;
+}
+
+function thinOf({ seq, id, origSeq, session }: DeadLetter): ThinLetter {
+  return { seq, id, origSeq, session };
+}
+
+/** What redriving cannot keep; undefined if it keeps everything. */
+async function sayOvertaken(jsm: JetStreamManager, plan: RedrivePlan): Promise<string | undefined> {
+  const { sessions, all } = await overtaken(jsm, plan);
+  const [first] = sessions;
+  if (first === undefined) return undefined;
+  const whose =
+    sessions.length === 1 && all
+      ? `session ${first}`
+      : `${all ? "" : "at least "}${sessions.length} sessions`;
+  return `Later events of ${whose} were delivered already or wait: what is redriven goes behind them.`;
+}
+
+function none(id: string): Error {
+  return codedError("nothing_found", `no dead letter of event ${id}`);
 }
 
 /** All but the payload. */
-function factsOf(letter: DeadLetter): Partial<DeadLetter> {
-  const facts: Partial<DeadLetter> = { ...letter };
+function factsOf(letter: DeadLetter & { left?: number }): Partial<DeadLetter> {
+  const facts: Partial<DeadLetter> & { left?: number } = { ...letter };
   delete facts.payload;
+  delete facts.left;
   return facts;
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { once } from "node:events";
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
+import { createInterface } from "node:readline/promises";
 import { buffer } from "node:stream/consumers";
 import { compileCacheFolder } from "./folders.ts";
 import type { CommandFile, Context } from "./context.ts";
@@ -18,7 +20,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFil
   provision: { summary: "make or widen the log at a broker", load: () => import("./provision.ts") },
   prune: { summary: "remove what is settled and old", load: () => import("./prune.ts") },
   status: { summary: "show backlog, relays, coordinator and log", load: () => import("./status.ts") },
-  dead: { summary: "list, show and redrive dead letters", load: () => import("./dead.ts") },
+  dead: { summary: "list, show, redrive and drop dead letters", load: () => import("./dead.ts") },
   decode: {
     summary: "print one message of the log (for nats --translate)",
     load: () => import("./decode.ts"),
@@ -35,6 +37,16 @@ const context: Context = {
   env: process.env,
   print: (text) => void process.stdout.write(`${text}\n`),
   warn: (text) => void process.stderr.write(`${text}\n`),
+  async ask(question) {
+    if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      const closed = once(terminal, "close").then(() => ""); // Ctrl-C or Ctrl-D: no answer is a no
+      return await Promise.race([terminal.question(question), closed]);
+    } finally {
+      terminal.close();
+    }
+  },
   readStdin: () => buffer(process.stdin),
 };
 

@@ -1,13 +1,16 @@
 import { JetStreamApiError, type JetStreamManager, type StoredMsg } from "@nats-io/jetstream";
-import { headers, nuid, type NatsConnection } from "@nats-io/nats-core";
+import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "./errors.ts";
 import { ENVELOPE_TYPE, HEADER } from "./headers.ts";
-import { textOfToken } from "./session-id.ts";
+import { shardOf } from "./partition.ts";
+import { sessionToken, textOfToken } from "./session-id.ts";
 import { eventSubject, isKind, type Kind } from "./subjects.ts";
 import { DEAD_STREAM } from "./topology.ts";
 import { walk } from "./walk.ts";
 
-const NO_SUCH_MESSAGE = 10043;
+/** The server's way to say that a message is gone already; other failures of a deletion have the same code. */
+const DELETE_FAILED = 10057;
+const GONE = /no message found|deleted message/;
 
 /** A dead letter: where it lies, whose it is, why it died. The payload is the event's envelope as it was. */
 export type DeadLetter = {
@@ -28,25 +31,54 @@ export type DeadLetter = {
   payload: Uint8Array;
 };
 
-/** Every dead letter, oldest first, of one session if it is named; a page at a time, so that memory does not grow with them. */
-export async function* deadLetters(jsm: JetStreamManager, session?: string): AsyncGenerator<DeadLetter> {
-  for await (const message of walk(jsm, DEAD_STREAM, "rr.dead.>")) {
+/**
+ * Every dead letter, oldest first, of one session if it is named; a page at a time, so that memory does not grow with them. `left` is how
+ * many follow.
+ */
+export async function* deadLetters(
+  jsm: JetStreamManager,
+  session?: string,
+): AsyncGenerator<DeadLetter & { left: number }> {
+  const filter =
+    session === undefined ? "rr.dead.>" : `rr.dead.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
+  for await (const message of walk(jsm, DEAD_STREAM, filter)) {
     const letter = letterOf(message);
-    if (letter !== undefined && (session === undefined || letter.session === session)) yield letter;
+    if (letter !== undefined) yield { ...letter, left: message.pending };
   }
 }
 
-/** One dead letter by its event id; undefined if there is none. */
+/**
+ * The dead letters of one event, oldest first. Mostly one: more if it died again after it was redriven or replayed and its older letter
+ * is still there.
+ */
+export async function deadLettersOf(jsm: JetStreamManager, id: string): Promise<DeadLetter[]> {
+  if (!/^[A-Za-z0-9_-]+$/.test(id)) return []; // no subject token of ours; a wildcard would match others
+  const letters: DeadLetter[] = [];
+  for await (const message of walk(jsm, DEAD_STREAM, `rr.dead.${id}.>`)) {
+    const letter = letterOf(message);
+    if (letter !== undefined) letters.push(letter);
+  }
+  return letters;
+}
+
+/** The newest dead letter of an event; undefined if there is none. */
 export async function findDeadLetter(jsm: JetStreamManager, id: string): Promise<DeadLetter | undefined> {
-  if (!/^[A-Za-z0-9_-]+$/.test(id)) return undefined; // no subject token of ours; a wildcard would match others
+  if (!/^[A-Za-z0-9_-]+$/.test(id)) return undefined;
   const message = await jsm.direct.getMessage(DEAD_STREAM, { last_by_subj: `rr.dead.${id}.>` });
   return message === null ? undefined : letterOf(message);
 }
 
+/** The dead letter at a sequence of the stream of dead letters; undefined if it is gone. */
+export async function readDeadLetter(jsm: JetStreamManager, seq: number): Promise<DeadLetter | undefined> {
+  const message = await jsm.direct.getMessage(DEAD_STREAM, { seq });
+  return message === null ? undefined : letterOf(message);
+}
+
 /**
- * Puts a dead letter's event into the log again and removes the letter. It has a new message id, because the broker would recognise the
- * old one; upstream its key is the event id as before (DESIGN 5, "Idempotency"). The letter goes last and by its own sequence: after a crash in
- * between it can be redriven once more, and a letter of the new attempt stays.
+ * Puts a dead letter's event into the log again and removes the letter. The message id is new for the log, because the broker would
+ * recognise the event's own, and the same for every try with this letter: after a crash in between, a second try within the broker's window
+ * does not send it twice. Upstream its key is the event id as before (DESIGN 5, "Idempotency"). The letter goes last and by its own
+ * sequence: a letter of the new attempt stays. Returns the sequence in the log.
  */
 export async function redrive(
   nc: NatsConnection,
@@ -54,7 +86,7 @@ export async function redrive(
   letter: DeadLetter,
 ): Promise<number> {
   const head = headers();
-  head.set(HEADER.id, `redrive-${letter.id}-${nuid.next()}`);
+  head.set(HEADER.id, `${redriveIdPrefix(letter.id)}${letter.seq}`);
   head.set(HEADER.session, letter.session);
   head.set(HEADER.kind, letter.kind);
   head.set(HEADER.contentType, ENVELOPE_TYPE);
@@ -68,12 +100,18 @@ export async function redrive(
   return seq;
 }
 
+/** What the message ids of an event's redrives begin with. */
+export function redriveIdPrefix(eventId: string): string {
+  return `redrive-${eventId}-`;
+}
+
 /** Removes one dead letter by its own sequence in the stream of dead letters. False if it is gone already. */
 export async function dropDeadLetter(jsm: JetStreamManager, seq: number): Promise<boolean> {
   try {
     return await jsm.streams.deleteMessage(DEAD_STREAM, seq, false);
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === NO_SUCH_MESSAGE) return false;
+    if (error instanceof JetStreamApiError && error.code === DELETE_FAILED && GONE.test(error.message))
+      return false;
     throw error;
   }
 }

@@ -85,6 +85,7 @@ export const ERRORS = {
   // Commands
   usage: { title: "The command line cannot be understood" },
   nothing_found: { title: "Nothing found" },
+  declined: { title: "Not confirmed" },
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -5,11 +5,12 @@ import { ENVELOPE_TYPE, HEADER } from "../../shared/headers.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { deadSubject, type Kind } from "../../shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM } from "../../shared/topology.ts";
+import { walk } from "../../shared/walk.ts";
 
 /** Longest reason that is stored with a dead letter, bytes. */
 const MAX_REASON_BYTES = 4096;
 const PUBLISH_TIMEOUT_MS = 3000;
-/** A letter of this event is there already. */
+/** Letters of this event are there already. */
 const WRONG_LAST_SEQUENCE = 10071;
 
 /** Why an event is a dead letter. `answered`: the executor itself received the refusal, so it is counted, without an alarm. */
@@ -31,30 +32,33 @@ export type DeadLetters = {
 };
 
 /**
- * A repeat is refused by the expected last subject sequence at any later time, where a message id would protect for an hour only. A letter
- * of the same event from another place in the log (it was redriven and died again) is replaced: whoever redrove it deletes
- * the old one only.
+ * A repeat is refused by the expected last subject sequence at any later time, where a message id would protect for an hour only. An event
+ * can have several letters: it was redriven or replayed and died again, at another place in the log. Each stays, with its own reason,
+ * until somebody redrives or drops it.
  */
 export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): DeadLetters {
-  async function publish(letter: DeadLetter, expectedSeq: number): Promise<"stored" | "other_there"> {
-    const subject = deadSubject(letter.id, letter.runner, letter.session, letter.kind);
+  async function publish(letter: DeadLetter, subject: string, lastSeq: number): Promise<boolean> {
     const headers = headersOf(letter);
-    headers.set("Nats-Expected-Last-Subject-Sequence", String(expectedSeq));
+    headers.set("Nats-Expected-Last-Subject-Sequence", String(lastSeq));
     const reply = await nc.request(subject, letter.payload, { headers, timeout: PUBLISH_TIMEOUT_MS });
     const { error } = reply.json<{ error?: { err_code?: number; description?: string } }>();
-    if (error === undefined) return "stored";
-    if (error.err_code === WRONG_LAST_SEQUENCE) return "other_there";
+    if (error === undefined) return true;
+    if (error.err_code === WRONG_LAST_SEQUENCE) return false;
     throw new Error(error.description ?? "refused");
   }
 
   return {
     async put(letter) {
+      const subject = deadSubject(letter.id, letter.runner, letter.session, letter.kind);
       try {
-        if ((await publish(letter, 0)) === "stored") return { kind: "stored" };
-        const there = await jsm.direct.getMessage(DEAD_STREAM, { last_by_subj: `rr.dead.${letter.id}.>` });
-        if (there?.header.get(HEADER.origSeq) === String(letter.seq)) return { kind: "stored" };
-        if ((await publish(letter, there?.seq ?? 0)) === "stored") return { kind: "stored" };
-        return { kind: "refused", reason: "another letter of the event keeps changing" };
+        if (await publish(letter, subject, 0)) return { kind: "stored" };
+        let lastSeq = 0;
+        for await (const there of walk(jsm, DEAD_STREAM, subject)) {
+          if (there.header.get(HEADER.origSeq) === String(letter.seq)) return { kind: "stored" };
+          lastSeq = there.seq;
+        }
+        if (await publish(letter, subject, lastSeq)) return { kind: "stored" };
+        return { kind: "refused", reason: "the letters of the event keep changing" };
       } catch (error) {
         return { kind: "refused", reason: errorText(error) };
       }

@@ -48,7 +48,7 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     const { envelope, death } = event;
     if (address.origin === "ev" && death === undefined)
       noticeGap(shard.shard, envelope.session, envelope.epoch, envelope.seq);
-    const waiting = envelope.answer !== undefined;
+    const waiting = address.origin === "ev" && envelope.answer !== undefined; // nobody waits for what an operator sends again
     if (held.takes(token, seq)) {
       if (waiting) answers.accepted(envelope.answer ?? "", "held");
       return shard.pass(seq, deliverySeq);

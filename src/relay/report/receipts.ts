@@ -2,6 +2,12 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { decodeCheckpoint } from "../../shared/checkpoint.ts";
+import {
+  deadLettersOf,
+  findDeadLetter,
+  redriveIdPrefix,
+  type DeadLetter,
+} from "../../shared/dead-letters.ts";
 import { errorText } from "../../shared/errors.ts";
 import { HEADER } from "../../shared/headers.ts";
 import { decodeHeld } from "../../shared/held.ts";
@@ -10,11 +16,14 @@ import { shardOf } from "../../shared/partition.ts";
 import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
-import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import { walk } from "../../shared/walk.ts";
 import { Settled } from "../../shared/settled.ts";
 
 /** Relays share the questions. */
 const QUEUE = "relay";
+/** A question must not read a whole replay: beyond these a redriven event that waits again counts as delivered. */
+const MOST_REPLAYS = 1000;
 
 /**
  * Answers gateways who ask where an event is. What this relay settled itself it knows at once; of shards that another relay serves it
@@ -42,21 +51,45 @@ export function serveReceipts(deps: {
     const shard = shardOf(address.session);
     if (!(await isSettled(shard, seq)) || (await isHeld(address.session, seq)))
       return { state: "pending", seq };
-    const dead = await jsm.direct.getMessage(DEAD_STREAM, { last_by_subj: `rr.dead.${id}.>` }).catch(nothing);
-    if (dead !== null) {
-      const status = Number(dead.header.get(HEADER.status));
-      const attempts = Number(dead.header.get(HEADER.attempts));
+    const letter = await letterFor(id, seq);
+    if (letter !== undefined) {
+      const { reason, status, attempts } = letter;
       return {
         state: "dead",
         seq,
-        reason: dead.header.get(HEADER.error),
-        ...(status > 0 ? { status } : {}),
+        reason,
+        ...(status === undefined ? {} : { status }),
         ...(attempts > 0 ? { attempts } : {}),
       };
     }
+    const again = await redriven(stored.subject.replace(/^rr\.ev\./, "rr.replay."), id, seq);
+    if (again !== undefined && (!(await isSettled(shard, again)) || (await isHeld(address.session, again))))
+      return { state: "pending", seq };
     const superseded = await kv.get(stateKey.superseded(id));
     if (superseded?.operation === "PUT") return { state: "superseded", seq, reason: superseded.string() };
     return { state: "delivered", seq };
+  }
+
+  /** The newest letter of this event, or of one that redrove it. That a replay of a delivered event died is another matter. */
+  async function letterFor(id: string, seq: number): Promise<DeadLetter | undefined> {
+    if ((await findDeadLetter(jsm, id)) === undefined) return undefined; // the quickest answer, and the usual one
+    for (const letter of (await deadLettersOf(jsm, id)).toReversed()) {
+      if (letter.origSeq === seq) return letter;
+      const died = await jsm.direct.getMessage(EVENTS_STREAM, { seq: letter.origSeq }).catch(nothing);
+      if (died?.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) return letter;
+    }
+    return undefined;
+  }
+
+  /** Where an event was put in again when its dead letter was redriven; among the first {@link MOST_REPLAYS} replays of its session. */
+  async function redriven(subject: string, id: string, after: number): Promise<number | undefined> {
+    let found: number | undefined;
+    let seen = 0;
+    for await (const message of walk(jsm, EVENTS_STREAM, subject, after + 1)) {
+      if (message.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) found = message.seq;
+      if (++seen === MOST_REPLAYS) break;
+    }
+    return found;
   }
 
   async function isSettled(shard: number, seq: number): Promise<boolean> {

@@ -16,6 +16,7 @@ function recording(env: Record<string, string> = {}) {
     env,
     print: (text) => void out.push(text),
     warn: (text) => void err.push(text),
+    ask: () => Promise.resolve(undefined),
     readStdin: () => Promise.resolve(new Uint8Array()),
   };
   return { context, out, err };

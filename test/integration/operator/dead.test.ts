@@ -1,0 +1,165 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createDeadLetters, type Death } from "../../../src/relay/forward/dead-letters.ts";
+import { deadLetters, deadLettersOf, findDeadLetter, redrive } from "../../../src/shared/dead-letters.ts";
+import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { DEAD_STREAM } from "../../../src/shared/topology.ts";
+import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+import { runCli } from "../../support/up.ts";
+
+async function setUp(sync = true) {
+  const broker = await provisioned(await startTestBroker({ sync }));
+  onTestFinished(() => broker[Symbol.asyncDispose]());
+  const relay = await broker.connect("relay");
+  const jsm = await jetstreamManager(relay, { checkAPI: false });
+  const letters = createDeadLetters(relay, jsm);
+  return {
+    broker,
+    jsm,
+    nc: relay,
+    bury: (id: string, session: string, seq: number, death: Partial<Death> = {}) =>
+      letters.put({
+        id,
+        runner: "r1",
+        session,
+        kind: "event",
+        seq,
+        payload: new Uint8Array([1]),
+        death: { reason: "no", attempts: 1, ...death },
+      }),
+    cli: cliOf(broker),
+  };
+}
+
+function cliOf(broker: TestBroker) {
+  const { user = "", password = "" } = broker.access("operator");
+  const env = { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
+  return (...args: string[]) => runCli(args, { env });
+}
+
+async function reasons(jsm: Awaited<ReturnType<typeof jetstreamManager>>, id: string): Promise<string[]> {
+  return (await deadLettersOf(jsm, id)).map(({ reason }) => reason);
+}
+
+test("SETTLE-1: an event that dies again keeps both letters and both reasons; what comes again stores none", async () => {
+  const { jsm, nc, bury } = await setUp();
+  await bury("e1", "s1", 5, { reason: "first" });
+  await bury("e1", "s1", 5, { reason: "repeated" });
+  await bury("e1", "s1", 9, { reason: "second" });
+  // after a crash both come again
+  await bury("e1", "s1", 5, { reason: "repeated" });
+  await bury("e1", "s1", 9, { reason: "repeated" });
+  expect(await reasons(jsm, "e1")).toEqual(["first", "second"]);
+  const [first] = await deadLettersOf(jsm, "e1");
+  if (first === undefined) throw new Error("no letter");
+  await redrive(nc, jsm, first); // removes its own letter only
+  expect(await reasons(jsm, "e1")).toEqual(["second"]);
+  expect((await findDeadLetter(jsm, "e1"))?.origSeq).toBe(9);
+});
+
+test("a letter that is redriven twice, as after a crash in between, is in the log once", async () => {
+  const { jsm, nc, bury } = await setUp();
+  await bury("e1", "s1", 5);
+  const letter = await findDeadLetter(jsm, "e1");
+  if (letter === undefined) throw new Error("no letter");
+  const seq = await redrive(nc, jsm, letter);
+  expect(await redrive(nc, jsm, letter)).toBe(seq);
+});
+
+test("dead ls shows the first ones and how many more there are; --json streams them all", async () => {
+  const { bury, cli } = await setUp(false);
+  await Promise.all(Array.from({ length: 700 }, (_, i) => bury(`e${i}`, `s${i % 2}`, i + 1)));
+  const listed = await cli("dead", "ls");
+  expect(listed.stdout.split("\n")).toHaveLength(1 + 50 + 1 + 1);
+  expect(listed.stdout).toMatch(/\n650 more: --limit N, or --json for all\n$/);
+  expect((await cli("dead", "ls", "--session", "s1", "--limit", "2")).stdout).toMatch(
+    /^EVENT.*\ne\d+ .*\ne\d+ .*\n348 more/,
+  );
+  expect((await cli("dead", "ls", "--json")).stdout.trim().split("\n")).toHaveLength(700);
+  expect((await cli("dead", "ls", "--limit", "none")).code).toBe(2);
+});
+
+test("dead drop asks, says what it would do, and removes one, those of a session, or all", async () => {
+  const { bury, cli, jsm } = await setUp();
+  const left = async (): Promise<string[]> => {
+    const ids: string[] = [];
+    for await (const { id } of deadLetters(jsm)) ids.push(id);
+    return ids.sort();
+  };
+  for (const [i, session] of ["s1", "s1", "s2", "s3"].entries()) await bury(`e${i}`, session, i + 1);
+  const asked = await cli("dead", "drop", "--all");
+  expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
+  expect((await cli("dead", "drop", "--all", "e1", "--yes")).code).toBe(2);
+  expect((await cli("dead", "drop", "--session", "s1", "--dry-run")).stdout).toBe(
+    "would drop e0 of s1\nwould drop e1 of s1\n",
+  );
+  expect(await left()).toHaveLength(4);
+  expect((await cli("dead", "drop", "nobody", "--yes")).stderr).toMatch(/^nothing_found: /);
+  expect((await cli("dead", "drop", "e3", "--yes")).stdout).toBe("dropped 1 dead letter\n");
+  expect((await cli("dead", "drop", "--session", "s1", "--yes")).stdout).toBe("dropped 2 dead letters\n");
+  expect(await left()).toEqual(["e2"]);
+  expect((await cli("dead", "drop", "--all", "--yes")).stdout).toBe("dropped 1 dead letter\n");
+  expect((await cli("dead", "drop", "--all", "--yes")).stdout).toBe("no dead letters\n");
+});
+
+test("ORDER-1: a redrive says that later events went before, asks, and keeps the order of several", async () => {
+  const { broker, jsm, cli } = await setUp();
+  await using coordinator = await startCoordinator();
+  coordinator.createSession("s1");
+  await using _relay = await startTestRelay(broker, coordinator.url);
+  const gateway = await broker.connect("gateway");
+  const { append } = createAppender(gateway, "r1");
+  const wrong = { timestamp: 1 }; // 422
+  const a = await append("s1", { ...wrong, name: "a" });
+  const b = await append("s1", { ...wrong, name: "b" });
+  await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(2);
+  // nothing later was delivered: nothing to say
+  expect((await cli("dead", "redrive", "--session", "s1", "--dry-run")).stdout).toMatch(
+    new RegExp(`^would redrive ${a.id} .*\\nwould redrive ${b.id} .*\\n$`),
+  );
+  const c = await append("s1", { name: "c" });
+  await vi.waitFor(() => expect(coordinator.writes("s1").map(({ key }) => key)).toContain(c.id));
+  const asked = await cli("dead", "redrive", "--all");
+  expect(asked).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("Later events of session s1 were delivered already or wait"),
+  });
+  const before = coordinator.writes("s1").length;
+  expect((await cli("dead", "redrive", "--all", "--yes")).code).toBe(0);
+  await vi.waitFor(() => expect(coordinator.writes("s1")).toHaveLength(before + 2));
+  expect(
+    coordinator
+      .writes("s1")
+      .slice(before)
+      .map(({ key }) => key),
+  ).toEqual([a.id, b.id]);
+  // refused again: the letters are back, and the receipts of the first attempts still say so
+  await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(2);
+  const receipt = await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id: a.id, seq: a.seq }));
+  expect(receipt.json()).toMatchObject({ state: "dead", status: 422 });
+});
+
+test("a redriven event that waits is pending by its first receipt, and delivered afterwards", async () => {
+  const { broker, jsm, nc } = await setUp();
+  await using coordinator = await startCoordinator();
+  coordinator.createSession("s1");
+  await using _relay = await startTestRelay(broker, coordinator.url);
+  const gateway = await broker.connect("gateway");
+  const { append } = createAppender(gateway, "r1");
+  coordinator.faults.set([
+    { path: "/sessions/s1/events", action: { kind: "status", status: 422, body: { detail: "no" } } },
+  ]);
+  const { id, seq } = await append("s1", {});
+  const state = async (): Promise<string> =>
+    (await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id, seq }))).json<{ state: string }>().state;
+  await expect.poll(state).toBe("dead");
+  coordinator.faults.set([{ path: "/sessions/s1/events", action: { kind: "status", status: 503 } }]);
+  const letter = await findDeadLetter(jsm, id);
+  if (letter === undefined) throw new Error("no letter");
+  await redrive(nc, jsm, letter);
+  expect(await state()).toBe("pending");
+  coordinator.faults.clear();
+  await expect.poll(state, { timeout: 10_000 }).toBe("delivered");
+});

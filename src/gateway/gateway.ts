@@ -10,6 +10,7 @@ import type { Logger } from "../shared/logger.ts";
 import { decodeState } from "../shared/relay-state.ts";
 import { gatewayInbox, STATE_SUBJECT } from "../shared/subjects.ts";
 import { bodyLimit } from "../shared/topology.ts";
+import type { Tracing } from "../shared/tracing.ts";
 import { createAddresses } from "./addresses.ts";
 import { createBacklog } from "./backlog.ts";
 import { BODY_MS } from "./body.ts";
@@ -21,6 +22,7 @@ import { createNatsLog } from "./commit/nats-log.ts";
 import { createGuard, isLoopback } from "./guard.ts";
 import { createMetrics } from "./metrics.ts";
 import { createOwnRoutes } from "./own.ts";
+import { createPassages } from "./passage.ts";
 import type { KeptPort } from "./port.ts";
 import { createRelays } from "./relays.ts";
 import { createRepeats } from "./repeats.ts";
@@ -67,6 +69,8 @@ export type GatewayDeps = {
   keptRuns: KeptRuns;
   durability: () => Durability;
   version: string;
+  /** Undefined: nothing is traced. */
+  tracing?: Tracing | undefined;
   clock: Clock;
   logger: Logger;
   times?: ServerTimes & { bodyMs: number };
@@ -83,7 +87,7 @@ export type Gateway = {
 
 /** Puts a gateway together. */
 export function createGateway(deps: GatewayDeps): Gateway {
-  const { options, connection, keptPort, durability, clock, logger } = deps;
+  const { options, connection, keptPort, durability, tracing, clock, logger } = deps;
   if (!isLoopback(options.listen) && options.inboundToken === undefined) {
     throw codedError(
       "listen_refused",
@@ -195,6 +199,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     repeats: createRepeats(),
     budget: createBudget(MAX_HELD_BYTES),
     counts: metrics.counts,
+    tracing,
     clock,
     logger,
   });
@@ -213,6 +218,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
       else refuseUnread(request, response, code, detail);
     },
     learn: (body) => runs.learn(body),
+  });
+  let passed = 0;
+  const passages = createPassages({
+    tracing,
+    newId: () => `${nonce}-r${(passed++).toString(36)}`,
+    clock,
+    logger,
   });
   const onRequest: Handler = (request, response, start) => {
     const { method = "", url = "", headers } = request;
@@ -239,7 +251,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return;
       case "other":
         if (stopping) return refuseUnread(request, response, "gateway_stopping", "the gateway is stopping");
-        return tunnel.serve(request, response, start);
+        return tunnel.serve(request, response, start, passages.ofRequest(request, response));
     }
   };
 
@@ -250,7 +262,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (matchRoute(request.method ?? "", request.url ?? "").kind !== "other") {
       return refuseSocket(socket, "not_found", "this path is not upgraded");
     }
-    tunnel.upgrade(request, socket, head);
+    tunnel.upgrade(request, socket, head, passages.ofUpgrade(request, socket));
   };
   const server = createHttpServer(onRequest, onUpgrade, deps.times);
 

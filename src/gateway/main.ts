@@ -10,6 +10,7 @@ import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors
 import { createLogger, SecretRegistry } from "../shared/logger.ts";
 import { exitWithParent } from "../shared/parent.ts";
 import { gatewayInbox } from "../shared/subjects.ts";
+import { startTracing } from "../shared/tracing.ts";
 import { VERSION } from "../shared/version.ts";
 import { createDurabilityWatch } from "./durability-watch.ts";
 import { createGateway } from "./gateway.ts";
@@ -45,6 +46,12 @@ async function main(): Promise<void> {
   const logger = createLogger({ name: "gateway", level: values.logLevel, secrets });
   logger.info({ version: VERSION, settings: redacted(TABLE, values) }, "gateway starting");
 
+  const tracing = await startTracing({
+    env,
+    process: { service: "runner-relay-gateway", instance: values.gateway, version: VERSION },
+    log: logger,
+    secrets,
+  });
   const connection = await connectBroker(brokerAccess(values), {
     name: `gateway ${values.gateway}`,
     inboxPrefix: gatewayInbox(values.gateway),
@@ -83,6 +90,7 @@ async function main(): Promise<void> {
     keptRuns: keptRuns(data, values.gateway, logger),
     durability: durability.current,
     version: VERSION,
+    tracing,
     clock: systemClock,
     logger,
   });
@@ -105,6 +113,7 @@ async function main(): Promise<void> {
     }, LAST_RESORT_MS).unref();
     gateway
       .close()
+      .then(() => tracing?.close())
       .then(() => connection.close())
       .then(() => process.exit(0), fail);
   };

@@ -3,6 +3,8 @@ import type { Clock } from "../shared/clock.ts";
 import type { Durability } from "../shared/durability.ts";
 import type { HttpErrorCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
+import { EVENTS_STREAM } from "../shared/topology.ts";
+import { traceIdOf, traceOf, type Span, type TraceContext, type Tracing } from "../shared/tracing.ts";
 import type { Address } from "./addresses.ts";
 import type { Backlog } from "./backlog.ts";
 import { readBody } from "./body.ts";
@@ -10,10 +12,12 @@ import type { Budget } from "./budget.ts";
 import { commandOf, type RunnerIdentity } from "./command.ts";
 import type { Committer } from "./commit/commit.ts";
 import { showNumber } from "./commit/message.ts";
+import type { Outcome } from "./commit/write.ts";
 import { handoutOf } from "./handout.ts";
 import { bodyDigest, isUsableKey, keyedEventId } from "./identity.ts";
 import { bodyForm } from "./media-type.ts";
 import type { Counts } from "./metrics.ts";
+import { endWith, requestIdOf, serverSpan, templateOf } from "./passage.ts";
 import { readPrefer, type Preference } from "./prefer.ts";
 import type { Relays } from "./relays.ts";
 import type { Repeats } from "./repeats.ts";
@@ -23,7 +27,7 @@ import type { Route } from "./routes.ts";
 import type { Conclusion, CoordinatorAnswer, Stored, Waiting } from "./waiting.ts";
 
 // body.ts reads · command.ts makes what is forwarded · identity.ts, repeats.ts know it again · backlog.ts limits
-// commit/ stores · waiting.ts waits for the coordinator · handout.ts hands its answer out
+// commit/ stores · waiting.ts waits for the coordinator · handout.ts hands its answer out · passage.ts names and traces
 
 export type WritesDeps = {
   runner: RunnerIdentity;
@@ -47,6 +51,7 @@ export type WritesDeps = {
   repeats: Repeats;
   budget: Budget;
   counts: Counts;
+  tracing?: Tracing | undefined;
   clock: Clock;
   logger: Logger;
 };
@@ -64,9 +69,10 @@ type Call = {
   applied: string | undefined;
   session: string | undefined;
   id: string | undefined;
+  span: Span | undefined;
+  /** Of the span, else the executor's own. */
+  trace: TraceContext | undefined;
 };
-
-const TRACE = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** Serves the writes: body in, event into the log, answer out. */
 export function createWrites(
@@ -83,6 +89,7 @@ export function createWrites(
     repeats,
     budget,
     counts,
+    tracing,
     clock,
     logger,
   } = deps;
@@ -94,6 +101,8 @@ export function createWrites(
     start: () => void,
   ): void {
     const { headers } = request;
+    const span = tracing && serverSpan(tracing, request, templateOf(route));
+    if (span !== undefined) endWith(span, response);
     const call: Call = {
       request,
       response,
@@ -103,6 +112,8 @@ export function createWrites(
       applied: undefined,
       session: route.session,
       id: undefined,
+      span,
+      trace: span?.context ?? traceOf(headers),
     };
     const form = bodyForm(headers["content-type"], headers["content-encoding"]);
     if (!form.ok) return refuse(call, "media_type_unsupported", form.detail);
@@ -163,6 +174,7 @@ export function createWrites(
     }
     const id = key === undefined ? deps.newId() : keyedEventId(session, route.write, key, route.run);
     call.id = id;
+    call.span?.set({ "runner_relay.event.id": id, "runner_relay.session.id": session });
     if (key !== undefined) {
       const repeat = repeats.begin(id, bodyDigest(bytes), (conclusion) => void conclude(call, conclusion));
       if (repeat.kind !== "first") release();
@@ -190,7 +202,23 @@ export function createWrites(
       if (key !== undefined) repeats.end(id, conclusion);
       return told;
     });
-    const trace = request.headers["traceparent"];
+    const publishing = tracing?.span({
+      name: `publish ${EVENTS_STREAM}`,
+      kind: "producer",
+      parent: call.trace,
+      attributes: {
+        "messaging.system": "nats",
+        "messaging.operation.name": "publish",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": EVENTS_STREAM,
+        "messaging.message.id": id,
+        "messaging.message.body.size": body.length,
+        "runner_relay.event.id": id,
+        "runner_relay.session.id": session,
+        "runner_relay.run.id": route.run?.id,
+        "runner_relay.kind": route.write,
+      },
+    });
     committer.add({
       id,
       keyed: key !== undefined,
@@ -203,9 +231,10 @@ export function createWrites(
       type,
       body,
       answer: waitMs === undefined ? undefined : deps.answerSubject(id),
-      trace: typeof trace === "string" && TRACE.test(trace) ? trace : undefined,
+      trace: publishing?.context ?? call.trace,
       settle(outcome) {
         release();
+        if (publishing !== undefined) endPublishing(publishing, outcome);
         if (outcome.kind === "stored") {
           counts.accepted++;
           if (!outcome.duplicate) backlog.stored(session, shard, body.length);
@@ -282,6 +311,7 @@ export function createWrites(
 
   function refuse(call: Call, code: HttpErrorCode, detail: string): void {
     counts.refused(code);
+    call.span?.set({ "runner_relay.code": code });
     const { request, response } = call;
     if (request.complete) sendProblem(response, code, detail);
     else refuseUnread(request, response, code, detail);
@@ -289,9 +319,24 @@ export function createWrites(
   }
 
   function lineOf(call: Call): Record<string, unknown> {
-    const { route, session, id, startedAt } = call;
-    return { kind: route.write, session, event: id, ms: Math.round(clock.now() - startedAt) };
+    const { request, route, session, id, trace, startedAt } = call;
+    const given = requestIdOf(request.headers);
+    return {
+      kind: route.write,
+      session,
+      event: id,
+      ...(given === undefined ? {} : { request: given }),
+      ...(trace === undefined ? {} : { trace: traceIdOf(trace) }),
+      ms: Math.round(clock.now() - startedAt),
+    };
   }
 
   return serve;
+}
+
+/** The log's word: where it lies, or why it does not. */
+function endPublishing(span: Span, outcome: Outcome): void {
+  if (outcome.kind === "failed") return span.end(outcome.code);
+  span.set({ "runner_relay.stream.seq": outcome.streamSeq, "runner_relay.duplicate": outcome.duplicate });
+  span.end();
 }

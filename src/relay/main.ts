@@ -7,6 +7,7 @@ import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/conf
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
 import { createLogger, SecretRegistry } from "../shared/logger.ts";
 import { exitWithParent } from "../shared/parent.ts";
+import { startTracing } from "../shared/tracing.ts";
 import { VERSION } from "../shared/version.ts";
 import { RELAY_INBOX } from "../shared/subjects.ts";
 import { createCredentials } from "./credentials/index.ts";
@@ -50,6 +51,12 @@ async function main(): Promise<void> {
   const version = VERSION;
   const relay = values.relay ?? `${hostname()}-${process.pid}`;
   log.info({ version, relay, settings: redacted(TABLE, values) }, "relay starting");
+  const tracing = await startTracing({
+    env: process.env,
+    process: { service: "runner-relay-relay", instance: relay, version },
+    log,
+    secrets,
+  });
   const clock = systemClock;
   const random = Math.random;
   const credentials = createCredentials({ values, secretFiles }, { clock, random, log, secrets });
@@ -75,7 +82,7 @@ async function main(): Promise<void> {
       allow: values.allow === undefined ? undefined : allowRules(values.allow),
       batch: values.batchPath === undefined ? undefined : { path: values.batchPath, max: values.batchMax },
     },
-    { nc, clock, random, log, coordinator, credentials, fatal: fail },
+    { nc, clock, random, log, coordinator, credentials, tracing, fatal: fail },
   );
   process.stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
 
@@ -88,7 +95,10 @@ async function main(): Promise<void> {
       log.error("relay did not stop in time");
       process.exit(1);
     }, LAST_RESORT_MS).unref();
-    running.close().then(() => process.exit(0), fail);
+    running
+      .close()
+      .then(() => tracing?.close())
+      .then(() => process.exit(0), fail);
   };
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => stop("SIGINT"));

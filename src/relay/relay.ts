@@ -9,6 +9,7 @@ import { shardOf as shardNumber, SHARDS } from "../shared/partition.ts";
 import { relayToken, type CoordinatorState, type RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
 import { STATE_BUCKET, stateKey } from "../shared/topology.ts";
+import type { Tracing } from "../shared/tracing.ts";
 import type { Credentials } from "./credentials/index.ts";
 import { createAnswers } from "./forward/answers.ts";
 import { ask } from "./forward/ask.ts";
@@ -16,6 +17,7 @@ import type { Coordinator } from "./forward/coordinator.ts";
 import { createDeadLetters } from "./forward/dead-letters.ts";
 import { createGate, type Gate } from "./forward/gate.ts";
 import { healthOf, type Health } from "./forward/health.ts";
+import { createEventSpans } from "./forward/spans.ts";
 import { createBatchTurn } from "./lanes/batch.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
 import { createSuperseded } from "./forward/superseded.ts";
@@ -35,6 +37,7 @@ import { serveReceipts } from "./report/receipts.ts";
 import type { AllowRule } from "./tunnel/limits.ts";
 import { shieldRunner } from "./tunnel/runner-shield.ts";
 import { serveTunnel, type RelayTunnel } from "./tunnel/tunnel.ts";
+import { traceUpstream } from "./tunnel/traced.ts";
 import { createUpstream } from "./tunnel/upstream.ts";
 import { createStatePublisher } from "./report/state.ts";
 
@@ -78,6 +81,8 @@ export type RelayDeps = {
   log: Logger;
   coordinator: Coordinator;
   credentials: Credentials;
+  /** Undefined: nothing is traced. */
+  tracing?: Tracing | undefined;
   /** A failure that a restart cannot heal by itself; the process is to end with it. */
   fatal: (error: Error) => void;
 };
@@ -87,7 +92,7 @@ export type Relay = { adminUrl: string; close(): Promise<void> };
 
 /** Starts a relay on an open connection. Throws coded errors for a log that does not fit (DESIGN 6, 8). */
 export async function startRelay(options: RelayOptions, deps: RelayDeps): Promise<Relay> {
-  const { nc, clock, random, log, coordinator, credentials } = deps;
+  const { nc, clock, random, log, coordinator, credentials, tracing } = deps;
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
   const stream = await claimLog({ jsm, kv, url: options.coordinatorUrl, retarget: options.retarget });
@@ -110,6 +115,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     offer: () => dispatcher.offerProbe(),
     changed: gateChanged,
   });
+  const spans = tracing && createEventSpans(tracing, options.coordinatorUrl, clock);
   const turn = createTurn({
     clock,
     log,
@@ -121,6 +127,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     superseded: createSuperseded(nc),
     policy: options.poisonPolicy,
     streamEpoch: Date.parse(stream.created),
+    spans,
   });
   const batchTurn =
     options.batch &&
@@ -133,6 +140,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       turn,
       template: options.batch.path,
       streamEpoch: Date.parse(stream.created),
+      spans,
     });
   const dispatcher = createDispatcher({
     clock,
@@ -299,7 +307,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     }
   })();
 
-  const plain = createUpstream(options.coordinatorUrl);
+  const untraced = createUpstream(options.coordinatorUrl);
+  const plain = tracing ? traceUpstream(untraced, tracing, options.coordinatorUrl) : untraced;
   const upstream = options.shield
     ? shieldRunner({
         upstream: plain,

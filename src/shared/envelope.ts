@@ -26,8 +26,10 @@ export type Envelope = {
   run?: { id: string; report: string };
   /** Subject on which a gateway waits for the coordinator's answer. */
   answer?: string;
-  /** W3C `traceparent` of the executor's request. */
+  /** W3C `traceparent` of the executor's request, or of the span in which a gateway that traces stored it. */
   trace?: string;
+  /** W3C `tracestate` that belongs to it. */
+  tracestate?: string;
 };
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -63,7 +65,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     it.body instanceof Uint8Array &&
     (it.run === undefined || (typeof it.run?.id === "string" && typeof it.run.report === "string")) &&
     (it.answer === undefined || typeof it.answer === "string") &&
-    (it.trace === undefined || typeof it.trace === "string");
+    (it.trace === undefined || typeof it.trace === "string") &&
+    (it.tracestate === undefined || typeof it.tracestate === "string");
   if (!whole) throw codedError("envelope_invalid", "the envelope lacks fields");
   return it;
 }

@@ -25,6 +25,7 @@ export const UPSTREAM_HEADER = {
   sessionSeq: "rr-session-seq",
   streamSeq: "rr-stream-seq",
   trace: "traceparent",
+  traceState: "tracestate",
 } as const;
 
 export const ENVELOPE_TYPE = "application/msgpack";

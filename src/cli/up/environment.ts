@@ -50,6 +50,14 @@ export function childEnvironment(options: {
   return { ...result, ...options.set };
 }
 
+/** OpenTelemetry's standard variables, for the processes that trace; there may be credentials of a collector among them. */
+export function telemetryVariables(env: Environment): string[] {
+  return Object.keys(env).filter((name) => name.startsWith("OTEL_"));
+}
+
+/** Of those, what hands a credential over: headers for a collector, and the key of a client certificate. */
+const TELEMETRY_SECRET = /^OTEL_EXPORTER_OTLP_(?:\w+_)?(?:HEADERS|CLIENT_KEY)$/;
+
 /** How a process reaches the broker, as variables. */
 export function brokerVariables(access: BrokerAccess): Record<string, string> {
   const variables: Record<string, string | undefined> = {
@@ -66,8 +74,8 @@ export function brokerVariables(access: BrokerAccess): Record<string, string> {
 }
 
 /**
- * Environment of an executor or any other program that is not ours: its own, without our settings and credentials, without `NATS_*` and
- * without every `*_FILE`, by which secrets are handed over (CRED-1).
+ * Environment of an executor or any other program that is not ours: its own, without our settings and credentials, without `NATS_*`,
+ * without the credentials of our traces' collector, and without every `*_FILE`, by which secrets are handed over (CRED-1).
  */
 export function strippedEnvironment(env: Environment): Record<string, string> {
   const ours = new Set(variableNames(ALL_SETTINGS));
@@ -78,6 +86,7 @@ export function strippedEnvironment(env: Environment): Record<string, string> {
         ours.has(name) ||
         name.startsWith("NATS_") ||
         name.startsWith("RUNNER_RELAY_") ||
+        TELEMETRY_SECRET.test(name) ||
         name.endsWith("_FILE") ||
         name === "NODE_CHANNEL_FD";
       return refused ? [] : [[name, value]];

@@ -21,7 +21,7 @@ import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { compileCacheFolder, dataFolder } from "../folders.ts";
 import { keepRunning, type Child, type ChildPlan } from "./child.ts";
-import { brokerVariables, childEnvironment, NETWORK } from "./environment.ts";
+import { brokerVariables, childEnvironment, NETWORK, telemetryVariables } from "./environment.ts";
 import { keepPruning } from "./housekeeping.ts";
 import {
   freePort,
@@ -158,7 +158,7 @@ function planChildren(options: {
     env,
     flags,
     tables: [COMMON_SETTINGS, RELAY_SETTINGS],
-    extra: NETWORK,
+    extra: [...NETWORK, ...telemetryVariables(env)],
     set: {
       ...common,
       ...brokerVariables(home.access("relay")),
@@ -169,6 +169,7 @@ function planChildren(options: {
     env,
     flags,
     tables: [COMMON_SETTINGS, GATEWAY_SETTINGS],
+    extra: telemetryVariables(env),
     set: { ...common, ...brokerVariables(home.access("gateway")) },
   });
   const plans: Plans = {

@@ -38,14 +38,15 @@ export function messageOf(write: Write, number: SessionNumber, runner: string): 
   };
   if (write.run !== undefined) envelope.run = write.run;
   if (write.answer !== undefined) envelope.answer = write.answer;
-  if (write.trace !== undefined) envelope.trace = write.trace;
+  if (write.trace !== undefined) envelope.trace = write.trace.traceparent;
+  if (write.trace?.tracestate !== undefined) envelope.tracestate = write.trace.tracestate;
   return {
     subject: write.subject,
     head:
       `${HEADER.id}: ${write.id}\r\n` +
       `${HEADER.seq}: ${showNumber(number)}\r\n` +
       `${HEADER.receivedAt}: ${isoTime(write.receivedAt)}\r\n${write.lines}` +
-      (write.trace === undefined ? "" : `${HEADER.trace}: ${write.trace}\r\n`),
+      (write.trace === undefined ? "" : `${HEADER.trace}: ${write.trace.traceparent}\r\n`),
     payload: encodeEnvelope(envelope),
   };
 }

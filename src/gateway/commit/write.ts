@@ -1,5 +1,6 @@
 import type { HttpErrorCode } from "../../shared/errors.ts";
 import type { Kind } from "../../shared/subjects.ts";
+import type { TraceContext } from "../../shared/tracing.ts";
 
 /** Number of an event within its session: consecutive from 1 within one epoch. */
 export type SessionNumber = { epoch: string; seq: number };
@@ -29,7 +30,7 @@ export type Write = {
   readonly body: Uint8Array;
   /** Subject on which the coordinator's answer is awaited. */
   readonly answer: string | undefined;
-  readonly trace: string | undefined;
+  readonly trace: TraceContext | undefined;
   /** Called exactly once. */
   readonly settle: (outcome: Outcome) => void;
 };

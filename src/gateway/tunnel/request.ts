@@ -2,7 +2,9 @@ import type { IncomingMessage } from "node:http";
 import type { Clock } from "../../shared/clock.ts";
 import { MAX_DATA_BYTES } from "../../shared/tunnel/frame.ts";
 import { endToEnd } from "../../shared/tunnel/headers.ts";
+import { withTrace } from "../../shared/tracing.ts";
 import type { Opening } from "../../shared/tunnel/opening.ts";
+import type { Passage } from "../passage.ts";
 
 /** Never passed on: the relay writes its own (CRED-1: no credential of an executor's reaches the coordinator, nor a foreign host name). */
 const DROPPED = new Set(["host", "authorization", "cookie", "expect", "content-length"]);
@@ -12,15 +14,18 @@ export function openingOf(
   request: IncomingMessage,
   body: Opening["body"],
   gateway: string,
+  passage: Passage,
   upgrade?: string,
 ): Opening {
+  const headers = endToEnd(request.rawHeaders, DROPPED);
   return {
     v: 1,
     method: request.method ?? "GET",
     target: targetOf(request.url ?? "/"),
-    headers: endToEnd(request.rawHeaders, DROPPED),
+    headers: passage.trace === undefined ? headers : withTrace(headers, passage.trace),
     body,
     gateway,
+    id: passage.id,
     ...(upgrade === undefined ? {} : { upgrade }),
   };
 }

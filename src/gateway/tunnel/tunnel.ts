@@ -9,6 +9,7 @@ import { FLOW_PREFIX } from "../../shared/subjects.ts";
 import { encodeOpening, GATEWAY_BEAT_MS, TUNNEL_SUBJECT, type Opening } from "../../shared/tunnel/opening.ts";
 import { decodeMessage, encodeMessage } from "../../shared/tunnel/frame.ts";
 import { createWire } from "../../shared/tunnel/wire.ts";
+import type { Passage } from "../passage.ts";
 import { createExchange, type Exchange, type Outlet } from "./exchange.ts";
 import { copying, responseOutlet, socketOutlet } from "./outlets.ts";
 import { openingOf, readSmallBody, tellsOfRun } from "./request.ts";
@@ -25,9 +26,9 @@ const MAX_LEARNT_BYTES = 256 * 1024;
 
 export type Tunnel = {
   /** Passes a request on; `start` asks for its body. */
-  serve(request: IncomingMessage, response: ServerResponse, start: () => void): void;
+  serve(request: IncomingMessage, response: ServerResponse, start: () => void, passage: Passage): void;
   /** Passes an upgrade on (WebSocket). */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, passage: Passage): void;
   /** Asks the coordinator for something of our own; undefined if nobody could be asked. */
   ask(method: string, target: string): Promise<{ status: number; body: Uint8Array } | undefined>;
   /** What a relay says of itself: it lives. */
@@ -158,7 +159,7 @@ export function createTunnel(deps: {
   beat();
 
   return {
-    serve(request, response, start) {
+    serve(request, response, start, passage) {
       readSmallBody(request, { start, limitMs: deps.bodyMs, clock }, (body) => {
         const refuse = (code: HttpErrorCode, detail: string): void =>
           deps.refuse(request, response, code, detail);
@@ -166,15 +167,15 @@ export function createTunnel(deps: {
         const plain = responseOutlet(response, refuse);
         const tells = request.method === "GET" && tellsOfRun(request.url ?? "");
         const outlet = tells ? copying(plain, MAX_LEARNT_BYTES, (_, answer) => deps.learn(answer)) : plain;
-        const exchange = open(openingOf(request, body, nonce), outlet);
+        const exchange = open(openingOf(request, body, nonce, passage), outlet);
         if (exchange === undefined) return;
         if (response.destroyed) return exchange.gone();
         response.on("close", () => exchange.gone());
         if (body.kind === "frames") exchange.pump(request);
       });
     },
-    upgrade(request, socket, head) {
-      const opening = openingOf(request, { kind: "frames" }, nonce, request.headers.upgrade);
+    upgrade(request, socket, head, passage) {
+      const opening = openingOf(request, { kind: "frames" }, nonce, passage, request.headers.upgrade);
       const exchange = open(opening, socketOutlet(socket));
       socket.on("error", () => exchange?.gone());
       socket.on("close", () => exchange?.gone());

@@ -5,6 +5,7 @@ import { pathSegment } from "../../shared/session-id.ts";
 import type { Credentials } from "../credentials/index.ts";
 import type { Coordinator } from "../forward/coordinator.ts";
 import type { Gate } from "../forward/gate.ts";
+import { endAttempt, type EventSpans } from "../forward/spans.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
 import type { Entry, Lane } from "./lane.ts";
 import type { Judged, Settlement, Turn, TurnContext, TurnOutcome } from "./turn.ts";
@@ -77,13 +78,15 @@ export type BatchDeps = {
   streamEpoch: number;
   /** One entry alone, and what a verdict on one means: the same as without batches. */
   turn: Turn;
+  /** Undefined: nothing is traced. */
+  spans?: EventSpans | undefined;
 };
 
 /** Sends several entries of one lane as one request, and finds the one that spoils it (DESIGN 8, "Batches"). */
 export function createBatchTurn(
   deps: BatchDeps,
 ): (lane: Lane, entries: Entry[], context: TurnContext) => Promise<TurnOutcome> {
-  const { clock, log, coordinator, credentials, gate } = deps;
+  const { clock, log, coordinator, credentials, gate, spans: tracer } = deps;
 
   return async function batchTurn(lane, entries, context) {
     const settled = new Map<Entry, Settlement>();
@@ -113,6 +116,16 @@ export function createBatchTurn(
     if (!first.source.mayForward()) return { kind: "fenced" };
 
     const began = clock.now();
+    // one span for each, in its own event's trace; the coordinator's are below the first one's
+    const spans = entries.flatMap((entry) =>
+      tracer === undefined || entry.envelope === undefined
+        ? []
+        : tracer.attempt(
+            { entry, envelope: entry.envelope, streamSeq: entry.seq },
+            entry === first ? lane.attempts + 1 : 1,
+            entries.length,
+          ),
+    );
     const attempt = coordinator.send({
       method: "POST",
       path: deps.template.replaceAll("{session_id}", pathSegment(first.envelope.session)),
@@ -120,6 +133,7 @@ export function createBatchTurn(
         "content-type": "application/json",
         accept: "application/json",
         [UPSTREAM_HEADER.streamSeq]: `${deps.streamEpoch}-${first.seq}`,
+        ...spans[0]?.context,
         ...pass.headers,
       },
       body: batchBody(entries),
@@ -127,17 +141,19 @@ export function createBatchTurn(
     context.began(attempt);
     const result = await attempt.result;
     const verdict = verdictOf(result, "event", clock.wall());
+    for (const span of spans) endAttempt(span, verdict, result);
     const status = result.kind === "response" ? result.status : undefined;
-    log.debug(
-      {
-        session: lane.session,
-        events: entries.length,
-        verdict: verdict.kind,
-        status,
-        ms: clock.now() - began,
-      },
-      "batch forwarded",
-    );
+    if (log.isLevelEnabled("debug"))
+      log.debug(
+        {
+          session: lane.session,
+          events: entries.map((entry) => entry.envelope?.id),
+          verdict: verdict.kind,
+          status,
+          ms: clock.now() - began,
+        },
+        "batch forwarded",
+      );
 
     if (verdict.kind === "dead") {
       gate.verdict(lane.token, { kind: "delivered" }, context.probe); // the coordinator is well; each event is judged alone below

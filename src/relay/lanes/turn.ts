@@ -2,6 +2,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Envelope } from "../../shared/envelope.ts";
 import { UPSTREAM_HEADER } from "../../shared/headers.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { traceIdOf, type TraceContext } from "../../shared/tracing.ts";
 import type { Credentials } from "../credentials/port.ts";
 import type { Answers } from "../forward/answers.ts";
 import { ask } from "../forward/ask.ts";
@@ -10,6 +11,7 @@ import type { DeadLetters, Death } from "../forward/dead-letters.ts";
 import type { Gate } from "../forward/gate.ts";
 import { FRESH_BIND_MS, judgeLateBind } from "../forward/late-bind.ts";
 import { RefusedTokens } from "../forward/refused-tokens.ts";
+import { endAttempt, traceOfEnvelope, type EventSpans } from "../forward/spans.ts";
 import type { Superseded } from "../forward/superseded.ts";
 import { targetOf } from "../forward/target.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
@@ -46,6 +48,8 @@ export type TurnDeps = {
   policy: PoisonPolicy;
   /** Creation of the stream, milliseconds: with it a sequence is unique for ever. */
   streamEpoch: number;
+  /** Undefined: nothing is traced. */
+  spans?: EventSpans | undefined;
 };
 
 /**
@@ -81,7 +85,7 @@ export type Judged = {
 
 /** One turn: the head of a lane, from the checks before it is sent to what its verdict means. */
 export function createTurn(deps: TurnDeps): Turn {
-  const { clock, log, coordinator, credentials, gate, answers } = deps;
+  const { clock, log, coordinator, credentials, gate, answers, spans } = deps;
   const refused = new RefusedTokens();
 
   async function single(lane: Lane, entry: Entry, context: TurnContext): Promise<TurnOutcome> {
@@ -116,6 +120,7 @@ export function createTurn(deps: TurnDeps): Turn {
       }
       if (judged.kind === "superseded") {
         await deps.superseded.put(envelope.id, judged.reason);
+        spans?.superseded({ entry, envelope, streamSeq: entry.seq });
         log.warn({ event: envelope.id, session: envelope.session, reason: judged.reason }, "bind superseded");
         return { kind: "settled", how: "superseded" };
       }
@@ -123,14 +128,16 @@ export function createTurn(deps: TurnDeps): Turn {
     }
 
     const began = clock.now();
+    const span = spans?.attempt({ entry, envelope, streamSeq: entry.seq }, lane.attempts + 1);
     const attempt = coordinator.send({
       ...targetOf(envelope),
-      headers: requestHeaders(entry, envelope, pass.headers),
+      headers: requestHeaders(entry, envelope, pass.headers, span?.context ?? traceOfEnvelope(envelope)),
       body: envelope.body,
     });
     context.began(attempt);
     const result = await attempt.result;
     const verdict = verdictOf(result, envelope.kind, clock.wall());
+    if (span !== undefined) endAttempt(span, verdict, result);
     report(lane, entry, envelope, verdict, result, clock.now() - began);
     return conclude({ lane, entry, verdict, result, generation: pass.generation, probe: context.probe });
   }
@@ -183,6 +190,7 @@ export function createTurn(deps: TurnDeps): Turn {
     entry: Entry,
     envelope: Envelope,
     auth: Record<string, string>,
+    trace: TraceContext | undefined,
   ): Record<string, string> {
     const headers: Record<string, string> = {
       "content-type": envelope.type,
@@ -192,7 +200,8 @@ export function createTurn(deps: TurnDeps): Turn {
       [UPSTREAM_HEADER.streamSeq]: `${deps.streamEpoch}-${entry.seq}`,
       ...auth,
     };
-    if (envelope.trace !== undefined) headers[UPSTREAM_HEADER.trace] = envelope.trace;
+    if (trace !== undefined) headers[UPSTREAM_HEADER.trace] = trace.traceparent;
+    if (trace?.tracestate !== undefined) headers[UPSTREAM_HEADER.traceState] = trace.tracestate;
     return headers;
   }
 
@@ -272,6 +281,7 @@ export function createTurn(deps: TurnDeps): Turn {
       {
         event: envelope.id,
         session: envelope.session,
+        ...(envelope.trace === undefined ? {} : { trace: traceIdOf(traceOfEnvelope(envelope)) }),
         kind: envelope.kind,
         seq: entry.seq,
         attempt: lane.attempts + 1,

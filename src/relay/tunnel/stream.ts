@@ -27,7 +27,8 @@ export function createStream(deps: {
   upstream: Upstream;
   /** Resolves when the request may go out; false if it never may. */
   turn: () => Promise<boolean>;
-  ended: (outcome: string) => void;
+  /** `status`: of the coordinator's answer, if there was one. */
+  ended: (outcome: string, status: number | undefined) => void;
 }): Stream {
   const { wire, opening, credentials, upstream } = deps;
   const body = opening.body.kind === "frames" ? new PassThrough() : undefined;
@@ -38,6 +39,7 @@ export function createStream(deps: {
   /** The request's body, or the executor's half of an upgraded connection, is whole. */
   let asked = body === undefined;
   let upgraded = false;
+  let answer: number | undefined;
   /** Data frames in `body` that no credit was given for yet. */
   let unread = 0;
   body?.on("drain", () => {
@@ -48,7 +50,7 @@ export function createStream(deps: {
   function end(outcome: string): void {
     if (over) return;
     over = true;
-    deps.ended(outcome);
+    deps.ended(outcome, answer);
   }
 
   function fail(code: string, text: string): void {
@@ -97,10 +99,11 @@ export function createStream(deps: {
         head(status, statusText, raw) {
           if (over) return;
           if (status === 401 || status === 403) credentials.refused(pass.generation);
-          const answer = endToEnd(raw);
+          const passed = endToEnd(raw);
+          answer = status;
           upgraded = status === 101;
-          if (upgraded) answer.push("Connection", "Upgrade", "Upgrade", opening.upgrade ?? "");
-          wire.send({ type: "head", status, statusText, headers: answer });
+          if (upgraded) passed.push("Connection", "Upgrade", "Upgrade", opening.upgrade ?? "");
+          wire.send({ type: "head", status, statusText, headers: passed });
         },
         data: (bytes) => over || wire.write(bytes),
         end(trailers) {

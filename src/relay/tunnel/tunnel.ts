@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
+import { ERRORS } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { traceIdOf, traceOf } from "../../shared/tracing.ts";
 import { FLOW_PREFIX } from "../../shared/subjects.ts";
 import { WINDOW_FRAMES } from "../../shared/tunnel/frame.ts";
 import { decodeOpening, GATEWAY_SILENCE_MS, TUNNEL_SUBJECT } from "../../shared/tunnel/opening.ts";
@@ -9,9 +11,10 @@ import { createWire } from "../../shared/tunnel/wire.ts";
 import type { Credentials } from "../credentials/index.ts";
 import { deletedSession, isAllowed, MAX_STREAMS, type AllowRule } from "./limits.ts";
 import { createStream, type Stream } from "./stream.ts";
+import { traceHeaders } from "./traced.ts";
 import type { Upstream } from "./upstream.ts";
 
-// limits.ts bounds · stream.ts is one request under way · upstream.ts speaks HTTP with the coordinator
+// limits.ts bounds · stream.ts is one request under way · upstream.ts speaks HTTP with the coordinator · traced.ts traces that
 
 const QUEUE = "relay";
 const CHECK_MS = 1000;
@@ -79,11 +82,19 @@ export function serveTunnel(deps: {
       credentials: deps.credentials,
       upstream: deps.upstream,
       turn: () => behindEvents(opening.method, opening.target),
-      ended(outcome) {
+      ended(outcome, status) {
         streams.delete(id);
         if (streams.size === 0) idle?.();
-        log.debug(
-          { method: opening.method, target: opening.target, outcome, ms: Math.round(clock.now() - began) },
+        log[outcome in ERRORS ? "info" : "debug"](
+          {
+            request: opening.id,
+            ...traceField(opening.headers),
+            method: opening.method,
+            path: opening.target.split("?", 1)[0], // a query may hold anything
+            outcome,
+            status,
+            ms: Math.round(clock.now() - began),
+          },
           "request passed through",
         );
       },
@@ -157,4 +168,9 @@ export function serveTunnel(deps: {
       for (const stream of streams.values()) stream.fail("relay_lost", "the relay is stopping");
     },
   };
+}
+
+function traceField(headers: readonly string[]): { trace?: string } {
+  const trace = traceIdOf(traceOf(traceHeaders(headers)));
+  return trace === undefined ? {} : { trace };
 }

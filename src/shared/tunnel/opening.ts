@@ -20,6 +20,8 @@ export type Opening = {
   upgrade?: string;
   /** The gateway process, for its beat. */
   gateway: string;
+  /** Its id in the logs of both ends. */
+  id?: string;
 };
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -40,7 +42,7 @@ export function decodeOpening(bytes: Uint8Array): Opening | undefined {
 
 function isOpening(value: unknown): value is Opening {
   if (typeof value !== "object" || value === null) return false;
-  const { v, method, target, headers, body, gateway, upgrade } = value as Partial<
+  const { v, method, target, headers, body, gateway, upgrade, id } = value as Partial<
     Record<keyof Opening, unknown>
   >;
   return (
@@ -54,6 +56,7 @@ function isOpening(value: unknown): value is Opening {
     typeof body === "object" &&
     body !== null &&
     typeof gateway === "string" &&
-    (upgrade === undefined || typeof upgrade === "string")
+    (upgrade === undefined || typeof upgrade === "string") &&
+    (id === undefined || typeof id === "string")
   );
 }

@@ -4,6 +4,7 @@ import {
   childEnvironment,
   NETWORK,
   strippedEnvironment,
+  telemetryVariables,
 } from "../../../src/cli/up/environment.ts";
 import { COMMON_SETTINGS, GATEWAY_SETTINGS, RELAY_SETTINGS } from "../../../src/shared/config/settings.ts";
 
@@ -25,6 +26,10 @@ const env = {
   RUNNER_RELAY_PROFILE: "worker",
   RUNNER_RELAY_COORDINATOR_URL: "https://c.example",
   NODE_CHANNEL_FD: "3",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+  OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20t",
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: "x-key=k",
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: "/run/key.pem",
 };
 
 describe("CRED-1: environments", () => {
@@ -73,6 +78,16 @@ describe("CRED-1: environments", () => {
       HOME: "/home/x",
       ANTHROPIC_API_KEY: "the executor's own",
       HTTPS_PROXY: "http://user:pw@proxy",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
     });
+  });
+
+  test("who traces gets all that its collector needs, nobody else does", () => {
+    expect(telemetryVariables(env)).toEqual([
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "OTEL_EXPORTER_OTLP_HEADERS",
+      "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+      "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+    ]);
   });
 });

@@ -175,7 +175,10 @@ test("a message is the envelope, with headers for people", () => {
     type: "application/json",
     body: Buffer.from('{"n":12345678901234567890}'),
     answer: "_INBOX_gw.gw1.x.answer.e1",
-    trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    trace: {
+      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      tracestate: "vendor=1",
+    },
     settle: () => undefined,
   };
   const { head, payload, subject } = messageOf(write, { epoch: "abc", seq: 4 }, "host.profile");
@@ -188,7 +191,7 @@ test("a message is the envelope, with headers for people", () => {
     "Rr-Kind: event",
     "Rr-Schema: 1",
     "Content-Type: application/msgpack",
-    `traceparent: ${write.trace}`,
+    `traceparent: ${write.trace.traceparent}`,
     "",
   ]);
   const envelope = decodeEnvelope(payload);

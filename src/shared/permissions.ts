@@ -80,7 +80,7 @@ export function permissionsOf(role: BrokerRole, gateway = "gw1"): Permissions {
           `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
           "rr.replay.>",
           "rr.rpc.>",
-          `$KV.${STATE_BUCKET}.held.>`,
+          `$KV.${STATE_BUCKET}.control.>`,
           `$KV.${STATE_BUCKET}.paused`,
           `$KV.${STATE_BUCKET}.replay.>`,
           ...readState,

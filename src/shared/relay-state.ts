@@ -22,6 +22,8 @@ export type RelayState = {
   /** Sessions whose events wait behind others, with how much waits. */
   backlog: { session: string; events: number; bytes: number }[];
   overflow: boolean;
+  /** Operators' wishes about sessions up to this revision of the state bucket are in force here (control.ts). */
+  controls?: number;
   /** Of the process: requests that it passed on died with it, though one of the same name is back. */
   instance?: string;
   /** Set in the last message before a graceful stop. */

@@ -1,10 +1,10 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
-import { headers, type NatsConnection } from "@nats-io/nats-core";
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { STATE_BUCKET, STATE_STREAM } from "./topology.ts";
 import { walk } from "./walk.ts";
 
-/** A key's value; the revision is what a conditional write names. */
-export type Stored = { value: Uint8Array; revision: number };
+/** A key's value; the revision is what a conditional write names. `at`: when it was written, milliseconds since 1970. */
+export type Stored = { value: Uint8Array; revision: number; at: number };
 
 const subjectOf = (key: string): string => `$KV.${STATE_BUCKET}.${key}`;
 
@@ -12,7 +12,7 @@ const subjectOf = (key: string): string => `$KV.${STATE_BUCKET}.${key}`;
 export async function readState(jsm: JetStreamManager, key: string): Promise<Stored | undefined> {
   const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(key) });
   if (message === null || message.header.has("KV-Operation")) return undefined;
-  return { value: message.data, revision: message.seq };
+  return storedOf(message);
 }
 
 /**
@@ -24,12 +24,19 @@ export async function readStates(jsm: JetStreamManager, filter: string): Promise
   for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter))) {
     const key = message.subject.slice(subjectOf("").length);
     if (message.header.has("KV-Operation")) found.delete(key);
-    else found.set(key, { value: message.data, revision: message.seq });
+    else found.set(key, storedOf(message));
   }
   return found;
 }
 
+function storedOf({ data, seq, time }: StoredMsg): Stored {
+  return { value: data, revision: seq, at: time.getTime() };
+}
+
 const WRONG_LAST_SEQUENCE = 10071;
+const TIMEOUT_MS = 5000;
+/** A deleted key is remembered for so long, so that whoever follows the bucket notices. */
+const TOMBSTONE_SECONDS: number = 24 * 60 * 60;
 
 /** Writes a key if its revision is still the given one (0: there is none). False if somebody else was faster. */
 export async function writeState(
@@ -40,9 +47,35 @@ export async function writeState(
 ): Promise<boolean> {
   const head = headers();
   head.set("Nats-Expected-Last-Subject-Sequence", String(revision));
-  const reply = await nc.request(subjectOf(key), value, { headers: head, timeout: 5000 });
-  const { error } = reply.json<{ error?: { err_code: number; description: string } }>();
-  if (error === undefined) return true;
-  if (error.err_code === WRONG_LAST_SEQUENCE) return false;
-  throw new Error(`${key} cannot be written: ${error.description}`);
+  return (await publish(nc, key, value, head)) !== undefined;
+}
+
+/** Writes a key whatever it holds. Returns its new revision. */
+export async function putState(nc: NatsConnection, key: string, value: Uint8Array): Promise<number> {
+  const revision = await publish(nc, key, value, headers());
+  if (revision === undefined) throw new Error(`${key} cannot be written: wrong last sequence`);
+  return revision;
+}
+
+/** Deletes a key if its revision is still the given one. False if somebody else was faster. */
+export async function deleteState(nc: NatsConnection, key: string, revision: number): Promise<boolean> {
+  const head = headers();
+  head.set("KV-Operation", "DEL");
+  head.set("Nats-TTL", `${TOMBSTONE_SECONDS}s`);
+  head.set("Nats-Expected-Last-Subject-Sequence", String(revision));
+  return (await publish(nc, key, new Uint8Array(), head)) !== undefined;
+}
+
+/** Undefined: the revision is another one. */
+async function publish(
+  nc: NatsConnection,
+  key: string,
+  value: Uint8Array,
+  head: MsgHdrs,
+): Promise<number | undefined> {
+  const reply = await nc.request(subjectOf(key), value, { headers: head, timeout: TIMEOUT_MS });
+  const { seq, error } = reply.json<{ seq?: number; error?: { err_code: number; description: string } }>();
+  if (error?.err_code === WRONG_LAST_SEQUENCE) return undefined;
+  if (seq === undefined) throw new Error(`${key} cannot be written: ${error?.description ?? "no sequence"}`);
+  return seq;
 }

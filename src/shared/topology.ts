@@ -63,8 +63,10 @@ export const stateKey = {
   coordinator: "coordinator",
   /** How far a replay came. */
   replay: (run: string): string => `replay.${run}`,
-  /** Present while an operator paused everything. */
+  /** Present while everything is paused: by an operator, or by a poison event with the policy `stop` (control.ts). */
   paused: "paused",
+  /** What an operator wants of one session (control.ts). */
+  control: (sessionToken: string): string => `control.${sessionToken}`,
 } as const;
 
 /** Oldest broker that has what we need (consumer reset). */

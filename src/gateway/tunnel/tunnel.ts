@@ -5,6 +5,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { HttpErrorCode } from "../../shared/errors.ts";
 import { relayToken, STATE_SILENCE_MS, type RelayState } from "../../shared/relay-state.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { atTurnEnd } from "../../shared/turn-end.ts";
 import { FLOW_PREFIX } from "../../shared/subjects.ts";
 import { encodeOpening, GATEWAY_BEAT_MS, TUNNEL_SUBJECT, type Opening } from "../../shared/tunnel/opening.ts";
 import { decodeMessage, encodeMessage } from "../../shared/tunnel/frame.ts";
@@ -121,11 +122,14 @@ export function createTunnel(deps: {
       if (exchange.relay === undefined)
         exchange.fail("relay_unavailable", "the relay did not take the request");
     });
-    try {
-      connection.publish(TUNNEL_SUBJECT, encodeOpening(opening), { reply: prefix + id });
-    } catch {
-      exchange.fail("log_unreachable", "the connection to the broker is closed");
-    }
+    atTurnEnd(() => {
+      if (!exchanges.has(id)) return; // the executor left already
+      try {
+        connection.publish(TUNNEL_SUBJECT, encodeOpening(opening), { reply: prefix + id });
+      } catch {
+        exchange.fail("log_unreachable", "the connection to the broker is closed");
+      }
+    });
     return exchange;
   }
 

@@ -1,5 +1,6 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { encodeAnswer } from "../../shared/answer.ts";
+import { atTurnEnd } from "../../shared/turn-end.ts";
 import { FLOW_PREFIX } from "../../shared/subjects.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { AttemptResult } from "./verdict.ts";
@@ -50,7 +51,10 @@ export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): 
   }
 
   return {
-    hand: (to, response) => publish(to, encode(response)),
+    hand(to, response) {
+      const payload = encode(response);
+      atTurnEnd(() => publish(to, payload));
+    },
     handRefusal(to, response) {
       const reply = `${prefix}.${next++}`;
       return new Promise((resolve) => {

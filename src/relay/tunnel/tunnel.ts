@@ -1,13 +1,13 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
 import { ERRORS } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { traceIdOf, traceOf } from "../../shared/tracing.ts";
 import { FLOW_PREFIX } from "../../shared/subjects.ts";
-import { WINDOW_FRAMES } from "../../shared/tunnel/frame.ts";
+import { WINDOW_FRAMES, type Frame } from "../../shared/tunnel/frame.ts";
 import { decodeOpening, GATEWAY_SILENCE_MS, TUNNEL_SUBJECT } from "../../shared/tunnel/opening.ts";
-import { createWire } from "../../shared/tunnel/wire.ts";
+import { createWire, type Wire } from "../../shared/tunnel/wire.ts";
 import type { Credentials } from "../credentials/index.ts";
 import { deletedSession, isAllowed, MAX_STREAMS, type AllowRule } from "./limits.ts";
 import { createStream, type Stream } from "./stream.ts";
@@ -18,6 +18,8 @@ import type { Upstream } from "./upstream.ts";
 
 const QUEUE = "relay";
 const CHECK_MS = 1000;
+/** A gateway waits seconds for the word that its request was taken; most answers of a coordinator nearby come before this. */
+const ACCEPT_AFTER_MS = 5;
 /** How long the deletion of a session waits for its events (DESIGN 5). */
 const DELETE_WAIT_MS = 30_000;
 const DELETE_LOOK_MS = 50;
@@ -50,7 +52,8 @@ export function serveTunnel(deps: {
   const beats = `${FLOW_PREFIX}.${relay}.beat.`;
   const streams = new Map<string, Stream>();
   const gateways = new Map<string, number>();
-  let next = 0;
+  /** Wires whose acceptance may not have gone out yet. */
+  const accepting: Wire[] = [];
   let stopped = false;
   let idle: (() => void) | undefined;
 
@@ -61,7 +64,7 @@ export function serveTunnel(deps: {
     const wire = createWire(nc);
     wire.connect(reply, WINDOW_FRAMES);
     // nobody but its gateway can guess where a request's frames go
-    const id = `${(next++).toString(36)}-${randomBytes(9).toString("base64url")}`;
+    const id = randomUUID();
     const refuse = (code: string, text: string): void => {
       wire.send({ type: "accept", relay, subject: prefix + id, credit: 0 });
       wire.send({ type: "reset", code, text });
@@ -74,7 +77,9 @@ export function serveTunnel(deps: {
       return refuse("path_not_allowed", `${opening.method} is not allowed on this path`);
     }
     gateways.set(opening.gateway, clock.now());
-    wire.send({ type: "accept", relay, subject: prefix + id, credit: WINDOW_FRAMES });
+    const accept = { type: "accept", relay, subject: prefix + id, credit: WINDOW_FRAMES } as const;
+    if (opening.body.kind === "frames") wire.send(accept);
+    else acceptSoon(wire, accept);
     const began = clock.now();
     const stream = createStream({
       wire,
@@ -100,6 +105,15 @@ export function serveTunnel(deps: {
       },
     });
     streams.set(id, stream);
+  }
+
+  /** A quick answer brings the word along that its request was taken; otherwise that goes out by itself. */
+  function acceptSoon(wire: Wire, accept: Frame & { type: "accept" }): void {
+    wire.sendLater(accept);
+    if (accepting.push(wire) > 1) return;
+    clock.after(ACCEPT_AFTER_MS, () => {
+      for (const one of accepting.splice(0)) one.flush();
+    });
   }
 
   /** A deletion must not overtake the session's own events; everything else is not ordered with them. */

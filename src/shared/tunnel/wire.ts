@@ -1,4 +1,5 @@
 import type { NatsConnection } from "@nats-io/nats-core";
+import { atTurnEnd } from "../turn-end.ts";
 import { decodeMessage, encodeMessage, MAX_DATA_BYTES, WINDOW_FRAMES, type Frame } from "./frame.ts";
 
 /** Data frames that are consumed before credit is given back: an eighth of the window, so that credit is a small part of the traffic. */
@@ -8,6 +9,8 @@ const CREDIT_STEP: number = WINDOW_FRAMES / 8;
 export type Wire = {
   /** Queues a frame; all of one turn go as one message. */
   send(frame: Exclude<Frame, { type: "data" }>): void;
+  /** Queues a frame that may wait for the next one, or for {@link Wire.flush}. */
+  sendLater(frame: Exclude<Frame, { type: "data" }>): void;
   /** Queues bytes in frames, as far as credit reaches the rest waits. Returns false when the sender should pause. */
   write(bytes: Uint8Array): boolean;
   /** Where the other side listens; frames wait until it is known. */
@@ -53,7 +56,7 @@ export function createWire(nc: NatsConnection): Wire {
     outBytes += bytes;
     if (scheduled) return;
     scheduled = true;
-    setImmediate(flush);
+    atTurnEnd(flush);
   }
 
   function admit(frame: Frame): void {
@@ -82,6 +85,9 @@ export function createWire(nc: NatsConnection): Wire {
       // credit and resets overtake a body that waits; its end does not
       if (frame.type === "end") admit(frame);
       else queue(frame);
+    },
+    sendLater(frame) {
+      out.push(frame);
     },
     write(bytes) {
       for (let at = 0; at < bytes.length; at += MAX_DATA_BYTES) {

@@ -1,0 +1,66 @@
+import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
+import { readState } from "../state-store.ts";
+import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../topology.ts";
+import { readBacklog, type Backlog } from "./backlog.ts";
+
+/** How the log is: what of a status the broker alone tells, for `status` and for the relay's page, which must say the same. */
+export type LogStatus = {
+  log: {
+    messages: number;
+    bytes: number;
+    maxBytes: number;
+    firstSeq: number;
+    lastSeq: number;
+    created: string;
+    replicas: number;
+  };
+  backlog: Backlog;
+  /** When the oldest event that waits was accepted, ISO; a little too old while acknowledgements are out of order. */
+  oldestWaiting?: string;
+  dead: { messages: number; bytes: number };
+  /** URL of the coordinator that the log belongs to. */
+  coordinator?: string;
+  /** Everything is paused: by an operator, or by a poison event with the policy `stop`. */
+  paused: boolean;
+};
+
+/** Reads it all, as an operator or as a relay; with the log's settings, which tell more than a status shows. */
+export async function readLogStatus(
+  jsm: JetStreamManager,
+): Promise<{ status: LogStatus; settings: StreamConfig }> {
+  const [log, dead, backlog, coordinator, paused] = await Promise.all([
+    jsm.streams.info(EVENTS_STREAM),
+    jsm.streams.info(DEAD_STREAM),
+    readBacklog(jsm),
+    readState(jsm, stateKey.coordinator),
+    readState(jsm, stateKey.paused),
+  ]);
+  const oldestWaiting = await oldestOf(jsm, backlog);
+  const status: LogStatus = {
+    log: {
+      messages: log.state.messages,
+      bytes: log.state.bytes,
+      maxBytes: log.config.max_bytes,
+      firstSeq: log.state.first_seq,
+      lastSeq: log.state.last_seq,
+      created: log.created,
+      replicas: log.config.num_replicas,
+    },
+    backlog,
+    ...(oldestWaiting === undefined ? {} : { oldestWaiting }),
+    dead: { messages: dead.state.messages, bytes: dead.state.bytes },
+    ...(coordinator === undefined ? {} : { coordinator: new TextDecoder().decode(coordinator.value) }),
+    paused: paused !== undefined,
+  };
+  return { status, settings: log.config };
+}
+
+async function oldestOf(jsm: JetStreamManager, backlog: Backlog): Promise<string | undefined> {
+  const firsts = [
+    ...backlog.shards.filter((it) => it.pending + it.inFlight > 0).map((it) => it.ackFloor + 1),
+    ...backlog.held.filter((it) => it.events > 0).map((it) => it.from),
+  ];
+  if (firsts.length === 0) return undefined;
+  const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq: Math.min(...firsts), next_by_subj: ">" });
+  return found?.time.toISOString();
+}

@@ -21,6 +21,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFil
   prune: { summary: "remove what is settled and old", load: () => import("./prune.ts") },
   status: { summary: "show backlog, relays, coordinator and log", load: () => import("./status.ts") },
   dead: { summary: "list, show, redrive and drop dead letters", load: () => import("./dead.ts") },
+  replay: { summary: "send events of the log again", load: () => import("./replay.ts") },
   decode: {
     summary: "print one message of the log (for nats --translate)",
     load: () => import("./decode.ts"),

@@ -30,6 +30,8 @@ export type Envelope = {
   trace?: string;
   /** W3C `tracestate` that belongs to it. */
   tracestate?: string;
+  /** What this repeats, `<stream>:<sequence>`: put in again by `replay` or `reconcile`. */
+  replayOf?: string;
 };
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -65,6 +67,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     it.body instanceof Uint8Array &&
     (it.run === undefined || (typeof it.run?.id === "string" && typeof it.run.report === "string")) &&
     (it.answer === undefined || typeof it.answer === "string") &&
+    (it.replayOf === undefined || typeof it.replayOf === "string") &&
     (it.trace === undefined || typeof it.trace === "string") &&
     (it.tracestate === undefined || typeof it.tracestate === "string");
   if (!whole) throw codedError("envelope_invalid", "the envelope lacks fields");

@@ -17,6 +17,8 @@ export const HEADER = {
   answered: "Rr-Answered",
   // of a redriven or replayed event
   replayOf: "Rr-Replay-Of",
+  /** The run of `replay` or `reconcile` that put it in. */
+  replayRun: "Rr-Replay-Run",
 } as const;
 
 /** Headers of a request to the coordinator. */
@@ -24,6 +26,8 @@ export const UPSTREAM_HEADER = {
   key: "idempotency-key",
   sessionSeq: "rr-session-seq",
   streamSeq: "rr-stream-seq",
+  /** What a replayed event repeats, `<stream>:<sequence>`. */
+  replay: "rr-replay",
   trace: "traceparent",
   traceState: "tracestate",
 } as const;

@@ -200,6 +200,7 @@ export function createTurn(deps: TurnDeps): Turn {
       [UPSTREAM_HEADER.streamSeq]: `${deps.streamEpoch}-${entry.seq}`,
       ...auth,
     };
+    if (envelope.replayOf !== undefined) headers[UPSTREAM_HEADER.replay] = envelope.replayOf;
     if (trace !== undefined) headers[UPSTREAM_HEADER.trace] = trace.traceparent;
     if (trace?.tracestate !== undefined) headers[UPSTREAM_HEADER.traceState] = trace.tracestate;
     return headers;

@@ -1,0 +1,48 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { decodeCheckpoint } from "../shared/checkpoint.ts";
+import { decodeHeld } from "../shared/held.ts";
+import { shardOf, SHARDS } from "../shared/partition.ts";
+import { sessionToken } from "../shared/session-id.ts";
+import { Settled } from "../shared/settled.ts";
+import { readState, readStates } from "../shared/state-store.ts";
+import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
+
+/** Whether an event of a session has ended: delivered, superseded or dead. False: it still waits, as far as is known here. */
+export type Settlement = (session: string, seq: number) => boolean;
+
+/**
+ * What is settled, as of now. A checkpoint may be a second old where the broker's acknowledgements know better, and those know nothing of what
+ * lies above them, so both are asked. Events of held sessions are acknowledged but not settled.
+ */
+export async function readSettlement(jsm: JetStreamManager): Promise<Settlement> {
+  const shards = await Promise.all(
+    Array.from({ length: SHARDS }, async (_, shard) => {
+      const [stored, consumer] = await Promise.all([
+        readState(jsm, stateKey.checkpoint(shard)),
+        jsm.consumers.info(EVENTS_STREAM, consumerName(shard)),
+      ]);
+      const settled = new Settled(consumer.ack_floor.stream_seq);
+      if (stored !== undefined) {
+        const checkpoint = decodeCheckpoint(stored.value);
+        settled.merge({ floor: checkpoint.floor, snapshot: checkpoint.settled });
+      }
+      return settled;
+    }),
+  );
+  const held = new Map<string, number>();
+  for (const [key, { value }] of await readStates(jsm, stateKey.held("*")))
+    held.set(key, decodeHeld(value).from);
+  return (session, seq) => {
+    if (!(shards[shardOf(session)]?.has(seq) ?? false)) return false;
+    const from = held.size === 0 ? undefined : held.get(stateKey.held(sessionToken(session)));
+    return from === undefined || seq < from;
+  };
+}
+
+/** Events that wait at the relays' consumers, acknowledged by nobody. */
+export async function readWaiting(jsm: JetStreamManager): Promise<number> {
+  const shards = await Promise.all(
+    Array.from({ length: SHARDS }, (_, shard) => jsm.consumers.info(EVENTS_STREAM, consumerName(shard))),
+  );
+  return shards.reduce((sum, { num_pending, num_ack_pending }) => sum + num_pending + num_ack_pending, 0);
+}

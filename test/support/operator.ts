@@ -1,0 +1,34 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import type { TestBroker } from "./broker.ts";
+import { runCli, type Finished } from "./up.ts";
+
+const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
+
+/** Environment of a command that talks to a test's broker as the operator. */
+export function operatorEnv(broker: TestBroker): Record<string, string> {
+  const { user = "", password = "" } = broker.access("operator");
+  return { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
+}
+
+/** Runs `runner-relay ARGS` as the operator, to its end. */
+export function operatorCli(broker: TestBroker): (...args: string[]) => Promise<Finished> {
+  const env = operatorEnv(broker);
+  return (...args) => runCli(args, { env });
+}
+
+/** The same, to be interrupted: `ended` resolves when the process is gone. */
+export function startOperator(
+  broker: TestBroker,
+  ...args: string[]
+): { process: ChildProcess; ended: Promise<Finished> } {
+  const { PATH = "", HOME = "" } = process.env;
+  const env = { PATH, HOME, ...operatorEnv(broker) };
+  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
+  const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...output }));
+  return { process: child, ended };
+}

@@ -31,6 +31,11 @@ export type DeadLetter = {
   payload: Uint8Array;
 };
 
+/** Subject filter of all dead letters, or those of one session. */
+export function deadFilter(session?: string): string {
+  return session === undefined ? "rr.dead.>" : `rr.dead.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
+}
+
 /**
  * Every dead letter, oldest first, of one session if it is named; a page at a time, so that memory does not grow with them. `left` is how
  * many follow.
@@ -39,9 +44,7 @@ export async function* deadLetters(
   jsm: JetStreamManager,
   session?: string,
 ): AsyncGenerator<DeadLetter & { left: number }> {
-  const filter =
-    session === undefined ? "rr.dead.>" : `rr.dead.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
-  for await (const message of walk(jsm, DEAD_STREAM, filter)) {
+  for await (const message of walk(jsm, DEAD_STREAM, deadFilter(session))) {
     const letter = letterOf(message);
     if (letter !== undefined) yield { ...letter, left: message.pending };
   }
@@ -116,7 +119,8 @@ export async function dropDeadLetter(jsm: JetStreamManager, seq: number): Promis
   }
 }
 
-function letterOf(message: StoredMsg): DeadLetter | undefined {
+/** A message of the stream of dead letters; undefined if its subject is none of ours. */
+export function letterOf(message: StoredMsg): DeadLetter | undefined {
   const [, , id, , runner, session, kind] = message.subject.split(".");
   if (!id || !runner || !session || !isKind(kind)) return undefined;
   const { header } = message;

@@ -10,7 +10,7 @@ export type Backlog = {
   /** Events that no relay has settled, held ones included. */
   events: number;
   shards: { shard: number; pending: number; inFlight: number; ackFloor: number }[];
-  held: { session: string; reason: string; since: number; from: number; events: number }[];
+  held: { session: string; reason: string; text: string; since: number; from: number; events: number }[];
 };
 
 /** Reads the backlog: consumers say what waits, held sessions are counted by subject from where they stand. */
@@ -28,8 +28,8 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
   );
   const held = await Promise.all(
     [...(await readStates(jsm, stateKey.held("*"))).values()].map(async ({ value }) => {
-      const { session, reason, since, from } = decodeHeld(value);
-      return { session, reason, since, from, events: await countFrom(jsm, session, from) };
+      const { session, reason, text, since, from } = decodeHeld(value);
+      return { session, reason, text, since, from, events: await countFrom(jsm, session, from) };
     }),
   );
   const events = [

@@ -139,6 +139,7 @@ async function moveHeld(
     const sameLog = checkpoints[shard]?.stream === log.created;
     const first = start.floor + 1;
     const moved = { ...held, from: sameLog ? Math.min(held.from, first) : first };
+    if (!sameLog) delete moved.skip; // another event has this number now
     if (!(await writeState(nc, key, encodeHeld(moved), revision))) {
       throw new Error(`${key} was written by somebody else meanwhile: stop the relays and try again`);
     }

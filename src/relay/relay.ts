@@ -21,7 +21,8 @@ import { createEventSpans } from "./forward/spans.ts";
 import { createBatchTurn } from "./lanes/batch.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
 import { createSuperseded } from "./forward/superseded.ts";
-import { createHeldSessions, HOLD_ABOVE, RELEASE_CHECK_MS } from "./lanes/held.ts";
+import { CONTROL_MS, createRelayControl, stoppedBy } from "./lanes/control.ts";
+import { createHeldSessions, HOLD_ABOVE } from "./lanes/held.ts";
 import { createIntake } from "./lanes/intake.ts";
 import { createLogReader } from "./lanes/stored.ts";
 import { createTurn, type PoisonPolicy } from "./lanes/turn.ts";
@@ -161,12 +162,25 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     },
     read,
     settled(lane, entry, how) {
-      metrics.settled(how, (clock.now() - Math.max(0, entry.arrivedAt)) / 1000);
+      metrics.settled(how, entry.arrivedAt, clock.now());
       held.settled(lane, entry);
     },
+    paused: (token) => control.paused(token) !== undefined,
     hold: (lane, reason) => held.hold(lane, "parked", reason),
   });
   const held = createHeldSessions({ jsm, kv, clock, log, dispatcher, read, fence: shardOf });
+  const control = createRelayControl({
+    nc,
+    jsm,
+    clock,
+    log,
+    gate,
+    dispatcher,
+    held,
+    owns: (shard) => shardOf(shard).status().phase === "active",
+    serves: (shard) => shardOf(shard).status().phase !== "handed_over",
+    changed: () => state.changed(),
+  });
   const metrics = createMetrics({
     waiting: () => dispatcher.counts().waiting,
     lanes: () => dispatcher.counts().lanes,
@@ -174,6 +188,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     passing: () => tunnel?.size ?? 0,
     coordinatorUp: () => gate.state().phase === "up",
     tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
+    paused: () => stoppedBy(gate.state()) !== undefined,
+    heldSessions: () => control.counts(),
   });
   const shards = Array.from({ length: SHARDS }, (_, shard) =>
     createShard({
@@ -189,8 +205,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
         gaps[n] = new Gaps(); // what another relay took over in between is no gap
         dispatcher.clearShard(n);
       },
-      prepare: (n) => held.load(n),
-      heldFrom: (n) => held.lowestFrom(n),
+      async prepare(n) {
+        await control.read();
+        await held.load(n);
+      },
+      heldFrom: (n) => held.lowestFrom(n, control.goesOn),
       room: () => dispatcher.hasRoom(),
       posted: (n) => dispatcher.posted(n),
       fatal: deps.fatal,
@@ -203,6 +222,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     dispatcher,
     held,
     answers,
+    paused: control.paused,
     holdAbove: options.holdAbove ?? HOLD_ABOVE,
     gaps: (shard) => gaps[shard],
     gap: metrics.gap,
@@ -250,7 +270,9 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     const { sessions, overflow } = dispatcher.backlog(most);
     const heldNow = held
       .list()
-      .map(({ record, waiting }) => ({ session: record.session, events: waiting, bytes: 0 }));
+      .map(({ record, waiting: events }) => ({ session: record.session, events, bytes: 0 }));
+    const idle = control.idle().map((session) => ({ session, events: 0, bytes: 0 }));
+    const waiting = [...heldNow, ...sessions, ...idle];
     return {
       instance,
       shards: shards
@@ -258,8 +280,9 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
         .filter((s) => s.phase !== "handed_over")
         .map(({ shard, behind }) => ({ shard, behind })),
       coordinator: coordinatorState(),
-      backlog: [...heldNow, ...sessions].slice(0, most),
-      overflow: overflow || heldNow.length + sessions.length > most,
+      backlog: waiting.slice(0, most),
+      overflow: overflow || waiting.length > most,
+      controls: control.inForce(),
     };
   }
 
@@ -284,6 +307,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       lanes: dispatcher.counts(),
       backlog: dispatcher.backlog(100),
       held: held.list(),
+      paused: { all: control.pause(), sessions: control.idle() },
     }),
   });
   scope.defer(() => admin.close());
@@ -296,6 +320,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       if (status.type === "disconnect") {
         connected = false;
         for (const end of chores) end();
+        control.disconnected();
         for (const shard of shards) shard.disconnected();
       } else if (status.type === "reconnect") {
         connected = true;
@@ -376,7 +401,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   };
   for (const shard of shards) every(CHECKPOINT_MS, () => shard.save(), "checkpoint not written");
   every(CHECKPOINT_MS, () => held.save(), "held sessions not written");
-  every(RELEASE_CHECK_MS, () => held.release(), "held sessions not looked at");
+  every(CONTROL_MS, () => control.tick(), "operators' wishes not looked at");
   every(LEASE_CONFIRM_MS, confirmLeases, "leases not confirmed");
 
   async function confirmLeases(): Promise<void> {
@@ -386,6 +411,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     for (const { shard, at } of pulls) shard.confirm(at);
   }
 
+  await control.read(); // a pause outlives relays: nothing is sent before it is known
   gate.start();
   presence.start();
   await Promise.race([first, new Promise<void>((resolve) => void clock.after(FIRST_CHECK_MS, resolve))]);

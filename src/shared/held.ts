@@ -15,6 +15,8 @@ export type HeldRecord = {
   text: string;
   /** Wall clock, milliseconds since 1970. */
   since: number;
+  /** An operator decided that the event at this sequence becomes a dead letter instead of being sent. */
+  skip?: number;
 };
 
 const REASONS: ReadonlySet<string> = new Set<HeldReason>(["backlog", "parked", "paused"]);

@@ -13,8 +13,17 @@ const PUBLISH_TIMEOUT_MS = 3000;
 /** Letters of this event are there already. */
 const WRONG_LAST_SEQUENCE = 10071;
 
-/** Why an event is a dead letter. `answered`: the executor itself received the refusal, so it is counted, without an alarm. */
-export type Death = { reason: string; status?: number; attempts: number; answered?: boolean };
+/**
+ * Why an event is a dead letter. `answered`: the executor itself received the refusal, so it is counted, without an alarm. `decided`: an
+ * operator wants it, so no poison policy applies.
+ */
+export type Death = {
+  reason: string;
+  status?: number;
+  attempts: number;
+  answered?: boolean;
+  decided?: boolean;
+};
 
 export type DeadLetter = {
   id: string;

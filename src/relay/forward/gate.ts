@@ -34,7 +34,7 @@ export type Gate = {
   /** Tells of a verdict. Returns false if a dead verdict must not be carried out, because refusals became the rule. */
   verdict(session: string, verdict: Verdict, probe: boolean): boolean;
   pause(reason: PauseReason, text: string): void;
-  /** Ends a pause with this reason. */
+  /** Ends a pause with this reason; after one that somebody had to end, the coordinator is asked first. */
   resume(reason: PauseReason): void;
   start(): void;
   stop(): void;
@@ -99,8 +99,7 @@ export function createGate(deps: {
   }
 
   function scheduleProbe(): void {
-    if (stopped || state.phase === "up") return;
-    if (byHand()) return;
+    if (stopped || state.phase === "up" || byHand()) return;
     const { first, most } = state.phase === "paused" ? PAUSE_PROBE_MS : AWAY_PROBE_MS;
     const delay = Math.min(most, first * 1.5 ** probes++);
     cancelProbe();
@@ -108,6 +107,7 @@ export function createGate(deps: {
   }
 
   async function probe(): Promise<void> {
+    if (byHand()) return;
     const asked = state;
     const found = await health();
     if (state !== asked || stopped) return;
@@ -223,7 +223,10 @@ export function createGate(deps: {
     },
     pause,
     resume(reason) {
-      if (state.phase === "paused" && state.reason === reason) enter({ phase: "up" });
+      if (state.phase !== "paused" || state.reason !== reason) return;
+      if (!byHand()) return enter({ phase: "up" });
+      enter({ phase: "checking" });
+      void probe();
     },
     start: () => void probe(),
     stop() {

@@ -46,6 +46,8 @@ export type DispatcherDeps = {
   read: (session: string, from: number) => Promise<Stored[] | undefined>;
   /** An entry was settled; called after its source knows. */
   settled(lane: Lane, entry: Entry, how: Settlement): void;
+  /** Is the session paused by an operator? */
+  paused: (token: string) => boolean;
   /** The head asks for its session to be parked. Resolves when that is durable. */
   hold(lane: Lane, reason: string): Promise<void>;
 };
@@ -120,8 +122,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       if (lanes.size > MAX_IDLE_LANES && lane.inFlight.length === 0) lanes.delete(lane.token);
       return;
     }
-    lane.phase = { name: "ready" };
-    ready.add(lane);
+    lane.phase = { name: deps.paused(lane.token) ? "parked" : "ready" };
+    if (lane.phase.name === "ready") ready.add(lane);
   }
 
   function pump(): void {

@@ -30,7 +30,7 @@ export function createFetch(deps: {
       if (i === 0) budget.take(entry.bytes);
       entry.envelope = message.envelope;
       entry.data = message.data;
-      entry.death = message.death;
+      entry.death = message.death ?? entry.death;
     }
     if (head.envelope !== undefined) {
       lane.notFound = 0;

@@ -8,6 +8,7 @@ import { shardOf } from "../../shared/partition.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { readStates } from "../../shared/state-store.ts";
 import { stateKey } from "../../shared/topology.ts";
+import type { Death } from "../forward/dead-letters.ts";
 import type { Shard } from "../log/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Entry, Lane, Source } from "./lane.ts";
@@ -15,8 +16,6 @@ import type { Stored } from "./stored.ts";
 
 /** More waiting events of one session than this are read from the log: a fifth of the window that its shard's sessions share. */
 export const HOLD_ABOVE = 20_000;
-/** How often it is looked whether an operator released a parked session. */
-export const RELEASE_CHECK_MS = 2000;
 /** A lane that reads from the log is filled again when it gets shorter than this. */
 const REFILL_BELOW = 20;
 const RETRY_MS = 500;
@@ -51,8 +50,8 @@ export type HeldSessions = {
   load(shard: number): Promise<void>;
   /** The shard is somebody else's now, or will be loaded again. */
   forget(shard: number): void;
-  /** Lowest sequence that a session of the shard still has to send by itself, as it is stored; undefined for none. */
-  lowestFrom(shard: number): Promise<number | undefined>;
+  /** Lowest sequence of the shard's held sessions that are to go on, as they are stored; undefined for none. */
+  lowestFrom(shard: number, goesOn: (record: HeldRecord) => boolean): Promise<number | undefined>;
   /** True if the event is left to the log: it must be acked and passed. */
   takes(token: string, seq: number): boolean;
   /** Makes it durable that the log keeps the lane's events from its head on, then passes what waits in the lane. */
@@ -61,8 +60,13 @@ export type HeldSessions = {
   settled(lane: Lane, entry: Entry): void;
   /** Writes what moved. */
   save(): Promise<void>;
-  /** Looks for parked sessions that an operator released. */
-  release(): Promise<void>;
+  /** Why a session is held here; undefined if it is not. */
+  reason(token: string): HeldReason | undefined;
+  /**
+   * Lets a parked or paused session go on, durably; the event at `skip` becomes a dead letter instead of being sent. Throws if the
+   * shard is not ours or the broker does not answer.
+   */
+  resume(token: string, skip?: number): Promise<void>;
   list(): { record: HeldRecord; waiting: number }[];
 };
 
@@ -78,6 +82,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   const seenFrom = new Map<string, number>();
   /** Pointers that are being written or deleted; a shard is not loaded before they are. */
   const pending = new Set<Promise<void>>();
+  /** Sessions whose pointer is being deleted: their lanes stay parked until then. */
+  const joining = new Map<string, Promise<void>>();
   /** Lowest unsettled sequence of lanes whose pointer is being written. */
   const holding = new Map<string, number>();
   /** Counts how often a shard was forgotten: what was begun before that is void. */
@@ -126,7 +132,9 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       state.cursor = message.seq + 1;
       if (message.seq < state.record.from) continue; // was in flight during a takeover, and ended
       if (dispatcher.renew(token, message.seq, 0)) continue;
-      dispatcher.accept(session, token, state.shard, entryOf(message, source(state.shard)));
+      const entry = entryOf(message, source(state.shard));
+      if (message.seq === state.record.skip) entry.death = skipped(state.record);
+      dispatcher.accept(session, token, state.shard, entry);
     }
     if (dispatcher.open(session, token, state.shard).length < REFILL_BELOW) void fill(token);
   }
@@ -140,7 +148,10 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     held.delete(token); // from here on the consumer's deliveries go to the lane, which waits for the pointer's end
     seenFrom.set(token, state.record.from);
     dispatcher.park(lane);
-    void track(unhold(token, state));
+    const ending = track(unhold(token, state)).finally(() => {
+      if (joining.get(token) === ending) joining.delete(token);
+    });
+    joining.set(token, ending);
   }
 
   async function unhold(token: string, { shard, record: { session } }: Held): Promise<void> {
@@ -159,17 +170,28 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
     }
     seenFrom.delete(token);
+    joining.delete(token);
     log.info({ session }, "session joins the live stream");
     const lane = dispatcher.lane(token);
     if (lane !== undefined) dispatcher.unpark(lane);
   }
 
   async function hold(lane: Lane, reason: HeldReason, text: string): Promise<void> {
+    await joining.get(lane.token); // the end of the old pointer would end the new one
     const turn = turns.get(lane.shard);
     if (!(await mayWrite(lane.shard))) throw new Error("the shard is not ours now");
     const from = (lane.inFlight[0] ?? lane.peek())?.seq ?? held.get(lane.token)?.record.from;
     if (from === undefined) return;
-    const record: HeldRecord = { v: 1, session: lane.session, from, reason, text, since: clock.wall() };
+    const skip = held.get(lane.token)?.record.skip;
+    const record: HeldRecord = {
+      v: 1,
+      session: lane.session,
+      from,
+      reason,
+      text,
+      since: clock.wall(),
+      ...(skip === undefined ? {} : { skip }),
+    };
     holding.set(lane.token, from);
     await write(record).finally(() => {
       record.from = holding.get(lane.token) ?? from; // some were settled meanwhile
@@ -191,6 +213,21 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     void fill(lane.token);
   }
 
+  /** What is written from here on says so, also if this first time fails. */
+  async function release(state: Held, skip: number | undefined): Promise<void> {
+    const { record } = state;
+    const { reason } = record;
+    record.reason = "backlog";
+    if (skip !== undefined) record.skip = skip;
+    try {
+      await write(record);
+    } catch (error) {
+      record.reason = reason;
+      throw error;
+    }
+    log.info({ session: record.session, reason, skip }, "session released");
+  }
+
   function forget(shard: number): void {
     turns.set(shard, (turns.get(shard) ?? 0) + 1);
     for (const [token, state] of held) {
@@ -202,11 +239,11 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
 
   return {
     forget,
-    async lowestFrom(shard) {
+    async lowestFrom(shard, goesOn) {
       const records = [...(await readStates(jsm, stateKey.held("*"))).values()].map(({ value }) =>
         decodeHeld(value),
       );
-      const due = records.filter(({ session, reason }) => reason === "backlog" && shardOf(session) === shard);
+      const due = records.filter((record) => shardOf(record.session) === shard && goesOn(record));
       return due.length === 0 ? undefined : Math.min(...due.map(({ from }) => from));
     },
     async load(shard) {
@@ -268,8 +305,9 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       if (lane.length < REFILL_BELOW) void fill(lane.token);
     },
     async save() {
-      for (const state of held.values()) {
-        if (!state.dirty || !deps.fence(state.shard).mayForward()) continue;
+      for (const [token, state] of held) {
+        if (!state.dirty || holding.has(token)) continue; // it would overwrite what is being written
+        if (!deps.fence(state.shard).mayForward()) continue;
         state.dirty = false;
         try {
           await write(state.record);
@@ -279,20 +317,31 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
         }
       }
     },
-    async release() {
-      for (const [token, state] of held) {
-        if (state.record.reason === "backlog") continue;
-        const entry = await kv.get(stateKey.held(token));
-        if (entry?.operation !== "PUT" || held.get(token) !== state) continue;
-        if (decodeHeld(entry.value).reason !== "backlog") continue;
-        state.record.reason = "backlog";
-        log.info({ session: state.record.session }, "session released");
-        dispatcher.unpark(dispatcher.open(state.record.session, token, state.shard));
-        void fill(token);
+    reason: (token) => held.get(token)?.record.reason,
+    async resume(token, skip) {
+      await dispatcher.lane(token)?.holding?.catch(() => {}); // whoever was to hold it failed and tries again
+      const state = held.get(token);
+      if (state !== undefined && state.record.reason !== "backlog") {
+        if (!(await mayWrite(state.shard))) throw new Error("the shard is not ours now");
+        if (held.get(token) !== state) throw new Error("the session is being loaded");
+        await track(release(state, skip));
+        if (held.get(token) !== state) return; // whoever loads the shard finds it
       }
+      const lane = dispatcher.lane(token);
+      for (const entry of lane?.entries() ?? []) {
+        if (state !== undefined && entry.seq === skip) entry.death = skipped(state.record); // it failed while the session was being held
+      }
+      if (lane !== undefined && !joining.has(token)) dispatcher.unpark(lane);
+      void fill(token);
     },
     list: () => [...held.values()].map(({ record, waiting }) => ({ record, waiting })),
   };
+}
+
+/** The session's reason stays with the letter: it says what was wrong with the event. */
+function skipped(record: HeldRecord): Death {
+  const why = record.text === "" ? "" : `: ${record.text}`;
+  return { reason: `skipped by an operator${why}`, attempts: 0, decided: true };
 }
 
 function entryOf({ seq, envelope, data, death }: Stored, source: Source): Entry {

@@ -9,6 +9,7 @@ import type { Delivery } from "../log/pull.ts";
 import type { Shard } from "../log/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldSessions } from "./held.ts";
+import type { Lane } from "./lane.ts";
 import { envelopeOf } from "./stored.ts";
 
 export type IntakeDeps = {
@@ -19,6 +20,8 @@ export type IntakeDeps = {
   answers: Answers;
   /** Of a shard. */
   gaps: (shard: number) => Gaps | undefined;
+  /** Why an operator paused a session; undefined if nobody did. */
+  paused: (token: string) => string | undefined;
   /** More waiting events of one session than this are left to the log. */
   holdAbove: number;
   /** Numbers of a session are missing. */
@@ -65,14 +68,20 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
       waiting,
       arrivedAt: clock.now(),
     });
-    holdIfHot(token);
+    const lane = dispatcher.lane(token);
+    if (lane !== undefined) holdIfDue(lane);
   };
 
-  /** A hot session must not fill the consumer's window for the others of its shard (ISOLATE-1). */
-  function holdIfHot(token: string): void {
-    const lane = dispatcher.lane(token);
-    if (lane === undefined || lane.length <= deps.holdAbove || dispatcher.counts().lanes < 2) return;
-    held.hold(lane, "backlog", `${lane.length} events wait`).catch((error: unknown) => {
+  /** A hot or paused session must not fill the consumer's window for the others of its shard (ISOLATE-1). */
+  function holdIfDue(lane: Lane): void {
+    const pause = deps.paused(lane.token);
+    const hot = lane.length > deps.holdAbove && dispatcher.counts().lanes > 1;
+    if (lane.holding !== undefined || (pause === undefined && !hot)) return;
+    const holding =
+      pause === undefined
+        ? held.hold(lane, "backlog", `${lane.length} events wait`)
+        : held.hold(lane, "paused", pause);
+    holding.catch((error: unknown) => {
       log.warn({ session: lane.session, err: errorText(error) }, "session not held");
     });
   }

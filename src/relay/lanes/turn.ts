@@ -208,8 +208,9 @@ export function createTurn(deps: TurnDeps): Turn {
 
   /** A poison event, by policy: a dead letter (SETTLE-1: stored before it is settled), a parked session, or a stop. */
   async function bury(entry: Entry, envelope: Envelope, death: Death): Promise<TurnOutcome> {
-    if (deps.policy === "park") return { kind: "park", reason: death.reason };
-    if (deps.policy === "stop") {
+    const policy = death.decided ? "skip" : deps.policy;
+    if (policy === "park") return { kind: "park", reason: death.reason };
+    if (policy === "stop") {
       gate.pause("poison_stop", `event ${envelope.id} of session ${envelope.session}: ${death.reason}`);
       return { kind: "again" };
     }

@@ -1,5 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, it } from "vitest";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { openControl } from "../../../src/shared/control.ts";
 import { DEAD_STREAM } from "../../../src/shared/topology.ts";
 import type { FaultRule } from "../../support/coordinator.ts";
 import {
@@ -59,7 +61,7 @@ it.concurrent("poison policy park: the session waits from the poison event on, o
   expect(await day.dead()).toEqual([]);
 });
 
-it.concurrent("poison policy stop: nothing more is sent until somebody decides, then all goes on", async () => {
+it.concurrent("poison policy stop: nothing more is sent until somebody decides, not by another relay either, then all goes on", async () => {
   await using day = await startDay();
   const relay = await day.relay({ poisonPolicy: "stop" });
   day.coordinator.faults.set([REFUSES_POISON]);
@@ -72,8 +74,20 @@ it.concurrent("poison policy stop: nothing more is sent until somebody decides, 
   const after = await day.append("ses_a");
   expect(day.applied("ses_b")).toEqual([]);
   expect(await day.dead()).toEqual([]);
+  const control = await openControl(await day.broker.connect("operator"), systemClock);
+  await eventually(async () =>
+    expect((await control.readControls()).paused).toMatchObject({ reason: "poison_stop", text: gate.text }),
+  );
+  expect(await control.resumeAll()).toBe(true); // the same event stops it again
+  await eventually(async () => {
+    expect(attemptsOf(day, bad.id)).toHaveLength(2);
+    expect((await control.readControls()).paused).toBeDefined();
+  });
   await relay.close();
   await day.relay();
+  await expectTold(day, "paused", "poison_stop");
+  expect(attemptsOf(day, bad.id)).toHaveLength(2);
+  await control.resumeAll();
   await eventually(() => expect(day.applied("ses_a")).toEqual([before.id, after.id]));
   await eventually(() => expect(day.applied("ses_b")).toEqual(others.get("ses_b")));
   expect(await day.dead()).toMatchObject([{ id: bad.id }]);

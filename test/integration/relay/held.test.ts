@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { encodeHeld, decodeHeld } from "../../../src/shared/held.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { openControl } from "../../../src/shared/control.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay, type TestRelay } from "../../support/relay.ts";
@@ -69,15 +70,8 @@ describe("sessions that wait for long are left to the log", () => {
     await expect.poll(() => heldSessions(relay)).toEqual(["ses_a"]);
     expect(coordinator.writes("ses_a").filter((e) => e.status === 201).length).toBe(5);
     coordinator.faults.clear();
-    const admin = await broker.connect("admin");
-    const stored = await admin.request(
-      "$JS.API.DIRECT.GET.KV_RR_STATE",
-      JSON.stringify({ last_by_subj: "$KV.RR_STATE.held.ses_a" }),
-    );
-    await admin.request(
-      "$KV.RR_STATE.held.ses_a",
-      encodeHeld({ ...decodeHeld(stored.data), reason: "backlog" }),
-    );
+    const control = await openControl(await broker.connect("operator"), systemClock);
+    await control.resumeSession("ses_a");
     await expect
       .poll(() => coordinator.writes("ses_a").filter((e) => e.status === 201).length, { timeout: 15_000 })
       .toBe(20);

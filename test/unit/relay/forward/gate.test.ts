@@ -220,9 +220,43 @@ describe("pauses that somebody has to end", () => {
       stage.gate.resume("unauthorized");
       expect(reason(stage.gate)).toBe(held);
       stage.gate.resume(held);
+      expect(stage.gate.permit()).toBe("none"); // the coordinator is asked first
+      await stage.clock.pass(0);
       expect(stage.gate.permit()).toBe("all");
     },
   );
+
+  test("before the start, a pause holds through it; an outage is found when it is over", async () => {
+    const clock = createFakeClock();
+    let asked = 0;
+    const gate = createGate({
+      clock,
+      random: () => 1,
+      log: silentLogger(),
+      health: () => Promise.resolve(asked++ === 0 ? AWAY : WELL),
+      offer: () => false,
+      changed: () => {},
+    });
+    gate.pause("paused_by_operator", "");
+    gate.start();
+    await clock.pass(60_000);
+    expect({ permit: gate.permit(), asked }).toEqual({ permit: "none", asked: 0 });
+    gate.resume("paused_by_operator");
+    await clock.pass(0);
+    expect(gate.state().phase).toBe("away");
+    await clock.pass(1000);
+    expect(gate.state().phase).toBe("up");
+  });
+
+  test("a pause that comes while the coordinator is being asked is not ended by its answer", async () => {
+    const stage = await start(AWAY);
+    stage.health = WELL;
+    stage.waiting = DELIVERED;
+    stage.gate.pause("paused_by_operator", "");
+    await stage.clock.pass(60_000);
+    expect(reason(stage.gate)).toBe("paused_by_operator");
+    expect(stage.probes).toBe(0);
+  });
 });
 
 describe("after a stop", () => {

@@ -1,5 +1,7 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
+import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
+import { CONTROL_MS, createRelayControl, type RelayControl } from "../../../../src/relay/lanes/control.ts";
 import { createDispatcher, type Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
 import { createHeldSessions, type HeldSessions } from "../../../../src/relay/lanes/held.ts";
 import { createIntake } from "../../../../src/relay/lanes/intake.ts";
@@ -9,7 +11,8 @@ import type { TurnOutcome } from "../../../../src/relay/lanes/turn.ts";
 import { Settled } from "../../../../src/shared/settled.ts";
 import type { Shard } from "../../../../src/relay/log/shard.ts";
 import { encodeEnvelope } from "../../../../src/shared/envelope.ts";
-import { decodeHeld, encodeHeld } from "../../../../src/shared/held.ts";
+import type { ControlRecord } from "../../../../src/shared/control.ts";
+import { decodeHeld } from "../../../../src/shared/held.ts";
 import { silentLogger } from "../../../../src/shared/logger.ts";
 import { shardOf } from "../../../../src/shared/partition.ts";
 import { eventSubject } from "../../../../src/shared/subjects.ts";
@@ -25,8 +28,10 @@ export const SESSIONS: string[] = Array.from({ length: 200 }, (_, i) => `s${i}`)
 /** What outlives a relay: the log, the state bucket, the coordinator. */
 export type HeldWorld = {
   log: { seq: number; session: string }[];
-  /** The bucket: held pointers by key. */
+  /** The bucket: held pointers and operators' wishes by key. */
   bucket: Map<string, Uint8Array>;
+  /** Of every key that was ever written, deleted ones too. */
+  revisions: Map<string, number>;
   checkpoint: { floor: number; snapshot: Uint8Array };
   /** How long a call of the broker takes, whether it fails, how many events a replica lacks, whether deletes fail. */
   broker: { delayMs: number; down: boolean; lag?: number; refuseDeletes?: boolean };
@@ -39,6 +44,8 @@ export type HeldWorld = {
   broken: string[];
   life: Life;
   append(session: string): void;
+  /** An operator's wish; undefined: somebody deletes it. */
+  wish(session: string, wish: Pick<ControlRecord, "action" | "skip"> | undefined): void;
   /** kill -9 and a new relay. */
   crash(): Promise<void>;
 };
@@ -48,6 +55,7 @@ export type Life = {
   clock: FakeClock;
   dispatcher: Dispatcher;
   held: HeldSessions;
+  control: RelayControl;
   /** The consumer delivers the next events. */
   deliver(count: number): void;
   /** A takeover by this relay: forget, load, reset. */
@@ -72,6 +80,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
   const world: HeldWorld = {
     log: [],
     bucket: new Map(),
+    revisions: new Map(),
     checkpoint: { floor: 0, snapshot: new Uint8Array() },
     broker: { delayMs: 1, down: false },
     sick: new Set(),
@@ -82,6 +91,10 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
     append(session) {
       world.log.push({ seq: world.log.length + 1, session });
     },
+    wish(session, wish) {
+      const record = wish && { v: 1, session, text: "why", at: 0, ...wish };
+      store(stateKey.control(session), record && new TextEncoder().encode(JSON.stringify(record)));
+    },
     async crash() {
       if (options.savedCrashes) await world.life.save();
       world.life = live(world, options);
@@ -91,6 +104,13 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
     life: undefined as unknown as Life,
   };
   const repeatable = new Set<number>();
+  let revision = 0;
+  function store(key: string, value: Uint8Array | undefined): number {
+    if (value === undefined) world.bucket.delete(key);
+    else world.bucket.set(key, value);
+    world.revisions.set(key, ++revision);
+    return revision;
+  }
   world.life = live(world, options);
   return world;
 
@@ -102,6 +122,8 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
     let active = false;
     let position = 0;
     let deliverySeq = 0;
+    /** What was written up to here is known since the takeover. */
+    let loaded = 0;
 
     /** The bucket's calls take their time; half of those that fail have done their work. */
     async function call<T>(work: () => T): Promise<T> {
@@ -112,39 +134,47 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
     }
 
     const kv = {
-      put: (key: string, value: Uint8Array) =>
-        call(() => {
-          shared.bucket.set(key, value);
-          return 1;
-        }),
+      put: (key: string, value: Uint8Array) => call(() => store(key, value)),
       delete: (key: string) =>
         call(() => {
           if (shared.broker.refuseDeletes) throw new Error("no");
-          shared.bucket.delete(key);
+          store(key, undefined);
           return true;
         }),
-      get: (key: string) =>
-        call(() => {
-          const value = shared.bucket.get(key);
-          return value === undefined ? null : { operation: "PUT", value };
-        }),
     } as unknown as KV;
+    const nc = {
+      request: (subject: string, value: Uint8Array, { headers }: { headers: MsgHdrs }) =>
+        call(() => {
+          const key = subject.slice("$KV.RR_STATE.".length);
+          const expected = Number(headers.get("Nats-Expected-Last-Subject-Sequence"));
+          const same = expected === (shared.revisions.get(key) ?? 0);
+          const reply = same
+            ? { seq: store(key, headers.has("KV-Operation") ? undefined : value) }
+            : { error: { err_code: 10071 } };
+          return { json: () => reply };
+        }),
+    } as unknown as NatsConnection;
+    const messages = (filter: string): StoredMsg[] =>
+      [...shared.revisions]
+        .map(([key, seq]) => ({
+          seq,
+          subject: `$KV.RR_STATE.${key}`,
+          data: shared.bucket.get(key) ?? new Uint8Array(),
+          header: { has: () => !shared.bucket.has(key) },
+          time: new Date(0),
+        }))
+        .filter(({ subject }) => subject.startsWith(filter.replace(/\*$/, "")))
+        .sort((a, b) => a.seq - b.seq) as unknown as StoredMsg[];
     const jsm = {
       direct: {
-        getBatch: (_stream: string, { seq }: { seq: number }) =>
-          call(() => {
-            const messages = [...shared.bucket].map(([key, data], i) => ({
-              seq: i + 1,
-              subject: `$KV.RR_STATE.${key}`,
-              data,
-              header: { has: () => false },
-            }));
-            return messages.filter((message) => message.seq >= seq) as unknown as StoredMsg[];
-          }).then((found) =>
+        getBatch: (_stream: string, { seq, next_by_subj: filter }: { seq: number; next_by_subj: string }) =>
+          call(() => messages(filter).filter((message) => message.seq >= seq)).then((found) =>
             (async function* () {
               yield* found;
             })(),
           ),
+        getMessage: (_stream: string, { last_by_subj: subject }: { last_by_subj: string }) =>
+          call(() => messages(subject).find((message) => message.subject === subject) ?? null),
       },
     } as unknown as JetStreamManager;
 
@@ -201,6 +231,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
         settledHere.add(entry.seq);
         held.settled(lane, entry);
       },
+      paused: (token) => control.paused(token) !== undefined,
       hold: (lane, reason) => held.hold(lane, "parked", reason),
     });
     const held = createHeldSessions({
@@ -212,20 +243,41 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       read,
       fence: () => shard,
     });
+    const control = createRelayControl({
+      nc,
+      jsm,
+      clock,
+      log: silentLogger(),
+      gate: scriptedGate(),
+      dispatcher,
+      held,
+      owns: () => active,
+      serves: () => true,
+      changed: () => {},
+    });
     const deliver = createIntake({
       clock,
       log: silentLogger(),
       dispatcher,
       held,
       answers: scriptedAnswers(() => {}),
+      paused: control.paused,
       gaps: () => undefined,
       holdAbove,
       gap: () => {},
       fatal: (error) => shared.broken.push(String(error)),
     });
 
+    function isPaused(session: string): boolean {
+      const value = shared.bucket.get(stateKey.control(session));
+      return value !== undefined && new TextDecoder().decode(value).includes('"pause"');
+    }
+
     async function turn(lane: Lane, entries: Entry[]): Promise<TurnOutcome> {
       if (!active) return { kind: "fenced" };
+      const pausedAt = shared.revisions.get(stateKey.control(lane.session)) ?? Infinity;
+      if (isPaused(lane.session) && pausedAt <= Math.max(control.inForce(), loaded))
+        shared.broken.push(`${entries[0]?.seq} is sent though its session is paused`);
       for (const { seq } of entries) {
         if (savedCrashes && settledHere.has(seq) && !repeatable.has(seq))
           shared.broken.push(`${seq} is sent again though settled here (ONCE-1)`);
@@ -243,6 +295,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       await new Promise<void>((resolve) => void clock.after(SEND_MS, resolve));
       if (shared.sick.has(lane.session)) return { kind: "retry", reason: "503", counts: true };
       const poison = entries.findIndex(({ seq }) => shared.poison.has(seq));
+      if (entries[0]?.death?.decided) return { kind: "settled", how: "dead" };
       const good = poison < 0 ? entries.length : poison;
       if (good === 0) return { kind: "park", reason: "422" };
       if (entries.length === 1) return { kind: "settled", how: "delivered" };
@@ -255,10 +308,19 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       };
     }
 
+    const tick = (): void => {
+      void control
+        .tick()
+        .catch(() => {})
+        .finally(() => void clock.after(CONTROL_MS, tick));
+    };
+    clock.after(CONTROL_MS, tick);
+
     return {
       clock,
       dispatcher,
       held,
+      control,
       deliver(count) {
         if (!active) return;
         for (let i = 0; i < count && position < shared.log.length; i++) {
@@ -282,21 +344,26 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
         held.forget(0);
         dispatcher.clearShard(0);
         settled.merge(shared.checkpoint);
-        let loaded = false;
+        let ready = false;
+        const before = revision;
         const load = async (): Promise<void> => {
-          await held.load(0).then(
-            () => (loaded = true),
-            () => clock.after(200, () => void load()),
-          );
+          try {
+            await control.read();
+            await held.load(0);
+            ready = true;
+          } catch {
+            clock.after(200, () => void load());
+          }
         };
         void load();
-        for (let i = 0; !loaded; i++) {
+        for (let i = 0; !ready; i++) {
           if (i === 20) shared.broker.down = false;
           await clock.pass(100);
         }
         settled.restart();
         position = 0;
         deliverySeq = 0;
+        loaded = before;
         active = true;
         dispatcher.pump();
       },
@@ -326,11 +393,14 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
   }
 }
 
-/** What an operator's release writes. */
-export function releaseAll(world: HeldWorld): void {
+/** An operator lets everything go on; with `skip` without the events in front of parked and paused sessions. */
+export function resumeAll(world: HeldWorld, skip = false): void {
   for (const session of SESSIONS) {
-    const key = stateKey.held(session);
-    const value = world.bucket.get(key);
-    if (value !== undefined) world.bucket.set(key, encodeHeld({ ...decodeHeld(value), reason: "backlog" }));
+    const value = world.bucket.get(stateKey.held(session));
+    const record = value && decodeHeld(value);
+    const held = record !== undefined && record.reason !== "backlog";
+    if (!held && !world.bucket.has(stateKey.control(session))) continue;
+    const head = held ? world.log.find((it) => it.session === session && it.seq >= record.from) : undefined;
+    world.wish(session, { action: "resume", ...(skip && head !== undefined ? { skip: head.seq } : {}) });
   }
 }

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeHeld } from "../../../../src/shared/held.ts";
 import { stateKey } from "../../../../src/shared/topology.ts";
-import { createHeldWorld, releaseAll, SESSIONS, type HeldWorld } from "./held-world.ts";
+import { createHeldWorld, resumeAll, SESSIONS, type HeldWorld } from "./held-world.ts";
 
 type Step =
   | { do: "append"; session: string; count: number }
@@ -11,7 +11,9 @@ type Step =
   | { do: "sick"; session: string }
   | { do: "well"; session: string }
   | { do: "poison"; ahead: number }
-  | { do: "release" }
+  | { do: "pause"; session: string }
+  | { do: "unpause"; session: string }
+  | { do: "resume"; skip: boolean }
   | { do: "broker"; delayMs: number; down: boolean }
   | { do: "save" }
   | { do: "takeOver" }
@@ -25,7 +27,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(2, "sick", { session }),
   weighted(2, "well", { session }),
   weighted(1, "poison", { ahead: fc.nat(5) }),
-  weighted(1, "release", {}),
+  weighted(2, "pause", { session }),
+  weighted(1, "unpause", { session }),
+  weighted(1, "resume", { skip: fc.boolean() }),
   weighted(1, "broker", { delayMs: fc.constantFrom(1, 20, 700), down: fc.boolean() }),
   weighted(3, "save", {}),
   weighted(1, "takeOver", {}),
@@ -55,9 +59,12 @@ async function run(world: HeldWorld, it: Step): Promise<void> {
       return void world.sick.delete(it.session);
     case "poison":
       return void world.poison.add(world.log.length + 1 + it.ahead);
-    case "release":
-      releaseAll(world);
-      return void world.life.held.release().catch(() => {});
+    case "pause":
+      return world.wish(it.session, { action: "pause" });
+    case "unpause":
+      return world.wish(it.session, undefined);
+    case "resume":
+      return resumeAll(world, it.skip);
     case "broker":
       world.broker = { delayMs: it.delayMs, down: it.down };
       return;
@@ -76,8 +83,7 @@ async function heal(world: HeldWorld): Promise<void> {
   world.poison.clear();
   world.broker = { delayMs: 1, down: false };
   for (let i = 0; i < 60; i++) {
-    releaseAll(world);
-    void world.life.held.release().catch(() => {});
+    resumeAll(world);
     world.life.deliver(world.log.length);
     await world.life.clock.pass(2000);
     const { waiting } = world.life.dispatcher.counts(); // repeats
@@ -92,7 +98,7 @@ const plan = fc.record({
   savedCrashes: fc.boolean(),
 });
 
-test("ORDER-1, SETTLE-1, ONCE-1: sessions are held, filled, parked, released and joined at any moment, through takeovers and crashes", async () => {
+test("ORDER-1, SETTLE-1, ONCE-1: sessions are held, filled, parked, paused, resumed and joined at any moment, through takeovers and crashes", async () => {
   await fc.assert(
     fc.asyncProperty(plan, async ({ steps, ...options }) => {
       const world = createHeldWorld(options);
@@ -104,7 +110,7 @@ test("ORDER-1, SETTLE-1, ONCE-1: sessions are held, filled, parked, released and
       expect([...world.bucket.keys()]).toEqual([]);
       expect(world.life.dispatcher.counts()).toMatchObject({ waiting: 0, wholeBytes: 0 });
     }),
-    { numRuns: 150 },
+    { numRuns: 200 },
   );
 }, 120_000);
 
@@ -230,10 +236,8 @@ describe("a held session", () => {
       reason: "parked",
     });
     world.poison.clear();
-    releaseAll(world);
-    const released = world.life.held.release();
+    resumeAll(world);
     await world.life.clock.pass(60_000);
-    await released;
     expect(world.delivered.size).toBe(7);
   });
 });

@@ -28,6 +28,8 @@ export type World = {
   holds: { lane: Lane; reason: string; done(ok: boolean): void }[];
   reads: { session: string; from: number; answer(stored: Stored[] | undefined): void }[];
   verifies: ((allowed: boolean) => void)[];
+  /** Sessions that an operator paused. */
+  paused: Set<string>;
   mayForward: boolean;
   broken: string[];
   append(session: string): number;
@@ -74,6 +76,7 @@ export function createWorld(options: WorldOptions = {}): World {
     holds: [],
     reads: [],
     verifies: [],
+    paused: new Set(),
     mayForward: true,
     broken: [],
     append(session) {
@@ -139,6 +142,7 @@ export function createWorld(options: WorldOptions = {}): World {
         if (!settled.has(entry.seq)) world.broken.push(`${entry.seq} told as ${how} before its source knew`);
         settled.set(entry.seq, how);
       },
+      paused: (token) => world.paused.has(token),
       hold: (lane, reason) =>
         new Promise((resolve, reject) => {
           world.holds.push({

@@ -1,0 +1,293 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/clock.ts";
+import { decodeControl, decodePause, type ControlRecord, type PauseRecord } from "../../shared/control.ts";
+import { errorText, isCoded } from "../../shared/errors.ts";
+import type { HeldReason, HeldRecord } from "../../shared/held.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { shardOf } from "../../shared/partition.ts";
+import { sessionToken } from "../../shared/session-id.ts";
+import { deleteState, readState, writeState } from "../../shared/state-store.ts";
+import { STATE_BUCKET, STATE_STREAM, stateKey } from "../../shared/topology.ts";
+import { walk } from "../../shared/walk.ts";
+import type { Gate, GateState } from "../forward/gate.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { HeldSessions } from "./held.ts";
+
+/** How often it is looked what operators want. */
+export const CONTROL_MS = 1000;
+/** A shard without an owner has nobody to carry out a wish; if nothing of the session is held, another relay deletes it after so long. */
+const ORPHAN_MS = 3000;
+/** What waits for a person is said this often. */
+const ALARM_MS = 60_000;
+/** Sessions that are named in one alarm. */
+const NAMED = 10;
+
+type Wish = ControlRecord & {
+  revision: number;
+  /** Monotonic time when it was read. */
+  seenAt: number;
+};
+
+/** What was read of the bucket. */
+type Known = {
+  /** Wishes below this sequence were read. */
+  from: number;
+  wishes: Map<string, Wish>;
+  pause: PauseRecord | undefined;
+  /** Of the pause, or of its end. */
+  pauseRevision: number;
+};
+
+export type ControlDeps = {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  clock: Clock;
+  log: Logger;
+  gate: Gate;
+  dispatcher: Dispatcher;
+  held: HeldSessions;
+  /** Does this relay forward for the shard now? */
+  owns: (shard: number) => boolean;
+  /** Would it, if something came for the shard? Of several relays one does. */
+  serves: (shard: number) => boolean;
+  /** More is in force than before. */
+  changed: () => void;
+};
+
+export type RelayControl = {
+  /** Reads what operators want. Nothing may be forwarded before that was done once, or again after a takeover. Throws `schema_newer`. */
+  read(): Promise<void>;
+  /** Reads, and carries out what is due here; to be called every {@link CONTROL_MS}. */
+  tick(): Promise<void>;
+  /** What was read may be outdated by more than the bucket remembers: everything is read again. */
+  disconnected(): void;
+  /** Why an operator paused the session; undefined if nobody did. */
+  paused: (token: string) => string | undefined;
+  /** Is a held session to go on? */
+  goesOn: (record: HeldRecord) => boolean;
+  /** Wishes up to this revision are in force, as far as they concern this relay. */
+  inForce(): number;
+  /** Sessions that are paused here while nothing of them is held. */
+  idle(): string[];
+  /** Sessions that do not flow, by reason. */
+  counts(): Record<HeldReason, number>;
+  /** The pause of everything. */
+  pause(): PauseRecord | undefined;
+};
+
+/**
+ * Carries out what operators want (shared/control.ts): levels, not events, so that a crash, a takeover or a repeat changes nothing. A
+ * paused session's lane stands still (dispatcher.ts), what comes for it is held (intake.ts, held.ts); here wishes are followed and ended.
+ */
+export function createRelayControl(deps: ControlDeps): RelayControl {
+  const { nc, jsm, clock, log, gate, dispatcher, held } = deps;
+  let known = nothingKnown();
+  let building: Known | undefined;
+  /** Sessions whose pause ended and whose lanes may still stand. */
+  const ended = new Set<string>();
+  let inForce = 0;
+  /** The bucket has, or had, the pause that this gate is in. */
+  let pauseStored = false;
+  let alarmAt = -Infinity;
+
+  function paused(token: string): Wish | undefined {
+    const wish = known.wishes.get(token);
+    return wish?.action === "pause" ? wish : undefined;
+  }
+
+  async function read(): Promise<void> {
+    const target = building ?? known;
+    for await (const { seq, subject, data, header } of walk(
+      jsm,
+      STATE_STREAM,
+      subjectOf("control.*"),
+      target.from,
+    )) {
+      if (seq < target.from) continue; // another reader was faster
+      target.from = seq + 1;
+      const token = subject.slice(subjectOf("control.").length);
+      const record = header.has("KV-Operation") ? undefined : decodeControl(data);
+      if (record === undefined && data.length > 0)
+        log.error({ key: stateKey.control(token), code: "envelope_invalid" }, "not an operator's wish");
+      note(target, token, record && { ...record, revision: seq, seenAt: clock.now() });
+    }
+    const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(stateKey.paused) });
+    // a replica that lags behind may answer with an older one, or with none
+    if (message !== null && message.seq > target.pauseRevision) {
+      const { seq, data, header, time } = message;
+      target.pauseRevision = seq;
+      target.pause = header.has("KV-Operation") ? undefined : decodePause(data, time.getTime());
+    }
+    if (target === building) {
+      for (const token of known.wishes.keys()) noteEnd(token, target.wishes.get(token));
+      known = target;
+      building = undefined;
+    }
+    followPause();
+  }
+
+  function note(target: Known, token: string, wish: Wish | undefined): void {
+    if (target === known) noteEnd(token, wish);
+    if (wish === undefined) target.wishes.delete(token);
+    else target.wishes.set(token, wish);
+  }
+
+  function noteEnd(token: string, next: Wish | undefined): void {
+    if (paused(token) !== undefined && next?.action !== "pause") ended.add(token);
+  }
+
+  /** The gate is as the bucket says; a stop that is not yet there is left alone. */
+  function followPause(): void {
+    const { pause } = known;
+    const now = stoppedBy(gate.state());
+    if (pause !== undefined) {
+      pauseStored = true;
+      const reason = pause.reason ?? "paused_by_operator";
+      if (now !== reason) gate.pause(reason, pause.text);
+    } else if (now !== undefined && pauseStored) {
+      pauseStored = false;
+      gate.resume(now);
+    }
+  }
+
+  /** A stop by a poison event holds for all relays and outlives this one, until somebody resumes. */
+  async function storeStop(): Promise<void> {
+    const state = gate.state();
+    if (state.phase !== "paused" || state.reason !== "poison_stop" || pauseStored) return;
+    const record: PauseRecord = { v: 1, since: state.since, text: state.text, reason: "poison_stop" };
+    const value = new TextEncoder().encode(JSON.stringify(record));
+    if (!(await writeState(nc, stateKey.paused, value, known.pauseRevision))) {
+      building = nothingKnown(); // somebody paused meanwhile, or the bucket forgot the end of the last pause
+      return;
+    }
+    known.pause = record;
+    pauseStored = true;
+  }
+
+  async function carryOut(): Promise<void> {
+    const upTo = known.from - 1;
+    const failures: unknown[] = [];
+    const attempt = async (work: Promise<unknown>): Promise<boolean> => {
+      try {
+        await work;
+        return true;
+      } catch (error) {
+        failures.push(error);
+        return false;
+      }
+    };
+    const works: Promise<unknown>[] = [];
+    for (const [token, wish] of known.wishes) {
+      if (wish.action === "resume") works.push(attempt(resume(token, wish)));
+      else if (deps.owns(shardOf(wish.session))) works.push(attempt(keepPaused(token, wish)));
+    }
+    for (const { record } of held.list())
+      if (record.reason === "paused") ended.add(sessionToken(record.session));
+    for (const token of ended) {
+      const action = known.wishes.get(token)?.action;
+      if (action === "pause") ended.delete(token);
+      if (action === undefined) works.push(attempt(held.resume(token).then(() => ended.delete(token))));
+    }
+    await Promise.all(works);
+    const [failure] = failures;
+    if (failure !== undefined) throw failure;
+    if (upTo <= inForce) return;
+    inForce = upTo;
+    deps.changed();
+  }
+
+  async function keepPaused(token: string, { session, text }: Wish): Promise<void> {
+    const reason = held.reason(token);
+    if (reason !== undefined && reason !== "backlog") return;
+    const lane =
+      reason === undefined ? dispatcher.lane(token) : dispatcher.open(session, token, shardOf(session));
+    if (lane === undefined) return;
+    dispatcher.park(lane);
+    await held.hold(lane, "paused", text);
+  }
+
+  /** Carried out by whoever has the shard. Where nobody has it, a held session gives it an owner (shard.ts), any other needs none. */
+  async function resume(token: string, { session, skip, revision, seenAt }: Wish): Promise<void> {
+    if (deps.owns(shardOf(session))) await held.resume(token, skip);
+    else if (clock.now() - seenAt < ORPHAN_MS) return;
+    else if ((await readState(jsm, stateKey.held(token))) !== undefined) return;
+    await deleteState(nc, stateKey.control(token), revision); // if it changed, that is read next
+  }
+
+  function goesOn({ session, reason }: HeldRecord): boolean {
+    const wish = known.wishes.get(sessionToken(session));
+    return reason === "parked" ? wish?.action === "resume" : wish?.action !== "pause";
+  }
+
+  function counts(): Record<HeldReason, number> {
+    const found: Record<HeldReason, number> = { backlog: 0, parked: 0, paused: idle().length };
+    for (const { record } of held.list()) found[record.reason]++;
+    return found;
+  }
+
+  function idle(): string[] {
+    const sessions: string[] = [];
+    for (const [token, { action, session }] of known.wishes) {
+      if (action === "pause" && held.reason(token) === undefined && deps.serves(shardOf(session)))
+        sessions.push(session);
+    }
+    return sessions;
+  }
+
+  /** What waits for a person must not be forgotten. */
+  function alarm(): void {
+    if (clock.now() - alarmAt < ALARM_MS) return;
+    const state = gate.state();
+    const byHand = stoppedBy(state);
+    const waiting = held.list().filter(({ record }) => record.reason !== "backlog");
+    const { parked, paused: sessions } = counts();
+    if (byHand === undefined && parked + sessions === 0) return;
+    alarmAt = clock.now();
+    if (state.phase === "paused" && byHand !== undefined) {
+      const { since, text } = state;
+      log.warn(
+        { code: byHand, since: new Date(since).toISOString(), reason: text },
+        "forwarding is still paused",
+      );
+    }
+    if (parked + sessions === 0) return;
+    const named = [...waiting.map(({ record }) => record.session), ...idle()].slice(0, NAMED);
+    log.warn({ parked, paused: sessions, sessions: named }, "sessions wait for an operator");
+  }
+
+  return {
+    read,
+    async tick() {
+      await read();
+      await storeStop();
+      alarm();
+      await carryOut().catch((error: unknown) => {
+        if (isCoded(error)) throw error;
+        log.warn({ err: errorText(error) }, "an operator's wish is not yet carried out");
+      });
+    },
+    disconnected: () => void (building = nothingKnown()),
+    paused: (token) => paused(token)?.text,
+    goesOn,
+    inForce: () => inForce,
+    idle,
+    counts,
+    pause: () => known.pause,
+  };
+}
+
+function nothingKnown(): Known {
+  return { from: 1, wishes: new Map(), pause: undefined, pauseRevision: 0 };
+}
+
+/** Why somebody has to end the gate's pause. */
+export function stoppedBy(state: GateState): "paused_by_operator" | "poison_stop" | undefined {
+  if (state.phase !== "paused") return undefined;
+  const { reason } = state;
+  return reason === "paused_by_operator" || reason === "poison_stop" ? reason : undefined;
+}
+
+function subjectOf(key: string): string {
+  return `$KV.${STATE_BUCKET}.${key}`;
+}

@@ -31,6 +31,11 @@ function show({ kind, fallback }: Setting): string {
   return kind.type === "duration" && typeof fallback === "number" ? `${fallback / 1000}s` : String(fallback);
 }
 
+/** Of an option that may be repeated: commander's parser that collects. */
+export function many(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
 /** What was given on the command line, by flag, as `loadSettings` takes it. */
 export function flagsOf(command: Command, table: Table): Flags {
   const given: Flags = {};

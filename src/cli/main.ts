@@ -22,6 +22,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFil
   status: { summary: "show backlog, relays, coordinator and log", load: () => import("./status.ts") },
   dead: { summary: "list, show, redrive and drop dead letters", load: () => import("./dead.ts") },
   replay: { summary: "send events of the log again", load: () => import("./replay.ts") },
+  reconcile: {
+    summary: "compare the log with the coordinator, send what is missing",
+    load: () => import("./reconcile.ts"),
+  },
   decode: {
     summary: "print one message of the log (for nats --translate)",
     load: () => import("./decode.ts"),

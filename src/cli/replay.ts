@@ -9,7 +9,7 @@ import { systemClock } from "../shared/clock.ts";
 import { codedError } from "../shared/errors.ts";
 import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
-import { addFlags, flagsOf } from "./flags.ts";
+import { addFlags, flagsOf, many } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { createProgress } from "./progress.ts";
 import { renderTable } from "./table.ts";
@@ -22,7 +22,6 @@ const INTERRUPTED = 130;
 type Options = SelectionText & { resume?: string; rate?: string; dryRun?: true; yes?: true; json?: true };
 
 export function command(context: Context): Command {
-  const many = (value: string, before: string[] = []): string[] => [...before, value];
   const self = new Command("replay")
     .description(
       "Sends events of the log to the coordinator again: through the same lanes, behind what waits, with their old Idempotency-Key and a replay mark.",

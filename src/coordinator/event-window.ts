@@ -15,12 +15,14 @@ export type EventWindow = {
   first(): readonly StoredEvent[];
   /** The `result` event with the latest timestamp, the first one stored of equals. */
   result(): StoredEvent | undefined;
+  copy(): EventWindow;
 };
 
 export function createEventWindow(): EventWindow {
-  const first: StoredEvent[] = [];
-  let result: StoredEvent | undefined;
-  let count = 0;
+  return windowOf([], undefined, 0);
+}
+
+function windowOf(first: StoredEvent[], result: StoredEvent | undefined, count: number): EventWindow {
   return {
     get count() {
       return count;
@@ -40,6 +42,7 @@ export function createEventWindow(): EventWindow {
     },
     first: () => first,
     result: () => result,
+    copy: () => windowOf([...first], result, count),
   };
 }
 

@@ -20,11 +20,16 @@ type NewSession = { id: string; status: string } & Partial<
   Pick<Session, "project_dir" | "agent_name" | "parent_session_id">
 >;
 
+type Entry = { session: Session; events: EventWindow };
+
+/** Everything at one moment, for {@link Sessions}' `restore`. */
+export type Backup = ReadonlyMap<string, Entry>;
+
 export type Sessions = ReturnType<typeof createSessions>;
 
 /** Sessions and their events. `stamp` gives the time of now as the coordinator writes it. */
 export function createSessions(stamp: () => string) {
-  const sessions = new Map<string, { session: Session; events: EventWindow }>();
+  let sessions = new Map<string, Entry>();
   let lastEventId = 0;
 
   return {
@@ -74,12 +79,27 @@ export function createSessions(stamp: () => string) {
 
     events: (id: string): JsonObject[] => (sessions.get(id)?.events.first() ?? []).map(shown),
 
+    backup: (): Backup => copyOf(sessions),
+    /** As when a coordinator is restored from an old backup: whatever came after it is lost. */
+    restore(backup: Backup): void {
+      sessions = copyOf(backup);
+    },
+
     /** Undefined if the session has no result event. */
     result(id: string): JsonObject | undefined {
       const body = sessions.get(id)?.events.result()?.body;
       return body && { result_text: body["result_text"] ?? null, result_data: body["result_data"] ?? null };
     },
   };
+}
+
+function copyOf(entries: Backup): Map<string, Entry> {
+  return new Map(
+    Array.from(entries, ([id, { session, events }]) => [
+      id,
+      { session: { ...session }, events: events.copy() },
+    ]),
+  );
 }
 
 const SHOWN_FIRST = ["session_id", "event_type", "timestamp"];

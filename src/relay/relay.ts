@@ -34,6 +34,7 @@ import { claimLog } from "./log/owner.ts";
 import { createPresence } from "./log/presence.ts";
 import { startAdminServer } from "./report/admin-server.ts";
 import { createMetrics } from "./report/metrics.ts";
+import { serveHoldings } from "./report/holdings.ts";
 import { serveReceipts } from "./report/receipts.ts";
 import type { AllowRule } from "./tunnel/limits.ts";
 import { shieldRunner } from "./tunnel/runner-shield.ts";
@@ -376,6 +377,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     settled: (shard) => (shardOf(shard).status().phase === "active" ? shardOf(shard).settled : undefined),
   });
   scope.defer(() => receipts.stop());
+  const holdings = serveHoldings({ nc, clock, log, coordinator, credentials });
+  scope.defer(() => holdings.stop());
 
   let stopped = false;
   /** Does a chore at the broker again and again. What was asked of a broker that died meanwhile is not waited for. */

@@ -51,6 +51,7 @@ export function isKind(text: string | undefined): text is Kind {
 /** Subjects between gateways and relays. */
 export const STATE_SUBJECT = "rr.state";
 export const RECEIPT_SUBJECT = "rr.rpc.receipt";
+export const HOLDINGS_SUBJECT = "rr.rpc.holdings";
 export const FLOW_PREFIX = "rr.flow.gw";
 /** Relays tell each other of their presence here, to balance the shards. */
 export const PRESENCE_SUBJECT = "rr.presence";

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
@@ -7,21 +6,19 @@ import { HEADER } from "../../shared/headers.ts";
 import { parseEventSubject } from "../../shared/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/topology.ts";
 import { walk } from "../../shared/walk.ts";
-import { readSettlement, readWaiting } from "../settlement.ts";
+import { readSettlement } from "../settlement.ts";
 import { look, type Looked } from "./choose.ts";
 import { createFinished } from "./finished.ts";
-import { createPace, mayAdd } from "./pace.ts";
 import { putAgain } from "./put.ts";
 import { writeReplay, type ReplayRecord } from "./record.ts";
 import type { Selection } from "./selection.ts";
+import { createThrottle } from "./throttle.ts";
 
-// selection.ts what is wanted · choose.ts reads and decides · finished.ts knows ended sessions · pace.ts how fast ·
+// selection.ts what is wanted · choose.ts reads and decides · finished.ts knows ended sessions · throttle.ts and pace.ts how fast ·
 // put.ts puts in again · record.ts how far it came
 
 /** Between two writes of the run's state. */
 const KEEP_MS = 1000;
-/** Between two looks at what waits at the relays. */
-const LOOK_MS = 200;
 
 export type ReplayDeps = { nc: NatsConnection; jsm: JetStreamManager; clock: Clock };
 
@@ -124,40 +121,19 @@ export async function runReplay(
   };
   await keep("running");
   const settlement = await readSettlement(jsm);
-  const pace = createPace(options.rate, clock.now());
-  let waiting = await readWaiting(jsm);
-  let lowest = waiting;
-  let lookedAt = clock.now();
-
-  /** Resolves when one more may go; false if it was stopped. */
-  async function mayGo(left: number): Promise<boolean> {
-    for (;;) {
-      if (signal.aborted) return false;
-      if (clock.now() - lookedAt >= LOOK_MS) {
-        waiting = await readWaiting(jsm);
-        lowest = Math.min(lowest, waiting);
-        lookedAt = clock.now();
-      }
-      if (clock.now() - keptAt >= KEEP_MS) await keep("running");
-      const crowded = !mayAdd(waiting, lowest);
-      const due = crowded ? LOOK_MS : pace.due(clock.now());
-      if (due < 1) return true;
-      if (crowded) options.told(record, left, `${waiting} events wait at the relays`);
-      await delay(Math.min(due, LOOK_MS), undefined, { signal }).catch(() => {});
-    }
-  }
+  const throttle = createThrottle(deps, options.rate);
 
   try {
     const looked = look({ jsm, settlement, finished: createFinished(jsm) }, record.selection, record);
     for await (const { seq, filter, choice, envelope, headers, left } of looked) {
       if (choice.kind === "leave") record.leftOut[choice.why]++;
       if (choice.kind === "send" && envelope !== undefined) {
-        if (!(await mayGo(left + 1))) break;
+        if (!(await throttle.mayGo(signal, (because) => options.told(record, left + 1, because)))) break;
         record.put = await putAgain(nc, record.run, { seq, headers, envelope });
         record.sent++;
-        pace.took();
       }
       record.position = { filter, seq };
+      if (clock.now() - keptAt >= KEEP_MS) await keep("running");
       options.told(record, left);
       if (signal.aborted) break;
     }

@@ -1,0 +1,214 @@
+import { randomBytes } from "node:crypto";
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
+import { Command } from "commander";
+import { reconcile, type Finding } from "../admin/reconcile/reconcile.ts";
+import { DEFAULT_RATE } from "../admin/replay/pace.ts";
+import { parseRate, parseWhen } from "../admin/replay/selection.ts";
+import { createThrottle } from "../admin/replay/throttle.ts";
+import { systemClock } from "../shared/clock.ts";
+import { codedError } from "../shared/errors.ts";
+import { sessionIdProblem } from "../shared/session-id.ts";
+import { EVENTS_STREAM } from "../shared/topology.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf, many } from "./flags.ts";
+import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { createProgress } from "./progress.ts";
+import { renderTable } from "./table.ts";
+
+/** Sessions shown to people; the rest is counted, `--json` has them all. */
+const ROWS = 50;
+/** Something is missing and was not sent. */
+const MISSING = 3;
+const INTERRUPTED = 130;
+
+type Options = { session?: string[]; all?: true; since?: string; send?: true; rate?: string; json?: true };
+
+export function command(context: Context): Command {
+  const self = new Command("reconcile")
+    .description(
+      "Compares what the log knows as delivered with what the coordinator holds, and shows what is missing there.",
+    )
+    .option("--session <id>", "this session; may be repeated", many)
+    .option("--all", "every session of the log")
+    .option(
+      "--since <when>",
+      "only what was stored at this ISO time or later, or so long ago at most (30m, 2h, 7d)",
+    )
+    .option("--send", "send what is missing again, with the old Idempotency-Key, behind what waits")
+    .option("--rate <n/s>", `with --send: events a second (default: ${DEFAULT_RATE}/s)`)
+    .option("--json", "one JSON object a session with findings, then a summary");
+  return addFlags(self, CLIENT_TABLE).action(async (options: Options) => {
+    const { session, all } = options;
+    if ((session === undefined) === (all === undefined))
+      throw codedError("usage", "give --session ID or --all");
+    for (const id of session ?? []) {
+      if (sessionIdProblem(id) !== undefined) throw codedError("usage", `--session ${id} is no session id`);
+    }
+    const since = options.since === undefined ? undefined : parseWhen("--since", options.since, Date.now());
+    const rate = options.rate === undefined ? DEFAULT_RATE : parseRate(options.rate);
+    const flags = flagsOf(self, CLIENT_TABLE);
+    await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
+      const jsm = await jetstreamManager(nc, { checkAPI: false });
+      const deps = { nc, jsm, clock: systemClock };
+      const interrupt = new AbortController();
+      const stop = (): void => interrupt.abort();
+      process.once("SIGINT", stop);
+      const progress = createProgress("sessions", Number.MAX_SAFE_INTEGER);
+      const report = createReport(context, options);
+      try {
+        const findings = reconcile(deps, {
+          sessions: session === undefined ? undefined : [...new Set(session)],
+          from: since === undefined ? 1 : await sequenceAt(jsm, since),
+          ...(options.send
+            ? {
+                send: {
+                  run: `reconcile-${randomBytes(4).toString("hex")}`,
+                  throttle: createThrottle(deps, rate),
+                },
+              }
+            : {}),
+          signal: interrupt.signal,
+          found: (sessions) => progress.total(sessions),
+        });
+        let done = 0;
+        for await (const finding of findings) {
+          report.add(finding);
+          progress.at(++done);
+        }
+      } finally {
+        progress.end();
+        process.off("SIGINT", stop);
+      }
+      report.end();
+      if (interrupt.signal.aborted) {
+        context.warn("interrupted: run the same command again, what was sent already is not sent twice");
+        process.exitCode = INTERRUPTED;
+      } else if (report.lacking()) process.exitCode = MISSING;
+    });
+  });
+}
+
+async function sequenceAt(jsm: JetStreamManager, at: number): Promise<number> {
+  const found = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: new Date(at) });
+  return found?.seq ?? (await jsm.streams.info(EVENTS_STREAM)).state.last_seq + 1;
+}
+
+type Totals = {
+  sessions: number;
+  compared: number;
+  missing: number;
+  sent: number;
+  underWay: number;
+  finished: number;
+  unknown: number;
+  unknownSessions: number;
+  unavailable: number;
+};
+
+function createReport(
+  context: Context,
+  { send, json }: Options,
+): { add(finding: Finding): void; end(): void; lacking(): boolean } {
+  const totals: Totals = {
+    sessions: 0,
+    compared: 0,
+    missing: 0,
+    sent: 0,
+    underWay: 0,
+    finished: 0,
+    unknown: 0,
+    unknownSessions: 0,
+    unavailable: 0,
+  };
+  const rows: string[][] = [];
+  let more = 0;
+  return {
+    add(finding) {
+      totals.sessions++;
+      if (finding.kind === "unknown_session") totals.unknownSessions++;
+      else if (finding.kind === "unavailable") totals.unavailable++;
+      else {
+        totals.compared += finding.compared;
+        totals.missing += finding.missing.length;
+        totals.sent += finding.sent;
+        totals.underWay += finding.underWay.length;
+        totals.finished += finding.finished.length;
+        totals.unknown += finding.unknown?.count ?? 0;
+      }
+      if (!isNews(finding)) return;
+      if (json) context.print(JSON.stringify(finding));
+      else if (rows.length < ROWS) rows.push(rowOf(finding));
+      else more++;
+    },
+    end() {
+      if (json) return context.print(JSON.stringify({ kind: "summary", ...totals }));
+      if (rows.length > 0)
+        context.print(renderTable(["SESSION", "COMPARED", "MISSING", "SENT", "NOTE"], rows));
+      if (more > 0) context.print(`${more} more sessions with findings: --json for all`);
+      context.print(summaryOf(totals, send === true));
+    },
+    lacking: () => totals.missing > totals.sent || totals.unavailable > 0,
+  };
+}
+
+function isNews(finding: Finding): boolean {
+  if (finding.kind !== "compared") return true;
+  const { missing, underWay, finished, unknown, differs, unreadable } = finding;
+  return (
+    missing.length + underWay.length + finished.length + differs.length + unreadable > 0 ||
+    unknown !== undefined
+  );
+}
+
+function rowOf(finding: Finding): string[] {
+  switch (finding.kind) {
+    case "unknown_session":
+      return [finding.session, String(finding.events), "-", "-", "the coordinator does not know the session"];
+    case "unavailable":
+      return [finding.session, "-", "-", "-", finding.reason];
+    case "compared": {
+      const { session, compared, missing, sent } = finding;
+      return [session, String(compared), String(missing.length), String(sent), notesOf(finding).join("; ")];
+    }
+  }
+}
+
+function notesOf({
+  missing,
+  underWay,
+  finished,
+  unknown,
+  differs,
+  unreadable,
+  session,
+}: Finding & { kind: "compared" }): string[] {
+  const [first, last] = [missing[0], missing.at(-1)];
+  return [
+    ...(first === undefined || last === undefined ? [] : [`sequences ${first.seq} to ${last.seq}`]),
+    ...(underWay.length > 0 ? [`${underWay.length} sent before and waiting`] : []),
+    ...(finished.length > 0
+      ? [`${finished.map(({ kind }) => kind).join(", ")} of a finished session left out`]
+      : []),
+    ...(unknown === undefined
+      ? []
+      : [
+          `cannot tell of ${unknown.count}: the coordinator gives 100 events (replay --session ${session} --from-seq ${unknown.fromSeq} sends them)`,
+        ]),
+    ...(differs.length > 0 ? [`${differs.join(", ")} written by somebody else`] : []),
+    ...(unreadable > 0 ? [`${unreadable} cannot be read`] : []),
+  ];
+}
+
+function summaryOf(totals: Totals, send: boolean): string {
+  const { sessions, compared, missing, sent, underWay, unknown, unknownSessions, unavailable } = totals;
+  const parts = [
+    missing === 0
+      ? "nothing is missing"
+      : `${missing} missing${send ? `, ${sent} sent again` : " (--send sends them again)"}`,
+    ...(underWay > 0 ? [`${underWay} sent before and waiting`] : []),
+    ...(unknown > 0 ? [`of ${unknown} nothing can be told`] : []),
+    ...(unknownSessions > 0 ? [`${unknownSessions} sessions that the coordinator does not know`] : []),
+    ...(unavailable > 0 ? [`${unavailable} sessions not compared`] : []),
+  ];
+  return `${sessions} sessions, ${compared} deliveries compared: ${parts.join("; ")}`;
+}

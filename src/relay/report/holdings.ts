@@ -1,0 +1,162 @@
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/clock.ts";
+import { errorText } from "../../shared/errors.ts";
+import { digestOf, STATE_FIELDS, type Holdings, type HoldingsQuestion } from "../../shared/holdings.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { pathSegment, sessionIdProblem } from "../../shared/session-id.ts";
+import { HOLDINGS_SUBJECT } from "../../shared/subjects.ts";
+import type { Credentials } from "../credentials/port.ts";
+import { ask } from "../forward/ask.ts";
+import type { Coordinator } from "../forward/coordinator.ts";
+import type { AttemptResult } from "../forward/verdict.ts";
+
+/** Relays share the questions. */
+const QUEUE = "relay";
+/** Questions carried out at once; each takes one of the connections that events need. */
+const MOST_AT_ONCE = 4;
+/** Waiting ones beyond this are told to come again. */
+const MOST_WAITING = 64;
+/** `GET …/events` of the coordinator never gives more. */
+const READ_LIMIT = 100;
+
+type JsonObject = { [name: string]: unknown };
+
+/**
+ * Tells operators what the coordinator holds of a session: digests of its events, not their contents. At most 4 MiB are read of one answer, some
+ * 50,000 of the shortest events, whose digests fit into one message (750 KB).
+ */
+export function serveHoldings(deps: {
+  nc: NatsConnection;
+  clock: Clock;
+  log: Logger;
+  coordinator: Coordinator;
+  credentials: Credentials;
+}): { stop(): void } {
+  const { nc, log, credentials } = deps;
+  const waiting: (() => void)[] = [];
+  let underWay = 0;
+
+  /** With a fresh credential once, if the one at hand is refused. */
+  async function get(path: string): Promise<AttemptResult | string> {
+    for (let tries = 0; ; tries++) {
+      const pass = credentials.current() ?? (await credentials.headers());
+      if (pass.kind === "unavailable") return pass.reason;
+      const result = await ask(deps, path, pass.headers);
+      const refused = result.kind === "response" && (result.status === 401 || result.status === 403);
+      if (!refused || tries > 0) return result;
+      credentials.refused(pass.generation);
+    }
+  }
+
+  async function find(session: string): Promise<Holdings> {
+    const path = `/sessions/${pathSegment(session)}`;
+    const about = read(await get(path));
+    if (about.kind !== "object") return about.holdings;
+    const listed = read(await get(`${path}/events`));
+    if (listed.kind !== "object") return listed.holdings;
+    return holdingsOf(about.value, listed.value);
+  }
+
+  async function answer(msg: Msg, session: string): Promise<void> {
+    if (underWay >= MOST_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+    underWay++;
+    try {
+      msg.respond(JSON.stringify(await find(session)));
+    } catch (error) {
+      log.warn({ session, err: errorText(error) }, "holdings not found out");
+      msg.respond(JSON.stringify({ kind: "unavailable", reason: errorText(error) } satisfies Holdings));
+    } finally {
+      underWay--;
+      waiting.shift()?.();
+    }
+  }
+
+  const subscription = nc.subscribe(HOLDINGS_SUBJECT, {
+    queue: QUEUE,
+    callback(error: Error | null, msg: Msg) {
+      if (error !== null) return;
+      const session = sessionOf(msg);
+      const refusal =
+        session === undefined
+          ? "no question"
+          : waiting.length >= MOST_WAITING
+            ? "too many questions"
+            : undefined;
+      if (refusal !== undefined)
+        return void msg.respond(JSON.stringify({ kind: "unavailable", reason: refusal } satisfies Holdings));
+      void answer(msg, session ?? "");
+    },
+  });
+  return { stop: () => subscription.unsubscribe() };
+}
+
+type Read = { kind: "object"; value: JsonObject } | { kind: "other"; holdings: Holdings };
+
+/** What an answer of the coordinator is worth. */
+function read(result: AttemptResult | string): Read {
+  const unavailable = (reason: string): Read => ({
+    kind: "other",
+    holdings: { kind: "unavailable", reason },
+  });
+  if (typeof result === "string") return unavailable(result);
+  if (result.kind === "failed") return unavailable(`the coordinator does not answer: ${result.text}`);
+  const value = objectOf(result.body);
+  if (result.status === 404 && typeof value?.["detail"] === "string" && value["detail"] !== "Not Found")
+    return { kind: "other", holdings: { kind: "unknown_session" } };
+  if (result.status !== 200) return unavailable(`the coordinator answers ${result.status}`);
+  if (result.broken) return unavailable("the coordinator's answer broke off, or is longer than 4 MiB");
+  return value === undefined
+    ? unavailable("the coordinator's answer is no JSON object")
+    : { kind: "object", value };
+}
+
+/** From the coordinator's two answers. Pure. */
+export function holdingsOf(about: JsonObject, listed: JsonObject): Holdings {
+  const session = about["session"];
+  const events = listed["events"];
+  if (!isObject(session) || typeof session["status"] !== "string" || !Array.isArray(events))
+    return { kind: "unavailable", reason: "the coordinator's answer has another form" };
+  const fields: (Holdings & { kind: "held" })["fields"] = {};
+  for (const name of STATE_FIELDS) {
+    const value = session[name];
+    if (typeof value === "string") fields[name] = value;
+  }
+  const digests: string[] = [];
+  let last: string | undefined;
+  for (const event of events) {
+    if (!isObject(event)) continue;
+    digests.push(digestOf(event));
+    const { timestamp } = event;
+    if (typeof timestamp === "string" && (last === undefined || timestamp > last)) last = timestamp;
+  }
+  return {
+    kind: "held",
+    status: session["status"],
+    fields,
+    events: digests,
+    ...(last === undefined ? {} : { last }),
+    cut: events.length === READ_LIMIT,
+  };
+}
+
+function sessionOf(msg: Msg): string | undefined {
+  try {
+    const { session } = msg.json<Partial<HoldingsQuestion>>();
+    return typeof session === "string" && sessionIdProblem(session) === undefined ? session : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function objectOf(body: Uint8Array): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body).toString("utf8"));
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

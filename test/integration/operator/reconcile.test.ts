@@ -1,0 +1,201 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { digestOf, type Holdings } from "../../../src/shared/holdings.ts";
+import { HOLDINGS_SUBJECT } from "../../../src/shared/subjects.ts";
+import { startTestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { operatorCli } from "../../support/operator.ts";
+import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+
+async function setUp(token?: string) {
+  const broker = await provisioned(await startTestBroker());
+  onTestFinished(() => broker[Symbol.asyncDispose]());
+  const coordinator = await startCoordinator(token === undefined ? {} : { token });
+  onTestFinished(() => coordinator[Symbol.asyncDispose]());
+  const relay = await startTestRelay(broker, coordinator.url, {
+    env: token === undefined ? {} : { AGENT_ORCHESTRATOR_API_KEY: token },
+  });
+  onTestFinished(() => relay[Symbol.asyncDispose]());
+  const { append } = createAppender(await broker.connect("gateway"), "r1");
+  return { broker, coordinator, append, cli: operatorCli(broker) };
+}
+
+type Found = { kind: string; session?: string; missing: { id: string }[]; [more: string]: unknown };
+
+function lines(text: string): { findings: Found[]; summary: Record<string, number> } {
+  const all = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Found);
+  return { findings: all.slice(0, -1), summary: all.at(-1) as unknown as Record<string, number> };
+}
+
+const MINUTE = 60_000;
+
+test("ORDER-1: a coordinator that lost its last 30 minutes gets back exactly what is missing, in order, with the old keys", async () => {
+  const { coordinator, append, cli } = await setUp("secret-token-1234");
+  const sessions = Array.from({ length: 12 }, (_, i) => `s ${i}`); // ids that need encoding
+  for (const session of sessions) coordinator.createSession(session);
+  const at = (n: number): { timestamp: string } => ({
+    timestamp: new Date(Date.now() - 60 * MINUTE + n * 2 * MINUTE).toISOString(),
+  });
+  for (const session of sessions.slice(0, 6))
+    await append(
+      session,
+      { executor_session_id: `x ${session}`, hostname: "h", executor_profile: "p" },
+      { kind: "bind" },
+    );
+  for (let n = 0; n < 15; n++)
+    for (const session of sessions) await append(session, { ...at(n), result_text: `${n}` });
+  const early = 6 + 15 * 12;
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(early), { timeout: 10_000 });
+  const backup = coordinator.state.sessions.backup();
+
+  const lost: { id: string; session: string }[] = [];
+  const late = async (session: string, ...rest: [object, object?]): Promise<void> => {
+    lost.push({ session, id: (await append(session, { ...rest[0] }, rest[1])).id });
+  };
+  for (let n = 15; n < 30; n++) {
+    for (const session of sessions.slice(0, 9)) await late(session, { ...at(n), result_text: `${n}` });
+    if (n === 20)
+      await late(
+        "s 7",
+        { executor_session_id: "new", hostname: "h", executor_profile: "p" },
+        { kind: "bind" },
+      );
+    if (n === 25) await late("s 2", { last_resumed_at: "2026-01-01T00:00:00Z" }, { kind: "metadata" });
+  }
+  const all = early + lost.length;
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(all), { timeout: 10_000 });
+  const whole = JSON.stringify(contents());
+  const healthy = lines((await cli("reconcile", "--all", "--json")).stdout);
+  expect(healthy).toMatchObject({ findings: [], summary: { sessions: 12, compared: all, missing: 0 } });
+
+  coordinator.state.sessions.restore(backup);
+  const shown = await cli("reconcile", "--all");
+  expect(shown.code).toBe(3);
+  expect(shown.stdout).toMatch(/^SESSION +COMPARED +MISSING +SENT +NOTE\n/);
+  expect(shown.stdout).toMatch(
+    new RegExp(`\\n12 sessions, ${all} deliveries compared: ${lost.length} missing \\(--send`),
+  );
+  expect(coordinator.writes()).toHaveLength(all);
+
+  const sent = await cli("reconcile", "--all", "--send", "--json");
+  expect(sent.code).toBe(0);
+  expect(lines(sent.stdout).summary).toMatchObject({ missing: lost.length, sent: lost.length });
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(all + lost.length), { timeout: 10_000 });
+  for (const session of sessions) {
+    const again = coordinator.writes(session).filter(({ n }) => n > (coordinator.writes()[all - 1]?.n ?? 0));
+    expect(again.map(({ key }) => key)).toEqual(
+      lost.filter((it) => it.session === session).map(({ id }) => id),
+    );
+  }
+  expect(JSON.stringify(contents())).toBe(whole);
+  const second = await cli("reconcile", "--all", "--send", "--json");
+  expect(lines(second.stdout)).toMatchObject({ findings: [], summary: { missing: 0, sent: 0, underWay: 0 } });
+  expect(coordinator.writes()).toHaveLength(all + lost.length);
+
+  /** Everything that can be read, but for the coordinator's own numbers of events. */
+  function contents(): unknown {
+    return sessions.map((session) => [
+      coordinator.state.sessions.get(session),
+      coordinator.state.sessions.events(session).map((event) => ({ ...event, id: 0 })),
+    ]);
+  }
+});
+
+test("ONCE-1: what was sent again and still waits is not sent twice; what waits, died or is unknown there is not missing", async () => {
+  const { coordinator, append, cli } = await setUp();
+  for (const session of ["s1", "s2", "s3"]) coordinator.createSession(session);
+  const backup = coordinator.state.sessions.backup();
+  const { id } = await append("s1", {});
+  await append("s1", { timestamp: 5 }); // refused: a dead letter
+  await append("s3", {});
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(3));
+  coordinator.state.sessions.restore(backup);
+  coordinator.state.sessions.remove("s3");
+  coordinator.faults.set([
+    { method: "POST", path: "/sessions/s[12]/events", action: { kind: "status", status: 503 } },
+  ]);
+  await append("s2", {}); // waits
+  const look = async (...args: string[]) => lines((await cli("reconcile", "--json", ...args)).stdout);
+  await vi.waitFor(async () => {
+    const { findings } = await look("--all");
+    expect(findings).toHaveLength(2);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ session: "s1", missing: [expect.objectContaining({ id })], underWay: [] }),
+    );
+    expect(findings).toContainEqual({ kind: "unknown_session", session: "s3", events: 1 });
+  });
+  expect((await look("--session", "s1", "--send")).summary).toMatchObject({ missing: 1, sent: 1 });
+  expect((await look("--session", "s1", "--send")).summary).toMatchObject({
+    missing: 0,
+    underWay: 1,
+    sent: 0,
+  });
+  coordinator.faults.clear();
+  await vi.waitFor(
+    async () => expect((await look("--session", "s1")).summary).toMatchObject({ missing: 0, underWay: 0 }),
+    { timeout: 10_000 },
+  );
+  expect((await look("--session", "nobody")).summary).toMatchObject({ unknownSessions: 1 });
+});
+
+test("of more than a hundred events it says what it cannot tell, and how to send it", async () => {
+  const { coordinator, append, cli } = await setUp();
+  coordinator.createSession("s1");
+  const timestamp = (n: number): string =>
+    new Date(Date.parse("2026-01-01T00:00:00Z") + n * 1000).toISOString();
+  for (let n = 0; n < 120; n++) await append("s1", { timestamp: timestamp(n) });
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(120));
+  const { stdout, code } = await cli("reconcile", "--session", "s1");
+  expect(stdout).toContain(
+    "cannot tell of 20: the coordinator gives 100 events (replay --session s1 --from-seq 101 sends them)",
+  );
+  expect(stdout).toMatch(/nothing is missing; of 20 nothing can be told\n$/);
+  expect(code).toBe(0);
+});
+
+test("--since compares what came since then; bad command lines, no relay, and a coordinator that is away", async () => {
+  const { broker, coordinator, append, cli } = await setUp();
+  for (const session of ["s1", "s2"]) coordinator.createSession(session);
+  const backup = coordinator.state.sessions.backup();
+  await append("s1", {});
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1));
+  const between = new Date().toISOString();
+  await append("s2", {});
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(2));
+  coordinator.state.sessions.restore(backup);
+  await vi.waitFor(async () => {
+    const { findings, summary } = lines(
+      (await cli("reconcile", "--all", "--since", between, "--json")).stdout,
+    );
+    expect(findings).toMatchObject([{ session: "s2", missing: [{ kind: "event" }] }]);
+    expect(summary).toMatchObject({ sessions: 1, missing: 1 });
+  });
+  expect((await cli("reconcile")).code).toBe(2);
+  expect((await cli("reconcile", "--all", "--session", "s1")).code).toBe(2);
+  expect((await cli("reconcile", "--session", "../x")).code).toBe(2);
+  const asked = await (await broker.connect("operator")).request(HOLDINGS_SUBJECT, "nonsense");
+  expect(asked.json<Holdings>()).toEqual({ kind: "unavailable", reason: "no question" });
+  await coordinator.stop();
+  const away = await cli("reconcile", "--session", "s1");
+  expect(away).toMatchObject({ code: 3, stdout: expect.stringContaining("the coordinator does not answer") });
+});
+
+test("holdings name events by digests of what they say", async () => {
+  const { broker, coordinator, append } = await setUp();
+  coordinator.createSession("s1");
+  const body = { session_id: "s1", event_type: "message", timestamp: "2026-01-01T00:00:00Z", extra: 1 };
+  await append("s1", body);
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1));
+  const operator = await broker.connect("operator");
+  const answer = await operator.request(HOLDINGS_SUBJECT, JSON.stringify({ v: 1, session: "s1" }));
+  expect(answer.json()).toEqual({
+    kind: "held",
+    status: "pending",
+    fields: {},
+    events: [digestOf(body)],
+    last: body.timestamp,
+    cut: false,
+  });
+});

@@ -12,7 +12,7 @@ RUN npm prune --omit=dev --ignore-scripts
 
 FROM node:24-slim
 # 120 MB of gateway instead of 260, at the same speed.
-ENV NODE_ENV=production NODE_OPTIONS="--max-old-space-size=96 --max-semi-space-size=4"
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 NODE_OPTIONS="--max-old-space-size=96 --max-semi-space-size=4"
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules

@@ -86,7 +86,7 @@ function nodeOptions(name: string, profile: Profile): string[] {
 async function startMain(part: string, options: string[], env: Record<string, string>): Promise<Product> {
   const main = fileURLToPath(new URL(`../src/${part}/main.ts`, import.meta.url));
   const child = spawn(process.execPath, [...options, main], {
-    env: { PATH: process.env["PATH"], ...env },
+    env: { PATH: process.env["PATH"], MALLOC_ARENA_MAX: "2", ...env }, // as `up` does
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const ended = once(child, "exit");

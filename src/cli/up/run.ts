@@ -44,6 +44,8 @@ import { UP_TABLE, type UpValues } from "./table.ts";
 const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
 /** 129 MB, and a quarter faster at 256 connections, where collecting is the largest cost. */
 const GATEWAY_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=8"];
+/** glibc gives every thread memory of its own to keep; with two of them a draining relay is resident with 164 to 170 MB instead of 190. */
+const FEW_ARENAS = { MALLOC_ARENA_MAX: "2" };
 // SIGTERM to exit at most 5 s: 1.2 + 3 + 0.3, and the broker's 0.1
 const GATEWAY_GRACE_MS = 1200;
 const RELAY_GRACE_MS = 3000;
@@ -173,8 +175,18 @@ function planChildren(options: {
     set: { ...common, ...brokerVariables(home.access("gateway")) },
   });
   const plans: Plans = {
-    relay: { name: "relay", main: rootOf("relay"), env: relay, nodeOptions: SMALL_HEAP },
-    gateway: { name: "gateway", main: rootOf("gateway"), env: gateway, nodeOptions: GATEWAY_HEAP },
+    relay: {
+      name: "relay",
+      main: rootOf("relay"),
+      env: { ...FEW_ARENAS, ...relay },
+      nodeOptions: SMALL_HEAP,
+    },
+    gateway: {
+      name: "gateway",
+      main: rootOf("gateway"),
+      env: { ...FEW_ARENAS, ...gateway },
+      nodeOptions: GATEWAY_HEAP,
+    },
   };
   if (values.coordinatorUrl === undefined) {
     const standIn = childEnvironment({

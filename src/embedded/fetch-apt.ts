@@ -10,11 +10,23 @@ const SUITES = ["forky", "sid"];
 /** The index is 10 MB (3 s here), the package 5 MB. */
 const STEP_TIMEOUT_MS = 90_000;
 
+/** A file of a Debian package. `suites`: where to look, in this order; none: the machine's own. */
+export type DebianFile = { package: string; file: string; suites?: readonly string[] };
+
+/** Debian's own nats-server from a newer suite than the machine's, see {@link fetchDebianFile}. */
+export function fetchFromApt(folder: string, env: CommandEnv): Promise<string> {
+  return fetchDebianFile(
+    { package: "nats-server", file: "usr/sbin/nats-server", suites: SUITES },
+    folder,
+    env,
+  );
+}
+
 /**
- * Takes Debian's own package from a newer suite than the machine's: mirror and keyring are the machine's, apt checks the signatures,
- * nothing is installed, and no root is needed. Returns the unpacked nats-server inside `folder`. Rejects with the reason.
+ * Takes a file out of one of Debian's packages: mirror and keyring are the machine's, apt checks the signatures, nothing is installed,
+ * and no root is needed. Returns the file inside `folder`. Rejects with the reason.
  */
-export async function fetchFromApt(folder: string, env: CommandEnv): Promise<string> {
+export async function fetchDebianFile(wanted: DebianFile, folder: string, env: CommandEnv): Promise<string> {
   for (const tool of ["apt-get", "dpkg-deb"]) {
     if (findExecutable(tool, env["PATH"]) === undefined) throw new Error(`no ${tool} here`);
   }
@@ -25,11 +37,11 @@ export async function fetchFromApt(folder: string, env: CommandEnv): Promise<str
   const sources = await configuredSources();
 
   const failures: string[] = [];
-  for (const suite of SUITES) {
+  for (const suite of wanted.suites ?? [codename]) {
     const source = deriveSource(sources, codename, suite);
     if (source === undefined) throw new Error(`no source of ${codename} is configured to derive from`);
     try {
-      return await fetchSuite(source, folder, env);
+      return await fetchSuite(wanted, source, folder, env);
     } catch (error) {
       failures.push(`${suite}: ${errorText(error)}`);
     }
@@ -37,7 +49,12 @@ export async function fetchFromApt(folder: string, env: CommandEnv): Promise<str
   throw new Error(failures.join("; "));
 }
 
-async function fetchSuite(source: string, folder: string, env: CommandEnv): Promise<string> {
+async function fetchSuite(
+  wanted: DebianFile,
+  source: string,
+  folder: string,
+  env: CommandEnv,
+): Promise<string> {
   // Not below `folder`: when run by root, apt drops to its own user, who cannot enter a home.
   const work = await mkdtemp(join(tmpdir(), "runner-relay-apt-"));
   try {
@@ -67,12 +84,12 @@ async function fetchSuite(source: string, folder: string, env: CommandEnv): Prom
       runCommand("apt-get", [...options, "-q", ...args], { env, timeoutMs: STEP_TIMEOUT_MS, cwd: work });
 
     await apt("update");
-    await apt("download", "nats-server");
+    await apt("download", wanted.package);
     const deb = (await readdir(work)).find((name) => name.endsWith(".deb"));
     if (deb === undefined) throw new Error("apt-get downloaded nothing");
     const unpacked = join(folder, "deb");
     await runCommand("dpkg-deb", ["-x", join(work, deb), unpacked], { env, timeoutMs: STEP_TIMEOUT_MS });
-    return join(unpacked, "usr/sbin/nats-server");
+    return join(unpacked, wanted.file);
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -97,6 +97,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   // Part of every id, epoch and batch of this process: two processes must never share it. 36^16 = 2^82.
   const nonce = randomText(16);
   let ids = 0;
+  let passed = 0;
   const inbox = `${gatewayInbox(options.gateway)}.${nonce}`;
   const answerPrefix = `${inbox}.answer.`;
 
@@ -114,6 +115,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     waiting: () => waiting.size,
     queued: () => committer.waiting,
     passing: () => tunnel.size,
+    passed: () => passed,
+    durable: () => durability() === "fsync",
+    logUp: () => log.up(),
   });
   const committer = createCommitter({
     log,
@@ -219,7 +223,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     learn: (body) => runs.learn(body),
   });
-  let passed = 0;
   const passages = createPassages({
     tracing,
     newId: () => `${nonce}-r${(passed++).toString(36)}`,

@@ -26,6 +26,11 @@ export function createMetrics(levels: {
   waiting: () => number;
   queued: () => number;
   passing: () => number;
+  /** Passed-through requests so far. */
+  passed: () => number;
+  /** Whether it is known that every write is synced (HONEST-1). */
+  durable: () => boolean;
+  logUp: () => boolean;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -110,6 +115,13 @@ export function createMetrics(levels: {
   );
   level("runner_relay_gateway_passing_requests", "Passed-through requests under way", levels.passing);
   level("runner_relay_gateway_queued_writes", "Writes on their way into the log", levels.queued);
+  count("runner_relay_gateway_passed_requests_total", "Requests passed through", levels.passed);
+  level("runner_relay_gateway_log_up", "1 while the gateway is connected to the broker", () =>
+    Number(levels.logUp()),
+  );
+  level("runner_relay_gateway_durable", "1 while it is known that the broker syncs every write", () =>
+    Number(levels.durable()),
+  );
   level("runner_relay_gateway_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
 
   const size = new Histogram<"mode">({

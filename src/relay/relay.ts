@@ -6,7 +6,7 @@ import type { Clock } from "../shared/clock.ts";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { shardOf as shardNumber, SHARDS } from "../shared/partition.ts";
-import { relayToken, type CoordinatorState, type RelayState } from "../shared/relay-state.ts";
+import { relayToken, type RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
 import { STATE_BUCKET, stateKey } from "../shared/topology.ts";
 import type { Tracing } from "../shared/tracing.ts";
@@ -33,6 +33,7 @@ import { createShard, type Shard } from "./log/shard.ts";
 import { claimLog } from "./log/owner.ts";
 import { createPresence } from "./log/presence.ts";
 import { startAdminServer } from "./report/admin-server.ts";
+import { createLogReading } from "./report/log-reading.ts";
 import { createMetrics } from "./report/metrics.ts";
 import { serveHoldings } from "./report/holdings.ts";
 import { serveReceipts } from "./report/receipts.ts";
@@ -41,7 +42,7 @@ import { shieldRunner } from "./tunnel/runner-shield.ts";
 import { serveTunnel, type RelayTunnel } from "./tunnel/tunnel.ts";
 import { traceUpstream } from "./tunnel/traced.ts";
 import { createUpstream } from "./tunnel/upstream.ts";
-import { createStatePublisher } from "./report/state.ts";
+import { coordinatorStateOf, createStatePublisher } from "./report/state.ts";
 
 // The way of an event: log/pull.ts asks the broker · log/shard.ts takes over and remembers · lanes/intake.ts sorts ·
 // lanes/dispatcher.ts orders · lanes/turn.ts sends one head · forward/verdict.ts judges · forward/gate.ts pauses · report/ tells others
@@ -117,6 +118,27 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     offer: () => dispatcher.offerProbe(),
     changed: gateChanged,
   });
+  const reading = createLogReading({
+    jsm,
+    clock,
+    connected: () => connected,
+    shards: () => shards,
+    held: () => held.list(),
+    inLane: (session) => dispatcher.lane(sessionToken(session))?.length ?? 0,
+  });
+  const metrics = createMetrics({
+    waiting: () => dispatcher.counts().waiting,
+    lanes: () => dispatcher.counts().lanes,
+    wholeBytes: () => dispatcher.counts().wholeBytes,
+    passing: () => tunnel?.size ?? 0,
+    gate: () => gate.state(),
+    unread: () => reading.unread(),
+    log: () => reading.read(),
+    wall: () => clock.wall(),
+    tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
+    paused: () => stoppedBy(gate.state()) !== undefined,
+    heldSessions: () => control.counts(),
+  });
   const spans = tracing && createEventSpans(tracing, options.coordinatorUrl, clock);
   const turn = createTurn({
     clock,
@@ -130,6 +152,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     policy: options.poisonPolicy,
     streamEpoch: Date.parse(stream.created),
     spans,
+    report: metrics,
   });
   const batchTurn =
     options.batch &&
@@ -143,6 +166,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       template: options.batch.path,
       streamEpoch: Date.parse(stream.created),
       spans,
+      report: metrics,
     });
   const dispatcher = createDispatcher({
     clock,
@@ -181,16 +205,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     owns: (shard) => shardOf(shard).status().phase === "active",
     serves: (shard) => shardOf(shard).status().phase !== "handed_over",
     changed: () => state.changed(),
-  });
-  const metrics = createMetrics({
-    waiting: () => dispatcher.counts().waiting,
-    lanes: () => dispatcher.counts().lanes,
-    wholeBytes: () => dispatcher.counts().wholeBytes,
-    passing: () => tunnel?.size ?? 0,
-    coordinatorUp: () => gate.state().phase === "up",
-    tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
-    paused: () => stoppedBy(gate.state()) !== undefined,
-    heldSessions: () => control.counts(),
   });
   const shards = Array.from({ length: SHARDS }, (_, shard) =>
     createShard({
@@ -253,20 +267,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     else dispatcher.releaseWaiting("coordinator away");
   }
 
-  function coordinatorState(): { state: CoordinatorState; reason?: string } {
-    const now = gate.state();
-    switch (now.phase) {
-      case "up":
-        return { state: "up" };
-      case "checking":
-        return { state: "away", reason: "checking" };
-      case "away":
-        return { state: "away", reason: "breaker_open" };
-      case "paused":
-        return { state: "paused", reason: now.reason };
-    }
-  }
-
   function currentState(most: number): Omit<RelayState, "v" | "relay"> {
     const { sessions, overflow } = dispatcher.backlog(most);
     const heldNow = held
@@ -280,7 +280,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
         .map((s) => s.status())
         .filter((s) => s.phase !== "handed_over")
         .map(({ shard, behind }) => ({ shard, behind })),
-      coordinator: coordinatorState(),
+      coordinator: coordinatorStateOf(gate.state()),
       backlog: waiting.slice(0, most),
       overflow: overflow || waiting.length > most,
       controls: control.inForce(),
@@ -294,7 +294,10 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     metrics,
     ready: () => ({
       log: { ok: !nc.isClosed() && connected, detail: connected ? nc.getServer() : "disconnected" },
-      coordinator: { ok: gate.state().phase === "up", detail: coordinatorState().reason ?? "up" },
+      coordinator: {
+        ok: gate.state().phase === "up",
+        detail: coordinatorStateOf(gate.state()).reason ?? "up",
+      },
       credentials: {
         ok: credentials.describe().lastError === undefined,
         detail: credentials.describe().lastError ?? credentials.describe().kind,

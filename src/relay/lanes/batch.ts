@@ -7,6 +7,7 @@ import type { Coordinator } from "../forward/coordinator.ts";
 import type { Gate } from "../forward/gate.ts";
 import { endAttempt, type EventSpans } from "../forward/spans.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
+import type { AttemptReport } from "../report/metrics.ts";
 import type { Entry, Lane } from "./lane.ts";
 import type { Judged, Settlement, Turn, TurnContext, TurnOutcome } from "./turn.ts";
 
@@ -80,6 +81,7 @@ export type BatchDeps = {
   turn: Turn;
   /** Undefined: nothing is traced. */
   spans?: EventSpans | undefined;
+  report?: AttemptReport;
 };
 
 /** Sends several entries of one lane as one request, and finds the one that spoils it (DESIGN 8, "Batches"). */
@@ -142,6 +144,7 @@ export function createBatchTurn(
     const result = await attempt.result;
     const verdict = verdictOf(result, "event", clock.wall());
     for (const span of spans) endAttempt(span, verdict, result);
+    deps.report?.attempted(verdict.kind, clock.now() - began);
     const status = result.kind === "response" ? result.status : undefined;
     if (log.isLevelEnabled("debug"))
       log.debug(

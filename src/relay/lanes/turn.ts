@@ -14,6 +14,7 @@ import { RefusedTokens } from "../forward/refused-tokens.ts";
 import { endAttempt, traceOfEnvelope, type EventSpans } from "../forward/spans.ts";
 import type { Superseded } from "../forward/superseded.ts";
 import { targetOf } from "../forward/target.ts";
+import type { AttemptReport } from "../report/metrics.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
 import type { Entry, Lane } from "./lane.ts";
 
@@ -50,6 +51,7 @@ export type TurnDeps = {
   streamEpoch: number;
   /** Undefined: nothing is traced. */
   spans?: EventSpans | undefined;
+  report?: AttemptReport;
 };
 
 /**
@@ -233,6 +235,7 @@ export function createTurn(deps: TurnDeps): Turn {
       );
       return { kind: "retry", reason: `dead letters refused: ${stored.reason}`, counts: false };
     }
+    deps.report?.deadLettered(death.answered ?? false);
     const line = {
       event: id,
       session,
@@ -277,6 +280,7 @@ export function createTurn(deps: TurnDeps): Turn {
     result: AttemptResult,
     ms: number,
   ): void {
+    deps.report?.attempted(verdict.kind, ms);
     const level = verdict.kind === "delivered" ? "debug" : verdict.kind === "retry" ? "info" : "warn";
     if (!log.isLevelEnabled(level)) return;
     log[level](

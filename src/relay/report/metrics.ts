@@ -1,6 +1,36 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { HeldReason } from "../../shared/held.ts";
+import type { GateState } from "../forward/gate.ts";
+import type { Verdict } from "../forward/verdict.ts";
 import type { Settlement } from "../lanes/turn.ts";
+import type { LogReading } from "./log-reading.ts";
+
+/** What gate states are called in metrics: a reason is shown as such, so that an alert can tell an outage from a wrong address. */
+const STATES = [
+  "up",
+  "checking",
+  "breaker_open",
+  "wrong_address",
+  "route_unknown",
+  "redirected",
+  "unauthorized",
+  "token_unavailable",
+  "mass_refusal",
+  "poison_stop",
+  "paused_by_operator",
+] as const satisfies readonly (
+  | "up"
+  | "checking"
+  | "breaker_open"
+  | (GateState & { phase: "paused" })["reason"]
+)[];
+
+/** A turn's part of the metrics. */
+export type AttemptReport = {
+  attempted(verdict: Verdict["kind"], ms: number): void;
+  /** `answered`: the executor itself received the refusal. */
+  deadLettered(answered: boolean): void;
+};
 
 /** What a relay counts; names and units by Prometheus' conventions, no label without a bound. */
 export function createMetrics(now: {
@@ -8,7 +38,12 @@ export function createMetrics(now: {
   lanes: () => number;
   wholeBytes: () => number;
   passing: () => number;
-  coordinatorUp: () => boolean;
+  gate: () => GateState;
+  /** Events in the log that no relay has taken into its lanes yet, of this relay's shards; and those of held sessions. */
+  unread: () => number;
+  /** Undefined: nothing is known yet. */
+  log: () => Promise<LogReading | undefined>;
+  wall: () => number;
   tokenExpiresInMs: () => number | undefined;
   /** Somebody has to resume. */
   paused: () => boolean;
@@ -19,7 +54,7 @@ export function createMetrics(now: {
   gap: (missing: number) => void;
   text(): Promise<string>;
   contentType: string;
-} {
+} & AttemptReport {
   const registry = new Registry();
   const registers = [registry];
   const settled = new Counter({
@@ -53,7 +88,69 @@ export function createMetrics(now: {
   gauge("runner_relay_lanes", "Sessions with a lane", now.lanes);
   gauge("runner_relay_lane_bytes", "Bytes of messages kept whole", now.wholeBytes);
   gauge("runner_relay_passing_requests", "Passed-through requests under way", now.passing);
-  gauge("runner_relay_coordinator_up", "1 while events are forwarded", () => (now.coordinatorUp() ? 1 : 0));
+  gauge("runner_relay_coordinator_up", "1 while events are forwarded", () =>
+    Number(now.gate().phase === "up"),
+  );
+  const state: Gauge = new Gauge({
+    name: "runner_relay_coordinator_state",
+    help: "1 for the state that holds: up, or why nothing is sent (docs/errors.md)",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      for (const name of STATES) state.set({ state: name }, Number(name === nameOf(now.gate())));
+    },
+  });
+  gauge(
+    "runner_relay_backlog_events",
+    "Events that this relay still has to settle, those unread in the log too",
+    () => now.waiting() + now.unread(),
+  );
+  gauge("runner_relay_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
+  const attempts = new Map<Verdict["kind"], number>();
+  const attempted = new Counter({
+    name: "runner_relay_attempts_total",
+    help: "Attempts to send one event or one batch, by verdict",
+    labelNames: ["verdict"],
+    registers,
+    collect() {
+      attempted.reset();
+      for (const [verdict, count] of attempts) attempted.inc({ verdict }, count);
+    },
+  });
+  const duration = new Histogram({
+    name: "runner_relay_attempt_duration_seconds",
+    help: "From sending a request to the coordinator's whole answer, or its failure",
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
+  const letters = new Counter({
+    name: "runner_relay_events_dead_lettered_total",
+    help: "Dead letters written, by whether the executor itself received the refusal",
+    labelNames: ["answered"],
+    registers,
+  });
+  for (const answered of ["true", "false"]) letters.inc({ answered }, 0);
+  const fromLog = (name: string, help: string, read: (log: LogReading) => number): void => {
+    const metric: Gauge = new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        const log = await reading;
+        if (log !== undefined) metric.set(read(log));
+      },
+    });
+  };
+  let reading: Promise<LogReading | undefined> = Promise.resolve(undefined);
+  fromLog("runner_relay_log_events", "Events in the log, settled ones too", (log) => log.events);
+  fromLog("runner_relay_log_bytes", "Size of the log", (log) => log.bytes);
+  fromLog("runner_relay_log_limit_bytes", "Size at which the log refuses new events", (log) => log.maxBytes);
+  fromLog("runner_relay_dead_letters", "Dead letters that are stored", (log) => log.deadLetters);
+  fromLog(
+    "runner_relay_oldest_unsettled_age_seconds",
+    "Age of the oldest event that this relay still has to settle",
+    (log) => (log.oldestAt === undefined ? 0 : Math.max(0, (now.wall() - log.oldestAt) / 1000)),
+  );
   gauge("runner_relay_paused", "1 while everything waits for somebody to resume it", () =>
     now.paused() ? 1 : 0,
   );
@@ -77,7 +174,27 @@ export function createMetrics(now: {
       if (Number.isFinite(arrivedAt)) latency.observe((at - arrivedAt) / 1000);
     },
     gap: (missing) => gaps.inc(missing),
-    text: () => registry.metrics(),
+    attempted(verdict, ms) {
+      attempts.set(verdict, (attempts.get(verdict) ?? 0) + 1);
+      duration.observe(ms / 1000);
+    },
+    deadLettered: (answered) => letters.inc({ answered: String(answered) }),
+    text() {
+      reading = now.log();
+      return registry.metrics();
+    },
     contentType: registry.contentType,
   };
+}
+
+function nameOf(state: GateState): (typeof STATES)[number] {
+  switch (state.phase) {
+    case "up":
+    case "checking":
+      return state.phase;
+    case "away":
+      return "breaker_open";
+    case "paused":
+      return state.reason;
+  }
 }

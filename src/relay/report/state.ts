@@ -8,6 +8,7 @@ import {
 } from "../../shared/relay-state.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { STATE_SUBJECT } from "../../shared/subjects.ts";
+import type { GateState } from "../forward/gate.ts";
 
 /** Changes within this time go out as one message. */
 const GATHER_MS = 5;
@@ -51,4 +52,18 @@ export function createStatePublisher(deps: {
     },
     stop: () => publish(true),
   };
+}
+
+/** What others are told of the switch between lanes and coordinator. Pure. */
+export function coordinatorStateOf(gate: GateState): RelayState["coordinator"] {
+  switch (gate.phase) {
+    case "up":
+      return { state: "up" };
+    case "checking":
+      return { state: "away", reason: "checking" };
+    case "away":
+      return { state: "away", reason: "breaker_open" };
+    case "paused":
+      return { state: "paused", reason: gate.reason };
+  }
 }

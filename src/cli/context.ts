@@ -1,11 +1,14 @@
 import type { Command } from "commander";
 import type { Environment } from "../shared/config/load.ts";
+import type { Screen } from "./render/screen.ts";
 
 /** What a command gets of the process it runs in; made by `main.ts` alone. */
 export type Context = {
   /** The process's own environment: what is written here is read by a root that runs in this process. */
   env: Environment;
-  /** A line for people or programs, on stdout. */
+  /** What stdout is, for tables and colours. */
+  screen: Screen;
+  /** A line for people or programs, on stdout; control characters from outside do no harm there. */
   print(text: string): void;
   /** A line for people on stderr. */
   warn(text: string): void;

@@ -6,6 +6,8 @@ import { createInterface } from "node:readline/promises";
 import { buffer } from "node:stream/consumers";
 import { compileCacheFolder } from "./folders.ts";
 import type { CommandFile, Context } from "./context.ts";
+import { screenOf } from "./render/screen.ts";
+import { harmless } from "./render/text.ts";
 
 // Dispatch only. Each command is a file of its own and loaded when it is called, so that none pays for the others.
 
@@ -26,6 +28,8 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFil
     summary: "compare the log with the coordinator, send what is missing",
     load: () => import("./reconcile.ts"),
   },
+  pause: { summary: "pause everything or one session", load: () => import("./pause.ts") },
+  resume: { summary: "end a pause, or release a parked session", load: () => import("./resume.ts") },
   decode: {
     summary: "print one message of the log (for nats --translate)",
     load: () => import("./decode.ts"),
@@ -40,8 +44,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const context: Context = {
   env: process.env,
-  print: (text) => void process.stdout.write(`${text}\n`),
-  warn: (text) => void process.stderr.write(`${text}\n`),
+  screen: screenOf(process.stdout),
+  print: (text) => void process.stdout.write(`${harmless(text)}\n`),
+  warn: (text) => void process.stderr.write(`${harmless(text)}\n`),
   async ask(question) {
     if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
     const terminal = createInterface({ input: process.stdin, output: process.stderr });

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { command as configCommand } from "../../../src/cli/config.ts";
 import type { Context } from "../../../src/cli/context.ts";
 import { addFlags, flagsOf, flagVariables } from "../../../src/cli/flags.ts";
+import { PLAIN } from "../../../src/cli/render/screen.ts";
 import { runCommandLine } from "../../../src/cli/run.ts";
 import { readyUrl, restartDelay } from "../../../src/cli/up/child.ts";
 import { isWriteFailure } from "../../../src/cli/up/log-home.ts";
@@ -17,6 +18,7 @@ function recording(env: Record<string, string> = {}) {
     print: (text) => void out.push(text),
     warn: (text) => void err.push(text),
     ask: () => Promise.resolve(undefined),
+    screen: PLAIN,
     readStdin: () => Promise.resolve(new Uint8Array()),
   };
   return { context, out, err };

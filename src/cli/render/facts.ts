@@ -1,0 +1,36 @@
+import { paint, type Screen, type Style } from "./screen.ts";
+import { cut, printable, widthOf } from "./text.ts";
+
+/** A name with what is to be said of it: several texts are lines of their own. */
+export type Fact = { name: string; text: string | readonly string[]; style?: Style };
+
+/** Names in front, texts behind them, wrapped between words where the screen is too narrow for a line. Pure. */
+export function renderFacts(facts: readonly Fact[], screen: Screen): string {
+  const indent = Math.max(0, ...facts.map(({ name }) => widthOf(name))) + 2;
+  const room = screen.columns === undefined ? Infinity : Math.max(1, screen.columns - indent);
+  const lines: string[] = [];
+  for (const { name, text, style } of facts) {
+    const texts = typeof text === "string" ? [text] : text;
+    for (const [i, line] of texts.flatMap((it) => wrap(printable(it), room)).entries()) {
+      const front =
+        i === 0 ? paint(screen, "quiet", name) + " ".repeat(indent - widthOf(name)) : " ".repeat(indent);
+      lines.push(front + paint(screen, style, line));
+    }
+  }
+  return lines.join("\n");
+}
+
+/** A printable text in lines of so many columns at most; a word that is longer is cut with `…`. Pure. */
+export function wrap(text: string, columns: number): string[] {
+  if (widthOf(text) <= columns) return [text];
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && widthOf(longer) > columns) {
+      lines.push(line);
+      line = cut(word, columns);
+    } else line = cut(longer, columns);
+  }
+  return [...lines, line];
+}

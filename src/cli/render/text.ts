@@ -1,0 +1,59 @@
+/** C0 and C1 controls (C1 has CSI and OSC too), line separators, and what reverses the direction of text. */
+const UNSAFE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
+/** Colours and the like of our own. */
+const SGR = /(\u001b\[[\d;]*m)/;
+
+/**
+ * A text from outside as a terminal may show it: what would move the cursor, end a line or begin an escape sequence is spelled `\uXXXX`.
+ * Session ids, reasons and bodies are data. Pure.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(UNSAFE, escaped);
+}
+
+/** The last door before a terminal or a file: the same for whole lines, which may have colours. What was JSON stays the same JSON. Pure. */
+export function harmless(text: string): string {
+  if (text.search(UNSAFE) === -1) return text;
+  return text
+    .split(SGR)
+    .map((part, i) =>
+      i % 2 === 1 ? part : part.replaceAll(UNSAFE, (char) => (/[\n\t]/.test(char) ? char : escaped(char))),
+    )
+    .join("");
+}
+
+function escaped(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+// East Asian Wide and Fullwidth (Unicode's EastAsianWidth.txt, by blocks), and what is shown as a picture.
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18fff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
+const ZERO = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
+
+/** Columns that a printable text takes on a terminal. Pure. */
+export function widthOf(text: string): number {
+  if (/^[\u0020-\u007e]*$/.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) width += widthOfGrapheme(segment);
+  return width;
+}
+
+function widthOfGrapheme(grapheme: string): number {
+  return ZERO.test(grapheme) ? 0 : WIDE.test(grapheme) ? 2 : 1;
+}
+
+/** At most so many columns of a printable text, with `…` where it was cut. Pure. */
+export function cut(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  let kept = "";
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) {
+    const next = width + widthOfGrapheme(segment);
+    if (next > columns - 1) break;
+    kept += segment;
+    width = next;
+  }
+  return columns < 1 ? "" : `${kept}…`;
+}

@@ -29,22 +29,34 @@ export function renderStatus(status: Status, now: number): string {
     `log          ${log.messages} events, ${showBytes(log.bytes)} of ${showBytes(log.maxBytes)} (${full} %), sequences ${log.firstSeq} to ${log.lastSeq}`,
     `durability   ${[status.durability.durability, ...status.durability.problems].join("\n             - ")}`,
     `dead letters ${dead.messages}`,
-    `coordinator  ${status.coordinator ?? "none yet"}${status.paused ? "  PAUSED by an operator" : ""}`,
+    `coordinator  ${status.coordinator ?? "none yet"}${showPause(status, now)}`,
     "",
     status.relays.length === 0
       ? "no relay answers"
       : renderTable(["RELAY", "COORDINATOR", "SHARDS", "WAITING SESSIONS"], status.relays.map(relayRow)),
   ];
-  if (backlog.held.length > 0) {
-    const rows = backlog.held.map((it) => [
+  const known = new Set(backlog.held.map(({ session }) => session));
+  const idle = status.controls.sessions
+    .filter(({ action, session }) => action === "pause" && !known.has(session))
+    .map(({ session, text, at }) => ({ session, reason: "paused", text, since: at, events: 0 }));
+  const held = [...backlog.held, ...idle];
+  if (held.length > 0) {
+    const rows = held.map((it) => [
       it.session,
       it.reason,
       String(it.events),
       `${showAge(now - it.since)} ago`,
+      it.text,
     ]);
-    lines.push("", renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE"], rows));
+    lines.push("", renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE", "TEXT"], rows));
   }
   return lines.join("\n");
+}
+
+function showPause({ controls: { paused } }: Status, now: number): string {
+  if (paused === undefined) return "";
+  const text = paused.text === "" ? "" : `: ${paused.text}`;
+  return `  PAUSED ${paused.reason === "poison_stop" ? "by a poison event" : "by an operator"} ${showAge(now - paused.since)} ago${text}`;
 }
 
 function relayRow(relay: Status["relays"][number]): string[] {

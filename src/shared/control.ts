@@ -120,16 +120,19 @@ export function createControl(deps: { nc: NatsConnection; jsm: JetStreamManager;
       const key = stateKey.control(token);
       return { record, revision: await put(key, record) };
     },
-    async readControls() {
-      const [paused, wishes] = await Promise.all([
-        readState(jsm, stateKey.paused),
-        readStates(jsm, stateKey.control("*")),
-      ]);
-      return {
-        ...(paused === undefined ? {} : { paused: decodePause(paused.value, paused.at) }),
-        sessions: [...wishes.values()].flatMap(({ value }) => decodeControl(value) ?? []),
-      };
-    },
+    readControls: () => readControls(jsm),
+  };
+}
+
+/** What operators want now. Throws `schema_newer`. */
+export async function readControls(jsm: JetStreamManager): Promise<Controls> {
+  const [paused, wishes] = await Promise.all([
+    readState(jsm, stateKey.paused),
+    readStates(jsm, stateKey.control("*")),
+  ]);
+  return {
+    ...(paused === undefined ? {} : { paused: decodePause(paused.value, paused.at) }),
+    sessions: [...wishes.values()].flatMap(({ value }) => decodeControl(value) ?? []),
   };
 }
 

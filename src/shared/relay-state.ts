@@ -35,6 +35,11 @@ export function relayToken(state: Pick<RelayState, "relay" | "instance">): strin
   return `${sessionToken(state.relay)}-${state.instance ?? ""}`;
 }
 
+/** Does nothing go out until somebody resumes it? */
+export function isStopped({ coordinator: { state, reason } }: RelayState): boolean {
+  return state === "paused" && (reason === "paused_by_operator" || reason === "poison_stop");
+}
+
 export function encodeState(state: RelayState): string {
   return JSON.stringify(state);
 }

@@ -1,4 +1,5 @@
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
+import { readControls, type Controls } from "../control.ts";
 import { readState } from "../state-store.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../topology.ts";
 import { readBacklog, type Backlog } from "./backlog.ts";
@@ -22,18 +23,20 @@ export type LogStatus = {
   coordinator?: string;
   /** Everything is paused: by an operator, or by a poison event with the policy `stop`. */
   paused: boolean;
+  /** What operators want: why everything is paused, and which sessions they paused or want to go on. */
+  controls: Controls;
 };
 
 /** Reads it all, as an operator or as a relay; with the log's settings, which tell more than a status shows. */
 export async function readLogStatus(
   jsm: JetStreamManager,
 ): Promise<{ status: LogStatus; settings: StreamConfig }> {
-  const [log, dead, backlog, coordinator, paused] = await Promise.all([
+  const [log, dead, backlog, coordinator, controls] = await Promise.all([
     jsm.streams.info(EVENTS_STREAM),
     jsm.streams.info(DEAD_STREAM),
     readBacklog(jsm),
     readState(jsm, stateKey.coordinator),
-    readState(jsm, stateKey.paused),
+    readControls(jsm),
   ]);
   const oldestWaiting = await oldestOf(jsm, backlog);
   const status: LogStatus = {
@@ -50,7 +53,8 @@ export async function readLogStatus(
     ...(oldestWaiting === undefined ? {} : { oldestWaiting }),
     dead: { messages: dead.state.messages, bytes: dead.state.bytes },
     ...(coordinator === undefined ? {} : { coordinator: new TextDecoder().decode(coordinator.value) }),
-    paused: paused !== undefined,
+    paused: controls.paused !== undefined,
+    controls,
   };
   return { status, settings: log.config };
 }

@@ -1,0 +1,60 @@
+import { Command } from "commander";
+import { awaitEffect, type Effect } from "../admin/control-wait.ts";
+import { systemClock } from "../shared/clock.ts";
+import { openControl } from "../shared/control.ts";
+import { shardOf } from "../shared/partition.ts";
+import { isStopped, type RelayState } from "../shared/relay-state.ts";
+import { confirm } from "./confirm.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { CLIENT_TABLE, withBroker } from "./operator.ts";
+
+type Options = { session?: string; text: string; yes?: true; json?: true };
+
+export function command(context: Context): Command {
+  const self = new Command("pause")
+    .description(
+      "Pauses one session or everything: events are accepted and wait, nothing is sent to the coordinator.",
+    )
+    .option("--session <id>", "only this session")
+    .option("--text <why>", "shown to whoever looks", "")
+    .option("--yes", "do not ask before everything is paused")
+    .option("--json", "for programs");
+  return addFlags(self, CLIENT_TABLE).action(async ({ session, text, yes, json }: Options) => {
+    if (session === undefined) await confirm(context, "Pause everything?", yes);
+    const flags = flagsOf(self, CLIENT_TABLE);
+    await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
+      const control = await openControl(nc, systemClock);
+      let effect: Effect;
+      let since: number;
+      if (session === undefined) {
+        ({ since } = await control.pauseAll(text));
+        effect = await awaitEffect(nc, isStopped);
+      } else {
+        const { record, revision } = await control.pauseSession(session, text);
+        since = record.at;
+        effect = await awaitEffect(nc, (state) => follows(state, session, revision));
+      }
+      const what = session === undefined ? "everything is" : `session ${session} is`;
+      if (json) context.print(JSON.stringify({ action: "pause", session, text, since, ...effect }));
+      else context.print(sayEffect(`${what} paused`, effect));
+    });
+  });
+}
+
+/** Has the relay carried out a wish of this revision, or does the session not concern it? */
+export function follows(state: RelayState, session: string, revision: number): boolean {
+  return (state.controls ?? 0) >= revision || state.shards.every(({ shard }) => shard !== shardOf(session));
+}
+
+/** One line for people. Pure. */
+export function sayEffect(done: string, effect: Effect): string {
+  switch (effect.kind) {
+    case "in_force":
+      return `${done} (${effect.relays.join(", ")})`;
+    case "no_relay":
+      return `${done} as soon as a relay comes: none answers now`;
+    case "waiting":
+      return `${done} as soon as ${effect.relays.join(", ")} can: not yet; see \`runner-relay status\``;
+  }
+}

@@ -1,0 +1,69 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { Command } from "commander";
+import { awaitEffect, type Effect } from "../admin/control-wait.ts";
+import { systemClock } from "../shared/clock.ts";
+import { createControl } from "../shared/control.ts";
+import { codedError } from "../shared/errors.ts";
+import { isStopped } from "../shared/relay-state.ts";
+import { sessionToken } from "../shared/session-id.ts";
+import { readState } from "../shared/state-store.ts";
+import { stateKey } from "../shared/topology.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { follows, sayEffect } from "./pause.ts";
+
+type Options = { session?: string; skipHead?: true; json?: true };
+
+export function command(context: Context): Command {
+  const self = new Command("resume")
+    .description(
+      "Lets a paused or parked session go on, or everything after a pause or a stop by a poison event.",
+    )
+    .option("--session <id>", "only this session; its first waiting event is tried again")
+    .option("--skip-head", "with --session: the first waiting event becomes a dead letter instead")
+    .option("--json", "for programs");
+  return addFlags(self, CLIENT_TABLE).action(async ({ session, skipHead, json }: Options) => {
+    if (skipHead && session === undefined) throw codedError("usage", "--skip-head needs --session ID");
+    const flags = flagsOf(self, CLIENT_TABLE);
+    await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
+      const effect =
+        session === undefined ? await resumeAll(nc) : await resumeSession(nc, session, skipHead ?? false);
+      const what = session === undefined ? "everything goes on" : `session ${session} goes on`;
+      if (json) context.print(JSON.stringify({ action: "resume", session, ...effect }));
+      else context.print(sayEffect(what, effect));
+    });
+  });
+}
+
+async function resumeAll(nc: NatsConnection): Promise<Effect> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  if (!(await createControl({ nc, jsm, clock: systemClock }).resumeAll()))
+    throw codedError("nothing_found", "nothing is paused as a whole; sessions are resumed by --session ID");
+  return awaitEffect(nc, (state) => !isStopped(state));
+}
+
+async function resumeSession(nc: NatsConnection, session: string, skipHead: boolean): Promise<Effect> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  const token = sessionToken(session);
+  const held = await readState(jsm, stateKey.held(token));
+  const { revision } = await createControl({ nc, jsm, clock: systemClock }).resumeSession(session, {
+    skipHead,
+  });
+  // of a held session only the relay that has it can say so, by deleting the wish; any other needs nobody
+  let carriedOut = held === undefined;
+  const watching = new AbortController();
+  const watch = async (): Promise<void> => {
+    while (!carriedOut && !watching.signal.aborted) {
+      carriedOut = (await readState(jsm, stateKey.control(token)))?.revision !== revision;
+      await delay(100, undefined, { signal: watching.signal }).catch(() => undefined);
+    }
+  };
+  const watched = watch();
+  const effect = await awaitEffect(nc, (state) => carriedOut && follows(state, session, revision));
+  watching.abort();
+  await watched;
+  return effect;
+}

@@ -1,0 +1,97 @@
+import { expect, onTestFinished, test } from "vitest";
+import { putState } from "../../../src/shared/state-store.ts";
+import { stateKey } from "../../../src/shared/topology.ts";
+import { startTestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+import { runCli } from "../../support/up.ts";
+
+async function setUp() {
+  const broker = await provisioned(await startTestBroker());
+  onTestFinished(() => broker[Symbol.asyncDispose]());
+  const { user = "", password = "" } = broker.access("operator");
+  const env = { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
+  return { broker, env, cli: (...args: string[]) => runCli(args, { env }) };
+}
+
+test("ORDER-1: pause and resume say when a relay does it, for everything and for a parked session", async () => {
+  const { broker, cli } = await setUp();
+  await using coordinator = await startCoordinator({ autoCreateSessions: true });
+  coordinator.faults.set([
+    { body: "poison", action: { kind: "status", status: 422, body: { detail: "poisonous" } } },
+  ]);
+  await using relay = await startTestRelay(broker, coordinator.url, { poisonPolicy: "park" });
+  const { append } = createAppender(await broker.connect("gateway"));
+  const delivered = (session: string): number =>
+    coordinator.writes(session).filter(({ status }) => status === 201).length;
+
+  expect(await cli("pause", "--yes", "--text", "maintenance")).toMatchObject({
+    code: 0,
+    stdout: "everything is paused (relay-a)\n",
+  });
+  await append("s1");
+  await append("s2", { marker: "poison" });
+  await append("s2");
+  const paused = await cli("status");
+  expect(paused.stdout).toMatch(/^coordinator .* PAUSED by an operator \d+s ago: maintenance$/m);
+  expect(paused.stdout).toMatch(/^relay-a +paused \(paused_by_operator\)/m);
+  expect(delivered("s1")).toBe(0);
+  expect((await cli("resume")).stdout).toBe("everything goes on (relay-a)\n");
+  await expect.poll(() => delivered("s1")).toBe(1);
+
+  expect((await cli("pause", "--session", "s1", "--text", "looking")).stdout).toBe(
+    "session s1 is paused (relay-a)\n",
+  );
+  await append("s1");
+  await expect
+    .poll(async () => (await cli("status")).stdout, { timeout: 10_000 })
+    .toMatch(
+      /^HELD SESSION .*\n(?:s1 +paused +1 +\d+s ago +looking\ns2 +parked +2 .* poisonous|s2 .*\ns1 .*)$/m,
+    );
+  const skipped = await cli("resume", "--session", "s2", "--skip-head", "--json");
+  expect(JSON.parse(skipped.stdout)).toEqual({
+    action: "resume",
+    session: "s2",
+    kind: "in_force",
+    relays: ["relay-a"],
+  });
+  await expect.poll(() => delivered("s2")).toBe(1);
+  expect((await cli("dead", "ls")).stdout).toMatch(/ s2 .* skipped by an operator: poisonous\n$/);
+  expect(delivered("s1")).toBe(1);
+  expect((await cli("resume", "--session", "s1")).code).toBe(0);
+  await expect.poll(() => delivered("s1")).toBe(2);
+  expect(relay.fatal).toEqual([]);
+}, 40_000);
+
+test("without a relay the wish is kept, and said so; what is not paused is not found", async () => {
+  const { broker, cli } = await setUp();
+  const kept = await cli("pause", "--session", "s1", "--json");
+  expect(JSON.parse(kept.stdout)).toMatchObject({ action: "pause", session: "s1", kind: "no_relay" });
+  expect(JSON.parse((await cli("status", "--json")).stdout)).toMatchObject({
+    paused: false,
+    controls: { sessions: [{ session: "s1", action: "pause" }] },
+  });
+  const missing = await Promise.all([
+    cli("resume"),
+    cli("resume", "--session", "other"),
+    cli("resume", "--session", "s1", "--skip-head"),
+  ]);
+  for (const it of missing)
+    expect(it).toMatchObject({ code: 1, stderr: expect.stringMatching(/^nothing_found: /) });
+  const nc = await broker.connect("relay");
+  await putState(nc, stateKey.control("s2"), new TextEncoder().encode('{"v":2}'));
+  expect(await cli("status")).toMatchObject({ code: 1, stderr: expect.stringMatching(/^schema_newer: /) });
+}, 20_000);
+
+test("everything is paused only after a yes, and a broker that is away or refuses is said", async () => {
+  const { broker, env, cli } = await setUp();
+  expect(await cli("pause")).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
+  expect((await cli("resume", "--skip-head")).code).toBe(2);
+  const refused = await runCli(["pause", "--yes"], { env: { ...env, NATS_PASSWORD: "wrong" } });
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^broker_refused: /) });
+  await broker.kill9();
+  expect(await cli("pause", "--yes")).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^log_unreachable: /),
+  });
+}, 20_000);

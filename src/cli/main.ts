@@ -30,8 +30,6 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFil
   },
   pause: { summary: "pause everything or one session", load: () => import("./pause.ts") },
   resume: { summary: "end a pause, or release a parked session", load: () => import("./resume.ts") },
-  pause: { summary: "pause everything or one session", load: () => import("./pause.ts") },
-  resume: { summary: "end a pause, or release a parked session", load: () => import("./resume.ts") },
   decode: {
     summary: "print one message of the log (for nats --translate)",
     load: () => import("./decode.ts"),

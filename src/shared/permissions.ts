@@ -88,7 +88,11 @@ export function permissionsOf(role: BrokerRole, gateway = "gw1"): Permissions {
         subscribe: [`${OPERATOR_INBOX}.>`, `${STATE_SUBJECT}.>`],
       };
     case "admin":
-      return { publish: ["$JS.API.>", `$KV.${STATE_BUCKET}.>`, "$JS.FC.>"], subscribe: [`${ADMIN_INBOX}.>`] };
+      return {
+        // SNAPSHOT: the bytes of a backup or restore (`nats stream backup`)
+        publish: ["$JS.API.>", `$KV.${STATE_BUCKET}.>`, "$JS.FC.>", "$JS.SNAPSHOT.>"],
+        subscribe: [`${ADMIN_INBOX}.>`],
+      };
     case "prune":
       return {
         publish: [

@@ -40,6 +40,8 @@ const PUBLISH: Rule[] = [
   ["$JS.ACK.RR_DEAD.c.1.1.1.1.0"],
   ["$JS.ACK.KV_RR_STATE.c.1.1.1.1.0"],
   ["$JS.FC.KV_RR_STATE.c.x", "admin"],
+  ["$JS.SNAPSHOT.RESTORE.RR_EVENTS.x", "admin"],
+  ["$JS.SNAPSHOT.ACK.RR_EVENTS.x", "admin"],
   ["$SYS.REQ.SERVER.PING"],
   ["$SYS.REQ.ACCOUNT.PING.CONNZ"],
   ["$JS.API.INFO", "relay", "operator", "admin"],

@@ -8,8 +8,8 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const FOLDER = resolve(ROOT, "deploy/systemd");
 const units = readdirSync(FOLDER).filter((file) => file.endsWith(".service"));
 const ours = units.filter((unit) => unit !== "runner-relay-nats.service");
-/** Set for the programs that ours start, and for their caches. */
-const FOREIGN = ["XDG_CACHE_HOME"];
+/** Of Node, the C library and caches. */
+const FOREIGN = ["XDG_CACHE_HOME", "MALLOC_ARENA_MAX"];
 
 function read(unit: string): string {
   return readFileSync(resolve(FOLDER, unit), "utf8");

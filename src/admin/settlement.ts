@@ -15,6 +15,7 @@ export type Settlement = (session: string, seq: number) => boolean;
  * lies above them, so both are asked. Events of held sessions are acknowledged but not settled.
  */
 export async function readSettlement(jsm: JetStreamManager): Promise<Settlement> {
+  const { created } = await jsm.streams.info(EVENTS_STREAM);
   const shards = await Promise.all(
     Array.from({ length: SHARDS }, async (_, shard) => {
       const [stored, consumer] = await Promise.all([
@@ -22,10 +23,9 @@ export async function readSettlement(jsm: JetStreamManager): Promise<Settlement>
         jsm.consumers.info(EVENTS_STREAM, consumerName(shard)),
       ]);
       const settled = new Settled(consumer.ack_floor.stream_seq);
-      if (stored !== undefined) {
-        const checkpoint = decodeCheckpoint(stored.value);
+      const checkpoint = stored && decodeCheckpoint(stored.value);
+      if (checkpoint?.stream === created)
         settled.merge({ floor: checkpoint.floor, snapshot: checkpoint.settled });
-      }
       return settled;
     }),
   );

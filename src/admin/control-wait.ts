@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { decodeState, STATE_INTERVAL_MS, STATE_SILENCE_MS, type RelayState } from "../shared/relay-state.ts";
-import { STATE_SUBJECT } from "../shared/subjects.ts";
+import { STATE_SILENCE_MS, type RelayState } from "../shared/relay-state.ts";
+import { HEARING_MS, hearRelays } from "./hearing.ts";
 
 /** How long a command waits for relays to carry out a wish. A shard without an owner needs a few seconds to get one. */
 const WAIT_MS = 8000;
@@ -19,33 +19,26 @@ export function judgeEffect(
   elapsedMs: number,
 ): Effect | undefined {
   const waiting = heard.filter(({ done }) => !done).map(({ relay }) => relay);
-  const everybodySpoke = elapsedMs >= STATE_INTERVAL_MS + 200;
+  const everybodySpoke = elapsedMs >= HEARING_MS;
   if (heard.length > 0 && waiting.length === 0 && everybodySpoke)
-    return { kind: "in_force", relays: heard.map(({ relay }) => relay).sort() };
+    return { kind: "in_force", relays: heard.map(({ relay }) => relay) };
   if (heard.length === 0 && elapsedMs >= STATE_SILENCE_MS) return { kind: "no_relay" };
-  if (elapsedMs >= WAIT_MS) return { kind: "waiting", relays: waiting.sort() };
+  if (elapsedMs >= WAIT_MS) return { kind: "waiting", relays: waiting };
   return undefined;
 }
 
 /** Waits until every relay that is heard has done what `done` asks for, or the time is over. */
 export async function awaitEffect(nc: NatsConnection, done: (state: RelayState) => boolean): Promise<Effect> {
-  const heard = new Map<string, RelayState>();
-  const subscription = nc.subscribe(`${STATE_SUBJECT}.>`, {
-    callback: (error, message) => {
-      const state = error === null ? decodeState(message.string()) : undefined;
-      if (state?.stopping) heard.delete(state.relay);
-      else if (state !== undefined) heard.set(state.relay, state);
-    },
-  });
+  const hearing = hearRelays(nc);
   const began = performance.now();
   try {
     for (;;) {
-      const states = [...heard.values()].map((state) => ({ relay: state.relay, done: done(state) }));
+      const states = hearing.now().map((state) => ({ relay: state.relay, done: done(state) }));
       const effect = judgeEffect(states, performance.now() - began);
       if (effect !== undefined) return effect;
       await delay(LOOK_MS);
     }
   } finally {
-    subscription.unsubscribe();
+    hearing.stop();
   }
 }

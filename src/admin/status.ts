@@ -1,34 +1,90 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { decodeState, STATE_INTERVAL_MS, type RelayState } from "../shared/relay-state.ts";
+import type { Clock } from "../shared/clock.ts";
+import { decodeState, STATE_INTERVAL_MS, STATE_SILENCE_MS, type RelayState } from "../shared/relay-state.ts";
 import { readLogStatus, type LogStatus } from "../shared/status/log-status.ts";
-import { STATE_SUBJECT } from "../shared/subjects.ts";
+import { connectionOf } from "./connection.ts";
 import { judgeDurability, readSync, type DurabilityReport } from "./durability.ts";
+import { HEARING_MS, hearRelays } from "./hearing.ts";
+import { sampleWaiting, sessionsOf, type WaitingSessions } from "./status-sessions.ts";
+import { ratesOf, type Rates, type Reading } from "./status-rates.ts";
 
-/** How everything is, for `status`. */
-export type Status = LogStatus & { durability: DurabilityReport; relays: RelayState[] };
+// status-sessions.ts whose events wait · status-rates.ts how fast it goes · hearing.ts relays · durability.ts what may be claimed
 
-/** Reads it all as the operator. Relays are heard for a little more than their interval; `nc` may subscribe `rr.state.>`. */
+/** How everything is, for `status`. Programs read it: names stay. */
+export type Status = LogStatus & {
+  /** When it was read, ISO. */
+  at: string;
+  durability: DurabilityReport;
+  relays: RelayState[];
+  /** Since the reading before; a first one is made when the reader opens. */
+  rates: Rates;
+  sessions: WaitingSessions;
+  /** Shards that no relay has. */
+  unowned: number[];
+};
+
+/** Reads again and again over one connection. `read` throws what the broker says. */
+export type StatusReader = { read(): Promise<Status>; close(): void };
+
+/** Reads it all once, as the operator, who may subscribe `rr.state.>`. Takes as long as it takes to hear every relay. */
 export async function readStatus(
   nc: NatsConnection,
   sources: { configFile?: string; monitor?: string },
+  clock: Clock,
 ): Promise<Status> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false });
-  const hearing = hearRelays(nc);
-  const [sync, { status, settings }] = await Promise.all([readSync(sources), readLogStatus(jsm)]);
-  return { ...status, durability: judgeDurability(sync, settings), relays: await hearing };
+  const reader = await openStatus(nc, sources, clock);
+  try {
+    return await reader.read();
+  } finally {
+    reader.close();
+  }
 }
 
-async function hearRelays(nc: NatsConnection): Promise<RelayState[]> {
-  const heard = new Map<string, RelayState>();
-  const subscription = nc.subscribe(`${STATE_SUBJECT}.>`, {
-    callback: (error, message) => {
-      const state = error === null ? decodeState(message.string()) : undefined;
-      if (state !== undefined) heard.set(state.relay, state);
+export async function openStatus(
+  nc: NatsConnection,
+  sources: { configFile?: string; monitor?: string },
+  clock: Clock,
+): Promise<StatusReader> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  const connection = connectionOf(nc);
+  const relays = hearRelays(nc, clock);
+  const heard = new Promise<void>((resolve) => void clock.after(HEARING_MS, resolve));
+  const before = async (): Promise<Reading> => readingOf((await readLogStatus(jsm)).status, clock);
+  let last = await before();
+  return {
+    async read() {
+      await heard;
+      const reading = Promise.all([readSync(sources), readLogStatus(jsm)]);
+      const [sync, { status, settings }] = await connection.whileUp(reading);
+      const now = readingOf(status, clock);
+      const rates = ratesOf(last, now);
+      last = now;
+      const states = relays.now();
+      const owned = new Set(states.flatMap((state) => state.shards.map(({ shard }) => shard)));
+      return {
+        at: new Date(clock.wall()).toISOString(),
+        ...status,
+        durability: judgeDurability(sync, settings),
+        relays: states,
+        rates,
+        sessions: await sessions(jsm, status, states),
+        unowned: status.backlog.shards.map(({ shard }) => shard).filter((shard) => !owned.has(shard)),
+      };
     },
-  });
-  await delay(STATE_INTERVAL_MS + 200);
-  subscription.unsubscribe();
-  return [...heard.values()].sort((a, b) => a.relay.localeCompare(b.relay));
+    close: () => relays.stop(),
+  };
+}
+
+function readingOf({ log, backlog }: LogStatus, clock: Clock): Reading {
+  return { at: clock.now(), lastSeq: log.lastSeq, waiting: backlog.events };
+}
+
+async function sessions(
+  jsm: JetStreamManager,
+  { backlog }: LogStatus,
+  relays: readonly RelayState[],
+): Promise<WaitingSessions> {
+  if (relays.length > 0 || backlog.events === 0) return sessionsOf(relays, backlog);
+  return sampleWaiting(jsm, backlog);
 }

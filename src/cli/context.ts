@@ -10,6 +10,8 @@ export type Context = {
   screen: Screen;
   /** A line for people or programs, on stdout; control characters from outside do no harm there. */
   print(text: string): void;
+  /** Several lines on stdout, over those drawn before if it is a terminal. */
+  redraw(text: string): void;
   /** A line for people on stderr. */
   warn(text: string): void;
   /** Asks the person at the terminal; undefined if there is none. */

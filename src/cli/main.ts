@@ -6,7 +6,7 @@ import { createInterface } from "node:readline/promises";
 import { buffer } from "node:stream/consumers";
 import { compileCacheFolder } from "./folders.ts";
 import type { CommandFile, Context } from "./context.ts";
-import { screenOf } from "./render/screen.ts";
+import { frame, screenOf } from "./render/screen.ts";
 import { harmless } from "./render/text.ts";
 
 // Dispatch only. Each command is a file of its own and loaded when it is called, so that none pays for the others.
@@ -42,10 +42,17 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(0); // whoever read has seen enough, as with `| head`
 });
 
+const screen = screenOf(process.stdout);
+let drawn = false;
+
 const context: Context = {
   env: process.env,
-  screen: screenOf(process.stdout),
+  screen,
   print: (text) => void process.stdout.write(`${harmless(text)}\n`),
+  redraw(text) {
+    process.stdout.write(frame(screen, harmless(text), !drawn));
+    drawn = true;
+  },
   warn: (text) => void process.stderr.write(`${harmless(text)}\n`),
   async ask(question) {
     if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;

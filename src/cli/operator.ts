@@ -1,8 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { NatsConnection } from "@nats-io/transport-node";
+import { JetStreamApiError } from "@nats-io/jetstream";
+import {
+  ClosedConnectionError,
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+  TimeoutError,
+  type NatsConnection,
+} from "@nats-io/transport-node";
 import { connectBroker, type BrokerAccess } from "../shared/broker.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
+import { codedError, errorText } from "../shared/errors.ts";
 import { loadSettings, type Environment, type Values } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS } from "../shared/config/settings.ts";
 import type { BrokerRole } from "../shared/permissions.ts";
@@ -19,12 +28,62 @@ const INBOX: Record<Role, string> = { operator: OPERATOR_INBOX, admin: ADMIN_INB
 
 /**
  * Runs a command with a connection to the broker: the one that is named, else the one that `up` runs on this machine, with the login
- * that lies in its data folder.
+ * that lies in its data folder. Rejects with {@link brokerError} of what the command throws.
  */
 export async function withBroker<T>(
   options: { role: Role; env: Environment; flags: Flags },
   run: (nc: NatsConnection, sources: SyncSources) => Promise<T>,
 ): Promise<T> {
+  const { access, sources } = brokerOf(options);
+  const nc = await connectBroker(access, {
+    name: `runner-relay ${options.role}`,
+    inboxPrefix: INBOX[options.role],
+  });
+  try {
+    return await run(nc, sources);
+  } catch (error) {
+    throw brokerError(error);
+  } finally {
+    await nc.close();
+  }
+}
+
+const NO_STREAM = 10059;
+const NO_CONSUMER = 10014;
+
+/** What the client or the broker throws in the middle of a command, with a code of ours where somebody can act on it; else the same. */
+export function brokerError(error: unknown): unknown {
+  if (error instanceof JetStreamApiError) {
+    if (error.code === NO_STREAM)
+      return codedError("stream_missing", "no log of ours is there: runner-relay provision", {
+        cause: error,
+      });
+    if (error.code === NO_CONSUMER)
+      return codedError("consumer_missing", "the log has no consumers of ours: runner-relay provision", {
+        cause: error,
+      });
+    return error;
+  }
+  const reasons = [error, error instanceof RequestError ? error.cause : undefined];
+  const is = (of: abstract new (...args: never[]) => Error): boolean =>
+    reasons.some((reason) => reason instanceof of);
+  if (is(PermissionViolationError)) return codedError("broker_refused", errorText(error), { cause: error });
+  if (is(NoRespondersError))
+    return codedError("stream_missing", "nobody answers for the log: runner-relay provision", {
+      cause: error,
+    });
+  if (is(TimeoutError) || is(ClosedConnectionError))
+    return codedError("log_unreachable", `the broker does not answer: ${errorText(error)}`, { cause: error });
+  return error;
+}
+
+/** How a command reaches the broker. `own`: `up` runs it, in the data folder of this machine. */
+export function brokerOf(options: { role: Role; env: Environment; flags: Flags }): {
+  access: BrokerAccess;
+  sources: SyncSources;
+  dataDir: string;
+  own: boolean;
+} {
   const { values } = loadSettings(CLIENT_TABLE, {
     env: options.env,
     flags: options.flags,
@@ -32,15 +91,12 @@ export async function withBroker<T>(
   });
   const dataDir = dataFolder(values.data, options.env);
   const own = values.natsUrl === undefined ? ownAccess(dataDir, options.role) : undefined;
-  const nc = await connectBroker(own ?? brokerAccess(values), {
-    name: `runner-relay ${options.role}`,
-    inboxPrefix: INBOX[options.role],
-  });
-  try {
-    return await run(nc, sourcesOf(values, own === undefined ? undefined : dataDir));
-  } finally {
-    await nc.close();
-  }
+  return {
+    access: own ?? brokerAccess(values),
+    sources: sourcesOf(values, own === undefined ? undefined : dataDir),
+    dataDir,
+    own: own !== undefined,
+  };
 }
 
 /** Login that the embedded broker keeps for a role; undefined if none runs there. */

@@ -1,70 +1,96 @@
 import { Command } from "commander";
-import { readStatus, type Status } from "../admin/status.ts";
+import { openStatus, readStatus, type StatusReader } from "../admin/status.ts";
+import { systemClock } from "../shared/clock.ts";
+import { codedError, isCoded } from "../shared/errors.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
-import { CLIENT_TABLE, withBroker } from "./operator.ts";
-import { renderTable, showAge, showBytes } from "./table.ts";
+import { untilInterrupted } from "./interrupt.ts";
+import { brokerError, CLIENT_TABLE, withBroker } from "./operator.ts";
+import { renderStatus } from "./render/status-view.ts";
+
+/** Between two readings of `--watch`, seconds. */
+const WATCH = 2;
+/** Sessions shown to people when nobody says how many. */
+const TOP = 10;
+
+type Options = { watch?: number | true; top: number; json?: true };
 
 export function command(context: Context): Command {
   const self = new Command("status")
-    .description("Shows what waits, how relays and coordinator are, and how full the log is.")
-    .option("--json", "for programs");
-  return addFlags(self, CLIENT_TABLE).action(async ({ json }: { json?: true }) => {
-    const status = await withBroker(
-      { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) },
-      readStatus,
+    .description(
+      "Shows what waits and since when, how fast it goes, how relays and coordinator are, and how full the log is.",
+    )
+    .option("--watch [seconds]", `again and again, until Ctrl-C (default: every ${WATCH} s)`, secondsOf)
+    .option("--top <n>", "sessions shown, those with most waiting first", countOf, TOP)
+    .option("--json", "for programs: one document, with --watch one a line")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  runner-relay status --watch\n  runner-relay status --json | jq .backlog.events",
     );
-    context.print(json ? JSON.stringify(status, null, 2) : renderStatus(status, Date.now()));
+  return addFlags(self, CLIENT_TABLE).action(async ({ watch, top, json }: Options) => {
+    const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
+    await withBroker(access, async (nc, sources) => {
+      if (watch === undefined) {
+        const status = await readStatus(nc, sources, systemClock);
+        context.print(
+          json
+            ? JSON.stringify(status, null, 2)
+            : renderStatus(status, context.screen, { now: Date.now(), top }),
+        );
+        return;
+      }
+      const reader = await openStatus(nc, sources, systemClock);
+      const seconds = watch === true ? WATCH : watch;
+      try {
+        await untilInterrupted((signal) => follow(context, reader, { seconds, top, json, signal }));
+      } finally {
+        reader.close();
+      }
+    });
   });
 }
 
-/** For people. `now` in milliseconds since 1970. Pure. */
-export function renderStatus(status: Status, now: number): string {
-  const { log, backlog, dead } = status;
-  const full = ((100 * log.bytes) / log.maxBytes).toFixed(1);
-  const age =
-    status.oldestWaiting === undefined ? "" : `, oldest ${showAge(now - Date.parse(status.oldestWaiting))}`;
-  const lines = [
-    `backlog      ${backlog.events} events${age}`,
-    `log          ${log.messages} events, ${showBytes(log.bytes)} of ${showBytes(log.maxBytes)} (${full} %), sequences ${log.firstSeq} to ${log.lastSeq}`,
-    `durability   ${[status.durability.durability, ...status.durability.problems].join("\n             - ")}`,
-    `dead letters ${dead.messages}`,
-    `coordinator  ${status.coordinator ?? "none yet"}${showPause(status, now)}`,
-    "",
-    status.relays.length === 0
-      ? "no relay answers"
-      : renderTable(["RELAY", "COORDINATOR", "SHARDS", "WAITING SESSIONS"], status.relays.map(relayRow)),
-  ];
-  const known = new Set(backlog.held.map(({ session }) => session));
-  const idle = status.controls.sessions
-    .filter(({ action, session }) => action === "pause" && !known.has(session))
-    .map(({ session, text, at }) => ({ session, reason: "paused", text, since: at, events: 0 }));
-  const held = [...backlog.held, ...idle];
-  if (held.length > 0) {
-    const rows = held.map((it) => [
-      it.session,
-      it.reason,
-      String(it.events),
-      `${showAge(now - it.since)} ago`,
-      it.text,
-    ]);
-    lines.push("", renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE", "TEXT"], rows));
+/** A broker that is away for a while ends no watch: it is said in the place of the status. */
+async function follow(
+  context: Context,
+  reader: StatusReader,
+  {
+    seconds,
+    top,
+    json,
+    signal,
+  }: { seconds: number; top: number; json: true | undefined; signal: AbortSignal },
+): Promise<void> {
+  while (!signal.aborted) {
+    const next = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, seconds * 1000);
+      signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    });
+    const now = Date.now();
+    try {
+      const status = await reader.read();
+      if (signal.aborted) return;
+      if (json) context.print(JSON.stringify(status));
+      else context.redraw(renderStatus(status, context.screen, { now, top }));
+    } catch (failure) {
+      const error = brokerError(failure);
+      if (!isCoded(error)) throw error;
+      const { code, message } = error;
+      if (json) context.print(JSON.stringify({ at: new Date(now).toISOString(), error: { code, message } }));
+      else context.redraw(`${new Date(now).toISOString()}  ${code}: ${message}`);
+    }
+    await next;
   }
-  return lines.join("\n");
 }
 
-function showPause({ controls: { paused } }: Status, now: number): string {
-  if (paused === undefined) return "";
-  const text = paused.text === "" ? "" : `: ${paused.text}`;
-  return `  PAUSED ${paused.reason === "poison_stop" ? "by a poison event" : "by an operator"} ${showAge(now - paused.since)} ago${text}`;
+function secondsOf(text: string): number {
+  const n = Number(text);
+  if (!(n >= 0.5 && n <= 3600)) throw codedError("usage", `--watch takes 0.5 to 3600 seconds, not ${text}`);
+  return n;
 }
 
-function relayRow(relay: Status["relays"][number]): string[] {
-  const { state, reason } = relay.coordinator;
-  return [
-    relay.relay,
-    reason === undefined ? state : `${state} (${reason})`,
-    relay.shards.map(({ shard, behind }) => `${shard}${behind ? "*" : ""}`).join(" "),
-    `${relay.backlog.length}${relay.overflow ? "+" : ""}`,
-  ];
+function countOf(text: string): number {
+  const n = Number(text);
+  if (!Number.isSafeInteger(n) || n < 1) throw codedError("usage", `--top is a number from 1, not ${text}`);
+  return n;
 }

@@ -117,7 +117,9 @@ test("HONEST-1: status shows backlog, log and what is known of durability", asyn
     relays: [],
     oldestWaiting: expect.stringMatching(/^\d{4}-/),
   });
-  expect((await cli("status")).stdout).toMatch(/^backlog +1 events, oldest \d+s\n.*no relay answers\n$/s);
+  expect((await cli("status")).stdout).toMatch(
+    /^backlog +1 event, oldest \d+s\n.*relays +no relay answers\n\nSESSION +WAITING +SIZE\ns1 +1 +-\n$/s,
+  );
 });
 
 test("decode prints an envelope, and says what is none", async () => {

@@ -16,6 +16,7 @@ function recording(env: Record<string, string> = {}) {
   const context: Context = {
     env,
     print: (text) => void out.push(text),
+    redraw: (text) => void out.push(text),
     warn: (text) => void err.push(text),
     ask: () => Promise.resolve(undefined),
     screen: PLAIN,

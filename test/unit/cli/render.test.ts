@@ -2,12 +2,12 @@ import { stripVTControlCharacters } from "node:util";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { renderFacts, wrap } from "../../../src/cli/render/facts.ts";
-import { paint, PLAIN, screenOf } from "../../../src/cli/render/screen.ts";
+import { frame, paint, PLAIN, screenOf } from "../../../src/cli/render/screen.ts";
 import { cut, harmless, printable, widthOf } from "../../../src/cli/render/text.ts";
 import { renderTable } from "../../../src/cli/table.ts";
 
-const narrow = { columns: 40, colour: false };
-const coloured = { columns: 40, colour: true };
+const narrow = { columns: 40, rows: 20, colour: false };
+const coloured = { columns: 40, rows: 20, colour: true };
 
 /** What could be in a session id, a reason or a body. */
 const hostile = fc.oneof(
@@ -85,11 +85,11 @@ describe("tables", () => {
       fc.property(cells, fc.integer({ min: 40, max: 120 }), (rows, columns) => {
         const head = ["ONE", "TWO", "THREE", "FOUR"];
         const styled = rows.map((row) => row.map((text) => ({ text, style: "bad" as const })));
-        const table = renderTable(head, rows, { columns, colour: false });
+        const table = renderTable(head, rows, { ...narrow, columns });
         const lines = table.split("\n");
         expect(lines).toHaveLength(rows.length + 1);
         for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);
-        expect(stripVTControlCharacters(renderTable(head, styled, { columns, colour: true }))).toBe(table);
+        expect(stripVTControlCharacters(renderTable(head, styled, { ...coloured, columns }))).toBe(table);
       }),
     );
   });
@@ -125,4 +125,11 @@ test("colours only on a terminal that wants them", () => {
   expect(paint(screenOf({ ...tty, hasColors: () => false }), "bad", "x")).toBe("x");
   expect(screenOf({ ...tty, isTTY: false })).toMatchObject(PLAIN);
   expect(screenOf({ ...tty, columns: 0 }).columns).toBeUndefined();
+});
+
+test("redrawing stays on the screen, whatever was there", () => {
+  const screen = { columns: 40, rows: 4, colour: false };
+  expect(frame(screen, "a\nb", true)).toBe("\u001b[H\u001b[2Ja\u001b[K\nb\u001b[K\n\u001b[J");
+  expect(frame(screen, "a\nb\nc\nd", false)).toBe("\u001b[Ha\u001b[K\nb\u001b[K\n…\u001b[K\n\u001b[J");
+  expect(frame(PLAIN, "a\nb", false)).toBe("a\nb\n\n");
 });

@@ -1,0 +1,135 @@
+import type { Status } from "../../admin/status.ts";
+import type { Rates } from "../../admin/status-rates.ts";
+import { renderTable, showAge, showBytes, type Cell } from "../table.ts";
+import { renderFacts, type Fact } from "./facts.ts";
+import type { Screen } from "./screen.ts";
+
+export type StatusOptions = {
+  /** Milliseconds since 1970. */
+  now: number;
+  /** Sessions shown; all are in the JSON. */
+  top: number;
+};
+
+/** A status for people. Pure. */
+export function renderStatus(status: Status, screen: Screen, { now, top }: StatusOptions): string {
+  const { backlog, sessions, relays, unowned } = status;
+  const parts = [renderFacts(factsOf(status, now), screen)];
+  if (relays.length > 0) {
+    const rows = relays.map((relay) => relayRow(relay, backlog));
+    parts.push(renderTable(["RELAY", "COORDINATOR", "SHARDS", "UNREAD", "IN HAND"], rows, screen));
+    if (unowned.length > 0) parts.push(`shards ${unowned.join(" ")} belong to no relay: their events wait`);
+  }
+  if (sessions.list.length > 0) {
+    const rows = sessions.list
+      .slice(0, top)
+      .map(({ session, events, bytes }) => [
+        session,
+        String(events),
+        bytes === undefined ? "-" : showBytes(bytes),
+      ]);
+    const more = sessions.list.length - rows.length;
+    const atLeast = sessions.complete ? [] : [`at least: ${whyAtLeast(sessions.source)}`];
+    const notes = [...(more > 0 ? [`${counted(more, "more session")} (--top N)`] : []), ...atLeast];
+    parts.push([renderTable(["SESSION", "WAITING", "SIZE"], rows, screen), ...notes].join("\n"));
+  }
+  const held = heldRows(status, now);
+  if (held.length > 0)
+    parts.push(renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE", "TEXT"], held, screen));
+  return parts.join("\n\n");
+}
+
+function factsOf(status: Status, now: number): Fact[] {
+  const { log, backlog, dead, durability, oldestWaiting } = status;
+  const full = ((100 * log.bytes) / log.maxBytes).toFixed(1);
+  const age = oldestWaiting === undefined ? "" : `, oldest ${showAge(now - Date.parse(oldestWaiting))}`;
+  const relays: Fact[] =
+    status.relays.length > 0 ? [] : [{ name: "relays", text: "no relay answers", style: "bad" }];
+  const paused: Fact[] =
+    status.controls.paused === undefined
+      ? []
+      : [{ name: "PAUSED", text: showPause(status.controls.paused, now), style: "wait" }];
+  return [
+    { name: "backlog", text: `${counted(backlog.events, "event")}${age}` },
+    ...paused,
+    { name: "rates", text: showRates(status.rates) },
+    {
+      name: "dead letters",
+      text: dead.messages === 0 ? "none" : `${dead.messages} (runner-relay dead ls)`,
+      ...(dead.messages === 0 ? {} : { style: "bad" as const }),
+    },
+    {
+      name: "log",
+      text: `${counted(log.messages, "event")}, ${showBytes(log.bytes)} of ${showBytes(log.maxBytes)} (${full} %)${log.messages === 0 ? "" : `, sequences ${log.firstSeq} to ${log.lastSeq}`}`,
+    },
+    {
+      name: "durability",
+      text: [durability.durability, ...durability.problems],
+      style: durability.problems.length === 0 ? "good" : "wait",
+    },
+    { name: "coordinator", text: status.coordinator ?? "none yet" },
+    ...relays,
+  ];
+}
+
+function showRates({ seconds, in: came, out, emptyInSeconds }: Rates): string {
+  const empty = emptyInSeconds === undefined ? "" : `; empty in about ${showAge(emptyInSeconds * 1000)}`;
+  return `${came}/s in, ${out}/s out, over ${seconds} s${empty}`;
+}
+
+function showPause({ reason, since, text }: NonNullable<Status["controls"]["paused"]>, now: number): string {
+  const who = reason === "poison_stop" ? "by a poison event" : "by an operator";
+  return `${who} ${showAge(now - since)} ago${text === "" ? "" : `: ${text}`}`;
+}
+
+function whyAtLeast(source: Status["sessions"]["source"]): string {
+  return source === "relays"
+    ? "relays name 1000 sessions at most, and what they have not read yet is in nobody's count"
+    : "no relay answers, and only the beginning of the backlog was read";
+}
+
+function relayRow(relay: Status["relays"][number], backlog: Status["backlog"]): Cell[] {
+  const { state, reason } = relay.coordinator;
+  const own = new Set(relay.shards.map(({ shard }) => shard));
+  const shards = backlog.shards.filter(({ shard }) => own.has(shard));
+  const sum = (of: "pending" | "inFlight"): string =>
+    String(shards.reduce((total, shard) => total + shard[of], 0));
+  const style = state === "up" ? "good" : state === "away" ? "bad" : "wait";
+  return [
+    relay.relay,
+    { text: reason === undefined ? state : `${state} (${reason})`, style },
+    ranges([...own].sort((a, b) => a - b)),
+    sum("pending"),
+    sum("inFlight"),
+  ];
+}
+
+/** `0-3 7`. Pure. */
+function ranges(numbers: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const n of numbers) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] === n - 1) last[1] = n;
+    else runs.push([n, n]);
+  }
+  return runs.length === 0 ? "none" : runs.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(" ");
+}
+
+/** Held sessions, and paused ones that have nothing waiting. */
+function heldRows({ backlog, controls }: Status, now: number): Cell[][] {
+  const known = new Set(backlog.held.map(({ session }) => session));
+  const idle = controls.sessions
+    .filter(({ action, session }) => action === "pause" && !known.has(session))
+    .map(({ session, text, at }) => ({ session, reason: "paused" as const, text, since: at, events: 0 }));
+  return [...backlog.held, ...idle].map((it) => [
+    it.session,
+    { text: it.reason, style: it.reason === "backlog" ? "quiet" : "wait" },
+    String(it.events),
+    `${showAge(now - it.since)} ago`,
+    it.text,
+  ]);
+}
+
+function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
+}

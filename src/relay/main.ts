@@ -74,6 +74,7 @@ async function main(): Promise<void> {
       coordinatorUrl,
       retarget: values.retarget,
       adminPort: values.adminPort,
+      statusPage: values.statusPage as "on" | "read-only" | "off",
       connections: values.connections,
       attemptTimeoutMs: values.attemptTimeout,
       exhaustAfterMs: values.exhaustAfter,

@@ -11,6 +11,7 @@ import { sessionToken } from "../shared/session-id.ts";
 import { STATE_BUCKET, stateKey } from "../shared/topology.ts";
 import type { Tracing } from "../shared/tracing.ts";
 import type { Credentials } from "./credentials/index.ts";
+import { createChores } from "./chores.ts";
 import { createAnswers } from "./forward/answers.ts";
 import { ask } from "./forward/ask.ts";
 import type { Coordinator } from "./forward/coordinator.ts";
@@ -32,6 +33,7 @@ import { LEASE_CONFIRM_MS } from "./log/lease.ts";
 import { createShard, type Shard } from "./log/shard.ts";
 import { claimLog } from "./log/owner.ts";
 import { createPresence } from "./log/presence.ts";
+import { createStatusPage, type StatusPageMode } from "./page/page.ts";
 import { startAdminServer } from "./report/admin-server.ts";
 import { createLogReading } from "./report/log-reading.ts";
 import { createMetrics } from "./report/metrics.ts";
@@ -63,6 +65,8 @@ export type RelayOptions = {
   coordinatorUrl: string;
   retarget: boolean;
   adminPort: number;
+  /** Default: on. */
+  statusPage?: StatusPageMode;
   connections: number;
   attemptTimeoutMs: number;
   exhaustAfterMs: number;
@@ -187,6 +191,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     },
     read,
     settled(lane, entry, how) {
+      page.settled(how);
       metrics.settled(how, entry.arrivedAt, clock.now());
       held.settled(lane, entry);
     },
@@ -262,6 +267,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
 
   function gateChanged(): void {
     firstChecked();
+    page.gateChanged();
     state.changed();
     if (gate.state().phase === "up") dispatcher.opened();
     else dispatcher.releaseWaiting("coordinator away");
@@ -287,10 +293,12 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     };
   }
 
+  const page = createStatusPage({ nc, jsm, clock, log, options, gate, dispatcher, shards });
   const scope = new AsyncDisposableStack();
   const admin = await startAdminServer({
     port: options.adminPort,
     version: options.version,
+    page,
     metrics,
     ready: () => ({
       log: { ok: !nc.isClosed() && connected, detail: connected ? nc.getServer() : "disconnected" },
@@ -317,17 +325,18 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   scope.defer(() => admin.close());
 
   let connected = true;
-  /** Chores under way at the broker; a lost connection ends their wait. */
-  const chores = new Set<() => void>();
+  const chores = createChores({ clock, log, connected: () => connected });
   void (async () => {
     for await (const status of nc.status()) {
       if (status.type === "disconnect") {
         connected = false;
-        for (const end of chores) end();
+        chores.disconnected();
+        page.broker(false);
         control.disconnected();
         for (const shard of shards) shard.disconnected();
       } else if (status.type === "reconnect") {
         connected = true;
+        page.broker(true);
         log.info("broker reconnected");
         for (const shard of shards) shard.reconnected();
         tunnel?.reconnected();
@@ -382,33 +391,13 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   scope.defer(() => receipts.stop());
   const holdings = serveHoldings({ nc, clock, log, coordinator, credentials });
   scope.defer(() => holdings.stop());
-
-  let stopped = false;
-  /** Does a chore at the broker again and again. What was asked of a broker that died meanwhile is not waited for. */
-  const every = (ms: number, what: () => Promise<void>, name: string): void => {
-    clock.after(ms, () => {
-      if (stopped) return;
-      let ended = false;
-      const end = (): void => {
-        if (ended) return;
-        ended = true;
-        chores.delete(end);
-        every(ms, what, name);
-      };
-      if (!connected) return end();
-      chores.add(end);
-      what()
-        .catch((error: unknown) => log.warn({ err: errorText(error) }, name))
-        .finally(end);
-    });
-  };
   const save = async (): Promise<void> => {
     await Promise.all([...shards.map((s) => s.save()), held.save()]);
   };
-  for (const shard of shards) every(CHECKPOINT_MS, () => shard.save(), "checkpoint not written");
-  every(CHECKPOINT_MS, () => held.save(), "held sessions not written");
-  every(CONTROL_MS, () => control.tick(), "operators' wishes not looked at");
-  every(LEASE_CONFIRM_MS, confirmLeases, "leases not confirmed");
+  for (const shard of shards) chores.every(CHECKPOINT_MS, () => shard.save(), "checkpoint not written");
+  chores.every(CHECKPOINT_MS, () => held.save(), "held sessions not written");
+  chores.every(CONTROL_MS, () => control.tick(), "operators' wishes not looked at");
+  chores.every(LEASE_CONFIRM_MS, confirmLeases, "leases not confirmed");
 
   async function confirmLeases(): Promise<void> {
     const pulls = shards.map((shard) => ({ shard, at: shard.pinnedPullAt() })).filter(({ at }) => at > 0);
@@ -422,12 +411,14 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   presence.start();
   await Promise.race([first, new Promise<void>((resolve) => void clock.after(FIRST_CHECK_MS, resolve))]);
   state.start();
+  page.start();
   await nc.flush(); // gateways know before anybody is told that this relay is ready
 
   return {
     adminUrl: admin.url,
     async close() {
-      stopped = true;
+      chores.stop();
+      page.stop();
       gate.stop();
       state.stop();
       await Promise.race([

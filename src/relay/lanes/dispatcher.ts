@@ -60,6 +60,8 @@ export type Dispatcher = {
   /** An event that comes again after a reset while it is in flight: its delivery is renewed. Returns whether that was so. */
   renew(token: string, seq: number, deliverySeq: number): boolean;
   lane(token: string): Lane | undefined;
+  /** All that there are, for display. */
+  lanes(): Iterable<Lane>;
   /** The session's lane, made if there is none. */
   open(session: string, token: string, shard: number): Lane;
   /** Drops what waits in a lane, because somebody else keeps it now. */
@@ -353,6 +355,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return true;
     },
     lane: (token) => lanes.get(token),
+    lanes: () => lanes.values(),
     open,
     clearShard(shard) {
       for (const lane of lanes.values()) {

@@ -1,22 +1,24 @@
 import { fastify } from "fastify";
 import { codedError } from "../../shared/errors.ts";
+import type { StatusPage } from "../page/page.ts";
+import { isOurHost, SAFE_HEADERS } from "../page/protect.ts";
 
 /** One thing that the relay needs, and whether it is there. */
 export type Dependency = { ok: boolean; detail: string };
 
-/** The relay's own port, loopback only: health, readiness by dependency, metrics. */
+/** The relay's own port, loopback only: health, readiness by dependency, metrics, and the status page. */
 export async function startAdminServer(deps: {
   port: number;
   version: string;
   ready(): Record<string, Dependency>;
   status(): unknown;
+  page: Pick<StatusPage, "routes">;
   metrics: { text(): Promise<string>; contentType: string };
 }): Promise<{ url: string; close(): Promise<void> }> {
   const app = fastify({ logger: false, forceCloseConnections: true });
   app.addHook("onRequest", async (request, reply) => {
-    // a web page that rebinds its name to loopback would read what waits here
-    const host = request.headers.host?.replace(/:\d+$/, "");
-    if (host !== "127.0.0.1" && host !== "localhost") return reply.code(403).send({ code: "host_refused" });
+    reply.headers(SAFE_HEADERS);
+    if (!isOurHost(request.headers.host)) return reply.code(403).send({ code: "host_refused" });
   });
   app.get("/health", () => ({ status: "alive", version: deps.version }));
   app.get("/ready", (_request, reply) => {
@@ -25,6 +27,7 @@ export async function startAdminServer(deps: {
     return reply.code(ready ? 200 : 503).send({ ready, dependencies });
   });
   app.get("/status", () => deps.status());
+  deps.page.routes(app);
   app.get("/metrics", async (_request, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.text()),
   );

@@ -161,6 +161,12 @@ export const RELAY_SETTINGS = {
     fallback: 0,
     help: "port of the relay's own health and metrics, loopback only; 0 is a free one",
   },
+  statusPage: {
+    env: "RUNNER_RELAY_STATUS_PAGE",
+    kind: { type: "choice", of: ["on", "read-only", "off"] },
+    fallback: "on",
+    help: "the relay's status page on its own port; read-only has no buttons",
+  },
   connections: {
     env: "RUNNER_RELAY_CONNECTIONS",
     kind: { type: "integer", min: 1, max: 1024 },

@@ -1,0 +1,48 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+
+/**
+ * For every answer of the admin port. No script, style, image or form of anybody else; in nobody's frame; kept by no cache. With
+ * `no-referrer` a browser would send `Origin: null` with our own forms, so it is `same-origin`.
+ */
+export const SAFE_HEADERS: Readonly<Record<string, string>> = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  "x-frame-options": "DENY",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+  "cache-control": "no-store",
+};
+
+/** The headers that say where a request comes from. */
+export type RequestOrigin = {
+  host?: string | undefined;
+  origin?: string | undefined;
+  "sec-fetch-site"?: string | undefined;
+};
+
+/**
+ * A page of the web that resolves its own name to loopback would read what waits here: only names of this machine are served. Any port,
+ * so that SSH can forward another one. Pure.
+ */
+export function isOurHost(host: string | undefined): boolean {
+  return /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/i.test(host ?? "");
+}
+
+/** Does a request that changes something come from our own page? A program that is no browser says nothing of it; it needs the token all the same. Pure. */
+export function isOwnPage(headers: RequestOrigin): boolean {
+  const { host, origin } = headers;
+  const site = headers["sec-fetch-site"];
+  if (origin !== undefined && origin !== `http://${host}`) return false;
+  return site === undefined || site === "same-origin";
+}
+
+/** Compares in the same time for every text. */
+export function isToken(given: string, token: string): boolean {
+  return timingSafeEqual(digest(given), digest(token));
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}

@@ -1,0 +1,73 @@
+import type { GateState } from "../forward/gate.ts";
+import type { Reading } from "./reader.ts";
+import type { Sample } from "./samples.ts";
+import type { SessionSources } from "./session-rows.ts";
+import type { Trouble } from "./timeline.ts";
+import { titleOf } from "./words.ts";
+
+/** Everything that a page shows of one moment. Times are wall clock, milliseconds since 1970. */
+export type Snapshot = {
+  now: number;
+  relay: string;
+  version: string;
+  startedAt: number;
+  /** Buttons are shown and carried out. */
+  mayAct: boolean;
+  gate: GateState;
+  connected: boolean;
+  reading: Reading;
+  latest: Sample | undefined;
+  /** Shards that this relay forwards, of how many. */
+  shards: { mine: number; all: number };
+  troubles: readonly Trouble[];
+  forgottenTroubles: number;
+  sources: SessionSources;
+};
+
+/** The state in one line, with what is known of its cause. `mood` says how much it should stand out. */
+export type Headline = {
+  mood: "good" | "wait" | "bad";
+  title: string;
+  detail: string;
+  since?: number;
+};
+
+/** What somebody should read first. Pure. */
+export function headline(snapshot: Pick<Snapshot, "gate" | "connected" | "reading">): Headline {
+  const { gate, connected, reading } = snapshot;
+  if (!connected)
+    return {
+      mood: "bad",
+      title: "The broker does not answer",
+      detail:
+        "Nothing can be read or sent until it is back; the relay connects by itself. Numbers are the last ones known.",
+    };
+  const paused = reading.known?.status.controls.paused;
+  if (paused !== undefined && paused.reason === undefined)
+    return {
+      mood: "wait",
+      title: "Paused by an operator",
+      detail: paused.text === "" ? "Events are accepted and wait." : paused.text,
+      since: paused.since,
+    };
+  switch (gate.phase) {
+    case "checking":
+      return { mood: "wait", title: "Asking the coordinator", detail: "Nothing is sent before it answered." };
+    case "up":
+      return { mood: "good", title: "Forwarding", detail: "The coordinator answers." };
+    case "away":
+      return {
+        mood: "bad",
+        title: "The coordinator is away",
+        detail: `${gate.text}. Events are accepted and wait; the coordinator is asked again and again.`,
+        since: gate.since,
+      };
+    case "paused":
+      return {
+        mood: "bad",
+        title: `Forwarding is paused: ${titleOf(gate.reason)}`,
+        detail: gate.text,
+        since: gate.since,
+      };
+  }
+}

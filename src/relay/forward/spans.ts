@@ -45,9 +45,9 @@ export function endAttempt(span: Span, verdict: Verdict, result: AttemptResult):
     "runner_relay.verdict": verdict.kind,
     "http.response.status_code": result.kind === "response" ? result.status : undefined,
   });
-  if (result.kind === "failed") span.end(result.cause);
-  else if (result.status >= 400) span.end(String(result.status));
-  else span.end(verdict.kind === "delivered" ? undefined : verdict.kind);
+  if (verdict.kind === "delivered") span.end(); // a 409 for a duplicate too
+  else if (result.kind === "failed") span.end(result.cause);
+  else span.end(result.status >= 400 ? String(result.status) : verdict.kind);
 }
 
 /**

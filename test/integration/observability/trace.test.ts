@@ -217,12 +217,12 @@ test("a collector that hangs delays nothing and loses no event; one that is away
     });
     const { gateway } = await up.ready();
     const from = performance.now();
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 5; round++) {
       const answers = await Promise.all(Array.from({ length: 20 }, () => post(gateway, session, {})));
       for (const { ok } of answers) expect(ok).toBe(true);
     }
-    expect(performance.now() - from, "200 events, each answered by the coordinator").toBeLessThan(10_000);
-    await vi.waitFor(() => expect(coordinator.writes(session)).toHaveLength(200));
+    expect(performance.now() - from, "100 events, each answered by the coordinator").toBeLessThan(10_000);
+    await vi.waitFor(() => expect(coordinator.writes(session)).toHaveLength(100));
     if (collector === hanging) expect(hanging.headers().length).toBeGreaterThan(0);
     const { code, ms } = await up.stop();
     expect(code).toBe(0);

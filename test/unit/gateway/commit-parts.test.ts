@@ -55,7 +55,9 @@ describe("singles or a batch", () => {
     expect([1, 2, 8, 12].map((n) => synced.of(n, 1))).toEqual(["singles", "singles", "singles", "singles"]);
     expect([20, 64, 256].map((n) => synced.of(n, 1))).toEqual(["batch", "batch", "batch"]);
     const unsynced = createChoice(false);
-    expect([1, 20, 64].map((n) => unsynced.of(n, 1))).toEqual(["singles", "singles", "singles"]);
+    expect([1, 20, 64, 128, 250].map((n) => unsynced.of(n, 1))).toEqual(
+      Array.from({ length: 5 }, () => "singles"),
+    );
   });
 
   test("one session's writes go one by one as singles, so a batch pays earlier", () => {

@@ -30,6 +30,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFil
   },
   pause: { summary: "pause everything or one session", load: () => import("./pause.ts") },
   resume: { summary: "end a pause, or release a parked session", load: () => import("./resume.ts") },
+  doctor: { summary: "look at everything and say what to do", load: () => import("./doctor.ts") },
   decode: {
     summary: "print one message of the log (for nats --translate)",
     load: () => import("./decode.ts"),

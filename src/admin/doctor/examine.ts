@@ -1,0 +1,121 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { connectBroker, type BrokerAccess } from "../../shared/broker.ts";
+import type { RelayState } from "../../shared/relay-state.ts";
+import { OPERATOR_INBOX } from "../../shared/subjects.ts";
+import { readSync } from "../durability.ts";
+import { HEARING_MS, hearRelays } from "../hearing.ts";
+import { judgeBroker, readBroker } from "./broker.ts";
+import { judgeClock, readClock } from "./clock.ts";
+import { judgeGateways, readGateways } from "./gateways.ts";
+import type { Line } from "./line.ts";
+import { isDeaf, judgePermissions, readPermissions } from "./permissions.ts";
+import { LOOK_MS, reading, type Reading } from "./reading.ts";
+import { judgeRelays, type LocalRelay } from "./relays.ts";
+import { judgeRoom, readFree } from "./room.ts";
+import { judgeStreams, readStreams } from "./streams.ts";
+import { judgeWrites, readWrites } from "./writes.ts";
+
+// broker.ts connection, version, JetStream · streams.ts streams, consumers, durability · room.ts log and disk · writes.ts dead streams ·
+// permissions.ts the login · clock.ts wall clocks · relays.ts relays, credentials, coordinator · gateways.ts; each reads facts and judges them
+
+export type Patient = {
+  access: BrokerAccess;
+  /** Where it may be read whether the broker syncs every write. */
+  sync: { configFile?: string; monitor?: string };
+  /** Folder that the broker stores in, if that is on this machine. */
+  store: string | undefined;
+  gateways: readonly string[];
+  /** Admin URL of a relay on this machine. */
+  relay: string | undefined;
+  /** Milliseconds since 1970. */
+  wall: () => number;
+};
+
+/** Looks at everything; what does not answer is said, and nothing takes longer than a few seconds. Never throws. */
+export async function examine(patient: Patient): Promise<Line[]> {
+  const connecting = reading(() =>
+    connectBroker(patient.access, {
+      name: "runner-relay doctor",
+      inboxPrefix: OPERATOR_INBOX,
+      timeoutMs: LOOK_MS - 200,
+    }),
+  );
+  const [free, gateways, local, connected] = await Promise.all([
+    patient.store === undefined ? undefined : readFree(patient.store),
+    readGateways(patient.gateways),
+    patient.relay === undefined ? undefined : readLocal(patient.relay),
+    connecting,
+  ]);
+  const around = judgeGateways(gateways);
+  if (connected.kind === "failed") {
+    const relays = { heard: { kind: "failed", why: "only the broker could tell" }, local } as const;
+    return [
+      ...judgeBroker(await readBroker(connected, undefined)),
+      ...judgeRoom({ streams: [], free }),
+      ...judgeRelays(relays),
+      ...around,
+    ];
+  }
+  const nc = connected.value;
+  try {
+    return [...(await examineBroker(nc, patient, free, local)), ...around];
+  } finally {
+    await reading(() => nc.close());
+  }
+}
+
+async function examineBroker(
+  nc: NatsConnection,
+  patient: Patient,
+  free: Reading<number> | undefined,
+  local: Reading<LocalRelay> | undefined,
+): Promise<Line[]> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: LOOK_MS });
+  const permissions = await readPermissions(nc);
+  if (isDeaf(permissions)) {
+    const heard = { kind: "failed", why: "this login may not hear them" } as const;
+    return [
+      ...judgeBroker(await readBroker({ kind: "read", value: nc }, undefined)),
+      judgePermissions(permissions),
+      ...judgeRoom({ streams: [], free }),
+      ...judgeRelays({ heard, local }),
+    ];
+  }
+  const [broker, streams, clock, writes, heard] = await Promise.all([
+    readBroker({ kind: "read", value: nc }, jsm),
+    readSync(patient.sync).then((sync) => readStreams(jsm, sync)),
+    readClock(nc, patient.wall),
+    readWrites(nc),
+    reading(() => hear(nc)),
+  ]);
+  return [
+    ...judgeBroker(broker),
+    judgePermissions(permissions),
+    ...judgeStreams(streams),
+    judgeWrites(writes),
+    ...judgeRoom({ streams: streams.streams, free }),
+    judgeClock(clock),
+    ...judgeRelays({ heard, local }),
+  ];
+}
+
+async function hear(nc: NatsConnection): Promise<RelayState[]> {
+  const hearing = hearRelays(nc);
+  try {
+    await delay(HEARING_MS);
+    return hearing.now();
+  } finally {
+    hearing.stop();
+  }
+}
+
+async function readLocal(url: string): Promise<Reading<LocalRelay>> {
+  return reading(async () => {
+    const response = await fetch(new URL("/ready", url), { signal: AbortSignal.timeout(LOOK_MS) });
+    const { dependencies } = (await response.json()) as { dependencies?: LocalRelay };
+    if (dependencies === undefined) throw new Error("something else answers there");
+    return dependencies;
+  });
+}

@@ -1,0 +1,70 @@
+import { SHARDS } from "../../shared/partition.ts";
+import type { RelayState } from "../../shared/relay-state.ts";
+import { fail, ok, warn, type Line } from "./line.ts";
+import type { Reading } from "./reading.ts";
+
+/** What to do about a reason why a relay does not send (docs/errors.md). */
+const TODO: Record<string, string> = {
+  breaker_open: "look at the coordinator; the relay asks it all the time and goes on by itself",
+  wrong_address: "check RUNNER_RELAY_COORDINATOR_URL",
+  route_unknown: "check the path in RUNNER_RELAY_COORDINATOR_URL",
+  redirected: "name the address that it redirects to",
+  unauthorized: "check audience and rights of the client",
+  token_unavailable: "check issuer, client and secret, or the key; see the relay's log",
+  mass_refusal: "see the reasons in the relay's log: an incompatible coordinator, most likely",
+  poison_stop: "heal the event's cause, then `runner-relay resume`",
+  paused_by_operator: "`runner-relay resume` when you are ready",
+};
+const CREDENTIALS: ReadonlySet<string | undefined> = new Set(["unauthorized", "token_unavailable"]);
+
+/** What a relay on this machine says of itself at `/ready`. */
+export type LocalRelay = Record<string, { ok: boolean; detail: string }>;
+
+export type RelayFacts = {
+  heard: Reading<readonly RelayState[]>;
+  /** Undefined: none is known here. */
+  local: Reading<LocalRelay> | undefined;
+};
+
+/** Relays, and through them credentials and coordinator. Pure. */
+export function judgeRelays({ heard, local }: RelayFacts): Line[] {
+  if (heard.kind === "failed")
+    return [fail("relays", heard.why, "see broker and permissions"), ...judgeLocal(local)];
+  const states = heard.value;
+  if (states.length === 0) {
+    const todo = "start one (`runner-relay up` or `relay`); events wait meanwhile";
+    return [fail("relays", "none is heard", todo), ...judgeLocal(local)];
+  }
+  const served = new Set(states.flatMap(({ shards }) => shards.map(({ shard }) => shard)));
+  const names = states.map(({ relay }) => relay).join(", ");
+  const missing = Array.from({ length: SHARDS }, (_, shard) => shard).filter((shard) => !served.has(shard));
+  const relays =
+    missing.length === 0
+      ? ok("relays", names)
+      : warn(
+          "relays",
+          `${names}; nobody serves shards ${missing.join(", ")}`,
+          "look again: it lasts seconds when relays come and go",
+        );
+  return [relays, ...states.flatMap(judgeCoordinator), ...judgeLocal(local)];
+}
+
+function judgeCoordinator({ relay, coordinator: { state, reason } }: RelayState): Line[] {
+  const credentials = `credentials of ${relay}`;
+  const coordinator = `coordinator by ${relay}`;
+  if (state === "up") return [ok(credentials, "not refused"), ok(coordinator, "answers")];
+  const text = `${state}: ${reason ?? "no reason given"}`;
+  const todo = TODO[reason ?? ""] ?? "see the relay's log";
+  if (CREDENTIALS.has(reason)) return [fail(credentials, text, todo)];
+  if (reason === "paused_by_operator") return [warn(coordinator, "an operator paused everything", todo)];
+  return [fail(coordinator, text, todo)];
+}
+
+function judgeLocal(local: RelayFacts["local"]): Line[] {
+  if (local === undefined) return [];
+  const check = "relay on this machine";
+  if (local.kind === "failed") return [fail(check, local.why, "see its log: it may be starting, or gone")];
+  const bad = Object.entries(local.value).filter(([, it]) => !it.ok);
+  if (bad.length === 0) return [ok(check, "ready")];
+  return [fail(check, bad.map(([name, it]) => `${name}: ${it.detail}`).join("; "), "see its log")];
+}

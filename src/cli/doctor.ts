@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { examine } from "../admin/doctor/examine.ts";
+import type { Line } from "../admin/doctor/line.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { brokerOf, CLIENT_TABLE } from "./operator.ts";
+import { renderFacts } from "./render/facts.ts";
+import type { Screen } from "./render/screen.ts";
+import { readRunning } from "./up/kept.ts";
+
+type Options = { gateway?: string; json?: true };
+
+export function command(context: Context): Command {
+  const self = new Command("doctor")
+    .description(
+      "Looks at broker, log, relays, coordinator and gateways, and says what to do. Exit code 1 if something fails.",
+    )
+    .option("--gateway <url>", "a gateway to look at (default: those of the data folder)")
+    .option("--json", "for programs");
+  return addFlags(self, CLIENT_TABLE).action(async ({ gateway, json }: Options) => {
+    const { access, sources, dataDir, own } = brokerOf({
+      role: "operator",
+      env: context.env,
+      flags: flagsOf(self, CLIENT_TABLE),
+    });
+    const lines = await examine({
+      access,
+      sync: sources,
+      store: own ? dataDir : undefined,
+      gateways: gateway === undefined ? gatewaysOf(dataDir) : [gateway],
+      relay: readRunning(dataDir)?.relay,
+      wall: Date.now,
+    });
+    context.print(json ? JSON.stringify(lines, null, 2) : renderLines(lines, context.screen));
+    if (lines.some(({ level }) => level === "fail")) process.exitCode = 1;
+  });
+}
+
+/** Gateways that keep their port in the folder: their agents hold the URL, whether or not they run now. */
+function gatewaysOf(dataDir: string): string[] {
+  const running = readRunning(dataDir)?.gateway;
+  const kept = portFiles(dataDir).map((file) => {
+    const port = Number(readFileSync(join(dataDir, file), "utf8").trim());
+    return `http://127.0.0.1:${port}`;
+  });
+  return [...new Set([...(running === undefined ? [] : [running.replace(/\/$/, "")]), ...kept])];
+}
+
+function portFiles(dataDir: string): string[] {
+  try {
+    return readdirSync(dataDir).filter((file) => /^gateway-.*\.port$/.test(file));
+  } catch {
+    return []; // no such folder: nothing runs here
+  }
+}
+
+const STYLES = { ok: "good", warn: "wait", fail: "bad" } as const;
+
+/** For people: what is not well says what to do. Pure. */
+export function renderLines(lines: readonly Line[], screen: Screen): string {
+  return renderFacts(
+    lines.map(({ check, level, text, todo }) => ({
+      name: level,
+      text: [`${check}: ${text}`, ...(todo === undefined ? [] : [`→ ${todo}`])],
+      style: STYLES[level],
+    })),
+    screen,
+  );
+}

@@ -1,0 +1,173 @@
+import { createServer } from "node:net";
+import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
+import { expect, onTestFinished, test } from "vitest";
+import { examine, type Patient } from "../../../src/admin/doctor/examine.ts";
+import type { Line } from "../../../src/admin/doctor/line.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { openControl } from "../../../src/shared/control.ts";
+import { consumerName, DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/topology.ts";
+import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { provisioned, startTestRelay } from "../../support/relay.ts";
+import { runCli } from "../../support/up.ts";
+import { startTestGateway } from "../gateway/harness.ts";
+
+const bad = (lines: Line[]): string[] =>
+  lines.filter(({ level }) => level !== "ok").map(({ level, check, text }) => `${level} ${check}: ${text}`);
+
+/** What is looked at without relays and gateways. */
+function patientOf(broker: TestBroker, more: Partial<Patient> = {}): Patient {
+  return {
+    access: broker.access("operator"),
+    sync: { configFile: broker.configFile },
+    store: broker.dataDir,
+    gateways: [],
+    relay: undefined,
+    wall: Date.now,
+    ...more,
+  };
+}
+
+async function start(options: { sync?: boolean } = {}): Promise<TestBroker> {
+  const broker = await provisioned(await startTestBroker(options));
+  onTestFinished(() => broker[Symbol.asyncDispose]());
+  return broker;
+}
+
+const ALONE = ["fail relays: none is heard", "warn gateway: none is known here"];
+
+test("all is well: every line ok, exit code 0; a relay that is paused, a gateway and a broker that go are said, exit code 1", async () => {
+  const broker = await start();
+  await using coordinator = await startCoordinator();
+  await using relay = await startTestRelay(broker, coordinator.url);
+  await using gateway = await startTestGateway(broker);
+  const url = gateway.url();
+  const patient = patientOf(broker, { gateways: [url], relay: relay.adminUrl });
+  const lines = await examine(patient);
+  expect(bad(lines)).toEqual([]);
+  expect(lines.map(({ check }) => check)).toEqual([
+    "broker",
+    "jetstream",
+    "permissions",
+    "stream RR_EVENTS",
+    "stream RR_DEAD",
+    "stream KV_RR_STATE",
+    "consumers",
+    "durability",
+    "writes",
+    "room in the log",
+    "disk",
+    "clock",
+    "relays",
+    "credentials of relay-a",
+    "coordinator by relay-a",
+    "relay on this machine",
+    `gateway ${url}`,
+  ]);
+  const nc = await broker.connect("operator");
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  for (const stream of [EVENTS_STREAM, DEAD_STREAM]) {
+    expect((await jsm.streams.info(stream)).state.messages).toBe(0); // looking changes nothing
+  }
+  expect(await (await openControl(nc, systemClock)).readControls()).toEqual({ sessions: [] });
+
+  const { user = "", password = "" } = broker.access("operator");
+  const env = {
+    NATS_URL: broker.url,
+    NATS_USER: user,
+    NATS_PASSWORD: password,
+    RUNNER_RELAY_BROKER_CONFIG: broker.configFile,
+  };
+  const cli = (...args: string[]) => runCli(["doctor", "--gateway", url, ...args], { env });
+  expect(await cli()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(?:ok {2}\S.*\n)+$/) });
+  const control = await openControl(nc, systemClock);
+  await control.pauseAll("");
+  await expect
+    .poll(async () => bad(await examine(patient)), { timeout: 10_000 })
+    .toEqual([
+      "warn coordinator by relay-a: an operator paused everything",
+      "fail relay on this machine: coordinator: paused_by_operator",
+    ]);
+  await broker.kill9();
+  await gateway.close();
+  await relay.close();
+  const away = await cli("--json");
+  expect(away.code).toBe(1);
+  expect(bad(JSON.parse(away.stdout) as Line[])).toEqual([
+    expect.stringMatching(/^fail broker: log_unreachable: /),
+    "fail relays: only the broker could tell",
+    expect.stringMatching(/^fail gateway .*ECONNREFUSED/),
+  ]);
+}, 40_000);
+
+test("HONEST-1: a broker that does not sync, a missing consumer, changed streams", async () => {
+  const broker = await start({ sync: false });
+  const jsm = await jetstreamManager(await broker.connect("admin"));
+  await jsm.consumers.delete(EVENTS_STREAM, consumerName(5));
+  await jsm.streams.update(EVENTS_STREAM, { allow_direct: false });
+  await jsm.streams.update(DEAD_STREAM, { discard: DiscardPolicy.Old });
+  expect(bad(await examine(patientOf(broker, { store: undefined })))).toEqual([
+    "warn stream RR_EVENTS: allow_direct is less than it must be",
+    "fail stream RR_DEAD: discard is old, must be new",
+    "fail consumers: relay-5 does not exist",
+    expect.stringMatching(/^fail durability: the broker does not sync every write/),
+    ...ALONE,
+  ]);
+  expect(bad(await examine(patientOf(broker, { sync: {} })))).toContainEqual(
+    expect.stringMatching(/^warn durability: it is not known whether/),
+  );
+});
+
+test("a login that is no operator's, one that is refused, and a clock that is wrong", async () => {
+  const broker = await start();
+  const relay = await examine(patientOf(broker, { access: broker.access("relay") }));
+  expect(bad(relay)).toEqual([
+    "fail permissions: this login may not hear answers on _INBOX_op.>: it is no operator's",
+    "fail relays: this login may not hear them",
+    "warn gateway: none is known here",
+  ]);
+  const refused = await examine(
+    patientOf(broker, { access: { ...broker.access("operator"), password: "x" } }),
+  );
+  expect(bad(refused)[0]).toMatch(/^fail broker: broker_refused: /);
+  const late = await examine(patientOf(broker, { wall: () => Date.now() - 60_000 }));
+  expect(bad(late)).toEqual([
+    expect.stringMatching(/^warn clock: .* (?:60|59)\.\d s behind the broker's$/),
+    ...ALONE,
+  ]);
+}, 20_000);
+
+test("a broker that takes no more, one without a log, one that says nothing: nothing hangs", async () => {
+  const broker = await start();
+  const jsm = await jetstreamManager(await broker.connect("admin"));
+  await jsm.streams.update(STATE_STREAM, { max_bytes: 1 });
+  expect(bad(await examine(patientOf(broker)))).toContainEqual("fail writes: maximum bytes exceeded");
+  for (const stream of [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM]) await jsm.streams.delete(stream);
+  const empty = bad(await examine(patientOf(broker)));
+  expect(empty.slice(0, 3)).toEqual([
+    "fail stream RR_EVENTS: it does not exist",
+    "fail stream RR_DEAD: it does not exist",
+    "fail stream KV_RR_STATE: it does not exist",
+  ]);
+
+  const silent = createServer(() => undefined);
+  await new Promise<void>((done) => silent.listen(0, "127.0.0.1", done));
+  onTestFinished(() => void silent.close());
+  const address = silent.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const began = performance.now();
+  const lines = await examine({
+    ...patientOf(broker),
+    access: { servers: [`nats://127.0.0.1:${port}`] },
+    gateways: [`http://127.0.0.1:${port}`],
+    relay: `http://127.0.0.1:${port}`,
+  });
+  expect(performance.now() - began).toBeLessThan(5000);
+  expect(lines.map(({ level, check }) => `${level} ${check.split(" ")[0]}`)).toEqual([
+    "fail broker",
+    "ok disk",
+    "fail relays",
+    "fail relay",
+    "fail gateway",
+  ]);
+}, 30_000);

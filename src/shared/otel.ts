@@ -11,6 +11,7 @@ import {
   type Span as OtelSpan,
 } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { resourceFromAttributes, type Resource } from "@opentelemetry/resources";
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -19,7 +20,6 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
   type Sampler,
-  type TracerProviderOptions,
 } from "@opentelemetry/sdk-trace";
 import type { Environment } from "./config/load.ts";
 import type { Logger } from "./logger.ts";
@@ -115,10 +115,7 @@ function parentOf(parent: TraceContext | undefined): Context {
 }
 
 /** Who we are: `OTEL_SERVICE_NAME`, then `OTEL_RESOURCE_ATTRIBUTES`, then what the process says of itself. */
-function resourceOf(
-  env: Environment,
-  { service, instance, version }: TracedProcess,
-): NonNullable<TracerProviderOptions["resource"]> {
+function resourceOf(env: Environment, { service, instance, version }: TracedProcess): Resource {
   const attributes: Record<string, string> = {
     "service.name": service,
     "service.namespace": "runner-relay",
@@ -132,12 +129,7 @@ function resourceOf(
     if (key && value !== undefined) attributes[key] = decodedAttribute(value);
   }
   if (env["OTEL_SERVICE_NAME"]) attributes["service.name"] = env["OTEL_SERVICE_NAME"];
-  const resource: NonNullable<TracerProviderOptions["resource"]> = {
-    attributes,
-    merge: () => resource,
-    getRawAttributes: () => Object.entries(attributes),
-  };
-  return resource;
+  return resourceFromAttributes(attributes);
 }
 
 function decodedAttribute(text: string): string {

@@ -80,7 +80,9 @@ export function command(context: Context): Command {
         }
         if (json) return;
         if (rows.length === 0) return context.print("no dead letters");
-        context.print(renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows));
+        context.print(
+          renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows, context.screen),
+        );
         if (left > 0) context.print(`${left} more: --limit N, or --json for all`);
       });
     },

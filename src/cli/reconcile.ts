@@ -143,7 +143,7 @@ function createReport(
     end() {
       if (json) return context.print(JSON.stringify({ kind: "summary", ...totals }));
       if (rows.length > 0)
-        context.print(renderTable(["SESSION", "COMPARED", "MISSING", "SENT", "NOTE"], rows));
+        context.print(renderTable(["SESSION", "COMPARED", "MISSING", "SENT", "NOTE"], rows, context.screen));
       if (more > 0) context.print(`${more} more sessions with findings: --json for all`);
       context.print(summaryOf(totals, send === true));
     },

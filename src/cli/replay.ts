@@ -167,7 +167,9 @@ async function dryRun(
     session,
     ...kinds.map((kind) => String(of[kind] ?? 0)),
   ]);
-  context.print(renderTable(["SESSION", ...kinds.map((kind) => kind.toUpperCase())], rows.slice(0, ROWS)));
+  context.print(
+    renderTable(["SESSION", ...kinds.map((kind) => kind.toUpperCase())], rows.slice(0, ROWS), context.screen),
+  );
   if (rows.length > ROWS) context.print(`${rows.length - ROWS} more sessions: --json for all`);
   context.print(
     `would send ${counted(send, "event")} of ${counted(sessions.size, "session")}, sequences ${first.seq} (${first.at}) to ${last.seq} (${last.at})${leftOut(counts.leftOut)}`,

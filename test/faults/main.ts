@@ -5,8 +5,10 @@ import { parseArgs } from "node:util";
 import { failover } from "./campaigns/failover.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
+import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
+import { replay } from "./campaigns/replay.ts";
 import { runner } from "./campaigns/runner.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
@@ -96,6 +98,33 @@ const campaigns: Campaign[] = [
     what: "a polling runner through outages of 60 s and restarts that forget it",
     limitMs: 300_000,
     run: (report) => runner({ awayMs: 60_000, events: 200, runs: 5 }, report),
+  },
+  {
+    name: "replay",
+    what: "one session out of a log of 1,000,000 events; 100,000 events beside live ones",
+    limitMs: 900_000,
+    byName: true,
+    run: (report) =>
+      replay(
+        {
+          seed,
+          events: 1_000_000,
+          sessions: 10_000,
+          replayed: 100_000,
+          perSecond: 500,
+          writers: 20,
+          writes: 10,
+          calmMs: 30_000,
+        },
+        report,
+      ),
+  },
+  {
+    name: "many",
+    what: "50,000 sessions and 100,000 dead letters before the operators' commands",
+    limitMs: 900_000,
+    byName: true,
+    run: (report) => many({ letters: 100_000, sessions: 50_000, events: 2 }, report),
   },
   {
     name: "memory",

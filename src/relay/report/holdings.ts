@@ -111,7 +111,7 @@ function read(result: AttemptResult | string): Read {
 }
 
 /** From the coordinator's two answers. Pure. */
-export function holdingsOf(about: JsonObject, listed: JsonObject): Holdings {
+function holdingsOf(about: JsonObject, listed: JsonObject): Holdings {
   const session = about["session"];
   const events = listed["events"];
   if (!isObject(session) || typeof session["status"] !== "string" || !Array.isArray(events))

@@ -9,6 +9,9 @@ import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli } from "../../support/up.ts";
 
+/** Commands are processes, and machines are busy. */
+const PATIENT = { timeout: 10_000, interval: 20 };
+
 async function setUp(sync = true) {
   const broker = await provisioned(await startTestBroker({ sync }));
   onTestFinished(() => broker[Symbol.asyncDispose]());
@@ -114,13 +117,13 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
   const wrong = { timestamp: 1 }; // 422
   const a = await append("s1", { ...wrong, name: "a" });
   const b = await append("s1", { ...wrong, name: "b" });
-  await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(2);
+  await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages, PATIENT).toBe(2);
   // nothing later was delivered: nothing to say
   expect((await cli("dead", "redrive", "--session", "s1", "--dry-run")).stdout).toMatch(
     new RegExp(`^would redrive ${a.id} .*\\nwould redrive ${b.id} .*\\n$`),
   );
   const c = await append("s1", { name: "c" });
-  await vi.waitFor(() => expect(coordinator.writes("s1").map(({ key }) => key)).toContain(c.id));
+  await vi.waitFor(() => expect(coordinator.writes("s1").map(({ key }) => key)).toContain(c.id), PATIENT);
   const asked = await cli("dead", "redrive", "--all");
   expect(asked).toMatchObject({
     code: 2,
@@ -128,7 +131,7 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
   });
   const before = coordinator.writes("s1").length;
   expect((await cli("dead", "redrive", "--all", "--yes")).code).toBe(0);
-  await vi.waitFor(() => expect(coordinator.writes("s1")).toHaveLength(before + 2));
+  await vi.waitFor(() => expect(coordinator.writes("s1")).toHaveLength(before + 2), PATIENT);
   expect(
     coordinator
       .writes("s1")
@@ -136,7 +139,7 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
       .map(({ key }) => key),
   ).toEqual([a.id, b.id]);
   // refused again: the letters are back, and the receipts of the first attempts still say so
-  await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(2);
+  await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages, PATIENT).toBe(2);
   const receipt = await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id: a.id, seq: a.seq }));
   expect(receipt.json()).toMatchObject({ state: "dead", status: 422 });
 });
@@ -154,12 +157,12 @@ test("a redriven event that waits is pending by its first receipt, and delivered
   const { id, seq } = await append("s1", {});
   const state = async (): Promise<string> =>
     (await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id, seq }))).json<{ state: string }>().state;
-  await expect.poll(state).toBe("dead");
+  await expect.poll(state, PATIENT).toBe("dead");
   coordinator.faults.set([{ path: "/sessions/s1/events", action: { kind: "status", status: 503 } }]);
   const letter = await findDeadLetter(jsm, id);
   if (letter === undefined) throw new Error("no letter");
   await redrive(nc, jsm, letter);
   expect(await state()).toBe("pending");
   coordinator.faults.clear();
-  await expect.poll(state, { timeout: 10_000 }).toBe("delivered");
+  await expect.poll(state, PATIENT).toBe("delivered");
 });

@@ -6,6 +6,9 @@ import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 
+/** Commands are processes, and machines are busy. */
+const PATIENT = { timeout: 10_000, interval: 20 };
+
 async function setUp(token?: string) {
   const broker = await provisioned(await startTestBroker());
   onTestFinished(() => broker[Symbol.asyncDispose]());
@@ -47,7 +50,7 @@ test("ORDER-1: a coordinator that lost its last 30 minutes gets back exactly wha
   for (let n = 0; n < 15; n++)
     for (const session of sessions) await append(session, { ...at(n), result_text: `${n}` });
   const early = 6 + 15 * 12;
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(early), { timeout: 10_000 });
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(early), PATIENT);
   const backup = coordinator.state.sessions.backup();
 
   const lost: { id: string; session: string }[] = [];
@@ -65,7 +68,7 @@ test("ORDER-1: a coordinator that lost its last 30 minutes gets back exactly wha
     if (n === 25) await late("s 2", { last_resumed_at: "2026-01-01T00:00:00Z" }, { kind: "metadata" });
   }
   const all = early + lost.length;
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(all), { timeout: 10_000 });
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(all), PATIENT);
   const whole = JSON.stringify(contents());
   const healthy = lines((await cli("reconcile", "--all", "--json")).stdout);
   expect(healthy).toMatchObject({ findings: [], summary: { sessions: 12, compared: all, missing: 0 } });
@@ -82,7 +85,7 @@ test("ORDER-1: a coordinator that lost its last 30 minutes gets back exactly wha
   const sent = await cli("reconcile", "--all", "--send", "--json");
   expect(sent.code).toBe(0);
   expect(lines(sent.stdout).summary).toMatchObject({ missing: lost.length, sent: lost.length });
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(all + lost.length), { timeout: 10_000 });
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(all + lost.length), PATIENT);
   for (const session of sessions) {
     const again = coordinator.writes(session).filter(({ n }) => n > (coordinator.writes()[all - 1]?.n ?? 0));
     expect(again.map(({ key }) => key)).toEqual(
@@ -110,7 +113,7 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
   const { id } = await append("s1", {});
   await append("s1", { timestamp: 5 }); // refused: a dead letter
   await append("s3", {});
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(3));
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(3), PATIENT);
   coordinator.state.sessions.restore(backup);
   coordinator.state.sessions.remove("s3");
   coordinator.faults.set([
@@ -125,7 +128,7 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
       expect.objectContaining({ session: "s1", missing: [expect.objectContaining({ id })], underWay: [] }),
     );
     expect(findings).toContainEqual({ kind: "unknown_session", session: "s3", events: 1 });
-  });
+  }, PATIENT);
   expect((await look("--session", "s1", "--send")).summary).toMatchObject({ missing: 1, sent: 1 });
   expect((await look("--session", "s1", "--send")).summary).toMatchObject({
     missing: 0,
@@ -135,7 +138,7 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
   coordinator.faults.clear();
   await vi.waitFor(
     async () => expect((await look("--session", "s1")).summary).toMatchObject({ missing: 0, underWay: 0 }),
-    { timeout: 10_000 },
+    PATIENT,
   );
   expect((await look("--session", "nobody")).summary).toMatchObject({ unknownSessions: 1 });
 });
@@ -146,7 +149,7 @@ test("of more than a hundred events it says what it cannot tell, and how to send
   const timestamp = (n: number): string =>
     new Date(Date.parse("2026-01-01T00:00:00Z") + n * 1000).toISOString();
   for (let n = 0; n < 120; n++) await append("s1", { timestamp: timestamp(n) });
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(120));
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(120), PATIENT);
   const { stdout, code } = await cli("reconcile", "--session", "s1");
   expect(stdout).toContain(
     "cannot tell of 20: the coordinator gives 100 events (replay --session s1 --from-seq 101 sends them)",
@@ -160,10 +163,10 @@ test("--since compares what came since then; bad command lines, no relay, and a 
   for (const session of ["s1", "s2"]) coordinator.createSession(session);
   const backup = coordinator.state.sessions.backup();
   await append("s1", {});
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1));
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1), PATIENT);
   const between = new Date().toISOString();
   await append("s2", {});
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(2));
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(2), PATIENT);
   coordinator.state.sessions.restore(backup);
   await vi.waitFor(async () => {
     const { findings, summary } = lines(
@@ -171,7 +174,7 @@ test("--since compares what came since then; bad command lines, no relay, and a 
     );
     expect(findings).toMatchObject([{ session: "s2", missing: [{ kind: "event" }] }]);
     expect(summary).toMatchObject({ sessions: 1, missing: 1 });
-  });
+  }, PATIENT);
   expect((await cli("reconcile")).code).toBe(2);
   expect((await cli("reconcile", "--all", "--session", "s1")).code).toBe(2);
   expect((await cli("reconcile", "--session", "../x")).code).toBe(2);
@@ -187,7 +190,7 @@ test("holdings name events by digests of what they say", async () => {
   coordinator.createSession("s1");
   const body = { session_id: "s1", event_type: "message", timestamp: "2026-01-01T00:00:00Z", extra: 1 };
   await append("s1", body);
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1));
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1), PATIENT);
   const operator = await broker.connect("operator");
   const answer = await operator.request(HOLDINGS_SUBJECT, JSON.stringify({ v: 1, session: "s1" }));
   expect(answer.json()).toEqual({

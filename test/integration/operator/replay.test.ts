@@ -10,6 +10,9 @@ import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli, startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 
+/** Commands are processes, and machines are busy. */
+const PATIENT = { timeout: 10_000, interval: 20 };
+
 async function setUp() {
   const broker = await provisioned(await startTestBroker());
   onTestFinished(() => broker[Symbol.asyncDispose]());
@@ -39,7 +42,7 @@ test("a replay sends what is selected again: old keys, a mark, nobody else's eve
     sent.push(await append("s1", { n }, { answer: "_INBOX_gw.gw1.gone" }));
     await append("s2", { n });
   }
-  await expect.poll(() => coordinator.writes()).toHaveLength(8);
+  await expect.poll(() => coordinator.writes(), PATIENT).toHaveLength(8);
   const dry = await cli("replay", "--session", "s1", "--from-seq", "2", "--dry-run");
   expect(dry.stdout).toMatch(
     /^SESSION +BIND +EVENT .*\ns1 +0 +3 .*\nwould send 3 events of 1 session, sequences 3 /,
@@ -54,7 +57,7 @@ test("a replay sends what is selected again: old keys, a mark, nobody else's eve
   const done = await cli("replay", "--session", "s1", "--from-seq", "2", "--yes", "--json");
   expect(JSON.parse(done.stdout)).toMatchObject({ state: "done", sent: 3, leftOut: { waiting: 0 } });
   const { run } = JSON.parse(done.stdout) as { run: string };
-  await expect.poll(() => coordinator.writes()).toHaveLength(11);
+  await expect.poll(() => coordinator.writes(), PATIENT).toHaveLength(11);
   const again = coordinator.writes().slice(8);
   expect(again.map(({ key }) => key)).toEqual(sent.slice(1).map(({ id }) => id));
   expect(again.map(({ headers = {} }) => headers[UPSTREAM_HEADER.replay])).toEqual(
@@ -97,8 +100,10 @@ test("binds of finished sessions, run reports and what waits are left out, and s
     const { stdout } = await cli("replay", "--session", "s1", "--dry-run", "--json", ...more);
     return JSON.parse(stdout) as { send: number; leftOut: Record<string, number>; sessions: object[] };
   };
-  await vi.waitFor(async () =>
-    expect(await preview()).toMatchObject({ send: 1, leftOut: { binds: 1, runReports: 1, waiting: 0 } }),
+  await vi.waitFor(
+    async () =>
+      expect(await preview()).toMatchObject({ send: 1, leftOut: { binds: 1, runReports: 1, waiting: 0 } }),
+    PATIENT,
   );
   expect(await preview("--include-binds")).toMatchObject({
     send: 2,
@@ -106,8 +111,9 @@ test("binds of finished sessions, run reports and what waits are left out, and s
   });
   // a resume binds it again: that one is the relay's to judge
   await append("s1", bind, { kind: "bind" });
-  await vi.waitFor(async () =>
-    expect(await preview("--kind", "bind")).toMatchObject({ send: 1, leftOut: { binds: 1 } }),
+  await vi.waitFor(
+    async () => expect(await preview("--kind", "bind")).toMatchObject({ send: 1, leftOut: { binds: 1 } }),
+    PATIENT,
   );
   await coordinator.stop();
   await append("s1", {});
@@ -120,10 +126,11 @@ test("ONCE-1, ORDER-1: Ctrl-C in the middle of a replay; resumed, every event is
   for (const session of sessions) coordinator.createSession(session);
   const ids: string[] = [];
   for (let n = 0; n < 240; n++) ids.push((await append(sessions[n % 3] ?? "", { n })).id);
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(240));
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(240), PATIENT);
   const first = startOperator(broker, "replay", "--from-seq", "1", "--rate", "200/s", "--yes", "--json");
-  await vi.waitFor(async () =>
-    expect((await jsm.streams.info(EVENTS_STREAM)).state.messages).toBeGreaterThan(280),
+  await vi.waitFor(
+    async () => expect((await jsm.streams.info(EVENTS_STREAM)).state.messages).toBeGreaterThan(280),
+    PATIENT,
   );
   first.process.kill("SIGINT");
   const interrupted = await first.ended;
@@ -136,13 +143,13 @@ test("ONCE-1, ORDER-1: Ctrl-C in the middle of a replay; resumed, every event is
 
   // killed without a word, a while after its state was written last
   const second = startOperator(broker, "replay", "--resume", run, "--rate", "200/s", "--yes");
-  await vi.waitFor(async () => expect((await replays(jsm)).length).toBeGreaterThan(sent + 30));
+  await vi.waitFor(async () => expect((await replays(jsm)).length).toBeGreaterThan(sent + 30), PATIENT);
   second.process.kill("SIGKILL");
   await second.ended;
   const done = await cli("replay", "--resume", run, "--yes", "--json");
   expect(JSON.parse(done.stdout)).toMatchObject({ run, state: "done", sent: 240 });
   expect((await replays(jsm)).map(({ of }) => of)).toEqual(ids.map((_, i) => `${EVENTS_STREAM}:${i + 1}`));
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(480), { timeout: 5000 });
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(480), PATIENT);
   for (const [i, session] of sessions.entries()) {
     const keys = ids.filter((_, n) => n % 3 === i);
     expect(coordinator.writes(session).map(({ key }) => key)).toEqual([...keys, ...keys]);

@@ -156,7 +156,7 @@ describe("pace", () => {
         for (const wait of waits) {
           now += wait;
           while (pace.due(now) < 1) {
-            pace.took();
+            pace.took(1);
             went.push(now);
           }
         }

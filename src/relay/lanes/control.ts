@@ -37,6 +37,7 @@ type Known = {
   pause: PauseRecord | undefined;
   /** Of the pause, or of its end. */
   pauseRevision: number;
+  reading?: Promise<void> | undefined;
 };
 
 export type ControlDeps = {
@@ -96,8 +97,15 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
     return wish?.action === "pause" ? wish : undefined;
   }
 
-  async function read(): Promise<void> {
-    const target = building ?? known;
+  /** Everything is read once for all shards that are taken over after a reconnect: 50,000 wishes take seconds. */
+  function read(): Promise<void> {
+    if (building === undefined) return readInto(known);
+    const target = building;
+    target.reading ??= readInto(target).finally(() => (target.reading = undefined));
+    return target.reading;
+  }
+
+  async function readInto(target: Known): Promise<void> {
     for await (const { seq, subject, data, header } of walk(
       jsm,
       STATE_STREAM,

@@ -10,7 +10,7 @@ test.each([
   [[], 2999, undefined],
   [[], 3000, { kind: "no_relay" }],
   [[done("a")], 100, undefined], // another one may still speak
-  [[done("b"), done("a")], 1200, { kind: "in_force", relays: ["a", "b"] }],
+  [[done("a"), done("b")], 1200, { kind: "in_force", relays: ["a", "b"] }],
   [[done("a"), not("b")], 7999, undefined],
   [[done("a"), not("b")], 8000, { kind: "waiting", relays: ["b"] }],
 ] as const)("%j after %d ms: %j", (heard, elapsed, expected) => {

@@ -16,15 +16,23 @@ const VERIFY_MS = 50;
 /** Pauses that are over as soon as `GET /health` answers as a coordinator does, to credentials that we have. */
 const ENDED_BY_HEALTH: ReadonlySet<PauseReason> = new Set(["wrong_address", "token_unavailable"]);
 
-/** Pauses that somebody has to end: no probe does, and no other news may take their place. */
-const ENDED_BY_HAND: ReadonlySet<PauseReason> = new Set(["paused_by_operator", "poison_stop"]);
-
 /** May events be sent? `probe`: one head of one lane may, to find out. */
 export type GateState =
   | { phase: "checking" }
   | { phase: "up" }
   | { phase: "away"; since: number; text: string; probe: boolean }
   | { phase: "paused"; reason: PauseReason; since: number; text: string; probe: boolean };
+
+type StopReason = Extract<PauseReason, "paused_by_operator" | "poison_stop">;
+
+/** Why nothing goes out until somebody resumes: no probe ends such a pause, and no other news may take its place. Pure. */
+export function stoppedBy(state: GateState): StopReason | undefined {
+  return state.phase === "paused" && isStop(state.reason) ? state.reason : undefined;
+}
+
+function isStop(reason: PauseReason): reason is StopReason {
+  return reason === "paused_by_operator" || reason === "poison_stop";
+}
 
 export type Gate = {
   state(): GateState;
@@ -82,7 +90,7 @@ export function createGate(deps: {
   }
 
   function byHand(): boolean {
-    return state.phase === "paused" && ENDED_BY_HAND.has(state.reason);
+    return stoppedBy(state) !== undefined;
   }
 
   /** A question that cannot even be asked must not be the last one. */
@@ -142,7 +150,7 @@ export function createGate(deps: {
   function pause(reason: PauseReason, text: string): void {
     // its next probe is on its way; each of many attempts that come back with the same news must not put it off
     if (state.phase === "paused" && state.reason === reason) return;
-    if (byHand() && !ENDED_BY_HAND.has(reason)) return;
+    if (byHand() && !isStop(reason)) return;
     enter({ phase: "paused", reason, since: clock.wall(), text, probe: false });
   }
 

@@ -116,6 +116,7 @@ export function createBatchTurn(
     if (pass.kind === "unavailable")
       return note(first, await deps.turn.single(lane, first, context), settled); // pauses with the reason
     if (!first.source.mayForward()) return { kind: "fenced" };
+    if (context.paused()) return { kind: "again" };
 
     const began = clock.now();
     // one span for each, in its own event's trace; the coordinator's are below the first one's

@@ -10,7 +10,7 @@ import { sessionToken } from "../../shared/session-id.ts";
 import { deleteState, readState, writeState } from "../../shared/state-store.ts";
 import { STATE_BUCKET, STATE_STREAM, stateKey } from "../../shared/topology.ts";
 import { walk } from "../../shared/walk.ts";
-import type { Gate, GateState } from "../forward/gate.ts";
+import { stoppedBy, type Gate } from "../forward/gate.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldSessions } from "./held.ts";
 
@@ -287,13 +287,6 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
 
 function nothingKnown(): Known {
   return { from: 1, wishes: new Map(), pause: undefined, pauseRevision: 0 };
-}
-
-/** Why somebody has to end the gate's pause. */
-export function stoppedBy(state: GateState): "paused_by_operator" | "poison_stop" | undefined {
-  if (state.phase !== "paused") return undefined;
-  const { reason } = state;
-  return reason === "paused_by_operator" || reason === "poison_stop" ? reason : undefined;
 }
 
 function subjectOf(key: string): string {

@@ -2,7 +2,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { delayFor } from "../forward/backoff.ts";
 import type { Answers } from "../forward/answers.ts";
-import type { Gate } from "../forward/gate.ts";
+import { stoppedBy, type Gate } from "../forward/gate.ts";
 import { batchSize } from "./batch.ts";
 import { Budget } from "./budget.ts";
 import { createFetch } from "./fetch.ts";
@@ -174,6 +174,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       if (entry === undefined) return { kind: "again" };
       return await deps.turn(lane, entries, {
         probe,
+        paused: () => deps.paused(lane.token) || stoppedBy(gate.state()) !== undefined,
         began(attempt) {
           unwatch(); // a halved batch makes several
           unwatch = underWay.watch(attempt, slow);

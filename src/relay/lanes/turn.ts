@@ -64,6 +64,8 @@ const HARMLESS_PATH = "/sessions/runner-relay-asks/status";
 export type TurnContext = {
   /** This is the one attempt that the gate allows to find out. */
   probe: boolean;
+  /** Did an operator pause the session or everything meanwhile? A token may take long, and what is not sent yet waits. */
+  paused(): boolean;
   /** Tells of the attempt, so that it can be ended early. */
   began(attempt: Attempt): void;
 };
@@ -100,6 +102,7 @@ export function createTurn(deps: TurnDeps): Turn {
       return { kind: "again" };
     }
     if (!entry.source.mayForward()) return { kind: "fenced" }; // a token may take longer than a lease lasts
+    if (context.paused()) return { kind: "again" };
 
     if (envelope.kind === "bind" && isLate(entry, envelope)) {
       const get = (path: string): Promise<AttemptResult> => ask(deps, path, pass.headers);
@@ -127,6 +130,7 @@ export function createTurn(deps: TurnDeps): Turn {
         return { kind: "settled", how: "superseded" };
       }
       if (!entry.source.mayForward()) return { kind: "fenced" };
+      if (context.paused()) return { kind: "again" };
     }
 
     const began = clock.now();

@@ -48,6 +48,8 @@ export type Stage = {
   /** Whether the executor still waited for a refusal. */
   seen: boolean;
   mayForward: boolean;
+  /** An operator paused the session. */
+  paused: boolean;
   credential: CredentialResult;
   /** What the next credential is, after a refusal. */
   fresh: CredentialResult | undefined;
@@ -145,7 +147,8 @@ export function createStage(policy: PoisonPolicy = "skip"): Stage {
     credential: { kind: "ready", headers: { authorization: "Bearer t1" }, generation: 1 },
     fresh: undefined,
     meanwhile: () => {},
-    context: { probe: false, began() {} },
+    paused: false,
+    context: { probe: false, paused: () => stage.paused, began() {} },
     lane: new Lane("s", "s", 0),
     entry(over = {}, fields = {}) {
       seq++;

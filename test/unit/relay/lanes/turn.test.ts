@@ -60,6 +60,16 @@ describe("what is sent", () => {
     expect(stage.sent).toEqual([]);
   });
 
+  test("nothing is sent any more when an operator paused while a token was fetched", async () => {
+    const stage = createStage();
+    stage.meanwhile = () => (stage.paused = true);
+    expect(await take(stage)).toEqual({ kind: "again" });
+    expect(await stage.batch(stage.lane, [stage.entry(), stage.entry()], stage.context)).toMatchObject({
+      next: { kind: "again" },
+    });
+    expect(stage.sent).toEqual([]);
+  });
+
   test("the gate is told of the verdict, and of a probe", async () => {
     const stage = createStage();
     await take(stage, stage.entry(), true);
@@ -227,6 +237,16 @@ describe("a bind that comes late", () => {
     const stage = late({});
     expect(await take(stage, stage.entry(old))).toMatchObject({ kind: "retry" });
     expect(stage.sent.map(({ method }) => method)).toEqual(["GET"]);
+  });
+
+  test("is not sent when its session was paused while it was asked about", async () => {
+    const stage = late({ "/sessions/s/status": { status: "running" } });
+    const answer = stage.answer;
+    stage.answer = (request) => {
+      stage.paused = true;
+      return answer(request);
+    };
+    expect(await take(stage, stage.entry(old))).toEqual({ kind: "again" });
   });
 
   test("ORDER-1: is not sent when the lease ended while it was asked about", async () => {

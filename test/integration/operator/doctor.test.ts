@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { examine, type Patient } from "../../../src/admin/doctor/examine.ts";
 import type { Line } from "../../../src/admin/doctor/line.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
@@ -29,15 +29,13 @@ function patientOf(broker: TestBroker, more: Partial<Patient> = {}): Patient {
 }
 
 async function start(options: { sync?: boolean } = {}): Promise<TestBroker> {
-  const broker = await provisioned(await startTestBroker(options));
-  onTestFinished(() => broker[Symbol.asyncDispose]());
-  return broker;
+  return await provisioned(await startTestBroker(options));
 }
 
 const ALONE = ["fail relays: none is heard", "warn gateway: none is known here"];
 
-test("all is well: every line ok, exit code 0; a relay that is paused, a gateway and a broker that go are said, exit code 1", async () => {
-  const broker = await start();
+test.concurrent("all is well: every line ok, exit code 0; a relay that is paused, a gateway and a broker that go are said, exit code 1", async () => {
+  await using broker = await start();
   await using coordinator = await startCoordinator();
   await using relay = await startTestRelay(broker, coordinator.url);
   await using gateway = await startTestGateway(broker);
@@ -82,12 +80,14 @@ test("all is well: every line ok, exit code 0; a relay that is paused, a gateway
   expect(await cli()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(?:ok {2}\S.*\n)+$/) });
   const control = await openControl(nc, systemClock);
   await control.pauseAll("");
-  await expect
-    .poll(async () => bad(await examine(patient)), { timeout: 10_000 })
-    .toEqual([
-      "warn coordinator by relay-a: an operator paused everything",
-      "fail relay on this machine: coordinator: paused_by_operator",
-    ]);
+  await vi.waitFor(
+    async () =>
+      expect(bad(await examine(patient))).toEqual([
+        "warn coordinator by relay-a: an operator paused everything",
+        "fail relay on this machine: coordinator: paused_by_operator",
+      ]),
+    { timeout: 10_000 },
+  );
   await broker.kill9();
   await gateway.close();
   await relay.close();
@@ -100,8 +100,8 @@ test("all is well: every line ok, exit code 0; a relay that is paused, a gateway
   ]);
 }, 40_000);
 
-test("HONEST-1: a broker that does not sync, a missing consumer, changed streams", async () => {
-  const broker = await start({ sync: false });
+test.concurrent("HONEST-1: a broker that does not sync, a missing consumer, changed streams", async () => {
+  await using broker = await start({ sync: false });
   const jsm = await jetstreamManager(await broker.connect("admin"));
   await jsm.consumers.delete(EVENTS_STREAM, consumerName(5));
   await jsm.streams.update(EVENTS_STREAM, { allow_direct: false });
@@ -118,8 +118,8 @@ test("HONEST-1: a broker that does not sync, a missing consumer, changed streams
   );
 });
 
-test("a login that is no operator's, one that is refused, and a clock that is wrong", async () => {
-  const broker = await start();
+test.concurrent("a login that is no operator's, one that is refused, and a clock that is wrong", async () => {
+  await using broker = await start();
   const relay = await examine(patientOf(broker, { access: broker.access("relay") }));
   expect(bad(relay)).toEqual([
     "fail permissions: this login may not hear answers on _INBOX_op.>: it is no operator's",
@@ -137,8 +137,8 @@ test("a login that is no operator's, one that is refused, and a clock that is wr
   ]);
 }, 20_000);
 
-test("a broker that takes no more, one without a log, one that says nothing: nothing hangs", async () => {
-  const broker = await start();
+test.concurrent("a broker that takes no more, one without a log, one that says nothing: nothing hangs", async () => {
+  await using broker = await start();
   const jsm = await jetstreamManager(await broker.connect("admin"));
   await jsm.streams.update(STATE_STREAM, { max_bytes: 1 });
   expect(bad(await examine(patientOf(broker)))).toContainEqual("fail writes: maximum bytes exceeded");
@@ -152,7 +152,8 @@ test("a broker that takes no more, one without a log, one that says nothing: not
 
   const silent = createServer(() => undefined);
   await new Promise<void>((done) => silent.listen(0, "127.0.0.1", done));
-  onTestFinished(() => void silent.close());
+  await using scope = new AsyncDisposableStack();
+  scope.defer(() => void silent.close());
   const address = silent.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const began = performance.now();

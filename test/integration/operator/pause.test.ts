@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { putState } from "../../../src/shared/state-store.ts";
 import { stateKey } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
@@ -8,14 +8,24 @@ import { runCli } from "../../support/up.ts";
 
 async function setUp() {
   const broker = await provisioned(await startTestBroker());
-  onTestFinished(() => broker[Symbol.asyncDispose]());
   const { user = "", password = "" } = broker.access("operator");
   const env = { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
-  return { broker, env, cli: (...args: string[]) => runCli(args, { env }) };
+  return {
+    broker,
+    env,
+    cli: (...args: string[]) => runCli(args, { env }),
+    [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
+  };
 }
 
-test("ORDER-1: pause and resume say when a relay does it, for everything and for a parked session", async () => {
-  const { broker, cli } = await setUp();
+/** Tests that run side by side cannot use `expect.poll`. */
+async function eventually(check: () => unknown): Promise<void> {
+  await vi.waitFor(check, { timeout: 10_000 });
+}
+
+test.concurrent("ORDER-1: pause and resume say when a relay does it, for everything and for a parked session", async () => {
+  await using stage = await setUp();
+  const { broker, cli } = stage;
   await using coordinator = await startCoordinator({ autoCreateSessions: true });
   coordinator.faults.set([
     { body: "poison", action: { kind: "status", status: 422, body: { detail: "poisonous" } } },
@@ -37,17 +47,17 @@ test("ORDER-1: pause and resume say when a relay does it, for everything and for
   expect(paused.stdout).toMatch(/^relay-a +paused \(paused_by_operator\)/m);
   expect(delivered("s1")).toBe(0);
   expect((await cli("resume")).stdout).toBe("everything goes on (relay-a)\n");
-  await expect.poll(() => delivered("s1")).toBe(1);
+  await eventually(() => expect(delivered("s1")).toBe(1));
 
   expect((await cli("pause", "--session", "s1", "--text", "looking")).stdout).toBe(
     "session s1 is paused (relay-a)\n",
   );
   await append("s1");
-  await expect
-    .poll(async () => (await cli("status")).stdout, { timeout: 10_000 })
-    .toMatch(
+  await eventually(async () =>
+    expect((await cli("status")).stdout).toMatch(
       /^HELD SESSION .*\n(?:s1 +paused +1 +\d+s ago +looking\ns2 +parked +2 .* poisonous|s2 .*\ns1 .*)$/m,
-    );
+    ),
+  );
   const skipped = await cli("resume", "--session", "s2", "--skip-head", "--json");
   expect(JSON.parse(skipped.stdout)).toEqual({
     action: "resume",
@@ -55,16 +65,17 @@ test("ORDER-1: pause and resume say when a relay does it, for everything and for
     kind: "in_force",
     relays: ["relay-a"],
   });
-  await expect.poll(() => delivered("s2")).toBe(1);
+  await eventually(() => expect(delivered("s2")).toBe(1));
   expect((await cli("dead", "ls")).stdout).toMatch(/ s2 .* skipped by an operator: poisonous\n$/);
   expect(delivered("s1")).toBe(1);
   expect((await cli("resume", "--session", "s1")).code).toBe(0);
-  await expect.poll(() => delivered("s1")).toBe(2);
+  await eventually(() => expect(delivered("s1")).toBe(2));
   expect(relay.fatal).toEqual([]);
 }, 40_000);
 
-test("without a relay the wish is kept, and said so; what is not paused is not found", async () => {
-  const { broker, cli } = await setUp();
+test.concurrent("without a relay the wish is kept, and said so; what is not paused is not found", async () => {
+  await using stage = await setUp();
+  const { broker, cli } = stage;
   const kept = await cli("pause", "--session", "s1", "--json");
   expect(JSON.parse(kept.stdout)).toMatchObject({ action: "pause", session: "s1", kind: "no_relay" });
   expect(JSON.parse((await cli("status", "--json")).stdout)).toMatchObject({
@@ -83,8 +94,9 @@ test("without a relay the wish is kept, and said so; what is not paused is not f
   expect(await cli("status")).toMatchObject({ code: 1, stderr: expect.stringMatching(/^schema_newer: /) });
 }, 20_000);
 
-test("everything is paused only after a yes, and a broker that is away or refuses is said", async () => {
-  const { broker, env, cli } = await setUp();
+test.concurrent("everything is paused only after a yes, and a broker that is away or refuses is said", async () => {
+  await using stage = await setUp();
+  const { broker, env, cli } = stage;
   expect(await cli("pause")).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
   expect((await cli("resume", "--skip-head")).code).toBe(2);
   const refused = await runCli(["pause", "--yes"], { env: { ...env, NATS_PASSWORD: "wrong" } });

@@ -43,12 +43,12 @@ function events(count: number): [Again, ...Again[]] {
     body: Buffer.from('{"a":12345678901234567890}'),
     answer: "_INBOX_gw.gone",
   });
-  const all = Array.from({ length: count }, (_, i) => ({
-    seq: 10 + i,
-    headers: new Map([[HEADER.seq, `e-${i + 1}`]]),
-    envelope: envelope(i + 1),
-  }));
-  return all as [Again, ...Again[]];
+  const again = (n: number): Again => ({
+    seq: 9 + n,
+    headers: new Map([[HEADER.seq, `e-${n}`]]),
+    envelope: envelope(n),
+  });
+  return [again(1), ...Array.from({ length: count - 1 }, (_, i) => again(i + 2))];
 }
 
 const ids = (sent: readonly Sent[]): string[] => sent.map(({ id }) => id.replace("replay-run-", ""));

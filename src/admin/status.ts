@@ -1,7 +1,7 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/clock.ts";
-import { decodeState, STATE_INTERVAL_MS, STATE_SILENCE_MS, type RelayState } from "../shared/relay-state.ts";
+import type { RelayState } from "../shared/relay-state.ts";
 import { readLogStatus, type LogStatus } from "../shared/status/log-status.ts";
 import { connectionOf } from "./connection.ts";
 import { judgeDurability, readSync, type DurabilityReport } from "./durability.ts";

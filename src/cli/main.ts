@@ -22,6 +22,8 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFil
   provision: { summary: "make or widen the log at a broker", load: () => import("./provision.ts") },
   prune: { summary: "remove what is settled and old", load: () => import("./prune.ts") },
   status: { summary: "show backlog, relays, coordinator and log", load: () => import("./status.ts") },
+  tail: { summary: "show events as they come, or as they were", load: () => import("./tail.ts") },
+  deliveries: { summary: "show what became of events", load: () => import("./deliveries.ts") },
   dead: { summary: "list, show, redrive and drop dead letters", load: () => import("./dead.ts") },
   replay: { summary: "send events of the log again", load: () => import("./replay.ts") },
   reconcile: {

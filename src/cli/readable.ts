@@ -2,7 +2,11 @@ import { decodeEnvelope, type Envelope } from "../shared/envelope.ts";
 
 /** An envelope as people and `jq` read it: the body parsed, bytes as text, times as ISO. Throws what `decodeEnvelope` throws. */
 export function readableEnvelope(bytes: Uint8Array): object {
-  const { body, at, v, ...rest } = decodeEnvelope(bytes);
+  return readable(decodeEnvelope(bytes));
+}
+
+/** The same of one that is decoded already. */
+export function readable({ body, at, v, ...rest }: Envelope): object {
   return {
     v,
     ...rest,
@@ -11,14 +15,22 @@ export function readableEnvelope(bytes: Uint8Array): object {
   };
 }
 
-/** What was in the executor's request. Numbers beyond 2^53 would change when parsed: such a body stays text. */
-function readableBody(body: Uint8Array, type: Envelope["type"]): unknown {
+/** What was in the executor's request: JSON whose numbers are written as they came, also beyond 2^53; text for anything else. */
+export function readableBody(body: Uint8Array, type: Envelope["type"]): unknown {
   const text = new TextDecoder().decode(body);
   if (!/json/i.test(type)) return text;
   try {
-    const parsed: unknown = JSON.parse(text);
-    return /\d{16,}/.test(text) ? text : parsed;
+    return JSON.parse(text, verbatim);
   } catch {
     return text;
   }
+}
+
+// ECMAScript's "JSON.parse source text access", which TypeScript's library does not have yet.
+const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+
+function verbatim(_key: string, value: unknown, { source }: { source?: string } = {}): unknown {
+  return typeof value === "number" && source !== undefined && String(value) !== source
+    ? rawJSON(source)
+    : value;
 }

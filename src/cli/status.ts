@@ -1,7 +1,9 @@
 import { Command } from "commander";
 import { openStatus, readStatus, type StatusReader } from "../admin/status.ts";
+import { rest } from "../admin/rest.ts";
 import { systemClock } from "../shared/clock.ts";
 import { codedError, isCoded } from "../shared/errors.ts";
+import { wholeNumber } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { untilInterrupted } from "./interrupt.ts";
@@ -21,7 +23,7 @@ export function command(context: Context): Command {
       "Shows what waits and since when, how fast it goes, how relays and coordinator are, and how full the log is.",
     )
     .option("--watch [seconds]", `again and again, until Ctrl-C (default: every ${WATCH} s)`, secondsOf)
-    .option("--top <n>", "sessions shown, those with most waiting first", countOf, TOP)
+    .option("--top <n>", "sessions shown, those with most waiting first", wholeNumber("--top"), TOP)
     .option("--json", "for programs: one document, with --watch one a line")
     .addHelpText(
       "after",
@@ -62,10 +64,7 @@ async function follow(
   }: { seconds: number; top: number; json: true | undefined; signal: AbortSignal },
 ): Promise<void> {
   while (!signal.aborted) {
-    const next = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, seconds * 1000);
-      signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-    });
+    const next = rest(systemClock, seconds * 1000, signal);
     const now = Date.now();
     try {
       const status = await reader.read();
@@ -86,11 +85,5 @@ async function follow(
 function secondsOf(text: string): number {
   const n = Number(text);
   if (!(n >= 0.5 && n <= 3600)) throw codedError("usage", `--watch takes 0.5 to 3600 seconds, not ${text}`);
-  return n;
-}
-
-function countOf(text: string): number {
-  const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 1) throw codedError("usage", `--top is a number from 1, not ${text}`);
   return n;
 }

@@ -129,6 +129,10 @@ test("decode prints an envelope, and says what is none", async () => {
     at: "2026-01-01T00:00:00.000Z",
     body: { event_type: "message" },
   });
+  const body = '{"n":12345678901234567890,"x":1.50}';
+  const big = { ...envelopeOf("e1", "s1"), body: new TextEncoder().encode(body) };
+  const verbatim = await runCli(["decode"], { stdin: encodeEnvelope(big) });
+  expect(verbatim.stdout).toMatch(/"n": 12345678901234567890,\n +"x": 1.50\n/);
   const refused = await runCli(["decode"], { stdin: new TextEncoder().encode("nonsense") });
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^envelope_invalid: /) });
 });

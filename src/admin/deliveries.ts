@@ -1,0 +1,158 @@
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { findDeadLetter } from "../shared/dead-letters.ts";
+import { decodeEnvelope } from "../shared/envelope.ts";
+import { codedError } from "../shared/errors.ts";
+import { HEADER } from "../shared/headers.ts";
+import type { Receipt, ReceiptQuestion } from "../shared/receipt.ts";
+import { parseEventSubject, RECEIPT_SUBJECT, sessionFilter, type Kind } from "../shared/subjects.ts";
+import { EVENTS_STREAM } from "../shared/topology.ts";
+import { walk } from "../shared/walk.ts";
+import { lastFrom } from "./positions.ts";
+import { readSettlement, type Settlement } from "./settlement.ts";
+import { becameOf } from "./verdicts.ts";
+
+/** An event with what became of it. `asked`: a relay answered, or the broker alone knew, whose checkpoints may be a second old. */
+export type Delivery = {
+  id: string;
+  session: string;
+  kind: Kind;
+  /** When it was stored, ISO. */
+  at: string;
+  asked: "relay" | "broker";
+  receipt: Exclude<Receipt, { state: "gone" | "unknown" }>;
+};
+
+type Deps = { nc: NatsConnection; jsm: JetStreamManager };
+/** `first`: as the executor sent it, not put in again: relays answer for these. */
+type Event = { id: string; session: string; kind: Kind; seq: number; at: string; first: boolean };
+
+/** A relay that does not answer within this is asked no more. */
+const RECEIPT_MS = 2000;
+/** Questions under way at once. */
+const AT_ONCE = 16;
+
+/** What became of the last events of a session, oldest first. */
+export async function deliveriesOf(deps: Deps, session: string, last: number): Promise<Delivery[]> {
+  const { jsm } = deps;
+  const filter = sessionFilter(session);
+  const events: Event[] = [];
+  for await (const message of walk(jsm, EVENTS_STREAM, filter, await lastFrom(jsm, filter, last))) {
+    const event = eventOf(message);
+    if (event !== undefined) events.push(event);
+  }
+  const find = createFinder(deps);
+  const deliveries: Delivery[] = [];
+  const recent = events.slice(-last);
+  for (let i = 0; i < recent.length; i += AT_ONCE)
+    deliveries.push(...(await Promise.all(recent.slice(i, i + AT_ONCE).map(find))));
+  return deliveries;
+}
+
+export type Where = {
+  /** Its sequence in the log, as the 202 said it. */
+  seq?: number;
+  session?: string;
+  /** Told while the log is searched: events seen, of how many. */
+  searching?: (seen: number, all: number) => void;
+};
+
+/** What became of one event, given its id. Without a sequence the log is searched, newest events first. Throws `nothing_found`. */
+export async function deliveryOf(deps: Deps, id: string, where: Where): Promise<Delivery> {
+  const event = await findEvent(deps.jsm, id, where);
+  if (event === undefined)
+    throw codedError("nothing_found", `the log holds no event ${id}: it was pruned, or it never came`);
+  return createFinder(deps)(event);
+}
+
+async function findEvent(jsm: JetStreamManager, id: string, where: Where): Promise<Event | undefined> {
+  const seq = where.seq ?? (await findDeadLetter(jsm, id))?.origSeq;
+  if (seq !== undefined) {
+    const message = await jsm.direct.getMessage(EVENTS_STREAM, { seq });
+    const event = message === null ? undefined : eventOf(message);
+    if (event?.id === id || where.seq !== undefined) return event?.id === id ? event : undefined;
+  }
+  return search(jsm, id, where);
+}
+
+/** Read at once, backwards: whoever asks mostly asks about what was just sent. */
+const STRIDE = 10_000;
+
+async function search(
+  jsm: JetStreamManager,
+  id: string,
+  { session, searching }: Where,
+): Promise<Event | undefined> {
+  const filter = session === undefined ? "rr.*.*.*.*.*" : sessionFilter(session);
+  const { first_seq: first, last_seq: last } = (await jsm.streams.info(EVENTS_STREAM)).state;
+  const stride = session === undefined ? STRIDE : last; // one session's events are few
+  for (let end = last; end >= first; end -= stride) {
+    const from = Math.max(first, end - stride + 1);
+    for await (const message of walk(jsm, EVENTS_STREAM, filter, from)) {
+      if (message.seq > end) break;
+      if (message.header.get(HEADER.id) === id) return eventOf(message);
+    }
+    searching?.(last - from + 1, last - first + 1);
+  }
+  return undefined;
+}
+
+/** Undefined for a message that is none of ours. What was put in again has another message id than its event. */
+function eventOf({ seq, subject, time, header, data }: StoredMsg): Event | undefined {
+  const address = parseEventSubject(subject);
+  if (address === undefined) return undefined;
+  const { session, kind, origin } = address;
+  const first = origin === "ev";
+  const id = first ? header.get(HEADER.id) : idOf(data);
+  return id === undefined ? undefined : { id, session, kind, seq, at: time.toISOString(), first };
+}
+
+function idOf(payload: Uint8Array): string | undefined {
+  try {
+    return decodeEnvelope(payload).id;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Asks relays; from the first that is not answered on, the broker. */
+function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
+  let relays = true;
+  let settlement: Promise<Settlement> | undefined;
+
+  async function askRelay({ id, seq }: Event): Promise<Delivery["receipt"] | undefined> {
+    try {
+      const question = JSON.stringify({ id, seq } satisfies ReceiptQuestion);
+      const reply = await nc.request(RECEIPT_SUBJECT, question, { timeout: RECEIPT_MS });
+      const receipt = reply.json<Receipt>();
+      return receipt.state === "gone" || receipt.state === "unknown" ? undefined : receipt;
+    } catch {
+      relays = false;
+      return undefined;
+    }
+  }
+
+  async function askBroker(event: Event): Promise<Delivery["receipt"]> {
+    settlement ??= readSettlement(jsm);
+    const { seq } = event;
+    const became = await becameOf(jsm, await settlement, event);
+    switch (became.verdict) {
+      case "pending":
+      case "delivered":
+        return { state: became.verdict, seq };
+      case "superseded":
+        return { state: "superseded", seq, reason: became.reason };
+      case "dead": {
+        const { reason, status, attempts } = became.letter;
+        return { state: "dead", seq, reason, ...(status === undefined ? {} : { status }), attempts };
+      }
+    }
+  }
+
+  return async (event) => {
+    const { id, session, kind, at } = event;
+    const answered = relays && event.first ? await askRelay(event) : undefined;
+    if (answered !== undefined) return { id, session, kind, at, asked: "relay", receipt: answered };
+    return { id, session, kind, at, asked: "broker", receipt: await askBroker(event) };
+  };
+}

@@ -1,0 +1,113 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { Command } from "commander";
+import { deliveriesOf, deliveryOf, type Delivery } from "../admin/deliveries.ts";
+import { codedError } from "../shared/errors.ts";
+import { sessionIdProblem } from "../shared/session-id.ts";
+import { wholeNumber } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { createProgress } from "./progress.ts";
+import { renderFacts } from "./render/facts.ts";
+import type { Screen } from "./render/screen.ts";
+import { VERDICT_STYLE } from "./render/tail-view.ts";
+import { renderTable, type Cell } from "./table.ts";
+
+/** Events of a session shown when nobody says how many. */
+const LAST = 20;
+/** Tables for people are no place for more. */
+const MOST = 10_000;
+
+type Options = { session?: string; seq?: number; last: number; json?: true };
+
+export function command(context: Context): Command {
+  const self = new Command("deliveries")
+    .description(
+      "Shows what became of one event, or of the last events of a session: pending, delivered, superseded or dead.",
+    )
+    .argument("[event-id]", "as the 202 and the dead letter name it")
+    .option("--session <id>", "the last events of this session; with an event id: where to look for it")
+    .option("--seq <n>", "the event's sequence in the log: it is found at once", wholeNumber("--seq"))
+    .option("--last <n>", "events of the session", wholeNumber("--last"), LAST)
+    .option("--json", "for programs: one object a line")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  runner-relay deliveries --session ses_1\n  runner-relay deliveries kear1birhh506vvy-0 --json",
+    );
+  return addFlags(self, CLIENT_TABLE).action(async (id: string | undefined, options: Options) => {
+    const { session, seq, last, json } = options;
+    if (session !== undefined && sessionIdProblem(session) !== undefined)
+      throw codedError("usage", `--session ${session} is no session id`);
+    if (last > MOST) throw codedError("usage", `--last is ${MOST} at the most; runner-relay tail shows more`);
+    const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
+    await withBroker(access, async (nc) => {
+      const deps = { nc, jsm: await jetstreamManager(nc, { checkAPI: false }) };
+      if (id !== undefined) {
+        const progress = createProgress("searching", Number.MAX_SAFE_INTEGER);
+        const where = {
+          ...(seq === undefined ? {} : { seq }),
+          ...(session === undefined ? {} : { session }),
+          searching(seen: number, all: number) {
+            progress.total(all);
+            progress.at(seen);
+          },
+        };
+        const delivery = await deliveryOf(deps, id, where).finally(() => progress.end());
+        context.print(json ? jsonOf(delivery) : renderOne(delivery, context.screen));
+        return;
+      }
+      if (session === undefined) throw codedError("usage", "give an event id or --session ID");
+      const deliveries = await deliveriesOf(deps, session, last);
+      if (json) for (const delivery of deliveries) context.print(jsonOf(delivery));
+      else context.print(renderMany(deliveries, context.screen));
+    });
+  });
+}
+
+/** In the words of the gateway's receipt. */
+function jsonOf({ receipt, ...event }: Delivery): string {
+  const { seq, ...outcome } = receipt;
+  return JSON.stringify({ event_id: event.id, ...outcome, stream_seq: seq, ...event, id: undefined });
+}
+
+function renderOne({ id, session, kind, at, asked, receipt }: Delivery, screen: Screen): string {
+  const more =
+    receipt.state === "dead"
+      ? [
+          { name: "reason", text: receipt.reason },
+          { name: "status", text: receipt.status === undefined ? "none" : String(receipt.status) },
+          { name: "attempts", text: receipt.attempts === undefined ? "not known" : String(receipt.attempts) },
+        ]
+      : receipt.state === "superseded"
+        ? [{ name: "reason", text: receipt.reason }]
+        : [];
+  return renderFacts(
+    [
+      { name: "event", text: id },
+      { name: "state", text: receipt.state, style: VERDICT_STYLE[receipt.state] },
+      ...more,
+      { name: "session", text: session },
+      { name: "kind", text: kind },
+      { name: "accepted", text: at },
+      { name: "sequence", text: String(receipt.seq) },
+      ...(asked === "relay" ? [] : [{ name: "note", text: NO_RELAY }]),
+    ],
+    screen,
+  );
+}
+
+const NO_RELAY = "no relay answers: this is what the checkpoints say";
+
+function renderMany(deliveries: readonly Delivery[], screen: Screen): string {
+  if (deliveries.length === 0) return "the log holds no event of this session";
+  const rows = deliveries.map(({ id, kind, at, receipt }): Cell[] => [
+    id,
+    String(receipt.seq),
+    { text: receipt.state, style: VERDICT_STYLE[receipt.state] },
+    kind,
+    at.slice(0, 19),
+    receipt.state === "dead" || receipt.state === "superseded" ? receipt.reason : "",
+  ]);
+  const table = renderTable(["EVENT", "SEQ", "STATE", "KIND", "AT", "REASON"], rows, screen);
+  return deliveries.every(({ asked }) => asked === "relay") ? table : `${table}\n${NO_RELAY}`;
+}

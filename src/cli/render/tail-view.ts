@@ -1,0 +1,128 @@
+import type { Tailed } from "../../admin/tail.ts";
+import type { VerdictName } from "../../admin/verdicts.ts";
+import { readable, readableBody } from "../readable.ts";
+import { paint, type Screen, type Style } from "./screen.ts";
+import { cut, printable, widthOf } from "./text.ts";
+
+/** Of a body, where nothing else limits the line. */
+const SHORT_BODY = 120;
+/** Sessions are aligned up to this width. */
+const MOST_SESSION = 24;
+
+export const VERDICT_STYLE: Record<VerdictName, Style> = {
+  pending: "wait",
+  delivered: "good",
+  superseded: "quiet",
+  dead: "bad",
+};
+
+/** Lines for people, one an event; the day stands before its first event. `body`: the whole body below each line. */
+export function createTailView(screen: Screen, { body }: { body: boolean }): (event: Tailed) => string {
+  let day = "";
+  let width = 0;
+  return (event) => {
+    const at = new Date(event.envelope?.at ?? event.stored).toISOString();
+    const lines: string[] = [];
+    if (at.slice(0, 10) !== day) {
+      day = at.slice(0, 10);
+      lines.push(paint(screen, "quiet", `${day} UTC`));
+    }
+    const session = printable(event.address.session);
+    width = Math.max(width, Math.min(MOST_SESSION, widthOf(session)));
+    const parts: [string, Style?][] = [
+      [at.slice(11, 23), "quiet"],
+      [session + " ".repeat(Math.max(0, width - widthOf(session))), "name"],
+      [String(event.seq), "quiet"],
+      [event.address.origin === "replay" ? `${event.address.kind} again` : event.address.kind],
+      ...(event.became === undefined
+        ? []
+        : [[event.became.verdict, VERDICT_STYLE[event.became.verdict]] satisfies [string, Style]]),
+      ...restOf(event, body),
+    ];
+    lines.push(fitLine(parts, screen));
+    if (body && event.envelope !== undefined) lines.push(wholeBody(event.envelope));
+    return lines.join("\n");
+  };
+}
+
+function restOf(event: Tailed, body: boolean): [string, Style?][] {
+  if (event.envelope === undefined) return [[event.problem, "bad"]];
+  const { envelope, became } = event;
+  const value = readableBody(envelope.body, envelope.type);
+  const { event_type: type, ...more } = fieldsOf(value);
+  const name = envelope.run?.report ?? (typeof type === "string" ? type : undefined);
+  const reason: [string, Style?][] = became?.verdict === "dead" ? [[became.letter.reason, "bad"]] : [];
+  const short = typeof value === "string" ? value : JSON.stringify(isObject(value) ? more : value);
+  return [
+    ...(name === undefined ? [] : [[name, "head"] satisfies [string, Style]]),
+    ...reason,
+    ...(body ? [] : [[cut(printable(short), SHORT_BODY)] satisfies [string]]),
+  ];
+}
+
+/** What is not said by the line already. */
+function fieldsOf(body: unknown): Record<string, unknown> {
+  const fields: Record<string, unknown> = isObject(body) ? { ...body } : {};
+  delete fields["session_id"];
+  delete fields["timestamp"];
+  return fields;
+}
+
+function isObject(body: unknown): body is object {
+  return typeof body === "object" && body !== null && !Array.isArray(body);
+}
+
+function wholeBody({ body, type }: NonNullable<Tailed["envelope"]>): string {
+  const value = readableBody(body, type);
+  const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+  return text
+    .split("\n")
+    .map((line) => `  ${printable(line)}`)
+    .join("\n");
+}
+
+/** Parts of a line with two spaces between them, cut where the screen ends. */
+function fitLine(parts: readonly [string, Style?][], screen: Screen): string {
+  let room = screen.columns ?? Infinity;
+  let line = "";
+  for (const [raw, style] of parts) {
+    const text = printable(raw);
+    if (text === "") continue;
+    const gap = line === "" ? 0 : 2;
+    if (room <= gap) break;
+    const shown = cut(text, room - gap);
+    line += " ".repeat(gap) + paint(screen, style, shown);
+    room -= gap + widthOf(shown);
+  }
+  return line;
+}
+
+/** One event for programs: a line. Numbers of the body are written as they came. */
+export function tailJson(event: Tailed): string {
+  const { seq, stored, address, became } = event;
+  const outcome =
+    became === undefined
+      ? {}
+      : became.verdict === "dead"
+        ? { verdict: "dead", reason: became.letter.reason, status: became.letter.status }
+        : became;
+  if (event.envelope === undefined) {
+    const { session, kind, runner } = address;
+    return JSON.stringify({
+      stream_seq: seq,
+      stored,
+      session,
+      kind,
+      runner,
+      problem: event.problem,
+      ...outcome,
+    });
+  }
+  return JSON.stringify({
+    stream_seq: seq,
+    stored,
+    origin: address.origin,
+    ...outcome,
+    ...readable(event.envelope),
+  });
+}

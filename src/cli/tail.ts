@@ -1,0 +1,102 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { Command } from "commander";
+import { connectionOf } from "../admin/connection.ts";
+import { parseWhen } from "../admin/replay/selection.ts";
+import { tail, type TailOptions, type TailStart } from "../admin/tail.ts";
+import { VERDICTS, type VerdictName } from "../admin/verdicts.ts";
+import { systemClock } from "../shared/clock.ts";
+import { codedError } from "../shared/errors.ts";
+import { sessionIdProblem } from "../shared/session-id.ts";
+import { KINDS, type Kind } from "../shared/subjects.ts";
+import { oneWordOf, wholeNumber } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { untilInterrupted } from "./interrupt.ts";
+import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { createTailView, tailJson } from "./render/tail-view.ts";
+
+/** Shown before what comes, when nobody says where to begin. */
+const LAST = 10;
+
+type Options = {
+  session?: string;
+  kind?: Kind;
+  runner?: string;
+  verdict?: VerdictName;
+  since?: string;
+  last?: number;
+  fromSeq?: number;
+  follow: boolean;
+  body?: true;
+  json?: true;
+};
+
+export function command(context: Context): Command {
+  const self = new Command("tail")
+    .description("Shows events of the log, those that come and those that were: one line each, decoded.")
+    .option("--session <id>", "only of this session")
+    .option("--kind <kind>", KINDS.join(", "), oneWordOf("--kind", KINDS))
+    .option("--runner <name>", "only of this runner (hostname.profile)")
+    .option(
+      "--verdict <verdict>",
+      `only those of which this became: ${VERDICTS.join(", ")}; what waits is shown when it is settled`,
+      oneWordOf("--verdict", VERDICTS),
+    )
+    .option("--since <when>", "from this ISO time on, or from so long ago (30m, 2h, 7d)")
+    .option("--last <n>", `the last n first (default: ${LAST})`, wholeNumber("--last"))
+    .option("--from-seq <n>", "from this sequence of the log on", wholeNumber("--from-seq"))
+    .option("--no-follow", "end at the end of the log")
+    .option("--body", "the whole body below each line")
+    .option("--json", "one object a line, for programs")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  runner-relay tail --session ses_1\n  runner-relay tail --since 1h --verdict dead --no-follow --json",
+    );
+  return addFlags(self, CLIENT_TABLE).action(async (options: Options) => {
+    const selected = selectionOf(options, Date.now());
+    const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
+    await withBroker(access, async (nc) => {
+      const jsm = await jetstreamManager(nc, { checkAPI: false });
+      const view = options.json ? tailJson : createTailView(context.screen, { body: options.body ?? false });
+      await untilInterrupted(async (signal) => {
+        const deps = {
+          jsm,
+          connection: connectionOf(nc),
+          clock: systemClock,
+          signal,
+          away: (isAway: boolean) =>
+            context.warn(isAway ? "log_unreachable: waiting for the broker" : "the broker is back"),
+        };
+        for await (const event of tail(deps, selected)) {
+          if (signal.aborted) return;
+          context.print(view(event));
+        }
+      });
+    });
+  });
+}
+
+/** Throws `usage`. */
+function selectionOf(options: Options, now: number): TailOptions {
+  const { session, kind, runner, verdict, follow } = options;
+  if (session !== undefined && sessionIdProblem(session) !== undefined)
+    throw codedError("usage", `--session ${session} is no session id`);
+  return {
+    filter: {
+      ...(session === undefined ? {} : { session }),
+      ...(kind === undefined ? {} : { kind }),
+      ...(runner === undefined ? {} : { runner }),
+    },
+    start: startOf(options, now),
+    follow,
+    ...(verdict === undefined ? {} : { verdict }),
+  };
+}
+
+function startOf({ since, last, fromSeq }: Options, now: number): TailStart {
+  if ([since, last, fromSeq].filter((it) => it !== undefined).length > 1)
+    throw codedError("usage", "--since, --last and --from-seq exclude each other");
+  if (since !== undefined) return { from: "time", at: parseWhen("--since", since, now) };
+  if (fromSeq !== undefined) return { from: "sequence", seq: fromSeq };
+  return { from: "last", count: last ?? LAST };
+}

@@ -8,7 +8,7 @@ import type { Logger } from "../shared/logger.ts";
 import { shardOf as shardNumber, SHARDS } from "../shared/partition.ts";
 import { relayToken, type RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
-import { STATE_BUCKET, stateKey } from "../shared/topology.ts";
+import { STATE_BUCKET } from "../shared/topology.ts";
 import type { Tracing } from "../shared/tracing.ts";
 import type { Credentials } from "./credentials/index.ts";
 import { createChores } from "./chores.ts";
@@ -19,14 +19,14 @@ import { createDeadLetters } from "./forward/dead-letters.ts";
 import { createGate, stoppedBy, type Gate } from "./forward/gate.ts";
 import { healthOf, type Health } from "./forward/health.ts";
 import { createEventSpans } from "./forward/spans.ts";
-import { createBatchTurn } from "./lanes/batch.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
 import { createSuperseded } from "./forward/superseded.ts";
 import { CONTROL_MS, createRelayControl } from "./lanes/control.ts";
 import { createHeldSessions, HOLD_ABOVE } from "./lanes/held.ts";
 import { createIntake } from "./lanes/intake.ts";
 import { createLogReader } from "./lanes/stored.ts";
-import { createTurn, type PoisonPolicy } from "./lanes/turn.ts";
+import type { PoisonPolicy } from "./lanes/turn.ts";
+import { createTurns } from "./lanes/turns.ts";
 import { createCheckpointStore } from "./log/checkpoint-store.ts";
 import { Gaps } from "./log/gaps.ts";
 import { LEASE_CONFIRM_MS } from "./log/lease.ts";
@@ -40,10 +40,7 @@ import { createMetrics } from "./report/metrics.ts";
 import { serveHoldings } from "./report/holdings.ts";
 import { serveReceipts } from "./report/receipts.ts";
 import type { AllowRule } from "./tunnel/limits.ts";
-import { shieldRunner } from "./tunnel/runner-shield.ts";
-import { serveTunnel, type RelayTunnel } from "./tunnel/tunnel.ts";
-import { traceUpstream } from "./tunnel/traced.ts";
-import { createUpstream } from "./tunnel/upstream.ts";
+import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
 import { coordinatorStateOf, createStatePublisher } from "./report/state.ts";
 
 // The way of an event: log/pull.ts asks the broker · log/shard.ts takes over and remembers · lanes/intake.ts sorts ·
@@ -143,8 +140,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     paused: () => stoppedBy(gate.state()) !== undefined,
     heldSessions: () => control.counts(),
   });
-  const spans = tracing && createEventSpans(tracing, options.coordinatorUrl, clock);
-  const turn = createTurn({
+  const turn = createTurns({
     clock,
     log,
     coordinator,
@@ -155,23 +151,10 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     superseded: createSuperseded(nc),
     policy: options.poisonPolicy,
     streamEpoch: Date.parse(stream.created),
-    spans,
+    spans: tracing && createEventSpans(tracing, options.coordinatorUrl, clock),
     report: metrics,
+    batch: options.batch,
   });
-  const batchTurn =
-    options.batch &&
-    createBatchTurn({
-      clock,
-      log,
-      coordinator,
-      credentials,
-      gate,
-      turn,
-      template: options.batch.path,
-      streamEpoch: Date.parse(stream.created),
-      spans,
-      report: metrics,
-    });
   const dispatcher = createDispatcher({
     clock,
     random,
@@ -182,13 +165,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     attemptTimeoutMs: options.attemptTimeoutMs,
     exhaustAfterMs: options.exhaustAfterMs,
     batchMax: options.batch?.max ?? 1,
-    turn(lane, entries, context) {
-      const [entry] = entries;
-      if (entry === undefined) return Promise.resolve({ kind: "again" });
-      return batchTurn === undefined || entries.length === 1
-        ? turn.single(lane, entry, context)
-        : batchTurn(lane, entries, context);
-    },
+    turn,
     read,
     settled(lane, entry, how) {
       page.settled(how);
@@ -293,7 +270,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     };
   }
 
-  const page = createStatusPage({ nc, jsm, clock, log, options, gate, dispatcher, shards });
+  const page = createStatusPage({ nc, jsm, clock, log, options, gate, dispatcher, presence });
   const scope = new AsyncDisposableStack();
   const admin = await startAdminServer({
     port: options.adminPort,
@@ -345,41 +322,25 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     }
   })();
 
-  const untraced = createUpstream(options.coordinatorUrl);
-  const plain = tracing ? traceUpstream(untraced, tracing, options.coordinatorUrl) : untraced;
-  const upstream = options.shield
-    ? shieldRunner({
-        upstream: plain,
-        clock,
-        log,
-        away: () => gate.state().phase === "away",
-        registrations: {
-          get: async (token) => {
-            const entry = await kv.get(stateKey.runner(token));
-            return entry?.operation === "PUT" ? entry.value : undefined;
-          },
-          put: async (token, body) => void (await kv.put(stateKey.runner(token), body)),
-        },
-      })
-    : plain;
-  tunnel = serveTunnel({
+  tunnel = openTunnel({
     nc,
+    kv,
     clock,
     log,
     relay: relayToken({ relay: options.relay, instance }),
+    coordinatorUrl: options.coordinatorUrl,
     credentials,
-    upstream,
+    tracing,
     allow: options.allow,
+    shield: options.shield,
+    away: () => gate.state().phase === "away",
     quiet(session) {
       const lane = dispatcher.lane(sessionToken(session));
       const { behind, pending } = shardOf(shardNumber(session)).status();
       return !behind && pending === 0 && (lane === undefined || lane.length + lane.inFlight.length === 0);
     },
   });
-  scope.defer(async () => {
-    tunnel?.close();
-    await upstream.close();
-  });
+  scope.defer(() => tunnel?.close());
 
   const receipts = serveReceipts({
     nc,

@@ -30,7 +30,8 @@ export type RelayTunnel = {
   leave(): Promise<void>;
   /** The connection to the broker was away: frames may be lost, and an end among them would be waited for for ever. */
   reconnected(): void;
-  close(): void;
+  /** Ends what is under way, here and at the coordinator. */
+  close(): Promise<void>;
 };
 
 /** Passes requests of gateways on to the coordinator, with our credentials and to nobody else (CRED-1, DESIGN 7). */
@@ -176,10 +177,11 @@ export function serveTunnel(deps: {
       for (const stream of streams.values())
         stream.fail("tunnel_broken", "the connection between gateway and relay was cut");
     },
-    close() {
+    async close() {
       stopped = true;
       for (const subscription of subscriptions) if (!subscription.isClosed()) subscription.unsubscribe();
       for (const stream of streams.values()) stream.fail("relay_lost", "the relay is stopping");
+      await deps.upstream.close();
     },
   };
 }

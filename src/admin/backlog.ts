@@ -1,1 +1,1 @@
-export { readBacklog, type Backlog } from "../shared/status/backlog.ts";
+export { readBacklog } from "../shared/status/backlog.ts";

@@ -1,7 +1,6 @@
-import { createRequire } from "node:module";
 import { mkdir } from "node:fs/promises";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import axe from "axe-core";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { expect } from "vitest";
 
@@ -54,13 +53,11 @@ export async function open(
   return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
 }
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** Asks axe, by every rule of WCAG 2.2 AA and its own best practices. */
 export async function expectAccessible(page: Page, where: string): Promise<void> {
-  await page.evaluate(AXE);
+  await page.evaluate(axe.source);
   const found = await page.evaluate(`axe.run({ runOnly: ${JSON.stringify(RULES)} }).then(({ violations }) =>
     violations.map(({ id, help, nodes }) => ({
       id, help, nodes: nodes.slice(0, 3).map((it) => it.html + " " + it.failureSummary) })))`);

@@ -28,7 +28,7 @@ export function lettersTable(
     rows: letters.map(
       (it) =>
         html`<tr id="d-${it.seq}" role="row">
-          <th scope="row" role="rowheader" class="id">
+          <th scope="row" role="rowheader" class="id event">
             <a href="${href("/letter", { seq: it.seq })}">${shorten(it.id, 24)}</a>
           </th>
           <td role="cell" class="id" data-label="session">
@@ -37,7 +37,7 @@ export function lettersTable(
           <td role="cell" class="wide">${it.kind}</td>
           <td role="cell" class="n" data-label="status">${it.status ?? "–"}</td>
           <td role="cell" class="why">${shorten(it.reason, 160)}</td>
-          <td role="cell" class="wide">${ago(Date.parse(it.at), snapshot.now)}</td>
+          <td role="cell" class="wide age">${ago(Date.parse(it.at), snapshot.now)}</td>
           ${snapshot.mayAct && html`<td role="cell" class="act">${ask(href("/confirm", { action: "redrive", seq: it.seq }), "Redrive", "plain", `event ${it.id}`)}</td>`}
         </tr>`,
     ),
@@ -117,7 +117,8 @@ function eventOf(payload: Uint8Array): Html {
           (${epoch})
         </p>
       </div>
-      <pre class="body" tabindex="0" role="region" aria-label="Body">${pretty.slice(0, MOST_SHOWN)}</pre>
+      <pre class="body" tabindex="0" role="region" aria-label="Text of the body">
+${pretty.slice(0, MOST_SHOWN)}</pre>
       ${cut && html`<p class="more">The first ${showBytes(MOST_SHOWN)} are shown; the whole of it: <code>runner-relay dead show</code>.</p>`}
     </section>`;
   } catch (error) {

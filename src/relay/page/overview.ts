@@ -79,11 +79,9 @@ function stateOf(snapshot: Snapshot): Html {
   return html`<div class="banner ${mood}">
     <div class="text" id="state-text">
       <div role="status"><h2>${title}</h2></div>
-      <p>
-        ${detail}${since !== undefined && html` <span class="quiet">Since ${timeOf(since)}, ${showAge(snapshot.now - since)}.</span>`}
-      </p>
+      <p>${detail}</p>
       <p class="quiet">
-        ${url === undefined ? "No coordinator was recorded yet." : html`Coordinator <code>${url}</code>`}
+        ${since !== undefined && html`Since ${timeOf(since)}, ${showAge(snapshot.now - since)}. `}${url === undefined ? "No coordinator was recorded yet." : html`Coordinator <code>${url}</code>`}
       </p>
     </div>
     ${
@@ -96,7 +94,7 @@ function stateOf(snapshot: Snapshot): Html {
   </div>`;
 }
 
-function numbers({ reading, latest, now, sources, shards }: Snapshot): Html {
+function numbers({ reading, latest, now, sources, otherRelays }: Snapshot): Html {
   const status = reading.known?.status;
   const rate = (value: number | undefined): string =>
     value === undefined || Number.isNaN(value) ? "–" : showRate(value);
@@ -115,7 +113,7 @@ function numbers({ reading, latest, now, sources, shards }: Snapshot): Html {
         : `oldest ${showAge(now - Date.parse(status.oldestWaiting))}`,
     )}
     ${number("accepted", "Accepted", rate(latest?.accepted), status && `${showCount(status.log.lastSeq)} in all`)}
-    ${number("delivered", "Delivered", rate(latest?.delivered), shards.mine < shards.all ? `by this relay: ${shards.mine} of ${shards.all} shards` : "by this relay")}
+    ${number("delivered", "Delivered", rate(latest?.delivered), otherRelays > 0 ? `by this relay, one of ${otherRelays + 1}` : "by this relay")}
     ${number("dead", "Dead letters", status && showCount(status.dead.messages), status && status.dead.messages > 0 ? showBytes(status.dead.bytes) : "none", status !== undefined && status.dead.messages > 0)}
     ${number("stopped", "Stopped sessions", status && showCount(parked + paused), `${parked} parked, ${paused} paused`, parked > 0)}
     ${number("log", "Log", status && `${full.toFixed(1)} %`, status && `${showBytes(status.log.bytes)} of ${showBytes(status.log.maxBytes)}`, full > 80)}
@@ -177,7 +175,7 @@ function outages({ troubles, forgottenTroubles, now, startedAt }: Snapshot): Htm
         (it) =>
           html`<li class="${it.kind}${it.to === undefined && " lasting"}">
             <p class="what">
-              <b>${KINDS[it.kind]}${it.code !== undefined && `: ${titleOf(it.code)}`}</b>
+              <b>${nameOf(it)}</b>
               <span class="length"
                 >${it.to === undefined ? html`for ${showAge(now - it.from)} now` : showLength(it.to - it.from)}</span
               >
@@ -190,6 +188,11 @@ function outages({ troubles, forgottenTroubles, now, startedAt }: Snapshot): Htm
       )}
     </ol>
     ${left > 0 && html`<p class="more">${counted(left, "older one")}.</p>`}`;
+}
+
+function nameOf({ kind, code }: Trouble): string {
+  if (code === undefined) return KINDS[kind];
+  return code === "paused_by_operator" ? titleOf(code) : `${KINDS[kind]}: ${titleOf(code)}`;
 }
 
 function showLength(ms: number): string {

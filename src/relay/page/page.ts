@@ -72,7 +72,7 @@ export function createStatusPage(deps: {
   options: { relay: string; version: string; statusPage?: StatusPageMode };
   gate: Pick<Gate, "state">;
   dispatcher: { lanes(): Iterable<LaneView> };
-  shards: readonly { status(): { phase: string } }[];
+  presence: { others(): number };
 }): StatusPage {
   const { nc, jsm, clock } = deps;
   const { relay, version, statusPage: mode = "on" } = deps.options;
@@ -106,10 +106,7 @@ export function createStatusPage(deps: {
       connected,
       reading,
       latest: samples.latest(),
-      shards: {
-        mine: deps.shards.filter((shard) => shard.status().phase === "active").length,
-        all: deps.shards.length,
-      },
+      otherRelays: deps.presence.others(),
       troubles: timeline.list(),
       forgottenTroubles: timeline.forgotten,
       sources: {
@@ -130,6 +127,11 @@ export function createStatusPage(deps: {
     } catch {
       return undefined;
     }
+  }
+
+  /** Whoever asks a broker that is away waits for a time-out. */
+  function mustBeConnected(): void {
+    if (!connected) throw codedError("log_unreachable", "the broker is not connected");
   }
 
   function keepNotice(notice: Notice): string {
@@ -158,7 +160,7 @@ export function createStatusPage(deps: {
     try {
       page = await build(shot);
     } catch (error) {
-      page = problemPage(error, connected);
+      page = problemPage(error);
     }
     const notice = notices.get(parameter(request, "notice") ?? "");
     return reply
@@ -184,7 +186,7 @@ export function createStatusPage(deps: {
         ...(known === undefined ? {} : { at: new Date(known.wall).toISOString() }),
         ...(error === undefined ? {} : { error }),
         gate,
-        rates: latest,
+        latest,
         troubles,
       });
     });
@@ -203,7 +205,7 @@ export function createStatusPage(deps: {
     );
     app.get("/sessions", (request, reply) =>
       send(request, reply, (shot) => {
-        const search = parameter(request, "q") ?? "";
+        const search = (parameter(request, "q") ?? "").replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ""); // in no id
         const found = sessionRows(shot.sources, { search, most: MOST_SESSIONS });
         return { place: "sessions", title: "Sessions", main: sessionsPage(shot, { ...found, search }) };
       }),
@@ -226,6 +228,7 @@ export function createStatusPage(deps: {
         const text = parameter(request, "session");
         const session = text === undefined || text === "" ? undefined : sessionOf(text);
         const before = numberOf(parameter(request, "before"));
+        mustBeConnected();
         const page = await readLetterPage(jsm, {
           size: PAGE_SIZE,
           ...(session === undefined ? {} : { session }),
@@ -237,6 +240,7 @@ export function createStatusPage(deps: {
     app.get("/letter", (request, reply) =>
       send(request, reply, async (shot) => {
         const seq = numberOf(parameter(request, "seq"));
+        mustBeConnected();
         const letter = seq && (await readDeadLetter(jsm, seq));
         if (!letter) throw goneLetter();
         const crumb = { path: "/dead", name: "Dead letters" };
@@ -249,6 +253,7 @@ export function createStatusPage(deps: {
   function actRoutes(app: FastifyInstance): void {
     app.get("/confirm", (request, reply) =>
       send(request, reply, async (shot) => {
+        mustBeConnected();
         const action = await actions.about(
           parameter(request, "action"),
           { session: parameter(request, "session"), seq: numberOf(parameter(request, "seq")) },
@@ -272,13 +277,14 @@ export function createStatusPage(deps: {
       }
       try {
         const { action = "" } = request.params as { action?: string };
+        mustBeConnected();
         const done = await actions.carryOut(action, form);
         return await reply.redirect(
           `${done.path}${done.path.includes("?") ? "&" : "?"}notice=${keepNotice(done.notice)}`,
           303,
         );
       } catch (error) {
-        return send(request, reply, () => problemPage(error, connected, true));
+        return send(request, reply, () => problemPage(error, true));
       }
     });
   }
@@ -318,14 +324,12 @@ function sessionOf(text: string | undefined): string {
 
 function problemPage(
   error: unknown,
-  connected: boolean,
   acted = false,
 ): { place: Place; title: string; main: Html; status: number } {
   if (isCoded(error, "nothing_found")) return problem(404, error.message);
   if (isCoded(error, "session_id_invalid") || isCoded(error, "usage")) return problem(400, error.message);
-  const why = connected ? errorText(error) : "the broker is not connected";
   const done = acted ? " Look whether it was done before you try again: a second time does no harm." : "";
-  return problem(503, `The log cannot be ${acted ? "written" : "read"} now: ${why}.${done}`);
+  return problem(503, `The log cannot be ${acted ? "written" : "read"} now: ${errorText(error)}.${done}`);
 }
 
 function problem(status: number, text: string): { place: Place; title: string; main: Html; status: number } {

@@ -52,7 +52,6 @@ export function sessionsPage(
   found: { rows: readonly SessionRow[]; total: number; search: string },
 ): Html {
   const { rows, total, search } = found;
-  const { mine, all } = snapshot.shards;
   return html`<h1>Sessions</h1>
     <form class="search" action="/sessions" method="get" role="search">
       <label for="q">Session id contains</label
@@ -74,7 +73,7 @@ export function sessionsPage(
             ? `${counted(total, "session")} with something to do.`
             : html`${counted(total, "session")} with “${search}” in the id, of those that this relay
               remembers.`
-        }${rows.length < total && ` The ${rows.length} most urgent are shown; search for the others.`}${mine < all && ` This relay forwards ${mine} of ${all} shards: lanes of the others are on the pages of their relays.`}
+        }${rows.length < total && ` The ${rows.length} most urgent are shown; search for the others.`}${snapshot.otherRelays > 0 && ` ${counted(snapshot.otherRelays, "other relay")} ${snapshot.otherRelays === 1 ? "forwards" : "forward"} a part of the sessions: their lanes are on the pages there.`}
       </p>
       ${rows.length === 0 ? html`<p class="empty">${search === "" ? "No session waits." : "No such session here. Type its whole id to pause it or to see its dead letters."}</p>` : sessionsTable(rows, snapshot)}
     </div>

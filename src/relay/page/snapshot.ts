@@ -17,8 +17,8 @@ export type Snapshot = {
   connected: boolean;
   reading: Reading;
   latest: Sample | undefined;
-  /** Shards that this relay forwards, of how many. */
-  shards: { mine: number; all: number };
+  /** They forward a part of the sessions, and have pages of their own. */
+  otherRelays: number;
   troubles: readonly Trouble[];
   forgottenTroubles: number;
   sources: SessionSources;
@@ -42,14 +42,17 @@ export function headline(snapshot: Pick<Snapshot, "gate" | "connected" | "readin
       detail:
         "Nothing can be read or sent until it is back; the relay connects by itself. Numbers are the last ones known.",
     };
-  const paused = reading.known?.status.controls.paused;
-  if (paused !== undefined && paused.reason === undefined)
+  const wish = reading.known?.status.controls.paused;
+  const byHand = gate.phase === "paused" && gate.reason === "paused_by_operator";
+  if (wish !== undefined && wish.reason === undefined)
     return {
       mood: "wait",
-      title: "Paused by an operator",
-      detail: paused.text === "" ? "Events are accepted and wait." : paused.text,
-      since: paused.since,
+      title: byHand ? "Paused by an operator" : "Pausing",
+      detail: wish.text === "" ? "Events are accepted and wait." : wish.text,
+      since: wish.since,
     };
+  if (byHand && reading.known !== undefined)
+    return { mood: "wait", title: "Resuming", detail: "The relay goes on within a second." };
   switch (gate.phase) {
     case "checking":
       return { mood: "wait", title: "Asking the coordinator", detail: "Nothing is sent before it answered." };

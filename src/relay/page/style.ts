@@ -116,7 +116,7 @@ thead th { border-top: 0; color: var(--quiet); font-size: .85rem; white-space: n
 tbody tr:hover { background: var(--hover); }
 th:first-child { padding-left: 1rem; } td:last-child { padding-right: 1rem; }
 .n { text-align: right; white-space: nowrap; } .act { text-align: right; padding-top: .3rem; padding-bottom: .3rem; } .act .button { padding: .15rem .65rem; font-size: .9rem; }
-tbody .id { min-width: 8rem; } .why { overflow-wrap: anywhere; min-width: 10rem; }
+tbody .id { min-width: 8rem; max-width: 20rem; } .age { white-space: nowrap; } .why { overflow-wrap: anywhere; min-width: 10rem; }
 details table { margin-top: .35rem; } details th, details td { padding: .15rem .4rem; } details th:first-child { padding-left: 0; }
 .chip { display: inline-block; padding: .05rem .55rem; border-radius: 1em; font-size: .85rem; white-space: nowrap; background: var(--hover); color: var(--quiet); }
 .chip.parked { background: var(--bad-bg); color: var(--bad); font-weight: 600; } .chip.paused, .chip.retrying { background: var(--wait-bg); color: var(--wait); font-weight: 600; }
@@ -141,6 +141,7 @@ main > .confirm { background: var(--card); border: 1px solid var(--line); border
 #problem { display: grid; gap: .75rem; padding: 1.25rem; background: var(--card); border: 1px solid var(--line); border-left: 5px solid var(--bad); border-radius: var(--radius); overflow-wrap: anywhere; }
 dialog { border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem; background: var(--card); color: var(--ink); width: min(36rem, calc(100vw - 2rem)); box-shadow: 0 12px 40px rgb(0 0 0 / .3); }
 dialog::backdrop { background: rgb(8 12 16 / .55); }
+@media (min-width: 68rem) { .event { white-space: nowrap; } }
 @media (max-width: 68rem) { .charts { grid-template-columns: 1fr 1fr; } .charts > :last-child { grid-column: 1 / -1; } .numbers { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
 @media (max-width: 44rem) {
   .bar, main, footer { padding-left: .9rem; padding-right: .9rem; }

@@ -12,7 +12,7 @@ export function showCount(count: number): string {
 /** A rate per second; with a decimal where it is small. Pure. */
 export function showRate(rate: number): string {
   if (rate >= 10 || rate === 0 || Number.isInteger(rate)) return `${showCount(rate)}/s`;
-  return rate < 0.1 ? "<\u202f0.1/s" : `${rate.toFixed(1)}/s`;
+  return rate < 0.1 ? "<\u202f0.1/s" : `${rate.toFixed(1).replace(/\.0$/, "")}/s`;
 }
 
 /** `1 event`, `2 events`. Pure. */

@@ -1,0 +1,296 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { expect, onTestFinished, test } from "vitest";
+import { readStatus } from "../../../src/admin/status.ts";
+import { createDeadLetters } from "../../../src/relay/forward/dead-letters.ts";
+import { readLetterPage } from "../../../src/relay/page/letter-pages.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { encodeEnvelope, ENVELOPE_VERSION } from "../../../src/shared/envelope.ts";
+import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { createAppender, provisioned, startTestRelay, type TestRelayOptions } from "../../support/relay.ts";
+
+/** The status page without a browser: what it answers, to whom, and what it refuses. test/page opens it in a real one. */
+
+const bodyOf = (session: string): string =>
+  JSON.stringify({
+    session_id: session,
+    event_type: "message",
+    timestamp: "2026-01-01T00:00:00Z",
+    role: "assistant",
+    content: [],
+  });
+const EVIL = `"><script>alert('x')</script> \u001b[31m`;
+
+async function setUp(options: TestRelayOptions = {}) {
+  const broker = await provisioned(await startTestBroker({ sync: false }));
+  onTestFinished(() => broker[Symbol.asyncDispose]());
+  const coordinator = await startCoordinator({ autoCreateSessions: true });
+  onTestFinished(() => coordinator[Symbol.asyncDispose]());
+  const relay = await startTestRelay(broker, coordinator.url, options);
+  onTestFinished(() => relay[Symbol.asyncDispose]());
+  return {
+    broker,
+    coordinator,
+    relay,
+    url: relay.adminUrl,
+    jsm: await jetstreamManager(relay.nc, { checkAPI: false }),
+    get: (path: string, headers: Record<string, string> = {}) => fetch(relay.adminUrl + path, { headers }),
+  };
+}
+
+/** A dead letter as a relay stores it, of an event that never was in the log. */
+async function bury(
+  broker: TestBroker,
+  id: string,
+  session: string,
+  body = bodyOf(session),
+  seq = 1,
+): Promise<void> {
+  const nc = await broker.connect("relay");
+  const letters = createDeadLetters(nc, await jetstreamManager(nc, { checkAPI: false }));
+  const at = 1_700_000_000_000;
+  const envelope = {
+    v: ENVELOPE_VERSION,
+    id,
+    kind: "event",
+    session,
+    runner: "r1",
+    epoch: "e0",
+    seq,
+    at,
+  } as const;
+  await letters.put({
+    id,
+    runner: "r1",
+    session,
+    kind: "event",
+    seq,
+    payload: encodeEnvelope({ ...envelope, type: "application/json", body: Buffer.from(body) }),
+    death: { reason: EVIL, status: 422, attempts: 1 },
+  });
+}
+
+/** The form of a confirmation, as a browser would send it. */
+async function formOf(url: string, path: string): Promise<URLSearchParams> {
+  const text = await (await fetch(url + path)).text();
+  const fields = [...text.matchAll(/<input\s+type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"/g)];
+  return new URLSearchParams(fields.map(([, name = "", value = ""]): [string, string] => [name, value]));
+}
+
+const post = (url: string, body: URLSearchParams, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(url, { method: "POST", body, headers, redirect: "manual" });
+
+test("every page is kept by no cache and allows nothing foreign; what came from outside is text", async () => {
+  const { broker, get } = await setUp();
+  const session = `s<img src=x onerror=alert(1)>`;
+  await bury(broker, "e1", session, `{"n":12345678901234567890,"t":"</pre><script>alert(2)</script>"}`);
+  const query = encodeURIComponent(EVIL);
+  const paths = [
+    "/",
+    "/?range=24h",
+    `/?range=${query}&notice=${query}`,
+    "/dead",
+    `/sessions?q=${query}`,
+    `/session?id=${encodeURIComponent(session)}`,
+    "/letter?seq=1",
+    "/confirm?action=redrive&seq=1",
+    `/confirm?action=pause&session=${encodeURIComponent(session)}`,
+    "/page/client.js",
+    "/page/style.css",
+    "/page/icon.svg",
+    "/status.json",
+    "/status",
+  ];
+  for (const path of paths) {
+    const answer = await get(path);
+    expect(answer.status, path).toBe(200);
+    expect(answer.headers.get("cache-control"), path).toBe("no-store");
+    expect(answer.headers.get("content-security-policy"), path).toContain("default-src 'none'");
+    expect(answer.headers.get("x-content-type-options"), path).toBe("nosniff");
+    if (!answer.headers.get("content-type")?.startsWith("text/html")) continue;
+    const text = await answer.text();
+    expect(text, path).not.toMatch(/<script>|<img|\u001b|style="|<script type="module" src="(?!\/page)/);
+  }
+  const letter = await (await get("/letter?seq=1")).text();
+  expect(letter).toContain("&quot;n&quot;: 12345678901234567890,");
+  expect(letter).toContain("&lt;/pre&gt;&lt;script&gt;alert(2)");
+  for (const path of [
+    "/letter?seq=2",
+    "/letter?seq=-1",
+    "/letter?seq=x",
+    "/letter",
+    "/confirm?action=redrive&seq=9",
+  ])
+    expect((await get(path)).status, path).toBe(404);
+  for (const path of ["/session?id=a/b", "/session", "/dead?session=..", "/confirm?action=drop"])
+    expect((await get(path)).status, path).toBe(400);
+  expect((await get("/", { host: "evil.example" })).status).not.toBe(500); // fetch sets its own Host: see the guard's test
+});
+
+test("only our own page acts: without its token, from another site, or by GET nothing is changed", async () => {
+  const { broker, url, jsm, get } = await setUp();
+  await bury(broker, "e1", "s1");
+  const form = await formOf(url, "/confirm?action=redrive&seq=1");
+  expect(form.get("seq")).toBe("1");
+  const act = `${url}/act/redrive`;
+  const origin = new URL(url).origin;
+  const refusals: [URLSearchParams, Record<string, string>][] = [
+    [new URLSearchParams({ seq: "1" }), {}],
+    [new URLSearchParams({ seq: "1", token: "guessed" }), {}],
+    [form, { origin: "https://evil.example" }],
+    [form, { origin: "null" }],
+    [form, { origin: origin.replace("127.0.0.1", "localhost") }],
+    [form, { origin, "sec-fetch-site": "cross-site" }],
+    [form, { origin, "sec-fetch-site": "same-site" }],
+  ];
+  for (const [body, headers] of refusals)
+    expect((await post(act, body, headers)).status, JSON.stringify(headers)).toBe(403);
+  expect((await get(`/act/redrive?${form.toString()}`)).status).toBe(404);
+  expect(
+    (
+      await fetch(act, {
+        method: "POST",
+        body: JSON.stringify(Object.fromEntries(form)),
+        headers: { "content-type": "application/json" },
+      })
+    ).status,
+  ).toBe(403);
+  expect(
+    (
+      await fetch(act, {
+        method: "POST",
+        body: "x=".padEnd(20_000, "y"),
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+      })
+    ).status,
+  ).toBe(413);
+  expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(1);
+  expect((await jsm.streams.info(EVENTS_STREAM)).state.messages).toBe(0);
+
+  const done = await post(act, form, { origin, "sec-fetch-site": "same-origin" });
+  expect(done.status).toBe(303);
+  const notice = done.headers.get("location") ?? "";
+  expect(await (await get(notice)).text()).toContain("Event e1 of session s1 is in the log again at 1.");
+  expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(0);
+  const again = await post(act, form, { origin });
+  expect(again.status).toBe(404);
+  expect(await again.text()).toContain("This dead letter is gone");
+});
+
+test("pause and resume need what they name; hostile session ids come through unharmed", async () => {
+  const { url, relay, broker, coordinator } = await setUp();
+  const session = `s "'<b> \u202e&amp;`;
+  const path = `session=${encodeURIComponent(session)}`;
+  const form = await formOf(url, `/confirm?action=pause&${path}`);
+  form.set("session", session); // a browser decodes the entities
+  form.set("text", EVIL);
+  expect((await post(`${url}/act/pause`, form)).status).toBe(303);
+  await expect
+    .poll(async () => (await relay.get(`/session?id=${encodeURIComponent(session)}`)).text)
+    .toMatch(/class="chip paused"[\s\S]*&quot;&gt;&lt;script&gt;/);
+  const { append } = createAppender(await broker.connect("gateway"));
+  await append(session);
+  await append("other");
+  await expect.poll(() => coordinator.writes("other").length).toBe(1);
+  expect(coordinator.writes(session)).toEqual([]);
+  expect((await post(`${url}/act/resume`, form)).status).toBe(303);
+  await expect.poll(() => coordinator.writes(session).length, { timeout: 10_000 }).toBe(1);
+  form.set("session", "never/seen");
+  expect((await post(`${url}/act/pause`, form)).status).toBe(400);
+  form.delete("session");
+  expect((await post(`${url}/act/resume`, form)).status).toBe(404); // nothing is paused
+  expect((await post(`${url}/act/drop`, form)).status).toBe(400);
+});
+
+test("its numbers are those of `status --json`", async () => {
+  const { broker, get, coordinator } = await setUp();
+  await bury(broker, "e1", "s1");
+  const operator = await broker.connect("operator");
+  const { append } = createAppender(await broker.connect("gateway"));
+  await append("s1");
+  await expect.poll(() => coordinator.writes("s1").length).toBe(1);
+  await coordinator.stop();
+  for (let n = 0; n < 7; n++) await append(`s${n}`);
+  const told = await readStatus(operator, {}, systemClock);
+  expect(told).toMatchObject({ backlog: { events: 7 }, dead: { messages: 1 }, log: { lastSeq: 8 } });
+  const page = (await (await get("/status.json")).json()) as object;
+  const { log, backlog, dead, coordinator: to, paused, oldestWaiting } = told;
+  expect(page).toMatchObject({
+    log,
+    dead,
+    coordinator: to,
+    paused,
+    oldestWaiting,
+    backlog: { events: backlog.events },
+  });
+  expect(await (await get("/")).text()).toMatch(/id="n-waiting">7</);
+});
+
+test("a hundred and twenty dead letters are paged newest first, each once, in both directions and by session", async () => {
+  const { broker, jsm, get } = await setUp();
+  for (let n = 1; n <= 120; n++) await bury(broker, `e${n}`, `s${n % 3}`, undefined, n);
+  await jsm.streams.deleteMessage(DEAD_STREAM, 60, false); // gaps do not matter
+  const walk = async (session?: string): Promise<string[][]> => {
+    const pages: string[][] = [];
+    for (let before: number | undefined; ;) {
+      const page = await readLetterPage(jsm, {
+        size: 50,
+        ...(session === undefined ? {} : { session }),
+        ...(before === undefined ? {} : { before }),
+      });
+      pages.push(page.letters.map(({ id }) => id));
+      if (page.newer === undefined) expect(pages).toHaveLength(1);
+      if (page.newer !== undefined) {
+        const options = { size: 50, ...(session === undefined ? {} : { session }) };
+        const back = await readLetterPage(
+          jsm,
+          page.newer === null ? options : { ...options, before: page.newer },
+        );
+        expect(back.letters.map(({ id }) => id)).toEqual(pages.at(-2));
+      }
+      if (page.older === undefined) return pages;
+      before = page.older;
+    }
+  };
+  const expected = Array.from({ length: 120 }, (_, i) => `e${120 - i}`).filter((id) => id !== "e60");
+  const pages = await walk();
+  expect(pages.map((page) => page.length)).toEqual([50, 50, 19]);
+  expect(pages.flat()).toEqual(expected);
+  expect((await walk("s0")).flat()).toEqual(expected.filter((id) => Number(id.slice(1)) % 3 === 0));
+  expect(await readLetterPage(jsm, { size: 50, session: "nobody" })).toEqual({ letters: [], total: 0 });
+  const text = await (await get("/dead?before=71")).text();
+  expect(text).toMatch(/id="d-70"/);
+  expect(text).not.toMatch(/id="d-71"/);
+});
+
+test("while the broker is away the page says so at once, shows what it knew, and heals", async () => {
+  const { broker, get } = await setUp();
+  await bury(broker, "e1", "s1");
+  expect(await (await get("/")).text()).toMatch(/id="n-dead">1</);
+  await broker.kill9();
+  await expect.poll(async () => (await get("/")).text()).toContain("The broker does not answer");
+  const text = await (await get("/")).text();
+  expect(text).toMatch(/id="n-dead">1</);
+  expect(text).toContain("Dead letters cannot be read now");
+  expect(text).toContain("Broker away");
+  expect((await get("/dead")).status).toBe(503);
+  expect((await get("/status.json")).status).toBe(503);
+  await broker.restart();
+  await expect.poll(async () => (await get("/dead")).status, { timeout: 20_000 }).toBe(200);
+  expect(await (await get("/")).text()).toMatch(/Broker away[\s\S]*ended/);
+}, 60_000);
+
+test("read-only it has no button and no action, off there is nothing but health and metrics", async () => {
+  const { get, url, relay } = await setUp({ statusPage: "read-only" });
+  const text = await (await get("/")).text();
+  expect(text).toContain("Forwarding");
+  expect(text).not.toMatch(/data-ask|<form/);
+  expect((await get("/confirm?action=pause")).status).toBe(404);
+  expect((await post(`${url}/act/pause`, new URLSearchParams())).status).not.toBe(303);
+  await relay.close();
+  const off = await setUp({ statusPage: "off" });
+  expect((await off.get("/")).status).toBe(404);
+  expect((await off.get("/status.json")).status).toBe(404);
+  expect((await off.get("/health")).status).toBe(200);
+});

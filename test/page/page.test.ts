@@ -1,0 +1,293 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { DESKTOP, expectAccessible, expectFits, launch, open, PHONE, shoot } from "./browser.ts";
+import { startStage, type Stage } from "./stage.ts";
+
+/** The status page in a real browser, over a real gateway, relay and nats-server, through an outage of the coordinator. */
+
+const SESSIONS = Array.from({ length: 12 }, (_, n) => `ses_${String(n).padStart(2, "0")}`);
+const HOSTILE = `ses_<img src=x onerror=alert(1)> \u202e"'&`;
+
+let stage: Stage;
+let browser: Browser;
+
+beforeAll(async () => {
+  stage = await startStage();
+  browser = await launch();
+  await buryPoison();
+});
+afterAll(async () => {
+  await browser?.close();
+  await stage?.[Symbol.asyncDispose]();
+});
+
+const words = (text: string): object[] => [{ type: "text", text }];
+
+/** Four dead letters: of one plain session, and of one that is out for trouble. */
+async function buryPoison(): Promise<void> {
+  stage.scripted.faults.set([
+    {
+      body: "POISON",
+      action: {
+        kind: "status",
+        status: 422,
+        body: { detail: "content: <script>alert(2)</script> \u001b[31mred" },
+      },
+    },
+  ]);
+  for (let n = 0; n < 3; n++) await stage.event("ses_poison", { content: words(`POISON ${n}`) });
+  await stage.event(HOSTILE, { content: words("POISON <script>alert(3)</script> \u001b[2J") });
+  await vi.waitFor(async () => expect((await stage.status()).dead.messages).toBe(4), { timeout: 20_000 });
+  stage.scripted.faults.clear();
+}
+
+const text = async (page: Page, selector: string): Promise<string> =>
+  (await page.locator(selector).innerText()).trim();
+
+/** Digits of a number with spaces between its thousands. */
+const numberAt = async (page: Page, selector: string): Promise<number> =>
+  Number((await text(page, selector)).replaceAll(/[^\d.]/g, ""));
+
+/** What a page shows, in the words of `status --json`. */
+async function shown(page: Page): Promise<object> {
+  return {
+    waiting: await numberAt(page, "#n-waiting"),
+    dead: await numberAt(page, "#n-dead"),
+    accepted: Number((await text(page, "#n-accepted + .note")).replace(/in all$/, "").replaceAll(/\D/g, "")),
+    held: await numberAt(page, "#n-stopped"),
+  };
+}
+
+async function told(): Promise<object> {
+  const { backlog, dead, log } = await stage.status();
+  return {
+    waiting: backlog.events,
+    dead: dead.messages,
+    accepted: log.lastSeq,
+    held: backlog.held.filter(({ reason }) => reason !== "backlog").length,
+  };
+}
+
+async function expectSameNumbers(page: Page, wanted: object): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const before = await told();
+        const seen = await shown(page);
+        return { seen, told: before };
+      },
+      { timeout: 30_000 },
+    )
+    .toEqual({ seen: expect.objectContaining(wanted), told: expect.objectContaining(wanted) });
+  expect(await shown(page)).toEqual(await told());
+}
+
+const PAGES = ["/", "/sessions", "/session?id=ses_00", "/dead", "/letter?seq=1", "/confirm?action=pause"];
+
+test("through an outage and after it its numbers equal `status --json`, it is accessible, and says nothing on the console", async () => {
+  await using watched = await open(browser, stage.relay);
+  const { page } = watched;
+  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
+  await stage.scripted.stop();
+  for (let n = 0; n < 10; n++) await Promise.all(SESSIONS.map((session) => stage.event(session, { n })));
+  await expect.poll(() => text(page, "#state-text h2")).toBe("The coordinator is away");
+  await expectSameNumbers(page, { waiting: 120, dead: 4, accepted: 124, held: 0 });
+  // the whole of it, not one shard's: sessions with their lanes, the chart, the outage
+  expect(await page.locator("#session-rows tbody tr").count()).toBe(8);
+  expect(await page.locator("#session-rows tbody tr").first().innerText()).toMatch(/10/);
+  expect(await text(page, "#sessions .more")).toBe("4 more sessions.");
+  await expect
+    .poll(() => page.locator("#chart-backlog svg").getAttribute("aria-label"))
+    .toContain("events waiting: now 120");
+  expect(await text(page, "#outages")).toMatch(/Coordinator away.*for \d+s now.*ECONNREFUSED/s);
+  expect(await page.locator("#chart-backlog .band.away").count()).toBe(1);
+
+  for (const scheme of ["light", "dark"] as const) {
+    for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+      await using other = await open(browser, stage.relay, { colorScheme: scheme, viewport });
+      for (const path of PAGES) {
+        const where = `${path} ${scheme} ${device}`;
+        await other.page.goto(stage.relay + path);
+        await expectAccessible(other.page, where);
+        await expectFits(other.page, where);
+        await shoot(other.page, `outage${path.replaceAll(/\W+/g, "-")}-${scheme}-${device}`);
+      }
+      expect(other.complaints).toEqual([]);
+    }
+  }
+
+  await stage.scripted.start();
+  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
+  await expectSameNumbers(page, { waiting: 0, dead: 4, accepted: 124, held: 0 });
+  expect(await text(page, "#outages")).toMatch(/Coordinator away.*ended \d+s ago/s);
+  expect(await text(page, "#sessions")).toBe("No session waits.");
+  await expectAccessible(page, "after the outage");
+  expect(watched.complaints).toEqual([]);
+});
+
+/** Presses Tab until an element has the focus. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  for (let n = 0; n < 60; n++) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate(`document.activeElement?.matches(${JSON.stringify(selector)}) ?? false`)) return;
+  }
+  throw new Error(`Tab does not reach ${selector}`);
+}
+
+test("a dead letter is redriven with the keyboard alone, and arrives under its own key", async () => {
+  await using watched = await open(browser, `${stage.relay}/dead`);
+  const { page } = watched;
+  expect(await page.locator("#letter-rows tbody tr").count()).toBe(4);
+  const id = (await text(page, "#d-3 th")).trim();
+  await tabTo(page, "#d-3 [data-ask]");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open] #confirm");
+  expect(await text(page, "dialog")).toContain(id);
+  expect(await page.evaluate("document.activeElement.textContent")).toBe("Cancel");
+  await expectAccessible(page, "the dialog");
+  await shoot(page, "dialog", false);
+  // Escape gives it up, and one is where one was
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog:not([open])", { state: "attached" });
+  expect(await page.evaluate(`document.activeElement.matches("#d-3 [data-ask]")`)).toBe(true);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open] #confirm");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#notice");
+  expect(await text(page, "#notice")).toMatch(
+    new RegExp(`^Event ${id} of session ses_poison is in the log again at \\d+`),
+  );
+  await expect.poll(() => page.url()).toBe(`${stage.relay}/dead`); // a reload shows no notice again
+  await shoot(page, "redriven", false);
+  await expect.poll(() => page.locator("#letter-rows tbody tr").count()).toBe(3);
+  await expect
+    .poll(() => stage.scripted.writes("ses_poison").filter(({ status, key }) => status < 300 && key === id))
+    .toHaveLength(1);
+  expect((await stage.status()).dead.messages).toBe(3);
+  expect(watched.complaints).toEqual([]);
+});
+
+test("a session is paused with a reason and resumed; then everything", async () => {
+  await using watched = await open(browser, `${stage.relay}/session?id=ses_00`);
+  const { page } = watched;
+  await page.click("#action [data-ask]");
+  await page.waitForSelector("dialog[open] #confirm");
+  expect(await page.evaluate("document.activeElement.id")).toBe("why");
+  await page.keyboard.type("its <b>agent</b> runs wild");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => text(page, "#lane .chip")).toBe("paused");
+  expect(await text(page, "#lane")).toContain("its <b>agent</b> runs wild");
+  await expect
+    .poll(async () => (await stage.status()).controls.sessions.map(({ session }) => session))
+    .toEqual(["ses_00"]);
+  for (let n = 10; n < 15; n++) await stage.event("ses_00", { n });
+  await expect.poll(() => text(page, "#lane dd:nth-of-type(2)")).toBe("5");
+  await shoot(page, "session-paused");
+  const before = stage.scripted.writes("ses_00").length;
+  await page.goto(stage.relay);
+  await expectSameNumbers(page, { waiting: 5, held: 1 });
+  await page.click("#session-rows [data-ask]");
+  await page.click("dialog[open] button");
+  await expect.poll(() => stage.scripted.writes("ses_00").length).toBe(before + 5);
+
+  await page.goto(stage.relay);
+  await page.click("#state [data-ask]");
+  await page.waitForSelector("dialog[open] #confirm");
+  await page.keyboard.type("maintenance");
+  await page.click("dialog[open] button");
+  await expect.poll(() => text(page, "#state-text h2")).toBe("Paused by an operator");
+  expect(await text(page, "#state-text")).toContain("maintenance");
+  await stage.event("ses_01");
+  await expect.poll(() => numberAt(page, "#n-waiting")).toBe(1);
+  await expectAccessible(page, "paused");
+  await shoot(page, "paused");
+  await page.click("#state [data-ask]");
+  await page.click("dialog[open] button");
+  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
+  await expect.poll(() => numberAt(page, "#n-waiting")).toBe(0);
+  expect(watched.complaints).toEqual([]);
+});
+
+test("without JavaScript it can be read, and a confirmation is a page of its own", async () => {
+  await using watched = await open(browser, stage.relay, { javaScriptEnabled: false });
+  const { page } = watched;
+  expect(await text(page, "#state-text h2")).toBe("Forwarding");
+  await page.click('nav a[href="/dead"]');
+  const first = page.locator("#letter-rows tbody tr").last();
+  await first.locator("[data-ask]").click();
+  expect(await text(page, "#confirm-title")).toBe("Redrive this event?");
+  await shoot(page, "confirm-without-script");
+  await page.click("#confirm button");
+  expect(await text(page, "#notice")).toContain("is in the log again");
+  expect(watched.complaints).toEqual([]);
+});
+
+test("what comes from outside stays text: session ids, reasons, bodies, searches", async () => {
+  await using watched = await open(browser, `${stage.relay}/dead`);
+  const { page } = watched;
+  let dialogs = 0;
+  page.on("dialog", (it) => {
+    dialogs++;
+    void it.dismiss();
+  });
+  await page.click(`#letter-rows tr:has-text("onerror") th a`);
+  await page.waitForSelector("pre.body");
+  expect(await text(page, ".reason")).toBe("content: <script>alert(2)</script>  [31mred");
+  expect(await text(page, "pre.body")).toContain("POISON <script>alert(3)</script>");
+  await page.click(".facts .id a");
+  expect(await text(page, "h1")).toBe(`ses_<img src=x onerror=alert(1)> ⟨U+202E⟩"'&`);
+  await page.click("#action [data-ask]");
+  await page.waitForSelector("dialog[open] #confirm");
+  expect(await page.inputValue("dialog input[name=session]")).toBe(HOSTILE);
+  await page.goto(`${stage.relay}/sessions?q=${encodeURIComponent(`"><script>alert(4)</script>`)}`);
+  expect(await page.inputValue("#q")).toBe(`"><script>alert(4)</script>`);
+  expect(await page.locator("main img, main script, main b").count()).toBe(0);
+  expect(dialogs).toBe(0);
+  expect(watched.complaints).toEqual([]);
+});
+
+test("a page of another site can neither act nor read nor frame it", async () => {
+  const asked: string[] = [];
+  const site = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    response.setHeader("Content-Type", "text/html");
+    response.end(`<form method="post" action="${stage.relay}/act/pause"><input name="text" value="evil"></form>
+      <iframe src="${stage.relay}/"></iframe>`);
+  });
+  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void site.close());
+  const { port } = site.address() as AddressInfo;
+  await using watched = await open(browser, `http://127.0.0.1:${port}/`);
+  const { page } = watched;
+  expect(await page.evaluate(`fetch("${stage.relay}/status.json").then(() => "read", () => "refused")`)).toBe(
+    "refused",
+  );
+  expect(await page.frames()[1]?.content()).not.toContain("runner-relay</a>");
+  const [answer] = await Promise.all([
+    page.waitForResponse((it) => it.url().endsWith("/act/pause")),
+    page.evaluate("document.forms[0].submit()"),
+  ]);
+  expect(answer.status()).toBe(403);
+  expect((await stage.status()).paused).toBe(false);
+  // by a name of its own, as after DNS rebinding
+  await using rebound = await open(browser, "about:blank");
+  const refused = await rebound.page.request.get(stage.relay, { headers: { Host: "evil.example" } });
+  expect(refused.status()).toBe(403);
+  expect(asked).toContain("/");
+});
+
+test("a relay that does not answer is said, and unsaid", async () => {
+  await using watched = await open(browser, stage.relay);
+  const { page } = watched;
+  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
+  expect(watched.complaints).toEqual([]);
+  await page.context().setOffline(true);
+  await page.waitForSelector("#lost:not([hidden])");
+  expect(await text(page, "#lost")).toMatch(/^This relay does not answer\. What you see is of /);
+  await expectAccessible(page, "lost");
+  await page.context().setOffline(false);
+  await page.waitForSelector("#lost", { state: "hidden" });
+});

@@ -192,11 +192,11 @@ async function sendAll(
 ): Promise<number> {
   let sent = 0;
   for (const { seq } of missing) {
-    if (!(await throttle.mayGo(1, signal, () => {}))) break;
+    if (!(await throttle.mayGo(signal, () => {}))) break;
     const message = await deps.jsm.direct.getMessage(EVENTS_STREAM, { seq });
     if (message === null) continue; // pruned meanwhile
     const headers = new Map(message.header.keys().map((name) => [name, message.header.get(name)]));
-    await putAgain(deps.nc, run, [{ seq, headers, envelope: decodeEnvelope(message.data) }]);
+    await putAgain(deps.nc, run, { seq, headers, envelope: decodeEnvelope(message.data) });
     sent++;
   }
   return sent;

@@ -48,7 +48,7 @@ export type Looked = {
 
 /**
  * Reads the selection's events in the order in which they go, from a position on. Only messages that match a subject filter are read.
- * Throws `schema_newer`.
+ * Small pages suit who goes slowly: the broker reads a page at a go, and live events wait for its disk meanwhile. Throws `schema_newer`.
  */
 export async function* look(
   deps: {
@@ -59,12 +59,13 @@ export async function* look(
   },
   selection: Selection,
   range: { from: number; to: number; position: { filter: number; seq: number } },
+  pageSize?: number,
 ): AsyncGenerator<Looked> {
   const filters = filtersOf(selection);
   for (const [filter, subjects] of filters.entries()) {
     if (filter < range.position.filter) continue;
     const from = filter === range.position.filter ? Math.max(range.from, range.position.seq + 1) : range.from;
-    for await (const message of walk(deps.jsm, EVENTS_STREAM, subjects, from)) {
+    for await (const message of walk(deps.jsm, EVENTS_STREAM, subjects, from, pageSize)) {
       const { seq, subject } = message;
       if (seq > range.to) break;
       const address = parseEventSubject(subject);

@@ -25,7 +25,7 @@ export function createPace(
 ): {
   /** Milliseconds until the next may go; below 1: now. */
   due(now: number): number;
-  took(count: number): void;
+  took(): void;
 } {
   let next = now;
   const gap = 1000 / rate;
@@ -34,16 +34,8 @@ export function createPace(
       next = Math.max(next, at - BURST_S * 1000);
       return Math.max(0, next - at);
     },
-    took(count) {
-      next += gap * count;
+    took() {
+      next += gap;
     },
   };
-}
-
-/**
- * How many go at once at a rate: what is due in 50 ms, so that the disk is synced for a batch and not for each event, and yet the relay gets no
- * heap at a time. Pure.
- */
-export function sliceOf(rate: number): number {
-  return Math.max(1, Math.min(100, Math.floor(rate / 20)));
 }

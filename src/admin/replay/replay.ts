@@ -9,17 +9,16 @@ import { walk } from "../../shared/walk.ts";
 import { readSettlement } from "../settlement.ts";
 import { look, type Looked } from "./choose.ts";
 import { createFinished } from "./finished.ts";
-import { putAgain, type Again } from "./put.ts";
+import { putAgain } from "./put.ts";
 import { writeReplay, type ReplayRecord } from "./record.ts";
 import type { Selection } from "./selection.ts";
-import { sliceOf } from "./pace.ts";
 import { createThrottle } from "./throttle.ts";
 
 // selection.ts what is wanted · choose.ts reads and decides · finished.ts knows ended sessions · throttle.ts and pace.ts how fast ·
 // put.ts puts in again · record.ts how far it came
 
-/** Events that are looked at, sent or not, before the run's state moves on. */
-const MOST_LOOKED = 256;
+/** Events that are read at once. */
+const PAGE = 64;
 /** Between two writes of the run's state. */
 const KEEP_MS = 1000;
 
@@ -96,14 +95,14 @@ export async function catchUp(deps: ReplayDeps, record: ReplayRecord): Promise<R
 export type ReplayOptions = {
   /** Events a second. */
   rate: number;
-  /** Stops it after the events that are on their way. */
+  /** Stops it after the event that is on its way. */
   signal: AbortSignal;
-  /** Called after every few events and while it waits; `left` is how many more may come, at most. */
+  /** Called after every event and while it waits; `left` is how many more may come, at most. */
   told(record: ReplayRecord, left: number, waitsBecause?: string): void;
 };
 
 /**
- * Carries a run out, and keeps how far it came. Events are put in their order, a few at a time (ORDER-1); they go
+ * Carries a run out, and keeps how far it came. Events are put one after the other, so that those of one session keep their order (ORDER-1); they go
  * through the same lanes as live ones. Nothing is added while more than a bound waits at the relays, so that live events are not behind a
  * heap of replays. Throws what {@link putAgain} throws, after it wrote the state.
  */
@@ -126,40 +125,23 @@ export async function runReplay(
   const settlement = await readSettlement(jsm);
   const throttle = createThrottle(deps, options.rate);
 
-  const most = sliceOf(options.rate);
-  let slice: Looked[] = [];
-  let again: Again[] = [];
-
-  /** Puts in what was gathered, and stands behind it. False if it was stopped before. */
-  async function flush(): Promise<boolean> {
-    const last = slice.at(-1);
-    if (last === undefined) return !signal.aborted;
-    const { seq, filter, left } = last;
-    const [first, ...rest] = again;
-    if (first !== undefined) {
-      const waits = (because: string): void => options.told(record, left + again.length, because);
-      if (!(await throttle.mayGo(again.length, signal, waits))) return false;
-      record.put = await putAgain(nc, record.run, [first, ...rest]);
-      record.sent += again.length;
-    }
-    for (const { choice } of slice) if (choice.kind === "leave") record.leftOut[choice.why]++;
-    record.position = { filter, seq };
-    slice = [];
-    again = [];
-    if (clock.now() - keptAt >= KEEP_MS) await keep("running");
-    options.told(record, left);
-    return !signal.aborted;
-  }
+  const finished = createFinished(jsm);
 
   try {
-    const all = look({ jsm, settlement, finished: createFinished(jsm) }, record.selection, record);
-    for await (const looked of all) {
-      const { seq, choice, envelope, headers } = looked;
-      slice.push(looked);
-      if (choice.kind === "send" && envelope !== undefined) again.push({ seq, headers, envelope });
-      if ((again.length >= most || slice.length >= MOST_LOOKED) && !(await flush())) break;
+    const looked = look({ jsm, settlement, finished }, record.selection, record, PAGE);
+    for await (const { seq, filter, choice, envelope, headers, left } of looked) {
+      if (choice.kind === "leave") record.leftOut[choice.why]++;
+      if (choice.kind === "send" && envelope !== undefined) {
+        const waits = (because: string): void => options.told(record, left + 1, because);
+        if (!(await throttle.mayGo(signal, waits))) break;
+        record.put = await putAgain(nc, record.run, { seq, headers, envelope });
+        record.sent++;
+      }
+      record.position = { filter, seq };
+      if (clock.now() - keptAt >= KEEP_MS) await keep("running");
+      options.told(record, left);
+      if (signal.aborted) break;
     }
-    if (!signal.aborted) await flush();
   } catch (error) {
     await keep("interrupted").catch(() => {}); // what failed says more
     throw error;

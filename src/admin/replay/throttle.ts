@@ -9,10 +9,10 @@ const LOOK_MS = 200;
 
 export type Throttle = {
   /**
-   * Resolves true when `count` more events may be put into the log; false if `signal` was aborted. `waits` is told while it is the relays' backlog
+   * Resolves true when one more event may be put into the log; false if `signal` was aborted. `waits` is told while it is the relays' backlog
    * that holds it up.
    */
-  mayGo(count: number, signal: AbortSignal, waits: (because: string) => void): Promise<boolean>;
+  mayGo(signal: AbortSignal, waits: (because: string) => void): Promise<boolean>;
 };
 
 /** Keeps replays at a rate (events a second) and behind live events: nothing is added to a heap (pace.ts). */
@@ -23,7 +23,7 @@ export function createThrottle(deps: { jsm: JetStreamManager; clock: Clock }, ra
   let lowest = Infinity;
   let lookedAt = -Infinity;
   return {
-    async mayGo(count, signal, waits) {
+    async mayGo(signal, waits) {
       for (;;) {
         if (signal.aborted) return false;
         if (clock.now() - lookedAt >= LOOK_MS) {
@@ -34,7 +34,7 @@ export function createThrottle(deps: { jsm: JetStreamManager; clock: Clock }, ra
         const crowded = !mayAdd(waiting, lowest);
         const due = crowded ? LOOK_MS : pace.due(clock.now());
         if (due < 1) {
-          pace.took(count);
+          pace.took();
           return true;
         }
         if (crowded) waits(`${waiting} events wait at the relays`);

@@ -1,24 +1,17 @@
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
 import { putAgain, type Again } from "../../../src/admin/replay/put.ts";
-import { decodeEnvelope, type Envelope } from "../../../src/shared/envelope.ts";
+import { decodeEnvelope } from "../../../src/shared/envelope.ts";
 import { HEADER } from "../../../src/shared/headers.ts";
 
-type Sent = { id: string; batch: boolean; payload: Uint8Array };
-/** What a broker says to a request; undefined: nothing in time. */
-type Word = object | undefined;
+type Sent = { id: string; payload: Uint8Array };
 
-/** A broker that says one word after the other, and keeps what it was asked. */
-function scripted(...words: Word[]) {
+/** A broker that says one word after the other (undefined: nothing in time), and keeps what it was asked. */
+function scripted(...words: (object | undefined)[]) {
   const sent: Sent[] = [];
-  const take = (payload: Uint8Array, headers: MsgHdrs | undefined): void => {
-    const id = headers?.get(HEADER.id) ?? "";
-    sent.push({ id, batch: headers?.has("Nats-Batch-Id") ?? false, payload });
-  };
   const nc = {
-    publish: (_: string, payload: Uint8Array, { headers }: { headers: MsgHdrs }) => take(payload, headers),
     request(_: string, payload: Uint8Array, { headers }: { headers: MsgHdrs }) {
-      take(payload, headers);
+      sent.push({ id: headers.get(HEADER.id), payload });
       const word = words.shift();
       return word === undefined
         ? Promise.reject(new Error("timeout"))
@@ -26,38 +19,30 @@ function scripted(...words: Word[]) {
     },
     isClosed: () => false,
   };
-  return { nc: nc as unknown as NatsConnection, sent, left: words };
+  return { nc: nc as unknown as NatsConnection, sent };
 }
 
-function events(count: number): [Again, ...Again[]] {
-  const envelope = (n: number): Envelope => ({
+const again: Again = {
+  seq: 10,
+  headers: new Map([[HEADER.seq, "e-1"]]),
+  envelope: {
     v: 1,
-    id: `e${n}`,
+    id: "e1",
     kind: "event",
     session: "s",
     runner: "r",
     epoch: "e",
-    seq: n,
+    seq: 1,
     at: 0,
     type: "application/json",
     body: Buffer.from('{"a":12345678901234567890}'),
     answer: "_INBOX_gw.gone",
-  });
-  const again = (n: number): Again => ({
-    seq: 9 + n,
-    headers: new Map([[HEADER.seq, `e-${n}`]]),
-    envelope: envelope(n),
-  });
-  return [again(1), ...Array.from({ length: count - 1 }, (_, i) => again(i + 2))];
-}
+  },
+};
 
-const ids = (sent: readonly Sent[]): string[] => sent.map(({ id }) => id.replace("replay-run-", ""));
-
-test("several go as one batch; the body stays as it was, with a mark and without an address for the answer", async () => {
-  const { nc, sent } = scripted({ seq: 25, count: 6, batch: "x" });
-  expect(await putAgain(nc, "run", events(6))).toBe(25);
-  expect(ids(sent)).toEqual(["e1", "e2", "e3", "e4", "e5", "e6"]);
-  expect(sent.every(({ batch }) => batch)).toBe(true);
+test("the body stays as it was, with a mark and without an address for the answer", async () => {
+  const { nc, sent } = scripted({ seq: 25 });
+  expect(await putAgain(nc, "run", again)).toBe(25);
   const { body, answer, replayOf } = decodeEnvelope(sent[0]?.payload ?? new Uint8Array());
   expect([Buffer.from(body).toString(), answer, replayOf]).toEqual([
     '{"a":12345678901234567890}',
@@ -66,27 +51,15 @@ test("several go as one batch; the body stays as it was, with a mark and without
   ]);
 });
 
-test.each([
-  ["refused", { error: { err_code: 10201, description: "duplicate" } }],
-  ["of unknown outcome", undefined],
-])("ORDER-1: after a batch that is %s they go one by one, in order, with the same ids", async (_, word) => {
-  const singles = [1, 2, 3, 4, 5].map((seq) => ({ seq, duplicate: true }));
-  const { nc, sent } = scripted(word, ...singles);
-  expect(await putAgain(nc, "run", events(5))).toBe(5);
-  expect(ids(sent.filter(({ batch }) => !batch))).toEqual(["e1", "e2", "e3", "e4", "e5"]);
-  expect(ids(sent.slice(0, 5))).toEqual(ids(sent.slice(5)));
+test("ORDER-1: while nobody knows whether it is stored, it is put again under the same id before anything else", async () => {
+  const { nc, sent } = scripted(undefined, undefined, { seq: 2, duplicate: true });
+  expect(await putAgain(nc, "run", again)).toBe(2);
+  expect(sent.map(({ id }) => id)).toEqual(["replay-run-e1", "replay-run-e1", "replay-run-e1"]);
 });
 
-test("ORDER-1: while nobody knows whether one is stored, it is put again before the next", async () => {
-  const { nc, sent } = scripted({ seq: 1 }, undefined, undefined, { seq: 2 }, { seq: 3 });
-  expect(await putAgain(nc, "run", events(3))).toBe(3);
-  expect(ids(sent)).toEqual(["e1", "e2", "e2", "e2", "e3"]);
-});
-
-test("a full log and a refusal end it: nothing behind goes", async () => {
-  const full = scripted({ seq: 1 }, { error: { err_code: 10077, description: "maximum bytes exceeded" } });
-  await expect(putAgain(full.nc, "run", events(3))).rejects.toMatchObject({ code: "log_full" });
-  expect(ids(full.sent)).toEqual(["e1", "e2"]);
+test("a full log and a refusal end it", async () => {
+  const full = scripted({ error: { err_code: 10077, description: "maximum bytes exceeded" } });
+  await expect(putAgain(full.nc, "run", again)).rejects.toMatchObject({ code: "log_full" });
   const refused = scripted({ error: { err_code: 1, description: "no" } });
-  await expect(putAgain(refused.nc, "run", events(1))).rejects.toMatchObject({ code: "log_refused" });
+  await expect(putAgain(refused.nc, "run", again)).rejects.toMatchObject({ code: "log_refused" });
 });

@@ -156,7 +156,7 @@ describe("pace", () => {
         for (const wait of waits) {
           now += wait;
           while (pace.due(now) < 1) {
-            pace.took(1);
+            pace.took();
             went.push(now);
           }
         }

@@ -20,8 +20,10 @@ export type Reader = {
 const SAMPLE_MS = 1000;
 /** Reading takes at most this part of the time, however many sessions are held. */
 const SHARE = 1 / 20;
-/** A page is not kept waiting longer by a broker that does not answer. */
-const TIMEOUT_MS = 2000;
+/** A page that waits longer for the broker shows what was known. */
+const PATIENCE_MS = 1500;
+/** What is known is called old when the broker takes longer than this. */
+const OLD_MS = 30_000;
 
 /** Asks the broker how the log is: once a second for the charts, and for whoever opens the page. */
 export function createReader(deps: {
@@ -40,37 +42,44 @@ export function createReader(deps: {
 
   async function ask(): Promise<Reading> {
     try {
-      if (!deps.connected()) throw new Error("the broker is not connected");
-      const status = await withTimeout(deps.query());
-      last = { known: { status, wall: clock.wall() } };
+      last = { known: { status: await deps.query(), wall: clock.wall() } };
     } catch (error) {
       last = { ...last, error: errorText(error) };
     }
     return last;
   }
 
-  function withTimeout<T>(promise: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const cancelTimer = clock.after(TIMEOUT_MS, () => reject(new Error("the broker does not answer")));
-      promise.then(resolve, reject).finally(cancelTimer);
-    });
-  }
-
-  function read(): Promise<Reading> {
+  /** One question at a time: tens of thousands of held sessions are counted one by one. */
+  function fresh(): Promise<Reading> {
+    if (!deps.connected()) return Promise.resolve({ ...last, error: "the broker is not connected" });
     asking ??= ask().finally(() => {
       asking = undefined;
     });
     return asking;
   }
 
+  function known(): Reading {
+    const old = last.known === undefined || clock.wall() - last.known.wall > OLD_MS;
+    return old ? { error: "the broker takes long to answer", ...last } : last;
+  }
+
+  async function read(): Promise<Reading> {
+    let cancelWait = (): void => {};
+    const enough = new Promise<Reading>((resolve) => {
+      cancelWait = clock.after(PATIENCE_MS, () => resolve(known()));
+    });
+    return Promise.race([fresh(), enough]).finally(cancelWait);
+  }
+
   async function sample(): Promise<void> {
     const began = clock.now();
-    const { known, error } = await read();
+    const found = await fresh();
     if (stopped) return;
     const took = clock.now() - began;
-    if (known === undefined || error !== undefined) samples.hole(clock.wall());
+    let wait = SAMPLE_MS - took;
+    if (found.known === undefined || found.error !== undefined) samples.hole(clock.wall());
     else {
-      const { backlog, log, dead } = known.status;
+      const { backlog, log, dead } = found.known.status;
       samples.add({
         now: clock.now(),
         wall: clock.wall(),
@@ -79,8 +88,9 @@ export function createReader(deps: {
         delivered: deps.delivered(),
         dead: dead.messages,
       });
+      wait = Math.max(wait, took / SHARE);
     }
-    cancel = clock.after(Math.max(SAMPLE_MS - took, took / SHARE), () => void sample());
+    cancel = clock.after(Math.max(0, wait), () => void sample());
   }
 
   return {

@@ -1,3 +1,8 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { readStatus } from "../../../src/admin/status.ts";
@@ -293,4 +298,16 @@ test("read-only it has no button and no action, off there is nothing but health 
   expect((await off.get("/")).status).toBe(404);
   expect((await off.get("/status.json")).status).toBe(404);
   expect((await off.get("/health")).status).toBe(200);
+});
+
+test("the build brings along what the browser gets", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "rr-dist-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const root = join(import.meta.dirname, "../../..");
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  await promisify(execFile)(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", folder], {
+    cwd: root,
+  });
+  const built = await readFile(join(folder, "relay/page/client.js"), "utf8");
+  expect(built).toContain("data-live");
 });

@@ -20,6 +20,8 @@ export type Delivery = {
   /** When it was stored, ISO. */
   at: string;
   asked: "relay" | "broker";
+  /** Put in again by an operator. Of these the broker alone is asked. */
+  again?: true;
   receipt: Exclude<Receipt, { state: "gone" | "unknown" }>;
 };
 
@@ -150,9 +152,10 @@ function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
   }
 
   return async (event) => {
-    const { id, session, kind, at } = event;
-    const answered = relays && event.first ? await askRelay(event) : undefined;
-    if (answered !== undefined) return { id, session, kind, at, asked: "relay", receipt: answered };
-    return { id, session, kind, at, asked: "broker", receipt: await askBroker(event) };
+    const { id, session, kind, at, first } = event;
+    const known = { id, session, kind, at, ...(first ? {} : { again: true as const }) };
+    const answered = relays && first ? await askRelay(event) : undefined;
+    if (answered !== undefined) return { ...known, asked: "relay", receipt: answered };
+    return { ...known, asked: "broker", receipt: await askBroker(event) };
   };
 }

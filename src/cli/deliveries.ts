@@ -70,7 +70,8 @@ function jsonOf({ receipt, ...event }: Delivery): string {
   return JSON.stringify({ event_id: event.id, ...outcome, stream_seq: seq, ...event, id: undefined });
 }
 
-function renderOne({ id, session, kind, at, asked, receipt }: Delivery, screen: Screen): string {
+function renderOne(delivery: Delivery, screen: Screen): string {
+  const { id, session, kind, at, receipt } = delivery;
   const more =
     receipt.state === "dead"
       ? [
@@ -90,24 +91,29 @@ function renderOne({ id, session, kind, at, asked, receipt }: Delivery, screen: 
       { name: "kind", text: kind },
       { name: "accepted", text: at },
       { name: "sequence", text: String(receipt.seq) },
-      ...(asked === "relay" ? [] : [{ name: "note", text: NO_RELAY }]),
+      ...(knownWell(delivery) ? [] : [{ name: "note", text: NO_RELAY }]),
     ],
     screen,
   );
+}
+
+/** A relay said it, or it is none of their questions. */
+function knownWell({ asked, again }: Delivery): boolean {
+  return asked === "relay" || again === true;
 }
 
 const NO_RELAY = "no relay answers: this is what the checkpoints say";
 
 function renderMany(deliveries: readonly Delivery[], screen: Screen): string {
   if (deliveries.length === 0) return "the log holds no event of this session";
-  const rows = deliveries.map(({ id, kind, at, receipt }): Cell[] => [
+  const rows = deliveries.map(({ id, kind, at, again, receipt }): Cell[] => [
     id,
     String(receipt.seq),
     { text: receipt.state, style: VERDICT_STYLE[receipt.state] },
-    kind,
+    again ? `${kind} again` : kind,
     at.slice(0, 19),
     receipt.state === "dead" || receipt.state === "superseded" ? receipt.reason : "",
   ]);
   const table = renderTable(["EVENT", "SEQ", "STATE", "KIND", "AT", "REASON"], rows, screen);
-  return deliveries.every(({ asked }) => asked === "relay") ? table : `${table}\n${NO_RELAY}`;
+  return deliveries.every(knownWell) ? table : `${table}\n${NO_RELAY}`;
 }

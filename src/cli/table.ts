@@ -30,7 +30,7 @@ export function renderTable(
   );
   const widths = screen.columns === undefined ? natural : fit(natural, screen.columns);
   const right = head.map(
-    (_, i) => cells.length > 0 && cells.every((row) => /^[\d.,%-]*$/.test(row[i]?.text ?? "")),
+    (_, i) => cells.length > 0 && cells.every((row) => /^(?:-|[\d.,]+%?)?$/.test(row[i]?.text ?? "")),
   );
   const line = (row: readonly { text: string; style?: Style }[]): string => {
     let out = "";

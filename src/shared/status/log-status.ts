@@ -1,6 +1,7 @@
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { readControls, type Controls } from "../control.ts";
 import { readState } from "../state-store.ts";
+import { sessionFilter } from "../subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../topology.ts";
 import { readBacklog, type Backlog } from "./backlog.ts";
 
@@ -59,12 +60,18 @@ export async function readLogStatus(
   return { status, settings: log.config };
 }
 
-async function oldestOf(jsm: JetStreamManager, backlog: Backlog): Promise<string | undefined> {
+async function oldestOf(jsm: JetStreamManager, { shards, held }: Backlog): Promise<string | undefined> {
   const firsts = [
-    ...backlog.shards.filter((it) => it.pending + it.inFlight > 0).map((it) => it.ackFloor + 1),
-    ...backlog.held.filter((it) => it.events > 0).map((it) => it.from),
-  ];
-  if (firsts.length === 0) return undefined;
-  const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq: Math.min(...firsts), next_by_subj: ">" });
-  return found?.time.toISOString();
+    ...shards
+      .filter((it) => it.pending + it.inFlight > 0)
+      .map((it) => ({ seq: it.ackFloor + 1, subject: `rr.*.${it.shard}.>` })),
+    ...held.filter((it) => it.events > 0).map((it) => ({ seq: it.from, subject: sessionFilter(it.session) })),
+  ].sort((a, b) => a.seq - b.seq);
+  let oldest: { seq: number; time: Date } | undefined;
+  for (const { seq, subject } of firsts) {
+    if (oldest !== undefined && seq > oldest.seq) break; // no later one can be older
+    const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq, next_by_subj: subject });
+    if (found !== null && (oldest === undefined || found.seq < oldest.seq)) oldest = found;
+  }
+  return oldest?.time.toISOString();
 }

@@ -62,7 +62,7 @@ test("verdicts and deliveries: by a relay, and as far as the broker knows withou
   const poison = await append("s1", { text: "poison" });
   const states = async (...args: string[]) =>
     linesOf((await cli("deliveries", "--json", ...args)).stdout).map(
-      ({ state, asked }) => `${asked} ${state}`,
+      ({ state, asked }) => `${String(asked)} ${String(state)}`,
     );
   await vi.waitFor(
     async () => expect(await states("--session", "s1")).toEqual(["relay delivered", "relay dead"]),

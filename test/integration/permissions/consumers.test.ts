@@ -8,7 +8,7 @@ test("ADR 0012: whoever may create a consumer may have the server speak as a rel
   await using broker = await provisioned(await startTestBroker({ sync: false }));
   const gateway = await broker.connect("gateway");
   const heard: string[] = [];
-  gateway.subscribe("rr.state.>", { callback: (_, message) => heard.push(message.subject) });
+  gateway.subscribe("rr.state.>", { callback: (_, message) => void heard.push(message.subject) });
   await createAppender(gateway).append("s1");
   const forging = {
     durable_name: "forging",

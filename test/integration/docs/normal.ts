@@ -1,0 +1,51 @@
+import { stripVTControlCharacters } from "node:util";
+
+// What differs between two runs, in this order. Everything else must be as it is shown.
+const RULES: [RegExp, string][] = [
+  [/\b[a-z0-9]{16,}(?:-[a-z0-9]+)?\b/g, "<id>"], // events, epochs, processes
+  [/\brun [0-9a-f]{8}\b/g, "run <id>"],
+  [/\b(--resume|replay\.|replay) [0-9a-f]{8}\b/g, "$1 <id>"],
+  [/\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?Z| ?[+-]\d\d:?\d\d(?: UTC)?| UTC)?)?/g, "<time>"],
+  [/\b\d\d:\d\d:\d\d(?:\.\d+)?\b/g, "<time>"],
+  [/\b127\.0\.0\.1:\d+\b/g, "127.0.0.1:<port>"],
+  [/\b\d+(?:\.\d+)? (?:B|[KMGT]iB)\b/g, "<size>"],
+  [/\b\d+(?:\.\d+)? %/g, "<n> %"],
+  [/\b\d+(?:\.\d+)?\/s\b/g, "<n>/s"],
+  [/\b(?:\d+(?:\.\d+)?(?:d|h|m|s|ms|µs)(?: |(?=\d)|\b)){1,3}/g, "<age> "],
+  [/\b\d+(?:\.\d+)? (?:s|ms|seconds)\b/g, "<age>"],
+  [/\b\d+\.\d+(?:\.\d+)?\b/g, "<n>"],
+  [/─+/g, "─"],
+  [/[ \t]+/g, " "],
+  [/ +$/gm, ""],
+];
+
+/** Output in the form in which two runs are compared. Headers of a NATS message have no order. Pure. */
+export function normal(text: string): string {
+  let plain = stripVTControlCharacters(text).replaceAll("\r", "");
+  for (const [volatile, instead] of RULES) plain = plain.replaceAll(volatile, instead);
+  return plain.replaceAll(
+    /(?:^ ?(?:Nats|Rr|Content)-[\w-]+: .*\n)+/gm,
+    (headers) =>
+      `${headers
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.trim())
+        .sort()
+        .join("\n")}\n`,
+  );
+}
+
+/** Whether real output is what is shown; a line `…` stands for any lines. Pure. */
+export function isShown(shown: string, real: string): boolean {
+  const wanted = normal(shown).split(/^…\n/m);
+  const found = normal(real);
+  if (wanted.length === 1) return found === wanted[0];
+  let at = 0;
+  for (const [i, part] of wanted.entries()) {
+    if (i === 0 && !found.startsWith(part)) return false;
+    const place = i === wanted.length - 1 ? found.length - part.length : found.indexOf(part, at);
+    if (place < at || !found.startsWith(part, place)) return false;
+    at = place + part.length;
+  }
+  return true;
+}

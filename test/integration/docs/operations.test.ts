@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+import { findNatsCli } from "../../support/natscli.ts";
+import { blocksOf, stepsOf, textOf, type Block } from "./blocks.ts";
+import { isShown } from "./normal.ts";
+import { openStage, type Stage } from "./stage.ts";
+
+// blocks.ts reads the page · stage.ts is the machine that it assumes · normal.ts says what may differ between two runs
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const PAGE = resolve(ROOT, "docs/operations.md");
+
+test("every code block of docs/operations.md is run here, or says which test runs it, or why nobody does", () => {
+  const others = blocksOf(readFileSync(PAGE, "utf8")).filter(({ language }) => language !== "console");
+  const unaccounted = others.filter(({ runBy, notRun }) => runBy === undefined && notRun === undefined);
+  expect(unaccounted.map(({ line, text }) => `line ${line}: ${text.split("\n")[0]}`)).toEqual([]);
+  for (const { runBy } of others)
+    if (runBy !== undefined) expect(existsSync(resolve(ROOT, runBy)), runBy).toBe(true);
+  for (const { line, notRun } of others)
+    if (notRun !== undefined) console.log(`docs/operations.md:${line} is not run: ${notRun}`);
+});
+
+test(
+  "each command of docs/operations.md does what the page shows (vitest -u writes what it really shows)",
+  { timeout: 240_000 },
+  async () => {
+    const page = readFileSync(PAGE, "utf8");
+    const nats = await findNatsCli();
+    const blocks = blocksOf(page).filter(({ language }) => language === "console");
+    expect(blocks.length).toBeGreaterThan(0);
+    await using stage = await openStage("path" in nats ? nats.path : undefined);
+    let written = "";
+    let at = 0;
+    for (const block of blocks) {
+      if (block.needs === "nats" && "missing" in nats) {
+        console.log(`docs/operations.md:${block.line} was not run: ${nats.missing}`);
+        continue;
+      }
+      written += page.slice(at, block.start) + (await run(stage, block));
+      at = block.end;
+    }
+    await expect(written + page.slice(at)).toMatchFileSnapshot(PAGE);
+  },
+);
+
+/** The block as it should be: as it is if that is what its commands show. */
+async function run(stage: Stage, { when, text, terminal, line }: Block): Promise<string> {
+  if (when !== undefined) await stage.become(when);
+  const steps = stepsOf(text);
+  for (const step of steps) {
+    const { code, output } = await stage.type(step.command, terminal);
+    expect(code, `docs/operations.md:${line}: $ ${step.command}\n${output}`).toBe(0);
+    const real = stage.inWords(output.endsWith("\n") || output === "" ? output : `${output}\n`);
+    if (!isShown(step.shown, real)) step.shown = real;
+  }
+  return textOf(steps);
+}

@@ -14,8 +14,8 @@ export type ManyOptions = {
   events: number;
 };
 
-/** Commands that read much must not keep it (BOUND-1); Node itself takes some 60 MB, and pages of 8 MiB come on top. */
-const MOST_MEMORY: number = 250 * 1024 ** 2;
+/** Commands that read much must not keep it (BOUND-1): Node itself takes some 60 MB, the heap 80, pages of 8 MiB come on top. */
+const MOST_MEMORY: number = 200 * 1024 ** 2;
 /** Letters put at once. */
 const AT_ONCE = 64;
 const DRAIN_MS = 300_000;

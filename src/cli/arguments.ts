@@ -9,12 +9,3 @@ export function wholeNumber(flag: string): (text: string) => number {
     return n;
   };
 }
-
-/** Commander's parser of an option that takes one of some words. */
-export function oneWordOf<T extends string>(flag: string, words: readonly T[]): (text: string) => T {
-  return (text) => {
-    const found = words.find((word) => word === text);
-    if (found === undefined) throw codedError("usage", `${flag} takes ${words.join(", ")}, not ${text}`);
-    return found;
-  };
-}

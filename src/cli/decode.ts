@@ -7,7 +7,6 @@ export function command(context: Context): Command {
     .description(
       "Reads one message of the log on stdin and prints it as JSON, for --translate of the nats CLI.",
     )
-    .addHelpText("after", "\nExample:\n  nats stream get RR_EVENTS 1 --translate 'runner-relay decode'")
     .action(async () => {
       context.print(JSON.stringify(readableEnvelope(await context.readStdin()), null, 2));
     });

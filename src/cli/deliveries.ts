@@ -29,11 +29,7 @@ export function command(context: Context): Command {
     .option("--session <id>", "the last events of this session; with an event id: where to look for it")
     .option("--seq <n>", "the event's sequence in the log: it is found at once", wholeNumber("--seq"))
     .option("--last <n>", "events of the session", wholeNumber("--last"), LAST)
-    .option("--json", "for programs: one object a line")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  runner-relay deliveries --session ses_1\n  runner-relay deliveries kear1birhh506vvy-0 --json",
-    );
+    .option("--json", "for programs: one object a line");
   return addFlags(self, CLIENT_TABLE).action(async (id: string | undefined, options: Options) => {
     const { session, seq, last, json } = options;
     if (session !== undefined && sessionIdProblem(session) !== undefined)

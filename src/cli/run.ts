@@ -1,23 +1,33 @@
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../shared/version.ts";
 import { errorText, isCoded } from "../shared/errors.ts";
-import type { CommandFile, Context } from "./context.ts";
+import type { Commands } from "./commands.ts";
+import type { Context } from "./context.ts";
 
-type Commands = Record<string, { summary: string; load: () => Promise<CommandFile> }>;
+const EXIT_CODES =
+  "Exit codes: 0 done, 1 failed (code: message on stderr), 2 not understood; others in docs/operations.md.";
+
+/** What the scripts of `completion` call: `complete -- WORDS`. */
+const SUGGEST = "complete";
 
 /** Exit code of a command line: 0 done, 1 failed (`code: message` on stderr), 2 not understood. */
 export async function runCommandLine(args: string[], commands: Commands, context: Context): Promise<number> {
   const program = new Command("runner-relay")
     .description("A durable, ordered log between AI-agent executors and their Agent Coordinator")
     .version(VERSION)
+    .addHelpText("after", `\n${EXIT_CODES}`)
     .enablePositionalOptions();
   const name = args[0];
+  if (name === SUGGEST) {
+    await suggest(program, args, commands, context);
+    return 0;
+  }
   const chosen = name === undefined || !Object.hasOwn(commands, name) ? undefined : commands[name];
   if (chosen === undefined) {
     for (const [known, { summary }] of Object.entries(commands)) program.command(known).description(summary);
   } else {
     const file = await chosen.load();
-    program.addCommand(file.command(context));
+    program.addCommand(file.command(context).addHelpText("after", `\nExample:\n  ${chosen.example}`));
   }
   strict(program);
   try {
@@ -28,6 +38,21 @@ export async function runCommandLine(args: string[], commands: Commands, context
     context.warn(isCoded(error) ? `${error.code}: ${error.message}` : `internal: ${errorText(error)}`);
     return isCoded(error, "usage") ? 2 : 1;
   }
+}
+
+/** Loads every command, because any of their options may be asked for. */
+async function suggest(
+  program: Command,
+  args: string[],
+  commands: Commands,
+  context: Context,
+): Promise<void> {
+  const { default: tab } = await import("@bomb.sh/tab/commander");
+  for (const [name, { load, summary }] of Object.entries(commands)) {
+    program.addCommand((await load()).command(context).name(name).description(summary));
+  }
+  tab(program).commands.delete(SUGGEST); // itself
+  await program.parseAsync(args, { from: "user" });
 }
 
 /** Commander ends the process by itself otherwise. */

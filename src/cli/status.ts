@@ -24,11 +24,7 @@ export function command(context: Context): Command {
     )
     .option("--watch [seconds]", `again and again, until Ctrl-C (default: every ${WATCH} s)`, secondsOf)
     .option("--top <n>", "sessions shown, those with most waiting first", wholeNumber("--top"), TOP)
-    .option("--json", "for programs: one document, with --watch one a line")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  runner-relay status --watch\n  runner-relay status --json | jq .backlog.events",
-    );
+    .option("--json", "for programs: one document, with --watch one a line");
   return addFlags(self, CLIENT_TABLE).action(async ({ watch, top, json }: Options) => {
     const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
     await withBroker(access, async (nc, sources) => {

@@ -1,5 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { connectionOf } from "../admin/connection.ts";
 import { parseWhen } from "../admin/replay/selection.ts";
 import { tail, type TailOptions, type TailStart } from "../admin/tail.ts";
@@ -8,7 +8,7 @@ import { systemClock } from "../shared/clock.ts";
 import { codedError } from "../shared/errors.ts";
 import { sessionIdProblem } from "../shared/session-id.ts";
 import { KINDS, type Kind } from "../shared/subjects.ts";
-import { oneWordOf, wholeNumber } from "./arguments.ts";
+import { wholeNumber } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { untilInterrupted } from "./interrupt.ts";
@@ -35,23 +35,20 @@ export function command(context: Context): Command {
   const self = new Command("tail")
     .description("Shows events of the log, those that come and those that were: one line each, decoded.")
     .option("--session <id>", "only of this session")
-    .option("--kind <kind>", KINDS.join(", "), oneWordOf("--kind", KINDS))
+    .addOption(new Option("--kind <kind>", "only of this kind").choices(KINDS))
     .option("--runner <name>", "only of this runner (hostname.profile)")
-    .option(
-      "--verdict <verdict>",
-      `only those of which this became: ${VERDICTS.join(", ")}; what waits is shown when it is settled`,
-      oneWordOf("--verdict", VERDICTS),
+    .addOption(
+      new Option(
+        "--verdict <verdict>",
+        "only those of which this became; what waits is shown when it is settled",
+      ).choices(VERDICTS),
     )
     .option("--since <when>", "from this ISO time on, or from so long ago (30m, 2h, 7d)")
     .option("--last <n>", `the last n first (default: ${LAST})`, wholeNumber("--last"))
     .option("--from-seq <n>", "from this sequence of the log on", wholeNumber("--from-seq"))
     .option("--no-follow", "end at the end of the log")
     .option("--body", "the whole body below each line")
-    .option("--json", "one object a line, for programs")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  runner-relay tail --session ses_1\n  runner-relay tail --since 1h --verdict dead --no-follow --json",
-    );
+    .option("--json", "one object a line, for programs");
   return addFlags(self, CLIENT_TABLE).action(async (options: Options) => {
     const selected = selectionOf(options, Date.now());
     const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;

@@ -20,7 +20,7 @@ const RULES: [RegExp, string][] = [
 ];
 
 /** Output in the form in which two runs are compared. Headers of a NATS message have no order. Pure. */
-export function normal(text: string): string {
+function normal(text: string): string {
   let plain = stripVTControlCharacters(text).replaceAll("\r", "");
   for (const [volatile, instead] of RULES) plain = plain.replaceAll(volatile, instead);
   return plain.replaceAll(

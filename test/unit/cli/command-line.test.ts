@@ -30,7 +30,7 @@ function failing(error: Error) {
     new Command("fail").action(() => {
       throw error;
     });
-  return { fail: { summary: "fails", load: async () => ({ command }) } };
+  return { fail: { summary: "fails", example: "", load: async () => ({ command }) } };
 }
 
 describe("exit codes", () => {
@@ -73,7 +73,9 @@ test("CRED-1: config never prints a secret", async () => {
     NATS_URL: "nats://me:hunter22@host:4222",
     RUNNER_RELAY_API_KEY: "hunter22",
   });
-  const commands = { config: { summary: "", load: () => Promise.resolve({ command: configCommand }) } };
+  const commands = {
+    config: { summary: "", example: "", load: () => Promise.resolve({ command: configCommand }) },
+  };
   expect(await runCommandLine(["config", "--json"], commands, context)).toBe(0);
   const shown = JSON.parse(out.join("\n")) as Record<string, unknown>;
   expect(shown).toMatchObject({
@@ -87,7 +89,9 @@ test("CRED-1: config never prints a secret", async () => {
 
 test("config lists every problem at once", async () => {
   const { context, err } = recording({ RUNNER_RELAY_PORT: "x", RUNNER_RELAY_PROTOCOL: "1" });
-  const commands = { config: { summary: "", load: () => Promise.resolve({ command: configCommand }) } };
+  const commands = {
+    config: { summary: "", example: "", load: () => Promise.resolve({ command: configCommand }) },
+  };
   expect(await runCommandLine(["config"], commands, context)).toBe(1);
   expect(err.join()).toMatch(/^config_invalid: .*RUNNER_RELAY_PROTOCOL.*RUNNER_RELAY_PORT/s);
 });

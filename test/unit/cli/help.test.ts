@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { expect, test } from "vitest";
+import { COMMANDS } from "../../../src/cli/commands.ts";
+import type { Context } from "../../../src/cli/context.ts";
+import { PLAIN } from "../../../src/cli/render/screen.ts";
+import { runCommandLine } from "../../../src/cli/run.ts";
+
+const OPERATIONS = readFileSync(resolve(import.meta.dirname, "../../../docs/operations.md"), "utf8");
+
+const context: Context = {
+  env: {},
+  screen: PLAIN,
+  print() {},
+  redraw() {},
+  warn() {},
+  ask: () => Promise.resolve(undefined),
+  readStdin: () => Promise.resolve(new Uint8Array()),
+};
+
+const all = Object.entries(COMMANDS).map(([name, entry]) => ({ name, ...entry }));
+
+/** A command with those below it. */
+function* withChildren(command: Command): Generator<Command> {
+  yield command;
+  for (const child of command.commands) yield* withChildren(child);
+}
+
+test.each(all)(
+  "$name --help: what it does, its options, an example whose options exist",
+  async ({ name, load, example }) => {
+    const command = (await load()).command(context);
+    expect(command.name()).toBe(name);
+    for (const one of withChildren(command)) {
+      expect(one.description(), one.name()).not.toBe("");
+      for (const { description, long } of one.options) expect(description, long ?? "").not.toBe("");
+    }
+    const words =
+      example
+        .slice(example.indexOf(`runner-relay ${name}`))
+        .split(/ -- |'?$|\)$/)[0]
+        ?.split(" ")
+        .slice(2) ?? [];
+    expect(example).toContain(`runner-relay ${name}`);
+    let target = command;
+    for (const child of command.commands) if (child.name() === words[0]) target = child;
+    for (const flag of words.filter((word) => word.startsWith("--"))) {
+      expect(
+        target.options.map(({ long }) => long),
+        example,
+      ).toContain(flag);
+    }
+  },
+);
+
+test("every command's help is exit code 0, an unknown option 2", { timeout: 20_000 }, async () => {
+  const said: string[] = [];
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = (text: string | Uint8Array) => said.push(String(text)) > 0;
+  try {
+    for (const { name, example } of all) {
+      expect(await runCommandLine([name, "--help"], COMMANDS, context), name).toBe(0);
+      expect(said.join("")).toContain(`Example:\n  ${example}`);
+    }
+    expect(await runCommandLine(["--help"], COMMANDS, context)).toBe(0);
+  } finally {
+    process.stdout.write = write;
+  }
+  expect(said.join("")).toContain("Exit codes: 0 done, 1 failed");
+});
+
+test("docs/operations.md knows every command, and the exit codes", () => {
+  const unknown = all.filter(({ name }) => !new RegExp(`\`${name}\`|runner-relay ${name}`).test(OPERATIONS));
+  expect(unknown.map(({ name }) => name)).toEqual([]);
+  expect(OPERATIONS.includes("| exit code | of | |")).toBe(true);
+});

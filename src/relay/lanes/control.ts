@@ -194,8 +194,9 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
       if (record.reason === "paused") ended.add(sessionToken(record.session));
     for (const token of ended) {
       const action = known.wishes.get(token)?.action;
-      if (action === "pause") ended.delete(token);
-      if (action === undefined) works.push(attempt(held.resume(token).then(() => ended.delete(token))));
+      // a parked one waits for a wish of its own: it was parked after the pause, or would be but for the pause
+      if (action === "pause" || held.reason(token) === "parked") ended.delete(token);
+      else if (action === undefined) works.push(attempt(held.resume(token).then(() => ended.delete(token))));
     }
     await Promise.all(works);
     const [failure] = failures;
@@ -217,8 +218,10 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
 
   /** Carried out by whoever has the shard. Where nobody has it, a held session gives it an owner (shard.ts), any other needs none. */
   async function resume(token: string, { session, skip, revision, seenAt }: Wish): Promise<void> {
-    if (deps.owns(shardOf(session))) await held.resume(token, skip);
-    else if (clock.now() - seenAt < ORPHAN_MS) return;
+    if (deps.owns(shardOf(session))) {
+      await held.resume(token, skip);
+      ended.delete(token); // or what is parked from here on would be resumed once more when the wish is gone
+    } else if (clock.now() - seenAt < ORPHAN_MS) return;
     else if ((await readState(jsm, stateKey.held(token))) !== undefined) return;
     await deleteState(nc, stateKey.control(token), revision); // if it changed, that is read next
   }

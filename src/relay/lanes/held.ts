@@ -128,10 +128,16 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     if (held.get(token) !== state || state.record.reason !== "backlog") return;
     if (stored === undefined) return void clock.after(RETRY_MS, () => void fill(token));
     if (stored.length === 0) return join(token, state);
+    const waiting = new Set(
+      dispatcher
+        .lane(token)
+        ?.entries()
+        .map(({ seq }) => seq),
+    ); // was in flight when its session was held, and failed
     for (const message of stored) {
       state.cursor = message.seq + 1;
       if (message.seq < state.record.from) continue; // was in flight during a takeover, and ended
-      if (dispatcher.renew(token, message.seq, 0)) continue;
+      if (waiting.has(message.seq) || dispatcher.renew(token, message.seq, 0)) continue;
       const entry = entryOf(message, source(state.shard));
       if (message.seq === state.record.skip) entry.death = skipped(state.record);
       dispatcher.accept(session, token, state.shard, entry);
@@ -328,8 +334,9 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
         if (held.get(token) !== state) return; // whoever loads the shard finds it
       }
       const lane = dispatcher.lane(token);
-      for (const entry of lane?.entries() ?? []) {
-        if (state !== undefined && entry.seq === skip) entry.death = skipped(state.record); // it failed while the session was being held
+      // it failed while the session was being held, or is on its way and may yet fail
+      for (const entry of lane === undefined ? [] : [...lane.inFlight, ...lane.entries()]) {
+        if (state !== undefined && entry.seq === skip) entry.death = skipped(state.record);
       }
       if (lane !== undefined && !joining.has(token)) dispatcher.unpark(lane);
       void fill(token);

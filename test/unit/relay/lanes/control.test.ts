@@ -48,6 +48,38 @@ describe("a paused session", () => {
     expect(world.broken).toEqual([]);
   });
 
+  test("ONCE-1: an event that was on its way when its session was paused is not read from the log again", async () => {
+    const world = await start();
+    world.sick.add(one);
+    world.sendMs = 3000;
+    append(world, one, 1);
+    world.wish(one, { action: "pause" });
+    await world.life.clock.pass(5000);
+    expect(recordOf(world, one)).toMatchObject({ from: 1, reason: "paused" });
+    world.sendMs = 1;
+    world.broker.delayMs = 20;
+    world.wish(one, { action: "resume" });
+    await world.life.clock.pass(2000);
+    world.sick.clear();
+    await world.life.clock.pass(60_000);
+    expect(delivered(world, one)).toBe(1);
+    expect(world.broken).toEqual([]);
+  });
+
+  test("whose head is skipped while it is on its way: it is buried when it fails", async () => {
+    const world = await start();
+    world.sick.add(one);
+    world.sendMs = 3000;
+    append(world, one, 1);
+    world.wish(one, { action: "pause" });
+    await world.life.clock.pass(1500);
+    world.wish(one, { action: "resume", skip: 1 });
+    await world.life.clock.pass(3000);
+    world.sendMs = 5;
+    await world.life.clock.pass(2000);
+    expect(world.delivered.size).toBe(1); // buried: nothing of a sick session is delivered
+  });
+
   test("of which nobody has heard yet is paused when it comes", async () => {
     const world = await start();
     world.wish(one, { action: "pause" });
@@ -141,6 +173,22 @@ describe("a parked session", () => {
     await world.life.clock.pass(5000);
     expect(world.delivered.size).toBe(4);
     expect(world.broken).toEqual([]);
+  });
+
+  test("is not resumed by the end of a pause from before it was parked", async () => {
+    const world = await start();
+    world.poison.add(2);
+    world.sick.add(one);
+    append(world, one, 4);
+    world.wish(one, { action: "pause" });
+    await world.life.clock.pass(1500);
+    world.sick.clear();
+    world.wish(one, { action: "resume" });
+    await world.life.clock.pass(1000);
+    expect(recordOf(world, one)).toMatchObject({ from: 2, reason: "parked" });
+    world.poison.clear(); // whoever tries it again now was not told to
+    await world.life.clock.pass(10_000);
+    expect(recordOf(world, one)).toMatchObject({ from: 2, reason: "parked" });
   });
 
   test("can be paused as well: one resume ends both", async () => {

@@ -38,6 +38,8 @@ export type HeldWorld = {
   /** Sessions whose events fail, and events that are poison. */
   sick: Set<string>;
   poison: Set<number>;
+  /** How long the coordinator takes for an answer. */
+  sendMs: number;
   delivered: Set<number>;
   /** Settled, and whoever comes after a crash may know it. */
   known: Set<number>;
@@ -74,8 +76,6 @@ export type HeldWorldOptions = {
   savedCrashes: boolean;
 };
 
-const SEND_MS = 5;
-
 export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
   const world: HeldWorld = {
     log: [],
@@ -85,6 +85,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
     broker: { delayMs: 1, down: false },
     sick: new Set(),
     poison: new Set(),
+    sendMs: 5,
     delivered: new Set(),
     known: new Set(),
     broken: [],
@@ -292,10 +293,11 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
           shared.broken.push(`${seq} is sent before ${before.seq} ended (ORDER-1)`);
         sentHere.add(seq);
       }
-      await new Promise<void>((resolve) => void clock.after(SEND_MS, resolve));
+      const decided = entries[0]?.death?.decided; // before it is sent, as a turn looks
+      await new Promise<void>((resolve) => void clock.after(shared.sendMs, resolve));
+      if (decided) return { kind: "settled", how: "dead" };
       if (shared.sick.has(lane.session)) return { kind: "retry", reason: "503", counts: true };
       const poison = entries.findIndex(({ seq }) => shared.poison.has(seq));
-      if (entries[0]?.death?.decided) return { kind: "settled", how: "dead" };
       const good = poison < 0 ? entries.length : poison;
       if (good === 0) return { kind: "park", reason: "422" };
       if (entries.length === 1) return { kind: "settled", how: "delivered" };

@@ -203,6 +203,17 @@ export function createShard(deps: ShardDeps): Shard {
     return ours;
   }
 
+  async function stillOurs(): Promise<boolean> {
+    try {
+      const ours = await verifyPin();
+      if (!ours && phase === "active") onPinLost();
+      return ours && self.mayForward();
+    } catch {
+      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+      return false;
+    }
+  }
+
   /**
    * What a dead relay was given and did not ack is not delivered again by itself (`ack_wait` is an hour), and without a delivery nobody is
    * pinned. So a waiting shard looks: nobody pinned and something unacked means that a reset is due.
@@ -298,19 +309,8 @@ export function createShard(deps: ShardDeps): Shard {
     },
     mayForward: () => phase === "active" && lease.holds(clock.now()),
     verify() {
-      verifying ??= (async () => {
-        try {
-          if (phase !== "active") return false;
-          const ours = await verifyPin();
-          if (!ours && phase === "active") onPinLost();
-          return ours && self.mayForward();
-        } catch {
-          await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
-          return false;
-        } finally {
-          verifying = undefined;
-        }
-      })();
+      if (phase !== "active") return Promise.resolve(false);
+      verifying ??= stillOurs().finally(() => (verifying = undefined));
       return verifying;
     },
     settle(entry: Entry) {

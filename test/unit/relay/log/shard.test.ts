@@ -1,0 +1,67 @@
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { expect, test } from "vitest";
+import { createShard, type Shard } from "../../../../src/relay/log/shard.ts";
+import { silentLogger } from "../../../../src/shared/logger.ts";
+import { PRIORITY_GROUP } from "../../../../src/shared/topology.ts";
+import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
+
+/** A shard of an idle consumer, and a broker that pins it. */
+function stage(): { clock: FakeClock; shard: Shard; pinned(): void } {
+  const clock = createFakeClock();
+  let inbox: (error: Error | null, msg: Msg) => void = () => {};
+  let reply = "";
+  const nc = {
+    isClosed: () => false,
+    subscribe(_subject: string, { callback }: { callback: typeof inbox }) {
+      inbox = callback;
+      return { unsubscribe() {} };
+    },
+    publish(_subject: string, _payload: string, options?: { reply: string }) {
+      reply = options?.reply ?? reply;
+    },
+    request: () =>
+      Promise.resolve({
+        json: () => ({ priority_groups: [{ group: PRIORITY_GROUP, pinned_client_id: "p" }] }),
+      }),
+  } as unknown as NatsConnection;
+  const shard = createShard({
+    nc,
+    clock,
+    log: silentLogger(),
+    relay: "r",
+    shard: 0,
+    checkpoints: { load: () => Promise.resolve(), save: () => Promise.resolve() },
+    deliver() {},
+    clear() {},
+    heldFrom: () => Promise.resolve(undefined),
+    room: () => true,
+    prepare: () => Promise.resolve(),
+    posted: () => Promise.resolve(),
+    fatal(error) {
+      throw error;
+    },
+  });
+  return {
+    clock,
+    shard,
+    pinned: () =>
+      inbox(null, {
+        subject: "rr.ev.0.r.s.event",
+        data: new Uint8Array(),
+        reply: "$JS.ACK.RR_EVENTS.relay-0.1.1.1.0.0",
+        headers: { get: () => "p" },
+      } as unknown as Msg),
+  };
+}
+
+test("ORDER-1: a question before the takeover is not the answer for ever: a lease that lapsed begins again", async () => {
+  const { clock, shard, pinned } = stage();
+  shard.start();
+  expect(await shard.verify()).toBe(false);
+  pinned();
+  await clock.pass(10);
+  expect(shard.mayForward()).toBe(true);
+  await clock.pass(10_000); // nobody confirmed a pull: a process that was stopped and continued
+  expect(shard.mayForward()).toBe(false);
+  expect(await shard.verify()).toBe(true);
+});

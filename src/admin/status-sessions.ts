@@ -29,7 +29,9 @@ export function sessionsOf(relays: readonly RelayState[], backlog: Backlog): Wai
     const known = bytes === undefined || bytes === 0 ? {} : { bytes }; // relays do not measure what is held
     if (events > 0) sessions.set(session, { session, events, held: reason, ...known });
   }
-  const whole = relays.every((relay) => !relay.overflow && relay.shards.every(({ behind }) => !behind));
+  const counted = backlog.heldSessions <= backlog.held.length;
+  const whole =
+    counted && relays.every((relay) => !relay.overflow && relay.shards.every(({ behind }) => !behind));
   return { list: byEvents(sessions), source: "relays", complete: whole };
 }
 

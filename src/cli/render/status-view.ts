@@ -33,9 +33,13 @@ export function renderStatus(status: Status, screen: Screen, { now, top }: Statu
     const notes = [...(more > 0 ? [`${counted(more, "more session")} (--top N)`] : []), ...atLeast];
     parts.push([renderTable(["SESSION", "WAITING", "SIZE"], rows, screen), ...notes].join("\n"));
   }
-  const held = heldRows(status, now);
-  if (held.length > 0)
-    parts.push(renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE", "TEXT"], held, screen));
+  const held = heldSessions(status);
+  if (held.length > 0) {
+    const rows = held.slice(0, top).map((it) => heldRow(it, now));
+    const all = Math.max(held.length, backlog.heldSessions);
+    const more = all > rows.length ? `\n${counted(all - rows.length, "more held session")} (--top N)` : "";
+    parts.push(renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE", "TEXT"], rows, screen) + more);
+  }
   return parts.join("\n\n");
 }
 
@@ -43,6 +47,7 @@ function factsOf(status: Status, now: number): Fact[] {
   const { log, backlog, dead, durability, oldestWaiting } = status;
   const full = ((100 * log.bytes) / log.maxBytes).toFixed(1);
   const age = oldestWaiting === undefined ? "" : `, oldest ${showAge(now - Date.parse(oldestWaiting))}`;
+  const atLeast = backlog.heldSessions > backlog.held.length ? "at least " : "";
   const relays: Fact[] =
     status.relays.length > 0 ? [] : [{ name: "relays", text: "no relay answers", style: "bad" }];
   const paused: Fact[] =
@@ -50,7 +55,7 @@ function factsOf(status: Status, now: number): Fact[] {
       ? []
       : [{ name: "PAUSED", text: showPause(status.controls.paused, now), style: "wait" }];
   return [
-    { name: "backlog", text: `${counted(backlog.events, "event")}${age}` },
+    { name: "backlog", text: `${atLeast}${counted(backlog.events, "event")}${age}` },
     ...paused,
     { name: "rates", text: showRates(status.rates) },
     {
@@ -115,19 +120,26 @@ function ranges(numbers: readonly number[]): string {
   return runs.length === 0 ? "none" : runs.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(" ");
 }
 
-/** Held sessions, and paused ones that have nothing waiting. */
-function heldRows({ backlog, controls }: Status, now: number): Cell[][] {
+type Held = Status["backlog"]["held"][number];
+
+/** Held sessions, and paused ones that have nothing waiting; those that wait for a person first. */
+function heldSessions({ backlog, controls }: Status): Held[] {
   const known = new Set(backlog.held.map(({ session }) => session));
   const idle = controls.sessions
     .filter(({ action, session }) => action === "pause" && !known.has(session))
-    .map(({ session, text, at }) => ({ session, reason: "paused" as const, text, since: at, events: 0 }));
-  return [...backlog.held, ...idle].map((it) => [
-    it.session,
-    { text: it.reason, style: it.reason === "backlog" ? "quiet" : "wait" },
-    String(it.events),
-    `${showAge(now - it.since)} ago`,
-    it.text,
-  ]);
+    .map(({ session, text, at }) => ({ session, reason: "paused", text, since: at, from: 0, events: 0 }));
+  const byItself = ({ reason }: Held): number => Number(reason === "backlog");
+  return [...backlog.held, ...idle].sort((a, b) => byItself(a) - byItself(b));
+}
+
+function heldRow({ session, reason, events, since, text }: Held, now: number): Cell[] {
+  return [
+    session,
+    { text: reason, style: reason === "backlog" ? "quiet" : "wait" },
+    String(events),
+    `${showAge(now - since)} ago`,
+    text,
+  ];
 }
 
 function counted(n: number, what: string): string {

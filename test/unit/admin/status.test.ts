@@ -32,7 +32,12 @@ describe("whose events wait", () => {
     overflow: false,
     ...more,
   });
-  const backlog = (held: Backlog["held"] = []): Backlog => ({ events: 0, shards: [], held });
+  const backlog = (held: Backlog["held"] = []): Backlog => ({
+    events: 0,
+    shards: [],
+    held,
+    heldSessions: held.length,
+  });
   const one = { session: "s1", events: 2, bytes: 10 };
   test("most first, of all relays; what is held is counted in the log", () => {
     const held = { session: "s3", reason: "parked", text: "", since: 0, from: 1, events: 9 } as const;

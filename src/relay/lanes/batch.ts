@@ -113,8 +113,7 @@ export function createBatchTurn(
     if (first?.envelope === undefined) return { kind: "again" };
     if (entries.length === 1) return note(first, await deps.turn.single(lane, first, context), settled);
     const pass = credentials.current() ?? (await credentials.headers());
-    if (pass.kind === "unavailable")
-      return note(first, await deps.turn.single(lane, first, context), settled); // pauses with the reason
+    if (pass.kind === "unavailable") return firstAlone(lane, first, context, settled); // pauses with the reason
     if (!first.source.mayForward()) return { kind: "fenced" };
     if (context.paused()) return { kind: "again" };
 
@@ -161,8 +160,7 @@ export function createBatchTurn(
 
     if (verdict.kind === "dead") {
       gate.verdict(lane.token, { kind: "delivered" }, context.probe); // the coordinator is well; each event is judged alone below
-      if (!BISECTED.has(verdict.status))
-        return note(first, await deps.turn.single(lane, first, context), settled);
+      if (!BISECTED.has(verdict.status)) return firstAlone(lane, first, context, settled);
       const middle = Math.ceil(entries.length / 2);
       return (
         (await send(lane, entries.slice(0, middle), context, settled)) ??
@@ -185,6 +183,16 @@ export function createBatchTurn(
       return deps.turn.conclude({ ...judged, verdict: spoiled });
     }
     return judgeEach(judged, entries, results, settled);
+  }
+
+  /** The others come in the next turn: what follows them must not overtake them (ORDER-1). */
+  async function firstAlone(
+    lane: Lane,
+    first: Entry,
+    context: TurnContext,
+    settled: Map<Entry, Settlement>,
+  ): Promise<TurnOutcome> {
+    return note(first, await deps.turn.single(lane, first, context), settled) ?? { kind: "again" };
   }
 
   /** Settles what the coordinator settled, each by its own verdict; the first other outcome is the batch's. */

@@ -336,9 +336,26 @@ describe("a batch", () => {
       const { answer } = stage;
       stage.answer = (request) =>
         request.path.endsWith(":batch") ? response(status, { detail: "no" }) : answer(request);
-      expect(await run(stage, entries(stage, 5))).toEqual({ settled: [[1, "delivered"]], next: undefined });
+      expect(await run(stage, entries(stage, 5))).toEqual({
+        settled: [[1, "delivered"]],
+        next: { kind: "again" },
+      });
     },
   );
+
+  test("ORDER-1: a half of which only the first event ended holds the other half back", async () => {
+    const stage = batching(() => 201);
+    const { answer } = stage;
+    let batches = 0;
+    stage.answer = (request) => {
+      if (!request.path.endsWith(":batch")) return answer(request);
+      return response(batches++ === 0 ? 413 : 404, { detail: "no" });
+    };
+    expect(await run(stage, entries(stage, 6))).toEqual({
+      settled: [[1, "delivered"]],
+      next: { kind: "again" },
+    });
+  });
 
   test("SETTLE-1: a token that comes while the first asks for it settles the first, not all", async () => {
     const stage = batching(() => 201);
@@ -348,7 +365,10 @@ describe("a batch", () => {
     stage.meanwhile = () => {
       if (++asked === 2) stage.credential = ready;
     };
-    expect(await run(stage, entries(stage, 3))).toEqual({ settled: [[1, "delivered"]], next: undefined });
+    expect(await run(stage, entries(stage, 3))).toEqual({
+      settled: [[1, "delivered"]],
+      next: { kind: "again" },
+    });
   });
 
   test.each<[string, () => ReturnType<typeof response>]>([

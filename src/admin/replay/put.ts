@@ -36,8 +36,8 @@ function replayId(run: string, eventId: string): string {
 /**
  * Puts one event into the log again, behind everything that is there, with a mark of what it repeats and of the run. Resolves with its
  * sequence when the broker has it on disk; while nobody knows whether it has, the same message is put again, which the broker recognises by its
- * id, so that events which are put one after the other stay in order (ORDER-1). One at a time is as fast as a replay should be, and easier on live
- * events than small atomic batches (measured, ADR 0011). Nobody waits for an answer any more, so the address for it is left
+ * id, so that events which are put one after the other stay in order (ORDER-1). One at a time is as fast as a replay should be (ADR
+ * 0011). Nobody waits for an answer any more, so the address for it is left
  * out. Throws `log_full`, `log_refused`, and `log_unreachable` when the broker stays away.
  */
 export async function putAgain(nc: NatsConnection, run: string, again: Again): Promise<number> {

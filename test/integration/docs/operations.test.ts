@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { findNatsCli } from "../../support/natscli.ts";
-import { blocksOf, stepsOf, textOf, type Block } from "./blocks.ts";
-import { isShown } from "./normal.ts";
-import { openStage, type Stage } from "./stage.ts";
+import { blocksOf } from "./blocks.ts";
+import { openStage } from "./stage.ts";
+import { typeBlock } from "./type-block.ts";
 
-// blocks.ts reads the page · stage.ts is the machine that it assumes · normal.ts says what may differ between two runs
+// blocks.ts reads the page · type-block.ts types it · stage.ts is the machine that it assumes · normal.ts says what may differ between two runs
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const PAGE = resolve(ROOT, "docs/operations.md");
@@ -29,7 +29,12 @@ test(
     const nats = await findNatsCli();
     const blocks = blocksOf(page).filter(({ language }) => language === "console");
     expect(blocks.length).toBeGreaterThan(0);
-    await using stage = await openStage("path" in nats ? nats.path : undefined);
+    await using stage = await openStage({
+      ...("path" in nats ? { natsCli: nats.path } : {}),
+      hostname: "build-7",
+      profile: "ci",
+      sessions: ["ses_build", "ses_docs"],
+    });
     let written = "";
     let at = 0;
     for (const block of blocks) {
@@ -37,22 +42,9 @@ test(
         console.log(`docs/operations.md:${block.line} was not run: ${nats.missing}`);
         continue;
       }
-      written += page.slice(at, block.start) + (await run(stage, block));
+      written += page.slice(at, block.start) + (await typeBlock(stage, block));
       at = block.end;
     }
     await expect(written + page.slice(at)).toMatchFileSnapshot(PAGE);
   },
 );
-
-/** The block as it should be: as it is if that is what its commands show. */
-async function run(stage: Stage, { when, text, terminal, line }: Block): Promise<string> {
-  if (when !== undefined) await stage.become(when);
-  const steps = stepsOf(text);
-  for (const step of steps) {
-    const { code, output } = await stage.type(step.command, terminal);
-    expect(code, `docs/operations.md:${line}: $ ${step.command}\n${output}`).toBe(0);
-    const real = stage.inWords(output.endsWith("\n") || output === "" ? output : `${output}\n`);
-    if (!isShown(step.shown, real)) step.shown = real;
-  }
-  return textOf(steps);
-}

@@ -13,6 +13,10 @@ import { startUp } from "../../support/up.ts";
 
 /** A machine as docs/operations.md assumes it: `up` runs in the home of somebody who types the page's commands, one after the other. */
 export type Stage = {
+  /** Base URL of its gateway. */
+  gateway: string;
+  /** Resolves when nothing waits any more. */
+  idle(): Promise<void>;
   /** Brings about what a block needs; the one that holds is left as it is. */
   become(situation: string): Promise<void>;
   /** Types a command, as the page shows it. Environment and folder stay for the next one. */
@@ -27,18 +31,25 @@ const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
 const HOME_SHOWN = "/home/ada";
 const COMMAND_MS = 30_000;
 
-export async function openStage(natsCli: string | undefined): Promise<Stage> {
+export async function openStage(options: {
+  natsCli?: string;
+  hostname: string;
+  profile: string;
+  /** That the coordinator knows. */
+  sessions: readonly string[];
+}): Promise<Stage> {
+  const { natsCli, hostname, profile, sessions } = options;
   const home = await mkdtemp(join(tmpdir(), "rr-docs-"));
   const bin = join(home, ".bin");
   await mkdir(bin);
   await writeFile(join(bin, "runner-relay"), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
   await chmod(join(bin, "runner-relay"), 0o755);
   const coordinator = await startCoordinator();
-  for (const session of ["ses_build", "ses_docs"]) coordinator.createSession(session);
+  for (const session of sessions) coordinator.createSession(session);
   const state = join(home, ".local", "state", "runner-relay");
   await mkdir(join(home, ".local", "state"), { recursive: true });
   const up = startUp(home, {
-    args: ["--coordinator", coordinator.url, "--hostname", "build-7", "--profile", "ci", "--data", state],
+    args: ["--coordinator", coordinator.url, "--hostname", hostname, "--profile", profile, "--data", state],
     env: { RUNNER_RELAY_RELAY: "relay-1" },
   });
   const { gateway, nats } = await up.ready();
@@ -140,6 +151,8 @@ export async function openStage(natsCli: string | undefined): Promise<Stage> {
   }
 
   return {
+    gateway,
+    idle: () => until(({ backlog: { events } }) => events === 0),
     async become(wanted) {
       if (wanted === situation) return;
       const bring = SITUATIONS[wanted];

@@ -119,6 +119,9 @@ export async function openStage(options: {
       await message("ses_docs", "Second draft");
       await until((log, state) => log.backlog.events === 4 && state === "away");
     },
+    /** Nobody has tried to reach it yet. */
+    away: () => coordinator.stop(),
+    noticed: () => until((_, state) => state === "away"),
     async back() {
       await coordinator.start();
       await until((log, state) => log.backlog.events === 0 && state === "up");

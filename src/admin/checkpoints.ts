@@ -11,7 +11,7 @@ import { codedError } from "../shared/errors.ts";
 import { decodeHeld, encodeHeld } from "../shared/held.ts";
 import { shardOf, SHARDS } from "../shared/partition.ts";
 import { EVENTS_STREAM, stateKey } from "../shared/topology.ts";
-import { readState, readStates, writeState } from "../shared/state-store.ts";
+import { readRevision, readState, readStates, writeState } from "../shared/state-store.ts";
 
 /** Where shards start that have no valid checkpoint: at the oldest event, behind the newest, or at a sequence. */
 export type StartFrom = "first" | "new" | number;
@@ -106,7 +106,9 @@ export async function ensureCheckpoints(options: {
       for (const { shard, floor } of starts) {
         if (verdicts[shard]?.kind === "valid") continue;
         const value = encodeCheckpoint(freshCheckpoint(log.created, floor));
-        due.push(writeState(nc, stateKey.checkpoint(shard), value, stored[shard]?.revision ?? 0));
+        const key = stateKey.checkpoint(shard);
+        const revision = stored[shard]?.revision ?? (await readRevision(jsm, key)); // somebody may have deleted it
+        due.push(writeState(nc, key, value, revision));
       }
       if ((await Promise.all(due)).every(Boolean)) return starts;
     }

@@ -15,6 +15,12 @@ export async function readState(jsm: JetStreamManager, key: string): Promise<Sto
   return storedOf(message);
 }
 
+/** What a conditional write of a key must name now: also a deletion has a revision; 0 if the key was never written. */
+export async function readRevision(jsm: JetStreamManager, key: string): Promise<number> {
+  const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(key) });
+  return message?.seq ?? 0;
+}
+
 /**
  * Every key that matches a filter such as `held.*`, with its value. Walks the bucket upwards, because "last for many subjects" ends at
  * 1,024 results; a key that is written meanwhile moves up and is met there.

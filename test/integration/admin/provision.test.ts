@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { provision } from "../../../src/admin/provision.ts";
-import { readState, readStates, writeState } from "../../../src/shared/state-store.ts";
+import { deleteState, readState, readStates, writeState } from "../../../src/shared/state-store.ts";
 import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint } from "../../../src/shared/checkpoint.ts";
 import { decodeHeld, encodeHeld } from "../../../src/shared/held.ts";
 import { eventSubject } from "../../../src/shared/subjects.ts";
@@ -148,6 +148,21 @@ describe("SETTLE-1: a consumer is created only from the checkpoint", () => {
     }
     expect((await provision(nc, small)).changes).toEqual([]);
   });
+
+  test(
+    "a checkpoint that somebody deleted, as `nats kv del` does, is written anew",
+    { timeout: 20_000 },
+    async () => {
+      const it = await broker();
+      const { nc, jsm } = await admin(it);
+      await provision(nc, small);
+      const key = stateKey.checkpoint(5);
+      const before = await readState(jsm, key);
+      expect(await deleteState(nc, key, before?.revision ?? 0)).toBe(true);
+      await provision(nc, { ...small, from: "first" });
+      expect(await readState(jsm, key)).toMatchObject({ value: before?.value });
+    },
+  );
 
   test("a checkpoint of another log is refused once the log has events", async () => {
     const it = await broker();

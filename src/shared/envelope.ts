@@ -34,6 +34,8 @@ export type Envelope = {
   replayOf?: string;
 };
 
+/** An id is a token of the subject of a dead letter, and a header upstream. */
+const TOKEN = /^[\w-]{1,100}$/;
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
@@ -57,6 +59,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const it = value as Envelope;
   const whole =
     typeof it.id === "string" &&
+    TOKEN.test(it.id) &&
     isKind(it.kind) &&
     typeof it.session === "string" &&
     typeof it.runner === "string" &&

@@ -63,3 +63,11 @@ export const RELAY_INBOX = "_INBOX_rl";
 export const ADMIN_INBOX = "_INBOX_ad";
 export const OPERATOR_INBOX = "_INBOX_op";
 export const PRUNE_INBOX = "_INBOX_pr";
+
+/**
+ * May a relay answer there? The broker checks what is published, not what it asks to be answered to, and a relay may publish what a gateway or
+ * an operator may not (the pause of everything, checkpoints): it answers into their inboxes only. Pure.
+ */
+export function isInbox(subject: string | undefined): subject is string {
+  return subject !== undefined && /^_INBOX_(?:gw|op)(?:\.[\w=-]+)+$/.test(subject);
+}

@@ -2,7 +2,7 @@ import { errorText } from "../../shared/errors.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { sessionToken } from "../../shared/session-id.ts";
-import { parseEventSubject } from "../../shared/subjects.ts";
+import { isInbox, parseEventSubject } from "../../shared/subjects.ts";
 import type { Answers } from "../forward/answers.ts";
 import type { Gaps } from "../log/gaps.ts";
 import type { Delivery } from "../log/pull.ts";
@@ -51,7 +51,7 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     const { envelope, death } = event;
     if (address.origin === "ev" && death === undefined)
       noticeGap(shard.shard, envelope.session, envelope.epoch, envelope.seq);
-    const waiting = address.origin === "ev" && envelope.answer !== undefined; // nobody waits for what an operator sends again
+    const waiting = address.origin === "ev" && isInbox(envelope.answer); // nobody waits for what an operator sends again
     if (held.takes(token, seq)) {
       if (waiting) answers.accepted(envelope.answer ?? "", "held");
       return shard.pass(seq, deliverySeq);

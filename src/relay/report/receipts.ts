@@ -15,7 +15,7 @@ import type { Logger } from "../../shared/logger.ts";
 import { shardOf } from "../../shared/partition.ts";
 import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
 import { sessionToken } from "../../shared/session-id.ts";
-import { parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
+import { isInbox, parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
 import { walk } from "../../shared/walk.ts";
 import { Settled } from "../../shared/settled.ts";
@@ -111,7 +111,7 @@ export function serveReceipts(deps: {
   const subscription = nc.subscribe(RECEIPT_SUBJECT, {
     queue: QUEUE,
     callback(error: Error | null, msg: Msg) {
-      if (error !== null) return;
+      if (error !== null || !isInbox(msg.reply)) return;
       const question = parseQuestion(msg);
       if (question === undefined)
         return void msg.respond(JSON.stringify({ state: "unknown" } satisfies Receipt));

@@ -4,7 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { ERRORS } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { traceIdOf, traceOf } from "../../shared/tracing.ts";
-import { FLOW_PREFIX } from "../../shared/subjects.ts";
+import { FLOW_PREFIX, isInbox } from "../../shared/subjects.ts";
 import { WINDOW_FRAMES, type Frame } from "../../shared/tunnel/frame.ts";
 import { decodeOpening, GATEWAY_SILENCE_MS, TUNNEL_SUBJECT } from "../../shared/tunnel/opening.ts";
 import { createWire, type Wire } from "../../shared/tunnel/wire.ts";
@@ -61,7 +61,7 @@ export function serveTunnel(deps: {
   function open(msg: Msg): void {
     const { reply } = msg;
     const opening = decodeOpening(msg.data);
-    if (reply === undefined || reply === "") return;
+    if (!isInbox(reply)) return;
     const wire = createWire(nc);
     wire.connect(reply, WINDOW_FRAMES);
     // nobody but its gateway can guess where a request's frames go

@@ -61,7 +61,7 @@ describe("envelopes", () => {
     .record(
       {
         v: fc.constant(ENVELOPE_VERSION),
-        id: fc.string(),
+        id: fc.stringMatching(/^[\w-]{1,100}$/),
         kind: fc.constantFrom(...KINDS),
         session: fc.string({ unit: "grapheme" }),
         runner: fc.string(),
@@ -103,6 +103,8 @@ describe("envelopes", () => {
 
   test.each<[string, Partial<Record<keyof Envelope, unknown>>]>([
     ["id", { id: 1 }],
+    ["id that is no token", { id: "a.b" }],
+    ["id of no length", { id: "" }],
     ["kind", { kind: "other" }],
     ["session", { session: null }],
     ["runner", { runner: undefined }],

@@ -1,0 +1,50 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { expect, test, vi } from "vitest";
+import { readStates } from "../../../src/shared/state-store.ts";
+import { deadLetters } from "../../../src/shared/dead-letters.ts";
+import { HOLDINGS_SUBJECT, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { encodeOpening, TUNNEL_SUBJECT, type Opening } from "../../../src/shared/tunnel/opening.ts";
+import { startTestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+
+/** Whatever is published there pauses everything; a gateway may not, a relay may. */
+const ELSEWHERE = "$KV.RR_STATE.paused";
+
+test("ADR 0012: a relay answers into inboxes only: nobody has it publish what they may not", async () => {
+  await using broker = await provisioned(await startTestBroker({ sync: false }));
+  await using coordinator = await startCoordinator();
+  coordinator.createSession("s1");
+  await using relay = await startTestRelay(broker, coordinator.url);
+  const gateway = await broker.connect("gateway");
+  const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
+  const { append } = createAppender(gateway);
+  for (const answer of [ELSEWHERE, "_INBOX_gw.x y", "_INBOX_gw.>"]) await append("s1", {}, { answer });
+  await append("s2", {}, { id: "no token" });
+  const { id, seq } = await append("s1");
+  const opening: Opening = {
+    v: 1,
+    method: "GET",
+    target: "/sessions",
+    headers: [],
+    body: { kind: "none" },
+    gateway: "g",
+  };
+  for (const [subject, question] of [
+    [RECEIPT_SUBJECT, JSON.stringify({ id, seq })],
+    [RECEIPT_SUBJECT, "no question"],
+    [HOLDINGS_SUBJECT, JSON.stringify({ v: 1, session: "s1" })],
+    [TUNNEL_SUBJECT, encodeOpening(opening)],
+  ] as const)
+    gateway.publish(subject, question, { reply: ELSEWHERE });
+  await vi.waitFor(
+    async () => {
+      const receipt = await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id, seq }));
+      expect(receipt.json()).toMatchObject({ state: "delivered" });
+      expect(await Array.fromAsync(deadLetters(jsm))).toMatchObject([{ session: "s2" }]);
+    },
+    { timeout: 5000 },
+  );
+  expect([...(await readStates(jsm, "paused")).keys()]).toEqual([]);
+  expect(relay.fatal).toEqual([]);
+});

@@ -1,5 +1,5 @@
 import { headers, NoRespondersError, RequestError, type NatsConnection } from "@nats-io/nats-core";
-import { OPERATOR_INBOX } from "../../shared/subjects.ts";
+import { HOLDINGS_SUBJECT, OPERATOR_INBOX } from "../../shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_BUCKET, STATE_STREAM, stateKey } from "../../shared/topology.ts";
 import { fail, ok, type Line } from "./line.ts";
 import { reading, violationOf, type Reading } from "./reading.ts";
@@ -26,7 +26,7 @@ const TRIALS: { what: string; subject: string; publish?: true }[] = [
     subject: `$KV.${STATE_BUCKET}.${stateKey.replay("doctor")}`,
     publish: true,
   },
-  { what: "ask relays", subject: "rr.rpc.doctor" },
+  { what: "ask relays", subject: HOLDINGS_SUBJECT },
 ];
 
 export async function readPermissions(nc: NatsConnection): Promise<PermissionFact[]> {

@@ -16,6 +16,8 @@ const PUBLISH: Rule[] = [
   ["rr.replay.1.r.s.event", "relay", "operator"],
   ["rr.dead.id.1.r.s.event", "relay"],
   ["rr.rpc.receipt", "gateway", "operator"],
+  ["rr.rpc.holdings", "gateway", "operator"],
+  ["rr.rpc.http", "gateway"], // what goes there is done at the coordinator, with the relay's credentials
   ["rr.flow.gw.relay-a.7", "gateway"],
   ["rr.state.relay-a", "relay"],
   ["rr.presence.relay-a", "relay"],

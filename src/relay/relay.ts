@@ -335,9 +335,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     shield: options.shield,
     away: () => gate.state().phase === "away",
     quiet(session) {
-      const lane = dispatcher.lane(sessionToken(session));
+      const token = sessionToken(session);
+      const lane = dispatcher.lane(token);
       const { behind, pending } = shardOf(shardNumber(session)).status();
-      return !behind && pending === 0 && (lane === undefined || lane.length + lane.inFlight.length === 0);
+      const empty = lane === undefined || lane.length + lane.inFlight.length === 0;
+      return empty && !behind && pending === 0 && held.reason(token) === undefined;
     },
   });
   scope.defer(() => tunnel?.close());

@@ -1,7 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { openControl } from "../../../src/shared/control.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { startScriptedRunner } from "../../support/scripted-runner.ts";
+import { createAppender } from "../../support/relay.ts";
 import { startStack } from "./stack.ts";
 
 const json = { "content-type": "application/json" };
@@ -66,6 +69,23 @@ describe("a runner behind the gateway", () => {
     const deleted = await fetch(`${stack.url}/sessions/${sessionId}`, { method: "DELETE" });
     expect(deleted.status).toBe(200);
   }, 60_000);
+
+  it("ORDER-1: the deletion of a session waits for its events, also while they are held", async () => {
+    await using coordinator = await startCoordinator();
+    await using stack = await startStack(coordinator.url);
+    coordinator.createSession("s1");
+    const control = await openControl(await stack.broker.connect("operator"), systemClock);
+    await control.pauseSession("s1", "why");
+    const { append } = createAppender(await stack.broker.connect("gateway"));
+    for (let i = 0; i < 3; i++) await append("s1");
+    await expect
+      .poll(async () => (await stack.relay.get("/status")).text, { timeout: 5000 })
+      .toMatch(/"session":"s1"[^}]*"reason":"paused"/);
+    const deleted = fetch(`${stack.url}/sessions/s1`, { method: "DELETE" });
+    await control.resumeSession("s1");
+    expect((await deleted).status).toBe(200);
+    expect(coordinator.writes("s1").map(({ method }) => method)).toEqual(["POST", "POST", "POST", "DELETE"]);
+  }, 20_000);
 
   it("a poll in an outage is held; when the coordinator is back, it ends and the runner polls anew", async () => {
     await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });

@@ -46,14 +46,20 @@ export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): 
     },
   });
 
-  function publish(to: string, payload: Uint8Array, reply?: string): void {
-    if (!nc.isClosed()) nc.publish(to, payload, reply === undefined ? undefined : { reply });
+  /** False for what the broker does not take: an answer may be larger than its `max_payload`. Its gateway then says 202 when its wait is over. */
+  function publish(to: string, payload: Uint8Array, reply?: string): boolean {
+    try {
+      nc.publish(to, payload, reply === undefined ? undefined : { reply });
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   return {
     hand(to, response) {
       const payload = encode(response);
-      atTurnEnd(() => publish(to, payload));
+      atTurnEnd(() => void publish(to, payload));
     },
     handRefusal(to, response) {
       const reply = `${prefix}.${next++}`;
@@ -65,10 +71,10 @@ export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): 
         };
         const cancel = clock.after(SEEN_TIMEOUT_MS, () => done(false));
         asked.set(reply, done);
-        publish(to, encode(response), reply);
+        if (!publish(to, encode(response), reply)) done(false);
       });
     },
-    accepted: (to, reason) => publish(to, encodeAnswer({ kind: "accepted", reason })),
+    accepted: (to, reason) => void publish(to, encodeAnswer({ kind: "accepted", reason })),
     close: () => subscription.unsubscribe(),
   };
 }

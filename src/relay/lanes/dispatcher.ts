@@ -121,7 +121,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   function makeReady(lane: Lane): void {
     if (lane.length === 0) {
       lane.phase = { name: "idle" };
-      if (lanes.size > MAX_IDLE_LANES && lane.inFlight.length === 0) lanes.delete(lane.token);
+      // whoever writes its pointer works with this lane, and would miss what comes for another one (held.ts)
+      const unused = lane.inFlight.length === 0 && lane.holding === undefined;
+      if (lanes.size > MAX_IDLE_LANES && unused) lanes.delete(lane.token);
       return;
     }
     lane.phase = { name: deps.paused(lane.token) ? "parked" : "ready" };

@@ -152,6 +152,21 @@ describe("a lane that may not forward", () => {
   });
 });
 
+describe("BOUND-1: idle lanes", () => {
+  test("are forgotten beyond ten thousand, but not while their pointer into the log is being written", async () => {
+    const world = createWorld();
+    arrive(world, ["idle", "held"]);
+    await promises();
+    for (const name of names(10_000)) world.dispatcher.open(name, name, 0);
+    const lane = world.dispatcher.lane("held");
+    if (lane !== undefined) lane.holding = Promise.resolve();
+    await finish(world, "idle", DELIVERED);
+    await finish(world, "held", DELIVERED);
+    expect(world.dispatcher.lane("idle")).toBeUndefined();
+    expect(world.dispatcher.lane("held")).toBe(lane);
+  });
+});
+
 describe("a poison event that asks for its session to be parked", () => {
   test("the lane stands still, and waiting gateways are told", async () => {
     const world = createWorld();

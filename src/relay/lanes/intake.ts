@@ -40,7 +40,8 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
       return shard.pass(seq, deliverySeq);
     }
     const token = sessionToken(address.session);
-    if (dispatcher.renew(token, seq, deliverySeq)) return;
+    // what is held comes again from the log: its consumer gives no more what was left to the log once, and a batch must not go on in part
+    if (held.reason(token) === undefined && dispatcher.renew(token, seq, deliverySeq)) return;
     const data = Buffer.from(shared); // pooled: the socket's buffer is shared and large, one of its own per event costs the collector
     let event: ReturnType<typeof envelopeOf>;
     try {

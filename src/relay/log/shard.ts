@@ -315,7 +315,7 @@ export function createShard(deps: ShardDeps): Shard {
     },
     settle(entry: Entry) {
       settled.settle(entry.seq);
-      if (!entry.stale) ack(entry.deliverySeq, entry.seq);
+      if (!entry.stale && entry.deliverySeq > 0) ack(entry.deliverySeq, entry.seq); // what came from the log was acked when it was passed
     },
     disconnected() {
       lease.revoke();

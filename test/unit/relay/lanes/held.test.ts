@@ -10,6 +10,7 @@ type Step =
   | { do: "pass"; ms: number }
   | { do: "sick"; session: string }
   | { do: "well"; session: string }
+  | { do: "slow"; ms: number }
   | { do: "poison"; ahead: number }
   | { do: "pause"; session: string }
   | { do: "unpause"; session: string }
@@ -26,6 +27,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(8, "pass", { ms: fc.constantFrom(1, 7, 60, 600, 3000) }),
   weighted(2, "sick", { session }),
   weighted(2, "well", { session }),
+  weighted(2, "slow", { ms: fc.constantFrom(1, 5, 300, 2000) }),
   weighted(1, "poison", { ahead: fc.nat(5) }),
   weighted(2, "pause", { session }),
   weighted(1, "unpause", { session }),
@@ -57,6 +59,8 @@ async function run(world: HeldWorld, it: Step): Promise<void> {
       return void world.sick.add(it.session);
     case "well":
       return void world.sick.delete(it.session);
+    case "slow":
+      return void (world.sendMs = it.ms);
     case "poison":
       return void world.poison.add(world.log.length + 1 + it.ahead);
     case "pause":
@@ -80,6 +84,7 @@ async function run(world: HeldWorld, it: Step): Promise<void> {
 /** Everything is well again: nothing may be left, and nobody held. */
 async function heal(world: HeldWorld): Promise<void> {
   world.sick.clear();
+  world.sendMs = 5;
   world.poison.clear();
   world.broker = { delayMs: 1, down: false };
   for (let i = 0; i < 60; i++) {
@@ -211,6 +216,31 @@ describe("a held session", () => {
     world.broker.refuseDeletes = false;
     await world.life.clock.pass(5000);
     expect(world.delivered.has(8)).toBe(true);
+  });
+
+  test("ORDER-1, SETTLE-1: a batch that is on its way through a takeover comes again as a whole, from the log", async () => {
+    const world = createHeldWorld({ holdAbove: 3, batchMax: 5, savedCrashes: false });
+    await world.life.takeOver();
+    world.sick.add(hot);
+    await run(world, { do: "append", session: cool, count: 1 });
+    await run(world, { do: "append", session: hot, count: 6 });
+    world.life.deliver(7);
+    await world.life.clock.pass(2); // its pointer is written
+    await world.crash();
+    world.sendMs = 2000;
+    world.life.deliver(2); // the first one is left to the log
+    await world.life.clock.pass(3000); // it failed once, and is on its way again
+    expect(world.life.dispatcher.lane(hot)?.inFlight.map(({ seq }) => seq)).toEqual([2, 3, 4, 5, 6]);
+    await world.life.takeOver();
+    world.broker.down = true; // the log cannot be read for a while
+    world.life.deliver(4); // without the first one, and without the last
+    await world.life.clock.pass(2500);
+    world.sick.clear();
+    world.sendMs = 5;
+    await world.life.clock.pass(5000);
+    await heal(world);
+    expect(world.broken).toEqual([]);
+    expect(world.delivered.size).toBe(7);
   });
 
   test("SETTLE-1: its pointer stays behind what a batch left over", async () => {

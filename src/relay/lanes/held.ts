@@ -80,6 +80,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   const held = new Map<string, Held>();
   /** Lowest unsettled sequence of sessions that were held here: what this relay saw settled is not read again. */
   const seenFrom = new Map<string, number>();
+  /** Sessions that joined before their consumer had come as far, which a crash had set back: what lies below was sent from the log. */
+  const joined = new Map<string, { shard: number; below: number }>();
   /** Pointers that are being written or deleted; a shard is not loaded before they are. */
   const pending = new Set<Promise<void>>();
   /** Sessions whose pointer is being deleted: their lanes stay parked until then. */
@@ -175,6 +177,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       }
       await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
     }
+    joined.set(token, { shard, below: seenFrom.get(token) ?? 0 });
     seenFrom.delete(token);
     joining.delete(token);
     log.info({ session }, "session joins the live stream");
@@ -278,8 +281,9 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     },
     takes(token, seq) {
       const state = held.get(token);
-      if (state === undefined) return false;
-      if (seq < state.record.from) return true; // settled, but a crash forgot it
+      // what is settled, but a crash forgot it, is passed
+      if (state === undefined) return seq < (joined.get(token)?.below ?? 0);
+      if (seq < state.record.from) return true;
       state.lastPassed = Math.max(state.lastPassed, seq);
       state.waiting++;
       return true;
@@ -311,6 +315,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       if (lane.length < REFILL_BELOW) void fill(lane.token);
     },
     async save() {
+      for (const [token, { shard, below }] of joined)
+        if (deps.fence(shard).settled.floor >= below - 1) joined.delete(token); // the shard remembers that itself
       for (const [token, state] of held) {
         if (!state.dirty || holding.has(token)) continue; // it would overwrite what is being written
         if (!deps.fence(state.shard).mayForward()) continue;

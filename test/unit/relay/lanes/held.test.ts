@@ -243,6 +243,27 @@ describe("a held session", () => {
     expect(world.delivered.size).toBe(7);
   });
 
+  test("ONCE-1: what was sent from the log before its consumer came to it again is not sent by a later pointer", async () => {
+    const world = createHeldWorld({ holdAbove: 3, batchMax: 1, savedCrashes: true });
+    await world.life.takeOver();
+    await run(world, { do: "append", session: cool, count: 1 });
+    await run(world, { do: "append", session: hot, count: 3 });
+    world.poison.add(4);
+    world.life.deliver(4);
+    await world.crash(); // when it was parked at 4; the checkpoint does not know of 2 and 3 yet
+    world.poison.clear();
+    await run(world, { do: "append", session: hot, count: 1 });
+    resumeAll(world);
+    await world.life.clock.pass(5000);
+    expect([...world.bucket.keys()]).toEqual([]);
+    await run(world, { do: "append", session: cool, count: 1 });
+    await run(world, { do: "append", session: hot, count: 4 });
+    world.life.deliver(world.log.length);
+    await heal(world);
+    expect(world.broken).toEqual([]);
+    expect(world.delivered.size).toBe(world.log.length);
+  });
+
   test("SETTLE-1: its pointer stays behind what a batch left over", async () => {
     const world = await held();
     const lane = world.life.dispatcher.lane(hot);

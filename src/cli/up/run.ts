@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { readBacklog } from "../../admin/backlog.ts";
+import { readBacklog } from "../../shared/status/backlog.ts";
 import { provision, type Provisioned } from "../../admin/provision.ts";
 import { connectBroker } from "../../shared/broker.ts";
 import { systemClock, type Clock } from "../../shared/clock.ts";

@@ -1,1 +1,0 @@
-export { readBacklog } from "../shared/status/backlog.ts";

@@ -9,7 +9,9 @@ import { vi } from "vitest";
 
 const run = promisify(execFile);
 const UNITS = resolve(import.meta.dirname, "../../../deploy/systemd");
-const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+const ROOT = resolve(import.meta.dirname, "../../..");
+/** Where our sources are inside: units hide homes and temporary folders, and a checkout may lie in either. */
+const INSIDE = "/usr/local/lib/runner-relay";
 const SYSTEMD = "/lib/systemd/systemd";
 
 /** A systemd of its own: processes, mounts, network and cgroups are those of new namespaces, files it changes lie in memory. */
@@ -34,6 +36,8 @@ done
 umount -l /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 cp -r "$1"/etc "$1"/usr /
+mkdir -p ${INSIDE}
+mount --bind "$2" ${INSIDE}
 systemd-sysusers
 ip link set lo up
 mount --make-rshared /
@@ -55,7 +59,7 @@ export async function bootMachine(options: {
   await fill(folder, options.files);
   await copyFile(options.natsServer, join(folder, "usr/local/bin/nats-server"));
   await chmod(join(folder, "usr/local/bin/nats-server"), 0o755);
-  const boot = `echo $$ > ${cgroup}/cgroup.procs && exec unshare --pid --mount --cgroup --ipc --uts --net --fork --mount-proc --kill-child /bin/sh ${folder}/boot.sh ${folder}`;
+  const boot = `echo $$ > ${cgroup}/cgroup.procs && exec unshare --pid --mount --cgroup --ipc --uts --net --fork --mount-proc --kill-child /bin/sh ${folder}/boot.sh ${folder} '${ROOT}'`;
   const child = spawn("/bin/sh", ["-c", boot], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
@@ -90,11 +94,16 @@ export async function bootMachine(options: {
 
 function obstacle(): string | undefined {
   if (process.platform !== "linux") return "not Linux";
-  if (/^\/(?:root|home|run\/user)\//.test(MAIN)) return "the sources lie in a home, which the units hide";
+  if (/^\/(?:root|home|tmp|run\/user)\//.test(inside(process.execPath)))
+    return "Node lies where the units cannot see it";
   if (process.getuid?.() !== 0) return "not root, who alone may make a machine of namespaces";
   if (!existsSync(SYSTEMD)) return "no systemd here";
   if (!existsSync(join(cgroupRoot(), "cgroup.procs"))) return "no cgroups that can be used";
   return undefined;
+}
+
+function inside(path: string): string {
+  return path.startsWith(`${ROOT}/`) ? INSIDE + path.slice(ROOT.length) : path;
 }
 
 /** Of version 2, alone or beside version 1. */
@@ -122,7 +131,9 @@ async function fill(folder: string, files: Record<string, string>): Promise<void
   }
   await copyFile(join(UNITS, "sysusers.conf"), join(folder, "etc/sysusers.d/runner-relay.conf"));
   const command = join(folder, "usr/local/bin/runner-relay");
-  await writeFile(command, `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`, { mode: 0o755 });
+  await writeFile(command, `#!/bin/sh\nexec ${inside(process.execPath)} ${INSIDE}/src/cli/main.ts "$@"\n`, {
+    mode: 0o755,
+  });
   for (const [path, text] of Object.entries(files)) {
     const file = join(folder, path);
     await mkdir(join(file, ".."), { recursive: true });

@@ -107,7 +107,9 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   await sh("systemctl start runner-relay-gateway runner-relay-relay");
   await ready("http://127.0.0.1:8766/_relay/ready");
   await ready("http://127.0.0.1:8767/ready");
-  expect(await send(1), "HONEST-1: its monitor says that every write is synced").toMatch(/^HTTP\/1.1 20[01]/);
+  const first = await send(1); // the coordinator's own answer, or 202 while the relay still takes its shards over
+  expect(first).toMatch(/^HTTP\/1.1 20[0-2]/);
+  expect(first, "HONEST-1: its monitor says that every write is synced").not.toContain("unverified");
   await arrived(1);
   await sh("systemctl start runner-relay-prune");
   expect(await show("runner-relay-prune", "Result")).toBe("success");

@@ -120,7 +120,7 @@ export function createTunnel(deps: {
     exchanges.set(id, exchange);
     const cancel = clock.after(ACCEPT_MS, () => {
       if (exchange.relay === undefined)
-        exchange.fail("relay_unavailable", "the relay did not take the request");
+        exchange.fail("relay_lost", "no relay said in time that it took the request; one may have");
     });
     atTurnEnd(() => {
       if (!exchanges.has(id)) return; // the executor left already

@@ -64,6 +64,7 @@ export function serveHoldings(deps: {
       msg.respond(JSON.stringify(await find(session)));
     } catch (error) {
       log.warn({ session, err: errorText(error) }, "holdings not found out");
+      if (nc.isClosed()) return; // stopping: whoever asks, asks another relay
       msg.respond(JSON.stringify({ kind: "unavailable", reason: errorText(error) } satisfies Holdings));
     } finally {
       underWay--;

@@ -116,7 +116,7 @@ export function serveReceipts(deps: {
       if (question === undefined)
         return void msg.respond(JSON.stringify({ state: "unknown" } satisfies Receipt));
       answer(question).then(
-        (receipt) => msg.respond(JSON.stringify(receipt)),
+        (receipt) => !nc.isClosed() && msg.respond(JSON.stringify(receipt)),
         (failure: unknown) =>
           log.warn({ err: errorText(failure), event: question.id }, "receipt not found out"),
       );

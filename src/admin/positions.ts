@@ -5,7 +5,7 @@ import { walk } from "../shared/walk.ts";
 /** Where in the log something begins, and how much lies there: for whoever reads backwards. */
 
 /** How many events of a filter lie at a sequence or above; the first one of them says how many follow. */
-async function countFrom(jsm: JetStreamManager, filter: string, from: number): Promise<number> {
+export async function countFrom(jsm: JetStreamManager, filter: string, from: number): Promise<number> {
   for await (const { pending } of walk(jsm, EVENTS_STREAM, filter, from, 1)) return pending + 1;
   return 0;
 }

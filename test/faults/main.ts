@@ -8,6 +8,7 @@ import { kill } from "./campaigns/kill.ts";
 import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
+import { DEFAULT_RATE } from "../../src/admin/replay/pace.ts";
 import { replay } from "./campaigns/replay.ts";
 import { runner } from "./campaigns/runner.ts";
 import { stuck } from "./campaigns/stuck.ts";
@@ -111,7 +112,7 @@ const campaigns: Campaign[] = [
           events: 1_000_000,
           sessions: 10_000,
           replayed: 100_000,
-          perSecond: 500,
+          perSecond: DEFAULT_RATE,
           writers: 20,
           writes: 10,
           calmMs: 30_000,

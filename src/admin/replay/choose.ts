@@ -3,7 +3,8 @@ import { decodeEnvelope, type Envelope } from "../../shared/envelope.ts";
 import { isCoded } from "../../shared/errors.ts";
 import { parseEventSubject, type Kind } from "../../shared/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/topology.ts";
-import { walk } from "../../shared/walk.ts";
+import { walk, walkOneByOne } from "../../shared/walk.ts";
+import { countFrom } from "../positions.ts";
 import type { Settlement } from "../settlement.ts";
 import type { LeftOut } from "./record.ts";
 import { filtersOf, wantsKind, type Selection } from "./selection.ts";
@@ -48,7 +49,7 @@ export type Looked = {
 
 /**
  * Reads the selection's events in the order in which they go, from a position on. Only messages that match a subject filter are read.
- * Small pages suit who goes slowly: the broker reads a page at a go, and live events wait for its disk meanwhile. Throws `schema_newer`.
+ * Slowly: with as little work at a time as can be, for live events wait for it. Throws `schema_newer`.
  */
 export async function* look(
   deps: {
@@ -59,15 +60,20 @@ export async function* look(
   },
   selection: Selection,
   range: { from: number; to: number; position: { filter: number; seq: number } },
-  pageSize?: number,
+  slowly: boolean,
 ): AsyncGenerator<Looked> {
   const filters = filtersOf(selection);
   for (const [filter, subjects] of filters.entries()) {
     if (filter < range.position.filter) continue;
     const from = filter === range.position.filter ? Math.max(range.from, range.position.seq + 1) : range.from;
-    for await (const message of walk(deps.jsm, EVENTS_STREAM, subjects, from, pageSize)) {
+    // One session's events lie far apart: with a page the broker looks for many of them at a go.
+    const oneByOne = slowly && selection.sessions.length === 0;
+    let left = oneByOne ? await countFrom(deps.jsm, subjects, from) : 0;
+    const messages = (oneByOne ? walkOneByOne : walk)(deps.jsm, EVENTS_STREAM, subjects, from);
+    for await (const message of messages) {
       const { seq, subject } = message;
       if (seq > range.to) break;
+      left = oneByOne ? left - 1 : message.pending;
       const address = parseEventSubject(subject);
       if (address === undefined) continue;
       const { session, kind } = address;
@@ -80,7 +86,6 @@ export async function* look(
       if (choice.kind === "send" && envelope === undefined) choice = { kind: "leave", why: "unreadable" };
       if (choice.kind === "other") continue;
       const headers = new Map(message.header.keys().map((name) => [name, message.header.get(name)]));
-      const left = message.pending;
       yield { seq, filter, session, kind, time: message.time, subject, headers, envelope, choice, left };
     }
   }

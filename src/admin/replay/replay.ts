@@ -17,8 +17,6 @@ import { createThrottle } from "./throttle.ts";
 // selection.ts what is wanted · choose.ts reads and decides · finished.ts knows ended sessions · throttle.ts and pace.ts how fast ·
 // put.ts puts in again · record.ts how far it came
 
-/** Events that are read at once. */
-const PAGE = 64;
 /** Between two writes of the run's state. */
 const KEEP_MS = 1000;
 
@@ -60,7 +58,12 @@ async function sequenceAt(jsm: JetStreamManager, at: number, last: number): Prom
 /** What a run would do: every event that it looks at, in order. Changes nothing. */
 export async function* previewReplay(deps: ReplayDeps, record: ReplayRecord): AsyncGenerator<Looked> {
   const settlement = await readSettlement(deps.jsm);
-  yield* look({ jsm: deps.jsm, settlement, finished: createFinished(deps.jsm) }, record.selection, record);
+  yield* look(
+    { jsm: deps.jsm, settlement, finished: createFinished(deps.jsm) },
+    record.selection,
+    record,
+    false,
+  );
 }
 
 /**
@@ -128,7 +131,7 @@ export async function runReplay(
   const finished = createFinished(jsm);
 
   try {
-    const looked = look({ jsm, settlement, finished }, record.selection, record, PAGE);
+    const looked = look({ jsm, settlement, finished }, record.selection, record, true);
     for await (const { seq, filter, choice, envelope, headers, left } of looked) {
       if (choice.kind === "leave") record.leftOut[choice.why]++;
       if (choice.kind === "send" && envelope !== undefined) {

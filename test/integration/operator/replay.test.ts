@@ -48,7 +48,7 @@ test("a replay sends what is selected again: old keys, a mark, nobody else's eve
     /^SESSION +BIND +EVENT .*\ns1 +0 +3 .*\nwould send 3 events of 1 session, sequences 3 /,
   );
   expect((await cli("replay", "--session", "s1")).stderr).toMatch(
-    /Send 4 events of 1 session again, at 500\/s\?/,
+    /Send 4 events of 1 session again, at 250\/s\?/,
   );
   expect((await cli("replay")).code).toBe(2);
   expect((await cli("replay", "--since", "soon")).code).toBe(2);

@@ -6,8 +6,9 @@ import type { Credentials } from "../credentials/index.ts";
 import type { Coordinator } from "../forward/coordinator.ts";
 import type { Gate } from "../forward/gate.ts";
 import { endAttempt, type EventSpans } from "../forward/spans.ts";
-import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
+import { verdictOf, type Verdict } from "../forward/verdict.ts";
 import type { AttemptReport } from "../report/metrics.ts";
+import { ACCEPTED, batchBody, resultsOf, type Response } from "./batch-wire.ts";
 import type { Entry, Lane } from "./lane.ts";
 import type { Judged, Settlement, Turn, TurnContext, TurnOutcome } from "./turn.ts";
 
@@ -29,44 +30,7 @@ export function batchSize(lane: Lane, most: number): number {
   return Math.max(1, count);
 }
 
-/** `{"events":[{key, session_id, seq, body}]}` with the executors' bodies byte for byte. Pure. */
-function batchBody(entries: readonly Entry[]): Uint8Array {
-  const parts: Uint8Array[] = [Buffer.from('{"events":[')];
-  for (const [i, { envelope }] of entries.entries()) {
-    if (envelope === undefined) continue;
-    const { id, session, epoch, seq, body } = envelope;
-    const head = `${i === 0 ? "" : ","}{"key":${JSON.stringify(id)},"session_id":${JSON.stringify(session)},"seq":"${epoch}-${seq}","body":`;
-    parts.push(Buffer.from(head), body, Buffer.from("}"));
-  }
-  parts.push(Buffer.from("]}"));
-  return Buffer.concat(parts);
-}
-
-/** Answers by key, or undefined if this is no batch answer. Pure. */
-function resultsOf(body: Uint8Array): Map<string, AttemptResult & { kind: "response" }> | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(body).toString("utf8"));
-  } catch {
-    return undefined;
-  }
-  const results =
-    typeof value === "object" && value !== null && "results" in value ? value.results : undefined;
-  if (!Array.isArray(results)) return undefined;
-  const byKey = new Map<string, AttemptResult & { kind: "response" }>();
-  for (const item of results as { key?: unknown; status?: unknown; detail?: unknown }[]) {
-    if (typeof item?.key !== "string" || typeof item.status !== "number") continue;
-    const answer = item.status < 300 ? { ok: true } : { detail: item.detail ?? "refused" };
-    byKey.set(item.key, {
-      kind: "response",
-      status: item.status,
-      headers: { "content-type": "application/json" },
-      body: Buffer.from(JSON.stringify(answer)),
-      broken: false,
-    });
-  }
-  return byKey;
-}
+const DELIVERED: Verdict = { kind: "delivered" };
 
 export type BatchDeps = {
   clock: Clock;
@@ -199,7 +163,7 @@ export function createBatchTurn(
   async function judgeEach(
     judged: Judged,
     entries: Entry[],
-    results: Map<string, AttemptResult & { kind: "response" }>,
+    results: Map<string, Response>,
     settled: Map<Entry, Settlement>,
   ): Promise<TurnOutcome | undefined> {
     let next: TurnOutcome | undefined;
@@ -209,7 +173,7 @@ export function createBatchTurn(
         next ??= { kind: "retry", reason: "no result for the event", counts: true };
         continue;
       }
-      const verdict = verdictOf(result, "event", clock.wall());
+      const verdict = result.body === ACCEPTED ? DELIVERED : verdictOf(result, "event", clock.wall());
       const outcome = await deps.turn.conclude({ ...judged, entry, verdict, result });
       const other = note(entry, outcome, settled);
       next ??= other;

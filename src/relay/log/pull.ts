@@ -2,6 +2,7 @@ import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { consumerName, EVENTS_STREAM, MAX_BODY_BYTES, PRIORITY_GROUP } from "../../shared/topology.ts";
 import { RELAY_INBOX } from "../../shared/subjects.ts";
 import type { Clock } from "../../shared/clock.ts";
+import { createPinReader } from "./pin-reader.ts";
 
 /** Messages asked for at once; the next pull goes out when half of them have come. */
 const BATCH = 250;
@@ -71,6 +72,7 @@ export function createPull(deps: {
   let waitingForRoom = false;
   let pin: string | undefined;
   let pinnedPullAt = 0;
+  const readPin = createPinReader();
   let cancelWatch: () => void = () => {};
 
   function pull(): void {
@@ -154,7 +156,7 @@ export function createPull(deps: {
       seq: Number(tokens[at + 1]),
       deliverySeq: Number(tokens[at + 2]),
       pending: Number(tokens[at + 4]),
-      pin: msg.headers?.get("Nats-Pin-Id") ?? "",
+      pin: readPin(msg),
     };
   }
 

@@ -107,7 +107,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   });
   let tunnel: RelayTunnel | undefined;
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
-  const read = createLogReader(jsm);
+  const read = createLogReader(nc);
   const gaps = Array.from({ length: SHARDS }, () => new Gaps());
   const arrivals = new Map<number, Shard>();
 

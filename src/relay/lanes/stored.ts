@@ -1,14 +1,13 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { decodeEnvelope, type Envelope } from "../../shared/envelope.ts";
 import { errorText, isCoded } from "../../shared/errors.ts";
 import { parseEventSubject, sessionFilter, type EventAddress } from "../../shared/subjects.ts";
 import type { Death } from "../forward/dead-letters.ts";
-import { EVENTS_STREAM } from "../../shared/topology.ts";
+import { readDirect } from "../log/direct.ts";
 
 /** Messages fetched at once: what a lane keeps whole. */
 const BATCH = 100;
 const MAX_BYTES: number = 1024 * 1024;
-const TIMEOUT_MS = 3000;
 
 /** One event as it lies in the log. */
 export type Stored = { seq: number; envelope: Envelope; data: Uint8Array; death: Death | undefined };
@@ -51,38 +50,14 @@ export function envelopeOf(
 
 /** Reads a session's events from the log, by direct gets: no consumer is needed, and nobody else's place in the log moves. */
 export function createLogReader(
-  jsm: JetStreamManager,
+  nc: NatsConnection,
 ): (session: string, from: number) => Promise<Stored[] | undefined> {
   return async (session, from) => {
-    const found: Stored[] = [];
-    try {
-      const batch = await jsm.direct.getBatch(EVENTS_STREAM, {
-        seq: from,
-        next_by_subj: sessionFilter(session),
-        batch: BATCH,
-        max_bytes: MAX_BYTES,
-      });
-      const timer = setTimeout(() => batch.stop(new Error("timeout")), TIMEOUT_MS);
-      try {
-        for await (const message of batch) {
-          const address = parseEventSubject(message.subject);
-          if (address === undefined) continue;
-          const data = Buffer.from(message.data);
-          found.push({ seq: message.seq, data, ...envelopeOf(data, address, message.seq) });
-        }
-      } finally {
-        clearTimeout(timer);
-      }
-      return found;
-    } catch (error) {
-      if (isCoded(error, "schema_newer")) throw error;
-      if (isNotFound(error)) return found;
-      return undefined;
-    }
+    const filter = sessionFilter(session);
+    const page = await readDirect(nc, { from, filter, batch: BATCH, maxBytes: MAX_BYTES });
+    return page?.flatMap(({ seq, subject, data }) => {
+      const address = parseEventSubject(subject);
+      return address === undefined ? [] : [{ seq, data, ...envelopeOf(data, address, seq) }];
+    });
   };
-}
-
-/** "no messages" is an answer, not a failure. */
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === 404;
 }

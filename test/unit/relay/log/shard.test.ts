@@ -5,6 +5,9 @@ import { silentLogger } from "../../../../src/shared/logger.ts";
 import { PRIORITY_GROUP } from "../../../../src/shared/topology.ts";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
 
+/** In front of an empty payload, as it comes from the socket. */
+const HEAD = Buffer.from("NATS/1.0\r\nNats-Pin-Id: p\r\n\r\n");
+
 /** A shard of an idle consumer, and a broker that pins it. */
 function stage(): { clock: FakeClock; shard: Shard; pinned(): void } {
   const clock = createFakeClock();
@@ -47,9 +50,8 @@ function stage(): { clock: FakeClock; shard: Shard; pinned(): void } {
     pinned: () =>
       inbox(null, {
         subject: "rr.ev.0.r.s.event",
-        data: new Uint8Array(),
+        data: HEAD.subarray(HEAD.length),
         reply: "$JS.ACK.RR_EVENTS.relay-0.1.1.1.0.0",
-        headers: { get: () => "p" },
       } as unknown as Msg),
   };
 }

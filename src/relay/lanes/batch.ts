@@ -32,6 +32,11 @@ export function batchSize(lane: Lane, most: number): number {
 
 const DELIVERED: Verdict = { kind: "delivered" };
 
+/** What became of the batch as a whole says nothing about its first event. */
+function together(entries: readonly Entry[], outcome: TurnOutcome): TurnOutcome {
+  return outcome.kind === "retry" ? { ...outcome, together: entries.length } : outcome;
+}
+
 export type BatchDeps = {
   clock: Clock;
   log: Logger;
@@ -139,12 +144,12 @@ export function createBatchTurn(
       generation: pass.generation,
       probe: context.probe,
     };
-    if (verdict.kind !== "delivered") return deps.turn.conclude(judged);
+    if (verdict.kind !== "delivered") return together(entries, await deps.turn.conclude(judged));
     const results = result.kind === "response" ? resultsOf(result.body) : undefined;
     if (results === undefined) {
       const reason = "the batch endpoint answers without results";
       const spoiled: Verdict = { kind: "retry", reason, connection: false, failure: true };
-      return deps.turn.conclude({ ...judged, verdict: spoiled });
+      return together(entries, await deps.turn.conclude({ ...judged, verdict: spoiled }));
     }
     return judgeEach(judged, entries, results, settled);
   }
@@ -170,7 +175,10 @@ export function createBatchTurn(
     for (const entry of entries) {
       const result = results.get(entry.envelope?.id ?? "");
       if (result === undefined) {
-        next ??= { kind: "retry", reason: "no result for the event", counts: true };
+        next ??= together(
+          entries.filter((other) => !results.has(other.envelope?.id ?? "")),
+          { kind: "retry", reason: "no result for the event", counts: true },
+        );
         continue;
       }
       const verdict = result.body === ACCEPTED ? DELIVERED : verdictOf(result, "event", clock.wall());

@@ -171,7 +171,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         const fetched = await fetch(lane);
         if (fetched !== undefined) return fetched;
       }
-      const entries = lane.take(probe ? 1 : batchSize(lane, deps.batchMax));
+      const entries = lane.take(probe || lane.alone > 0 ? 1 : batchSize(lane, deps.batchMax));
       const [entry] = entries;
       if (entry === undefined) return { kind: "again" };
       return await deps.turn(lane, entries, {
@@ -253,6 +253,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   function settle(lane: Lane, entry: Entry, how: Settlement): void {
     release(entry);
+    if (lane.alone > 0) lane.alone--;
     entry.source.settle(entry);
     deps.settled(lane, entry, how);
   }
@@ -268,6 +269,16 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     lane.failed(clock.now(), outcome.counts ? successes : lane.successMark, outcome.reason);
     const head = lane.peek();
     if (head !== undefined && outcome.counts && lane.failedForMs >= deps.exhaustAfterMs) {
+      const { together = 1 } = outcome;
+      if (together > 1) {
+        log.warn(
+          { session: lane.session, events: together, reason: outcome.reason },
+          "a batch keeps failing",
+        );
+        lane.alone = together; // poison among them must not take its neighbours with it
+        lane.forgive();
+        return makeReady(lane);
+      }
       head.death ??= {
         reason: `exhausted after ${lane.attempts} attempts: ${outcome.reason}`,
         attempts: lane.attempts,

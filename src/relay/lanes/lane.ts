@@ -72,6 +72,8 @@ export class Lane {
   lastReason = "";
   /** The dispatcher's count of successes when the head failed last. */
   successMark = 0;
+  /** So many of the first entries failed together for long: they go one by one, to find out which of them fails alone. */
+  alone = 0;
   /** Reads of the log in a row that did not find the head. */
   notFound = 0;
   /** Its pointer into the log is being written (held.ts). */

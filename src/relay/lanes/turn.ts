@@ -25,8 +25,11 @@ export type Settlement = "delivered" | "superseded" | "dead" | "gone";
 export type TurnOutcome =
   /** The entry is settled. */
   | { kind: "settled"; how: Settlement }
-  /** Not now: wait and try again. `counts`: the lane failed, and may be exhausted by it. */
-  | { kind: "retry"; reason: string; retryAfterMs?: number; counts: boolean }
+  /**
+   * Not now: wait and try again. `counts`: the lane failed, and may be exhausted by it. `together`: so many failed as one, and any of them may be
+   * the reason; else the head is.
+   */
+  | { kind: "retry"; reason: string; retryAfterMs?: number; counts: boolean; together?: number }
   /** Nothing was tried; at once again, or when the gate opens. */
   | { kind: "again" }
   /** This relay may not send for the lane's shard right now. */

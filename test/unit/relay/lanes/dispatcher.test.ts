@@ -267,6 +267,34 @@ describe("batches", () => {
     expect(world.turns[0]?.entries[0]?.death?.reason).toContain("exhausted");
   });
 
+  test("SETTLE-1: events that fail together for long go one by one, and only the one that fails alone is condemned", async () => {
+    const world = createWorld({ batchMax: 3, exhaustAfterMs: 100_000 });
+    arrive(world, ["a"], 1);
+    arrive(world, ["a"], 5);
+    await finish(world, "a", DELIVERED);
+    const exhaust = async (outcome: TurnOutcome): Promise<void> => {
+      for (let i = 0; i < 4; i++) {
+        await finish(world, "a", outcome);
+        await world.clock.pass(40_000);
+        await prove(world, ["good"]);
+      }
+    };
+    const sent = (): unknown => world.turns.map(({ entries }) => entries.map(({ seq }) => seq));
+    expect(sent()).toEqual([[2, 3, 4]]);
+    await exhaust({ kind: "retry", reason: "503", counts: true, together: 3 });
+    expect(sent()).toEqual([[2]]);
+    expect(world.turns[0]?.entries[0]?.death).toBeUndefined();
+    await finish(world, "a", DELIVERED);
+    expect(sent()).toEqual([[3]]);
+    await exhaust(FAILED);
+    expect(world.turns[0]?.entries[0]?.death?.reason).toContain("exhausted");
+    await finish(world, "a", { kind: "settled", how: "dead" });
+    expect(sent()).toEqual([[4]]);
+    await finish(world, "a", DELIVERED);
+    expect((world.turns[0]?.entries ?? []).length).toBeGreaterThan(1);
+    expect(world.broken).toEqual([]);
+  });
+
   test("a probe is one event", async () => {
     const world = createWorld({ batchMax: 5 });
     world.gate.set("none");

@@ -313,7 +313,7 @@ describe("a batch", () => {
     const stage = batching((key) => ({ e1: 201, e2: 503, e3: 201 })[key]);
     const { settled, next } = await run(stage, entries(stage, 4));
     expect(settled.map(([seq]) => seq)).toEqual([1, 3]);
-    expect(next).toMatchObject({ kind: "retry" });
+    expect(next).toEqual({ kind: "retry", reason: "status 503", counts: true }); // its own, not the batch's
   });
 
   test("refused as a whole it is halved down to the poison event, and takes no innocent with it", async () => {
@@ -378,7 +378,10 @@ describe("a batch", () => {
   ])("%s repeats the batch", async (_, answer) => {
     const stage = createStage();
     stage.answer = answer;
-    expect(await run(stage, entries(stage, 3))).toMatchObject({ settled: [], next: { kind: "retry" } });
+    expect(await run(stage, entries(stage, 3))).toMatchObject({
+      settled: [],
+      next: { kind: "retry", together: 3 },
+    });
   });
 
   test("a fault of ours in the middle does not unsettle what was settled", async () => {

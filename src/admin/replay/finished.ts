@@ -1,4 +1,4 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { decodeEnvelope, type Envelope } from "../../shared/envelope.ts";
 import { isCoded } from "../../shared/errors.ts";
 import { shardOf } from "../../shared/partition.ts";
@@ -29,17 +29,28 @@ export function createFinished(jsm: JetStreamManager): (session: string) => Prom
   return async (session) => {
     const before = known.get(session);
     if (before !== undefined) return before;
-    let last = 0;
-    const filter = `rr.ev.${shardOf(session)}.*.${sessionToken(session)}.run`;
-    for await (const message of walk(jsm, EVENTS_STREAM, filter)) {
-      try {
-        if (endsSession(decodeEnvelope(message.data))) last = message.seq;
-      } catch (error) {
-        if (!isCoded(error, "envelope_invalid")) throw error;
-      }
-    }
+    const last = await lastEnd(jsm, `rr.ev.${shardOf(session)}.*.${sessionToken(session)}.run`);
     if (known.size >= MOST_KNOWN) known.clear();
     known.set(session, last);
     return last;
   };
+}
+
+/** The newest report is found at once, and mostly it is the end; only for another one the log is looked through. */
+async function lastEnd(jsm: JetStreamManager, filter: string): Promise<number> {
+  const newest = await jsm.direct.getMessage(EVENTS_STREAM, { last_by_subj: filter });
+  if (newest === null) return 0;
+  if (isEnd(newest)) return newest.seq;
+  let last = 0;
+  for await (const message of walk(jsm, EVENTS_STREAM, filter)) if (isEnd(message)) last = message.seq;
+  return last;
+}
+
+function isEnd({ data }: StoredMsg): boolean {
+  try {
+    return endsSession(decodeEnvelope(data));
+  } catch (error) {
+    if (isCoded(error, "envelope_invalid")) return false;
+    throw error;
+  }
 }

@@ -5,6 +5,8 @@ const CHUNK_BITS = 1 << 15;
 const CHUNK_BYTES: number = CHUNK_BITS / 8;
 const INDEX_BYTES = 8;
 const RECORD_BYTES: number = INDEX_BYTES + CHUNK_BYTES;
+/** The list of what arrived is looked through when it has grown by so many and doubled. */
+const THIN_ABOVE = 8192;
 
 /**
  * What a shard has settled: everything up to `floor`, and a sparse set above it. Acks and resets of the broker are not this memory
@@ -16,9 +18,11 @@ const RECORD_BYTES: number = INDEX_BYTES + CHUNK_BYTES;
 export class Settled {
   #floor: number;
   #chunks = new Map<number, Uint8Array>();
-  /** Arrived above the floor, ascending; `#head` is the first that still counts. */
+  /** Arrived above the floor, ascending; `#head` is the first that still counts. Of settled ones in a row the last may stand for all. */
   #arrived: number[] = [];
   #head = 0;
+  /** When it gets longer than this, {@link #thin} runs. */
+  #limit = THIN_ABOVE;
   #version = 0;
 
   constructor(floor = 0) {
@@ -51,12 +55,14 @@ export class Settled {
   restart(): void {
     this.#arrived = [];
     this.#head = 0;
+    this.#limit = THIN_ABOVE;
   }
 
   /** Tells of a message of this shard, in ascending order since the last {@link restart}. */
   arrived(seq: number): void {
     if (seq <= this.#floor) return;
     this.#arrived.push(seq);
+    if (this.#arrived.length > this.#limit) this.#thin();
     if (this.#arrived.length - this.#head === 1) this.#advance();
   }
 
@@ -123,6 +129,15 @@ export class Settled {
       this.#head = 0;
     }
     if (floor > this.#floor) this.#raiseFloor(floor);
+  }
+
+  /** One event that waits for long, with millions settled behind it, must not cost memory for each (BOUND-1). */
+  #thin(): void {
+    const rest = this.#arrived.slice(this.#head);
+    const settled = rest.map((seq) => this.has(seq));
+    this.#arrived = rest.filter((_, i) => !settled[i] || settled[i + 1] !== true);
+    this.#head = 0;
+    this.#limit = 2 * this.#arrived.length + THIN_ABOVE;
   }
 
   #raiseFloor(floor: number): void {

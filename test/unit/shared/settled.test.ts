@@ -1,6 +1,16 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Settled } from "../../../src/shared/settled.ts";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+function heapUsed(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
 
 /** Sequences around the ends of the chunks that the set is kept in. */
 const CHUNK = 1 << 15;
@@ -138,6 +148,25 @@ describe("Settled", () => {
     settled.settle(1);
     expect(settled.floor).toBe(1_000_000);
     expect(settled.snapshot().length).toBeLessThan(100);
+  });
+
+  test("BOUND-1: nor do they cost memory for each", () => {
+    const before = heapUsed();
+    const settled = new Settled();
+    for (let s = 1; s <= 2_000_000; s++) {
+      settled.arrived(s);
+      if (s % 500_000 !== 1) settled.settle(s);
+    }
+    expect(heapUsed() - before).toBeLessThan(2 * 1024 * 1024); // 8 bytes for each are 16 MB
+    for (const [stuck, floor] of [
+      [1, 500_000],
+      [500_001, 1_000_000],
+      [1_500_001, 1_000_000],
+      [1_000_001, 2_000_000],
+    ] as const) {
+      settled.settle(stuck);
+      expect(settled.floor).toBe(floor);
+    }
   });
 
   test("a snapshot that is none is refused before anything is taken from it", () => {

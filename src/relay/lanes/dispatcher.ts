@@ -121,13 +121,16 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   function makeReady(lane: Lane): void {
     if (lane.length === 0) {
       lane.phase = { name: "idle" };
-      // whoever writes its pointer works with this lane, and would miss what comes for another one (held.ts)
-      const unused = lane.inFlight.length === 0 && lane.holding === undefined;
-      if (lanes.size > MAX_IDLE_LANES && unused) lanes.delete(lane.token);
-      return;
+      return forgetIdle(lane);
     }
     lane.phase = { name: deps.paused(lane.token) ? "parked" : "ready" };
     if (lane.phase.name === "ready") ready.add(lane);
+  }
+
+  function forgetIdle(lane: Lane): void {
+    // whoever writes its pointer works with this lane, and would miss what comes for another one (held.ts)
+    const unused = lane.inFlight.length === 0 && lane.holding === undefined;
+    if (lanes.size > MAX_IDLE_LANES && unused) lanes.delete(lane.token);
   }
 
   function pump(): void {
@@ -376,7 +379,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         if (lane.shard !== shard) continue;
         for (const entry of lane.clear()) release(entry);
         if (lane.phase.name === "backoff") lane.phase.cancel();
-        if (lane.phase.name !== "sending") lane.phase = { name: "idle" };
+        if (lane.phase.name === "sending") continue;
+        lane.phase = { name: "idle" };
+        forgetIdle(lane);
       }
     },
     drop(lane) {

@@ -5,7 +5,7 @@ import { errorText } from "../../shared/errors.ts";
 import { decodeHeld, encodeHeld, type HeldReason, type HeldRecord } from "../../shared/held.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { shardOf } from "../../shared/partition.ts";
-import { sessionToken } from "../../shared/session-id.ts";
+import { sessionToken, textOfToken } from "../../shared/session-id.ts";
 import { readStates } from "../../shared/state-store.ts";
 import { stateKey } from "../../shared/topology.ts";
 import type { Death } from "../forward/dead-letters.ts";
@@ -278,6 +278,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
         });
         clock.after(RETRY_MS, () => void fill(token)); // after the reset, when the shard may forward
       }
+      // what is held knows it now, and what is not any more needs nothing
+      for (const token of seenFrom.keys()) if (shardOf(textOfToken(token)) === shard) seenFrom.delete(token);
     },
     takes(token, seq) {
       const state = held.get(token);

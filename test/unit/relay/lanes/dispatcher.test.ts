@@ -306,6 +306,17 @@ describe("batches", () => {
   });
 });
 
+test("BOUND-1: lanes of a shard that was lost are forgotten like others that have nothing to do", async () => {
+  const world = createWorld({ connections: 1 });
+  arrive(world, names(12_000));
+  expect(world.dispatcher.counts().lanes).toBe(12_000);
+  world.reset();
+  expect(world.dispatcher.counts()).toMatchObject({ lanes: 10_000, waiting: 1 });
+  await world.heal();
+  expect(world.broken).toEqual([]);
+  expect(world.settled.size).toBe(12_000);
+});
+
 describe("BOUND-1: thin entries", () => {
   const LARGE = 6 * 1024 * 1024; // five fill the budget
 

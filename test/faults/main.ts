@@ -11,6 +11,7 @@ import { outage } from "./campaigns/outage.ts";
 import { DEFAULT_RATE } from "../../src/admin/replay/pace.ts";
 import { replay } from "./campaigns/replay.ts";
 import { runner } from "./campaigns/runner.ts";
+import { soak } from "./campaigns/soak.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
 import { createReport, type Report } from "./report.ts";
@@ -18,7 +19,7 @@ import { EVIDENCE } from "./stage.ts";
 
 // campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
 
-const USAGE = `npm run faults -- [--rounds N] [--seed N] [--only NAME] [--gap MS]
+const USAGE = `npm run faults -- [--rounds N] [--seed N] [--only NAME] [--gap MS] [--minutes N]
 
 Campaigns against the product as it runs: real processes, killed and disturbed under load. Prints the seed and every figure, and
 ends with 1 if one does not hold.
@@ -26,7 +27,8 @@ ends with 1 if one does not hold.
   --rounds  kills in the campaign "kill", shared by gateway, relay and nats-server (default 100)
   --seed    moments and victims repeat with it (default: random)
   --only    run one campaign
-  --gap     mean time between two kills, milliseconds (default 3000)`;
+  --gap     mean time between two kills, milliseconds (default 3000)
+  --minutes length of the campaign "soak" (default 60)`;
 
 type Campaign = {
   name: string;
@@ -43,11 +45,13 @@ const { values } = parseArgs({
     seed: { type: "string" },
     only: { type: "string" },
     gap: { type: "string", default: "3000" },
+    minutes: { type: "string", default: "60" },
     help: { type: "boolean", default: false },
   },
 });
 const rounds = Number(values.rounds);
 const gapMs = Number(values.gap);
+const minutes = Number(values.minutes);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
 
 const campaigns: Campaign[] = [
@@ -134,6 +138,13 @@ const campaigns: Campaign[] = [
     byName: true,
     run: (report) => memory({ seed, hot: 100_000, others: 20_000, sessions: 200 }, report),
   },
+  {
+    name: "soak",
+    what: `${minutes} minutes of 150 events a second, 50 new sessions every minute`,
+    limitMs: minutes * 80_000 + 300_000,
+    byName: true,
+    run: (report) => soak({ seed, minutes, sessions: 50, perSecond: 3 }, report),
+  },
 ];
 
 // Logs of 1 GiB are not to stay behind, whatever ends this process; evidence is.
@@ -160,7 +171,7 @@ async function main(): Promise<number> {
   const wanted = campaigns.filter(({ name, byName }) =>
     values.only === undefined ? !byName : name === values.only,
   );
-  if (values.help || wanted.length === 0 || ![rounds, gapMs, seed].every(Number.isFinite)) {
+  if (values.help || wanted.length === 0 || ![rounds, gapMs, minutes, seed].every(Number.isFinite)) {
     console.log(`${USAGE}\n\nCampaigns: ${campaigns.map(({ name }) => name).join(", ")}`);
     return values.help ? 0 : 2;
   }

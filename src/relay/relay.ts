@@ -5,7 +5,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/clock.ts";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
-import { shardOf as shardNumber, SHARDS } from "../shared/partition.ts";
+import { SHARDS } from "../shared/partition.ts";
 import { relayToken, type RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
 import { STATE_BUCKET } from "../shared/topology.ts";
@@ -39,6 +39,7 @@ import { createLogReading } from "./report/log-reading.ts";
 import { createMetrics } from "./report/metrics.ts";
 import { serveHoldings } from "./report/holdings.ts";
 import { serveReceipts } from "./report/receipts.ts";
+import { createSettlement } from "./report/settlement.ts";
 import type { AllowRule } from "./tunnel/limits.ts";
 import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
 import { coordinatorStateOf, createStatePublisher } from "./report/state.ts";
@@ -322,6 +323,12 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     }
   })();
 
+  const settlement = createSettlement({
+    nc,
+    jsm,
+    kv,
+    settled: (shard) => (shardOf(shard).status().phase === "active" ? shardOf(shard).settled : undefined),
+  });
   tunnel = openTunnel({
     nc,
     kv,
@@ -334,23 +341,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     allow: options.allow,
     shield: options.shield,
     away: () => gate.state().phase === "away",
-    quiet(session) {
-      const token = sessionToken(session);
-      const lane = dispatcher.lane(token);
-      const { behind, pending } = shardOf(shardNumber(session)).status();
-      const empty = lane === undefined || lane.length + lane.inFlight.length === 0;
-      return empty && !behind && pending === 0 && held.reason(token) === undefined;
-    },
+    quiet: (session) => settlement.allOver(session),
   });
   scope.defer(() => tunnel?.close());
 
-  const receipts = serveReceipts({
-    nc,
-    jsm,
-    kv,
-    log,
-    settled: (shard) => (shardOf(shard).status().phase === "active" ? shardOf(shard).settled : undefined),
-  });
+  const receipts = serveReceipts({ nc, jsm, kv, log, settlement });
   scope.defer(() => receipts.stop());
   const holdings = serveHoldings({ nc, clock, log, coordinator, credentials });
   scope.defer(() => holdings.stop());

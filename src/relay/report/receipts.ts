@@ -1,7 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import { decodeCheckpoint } from "../../shared/checkpoint.ts";
 import {
   deadLettersOf,
   findDeadLetter,
@@ -10,34 +9,27 @@ import {
 } from "../../shared/dead-letters.ts";
 import { errorText } from "../../shared/errors.ts";
 import { HEADER } from "../../shared/headers.ts";
-import { decodeHeld } from "../../shared/held.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { shardOf } from "../../shared/partition.ts";
 import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
-import { sessionToken } from "../../shared/session-id.ts";
 import { isInbox, parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
 import { walk } from "../../shared/walk.ts";
-import { Settled } from "../../shared/settled.ts";
+import type { Settlement } from "./settlement.ts";
 
 /** Relays share the questions. */
 const QUEUE = "relay";
 /** A question must not read a whole replay: beyond these a redriven event that waits again counts as delivered. */
 const MOST_REPLAYS = 1000;
 
-/**
- * Answers gateways who ask where an event is. What this relay settled itself it knows at once; of shards that another relay serves it
- * reads the checkpoint, at most half a second old.
- */
+/** Answers gateways who ask where an event is. */
 export function serveReceipts(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
   kv: KV;
   log: Logger;
-  /** What this relay knows of a shard, undefined if it does not serve it. */
-  settled(shard: number): Settled | undefined;
+  settlement: Settlement;
 }): { stop(): void } {
-  const { nc, jsm, kv, log } = deps;
+  const { nc, jsm, kv, log, settlement } = deps;
 
   async function answer(question: ReceiptQuestion): Promise<Receipt> {
     const { id, seq } = question;
@@ -48,9 +40,8 @@ export function serveReceipts(deps: {
     }
     const address = parseEventSubject(stored.subject);
     if (address === undefined || stored.header.get(HEADER.id) !== id) return { state: "unknown" };
-    const shard = shardOf(address.session);
-    if (!(await isSettled(shard, seq)) || (await isHeld(address.session, seq)))
-      return { state: "pending", seq };
+    const { session } = address;
+    if (!(await settlement.isOver(session, seq))) return { state: "pending", seq };
     const letter = await letterFor(id, seq);
     if (letter !== undefined) {
       const { reason, status, attempts } = letter;
@@ -63,8 +54,7 @@ export function serveReceipts(deps: {
       };
     }
     const again = await redriven(stored.subject.replace(/^rr\.ev\./, "rr.replay."), id, seq);
-    if (again !== undefined && (!(await isSettled(shard, again)) || (await isHeld(address.session, again))))
-      return { state: "pending", seq };
+    if (again !== undefined && !(await settlement.isOver(session, again))) return { state: "pending", seq };
     const superseded = await kv.get(stateKey.superseded(id));
     if (superseded?.operation === "PUT") return { state: "superseded", seq, reason: superseded.string() };
     return { state: "delivered", seq };
@@ -90,22 +80,6 @@ export function serveReceipts(deps: {
       if (++seen === MOST_REPLAYS) break;
     }
     return found;
-  }
-
-  async function isSettled(shard: number, seq: number): Promise<boolean> {
-    const own = deps.settled(shard);
-    if (own !== undefined) return own.has(seq);
-    const entry = await kv.get(stateKey.checkpoint(shard));
-    if (entry?.operation !== "PUT") return false;
-    const { floor, settled } = decodeCheckpoint(entry.value);
-    const memory = new Settled();
-    memory.merge({ floor, snapshot: settled });
-    return memory.has(seq);
-  }
-
-  async function isHeld(session: string, seq: number): Promise<boolean> {
-    const entry = await kv.get(stateKey.held(sessionToken(session)));
-    return entry?.operation === "PUT" && seq >= decodeHeld(entry.value).from;
   }
 
   const subscription = nc.subscribe(RECEIPT_SUBJECT, {

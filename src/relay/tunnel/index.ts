@@ -32,7 +32,7 @@ export function openTunnel(deps: {
   /** Is the coordinator known to be away? */
   away: () => boolean;
   /** Does nothing of this session wait? */
-  quiet: (session: string) => boolean;
+  quiet: (session: string) => Promise<boolean>;
 }): RelayTunnel {
   const { kv, coordinatorUrl, tracing } = deps;
   const untraced = createUpstream(coordinatorUrl);

@@ -44,7 +44,7 @@ export function serveTunnel(deps: {
   credentials: Credentials;
   upstream: Upstream;
   /** Does nothing of this session wait? */
-  quiet: (session: string) => boolean;
+  quiet: (session: string) => Promise<boolean>;
   /** Undefined: everything. */
   allow: readonly AllowRule[] | undefined;
 }): RelayTunnel {
@@ -122,7 +122,8 @@ export function serveTunnel(deps: {
     const session = method === "DELETE" ? deletedSession(target) : undefined;
     if (session === undefined) return true;
     const until = clock.now() + DELETE_WAIT_MS;
-    while (!deps.quiet(session)) {
+    // the broker may be away for a moment
+    while (!(await deps.quiet(session).catch(() => false))) {
       if (clock.now() > until || stopped) return false;
       await new Promise<void>((resolve) => void clock.after(DELETE_LOOK_MS, resolve));
     }

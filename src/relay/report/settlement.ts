@@ -1,0 +1,83 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { KV } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { decodeCheckpoint } from "../../shared/checkpoint.ts";
+import { decodeHeld } from "../../shared/held.ts";
+import { shardOf } from "../../shared/partition.ts";
+import { sessionToken } from "../../shared/session-id.ts";
+import { Settled } from "../../shared/settled.ts";
+import { sessionFilter } from "../../shared/subjects.ts";
+import { consumerName, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import { readDirect } from "../log/direct.ts";
+
+/** Messages read at once to see whether they are settled. */
+const PAGE = 100;
+const PAGE_BYTES: number = 1024 * 1024;
+
+/** What is settled, whichever relay serves the shard. Throws when the broker does not answer. */
+export type Settlement = {
+  /** Is the session's event at this sequence over? */
+  isOver(session: string, seq: number): Promise<boolean>;
+  /** Are all of the session's events over that the log holds? */
+  allOver(session: string): Promise<boolean>;
+};
+
+/**
+ * What this relay settled itself it knows at once; of shards that another relay serves it reads the checkpoint, at most half a second old.
+ * Events of a held session count as settled and are acked, so its pointer is asked for after that.
+ */
+export function createSettlement(deps: {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  kv: KV;
+  /** What this relay knows of a shard, undefined if it does not serve it. */
+  settled(shard: number): Settled | undefined;
+}): Settlement {
+  const { nc, jsm, kv } = deps;
+
+  async function memoryOf(shard: number): Promise<Settled> {
+    const own = deps.settled(shard);
+    if (own !== undefined) return own;
+    const memory = new Settled();
+    const entry = await kv.get(stateKey.checkpoint(shard));
+    if (entry?.operation !== "PUT") return memory;
+    const { floor, settled } = decodeCheckpoint(entry.value);
+    memory.merge({ floor, snapshot: settled });
+    return memory;
+  }
+
+  /** What a relay acked but could not write down before it died does not come again; nobody else remembers it before its shard's next event. */
+  async function ackFloor(shard: number): Promise<number> {
+    const { ack_floor: floor } = await jsm.consumers.info(EVENTS_STREAM, consumerName(shard));
+    return floor.stream_seq;
+  }
+
+  async function allSettled(shard: number, seqs: readonly number[]): Promise<boolean> {
+    const memory = await memoryOf(shard);
+    const unknown = seqs.filter((seq) => !memory.has(seq));
+    return unknown.length === 0 || Math.max(...unknown) <= (await ackFloor(shard));
+  }
+
+  async function heldFrom(session: string): Promise<number> {
+    const entry = await kv.get(stateKey.held(sessionToken(session)));
+    return entry?.operation === "PUT" ? decodeHeld(entry.value).from : Infinity;
+  }
+
+  return {
+    isOver: async (session, seq) =>
+      (await allSettled(shardOf(session), [seq])) && seq < (await heldFrom(session)),
+    async allOver(session) {
+      const shard = shardOf(session);
+      const query = { filter: sessionFilter(session), batch: PAGE, maxBytes: PAGE_BYTES };
+      for (let from = (await memoryOf(shard)).floor + 1; ;) {
+        const page = await readDirect(nc, { ...query, from });
+        if (page === undefined) throw new Error("the log cannot be read");
+        const last = page.at(-1);
+        if (last === undefined) return (await heldFrom(session)) === Infinity;
+        const seqs = page.map(({ seq }) => seq);
+        if (!(await allSettled(shard, seqs))) return false;
+        from = last.seq + 1;
+      }
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { describe, expect, it } from "vitest";
+import { createSettlement } from "../../../src/relay/report/settlement.ts";
+import { shardOf } from "../../../src/shared/partition.ts";
+import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { consumerName, EVENTS_STREAM, STATE_BUCKET } from "../../../src/shared/topology.ts";
+import { startTestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+
+async function settlementOf(nc: NatsConnection): Promise<ReturnType<typeof createSettlement>> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
+  return createSettlement({ nc, jsm, kv, settled: () => undefined });
+}
+
+describe("what is settled, seen by a relay that does not serve the shard", () => {
+  it("ORDER-1: a session's events are over when the last one is, wherever they wait", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    const other = await settlementOf(await broker.connect("relay"));
+    const { append } = createAppender(await broker.connect("gateway"));
+    expect(await other.allOver("ses_a")).toBe(true);
+    for (let i = 0; i < 250; i++) await append("ses_a");
+    expect(await other.allOver("ses_a")).toBe(false);
+    coordinator.faults.set([{ path: "ses_a/events$", times: 1, action: { kind: "status", status: 503 } }]);
+    await using relay = await startTestRelay(broker, coordinator.url);
+    await append("ses_b");
+    expect(await other.allOver("ses_a")).toBe(false);
+    await expect.poll(() => other.allOver("ses_a"), { timeout: 10_000 }).toBe(true);
+    expect(coordinator.writes("ses_a").filter(({ status }) => status === 201)).toHaveLength(250);
+    expect(relay.fatal).toEqual([]);
+  });
+
+  it("SETTLE-1: what a relay delivered right before it died is delivered, though it had no time to write that down", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    const died = await startTestRelay(broker, coordinator.url, { relay: "a" });
+    const gateway = await broker.connect("gateway");
+    const { append } = createAppender(gateway);
+    const jsm = await jetstreamManager(await broker.connect("admin"), { checkAPI: false });
+    const { id, seq } = await append("ses_a");
+    const acked = async (): Promise<number> =>
+      (await jsm.consumers.info(EVENTS_STREAM, consumerName(shardOf("ses_a")))).ack_floor.stream_seq;
+    await expect.poll(acked, { interval: 1 }).toBe(seq);
+    await died.nc.close();
+    await using relay = await startTestRelay(broker, coordinator.url, { relay: "b" });
+    const asked = await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id, seq }), { timeout: 2000 });
+    expect(asked.json()).toEqual({ state: "delivered", seq });
+    expect(relay.fatal).toEqual([]);
+  });
+});

@@ -2,10 +2,10 @@ import { jetstreamManager, JetStreamApiError, type JetStreamManager } from "@nat
 import type { NatsConnection } from "@nats-io/nats-core";
 import { decodeCheckpoint } from "../shared/checkpoint.ts";
 import type { Clock } from "../shared/clock.ts";
-import { decodeHeld } from "../shared/held.ts";
+import { readHeld } from "../shared/held.ts";
 import { SHARDS } from "../shared/partition.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
-import { readState, readStates } from "../shared/state-store.ts";
+import { readState } from "../shared/state-store.ts";
 
 /** What is known of one shard. */
 type ShardProgress = {
@@ -58,14 +58,14 @@ export async function runPrune(
   const shards = await Promise.all(
     Array.from({ length: SHARDS }, (_, shard) => progressOf(jsm, shard, log.created)),
   );
-  const held = await readStates(jsm, stateKey.held("*"));
+  const held = await readHeld(jsm);
   const oldest = new Date(options.clock.wall() - options.retentionMs);
   const young = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: oldest });
   const below = pruneBelow({
     firstSeq,
     lastSeq,
     shards,
-    heldFrom: [...held.values()].map(({ value }) => decodeHeld(value).from),
+    heldFrom: [...held.values()].map(({ from }) => from),
     keepFrom: young?.seq,
   });
   if (below <= firstSeq) return { removed: 0, below };

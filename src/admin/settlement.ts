@@ -1,10 +1,10 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { decodeCheckpoint } from "../shared/checkpoint.ts";
-import { decodeHeld } from "../shared/held.ts";
+import { readHeld } from "../shared/held.ts";
 import { shardOf, SHARDS } from "../shared/partition.ts";
 import { sessionToken } from "../shared/session-id.ts";
 import { Settled } from "../shared/settled.ts";
-import { readState, readStates } from "../shared/state-store.ts";
+import { readState } from "../shared/state-store.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
 
 /** Whether an event of a session has ended: delivered, superseded or dead. False: it still waits, as far as is known here. */
@@ -29,13 +29,11 @@ export async function readSettlement(jsm: JetStreamManager): Promise<Settlement>
       return settled;
     }),
   );
-  const held = new Map<string, number>();
-  for (const [key, { value }] of await readStates(jsm, stateKey.held("*")))
-    held.set(key, decodeHeld(value).from);
+  const held = await readHeld(jsm);
   return (session, seq) => {
     if (!(shards[shardOf(session)]?.has(seq) ?? false)) return false;
-    const from = held.size === 0 ? undefined : held.get(stateKey.held(sessionToken(session)));
-    return from === undefined || seq < from;
+    const pointer = held.size === 0 ? undefined : held.get(stateKey.held(sessionToken(session)));
+    return pointer === undefined || seq < pointer.from;
   };
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts";
 import { codedError } from "./errors.ts";
 import { decodeHeld } from "./held.ts";
 import { sessionIdProblem, sessionToken } from "./session-id.ts";
-import { deleteState, putState, readState, readStates } from "./state-store.ts";
+import { decodeStates, deleteState, putState, readState } from "./state-store.ts";
 import { sessionFilter } from "./subjects.ts";
 import { EVENTS_STREAM, stateKey } from "./topology.ts";
 
@@ -128,11 +128,11 @@ export function createControl(deps: { nc: NatsConnection; jsm: JetStreamManager;
 export async function readControls(jsm: JetStreamManager): Promise<Controls> {
   const [paused, wishes] = await Promise.all([
     readState(jsm, stateKey.paused),
-    readStates(jsm, stateKey.control("*")),
+    decodeStates(jsm, stateKey.control("*"), ({ value }) => decodeControl(value)),
   ]);
   return {
     ...(paused === undefined ? {} : { paused: decodePause(paused.value, paused.at) }),
-    sessions: [...wishes.values()].flatMap(({ value }) => decodeControl(value) ?? []),
+    sessions: [...wishes.values()].filter((wish) => wish !== undefined),
   };
 }
 

@@ -1,5 +1,8 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
 import { Packr } from "msgpackr";
 import { codedError } from "./errors.ts";
+import { decodeStates } from "./state-store.ts";
+import { stateKey } from "./topology.ts";
 
 /** Why a session's events are read from the log instead of the consumer: only `backlog` goes on sending by itself. */
 export type HeldReason = "backlog" | "parked" | "paused";
@@ -46,4 +49,9 @@ export function decodeHeld(bytes: Uint8Array): HeldRecord {
     typeof it.text === "string";
   if (!whole) throw codedError("envelope_invalid", "the held record lacks fields");
   return it;
+}
+
+/** Every held session, by its key in the bucket. Throws as {@link decodeHeld}. */
+export function readHeld(jsm: JetStreamManager): Promise<Map<string, HeldRecord>> {
+  return decodeStates(jsm, stateKey.held("*"), ({ value }) => decodeHeld(value));
 }

@@ -21,16 +21,28 @@ export async function readRevision(jsm: JetStreamManager, key: string): Promise<
   return message?.seq ?? 0;
 }
 
+/** Values are small: 50,000 of them are read in 0.6 s, with pages of 1,000 in 1.6 s. */
+const PAGE = 5000;
+
+/** Every key that matches a filter such as `held.*`, with its value. */
+export function readStates(jsm: JetStreamManager, filter: string): Promise<Map<string, Stored>> {
+  return decodeStates(jsm, filter, (stored) => stored);
+}
+
 /**
- * Every key that matches a filter such as `held.*`, with its value. Walks the bucket upwards, because "last for many subjects" ends at
- * 1,024 results; a key that is written meanwhile moves up and is met there.
+ * The same with what `decode` makes of each value: values as they came keep the whole page in memory. Walks the bucket upwards, because
+ * "last for many subjects" ends at 1,024 results; a key that is written meanwhile moves up and is met there.
  */
-export async function readStates(jsm: JetStreamManager, filter: string): Promise<Map<string, Stored>> {
-  const found = new Map<string, Stored>();
-  for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter))) {
+export async function decodeStates<T>(
+  jsm: JetStreamManager,
+  filter: string,
+  decode: (stored: Stored) => T,
+): Promise<Map<string, T>> {
+  const found = new Map<string, T>();
+  for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter), 1, PAGE)) {
     const key = message.subject.slice(subjectOf("").length);
     if (message.header.has("KV-Operation")) found.delete(key);
-    else found.set(key, storedOf(message));
+    else found.set(key, decode(storedOf(message)));
   }
   return found;
 }

@@ -1,12 +1,13 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
 import { errorText } from "../../shared/errors.ts";
-import { decodeHeld, encodeHeld, type HeldReason, type HeldRecord } from "../../shared/held.ts";
+import { encodeHeld, readHeld, type HeldReason, type HeldRecord } from "../../shared/held.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { sessionToken, textOfToken } from "../../shared/session-id.ts";
-import { readStates } from "../../shared/state-store.ts";
+import { deleteState, readState } from "../../shared/state-store.ts";
 import { stateKey } from "../../shared/topology.ts";
 import type { Death } from "../forward/dead-letters.ts";
 import type { Shard } from "../log/shard.ts";
@@ -27,6 +28,8 @@ type Held = {
   cursor: number;
   /** Highest sequence that the consumer delivered and that was passed by. */
   lastPassed: number;
+  /** Not before this (clock.now) does the end of what can be read count as the end of the session's events. */
+  joinsAt: number;
   /** Events that were passed since we know of it, for display. */
   waiting: number;
   /** `from` moved since the record was written. */
@@ -35,12 +38,15 @@ type Held = {
 };
 
 export type HeldDeps = {
+  nc: NatsConnection;
   jsm: JetStreamManager;
   kv: KV;
   clock: Clock;
   log: Logger;
   dispatcher: Dispatcher;
   read(session: string, from: number): Promise<Stored[] | undefined>;
+  /** How far a replica that `read` asks may lag behind, milliseconds; 0 where there is only one. */
+  lagMs: number;
   /** The shard's fence and memory; entries read from the log are sent under the one and remembered in the other too. */
   fence(shard: number): Pick<Shard, "mayForward" | "verify" | "settled">;
 };
@@ -76,7 +82,7 @@ export type HeldSessions = {
  * stream when it has caught up (ORDER-1, BOUND-1). Copying them to another stream broke order (jetstream facts, "Hot session").
  */
 export function createHeldSessions(deps: HeldDeps): HeldSessions {
-  const { jsm, kv, clock, log, dispatcher } = deps;
+  const { nc, jsm, kv, clock, log, dispatcher } = deps;
   const held = new Map<string, Held>();
   /** Lowest unsettled sequence of sessions that were held here: what this relay saw settled is not read again. */
   const seenFrom = new Map<string, number>();
@@ -152,7 +158,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     const lane = dispatcher.open(state.record.session, token, state.shard);
     if (lane.length + lane.inFlight.length > 0) return; // asked again when they are settled
     if (state.lastPassed >= state.cursor) return void clock.after(0, () => void fill(token));
-    if (!deps.fence(state.shard).mayForward()) return void clock.after(RETRY_MS, () => void fill(token));
+    if (clock.now() < state.joinsAt || !deps.fence(state.shard).mayForward())
+      return void clock.after(RETRY_MS, () => void fill(token));
     held.delete(token); // from here on the consumer's deliveries go to the lane, which waits for the pointer's end
     seenFrom.set(token, state.record.from);
     dispatcher.park(lane);
@@ -165,13 +172,12 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   async function unhold(token: string, { shard, record: { session } }: Held): Promise<void> {
     const turn = turns.get(shard);
     for (;;) {
-      const mine = await mayWrite(shard);
-      if (turns.get(shard) !== turn) return; // loaded again, or its new owner's
       try {
-        if (mine) {
-          await kv.delete(stateKey.held(token));
-          break;
-        }
+        // read before it is asked whose it is: a deletion that arrives late names this one, not what a new owner wrote since
+        const stored = await readState(jsm, stateKey.held(token));
+        const mine = await mayWrite(shard);
+        if (turns.get(shard) !== turn) return; // loaded again, or its new owner's
+        if (mine && (!stored || (await deleteState(nc, stateKey.held(token), stored.revision)))) break;
       } catch (error) {
         log.warn({ session, err: errorText(error) }, "held record not yet deleted");
       }
@@ -213,6 +219,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       shard: lane.shard,
       cursor: lane.peek()?.seq ?? record.from,
       lastPassed: Math.max(known?.lastPassed ?? 0, lane.peek(lane.length - 1)?.seq ?? 0),
+      joinsAt: known?.joinsAt ?? 0,
       waiting: known?.waiting ?? lane.length,
       dirty: record.from !== from,
       reading: false,
@@ -249,9 +256,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   return {
     forget,
     async lowestFrom(shard, goesOn) {
-      const records = [...(await readStates(jsm, stateKey.held("*"))).values()].map(({ value }) =>
-        decodeHeld(value),
-      );
+      const records = [...(await readHeld(jsm)).values()];
       const due = records.filter((record) => shardOf(record.session) === shard && goesOn(record));
       return due.length === 0 ? undefined : Math.min(...due.map(({ from }) => from));
     },
@@ -260,10 +265,9 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       forget(shard);
       dispatcher.clearShard(shard);
       const turn = turns.get(shard);
-      const records = await readStates(jsm, stateKey.held("*"));
+      const records = await readHeld(jsm);
       if (turns.get(shard) !== turn) return;
-      for (const { value } of records.values()) {
-        const record = decodeHeld(value);
+      for (const record of records.values()) {
         if (shardOf(record.session) !== shard) continue;
         const token = sessionToken(record.session);
         const from = Math.max(record.from, seenFrom.get(token) ?? 0);
@@ -272,6 +276,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
           shard,
           cursor: from,
           lastPassed: 0,
+          joinsAt: clock.now() + deps.lagMs, // nobody here knows what was passed before
           waiting: 0,
           dirty: from !== record.from,
           reading: false,

@@ -1,9 +1,8 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { decodeHeld, type HeldRecord } from "../held.ts";
+import { readHeld, type HeldRecord } from "../held.ts";
 import { SHARDS } from "../partition.ts";
 import { sessionFilter } from "../subjects.ts";
-import { consumerName, EVENTS_STREAM, stateKey } from "../topology.ts";
-import { readStates } from "../state-store.ts";
+import { consumerName, EVENTS_STREAM } from "../topology.ts";
 import { walk } from "../walk.ts";
 
 /** What waits in the log. */
@@ -35,9 +34,7 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
       };
     }),
   );
-  const records = [...(await readStates(jsm, stateKey.held("*"))).values()].map(({ value }) =>
-    decodeHeld(value),
-  );
+  const records = [...(await readHeld(jsm)).values()];
   const held = await countAll(jsm, records.sort(byWeight).slice(0, MOST_HELD));
   const events = [
     ...shards.map(({ pending, inFlight }) => pending + inFlight),

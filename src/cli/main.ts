@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { once } from "node:events";
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { createInterface } from "node:readline/promises";
@@ -35,8 +34,11 @@ const context: Context = {
     if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
     const terminal = createInterface({ input: process.stdin, output: process.stderr });
     try {
-      const closed = once(terminal, "close").then(() => ""); // Ctrl-C or Ctrl-D: no answer is a no
-      return await Promise.race([terminal.question(question), closed]);
+      return await terminal.question(question);
+    } catch (error) {
+      if (!(error instanceof Error && error.name === "AbortError")) throw error;
+      process.stderr.write("\n"); // Ctrl-C or Ctrl-D: no answer is a no
+      return "";
     } finally {
       terminal.close();
     }

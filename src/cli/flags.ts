@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import type { Setting } from "../shared/config/setting.ts";
+import { showSetting, type Setting } from "../shared/config/setting.ts";
 
 type Table = Record<string, Setting>;
 export type Flags = Record<string, string | boolean | undefined>;
@@ -13,7 +13,8 @@ export function addFlags(command: Command, table: Table): Command {
 }
 
 function optionOf(flag: string, setting: Setting): Option {
-  const fallback = setting.fallback === undefined ? "" : `, default ${show(setting)}`;
+  const fallback =
+    setting.fallback === undefined ? "" : `, default ${showSetting(setting.kind, setting.fallback)}`;
   const help = `${setting.help} (${setting.env}${fallback})`;
   const option = new Option(
     setting.kind.type === "flag" ? `--${flag}` : `--${flag} <${valueName(setting)}>`,
@@ -25,10 +26,6 @@ function optionOf(flag: string, setting: Setting): Option {
 function valueName(setting: Setting): string {
   const { type } = setting.kind;
   return type === "integer" ? "n" : type === "choice" || type === "text" ? "value" : type;
-}
-
-function show({ kind, fallback }: Setting): string {
-  return kind.type === "duration" && typeof fallback === "number" ? `${fallback / 1000}s` : String(fallback);
 }
 
 /** Of an option that may be repeated: commander's parser that collects. */

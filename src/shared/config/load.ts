@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { codedError } from "../errors.ts";
-import { readSetting, type Setting, type SettingKind, type SettingValue } from "./setting.ts";
+import { readSetting, showSetting, type Setting, type SettingKind, type SettingValue } from "./setting.ts";
 
 /** Environment as a plain record, so that only a `main.ts` touches `process.env`. */
 export type Environment = Record<string, string | undefined>;
@@ -131,7 +131,7 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** Settings as they are in force, for logs and `runner-relay config`: secrets only as "set" or "unset". */
+/** Settings as they are in force, for logs and `runner-relay config`, as they could be set: `2s`, `4MiB`. Secrets only as "set" or "unset". */
 export function redacted(
   table: Table,
   values: Record<string, SettingValue | undefined>,
@@ -140,7 +140,10 @@ export function redacted(
     Object.entries(table).map(([name, setting]) => {
       const value = values[name];
       if (setting.secret) return [name, value === undefined ? "unset" : "set"];
-      return [name, typeof value === "string" ? withoutUserInfo(value) : (value ?? "unset")];
+      if (value === undefined) return [name, "unset"];
+      if (setting.kind.type === "duration" || setting.kind.type === "bytes")
+        return [name, showSetting(setting.kind, value)];
+      return [name, typeof value === "string" ? withoutUserInfo(value) : value];
     }),
   );
 }

@@ -41,10 +41,33 @@ const BYTE_UNITS: Record<string, number> = {
   kib: 1024,
   mib: 1024 ** 2,
   gib: 1024 ** 3,
+  tib: 1024 ** 4,
+  pib: 1024 ** 5,
   kb: 1e3,
   mb: 1e6,
   gb: 1e9,
 };
+const SHOWN_DURATIONS = ["d", "h", "m", "s"] as const;
+const SHOWN_BYTES = ["PiB", "TiB", "GiB", "MiB", "KiB"] as const;
+
+/** A value as people write it, which {@link readSetting} reads back: `2s`, `7d`, `4MiB`. A bare number of ours would mean something else there. Pure. */
+export function showSetting(kind: SettingKind, value: SettingValue): string {
+  if (kind.type === "duration" && typeof value === "number") return showDuration(value);
+  if (kind.type === "bytes" && typeof value === "number") return showSize(value);
+  return String(value);
+}
+
+/** In the largest unit that divides it. */
+function showDuration(ms: number): string {
+  const unit = SHOWN_DURATIONS.find((name) => ms > 0 && ms % (DURATION_UNITS[name] ?? 1) === 0);
+  return unit === undefined ? `${ms}ms` : `${ms / (DURATION_UNITS[unit] ?? 1)}${unit}`;
+}
+
+function showSize(bytes: number): string {
+  const sizeOf = (unit: string): number => BYTE_UNITS[unit.toLowerCase()] ?? 1;
+  const unit = SHOWN_BYTES.find((name) => bytes > 0 && bytes % sizeOf(name) === 0);
+  return unit === undefined ? String(bytes) : `${bytes / sizeOf(unit)}${unit}`;
+}
 
 /** Reads a setting's text. Pure. */
 export function readSetting(kind: SettingKind, text: string): ReadResult {
@@ -69,19 +92,11 @@ export function readSetting(kind: SettingKind, text: string): ReadResult {
         "s",
         kind.minMs,
         kind.maxMs,
-        (ms) => `${ms}ms`,
+        showDuration,
         "a duration such as 500ms, 2s or 15m",
       );
     case "bytes":
-      return scaled(
-        text,
-        BYTE_UNITS,
-        "b",
-        kind.min,
-        kind.max,
-        (n) => `${n} bytes`,
-        "a size such as 64KiB or 4MiB",
-      );
+      return scaled(text, BYTE_UNITS, "b", kind.min, kind.max, showSize, "a size such as 64KiB or 4MiB");
     case "url":
       return readUrl(text);
   }

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import * as tables from "../../../src/shared/config/settings.ts";
 import { ALL_SETTINGS } from "../../../src/shared/config/index.ts";
-import type { Setting, SettingKind } from "../../../src/shared/config/setting.ts";
+import { showSetting, type Setting, type SettingKind } from "../../../src/shared/config/setting.ts";
 
 const PAGE = resolve(import.meta.dirname, "../../../docs/configuration.md");
 const BLOCK = /(<!-- (\w+) -->\n)[\s\S]*?(<!-- end -->)/g;
@@ -47,9 +47,9 @@ function kindOf(kind: SettingKind): string {
     case "integer":
       return `${kind.min}–${kind.max}`;
     case "duration":
-      return `${duration(kind.minMs)}–${duration(kind.maxMs)}`;
+      return `${showSetting(kind, kind.minMs)}–${showSetting(kind, kind.maxMs)}`;
     case "bytes":
-      return `${bytes(kind.min)}–${bytes(kind.max)}`;
+      return `${showSetting(kind, kind.min)}–${showSetting(kind, kind.max)}`;
     case "text":
     case "url":
     case "path":
@@ -60,25 +60,5 @@ function kindOf(kind: SettingKind): string {
 function fallbackOf({ env, kind, fallback }: Setting): string {
   if (fallback === undefined) return "";
   if (env === tables.GATEWAY_SETTINGS.hostname.env) return "this machine's name";
-  if (kind.type === "duration") return `\`${duration(Number(fallback))}\``;
-  if (kind.type === "bytes") return `\`${bytes(Number(fallback))}\``;
-  return `\`${String(fallback)}\``;
-}
-
-/** In the largest unit that divides it. */
-function duration(ms: number): string {
-  const units = [
-    ["d", 86_400_000],
-    ["h", 3_600_000],
-    ["m", 60_000],
-    ["s", 1000],
-  ] as const;
-  const unit = units.find(([, size]) => ms > 0 && ms % size === 0);
-  return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
-}
-
-function bytes(n: number): string {
-  const units = ["PiB", "TiB", "GiB", "MiB", "KiB"];
-  const i = units.findIndex((_, at) => n % 1024 ** (5 - at) === 0);
-  return i < 0 ? String(n) : `${n / 1024 ** (5 - i)}${units[i]}`;
+  return `\`${showSetting(kind, fallback)}\``;
 }

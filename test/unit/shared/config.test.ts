@@ -11,7 +11,12 @@ import {
   withoutUserInfo,
   type Loaded,
 } from "../../../src/shared/config/load.ts";
-import { readSetting, type Setting, type SettingKind } from "../../../src/shared/config/setting.ts";
+import {
+  readSetting,
+  showSetting,
+  type Setting,
+  type SettingKind,
+} from "../../../src/shared/config/setting.ts";
 import { BROKER_SETTINGS, RELAY_SETTINGS } from "../../../src/shared/config/settings.ts";
 import { CodedError } from "../../../src/shared/errors.ts";
 
@@ -97,7 +102,7 @@ describe("one value", () => {
     [duration, "s"],
     [duration, ""],
     [duration, "99999d"],
-    [bytes, "1TiB"],
+    [bytes, "1EiB"],
     [bytes, "9".repeat(400)],
     [integer, "6"],
     [integer, "1.5"],
@@ -237,6 +242,30 @@ describe("CRED-1: secrets", () => {
     expect(() => loadSettings(table, { env: { RUNNER_RELAY_PIN: "123456" }, known: [table] })).toThrow(
       /^RUNNER_RELAY_PIN must be between 0 and 9$/,
     );
+  });
+
+  test("durations and sizes are shown as they can be set", () => {
+    const duration = { type: "duration", minMs: 0, maxMs: Number.MAX_SAFE_INTEGER } as const;
+    const bytes = { type: "bytes", min: 0, max: Number.MAX_SAFE_INTEGER } as const;
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.constantFrom(1, 1000, 1024, 60_000, 1024 ** 3), (n, unit) => {
+        const value = n - (n % unit);
+        for (const kind of [duration, bytes])
+          expect(readSetting(kind, showSetting(kind, value))).toEqual({ ok: true, value });
+      }),
+    );
+    expect([0, 500, 2000, 900_000, 604_800_000].map((ms) => showSetting(duration, ms))).toEqual([
+      "0ms",
+      "500ms",
+      "2s",
+      "15m",
+      "7d",
+    ]);
+    expect([1000, 65_536, 4 * 1024 ** 2].map((n) => showSetting(bytes, n))).toEqual([
+      "1000",
+      "64KiB",
+      "4MiB",
+    ]);
   });
 
   test("are shown as set or unset, and users of URLs not at all", () => {

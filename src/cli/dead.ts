@@ -38,7 +38,10 @@ export function command(context: Context): Command {
     .option("--session <id>", "only of one session")
     .option("--limit <n>", `at most so many (default: ${ROWS}, with --json all)`, countOf)
     .option("--json", "one JSON object a line");
-  const show = new Command("show").description("Shows one with its event.").argument("<event-id>");
+  const show = new Command("show")
+    .description("Shows one with its event, as JSON.")
+    .argument("<event-id>")
+    .option("--json", "as without it");
   const again = new Command("redrive")
     .description(
       "Sends them once more and removes them here. They go behind what was delivered or waits of their session; several of one session keep their order.",
@@ -79,7 +82,7 @@ export function command(context: Context): Command {
           if (++shown >= limit) break;
         }
         if (json) return;
-        if (rows.length === 0) return context.print("no dead letters");
+        if (rows.length === 0) return context.print(noneOf(session));
         context.print(
           renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows, context.screen),
         );
@@ -104,7 +107,7 @@ export function command(context: Context): Command {
     await onBroker(again, async (jsm, nc) => {
       const plan = planRedrive(await chosen(jsm, id, which));
       const { send } = plan;
-      if (send.length === 0) return context.print("no dead letters");
+      if (send.length === 0) return context.print(noneOf(which.session));
       const behind = await sayOvertaken(jsm, plan);
       if (which.dryRun) {
         for (const thin of send) {
@@ -138,7 +141,7 @@ export function command(context: Context): Command {
     oneOf(id, which);
     await onBroker(drop, async (jsm) => {
       const letters = await chosen(jsm, id, which);
-      if (letters.length === 0) return context.print("no dead letters");
+      if (letters.length === 0) return context.print(noneOf(which.session));
       if (which.dryRun) {
         for (const { id: event, session } of letters) context.print(`would drop ${event} of ${session}`);
         return;
@@ -205,6 +208,10 @@ async function sayOvertaken(jsm: JetStreamManager, plan: RedrivePlan): Promise<s
       ? `session ${first}`
       : `${all ? "" : "at least "}${sessions.length} sessions`;
   return `Later events of ${whose} were delivered already or wait: what is redriven goes behind them.`;
+}
+
+function noneOf(session: string | undefined): string {
+  return session === undefined ? "no dead letters" : `no dead letters of session ${session}`;
 }
 
 function none(id: string): Error {

@@ -11,7 +11,7 @@ import {
 } from "@nats-io/transport-node";
 import { connectBroker, type BrokerAccess } from "../shared/broker.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
-import { codedError, errorText } from "../shared/errors.ts";
+import { codedError, errorText, isCoded } from "../shared/errors.ts";
 import { loadSettings, type Environment, type Values } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS } from "../shared/config/settings.ts";
 import type { BrokerRole } from "../shared/permissions.ts";
@@ -34,10 +34,12 @@ export async function withBroker<T>(
   options: { role: Role; env: Environment; flags: Flags },
   run: (nc: NatsConnection, sources: SyncSources) => Promise<T>,
 ): Promise<T> {
-  const { access, sources } = brokerOf(options);
+  const { access, sources, dataDir, found } = brokerOf(options);
   const nc = await connectBroker(access, {
     name: `runner-relay ${options.role}`,
     inboxPrefix: INBOX[options.role],
+  }).catch((error: unknown) => {
+    throw found ? error : nothingFound(error, dataDir);
   });
   try {
     return await run(nc, sources);
@@ -46,6 +48,13 @@ export async function withBroker<T>(
   } finally {
     await nc.close();
   }
+}
+
+/** Nobody said which broker, and none of ours runs here: what was tried then is only a guess. */
+function nothingFound(error: unknown, dataDir: string): unknown {
+  if (!isCoded(error, "log_unreachable")) return error;
+  const where = `\`runner-relay up\` does not run with the data folder ${dataDir} (--data), and NATS_URL is not set`;
+  return codedError("log_unreachable", `${where}; ${error.message}`, { cause: error });
 }
 
 const NO_STREAM = 10059;
@@ -67,7 +76,10 @@ export function brokerError(error: unknown): unknown {
   const reasons = [error, error instanceof RequestError ? error.cause : undefined];
   const is = (of: abstract new (...args: never[]) => Error): boolean =>
     reasons.some((reason) => reason instanceof of);
-  if (is(PermissionViolationError)) return codedError("broker_refused", errorText(error), { cause: error });
+  if (is(PermissionViolationError)) {
+    const text = `this login may not do that, name another by NATS_USER: ${errorText(error)}`;
+    return codedError("broker_refused", text, { cause: error });
+  }
   if (is(NoRespondersError))
     return codedError("stream_missing", "nobody answers for the log: runner-relay provision", {
       cause: error,
@@ -77,12 +89,13 @@ export function brokerError(error: unknown): unknown {
   return error;
 }
 
-/** How a command reaches the broker. `own`: `up` runs it, in the data folder of this machine. */
+/** How a command reaches the broker. `own`: `up` runs it, in the data folder of this machine. `found`: that, or somebody named one. */
 export function brokerOf(options: { role: Role; env: Environment; flags: Flags }): {
   access: BrokerAccess;
   sources: SyncSources;
   dataDir: string;
   own: boolean;
+  found: boolean;
 } {
   const { values } = loadSettings(CLIENT_TABLE, {
     env: options.env,
@@ -96,6 +109,7 @@ export function brokerOf(options: { role: Role; env: Environment; flags: Flags }
     sources: sourcesOf(values, own === undefined ? undefined : dataDir),
     dataDir,
     own: own !== undefined,
+    found: own !== undefined || values.natsUrl !== undefined,
   };
 }
 

@@ -9,7 +9,7 @@ import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 
-type Options = { session?: string; text: string; yes?: true; json?: true };
+type Options = { session?: string; text?: string; yes?: true; json?: true };
 
 export function command(context: Context): Command {
   const self = new Command("pause")
@@ -17,10 +17,10 @@ export function command(context: Context): Command {
       "Pauses one session or everything: events are accepted and wait, nothing is sent to the coordinator.",
     )
     .option("--session <id>", "only this session")
-    .option("--text <why>", "shown to whoever looks", "")
+    .option("--text <why>", "shown to whoever looks")
     .option("--yes", "do not ask before everything is paused")
     .option("--json", "for programs");
-  return addFlags(self, CLIENT_TABLE).action(async ({ session, text, yes, json }: Options) => {
+  return addFlags(self, CLIENT_TABLE).action(async ({ session, text = "", yes, json }: Options) => {
     if (session === undefined) await confirm(context, "Pause everything?", yes);
     const flags = flagsOf(self, CLIENT_TABLE);
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {

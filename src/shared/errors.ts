@@ -131,5 +131,7 @@ function textOf(error: unknown, depth: number): string {
   const own = error.message || ("code" in error ? String(error.code) : error.name);
   if (depth === MAX_CAUSES) return own;
   if (error instanceof AggregateError && error.errors.length > 0) return textOf(error.errors[0], depth + 1);
-  return error.cause === undefined ? own : `${own}: ${textOf(error.cause, depth + 1)}`;
+  if (error.cause === undefined) return own;
+  const below = textOf(error.cause, depth + 1);
+  return own === below ? own : `${own}: ${below}`; // nats.js wraps some errors in others of the same words
 }

@@ -46,7 +46,7 @@ export function judgeRelays({ heard, local }: RelayFacts): Line[] {
           `${names}; nobody serves shards ${missing.join(", ")}`,
           "look again: it lasts seconds when relays come and go",
         );
-  return [relays, ...states.flatMap(judgeCoordinator), ...judgeLocal(local)];
+  return [relays, ...states.flatMap(judgeCoordinator), ...judgeLocal(local, states)];
 }
 
 function judgeCoordinator({ relay, coordinator: { state, reason } }: RelayState): Line[] {
@@ -60,11 +60,17 @@ function judgeCoordinator({ relay, coordinator: { state, reason } }: RelayState)
   return [fail(coordinator, text, todo)];
 }
 
-function judgeLocal(local: RelayFacts["local"]): Line[] {
+/** What relays tell about the coordinator stands in a line of its own already, with what to do. */
+const SAID_BY_STATE: ReadonlySet<string> = new Set(["coordinator", "credentials"]);
+
+function judgeLocal(local: RelayFacts["local"], heard: readonly RelayState[] = []): Line[] {
   if (local === undefined) return [];
   const check = "relay on this machine";
   if (local.kind === "failed") return [fail(check, local.why, "see its log: it may be starting, or gone")];
-  const bad = Object.entries(local.value).filter(([, it]) => !it.ok);
-  if (bad.length === 0) return [ok(check, "ready")];
+  const lacks = Object.entries(local.value).filter(([, it]) => !it.ok);
+  if (lacks.length === 0) return [ok(check, "ready")];
+  const said = heard.some(({ coordinator }) => coordinator.state !== "up");
+  const bad = lacks.filter(([name]) => !said || !SAID_BY_STATE.has(name));
+  if (bad.length === 0) return [ok(check, "runs, and sends nothing: see above")];
   return [fail(check, bad.map(([name, it]) => `${name}: ${it.detail}`).join("; "), "see its log")];
 }

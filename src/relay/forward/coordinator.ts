@@ -119,7 +119,12 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     if (this.#status >= 200) return this.#finish(true);
     if (this.#aborted) this.#resolve({ kind: "failed", cause: this.#aborted, text: "given up" });
-    else this.#resolve({ kind: "failed", cause: causeOf(error), text: errorText(error) });
+    else {
+      const cause = causeOf(error);
+      const text = errorText(error); // Node's begins with the system call: "connect ECONNREFUSED …"
+      const short = text.startsWith(`${cause} `) ? text.slice(cause.length + 1) : text;
+      this.#resolve({ kind: "failed", cause, text: short });
+    }
   }
 
   #finish(broken: boolean): void {

@@ -235,7 +235,30 @@ describe("relays, credentials, coordinator", () => {
       [
         "ok relays: a",
         "fail coordinator by a: paused: poison_stop",
-        "fail relay on this machine: coordinator: poison_stop",
+        "ok relay on this machine: runs, and sends nothing: see above",
+      ],
+    ],
+    [
+      {
+        heard: read([relay({ coordinator: { state: "away", reason: "breaker_open" } })]),
+        local: read({
+          log: { ok: false, detail: "disconnected" },
+          coordinator: { ok: false, detail: "breaker_open" },
+        }),
+      },
+      [
+        "ok relays: a",
+        "fail coordinator by a: away: breaker_open",
+        "fail relay on this machine: log: disconnected",
+      ],
+    ],
+    [
+      { heard: read([relay()]), local: read({ coordinator: { ok: false, detail: "breaker_open" } }) },
+      [
+        "ok relays: a",
+        "ok credentials of a: not refused",
+        "ok coordinator by a: answers",
+        "fail relay on this machine: coordinator: breaker_open",
       ],
     ],
   ])("%#", (facts, expected) => {

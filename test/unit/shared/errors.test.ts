@@ -17,7 +17,7 @@ test("the text of an error tells its causes: foreign errors often say what matte
 test("an error that is its own cause has a text", () => {
   const odd = new Error("odd");
   odd.cause = odd;
-  expect(errorText(odd)).toMatch(/^odd: odd/);
+  expect(errorText(odd)).toBe("odd");
 });
 
 test("anything that is thrown has a text", () => {

@@ -1,14 +1,39 @@
 import { Command } from "commander";
+import { isCoded, type ErrorCode } from "../shared/errors.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
+import { EXIT_CONFIG } from "./up/child.ts";
 import { runUp } from "./up/run.ts";
 import { UP_TABLE } from "./up/table.ts";
+
+/** As in the roots of gateway and relay: what starting again cannot heal. A child that said so itself ended with 78. */
+const NEEDS_SOMEBODY: readonly ErrorCode[] = [
+  "config_invalid",
+  "broker_refused",
+  "checkpoint_missing",
+  "checkpoint_mismatch",
+  "coordinator_changed",
+  "schema_newer",
+  "stream_differs",
+];
 
 export function command(context: Context): Command {
   const up = new Command("up").description(
     "Runs a nats-server, a gateway and a relay on this machine, and a stand-in coordinator if no --coordinator is given.",
   );
   return addFlags(up, UP_TABLE).action(async () => {
-    await runUp({ flags: flagsOf(up, UP_TABLE), context });
+    try {
+      await runUp({ flags: flagsOf(up, UP_TABLE), context });
+    } catch (error) {
+      if (needsSomebody(error)) process.exitCode = EXIT_CONFIG;
+      throw error;
+    }
   });
+}
+
+function needsSomebody(error: unknown): boolean {
+  if (!isCoded(error)) return false;
+  return (
+    NEEDS_SOMEBODY.includes(error.code) || (error.code === "child_failed" && error.cause === EXIT_CONFIG)
+  );
 }

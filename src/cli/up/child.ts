@@ -26,7 +26,7 @@ export type Child = {
 };
 
 /** Exit code for what a restart cannot heal (`EX_CONFIG` of sysexits): a wrong configuration, a missing checkpoint. */
-const EXIT_CONFIG = 78;
+export const EXIT_CONFIG = 78;
 /** Runs in a row that end before the first ready line; more and the start has failed. */
 const START_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 50; // running agents wait for it
@@ -111,7 +111,9 @@ export function keepRunning(options: {
       failures = lasted >= HEALTHY_MS ? 1 : failures + 1;
       const how = signal ?? `code ${code}`;
       if (code === EXIT_CONFIG || (!everReady && failures >= START_ATTEMPTS)) {
-        const error = codedError("child_failed", `${plan.name} ended with ${how}; it says why above`);
+        const error = codedError("child_failed", `${plan.name} ended with ${how}; it says why above`, {
+          cause: code, // whether starting all again would help
+        });
         stopping = true;
         first.reject(error);
         options.onFatal(error);

@@ -211,6 +211,14 @@ test("exec without a gateway says so", async () => {
   expect(done.stderr).toMatch(/^nothing_found: no gateway runs in/);
 });
 
+test("a command where nothing runs says what it looked for", async () => {
+  const where = await folder();
+  const done = await runCli(["status", "--data", where]);
+  expect(done.code).toBe(1);
+  const said = `log_unreachable: \`runner-relay up\` does not run with the data folder ${where} (--data), and NATS_URL is not set; nats://127.0.0.1:4222: `;
+  if (!done.stderr.startsWith("broker_refused")) expect(done.stderr).toContain(said); // somebody else's broker may listen there
+});
+
 test("another coordinator on a log with events stops everything with the reason", async () => {
   const where = await folder();
   const first = startUp(where);
@@ -224,7 +232,7 @@ test("another coordinator on a log with events stops everything with the reason"
   const port = typeof address === "object" ? address?.port : 0;
   const second = startUp(where, { args: ["--coordinator", `http://127.0.0.1:${port}`] });
   const [code] = (await once(second.process, "close")) as [number];
-  expect(code).toBe(1);
+  expect(code, "what a service manager must not start again").toBe(78);
   expect(second.output.stderr).toMatch(/coordinator_changed/);
   expect(second.output.stderr).toMatch(/^child_failed: relay ended with code 78/m);
   expect(second.processes()).toEqual([]);

@@ -1,6 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Command } from "commander";
 import { command as configCommand } from "../../../src/cli/config.ts";
+import { COMMANDS } from "../../../src/cli/commands.ts";
 import type { Context } from "../../../src/cli/context.ts";
 import { addFlags, flagsOf, flagVariables } from "../../../src/cli/flags.ts";
 import { PLAIN } from "../../../src/cli/render/screen.ts";
@@ -30,7 +31,18 @@ function failing(error: Error) {
     new Command("fail").action(() => {
       throw error;
     });
-  return { fail: { summary: "fails", example: "", load: async () => ({ command }) } };
+  return { fail: { group: "Run", summary: "fails", example: "", load: async () => ({ command }) } };
+}
+
+/** What is written to a stream until the test ends. */
+function captured(stream: NodeJS.WriteStream): { text(): string } {
+  let text = "";
+  const write = vi.spyOn(stream, "write").mockImplementation((chunk) => {
+    text += String(chunk);
+    return true;
+  });
+  onTestFinished(() => write.mockRestore());
+  return { text: () => text };
 }
 
 describe("exit codes", () => {
@@ -47,9 +59,29 @@ describe("exit codes", () => {
     expect(await runCommandLine(["nope"], commands, context)).toBe(2);
     expect(await runCommandLine(["constructor"], commands, context)).toBe(2);
   });
+  test("78 for `up` where starting again changes nothing", async () => {
+    const { context, err } = recording();
+    try {
+      expect(await runCommandLine(["up", "--port", "99999"], COMMANDS, context)).toBe(78);
+      expect(err).toEqual([expect.stringMatching(/^config_invalid: --port/)]);
+    } finally {
+      process.exitCode = undefined;
+    }
+  });
   test("0 for help", async () => {
     const { context } = recording();
     expect(await runCommandLine(["--help"], {}, context)).toBe(0);
+  });
+  test("`help X` is `X --help`, and not understood where X is none", async () => {
+    const { context } = recording();
+    const out = captured(process.stdout);
+    const err = captured(process.stderr);
+    expect(await runCommandLine(["help", "dead", "redrive"], COMMANDS, context)).toBe(0);
+    expect(out.text()).toMatch(/^Usage: runner-relay dead redrive .*--dry-run/s);
+    expect(await runCommandLine(["help"], COMMANDS, context)).toBe(0);
+    expect(out.text()).toMatch(/\nSee:\n {2}status /);
+    expect(await runCommandLine(["help", "nope"], COMMANDS, context)).toBe(2);
+    expect(err.text()).toContain("unknown command 'nope'");
   });
 });
 
@@ -74,7 +106,7 @@ test("CRED-1: config never prints a secret", async () => {
     RUNNER_RELAY_API_KEY: "hunter22",
   });
   const commands = {
-    config: { summary: "", example: "", load: () => Promise.resolve({ command: configCommand }) },
+    config: { group: "", summary: "", example: "", load: () => Promise.resolve({ command: configCommand }) },
   };
   expect(await runCommandLine(["config", "--json"], commands, context)).toBe(0);
   const shown = JSON.parse(out.join("\n")) as Record<string, unknown>;
@@ -83,6 +115,8 @@ test("CRED-1: config never prints a secret", async () => {
     RUNNER_RELAY_API_KEY: "set",
     NATS_URL: "nats://[secret]@host:4222",
     RUNNER_RELAY_OIDC_CLIENT_SECRET: "unset",
+    RUNNER_RELAY_RETENTION: "7d", // as it could be set: a bare number would be seconds there
+    RUNNER_RELAY_MAX_BODY: "4MiB",
   });
   expect(out.join("\n")).not.toContain("hunter22");
 });
@@ -90,7 +124,7 @@ test("CRED-1: config never prints a secret", async () => {
 test("config lists every problem at once", async () => {
   const { context, err } = recording({ RUNNER_RELAY_PORT: "x", RUNNER_RELAY_PROTOCOL: "1" });
   const commands = {
-    config: { summary: "", example: "", load: () => Promise.resolve({ command: configCommand }) },
+    config: { group: "", summary: "", example: "", load: () => Promise.resolve({ command: configCommand }) },
   };
   expect(await runCommandLine(["config"], commands, context)).toBe(1);
   expect(err.join()).toMatch(/^config_invalid: .*RUNNER_RELAY_PROTOCOL.*RUNNER_RELAY_PORT/s);

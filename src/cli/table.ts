@@ -7,28 +7,36 @@ export { showAge, showBytes } from "../shared/show.ts";
 export type Cell = string | { text: string; style: Style };
 
 const GAP = 2;
-/** What a column keeps as long as another can give; then this. */
+/** What a column keeps before others are left out; the first one, where ids stand that somebody may want to copy, keeps more. */
 const KEEPS = 8;
+const FIRST_KEEPS = 20;
 const LEAST = 2;
+/** Head of a table whose last columns had no room. */
+const MORE = "…";
 
 /**
  * Columns for people: as wide as their widest cell, two spaces between, figures to the right. What a terminal has no room for is cut with
- * `…`, the last columns first, so that a line is never broken and ids in front stay whole as long as they can. Pure.
+ * `…`, the last columns first, and left out where a few letters would be all that is left, so that a line is never broken and ids in front
+ * stay whole as long as they can. Pure.
  */
 export function renderTable(
   head: readonly string[],
   rows: readonly (readonly Cell[])[],
   screen: Screen = PLAIN,
 ): string {
-  const cells = rows.map((row) =>
+  const all = rows.map((row) =>
     row.map((cell) =>
       typeof cell === "string" ? { text: printable(cell) } : { ...cell, text: printable(cell.text) },
     ),
   );
-  const natural = head.map((name, i) =>
-    cells.reduce((most, row) => Math.max(most, widthOf(row[i]?.text ?? "")), widthOf(name)),
+  const inCells = head.map((_, i) =>
+    all.reduce((most, row) => Math.max(most, widthOf(row[i]?.text ?? "")), 0),
   );
-  const widths = screen.columns === undefined ? natural : fit(natural, screen.columns);
+  const natural = head.map((name, i) => Math.max(inCells[i] ?? 0, widthOf(name)));
+  const widths = screen.columns === undefined ? natural : fit(natural, inCells, screen.columns);
+  const cells = all.map((row) => row.slice(0, widths.length));
+  const names = widths.length < head.length ? [...head.slice(0, widths.length), MORE] : head;
+  if (names !== head) widths.push(widthOf(MORE));
   const right = head.map(
     (_, i) => cells.length > 0 && cells.every((row) => /^(?:-|[\d.,]+%?)?$/.test(row[i]?.text ?? "")),
   );
@@ -49,19 +57,38 @@ export function renderTable(
     }
     return out;
   };
-  return [line(head.map((text) => ({ text, style: "head" }))), ...cells.map(line)].join("\n");
+  return [line(names.map((text) => ({ text, style: "head" }))), ...cells.map(line)].join("\n");
 }
 
-/** Widths that fit: the last column gives first, down to what it keeps; then all give more. Pure. */
-function fit(natural: readonly number[], columns: number): number[] {
+/**
+ * Widths that fit. The last column gives first, down to what it keeps; then the heads over narrow cells; then the last columns are left out,
+ * fewer widths than columns, with room for {@link MORE}. A single column gives what it must. Pure.
+ */
+function fit(natural: readonly number[], inCells: readonly number[], columns: number): number[] {
+  const keeps = natural.map((_, i) => (i === 0 ? FIRST_KEEPS : KEEPS));
+  const heads = natural.map((_, i) => Math.min(keeps[i] ?? 0, Math.max(inCells[i] ?? 0, LEAST)));
+  for (let count = natural.length; count > 1; count--) {
+    const more = count < natural.length ? GAP + widthOf(MORE) : 0;
+    const widths = give(natural.slice(0, count), [keeps, heads], columns - more);
+    if (widths !== undefined) return widths;
+  }
+  return [Math.max(LEAST, columns - (natural.length > 1 ? GAP + widthOf(MORE) : 0))];
+}
+
+/** Widths that take no more than `room`, each column giving down to the first of its least widths and then the next; undefined if none do. */
+function give(
+  natural: readonly number[],
+  steps: readonly (readonly number[])[],
+  room: number,
+): number[] | undefined {
   const widths = [...natural];
-  let over = widths.reduce((sum, width) => sum + width + GAP, -GAP) - columns;
-  for (const least of [KEEPS, LEAST]) {
+  let over = widths.reduce((sum, width) => sum + width + GAP, -GAP) - room;
+  for (const least of steps) {
     for (let i = widths.length - 1; i >= 0 && over > 0; i--) {
-      const gives = Math.min(over, Math.max(0, (widths[i] ?? 0) - least));
+      const gives = Math.min(over, Math.max(0, (widths[i] ?? 0) - (least[i] ?? 0)));
       widths[i] = (widths[i] ?? 0) - gives;
       over -= gives;
     }
   }
-  return widths;
+  return over > 0 ? undefined : widths;
 }

@@ -52,7 +52,8 @@ function restOf(event: Tailed, body: boolean): [string, Style?][] {
   const { event_type: type, ...more } = fieldsOf(value);
   const name = envelope.run?.report ?? (typeof type === "string" ? type : undefined);
   const reason: [string, Style?][] = became?.verdict === "dead" ? [[became.letter.reason, "bad"]] : [];
-  const short = typeof value === "string" ? value : JSON.stringify(isObject(value) ? more : value);
+  const short =
+    typeof value === "string" ? value : (saidIn(more) ?? JSON.stringify(isObject(value) ? more : value));
   return [
     ...(name === undefined ? [] : [[name, "head"] satisfies [string, Style]]),
     ...reason,
@@ -66,6 +67,18 @@ function fieldsOf(body: unknown): Record<string, unknown> {
   delete fields["session_id"];
   delete fields["timestamp"];
   return fields;
+}
+
+/** What a message says, without its JSON: that would fill a line of 80 columns alone. Undefined if it holds anything else. */
+function saidIn({ role, content, ...others }: Record<string, unknown>): string | undefined {
+  if (typeof role !== "string" || !Array.isArray(content) || Object.keys(others).length > 0) return undefined;
+  const texts: string[] = [];
+  for (const part of content as unknown[]) {
+    if (!isObject(part) || !("type" in part && part.type === "text")) return undefined;
+    if (!("text" in part && typeof part.text === "string")) return undefined;
+    texts.push(part.text);
+  }
+  return `${role}: ${texts.join(" ")}`;
 }
 
 function isObject(body: unknown): body is object {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { renderFacts, wrap } from "../../../src/cli/render/facts.ts";
 import { frame, paint, PLAIN, screenOf } from "../../../src/cli/render/screen.ts";
 import { cut, harmless, printable, widthOf } from "../../../src/cli/render/text.ts";
+import { createTailView } from "../../../src/cli/render/tail-view.ts";
 import { renderTable } from "../../../src/cli/table.ts";
 
 const narrow = { columns: 40, rows: 20, colour: false };
@@ -79,6 +80,16 @@ describe("tables", () => {
       `an-event-id-of-22-chars  ${"x".repeat(14)}…`,
     );
   });
+  test("columns of which a few letters would be left are left out, and the head says so; ids stay whole", () => {
+    const row = ["10nycksezprd44r2-h9", "1264", "delivered", "event again", "2026-01-01T00:00:00", "no"];
+    const head = ["EVENT", "SEQ", "STATE", "KIND", "AT", "REASON"];
+    expect(renderTable(head, [row], narrow)).toBe(
+      ["EVENT                 SEQ  STATE      …", "10nycksezprd44r2-h9  1264  delivered"].join("\n"),
+    );
+    expect(
+      renderTable(["RELAY", "COORDINATOR", "IN HAND"], [["r", "up", "3"]], { ...narrow, columns: 12 }),
+    ).toBe(["REL…  C…  I…", "r     up   3"].join("\n"));
+  });
   test("any cells: one line a row, none longer than the screen, with and without colours", () => {
     const cells = fc.array(fc.tuple(hostile, hostile, hostile, hostile), { maxLength: 5 });
     fc.assert(
@@ -116,6 +127,49 @@ describe("facts", () => {
         wrap(printable(text), columns).every((line) => widthOf(line) <= columns),
       ),
     );
+  });
+});
+
+describe("tail", () => {
+  const said = (body: unknown): string => {
+    const text = JSON.stringify({
+      session_id: "s",
+      event_type: "message",
+      timestamp: "t",
+      ...(body as object),
+    });
+    const envelope = {
+      v: 1,
+      id: "e",
+      kind: "event",
+      session: "s",
+      runner: "r",
+      epoch: "e",
+      seq: 1,
+      at: 0,
+      type: "application/json",
+      body: new TextEncoder().encode(text),
+    } as const;
+    const address = { partition: 0, runner: "r", session: "s", kind: "event", origin: "executor" } as const;
+    const view = createTailView(PLAIN, { body: false });
+    return (
+      view({ seq: 1, stored: new Date(0).toISOString(), address, envelope } as never).split("message  ")[1] ??
+      ""
+    );
+  };
+  const text = (it: string): object => ({ type: "text", text: it });
+  test.each([
+    [{ role: "assistant", content: [text("All"), text("green")] }, "assistant: All green"],
+    [{ role: "user", content: [] }, "user: "],
+    [
+      { role: "user", content: [text("a")], more: 1 },
+      '{"role":"user","content":[{"type":"text","text":"a"}],"more":1}',
+    ],
+    [{ role: "user", content: [{ type: "image" }] }, '{"role":"user","content":[{"type":"image"}]}'],
+    [{ role: 1, content: "x" }, '{"role":1,"content":"x"}'],
+    [{}, "{}"],
+  ])("of %j it shows %s", (body, shown) => {
+    expect(said(body)).toBe(shown);
   });
 });
 

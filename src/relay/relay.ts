@@ -24,7 +24,7 @@ import { createSuperseded } from "./forward/superseded.ts";
 import { CONTROL_MS, createRelayControl } from "./lanes/control.ts";
 import { createHeldSessions, HOLD_ABOVE } from "./lanes/held.ts";
 import { createIntake } from "./lanes/intake.ts";
-import { createLogReader } from "./lanes/stored.ts";
+import { createLogReader, REPLICA_LAG_MS } from "./lanes/stored.ts";
 import type { PoisonPolicy } from "./lanes/turn.ts";
 import { createTurns } from "./lanes/turns.ts";
 import { createCheckpointStore } from "./log/checkpoint-store.ts";
@@ -176,7 +176,17 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     paused: (token) => control.paused(token) !== undefined,
     hold: (lane, reason) => held.hold(lane, "parked", reason),
   });
-  const held = createHeldSessions({ jsm, kv, clock, log, dispatcher, read, fence: shardOf });
+  const held = createHeldSessions({
+    nc,
+    jsm,
+    kv,
+    clock,
+    log,
+    dispatcher,
+    read,
+    lagMs: stream.replicas > 1 ? REPLICA_LAG_MS : 0,
+    fence: shardOf,
+  });
   const control = createRelayControl({
     nc,
     jsm,

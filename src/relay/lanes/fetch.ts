@@ -1,12 +1,13 @@
 import type { Logger } from "../../shared/logger.ts";
 import type { Budget } from "./budget.ts";
 import { MAX_WHOLE, type Lane } from "./lane.ts";
-import type { Stored } from "./stored.ts";
+import { REPLICA_LAG_MS, type Stored } from "./stored.ts";
 import type { TurnOutcome } from "./turn.ts";
 
-/** Reads in a row that find nothing, this far apart, before an event counts as deleted: a replica may lag behind for (5 - 1) × 2 = 8 s. */
+/** Reads in a row that find nothing, this far apart, before an event counts as deleted. */
 const GONE_AFTER = 5;
-const GONE_PAUSE_MS = 2000;
+const GONE_PAUSE_MS: number = REPLICA_LAG_MS / (GONE_AFTER - 1);
+
 /** Makes a lane's thin head whole, and what comes with it. Returns an outcome if that was not to be. */
 export function createFetch(deps: {
   log: Logger;

@@ -12,14 +12,15 @@ export async function claimLog(deps: {
   kv: KV;
   url: string;
   retarget: boolean;
-}): Promise<{ created: string }> {
+}): Promise<{ created: string; replicas: number }> {
   const { jsm, kv, url } = deps;
   const info = await jsm.streams.info(EVENTS_STREAM).catch((cause: unknown) => {
     throw codedError("stream_missing", `${EVENTS_STREAM}: ${errorText(cause)}; run \`provision\``, { cause });
   });
   const entry = await kv.get(stateKey.coordinator);
   const owner = entry?.operation === "PUT" ? entry.string() : undefined;
-  if (owner === url) return { created: info.created };
+  const log = { created: info.created, replicas: info.config.num_replicas };
+  if (owner === url) return log;
   if (owner !== undefined && info.state.messages > 0 && !deps.retarget) {
     throw codedError(
       "coordinator_changed",
@@ -27,5 +28,5 @@ export async function claimLog(deps: {
     );
   }
   await kv.put(stateKey.coordinator, url);
-  return { created: info.created };
+  return log;
 }

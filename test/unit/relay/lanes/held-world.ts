@@ -25,6 +25,9 @@ export const SESSIONS: string[] = Array.from({ length: 200 }, (_, i) => `s${i}`)
   .filter((session) => shardOf(session) === 0)
   .slice(0, 3);
 
+/** How far a replica may lag behind. */
+const LAG_MS = 8000;
+
 /** What outlives a relay: the log, the state bucket, the coordinator. */
 export type HeldWorld = {
   log: { seq: number; session: string }[];
@@ -33,8 +36,8 @@ export type HeldWorld = {
   /** Of every key that was ever written, deleted ones too. */
   revisions: Map<string, number>;
   checkpoint: { floor: number; snapshot: Uint8Array };
-  /** How long a call of the broker takes, whether it fails, how many events a replica lacks, whether deletes fail. */
-  broker: { delayMs: number; down: boolean; lag?: number; refuseDeletes?: boolean };
+  /** How long a call of the broker takes, whether it fails, how many events a replica lacks, whether deletes fail or arrive late. */
+  broker: { delayMs: number; down: boolean; lag?: number; refuseDeletes?: boolean; deleteDelayMs?: number };
   /** Sessions whose events fail, and events that are poison. */
   sick: Set<string>;
   poison: Set<number>;
@@ -45,6 +48,8 @@ export type HeldWorld = {
   known: Set<number>;
   broken: string[];
   life: Life;
+  /** Somebody writes a key, or deletes it. */
+  store(key: string, value: Uint8Array | undefined): void;
   append(session: string): void;
   /** An operator's wish; undefined: somebody deletes it. */
   wish(session: string, wish: Pick<ControlRecord, "action" | "skip"> | undefined): void;
@@ -103,6 +108,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       await world.life.takeOver();
     },
     life: undefined as unknown as Life,
+    store: (key, value) => void store(key, value),
   };
   const repeatable = new Set<number>();
   let revision = 0;
@@ -136,24 +142,23 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
 
     const kv = {
       put: (key: string, value: Uint8Array) => call(() => store(key, value)),
-      delete: (key: string) =>
-        call(() => {
-          if (shared.broker.refuseDeletes) throw new Error("no");
-          store(key, undefined);
-          return true;
-        }),
     } as unknown as KV;
     const nc = {
-      request: (subject: string, value: Uint8Array, { headers }: { headers: MsgHdrs }) =>
-        call(() => {
-          const key = subject.slice("$KV.RR_STATE.".length);
+      async request(subject: string, value: Uint8Array, { headers }: { headers: MsgHdrs }) {
+        const key = subject.slice("$KV.RR_STATE.".length);
+        const deletes = key.startsWith(stateKey.held("")) && headers.has("KV-Operation");
+        if (deletes && shared.broker.deleteDelayMs !== undefined)
+          await new Promise<void>((resolve) => void clock.after(shared.broker.deleteDelayMs ?? 0, resolve));
+        return call(() => {
+          if (deletes && shared.broker.refuseDeletes) throw new Error("no");
           const expected = Number(headers.get("Nats-Expected-Last-Subject-Sequence"));
           const same = expected === (shared.revisions.get(key) ?? 0);
           const reply = same
             ? { seq: store(key, headers.has("KV-Operation") ? undefined : value) }
             : { error: { err_code: 10071 } };
           return { json: () => reply };
-        }),
+        });
+      },
     } as unknown as NatsConnection;
     const messages = (filter: string): StoredMsg[] =>
       [...shared.revisions]
@@ -236,12 +241,14 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       hold: (lane, reason) => held.hold(lane, "parked", reason),
     });
     const held = createHeldSessions({
+      nc,
       jsm,
       kv,
       clock,
       log: silentLogger(),
       dispatcher,
       read,
+      lagMs: LAG_MS,
       fence: () => shard,
     });
     const control = createRelayControl({

@@ -125,8 +125,15 @@ export class Lane {
   /** Puts entries back in front; those whose consumer was reset meanwhile come again by themselves and are returned. */
   putBack(entries: Entry[]): Entry[] {
     const back = entries.filter((entry) => !entry.stale);
-    this.#queue = [...back, ...this.#queue.slice(this.#head)];
-    this.#head = 0;
+    const at = this.#head - back.length;
+    if (at < 0) {
+      this.#queue = [...back, ...this.#queue.slice(this.#head)];
+      this.#head = 0;
+    } else {
+      // mostly the places that they were taken from: a long queue is not copied after every batch
+      for (const [i, entry] of back.entries()) this.#queue[at + i] = entry;
+      this.#head = at;
+    }
     for (const entry of back) this.#bytes += entry.bytes;
     this.inFlight = [];
     return entries.filter((entry) => entry.stale);

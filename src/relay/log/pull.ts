@@ -2,6 +2,7 @@ import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { consumerName, EVENTS_STREAM, MAX_BODY_BYTES, PRIORITY_GROUP } from "../../shared/topology.ts";
 import { RELAY_INBOX } from "../../shared/subjects.ts";
 import type { Clock } from "../../shared/clock.ts";
+import { placeOf } from "./ack-subject.ts";
 import { createPinReader } from "./pin-reader.ts";
 
 /** Messages asked for at once; the next pull goes out when half of them have come. */
@@ -145,19 +146,12 @@ export function createPull(deps: {
   }
 
   function parse(msg: Msg): Delivery | undefined {
-    // $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<seq>.<deliverySeq>.<time>.<pending>[.<token>]
-    const tokens = (msg.reply ?? "").split(".");
-    const at = tokens.length > 9 ? 6 : 4;
-    if (tokens.length < 9) return undefined;
-    if (tokens.length > 9) ackPrefix = tokens.slice(0, 6).join(".");
-    return {
-      subject: msg.subject,
-      data: msg.data,
-      seq: Number(tokens[at + 1]),
-      deliverySeq: Number(tokens[at + 2]),
-      pending: Number(tokens[at + 4]),
-      pin: readPin(msg),
-    };
+    const { reply = "" } = msg;
+    const place = placeOf(reply);
+    if (place === undefined) return undefined;
+    const { seq, deliverySeq, pending, prefix } = place;
+    if (prefix > 4) ackPrefix = reply.split(".").slice(0, prefix).join(".");
+    return { subject: msg.subject, data: msg.data, seq, deliverySeq, pending, pin: readPin(msg) };
   }
 
   function watch(): void {

@@ -10,7 +10,7 @@ import type { Shard } from "../log/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldSessions } from "./held.ts";
 import type { Lane } from "./lane.ts";
-import { envelopeOf } from "./stored.ts";
+import { addressOf, envelopeOf } from "./stored.ts";
 
 export type IntakeDeps = {
   clock: Clock;
@@ -33,12 +33,10 @@ export type IntakeDeps = {
 export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Delivery) => void {
   const { clock, log, dispatcher, held, answers } = deps;
 
-  return function deliver(shard, { seq, deliverySeq, subject, data: shared }) {
+  return function deliver(shard, delivery) {
+    const { seq, deliverySeq, subject, data: shared } = delivery;
     const address = parseEventSubject(subject);
-    if (address === undefined) {
-      log.error({ subject, seq, code: "envelope_invalid" }, "not an event's subject");
-      return shard.pass(seq, deliverySeq);
-    }
+    if (address === undefined) return passOver(shard, delivery);
     const token = sessionToken(address.session);
     // what is held comes again from the log: its consumer gives no more what was left to the log once, and a batch must not go on in part
     if (held.reason(token) === undefined && dispatcher.renew(token, seq, deliverySeq)) return;
@@ -72,6 +70,16 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     const lane = dispatcher.lane(token);
     if (lane !== undefined) holdIfDue(lane);
   };
+
+  function passOver(shard: Shard, { seq, deliverySeq, subject, data }: Delivery): void {
+    try {
+      addressOf(subject, data);
+    } catch (error) {
+      return deps.fatal(error instanceof Error ? error : new Error(String(error)));
+    }
+    log.error({ subject, seq, code: "envelope_invalid" }, "not an event's subject");
+    shard.pass(seq, deliverySeq);
+  }
 
   /** A hot or paused session must not fill the consumer's window for the others of its shard (ISOLATE-1). */
   function holdIfDue(lane: Lane): void {

@@ -50,6 +50,21 @@ export function envelopeOf(
   }
 }
 
+/**
+ * Where a message of the log belongs; undefined if it is no event. Throws `schema_newer`: a kind that this program does not know may be a
+ * newer one's, and must not be passed over.
+ */
+export function addressOf(subject: string, data: Uint8Array): EventAddress | undefined {
+  const address = parseEventSubject(subject);
+  if (address !== undefined) return address;
+  try {
+    decodeEnvelope(data);
+  } catch (error) {
+    if (isCoded(error, "schema_newer")) throw error;
+  }
+  return undefined;
+}
+
 /** Reads a session's events from the log, by direct gets: no consumer is needed, and nobody else's place in the log moves. */
 export function createLogReader(
   nc: NatsConnection,
@@ -58,7 +73,7 @@ export function createLogReader(
     const filter = sessionFilter(session);
     const page = await readDirect(nc, { from, filter, batch: BATCH, maxBytes: MAX_BYTES });
     return page?.flatMap(({ seq, subject, data }) => {
-      const address = parseEventSubject(subject);
+      const address = addressOf(subject, data);
       return address === undefined ? [] : [{ seq, data, ...envelopeOf(data, address, seq) }];
     });
   };

@@ -262,6 +262,11 @@ export function createShard(deps: ShardDeps): Shard {
     return readApiReply(reply.json<ConsumerReply>(), consumer);
   }
 
+  /** The broker unpins whoever it is: after a slow hand-over another relay may have been pinned already. */
+  async function giveBack(mine: string): Promise<void> {
+    if (pinnedBy(await api("INFO")) === mine) await api("UNPIN");
+  }
+
   function ack(deliverySeq: number, seq: number): void {
     if (acks.length === 0) clock.after(ACK_MS, flushAcks);
     acks.push({ deliverySeq, seq });
@@ -282,13 +287,13 @@ export function createShard(deps: ShardDeps): Shard {
       watchForOrphans();
     },
     async stop(unpin) {
-      const pinned = pin !== undefined;
+      const mine = pin;
       cancelWatch();
       flushAcks();
       forget("handed_over");
       pull.stop();
       pin = undefined;
-      if (!unpin || !pinned) return;
+      if (!unpin || mine === undefined) return;
       // what is on its way is ours to settle; the next relay gets the shard when it is, and finds it in the checkpoint (ONCE-1)
       await Promise.race([
         deps.posted(shard),
@@ -299,7 +304,7 @@ export function createShard(deps: ShardDeps): Shard {
         log.warn({ shard, err: errorText(error) }, "checkpoint not written at hand-over");
       });
       await nc.flush().catch(() => {});
-      await api("UNPIN").catch((error: unknown) =>
+      await giveBack(mine).catch((error: unknown) =>
         log.debug({ shard, err: errorText(error) }, "not unpinned"),
       );
     },

@@ -8,8 +8,18 @@ import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts"
 /** In front of an empty payload, as it comes from the socket. */
 const HEAD = Buffer.from("NATS/1.0\r\nNats-Pin-Id: p\r\n\r\n");
 
+type Stage = {
+  clock: FakeClock;
+  shard: Shard;
+  /** What the broker was asked for. */
+  asked: string[];
+  /** Whose pin it is; at first ours. */
+  owner: string;
+  pinned(): void;
+};
+
 /** A shard of an idle consumer, and a broker that pins it. */
-function stage(): { clock: FakeClock; shard: Shard; pinned(): void } {
+function stage(): Stage {
   const clock = createFakeClock();
   let inbox: (error: Error | null, msg: Msg) => void = () => {};
   let reply = "";
@@ -22,10 +32,12 @@ function stage(): { clock: FakeClock; shard: Shard; pinned(): void } {
     publish(_subject: string, _payload: string, options?: { reply: string }) {
       reply = options?.reply ?? reply;
     },
-    request: () =>
-      Promise.resolve({
-        json: () => ({ priority_groups: [{ group: PRIORITY_GROUP, pinned_client_id: "p" }] }),
-      }),
+    flush: () => Promise.resolve(),
+    request(subject: string) {
+      it.asked.push(subject.split(".")[3] ?? "");
+      const group = { group: PRIORITY_GROUP, pinned_client_id: it.owner };
+      return Promise.resolve({ json: () => ({ priority_groups: [group] }) });
+    },
   } as unknown as NatsConnection;
   const shard = createShard({
     nc,
@@ -44,9 +56,11 @@ function stage(): { clock: FakeClock; shard: Shard; pinned(): void } {
       throw error;
     },
   });
-  return {
+  const it: Stage = {
     clock,
     shard,
+    asked: [],
+    owner: "p",
     pinned: () =>
       inbox(null, {
         subject: "rr.ev.0.r.s.event",
@@ -54,6 +68,7 @@ function stage(): { clock: FakeClock; shard: Shard; pinned(): void } {
         reply: "$JS.ACK.RR_EVENTS.relay-0.1.1.1.0.0",
       } as unknown as Msg),
   };
+  return it;
 }
 
 test("ORDER-1: a question before the takeover is not the answer for ever: a lease that lapsed begins again", async () => {
@@ -66,4 +81,19 @@ test("ORDER-1: a question before the takeover is not the answer for ever: a leas
   await clock.pass(10_000); // nobody confirmed a pull: a process that was stopped and continued
   expect(shard.mayForward()).toBe(false);
   expect(await shard.verify()).toBe(true);
+});
+
+test("a hand-over ends our pin, not the one that the broker gave another relay while it took too long", async () => {
+  for (const [owner, unpinned] of [
+    ["p", true],
+    ["somebody", false],
+  ] as const) {
+    const it = stage();
+    it.shard.start();
+    it.pinned();
+    await it.clock.pass(10);
+    it.owner = owner;
+    await it.shard.stop(true);
+    expect(it.asked.includes("UNPIN")).toBe(unpinned);
+  }
 });

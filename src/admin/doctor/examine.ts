@@ -12,7 +12,7 @@ import { judgeGateways, readGateways } from "./gateways.ts";
 import type { Line } from "./line.ts";
 import { isDeaf, judgePermissions, readPermissions } from "./permissions.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
-import { judgeRelays, type LocalRelay } from "./relays.ts";
+import { judgeRelays, withReason, type LocalRelay, type RelayGate } from "./relays.ts";
 import { judgeRoom, readFree } from "./room.ts";
 import { judgeStreams, readStreams } from "./streams.ts";
 import { judgeWrites, readWrites } from "./writes.ts";
@@ -45,7 +45,7 @@ export async function examine(patient: Patient): Promise<Line[]> {
   const [free, gateways, local, connected] = await Promise.all([
     patient.store === undefined ? undefined : readFree(patient.store),
     readGateways(patient.gateways),
-    patient.relay === undefined ? undefined : readLocal(patient.relay),
+    patient.relay === undefined ? undefined : readLocal(patient.relay, patient.wall()),
     connecting,
   ]);
   const around = judgeGateways(gateways);
@@ -111,11 +111,14 @@ async function hear(nc: NatsConnection): Promise<RelayState[]> {
   }
 }
 
-async function readLocal(url: string): Promise<Reading<LocalRelay>> {
+async function readLocal(url: string, now: number): Promise<Reading<LocalRelay>> {
+  const signal = AbortSignal.timeout(LOOK_MS);
+  const ask = async (path: string): Promise<unknown> => (await fetch(new URL(path, url), { signal })).json();
   return reading(async () => {
-    const response = await fetch(new URL("/ready", url), { signal: AbortSignal.timeout(LOOK_MS) });
-    const { dependencies } = (await response.json()) as { dependencies?: LocalRelay };
+    const { dependencies } = (await ask("/ready")) as { dependencies?: LocalRelay };
     if (dependencies === undefined) throw new Error("something else answers there");
-    return dependencies;
+    if (dependencies["coordinator"]?.ok !== false) return dependencies;
+    const { gate } = (await ask("/status")) as { gate?: RelayGate };
+    return withReason(dependencies, gate, now);
   });
 }

@@ -10,15 +10,21 @@ export type PermissionFact = { what: string; outcome: Reading<"allowed" | "denie
 /** The broker compares it before it stores anything, and no stream has this name. */
 const NO_STREAM = "runner-relay-doctor";
 const INVALID = "runner-relay doctor asks nothing";
+/** No message has this sequence. The broker warns in its log about a deletion that is no JSON. */
+const DELETES_NOTHING = JSON.stringify({ seq: 0 });
 
 /** What an operator's commands need. Requests are invalid on purpose: any answer of the broker means that they were allowed. */
-const TRIALS: { what: string; subject: string; publish?: true }[] = [
+const TRIALS: { what: string; subject: string; publish?: true; body?: string }[] = [
   ...[EVENTS_STREAM, DEAD_STREAM, STATE_STREAM].map((stream) => ({
     what: `read ${stream}`,
     subject: `$JS.API.DIRECT.GET.${stream}`,
   })),
   { what: "redrive and replay", subject: "rr.replay.0.doctor.doctor.event", publish: true },
-  { what: "drop dead letters", subject: `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}` },
+  {
+    what: "drop dead letters",
+    subject: `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+    body: DELETES_NOTHING,
+  },
   { what: "pause", subject: `$KV.${STATE_BUCKET}.${stateKey.paused}`, publish: true },
   { what: "pause a session", subject: `$KV.${STATE_BUCKET}.${stateKey.control("doctor")}`, publish: true },
   {
@@ -31,9 +37,9 @@ const TRIALS: { what: string; subject: string; publish?: true }[] = [
 
 export async function readPermissions(nc: NatsConnection): Promise<PermissionFact[]> {
   return Promise.all(
-    TRIALS.map(async ({ what, subject, publish }) => ({
+    TRIALS.map(async ({ what, subject, publish, body = INVALID }) => ({
       what,
-      outcome: await reading(() => tryRequest(nc, subject, publish ?? false)),
+      outcome: await reading(() => tryRequest(nc, subject, { publish: publish ?? false, body })),
     })),
   );
 }
@@ -41,12 +47,12 @@ export async function readPermissions(nc: NatsConnection): Promise<PermissionFac
 async function tryRequest(
   nc: NatsConnection,
   subject: string,
-  publish: boolean,
+  { publish, body }: { publish: boolean; body: string },
 ): Promise<"allowed" | "denied" | "deaf"> {
   const head = headers();
   if (publish) head.set("Nats-Expected-Stream", NO_STREAM);
   try {
-    await nc.request(subject, INVALID, { timeout: 2500, headers: head });
+    await nc.request(subject, body, { timeout: 2500, headers: head });
     return "allowed";
   } catch (error) {
     const cause = error instanceof RequestError ? error.cause : error;

@@ -1,3 +1,4 @@
+import { showAge } from "../../shared/show.ts";
 import { SHARDS } from "../../shared/partition.ts";
 import type { RelayState } from "../../shared/relay-state.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
@@ -19,6 +20,20 @@ const CREDENTIALS: ReadonlySet<string | undefined> = new Set(["unauthorized", "t
 
 /** What a relay on this machine says of itself at `/ready`. */
 export type LocalRelay = Record<string, { ok: boolean; detail: string }>;
+
+/** Of what it says at `/status`: since when (wall clock, milliseconds) and why nothing goes out. */
+export type RelayGate = { since?: number; text?: string };
+
+/** The code of a readiness says the kind of trouble only: behind it what happened, and for how long. Pure. */
+export function withReason(local: LocalRelay, gate: RelayGate | undefined, now: number): LocalRelay {
+  const { coordinator } = local;
+  if (coordinator === undefined || gate?.since === undefined) return local;
+  const why = gate.text === undefined || gate.text === "" ? "" : `: ${gate.text}`;
+  return {
+    ...local,
+    coordinator: { ...coordinator, detail: `${coordinator.detail} for ${showAge(now - gate.since)}${why}` },
+  };
+}
 
 export type RelayFacts = {
   heard: Reading<readonly RelayState[]>;
@@ -71,6 +86,10 @@ function judgeLocal(local: RelayFacts["local"], heard: readonly RelayState[] = [
   if (lacks.length === 0) return [ok(check, "ready")];
   const said = heard.some(({ coordinator }) => coordinator.state !== "up");
   const bad = lacks.filter(([name]) => !said || !SAID_BY_STATE.has(name));
-  if (bad.length === 0) return [ok(check, "runs, and sends nothing: see above")];
-  return [fail(check, bad.map(([name, it]) => `${name}: ${it.detail}`).join("; "), "see its log")];
+  if (bad.length === 0) return [ok(check, `runs, and sends nothing; ${detailsOf(lacks)}`)];
+  return [fail(check, detailsOf(bad), "see its log")];
+}
+
+function detailsOf(lacks: readonly [string, { detail: string }][]): string {
+  return lacks.map(([name, { detail }]) => `${name}: ${detail}`).join("; ");
 }

@@ -6,7 +6,7 @@ import { gatewayReady, judgeGateways } from "../../../src/admin/doctor/gateways.
 import type { Line } from "../../../src/admin/doctor/line.ts";
 import { judgePermissions, type PermissionFact } from "../../../src/admin/doctor/permissions.ts";
 import type { Reading } from "../../../src/admin/doctor/reading.ts";
-import { judgeRelays } from "../../../src/admin/doctor/relays.ts";
+import { judgeRelays, withReason } from "../../../src/admin/doctor/relays.ts";
 import { judgeRoom } from "../../../src/admin/doctor/room.ts";
 import { judgeStreams, type StreamFacts } from "../../../src/admin/doctor/streams.ts";
 import { judgeWrites } from "../../../src/admin/doctor/writes.ts";
@@ -173,6 +173,18 @@ test.each([
 });
 
 describe("relays, credentials, coordinator", () => {
+  test("what happened and for how long stands behind the code", () => {
+    const local = { coordinator: { ok: false, detail: "breaker_open" } };
+    const detail = (gate: Parameters<typeof withReason>[1]): string | undefined =>
+      withReason(local, gate, 65_000)["coordinator"]?.detail;
+    expect(detail({ since: 5000, text: "connect: ECONNREFUSED" })).toBe(
+      "breaker_open for 1m 0s: connect: ECONNREFUSED",
+    );
+    expect(detail({ since: 5000, text: "" })).toBe("breaker_open for 1m 0s");
+    expect(detail({})).toBe("breaker_open"); // a relay that only starts
+    expect(detail(undefined)).toBe("breaker_open");
+  });
+
   const relay = (state: Partial<RelayState> = {}): RelayState => ({
     v: 1,
     relay: "a",
@@ -235,7 +247,7 @@ describe("relays, credentials, coordinator", () => {
       [
         "ok relays: a",
         "fail coordinator by a: paused: poison_stop",
-        "ok relay on this machine: runs, and sends nothing: see above",
+        "ok relay on this machine: runs, and sends nothing; coordinator: poison_stop",
       ],
     ],
     [

@@ -5,7 +5,13 @@ import { decodeEnvelope } from "../shared/envelope.ts";
 import { codedError } from "../shared/errors.ts";
 import { HEADER } from "../shared/headers.ts";
 import type { Receipt, ReceiptQuestion } from "../shared/receipt.ts";
-import { parseEventSubject, RECEIPT_SUBJECT, sessionFilter, type Kind } from "../shared/subjects.ts";
+import {
+  EVERYTHING,
+  parseEventSubject,
+  RECEIPT_SUBJECT,
+  sessionFilter,
+  type Kind,
+} from "../shared/subjects.ts";
 import { EVENTS_STREAM } from "../shared/topology.ts";
 import { walk } from "../shared/walk.ts";
 import { lastFrom } from "./positions.ts";
@@ -85,7 +91,7 @@ async function search(
   id: string,
   { session, searching }: Where,
 ): Promise<Event | undefined> {
-  const filter = session === undefined ? "rr.*.*.*.*.*" : sessionFilter(session);
+  const filter = session === undefined ? EVERYTHING : sessionFilter(session);
   const { first_seq: first, last_seq: last } = (await jsm.streams.info(EVENTS_STREAM)).state;
   const stride = session === undefined ? STRIDE : last; // one session's events are few
   for (let end = last; end >= first; end -= stride) {

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { RelayState } from "../shared/relay-state.ts";
 import type { Backlog } from "../shared/status/backlog.ts";
-import { parseEventSubject } from "../shared/subjects.ts";
+import { EVERYTHING, parseEventSubject } from "../shared/subjects.ts";
 import { EVENTS_STREAM } from "../shared/topology.ts";
 import { walk } from "../shared/walk.ts";
 import { readSettlement } from "./settlement.ts";
@@ -52,7 +52,7 @@ export async function sampleWaiting(jsm: JetStreamManager, backlog: Backlog): Pr
   let read = 0;
   let bytes = 0;
   if (Number.isFinite(first)) {
-    for await (const { seq, subject, data } of walk(jsm, EVENTS_STREAM, "rr.>", first)) {
+    for await (const { seq, subject, data } of walk(jsm, EVENTS_STREAM, EVERYTHING, first)) {
       if (read === MOST_READ || bytes > MOST_BYTES)
         return { list: byEvents(sessions), source: "log", complete: false };
       read++;

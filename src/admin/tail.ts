@@ -4,7 +4,7 @@ import { decodeEnvelope, type Envelope } from "../shared/envelope.ts";
 import { codedError, errorText, isCoded } from "../shared/errors.ts";
 import { shardOf } from "../shared/partition.ts";
 import { sessionToken } from "../shared/session-id.ts";
-import { parseEventSubject, type EventAddress, type Kind } from "../shared/subjects.ts";
+import { EVERYTHING, parseEventSubject, type EventAddress, type Kind } from "../shared/subjects.ts";
 import { EVENTS_STREAM } from "../shared/topology.ts";
 import { walk } from "../shared/walk.ts";
 import type { Connection } from "./connection.ts";
@@ -116,6 +116,7 @@ async function readPage(jsm: JetStreamManager, filter: string, from: number): Pr
 }
 
 function filterOf({ session, kind, runner }: TailFilter): string {
+  if (session === undefined && kind === undefined && runner === undefined) return EVERYTHING;
   const [shard, token] = session === undefined ? ["*", "*"] : [shardOf(session), sessionToken(session)];
   return `rr.*.${shard}.${runner === undefined ? "*" : sessionToken(runner)}.${token}.${kind ?? "*"}`;
 }

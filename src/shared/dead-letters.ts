@@ -4,7 +4,7 @@ import { codedError } from "./errors.ts";
 import { ENVELOPE_TYPE, HEADER } from "./headers.ts";
 import { shardOf } from "./partition.ts";
 import { sessionToken, textOfToken } from "./session-id.ts";
-import { eventSubject, isKind, type Kind } from "./subjects.ts";
+import { EVERYTHING, eventSubject, isKind, type Kind } from "./subjects.ts";
 import { DEAD_STREAM } from "./topology.ts";
 import { walk } from "./walk.ts";
 
@@ -33,7 +33,7 @@ export type DeadLetter = {
 
 /** Subject filter of all dead letters, or those of one session. */
 export function deadFilter(session?: string): string {
-  return session === undefined ? "rr.dead.>" : `rr.dead.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
+  return session === undefined ? EVERYTHING : `rr.dead.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
 }
 
 /**

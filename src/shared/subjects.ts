@@ -39,6 +39,12 @@ export function parseEventSubject(subject: string): EventAddress | undefined {
   }
 }
 
+/**
+ * Subject filter for a whole stream. With each page the broker counts what follows, and this one it need not compare with every subject: from the
+ * middle of a million events of 50,000 sessions, 20,000 are read in 0.4 s; with `rr.>` in 1.7 s, with `rr.*.*.*.*.*` in 3.3 s.
+ */
+export const EVERYTHING = ">";
+
 /** Subject filter for everything of one session, live and replayed. */
 export function sessionFilter(session: string): string {
   return `rr.*.${shardOf(session)}.*.${sessionToken(session)}.*`;

@@ -3,7 +3,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/clock.ts";
-import { errorText } from "../shared/errors.ts";
+import { codedError, errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { SHARDS } from "../shared/partition.ts";
 import { relayToken, type RelayState } from "../shared/relay-state.ts";
@@ -312,6 +312,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   });
   scope.defer(() => admin.close());
 
+  let closing = false;
+  void nc.closed().then((error) => {
+    // the client reconnects for ever, unless the broker refuses its login twice: nobody would forward, and nobody would know
+    if (!closing) deps.fatal(codedError("broker_refused", errorText(error ?? "connection closed")));
+  });
   let connected = true;
   const chores = createChores({ clock, log, connected: () => connected });
   void (async () => {
@@ -385,6 +390,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   return {
     adminUrl: admin.url,
     async close() {
+      closing = true;
       chores.stop();
       page.stop();
       gate.stop();

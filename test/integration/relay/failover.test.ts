@@ -111,4 +111,15 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     await admin.request("$JS.API.STREAM.DELETE.RR_EVENTS");
     await expect.poll(() => relay.fatal[0], { timeout: 15_000 }).toMatchObject({ code: "stream_missing" });
   }, 60_000);
+
+  it("a client that gave up, as after a login that was refused twice, ends the relay with a code; a stop does not", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator();
+    const stopped = await startTestRelay(broker, coordinator.url, { relay: "b" });
+    await stopped.close();
+    const relay = await startTestRelay(broker, coordinator.url); // its process would end
+    await relay.nc.close();
+    await expect.poll(() => relay.fatal[0]).toMatchObject({ code: "broker_refused" });
+    expect(stopped.fatal).toEqual([]);
+  }, 60_000);
 });

@@ -220,6 +220,7 @@ export function createTurn(deps: TurnDeps): Turn {
     const policy = death.decided ? "skip" : deps.policy;
     if (policy === "park") return { kind: "park", reason: death.reason };
     if (policy === "stop") {
+      if (death.attempts > 0) entry.death = undefined; // a resume tries it again; what cannot be read is never sent
       gate.pause("poison_stop", `event ${envelope.id} of session ${envelope.session}: ${death.reason}`);
       return { kind: "again" };
     }

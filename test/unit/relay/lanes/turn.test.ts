@@ -150,6 +150,20 @@ describe("SETTLE-1: a poison event", () => {
     }
   });
 
+  test("an exhausted event that stopped the relay is tried again after a resume; one that cannot be read is not", async () => {
+    for (const [death, sent] of [
+      [{ reason: "exhausted after 4 attempts: 503", attempts: 4 }, 1],
+      [{ reason: "envelope_invalid", attempts: 0 }, 0],
+    ] as const) {
+      const stage = createStage("stop");
+      const entry = stage.entry({}, { death });
+      expect(await take(stage, entry)).toEqual({ kind: "again" });
+      expect([stage.sent.length, stage.pauses]).toEqual([0, ["poison_stop"]]);
+      await take(stage, entry); // somebody resumed
+      expect(stage.sent).toHaveLength(sent);
+    }
+  });
+
   test("that cannot be read or is exhausted is buried without being sent, whatever the coordinator does", async () => {
     const stage = createStage();
     const death = { reason: "envelope_invalid", attempts: 0 };

@@ -119,13 +119,14 @@ export function command(context: Context): Command {
       }
       if (behind !== undefined) await confirm(context, `${behind} Redrive all the same?`, which.yes);
       const progress = createProgress("redriven", send.length);
+      const older = Map.groupBy(plan.drop, (thin) => thin.id);
       let count = 0;
       try {
-        for (const thin of plan.drop) await dropDeadLetter(jsm, thin.seq);
         for (const thin of send) {
           const letter = await readDeadLetter(jsm, thin.seq);
           if (letter === undefined) continue; // somebody else was faster
-          const seq = await redrive(nc, jsm, letter);
+          const dropped = older.get(thin.id)?.map((it) => it.seq);
+          const seq = await redrive(nc, jsm, letter, dropped);
           progress.at(++count);
           if (send.length <= MOST_LINES)
             context.print(`${letter.id} of ${letter.session} is in the log again at ${seq}`);

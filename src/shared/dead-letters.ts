@@ -80,13 +80,15 @@ export async function readDeadLetter(jsm: JetStreamManager, seq: number): Promis
 /**
  * Puts a dead letter's event into the log again and removes the letter. The message id is new for the log, because the broker would
  * recognise the event's own, and the same for every try with this letter: after a crash in between, a second try within the broker's window
- * does not send it twice. Upstream its key is the event id as before (DESIGN 5, "Idempotency"). The letter goes last and by its own
- * sequence: a letter of the new attempt stays. Returns the sequence in the log.
+ * does not send it twice. Upstream its key is the event id as before (DESIGN 5, "Idempotency"). `older` are sequences of the event's letters from
+ * before: they go with it, and not earlier, since they tell the event's first place. The letter goes last and by its own sequence: a letter of the
+ * new attempt stays. Returns the sequence in the log.
  */
 export async function redrive(
   nc: NatsConnection,
   jsm: JetStreamManager,
   letter: DeadLetter,
+  older: readonly number[] = [],
 ): Promise<number> {
   const head = headers();
   head.set(HEADER.id, `${redriveIdPrefix(letter.id)}${letter.seq}`);
@@ -99,7 +101,7 @@ export async function redrive(
   const { seq, error } = reply.json<{ seq?: number; error?: { description: string } }>();
   if (seq === undefined)
     throw codedError("log_refused", `${letter.id}: ${error?.description ?? "no sequence"}`);
-  await dropDeadLetter(jsm, letter.seq);
+  for (const letterSeq of [...older, letter.seq]) await dropDeadLetter(jsm, letterSeq);
   return seq;
 }
 

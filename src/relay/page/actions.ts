@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Control } from "../../shared/control.ts";
-import { deadLettersOf, dropDeadLetter, readDeadLetter, redrive } from "../../shared/dead-letters.ts";
+import { deadLettersOf, readDeadLetter, redrive } from "../../shared/dead-letters.ts";
 import { codedError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { sessionFilter } from "../../shared/subjects.ts";
@@ -39,8 +39,8 @@ export function createActions(deps: {
     // an event that died more than once is sent once, as the command does it
     const letters = await deadLettersOf(jsm, asked.id);
     const letter = letters.pop() ?? asked;
-    for (const older of letters) await dropDeadLetter(jsm, older.seq);
-    const at = await redrive(nc, jsm, letter);
+    const older = letters.map((it) => it.seq);
+    const at = await redrive(nc, jsm, letter, older);
     log.warn({ event: letter.id, session: letter.session, seq: at, by: "status page" }, "event redriven");
     return {
       path: "/dead",

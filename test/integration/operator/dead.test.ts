@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { createDeadLetters, type Death } from "../../../src/relay/forward/dead-letters.ts";
 import { deadLetters, deadLettersOf, findDeadLetter, redrive } from "../../../src/shared/dead-letters.ts";
 import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
-import { DEAD_STREAM } from "../../../src/shared/topology.ts";
+import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
@@ -142,6 +142,23 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
   await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages, PATIENT).toBe(2);
   const receipt = await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id: a.id, seq: a.seq }));
   expect(receipt.json()).toMatchObject({ state: "dead", status: 422 });
+});
+
+test("ORDER-1: a redrive that does not reach the log takes no letter away, also no older one: the next one keeps the order", async () => {
+  const { broker, jsm, bury, cli } = await setUp(false);
+  await bury("e1", "s1", 5, { reason: "first" });
+  await bury("e2", "s1", 7);
+  await bury("e1", "s1", 9, { reason: "second" }); // it was redriven alone
+  const admin = await jetstreamManager(await broker.connect("admin"), { checkAPI: false });
+  const { subjects } = (await admin.streams.info(EVENTS_STREAM)).config;
+  await admin.streams.update(EVENTS_STREAM, { subjects: ["rr.ev.>"] });
+  expect((await cli("dead", "redrive", "--session", "s1", "--yes")).code).toBe(1);
+  expect(await reasons(jsm, "e1")).toEqual(["first", "second"]);
+  await admin.streams.update(EVENTS_STREAM, { subjects });
+  expect((await cli("dead", "redrive", "--session", "s1", "--yes")).code).toBe(0);
+  expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(0);
+  const first = await jsm.direct.getMessage(EVENTS_STREAM, { seq: 1 });
+  expect(first?.header.get("Nats-Msg-Id")).toBe("redrive-e1-3");
 });
 
 test("a redriven event that waits is pending by its first receipt, and delivered afterwards", async () => {

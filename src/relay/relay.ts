@@ -5,7 +5,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/clock.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
-import { SHARDS } from "../shared/partition.ts";
+import { shardOf as shardNumber, SHARDS } from "../shared/partition.ts";
 import { relayToken, type RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
 import { STATE_BUCKET } from "../shared/topology.ts";
@@ -343,6 +343,15 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     jsm,
     kv,
     settled: (shard) => (shardOf(shard).status().phase === "active" ? shardOf(shard).settled : undefined),
+    here(session) {
+      const { phase, delivered } = shardOf(shardNumber(session)).status();
+      if (phase !== "active") return undefined;
+      const lane = dispatcher.lane(sessionToken(session));
+      return {
+        waits: lane !== undefined && lane.length + lane.inFlight.length > 0,
+        next: delivered + 1,
+      };
+    },
   });
   tunnel = openTunnel({
     nc,

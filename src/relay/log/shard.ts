@@ -78,7 +78,15 @@ export type Shard = Source & {
   pinnedPullAt(): number;
   confirm(pulledAt: number): void;
   save(): Promise<void>;
-  status(): { shard: number; phase: ShardPhase; behind: boolean; pending: number; floor: number };
+  /** `delivered`: everything of the shard up to this sequence came, or is settled. */
+  status(): {
+    shard: number;
+    phase: ShardPhase;
+    behind: boolean;
+    pending: number;
+    floor: number;
+    delivered: number;
+  };
 };
 
 /**
@@ -95,6 +103,7 @@ export function createShard(deps: ShardDeps): Shard {
   let pin: string | undefined;
   let expected = 1;
   let pending = 0;
+  let delivered = 0;
   let takeovers = 0;
   let resetAnswered = false;
   let acks: { deliverySeq: number; seq: number }[] = [];
@@ -132,6 +141,7 @@ export function createShard(deps: ShardDeps): Shard {
     if (delivery.deliverySeq !== expected) return void takeOver("hole or restart in the delivery sequence");
     expected++;
     pending = delivery.pending;
+    delivered = delivery.seq;
     if (settled.has(delivery.seq)) {
       settled.arrived(delivery.seq);
       return ack(delivery.deliverySeq, delivery.seq);
@@ -150,6 +160,7 @@ export function createShard(deps: ShardDeps): Shard {
   function forget(next: ShardPhase): void {
     takeovers++;
     phase = next;
+    delivered = 0;
     lease.revoke();
     acks = [];
     deps.clear(shard);
@@ -341,7 +352,14 @@ export function createShard(deps: ShardDeps): Shard {
       savedAt = clock.now();
       await deps.checkpoints.save(settled);
     },
-    status: () => ({ shard, phase, behind: pending > BEHIND, pending, floor: settled.floor }),
+    status: () => ({
+      shard,
+      phase,
+      behind: pending > BEHIND,
+      pending,
+      floor: settled.floor,
+      delivered: Math.max(delivered, settled.floor),
+    }),
   };
   return self;
 }

@@ -14,6 +14,9 @@ import { readDirect } from "../log/direct.ts";
 const PAGE = 100;
 const PAGE_BYTES: number = 1024 * 1024;
 
+/** So many pages are read of a shard that another relay serves. */
+const MOST_PAGES = 20;
+
 /** What is settled, whichever relay serves the shard. Throws when the broker does not answer. */
 export type Settlement = {
   /** Is the session's event at this sequence over? */
@@ -32,6 +35,8 @@ export function createSettlement(deps: {
   kv: KV;
   /** What this relay knows of a shard, undefined if it does not serve it. */
   settled(shard: number): Settled | undefined;
+  /** Does a session of a shard that it serves wait in a lane, and which is the first sequence that was not delivered? */
+  here(session: string): { waits: boolean; next: number } | undefined;
 }): Settlement {
   const { nc, jsm, kv } = deps;
 
@@ -67,9 +72,12 @@ export function createSettlement(deps: {
     isOver: async (session, seq) =>
       (await allSettled(shardOf(session), [seq])) && seq < (await heldFrom(session)),
     async allOver(session) {
+      const here = deps.here(session);
+      if (here?.waits) return false;
       const shard = shardOf(session);
       const query = { filter: sessionFilter(session), batch: PAGE, maxBytes: PAGE_BYTES };
-      for (let from = (await memoryOf(shard)).floor + 1; ;) {
+      let from = here?.next ?? (await memoryOf(shard)).floor + 1;
+      for (let pages = 0; pages < MOST_PAGES; pages++) {
         const page = await readDirect(nc, { ...query, from });
         if (page === undefined) throw new Error("the log cannot be read");
         const last = page.at(-1);
@@ -78,6 +86,7 @@ export function createSettlement(deps: {
         if (!(await allSettled(shard, seqs))) return false;
         from = last.seq + 1;
       }
+      return false; // a stuck event holds the floor down far below; whoever serves the shard would know
     },
   };
 }

@@ -66,8 +66,9 @@ export function createBacklog(options: {
       alarm(session, shard);
     },
     reported(state) {
-      // A list that is cut, or a shard that is not read to its end, says nothing about who is not on it.
-      if (state.overflow) return;
+      // While nothing goes out, a list that is cut says nothing about who is not on it. While something does, who is not on it waits for little:
+      // the longest are named first. To count it on would refuse, some day, a session that flows. A shard that is not read to its end says nothing.
+      if (state.overflow && state.coordinator.state !== "up") return;
       const current = new Set(state.shards.filter(({ behind }) => !behind).map(({ shard }) => shard));
       for (const shard of current) {
         const counted = shards[shard];

@@ -266,6 +266,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     const heldNow = held
       .list()
       .map(({ record, waiting: events }) => ({ session: record.session, events, bytes: 0 }));
+    if (heldNow.length > most) heldNow.sort((a, b) => b.events - a.events); // gateways refuse the longest
     const idle = control.idle().map((session) => ({ session, events: 0, bytes: 0 }));
     const waiting = [...heldNow, ...sessions, ...idle];
     return {

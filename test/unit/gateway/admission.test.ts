@@ -138,6 +138,23 @@ describe("backlog of a session", () => {
     for (let i = 0; i < 2; i++) backlog.stored("s", shard, 1);
     expect(alarms).toEqual(["s", "s"]); // it was below in between
   });
+
+  test("ISOLATE-1: while more sessions stand still than a relay can name, one that flows is not refused some day", () => {
+    const backlog = createBacklog({ maxEvents: 4, maxBytes: 1000, onHalf: () => {} });
+    const stuck = state({
+      coordinator: { state: "up" },
+      overflow: true,
+      backlog: [{ session: "s", events: 4, bytes: 4 }],
+    });
+    const flowing =
+      Array.from({ length: 100 }, (_, i) => `t${i}`).find((it) => shardOfSession(it) === shard) ?? "";
+    for (let i = 0; i < 10; i++) {
+      backlog.stored(flowing, shard, 1);
+      backlog.reported(stuck);
+    }
+    expect(backlog.admits(flowing, shard)).toBe(true);
+    expect(backlog.admits("s", shard)).toBe(false);
+  });
 });
 
 describe("BOUND-1: bytes of large bodies", () => {

@@ -18,6 +18,8 @@ export type RelayState = {
   coordinator: {
     state: CoordinatorState;
     /** code, such as `breaker_open`, `unauthorized`, `wrong_address` */ reason?: string;
+    /** Since when it has not been up, milliseconds since 1970. */
+    since?: number;
   };
   /** Sessions whose events wait behind others, with how much waits. */
   backlog: { session: string; events: number; bytes: number }[];

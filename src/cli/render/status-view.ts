@@ -16,7 +16,7 @@ export function renderStatus(status: Status, screen: Screen, { now, top }: Statu
   const { backlog, sessions, relays, unowned } = status;
   const parts = [renderFacts(factsOf(status, now), screen)];
   if (relays.length > 0) {
-    const rows = relays.map((relay) => relayRow(relay, backlog));
+    const rows = relays.map((relay) => relayRow(relay, backlog, now));
     parts.push(renderTable(["RELAY", "COORDINATOR", "SHARDS", "UNREAD", "IN HAND"], rows, screen));
     if (unowned.length > 0) parts.push(`shards ${unowned.join(" ")} belong to no relay: their events wait`);
   }
@@ -93,8 +93,9 @@ function whyAtLeast(source: Status["sessions"]["source"]): string {
     : "no relay answers, and only the beginning of the backlog was read";
 }
 
-function relayRow(relay: Status["relays"][number], backlog: Status["backlog"]): Cell[] {
-  const { state, reason } = relay.coordinator;
+function relayRow(relay: Status["relays"][number], backlog: Status["backlog"], now: number): Cell[] {
+  const { state, reason, since } = relay.coordinator;
+  const long = since === undefined ? "" : ` for ${showAge(now - since)}`;
   const own = new Set(relay.shards.map(({ shard }) => shard));
   const shards = backlog.shards.filter(({ shard }) => own.has(shard));
   const sum = (of: "pending" | "inFlight"): string =>
@@ -102,7 +103,7 @@ function relayRow(relay: Status["relays"][number], backlog: Status["backlog"]): 
   const style = state === "up" ? "good" : state === "away" ? "bad" : "wait";
   return [
     relay.relay,
-    { text: reason === undefined ? state : `${state} (${reason})`, style },
+    { text: `${state}${long}${reason === undefined ? "" : ` (${reason})`}`, style },
     ranges([...own].sort((a, b) => a - b)),
     sum("pending"),
     sum("inFlight"),

@@ -62,8 +62,8 @@ export function coordinatorStateOf(gate: GateState): RelayState["coordinator"] {
     case "checking":
       return { state: "away", reason: "checking" };
     case "away":
-      return { state: "away", reason: "breaker_open" };
+      return { state: "away", reason: "breaker_open", since: gate.since };
     case "paused":
-      return { state: "paused", reason: gate.reason };
+      return { state: "paused", reason: gate.reason, since: gate.since };
   }
 }

@@ -26,17 +26,21 @@ test("an outage: whose events wait, why, at which relay, and how fast", async ()
   void relay;
   await append("ses_done");
   await vi.waitFor(async () => expect(await backlog(cli)).toBe(0), { timeout: 10_000 });
+  const gone = Date.now();
   await coordinator[Symbol.asyncDispose]();
   for (let i = 0; i < 3; i++) await append("ses_1");
   await append("ses_2");
   const status = await vi.waitFor(
     async () => {
       const now = JSON.parse((await cli("status", "--json")).stdout) as Status;
-      expect(now.relays[0]?.coordinator).toEqual({ state: "away", reason: "breaker_open" });
+      expect(now.relays[0]?.coordinator).toMatchObject({ state: "away", reason: "breaker_open" });
       return now;
     },
     { timeout: 15_000 },
   );
+  const since = status.relays[0]?.coordinator.since ?? 0;
+  expect(since).toBeGreaterThanOrEqual(gone);
+  expect(since).toBeLessThanOrEqual(Date.now());
   expect(status).toMatchObject({
     backlog: { events: 4 },
     oldestWaiting: expect.stringMatching(/^\d{4}-/),
@@ -52,7 +56,7 @@ test("an outage: whose events wait, why, at which relay, and how fast", async ()
     unowned: [],
   });
   const { stdout } = await cli("status", "--top", "1");
-  expect(stdout).toMatch(/^relay-a +away \(breaker_open\) +0-7 +0 +4$/m);
+  expect(stdout).toMatch(/^relay-a +away for \d+s \(breaker_open\) +0-7 +0 +4$/m);
   expect(stdout).toMatch(/^ses_1 +3 +.*B\n1 more session \(--top N\)$/m);
 });
 

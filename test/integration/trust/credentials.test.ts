@@ -73,7 +73,7 @@ async function appendUntilPaused(day: Day): Promise<Map<string, string[]>> {
   const ids = new Map<string, string[]>(sessions.map((session) => [session, []]));
   await eventually(async () => {
     for (const [session, sent] of await appendTo(day, sessions, 1)) ids.get(session)?.push(...sent);
-    expect(day.told()).toEqual({ state: "paused", reason: "token_unavailable" });
+    expect(day.told()).toMatchObject({ state: "paused", reason: "token_unavailable" });
   });
   return ids;
 }
@@ -178,7 +178,7 @@ it.concurrent("a coordinator that starts to answer 401, then 403, then is well: 
   front.refuse(403);
   const before = front.seen.length;
   await eventually(() => expect(front.seen.length).toBeGreaterThan(before));
-  expect(day.told()).toEqual({ state: "paused", reason: "unauthorized" });
+  expect(day.told()).toMatchObject({ state: "paused", reason: "unauthorized" });
   front.refuse(undefined);
   await expectAllDelivered(day, ids);
   await eventually(() => expect(day.told()).toEqual({ state: "up" }));

@@ -223,7 +223,7 @@ describe("the state of a relay", () => {
     v: 1,
     relay: "r",
     shards: [{ shard: 1, behind: false }],
-    coordinator: { state: "paused", reason: "unauthorized" },
+    coordinator: { state: "paused", reason: "unauthorized", since: 1_763_700_000_000 },
     backlog: [{ session: "s", events: 1, bytes: 2 }],
     overflow: false,
   };

@@ -2,6 +2,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { UPSTREAM_HEADER } from "../../shared/headers.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { pathSegment } from "../../shared/session-id.ts";
+import type { Span } from "../../shared/tracing.ts";
 import type { Credentials } from "../credentials/index.ts";
 import type { Coordinator } from "../forward/coordinator.ts";
 import type { Gate } from "../forward/gate.ts";
@@ -31,6 +32,18 @@ export function batchSize(lane: Lane, most: number): number {
 }
 
 const DELIVERED: Verdict = { kind: "delivered" };
+const UNANSWERED: Verdict & { kind: "retry" } = {
+  kind: "retry",
+  reason: "no result for the event",
+  connection: false,
+  failure: false,
+};
+
+/** The coordinator's word on one event of a batch; undefined: it says none. */
+function itemVerdict(result: Response | undefined, wallMs: number): Verdict {
+  if (result === undefined) return UNANSWERED;
+  return result.body === ACCEPTED ? DELIVERED : verdictOf(result, "event", wallMs);
+}
 
 /** What became of the batch as a whole says nothing about its first event. */
 function together(entries: readonly Entry[], outcome: TurnOutcome): TurnOutcome {
@@ -88,15 +101,14 @@ export function createBatchTurn(
 
     const began = clock.now();
     // one span for each, in its own event's trace; the coordinator's are below the first one's
-    const spans = entries.flatMap((entry) =>
-      tracer === undefined || entry.envelope === undefined
-        ? []
-        : tracer.attempt(
-            { entry, envelope: entry.envelope, streamSeq: entry.seq },
-            entry === first ? lane.attempts + 1 : 1,
-            entries.length,
-          ),
-    );
+    const spans = new Map<Entry, Span>();
+    for (const entry of tracer === undefined ? [] : entries) {
+      const { envelope, seq } = entry;
+      if (envelope === undefined) continue;
+      const tries = entry === first ? lane.attempts + 1 : 1;
+      const span = tracer?.attempt({ entry, envelope, streamSeq: seq }, tries, entries.length);
+      if (span !== undefined) spans.set(entry, span);
+    }
     const attempt = coordinator.send({
       method: "POST",
       path: deps.template.replaceAll("{session_id}", pathSegment(first.envelope.session)),
@@ -104,7 +116,7 @@ export function createBatchTurn(
         "content-type": "application/json",
         accept: "application/json",
         [UPSTREAM_HEADER.streamSeq]: `${deps.streamEpoch}-${first.seq}`,
-        ...spans[0]?.context,
+        ...spans.get(first)?.context,
         ...pass.headers,
       },
       body: batchBody(entries),
@@ -112,7 +124,13 @@ export function createBatchTurn(
     context.began(attempt);
     const result = await attempt.result;
     const verdict = verdictOf(result, "event", clock.wall());
-    for (const span of spans) endAttempt(span, verdict, result);
+    const results =
+      verdict.kind === "delivered" && result.kind === "response" ? resultsOf(result.body) : undefined;
+    for (const [entry, span] of spans) {
+      const own = results?.get(entry.envelope?.id ?? "");
+      if (results === undefined) endAttempt(span, verdict, result);
+      else endAttempt(span, itemVerdict(own, clock.wall()), own ?? result);
+    }
     deps.report?.attempted(verdict.kind, clock.now() - began);
     const status = result.kind === "response" ? result.status : undefined;
     if (log.isLevelEnabled("debug"))
@@ -145,7 +163,6 @@ export function createBatchTurn(
       probe: context.probe,
     };
     if (verdict.kind !== "delivered") return together(entries, await deps.turn.conclude(judged));
-    const results = result.kind === "response" ? resultsOf(result.body) : undefined;
     if (results === undefined) {
       const reason = "the batch endpoint answers without results";
       const spoiled: Verdict = { kind: "retry", reason, connection: false, failure: true };
@@ -177,11 +194,11 @@ export function createBatchTurn(
       if (result === undefined) {
         next ??= together(
           entries.filter((other) => !results.has(other.envelope?.id ?? "")),
-          { kind: "retry", reason: "no result for the event", counts: true },
+          { kind: "retry", reason: UNANSWERED.reason, counts: true },
         );
         continue;
       }
-      const verdict = result.body === ACCEPTED ? DELIVERED : verdictOf(result, "event", clock.wall());
+      const verdict = itemVerdict(result, clock.wall());
       const outcome = await deps.turn.conclude({ ...judged, entry, verdict, result });
       const other = note(entry, outcome, settled);
       next ??= other;

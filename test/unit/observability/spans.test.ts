@@ -69,11 +69,12 @@ describe("spans of an event", () => {
     });
   });
 
-  test("a batch has one span per event, and the coordinator gets the first one's context", async () => {
+  test("a batch has one span per event with its own verdict, and the coordinator gets the first one's context", async () => {
     const tracing = recorder();
     const stage = createStage();
     const spans = createEventSpans(tracing, "http://127.0.0.1:8765", stage.clock);
-    const entries = [stage.entry({ trace: TRACE }), stage.entry()];
+    const entries = [stage.entry({ trace: TRACE }), stage.entry(), stage.entry()];
+    const statuses = [201, 422]; // the third has no result
     const sent: Record<string, string>[] = [];
     const batch = createBatchTurn({
       clock: stage.clock,
@@ -81,7 +82,7 @@ describe("spans of an event", () => {
       coordinator: {
         send(request) {
           sent.push(request.headers);
-          const results = entries.map(({ envelope }) => ({ key: envelope?.id, status: 201 }));
+          const results = statuses.map((status, i) => ({ key: entries[i]?.envelope?.id, status }));
           return { result: Promise.resolve(response(200, { results })), abort() {} };
         },
         close: () => Promise.resolve(),
@@ -101,14 +102,17 @@ describe("spans of an event", () => {
     });
     await batch(stage.lane, entries, stage.context);
     const attempts = tracing.spans.filter(({ kind }) => kind === "client");
-    expect(attempts.map(({ parent }) => parent?.traceparent)).toEqual([TRACE, undefined]);
+    expect(attempts.map(({ parent }) => parent?.traceparent)).toEqual([TRACE, undefined, undefined]);
     for (const { attributes, ended } of attempts) {
-      expect(attributes).toMatchObject({
-        "messaging.batch.message_count": 2,
-        "runner_relay.verdict": "delivered",
-      });
+      expect(attributes["messaging.batch.message_count"]).toBe(3);
       expect(ended).toBe(true);
     }
+    const verdicts = attempts.map(({ attributes, end }) => [attributes["runner_relay.verdict"], end]);
+    expect(verdicts).toEqual([
+      ["delivered", undefined],
+      ["dead", "422"],
+      ["retry", "retry"],
+    ]);
     const first = tracing.spans.indexOf(attempts[0]!) + 1;
     expect(sent.map((headers) => headers["traceparent"])).toEqual([
       `00-${"a".repeat(32)}-${String(first).padStart(16, "0")}-01`,

@@ -102,6 +102,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
   const stream = await claimLog({ jsm, kv, url: options.coordinatorUrl, retarget: options.retarget });
 
+  let closing = false;
   let firstChecked: () => void = () => {};
   const first = new Promise<void>((resolve) => {
     firstChecked = resolve;
@@ -219,7 +220,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       },
       heldFrom: (n) => held.lowestFrom(n, control.goesOn),
       room: () => dispatcher.hasRoom(),
-      posted: (n) => dispatcher.posted(n),
+      posted: (n) => (closing ? Promise.resolve() : dispatcher.posted(n)), // a stop waited for that already
       fatal: deps.fatal,
     }),
   );
@@ -313,7 +314,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   });
   scope.defer(() => admin.close());
 
-  let closing = false;
   void nc.closed().then((error) => {
     // the client reconnects for ever, unless the broker refuses its login twice: nobody would forward, and nobody would know
     if (!closing) deps.fatal(codedError("broker_refused", errorText(error ?? "connection closed")));

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { shardOf } from "../../../src/shared/partition.ts";
+import { consumerName, EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
@@ -111,6 +113,28 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     await admin.request("$JS.API.STREAM.DELETE.RR_EVENTS");
     await expect.poll(() => relay.fatal[0], { timeout: 15_000 }).toMatchObject({ code: "stream_missing" });
   }, 60_000);
+
+  it("a stop waits two seconds for an answer that does not come, and hands over in the third", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    coordinator.faults.set([{ path: "/events$", action: { kind: "hang" } }]);
+    const relay = await startTestRelay(broker, coordinator.url);
+    const { append } = createAppender(await broker.connect("gateway"));
+    await append("ses_a");
+    await expect.poll(() => coordinator.writes().length).toBe(1);
+    const admin = await broker.connect("admin");
+    const consumer = `${EVENTS_STREAM}.${consumerName(shardOf("ses_a"))}`;
+    const pinned = async (): Promise<string | undefined> => {
+      const info = await admin.request(`$JS.API.CONSUMER.INFO.${consumer}`);
+      const { priority_groups: groups } = info.json<{ priority_groups?: { pinned_client_id?: string }[] }>();
+      return groups?.[0]?.pinned_client_id;
+    };
+    expect(await pinned()).toBeTruthy();
+    const began = performance.now();
+    await relay.close();
+    expect(performance.now() - began).toBeLessThan(2900); // `up` gives it three
+    expect(await pinned()).toBeFalsy();
+  });
 
   it("a client that gave up, as after a login that was refused twice, ends the relay with a code; a stop does not", async () => {
     await using broker = await provisioned(await startTestBroker());

@@ -176,10 +176,11 @@ async function dryRun(
   );
 }
 
-function leftOut({ binds, runReports, waiting, unreadable }: LeftOut): string {
+function leftOut({ binds, runReports, dead, waiting, unreadable }: LeftOut): string {
   const parts = [
     ...(binds > 0 ? [`${counted(binds, "bind")} of finished sessions (--include-binds)`] : []),
     ...(runReports > 0 ? [`${counted(runReports, "run report")} (--kind run)`] : []),
+    ...(dead > 0 ? [`${counted(dead, "dead letter")} (runner-relay dead redrive)`] : []),
     ...(waiting > 0 ? [`${counted(waiting, "event")} that still wait`] : []),
     ...(unreadable > 0 ? [`${counted(unreadable, "event")} that cannot be read`] : []),
   ];

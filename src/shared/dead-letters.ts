@@ -50,6 +50,12 @@ export async function* deadLetters(
   }
 }
 
+/** Ids of all events that are dead letters, as the broker's list of subjects has them: no letter is read. */
+export async function deadIds(jsm: JetStreamManager): Promise<Set<string>> {
+  const { state } = await jsm.streams.info(DEAD_STREAM, { subjects_filter: EVERYTHING });
+  return new Set(Object.keys(state.subjects ?? {}).map((subject) => subject.split(".")[2] ?? ""));
+}
+
 /**
  * The dead letters of one event, oldest first. Mostly one: more if it died again after it was redriven or replayed and its older letter
  * is still there.

@@ -18,6 +18,8 @@ export type Facts = {
   settled: boolean;
   /** Its session ended by a run report behind it. */
   finishedLater: boolean;
+  /** It lies among the dead letters. */
+  dead: boolean;
 };
 
 /** Decides on one event within the range. `other`: the selection does not speak of it. Pure. */
@@ -25,6 +27,7 @@ export function choose(selection: Pick<Selection, "kinds" | "includeBinds">, fac
   if (!wantsKind(selection, facts.kind))
     return selection.kinds.length === 0 ? { kind: "leave", why: "runReports" } : { kind: "other" };
   if (!facts.settled) return { kind: "leave", why: "waiting" };
+  if (facts.dead) return { kind: "leave", why: "dead" };
   if (facts.kind === "bind" && facts.finishedLater && !selection.includeBinds)
     return { kind: "leave", why: "binds" };
   return { kind: "send" };
@@ -47,17 +50,21 @@ export type Looked = {
   left: number;
 };
 
+export type LookDeps = {
+  jsm: JetStreamManager;
+  settlement: Settlement;
+  /** Where a session ended last; 0 if it did not. */
+  finished: (session: string) => Promise<number>;
+  /** Ids of the dead letters. */
+  dead: ReadonlySet<string>;
+};
+
 /**
  * Reads the selection's events in the order in which they go, from a position on. Only messages that match a subject filter are read.
  * Slowly: with as little work at a time as can be, for live events wait for it. Throws `schema_newer`.
  */
 export async function* look(
-  deps: {
-    jsm: JetStreamManager;
-    settlement: Settlement;
-    /** Where a session ended last; 0 if it did not. */
-    finished: (session: string) => Promise<number>;
-  },
+  deps: LookDeps,
   selection: Selection,
   range: { from: number; to: number; position: { filter: number; seq: number } },
   slowly: boolean,
@@ -81,6 +88,7 @@ export async function* look(
       let choice = choose(selection, {
         kind,
         settled: deps.settlement(session, seq),
+        dead: envelope !== undefined && deps.dead.has(envelope.id),
         finishedLater: kind === "bind" && !selection.includeBinds && (await deps.finished(session)) > seq,
       });
       if (choice.kind === "send" && envelope === undefined) choice = { kind: "leave", why: "unreadable" };

@@ -11,6 +11,8 @@ export type LeftOut = {
   binds: number;
   /** Run reports that nobody named. */
   runReports: number;
+  /** Dead letters: they would die again, `dead redrive` is for them. */
+  dead: number;
   /** Not settled yet: they are sent anyway. */
   waiting: number;
   /** No envelope that can be read. */

@@ -1,13 +1,14 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
+import { deadIds } from "../../shared/dead-letters.ts";
 import { codedError } from "../../shared/errors.ts";
 import { HEADER } from "../../shared/headers.ts";
 import { parseEventSubject } from "../../shared/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/topology.ts";
 import { walk } from "../../shared/walk.ts";
 import { readSettlement } from "../settlement.ts";
-import { look, type Looked } from "./choose.ts";
+import { look, type LookDeps, type Looked } from "./choose.ts";
 import { createFinished } from "./finished.ts";
 import { putAgain } from "./put.ts";
 import { writeReplay, type ReplayRecord } from "./record.ts";
@@ -43,7 +44,7 @@ export async function openReplay(deps: ReplayDeps, run: string, selection: Selec
     position: { filter: 0, seq: 0 },
     put: 0,
     sent: 0,
-    leftOut: { binds: 0, runReports: 0, waiting: 0, unreadable: 0 },
+    leftOut: { binds: 0, runReports: 0, dead: 0, waiting: 0, unreadable: 0 },
     startedAt: now,
     updatedAt: now,
   };
@@ -57,13 +58,13 @@ async function sequenceAt(jsm: JetStreamManager, at: number, last: number): Prom
 
 /** What a run would do: every event that it looks at, in order. Changes nothing. */
 export async function* previewReplay(deps: ReplayDeps, record: ReplayRecord): AsyncGenerator<Looked> {
-  const settlement = await readSettlement(deps.jsm);
-  yield* look(
-    { jsm: deps.jsm, settlement, finished: createFinished(deps.jsm) },
-    record.selection,
-    record,
-    false,
-  );
+  yield* look(await facts(deps.jsm), record.selection, record, false);
+}
+
+/** What is known when a run begins; what becomes a dead letter later was sent by somebody else meanwhile. */
+async function facts(jsm: JetStreamManager): Promise<LookDeps> {
+  const [settlement, dead] = await Promise.all([readSettlement(jsm), deadIds(jsm)]);
+  return { jsm, settlement, finished: createFinished(jsm), dead };
 }
 
 /**
@@ -125,13 +126,10 @@ export async function runReplay(
     await writeReplay(nc, record);
   };
   await keep("running");
-  const settlement = await readSettlement(jsm);
   const throttle = createThrottle(deps, options.rate);
 
-  const finished = createFinished(jsm);
-
   try {
-    const looked = look({ jsm, settlement, finished }, record.selection, record, true);
+    const looked = look(await facts(jsm), record.selection, record, true);
     for await (const { seq, filter, choice, envelope, headers, left } of looked) {
       if (choice.kind === "leave") record.leftOut[choice.why]++;
       if (choice.kind === "send" && envelope !== undefined) {

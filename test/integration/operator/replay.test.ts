@@ -1,5 +1,6 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { findDeadLetter } from "../../../src/shared/dead-letters.ts";
 import { HEADER, UPSTREAM_HEADER } from "../../../src/shared/headers.ts";
 import { eventSubject } from "../../../src/shared/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
@@ -118,6 +119,36 @@ test("binds of finished sessions, run reports and what waits are left out, and s
   await coordinator.stop();
   await append("s1", {});
   expect(await preview("--kind", "event")).toMatchObject({ send: 1, leftOut: { waiting: 1 } });
+});
+
+test("a dead letter is not sent again into its refusal; redriven and delivered, it is an event like others", async () => {
+  const { coordinator, append, jsm, cli } = await setUp();
+  coordinator.createSession("s1");
+  coordinator.faults.set([
+    { path: "/events$", body: "poison", action: { kind: "status", status: 422, body: { detail: "no" } } },
+  ]);
+  const ids = [
+    (await append("s1", {})).id,
+    (await append("s1", { text: "poison" })).id,
+    (await append("s1", {})).id,
+  ];
+  await expect.poll(() => findDeadLetter(jsm, ids[1] ?? ""), PATIENT).toBeDefined();
+  await expect.poll(() => coordinator.writes(), PATIENT).toHaveLength(3);
+  const replayed = async () => {
+    const { stdout } = await cli("replay", "--session", "s1", "--yes", "--json");
+    return JSON.parse(stdout) as { sent: number; leftOut: Record<string, number> };
+  };
+  await vi.waitFor(
+    async () => expect(await replayed()).toMatchObject({ sent: 2, leftOut: { dead: 1, waiting: 0 } }),
+    PATIENT,
+  );
+  coordinator.faults.clear();
+  await cli("dead", "redrive", ids[1] ?? "", "--yes");
+  await expect.poll(() => findDeadLetter(jsm, ids[1] ?? ""), PATIENT).toBeUndefined();
+  await vi.waitFor(
+    async () => expect(await replayed()).toMatchObject({ sent: 3, leftOut: { dead: 0, waiting: 0 } }),
+    PATIENT,
+  );
 });
 
 test("ONCE-1, ORDER-1: Ctrl-C in the middle of a replay; resumed, every event is in the log once more, in order, with its old key", async () => {

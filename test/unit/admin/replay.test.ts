@@ -107,6 +107,12 @@ describe("choice", () => {
       { kind: "send" },
     ],
     [
+      "no dead letter",
+      all,
+      { kind: "event", settled: true, finishedLater: false, dead: true },
+      { kind: "leave", why: "dead" },
+    ],
+    [
       "no run report",
       all,
       { kind: "run", settled: true, finishedLater: false },
@@ -125,7 +131,9 @@ describe("choice", () => {
       { kind: "other" },
     ],
   ] as const)("%s", (_, selection, facts, expected) => {
-    expect(choose({ ...selection, kinds: [...selection.kinds] }, facts)).toEqual(expected);
+    expect(choose({ ...selection, kinds: [...selection.kinds] }, { dead: false, ...facts })).toEqual(
+      expected,
+    );
   });
 
   test.each([

@@ -12,9 +12,10 @@ import type { InFlight } from "./share.ts";
 import type { Settlement, TurnContext, TurnOutcome } from "./turn.ts";
 import type { Stored } from "./stored.ts";
 import { createUnderWay } from "./under-way.ts";
+import { createWaiters } from "./waiters.ts";
 
 // lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · under-way.ts ends attempts · turn.ts sends one head ·
-// batch.ts sends several · fetch.ts makes thin heads whole · held.ts reads sessions that wait for long from the log
+// batch.ts sends several · waiters.ts are told when it takes longer · fetch.ts makes thin heads whole · held.ts reads sessions that wait for long from the log
 
 /** Lanes with nothing to do that are remembered for their record; more are forgotten. */
 const MAX_IDLE_LANES = 10_000;
@@ -96,6 +97,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { clock, gate, log } = deps;
   const lanes = new Map<string, Lane>();
   const ready = new ReadyLanes();
+  const waiters = createWaiters(deps.answers);
   const budget = new Budget();
   const fetch = createFetch({ log, budget, read: deps.read });
   const inFlight: InFlight = { proven: 0, unproven: 0, failing: 0 };
@@ -216,7 +218,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         if (lane.length === 0) return makeReady(lane); // what was poison comes again by itself
         const parked: Phase = { name: "parked" };
         lane.phase = parked;
-        tellWaiting(lane, "parked");
+        waiters.tellAll(lane, "parked");
         return void deps.hold(lane, outcome.reason).catch((error: unknown) => {
           log.error({ err: error, session: lane.session }, "session not parked");
           if (lane.phase === parked) backOff(lane, undefined);
@@ -292,29 +294,13 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   function backOff(lane: Lane, retryAfterMs: number | undefined): void {
-    tellWaitingBehind(lane);
+    waiters.tellBehind(lane);
     const delay = delayFor(Math.max(1, lane.attempts), deps.random(), retryAfterMs);
     const cancel = clock.after(delay, () => {
       makeReady(lane);
       pump();
     });
     lane.phase = { name: "backoff", cancel, asked: retryAfterMs !== undefined };
-  }
-
-  /** The head may still be answered in time; whoever is behind it is not. */
-  function tellWaitingBehind(lane: Lane): void {
-    for (const entry of lane.entries().slice(1, MAX_WHOLE)) tell(entry, "backlog");
-  }
-
-  function tellWaiting(lane: Lane, reason: string): void {
-    for (const entry of lane.entries()) tell(entry, reason);
-    for (const entry of lane.inFlight) tell(entry, reason);
-  }
-
-  function tell(entry: Entry, reason: string): void {
-    if (!entry.waiting) return;
-    entry.waiting = false;
-    if (entry.envelope?.answer !== undefined) deps.answers.accepted(entry.envelope.answer, reason);
   }
 
   function release(entry: Entry): void {
@@ -351,9 +337,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   return {
     accept(session, token, shard, entry) {
       const lane = open(session, token, shard);
-      if (!flows(lane)) tell(entry, "backlog");
+      if (!flows(lane)) waiters.tell(entry, "backlog");
       if (!keepsWhole(lane, entry)) {
-        tell(entry, "backlog");
+        waiters.tell(entry, "backlog");
         entry.envelope = undefined;
         entry.data = undefined;
       }
@@ -387,7 +373,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     drop(lane) {
       const dropped = lane.drop();
       for (const entry of dropped) {
-        tell(entry, "held");
+        waiters.tell(entry, "held");
         release(entry);
       }
       return dropped;
@@ -432,7 +418,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       pump();
     },
     releaseWaiting(reason) {
-      for (const lane of lanes.values()) tellWaiting(lane, reason);
+      for (const lane of lanes.values()) waiters.tellAll(lane, reason);
     },
     backlog(most) {
       const up = gate.state().phase === "up";

@@ -1,0 +1,30 @@
+import type { Answers } from "../forward/answers.ts";
+import { MAX_WHOLE, type Entry, type Lane } from "./lane.ts";
+
+/** Gateways whose executors still wait for an answer, and what they are told when none comes soon: once each. */
+export type Waiters = {
+  tell(entry: Entry, reason: string): void;
+  /** Everybody of a lane. */
+  tellAll(lane: Lane, reason: string): void;
+  /** The head may still be answered in time; whoever is behind it is not. */
+  tellBehind(lane: Lane): void;
+};
+
+export function createWaiters(answers: Pick<Answers, "accepted">): Waiters {
+  function tell(entry: Entry, reason: string): void {
+    if (!entry.waiting) return;
+    entry.waiting = false;
+    if (entry.envelope?.answer !== undefined) answers.accepted(entry.envelope.answer, reason);
+  }
+
+  return {
+    tell,
+    tellAll(lane, reason) {
+      for (const entry of lane.entries()) tell(entry, reason);
+      for (const entry of lane.inFlight) tell(entry, reason);
+    },
+    tellBehind(lane) {
+      for (const entry of lane.entries().slice(1, MAX_WHOLE)) tell(entry, "backlog");
+    },
+  };
+}

@@ -27,7 +27,7 @@ const MOST_LINES = 20;
 /** Deletions under way at once. */
 const DROPS = 16;
 
-type Which = { all?: true; session?: string; dryRun?: true; yes?: true };
+type Which = { all?: true; session?: string; dryRun?: true; yes?: true; json?: true };
 
 export function command(context: Context): Command {
   const dead = new Command("dead").description(
@@ -50,14 +50,16 @@ export function command(context: Context): Command {
     .option("--all", "all of them")
     .option("--session <id>", "all of one session")
     .option("--dry-run", "only say what would be sent")
-    .option("--yes", "do not ask when later events were delivered already");
+    .option("--yes", "do not ask when later events were delivered already")
+    .option("--json", "one JSON object for each event");
   const drop = new Command("drop")
     .description("Removes them for good. What they hold is lost.")
     .argument("[event-id]")
     .option("--all", "all of them")
     .option("--session <id>", "all of one session")
     .option("--dry-run", "only say what would be removed")
-    .option("--yes", "do not ask");
+    .option("--yes", "do not ask")
+    .option("--json", "for programs");
 
   const onBroker = async (
     self: Command,
@@ -107,14 +109,17 @@ export function command(context: Context): Command {
     await onBroker(again, async (jsm, nc) => {
       const plan = planRedrive(await chosen(jsm, id, which));
       const { send } = plan;
-      if (send.length === 0) return context.print(noneOf(which.session));
+      if (send.length === 0) return which.json ? undefined : context.print(noneOf(which.session));
       const behind = await sayOvertaken(jsm, plan);
       if (which.dryRun) {
         for (const thin of send) {
           const letter = await readDeadLetter(jsm, thin.seq);
-          if (letter) context.print(`would redrive ${letter.id} of ${letter.session}: ${letter.reason}`);
+          if (letter === undefined) continue;
+          const { id: event, session, reason } = letter;
+          if (which.json) context.print(JSON.stringify({ id: event, session, reason }));
+          else context.print(`would redrive ${event} of ${session}: ${reason}`);
         }
-        if (behind !== undefined) context.print(behind);
+        if (behind !== undefined) (which.json ? context.warn : context.print)(behind);
         return;
       }
       if (behind !== undefined) await confirm(context, `${behind} Redrive all the same?`, which.yes);
@@ -128,13 +133,15 @@ export function command(context: Context): Command {
           const dropped = older.get(thin.id)?.map((it) => it.seq);
           const seq = await redrive(nc, jsm, letter, dropped);
           progress.at(++count);
-          if (send.length <= MOST_LINES)
+          if (which.json)
+            context.print(JSON.stringify({ id: letter.id, session: letter.session, streamSeq: seq }));
+          else if (send.length <= MOST_LINES)
             context.print(`${letter.id} of ${letter.session} is in the log again at ${seq}`);
         }
       } finally {
         progress.end();
       }
-      if (send.length > MOST_LINES) context.print(`${count} events are in the log again`);
+      if (!which.json && send.length > MOST_LINES) context.print(`${count} events are in the log again`);
     });
   });
 
@@ -142,9 +149,13 @@ export function command(context: Context): Command {
     oneOf(id, which);
     await onBroker(drop, async (jsm) => {
       const letters = await chosen(jsm, id, which);
-      if (letters.length === 0) return context.print(noneOf(which.session));
+      if (letters.length === 0)
+        return context.print(which.json ? JSON.stringify({ dropped: 0 }) : noneOf(which.session));
       if (which.dryRun) {
-        for (const { id: event, session } of letters) context.print(`would drop ${event} of ${session}`);
+        for (const { id: event, session } of letters)
+          context.print(
+            which.json ? JSON.stringify({ id: event, session }) : `would drop ${event} of ${session}`,
+          );
         return;
       }
       const what =
@@ -161,7 +172,8 @@ export function command(context: Context): Command {
       } finally {
         progress.end();
       }
-      context.print(`dropped ${count} dead letter${count === 1 ? "" : "s"}`);
+      const done = `dropped ${count} dead letter${count === 1 ? "" : "s"}`;
+      context.print(which.json ? JSON.stringify({ dropped: count }) : done);
     });
   });
 

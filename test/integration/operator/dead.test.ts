@@ -107,6 +107,41 @@ test("dead drop asks, says what it would do, and removes one, those of a session
   expect((await cli("dead", "drop", "--all", "--yes")).stdout).toBe("no dead letters\n");
 });
 
+test("programs get what redrive and drop do as JSON, a line for each event", async () => {
+  const { bury, cli } = await setUp();
+  for (const [id, session] of [
+    ["e1", "s1"],
+    ["e2", "s1"],
+    ["e3", "s2"],
+  ] as const)
+    await bury(id, session, Number(id[1]));
+  const lines = async (...args: string[]): Promise<unknown[]> => {
+    const { stdout } = await cli("dead", ...args, "--json");
+    return stdout
+      .trim()
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as unknown);
+  };
+  const [e1, e2] = [
+    { id: "e1", session: "s1" },
+    { id: "e2", session: "s1" },
+  ];
+  const why = { reason: "no" };
+  expect(await lines("redrive", "--session", "s1", "--dry-run")).toEqual([
+    { ...e1, ...why },
+    { ...e2, ...why },
+  ]);
+  expect(await lines("redrive", "--session", "s1", "--yes")).toEqual([
+    { ...e1, streamSeq: 1 },
+    { ...e2, streamSeq: 2 },
+  ]);
+  expect(await lines("redrive", "--session", "s1", "--yes")).toEqual([]);
+  expect(await lines("drop", "--all", "--dry-run")).toEqual([{ id: "e3", session: "s2" }]);
+  expect(await lines("drop", "--all", "--yes")).toEqual([{ dropped: 1 }]);
+  expect(await lines("drop", "--all", "--yes")).toEqual([{ dropped: 0 }]);
+});
+
 test("ORDER-1: a redrive says that later events went before, asks, and keeps the order of several", async () => {
   const { broker, jsm, cli } = await setUp();
   await using coordinator = await startCoordinator();

@@ -5,6 +5,7 @@ import { COORDINATOR_SETTINGS } from "../shared/config/settings.ts";
 import type { Setting } from "../shared/config/setting.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
+import { dataFolder } from "./folders.ts";
 import { UP_TABLE } from "./up/table.ts";
 
 export function command(context: Context): Command {
@@ -18,7 +19,7 @@ export function command(context: Context): Command {
     const own = loadSettings(UP_TABLE, { env, flags: flagsOf(self, UP_TABLE), known: ALL_SETTINGS }).values;
     const standIn = loadSettings(COORDINATOR_SETTINGS, { env, known: ALL_SETTINGS }).values;
     const table: Record<string, Setting> = { ...UP_TABLE, ...COORDINATOR_SETTINGS };
-    const shown = redacted(table, { ...own, ...standIn });
+    const shown = redacted(table, { ...own, ...standIn, data: dataFolder(own.data, env) });
     const named = Object.entries(shown).map(([name, value]) => [table[name]?.env ?? name, value] as const);
     if (json) context.print(JSON.stringify(Object.fromEntries(named), null, 2));
     else {

@@ -104,6 +104,7 @@ test("CRED-1: config never prints a secret", async () => {
     NATS_PASSWORD: "hunter22",
     NATS_URL: "nats://me:hunter22@host:4222",
     RUNNER_RELAY_API_KEY: "hunter22",
+    XDG_STATE_HOME: "/state",
   });
   const commands = {
     config: { group: "", summary: "", example: "", load: () => Promise.resolve({ command: configCommand }) },
@@ -117,6 +118,7 @@ test("CRED-1: config never prints a secret", async () => {
     RUNNER_RELAY_OIDC_CLIENT_SECRET: "unset",
     RUNNER_RELAY_RETENTION: "7d", // as it could be set: a bare number would be seconds there
     RUNNER_RELAY_MAX_BODY: "4MiB",
+    RUNNER_RELAY_DATA: "/state/runner-relay",
   });
   expect(out.join("\n")).not.toContain("hunter22");
 });

@@ -7,7 +7,7 @@ import { encodeHeld, readHeld, type HeldReason, type HeldRecord } from "../../sh
 import type { Logger } from "../../shared/logger.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { sessionToken, textOfToken } from "../../shared/session-id.ts";
-import { deleteState, readState } from "../../shared/state-store.ts";
+import { deleteState } from "../../shared/state-store.ts";
 import { stateKey } from "../../shared/topology.ts";
 import type { Death } from "../forward/dead-letters.ts";
 import type { Shard } from "../log/shard.ts";
@@ -34,6 +34,10 @@ type Held = {
   waiting: number;
   /** `from` moved since the record was written. */
   dirty: boolean;
+  /** Of the record as it was written here last; undefined: it was read. */
+  revision: number | undefined;
+  /** Ends when what is being written is; never fails. */
+  writing: Promise<void>;
   reading: boolean;
 };
 
@@ -113,8 +117,17 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     return shard.mayForward() || (await shard.verify());
   }
 
-  async function write(record: HeldRecord): Promise<void> {
-    await kv.put(stateKey.held(sessionToken(record.session)), encodeHeld(record));
+  function write(record: HeldRecord): Promise<number> {
+    return kv.put(stateKey.held(sessionToken(record.session)), encodeHeld(record));
+  }
+
+  async function rewrite(state: Held): Promise<void> {
+    const written = write(state.record);
+    state.writing = written.then(
+      (revision) => void (state.revision = revision),
+      () => {},
+    );
+    await written;
   }
 
   function track(work: Promise<void>): Promise<void> {
@@ -169,18 +182,28 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     joining.set(token, ending);
   }
 
-  async function unhold(token: string, { shard, record: { session } }: Held): Promise<void> {
+  async function unhold(token: string, state: Held): Promise<void> {
+    const {
+      shard,
+      record: { session },
+    } = state;
     const turn = turns.get(shard);
-    for (;;) {
+    await state.writing; // or it would be there again
+    for (let gone = false; !gone;) {
+      const mine = await mayWrite(shard);
+      if (turns.get(shard) !== turn) return; // loaded again, or its new owner's
       try {
-        // read before it is asked whose it is: a deletion that arrives late names this one, not what a new owner wrote since
-        const stored = await readState(jsm, stateKey.held(token));
-        const mine = await mayWrite(shard);
-        if (turns.get(shard) !== turn) return; // loaded again, or its new owner's
-        if (mine && (!stored || (await deleteState(nc, stateKey.held(token), stored.revision)))) break;
+        if (mine && state.revision === undefined) {
+          await rewrite(state);
+          continue;
+        }
+        // a deletion that arrives late names what was written here, not what a new owner wrote since
+        gone = mine && (await deleteState(nc, stateKey.held(token), state.revision ?? 0));
       } catch (error) {
         log.warn({ session, err: errorText(error) }, "held record not yet deleted");
       }
+      if (gone) break;
+      state.revision = undefined; // it may have changed
       await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
     }
     joined.set(token, { shard, below: seenFrom.get(token) ?? 0 });
@@ -208,7 +231,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       ...(skip === undefined ? {} : { skip }),
     };
     holding.set(lane.token, from);
-    await write(record).finally(() => {
+    const revision = await write(record).finally(() => {
       record.from = holding.get(lane.token) ?? from; // some were settled meanwhile
       holding.delete(lane.token);
     });
@@ -222,6 +245,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       joinsAt: known?.joinsAt ?? 0,
       waiting: known?.waiting ?? lane.length,
       dirty: record.from !== from,
+      revision,
+      writing: Promise.resolve(),
       reading: false,
     });
     for (const entry of dispatcher.drop(lane)) entry.source.settle(entry);
@@ -236,7 +261,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     record.reason = "backlog";
     if (skip !== undefined) record.skip = skip;
     try {
-      await write(record);
+      await rewrite(state);
     } catch (error) {
       record.reason = reason;
       throw error;
@@ -279,6 +304,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
           joinsAt: clock.now() + deps.lagMs, // nobody here knows what was passed before
           waiting: 0,
           dirty: from !== record.from,
+          revision: undefined,
+          writing: Promise.resolve(),
           reading: false,
         });
         clock.after(RETRY_MS, () => void fill(token)); // after the reset, when the shard may forward
@@ -329,7 +356,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
         if (!deps.fence(state.shard).mayForward()) continue;
         state.dirty = false;
         try {
-          await write(state.record);
+          await rewrite(state);
         } catch (error) {
           state.dirty = true;
           throw error;

@@ -48,3 +48,5 @@ const context: Context = {
 
 const { runCommandLine } = await import("./run.ts");
 process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, context);
+// Where a broker accepts and says nothing, its client gives up but leaves the socket open, and nothing would end.
+if (process.exitCode !== 0) process.exit();

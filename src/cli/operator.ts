@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { JetStreamApiError } from "@nats-io/jetstream";
+import { JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
 import {
   ClosedConnectionError,
   NoRespondersError,
@@ -59,6 +59,7 @@ function nothingFound(error: unknown, dataDir: string): unknown {
 
 const NO_STREAM = 10059;
 const NO_CONSUMER = 10014;
+const NO_RESPONDERS = 503;
 
 /** What the client or the broker throws in the middle of a command, with a code of ours where somebody can act on it; else the same. */
 export function brokerError(error: unknown): unknown {
@@ -73,6 +74,7 @@ export function brokerError(error: unknown): unknown {
       });
     return error;
   }
+  const unanswered = error instanceof JetStreamError && "code" in error && error.code === NO_RESPONDERS; // of direct gets
   const reasons = [error, error instanceof RequestError ? error.cause : undefined];
   const is = (of: abstract new (...args: never[]) => Error): boolean =>
     reasons.some((reason) => reason instanceof of);
@@ -80,7 +82,7 @@ export function brokerError(error: unknown): unknown {
     const text = `this login may not do that, name another by NATS_USER: ${errorText(error)}`;
     return codedError("broker_refused", text, { cause: error });
   }
-  if (is(NoRespondersError))
+  if (unanswered || is(NoRespondersError))
     return codedError("stream_missing", "nobody answers for the log: runner-relay provision", {
       cause: error,
     });

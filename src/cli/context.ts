@@ -12,6 +12,8 @@ export type Context = {
   print(text: string): void;
   /** Several lines on stdout, over those drawn before if it is a terminal. */
   redraw(text: string): void;
+  /** From here on something is changed: it is finished even if nobody reads what is said. */
+  mustFinish(): void;
   /** A line for people on stderr. */
   warn(text: string): void;
   /** Asks the person at the terminal; undefined if there is none. */

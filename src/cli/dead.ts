@@ -123,6 +123,7 @@ export function command(context: Context): Command {
         return;
       }
       if (behind !== undefined) await confirm(context, `${behind} Redrive all the same?`, which.yes);
+      context.mustFinish();
       const progress = createProgress("redriven", send.length);
       const older = Map.groupBy(plan.drop, (thin) => thin.id);
       let count = 0;
@@ -161,6 +162,7 @@ export function command(context: Context): Command {
       const what =
         letters.length === 1 ? `the dead letter of ${letters[0]?.id}` : `${letters.length} dead letters`;
       await confirm(context, `Drop ${what} for good?`, which.yes);
+      context.mustFinish();
       const progress = createProgress("dropped", letters.length);
       let count = 0;
       const next = letters.values();

@@ -13,9 +13,14 @@ import { harmless } from "./render/text.ts";
 
 enableCompileCache(compileCacheFolder(process.env, homedir()));
 
+let mayEnd = true;
+
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0); // whoever read has seen enough, as with `| head`
+  if (error.code !== "EPIPE") {
+    process.stderr.write(`internal: stdout cannot be written: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+  if (mayEnd) process.exit(); // whoever read has seen enough, as with `| head`
 });
 
 const screen = screenOf(process.stdout);
@@ -28,6 +33,9 @@ const context: Context = {
   redraw(text) {
     process.stdout.write(frame(screen, harmless(text), !drawn));
     drawn = true;
+  },
+  mustFinish() {
+    mayEnd = false;
   },
   warn: (text) => void process.stderr.write(`${harmless(text)}\n`),
   async ask(question) {
@@ -47,6 +55,7 @@ const context: Context = {
 };
 
 const { runCommandLine } = await import("./run.ts");
-process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, context);
+const code = await runCommandLine(process.argv.slice(2), COMMANDS, context);
+if (code !== 0) process.exitCode = code;
 // Where a broker accepts and says nothing, its client gives up but leaves the socket open, and nothing would end.
-if (process.exitCode !== 0) process.exit();
+if (process.exitCode) process.exit();

@@ -50,6 +50,7 @@ export function command(context: Context): Command {
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
       const jsm = await jetstreamManager(nc, { checkAPI: false });
       const deps = { nc, jsm, clock: systemClock };
+      if (options.send) context.mustFinish();
       const interrupt = new AbortController();
       const stop = (): void => interrupt.abort();
       process.once("SIGINT", stop);

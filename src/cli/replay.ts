@@ -76,6 +76,7 @@ async function carryOut(
   record: ReplayRecord,
   { rate, json }: { rate: number; json?: true },
 ): Promise<void> {
+  context.mustFinish();
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort();
   process.once("SIGINT", stop); // a second one ends the process at once

@@ -6,6 +6,7 @@ import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
+import { startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli } from "../../support/up.ts";
 
@@ -194,6 +195,15 @@ test("ORDER-1: a redrive that does not reach the log takes no letter away, also 
   expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(0);
   const first = await jsm.direct.getMessage(EVENTS_STREAM, { seq: 1 });
   expect(first?.header.get("Nats-Msg-Id")).toBe("redrive-e1-3");
+});
+
+test("what redrives finishes, though nobody listens any more, as with `| head`", async () => {
+  const { broker, jsm, bury } = await setUp(false);
+  for (let i = 1; i <= 200; i++) await bury(`e${i}`, "s1", i);
+  const { process: redriving, ended } = startOperator(broker, "dead", "redrive", "--all", "--yes", "--json");
+  redriving.stdout?.once("data", () => redriving.stdout?.destroy());
+  expect(await ended).toMatchObject({ code: 0, stderr: "" });
+  expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(0);
 });
 
 test("a redriven event that waits is pending by its first receipt, and delivered afterwards", async () => {

@@ -18,6 +18,7 @@ function recording(env: Record<string, string> = {}) {
     env,
     print: (text) => void out.push(text),
     redraw: (text) => void out.push(text),
+    mustFinish() {},
     warn: (text) => void err.push(text),
     ask: () => Promise.resolve(undefined),
     screen: PLAIN,

@@ -14,6 +14,7 @@ const context: Context = {
   screen: PLAIN,
   print() {},
   redraw() {},
+  mustFinish() {},
   warn() {},
   ask: () => Promise.resolve(undefined),
   readStdin: () => Promise.resolve(new Uint8Array()),

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../../shared/errors.ts";
-import { readState } from "../../shared/state-store.ts";
+import { decodeStates, readState } from "../../shared/state-store.ts";
 import { RETENTION_MS, STATE_BUCKET, stateKey } from "../../shared/topology.ts";
 import type { Selection } from "./selection.ts";
 
@@ -41,6 +41,8 @@ export type ReplayRecord = {
   updatedAt: number;
 };
 
+/** The newest unfinished runs. */
+const MOST_NAMED = 5;
 const KEPT_SECONDS: number = RETENTION_MS / 1000;
 
 /** Stores it; kept as long as the events that it speaks of. */
@@ -54,12 +56,24 @@ export async function writeReplay(nc: NatsConnection, record: ReplayRecord): Pro
     throw codedError("log_refused", `the replay's state is not kept: ${error.description ?? "refused"}`);
 }
 
-/** Throws `nothing_found` for an unknown run, `schema_newer`, and `usage` for what is no name of a run. */
+/** Throws `nothing_found` for an unknown run, naming those that could be meant; `schema_newer`; and `usage` for what is no name of a run. */
 export async function readReplay(jsm: JetStreamManager, run: string): Promise<ReplayRecord> {
   if (!/^[\w-]+$/.test(run)) throw codedError("usage", `${run} is no name of a run`);
   const stored = await readState(jsm, stateKey.replay(run));
-  if (stored === undefined) throw codedError("nothing_found", `no replay ${run} is known`);
-  return decodeReplay(stored.value);
+  if (stored !== undefined) return decodeReplay(stored.value);
+  const open = await unfinished(jsm);
+  const named = open.length === 0 ? "" : `; not done yet: ${open.join(", ")}`;
+  throw codedError("nothing_found", `no replay ${run} is known${named}`);
+}
+
+/** A run that was killed, or whose terminal went away, could not say its name. */
+async function unfinished(jsm: JetStreamManager): Promise<string[]> {
+  const runs = await decodeStates(jsm, stateKey.replay("*"), ({ value }) => decodeReplay(value));
+  return [...runs.values()]
+    .filter(({ state }) => state !== "done")
+    .sort((a, b) => b.updatedAt - a.updatedAt)
+    .slice(0, MOST_NAMED)
+    .map(({ run, sent, updatedAt }) => `${run} (${sent} sent, ${new Date(updatedAt).toISOString()})`);
 }
 
 /** Throws `schema_newer`, and `envelope_invalid` for anything that is no such record. Pure. */

@@ -177,6 +177,8 @@ test("ONCE-1, ORDER-1: Ctrl-C in the middle of a replay; resumed, every event is
   await vi.waitFor(async () => expect((await replays(jsm)).length).toBeGreaterThan(sent + 30), PATIENT);
   second.process.kill("SIGKILL");
   await second.ended;
+  const { stderr } = await cli("replay", "--resume", "forgotten"); // a killed one cannot say its name
+  expect(stderr).toContain(`nothing_found: no replay forgotten is known; not done yet: ${run} (`);
   const done = await cli("replay", "--resume", run, "--yes", "--json");
   expect(JSON.parse(done.stdout)).toMatchObject({ run, state: "done", sent: 240 });
   expect((await replays(jsm)).map(({ of }) => of)).toEqual(ids.map((_, i) => `${EVENTS_STREAM}:${i + 1}`));

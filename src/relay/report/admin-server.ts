@@ -6,6 +6,10 @@ import { isOurHost, SAFE_HEADERS } from "../page/protect.ts";
 /** One thing that the relay needs, and whether it is there. */
 export type Dependency = { ok: boolean; detail: string };
 
+/** A request that is not there whole by then is cut off: heads and forms are small. */
+const REQUEST_MS = 5000;
+const CHECK_MS = 1000;
+
 /** The relay's own port, loopback only: health, readiness by dependency, metrics, and the status page. */
 export async function startAdminServer(deps: {
   port: number;
@@ -15,7 +19,12 @@ export async function startAdminServer(deps: {
   page: Pick<StatusPage, "routes">;
   metrics: { text(): Promise<string>; contentType: string };
 }): Promise<{ url: string; close(): Promise<void> }> {
-  const app = fastify({ logger: false, forceCloseConnections: true });
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_MS,
+    http: { headersTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS },
+  });
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(SAFE_HEADERS);
     if (!isOurHost(request.headers.host)) return reply.code(403).send({ code: "host_refused" });

@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -315,3 +317,20 @@ test("the build brings along what the browser gets", async () => {
   const built = await readFile(join(folder, "relay/page/client.js"), "utf8");
   expect(built).toContain("data-live");
 });
+
+test("who never ends its request is cut off, and nobody waits for it", async () => {
+  const { url, get } = await setUp();
+  const { port, host } = new URL(url);
+  const begun = [
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nX: `,
+    `POST /act/pause HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 99\r\n\r\n`,
+  ];
+  const closed = begun.map(async (text) => {
+    const socket = connect(Number(port), "127.0.0.1", () => socket.write(text));
+    const drip = setInterval(() => socket.write("a"), 500);
+    socket.resume();
+    await once(socket, "close").finally(() => clearInterval(drip));
+  });
+  expect((await get("/health")).status).toBe(200);
+  await Promise.all(closed);
+}, 15_000);

@@ -1,7 +1,7 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { findDeadLetter } from "../shared/dead-letters.ts";
-import { decodeEnvelope } from "../shared/envelope.ts";
+import { findDeadLetter, type DeadLetter } from "../shared/dead-letters.ts";
+import { decodeEnvelope, type Envelope } from "../shared/envelope.ts";
 import { codedError } from "../shared/errors.ts";
 import { HEADER } from "../shared/headers.ts";
 import type { Receipt, ReceiptQuestion } from "../shared/receipt.ts";
@@ -28,6 +28,8 @@ export type Delivery = {
   asked: "relay" | "broker";
   /** Put in again by an operator. Of these the broker alone is asked. */
   again?: true;
+  /** The log holds it no more: this is what its dead letter says. */
+  pruned?: true;
   receipt: Exclude<Receipt, { state: "gone" | "unknown" }>;
 };
 
@@ -67,20 +69,34 @@ export type Where = {
 
 /** What became of one event, given its id. Without a sequence the log is searched, newest events first. Throws `nothing_found`. */
 export async function deliveryOf(deps: Deps, id: string, where: Where): Promise<Delivery> {
-  const event = await findEvent(deps.jsm, id, where);
+  const { jsm } = deps;
+  const letter = where.seq === undefined ? await findDeadLetter(jsm, id) : undefined;
+  const seq = where.seq ?? letter?.origSeq;
+  const message = seq === undefined ? null : await jsm.direct.getMessage(EVENTS_STREAM, { seq });
+  if (letter !== undefined && message === null) return prunedOf(letter);
+  const there = message === null ? undefined : eventOf(message);
+  const event = there?.id === id ? there : where.seq === undefined ? await search(jsm, id, where) : undefined;
   if (event === undefined)
     throw codedError("nothing_found", `the log holds no event ${id}: it was pruned, or it never came`);
   return createFinder(deps)(event);
 }
 
-async function findEvent(jsm: JetStreamManager, id: string, where: Where): Promise<Event | undefined> {
-  const seq = where.seq ?? (await findDeadLetter(jsm, id))?.origSeq;
-  if (seq !== undefined) {
-    const message = await jsm.direct.getMessage(EVENTS_STREAM, { seq });
-    const event = message === null ? undefined : eventOf(message);
-    if (event?.id === id || where.seq !== undefined) return event?.id === id ? event : undefined;
-  }
-  return search(jsm, id, where);
+function prunedOf(letter: DeadLetter): Delivery {
+  const { id, session, kind } = letter;
+  const at = acceptedAt(letter.payload) ?? letter.at;
+  return {
+    id,
+    session,
+    kind,
+    at,
+    asked: "broker",
+    pruned: true,
+    receipt: deadReceipt(letter, letter.origSeq),
+  };
+}
+
+function deadReceipt({ reason, status, attempts }: DeadLetter, seq: number): Delivery["receipt"] {
+  return { state: "dead", seq, reason, ...(status === undefined ? {} : { status }), attempts };
 }
 
 /** Read at once, backwards: whoever asks mostly asks about what was just sent. */
@@ -111,13 +127,18 @@ function eventOf({ seq, subject, time, header, data }: StoredMsg): Event | undef
   if (address === undefined) return undefined;
   const { session, kind, origin } = address;
   const first = origin === "ev";
-  const id = first ? header.get(HEADER.id) : idOf(data);
+  const id = first ? header.get(HEADER.id) : readable(data)?.id;
   return id === undefined ? undefined : { id, session, kind, seq, at: time.toISOString(), first };
 }
 
-function idOf(payload: Uint8Array): string | undefined {
+function acceptedAt(payload: Uint8Array): string | undefined {
+  const at = readable(payload)?.at;
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+function readable(payload: Uint8Array): Envelope | undefined {
   try {
-    return decodeEnvelope(payload).id;
+    return decodeEnvelope(payload);
   } catch {
     return undefined;
   }
@@ -150,10 +171,8 @@ function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
         return { state: became.verdict, seq };
       case "superseded":
         return { state: "superseded", seq, reason: became.reason };
-      case "dead": {
-        const { reason, status, attempts } = became.letter;
-        return { state: "dead", seq, reason, ...(status === undefined ? {} : { status }), attempts };
-      }
+      case "dead":
+        return deadReceipt(became.letter, seq);
     }
   }
 

@@ -87,6 +87,7 @@ function renderOne(delivery: Delivery, screen: Screen): string {
       { name: "kind", text: kind },
       { name: "accepted", text: at },
       { name: "sequence", text: String(receipt.seq) },
+      ...(delivery.pruned ? [{ name: "note", text: PRUNED }] : []),
       ...(knownWell(delivery) ? [] : [{ name: "note", text: NO_RELAY }]),
     ],
     screen,
@@ -94,9 +95,11 @@ function renderOne(delivery: Delivery, screen: Screen): string {
 }
 
 /** A relay said it, or it is none of their questions. */
-function knownWell({ asked, again }: Delivery): boolean {
-  return asked === "relay" || again === true;
+function knownWell({ asked, again, pruned }: Delivery): boolean {
+  return asked === "relay" || again === true || pruned === true;
 }
+
+const PRUNED = "the log holds it no more: this is what its dead letter says";
 
 const NO_RELAY = "no relay answers: this is what the checkpoints say";
 

@@ -72,6 +72,22 @@ test("a letter that is redriven twice, as after a crash in between, is in the lo
   expect(await redrive(nc, jsm, letter)).toBe(seq);
 });
 
+test("deliveries tells what a letter says of an event that was pruned", async () => {
+  const { bury, cli } = await setUp(false);
+  await bury("e1", "s1", 5, { reason: "too long", status: 422, attempts: 2 });
+  const { stdout } = await cli("deliveries", "e1", "--json");
+  expect(JSON.parse(stdout)).toMatchObject({
+    event_id: "e1",
+    session: "s1",
+    state: "dead",
+    reason: "too long",
+    status: 422,
+    attempts: 2,
+    stream_seq: 5,
+  });
+  expect((await cli("deliveries", "e2")).stderr).toMatch(/^nothing_found: /);
+});
+
 test("dead ls shows the first ones and how many more there are; --json streams them all", async () => {
   const { bury, cli } = await setUp(false);
   await Promise.all(Array.from({ length: 700 }, (_, i) => bury(`e${i}`, `s${i % 2}`, i + 1)));

@@ -4,6 +4,9 @@ import type { Death } from "../forward/dead-letters.ts";
 /** Whole messages kept per lane; beyond it only numbers are kept and the message is fetched when its turn comes (BOUND-1). */
 export const MAX_WHOLE = 100;
 
+/** Places of taken entries that a lane keeps in front of the waiting ones, to be put back there; more are cut off when they are the larger part. */
+const MOST_TAKEN = 16;
+
 /** Where an entry came from and where its end is told: a shard's consumer, or the log read behind it (held sessions). */
 export type Source = {
   /** ORDER-1 through failover: may this relay still send for this source? */
@@ -114,7 +117,9 @@ export class Lane {
     const taken = this.#queue.slice(this.#head, this.#head + count);
     this.#head += taken.length;
     for (const entry of taken) this.#bytes -= entry.bytes;
-    if (this.#head > 256 && this.#head * 2 > this.#queue.length) {
+    // ten thousand lanes stay though nothing waits in them: what was taken must not stay with them (BOUND-1)
+    const isEmpty = this.#head === this.#queue.length;
+    if (isEmpty || (this.#head > MOST_TAKEN && this.#head * 2 > this.#queue.length)) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }

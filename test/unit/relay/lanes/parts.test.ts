@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { batchBody } from "../../../../src/relay/lanes/batch-wire.ts";
@@ -28,11 +30,33 @@ function seqs(entries: readonly Entry[]): number[] {
   return entries.map(({ seq }) => seq);
 }
 
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+function heapUsed(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
 describe("Lane", () => {
   type Step = { do: "push" | "take" | "settle" | "back" | "clear" | "drop" | "renew"; count: number };
   const step: fc.Arbitrary<Step> = fc.record({
     do: fc.constantFrom("push", "push", "take", "settle", "back", "clear", "drop", "renew"),
     count: fc.integer({ min: 1, max: 400 }),
+  });
+
+  test("BOUND-1: what was taken does not stay with a lane", () => {
+    const before = heapUsed();
+    const lanes = Array.from({ length: 1000 }, (_, i) => new Lane(`t${i}`, `s${i}`, 0));
+    for (const lane of lanes) {
+      for (let seq = 1; seq <= 250; seq++) {
+        lane.push(entry(seq));
+        lane.take(1);
+      }
+      lane.inFlight = [];
+    }
+    expect(heapUsed() - before).toBeLessThan(5 * 1024 * 1024); // 250 entries of each are 30 MB
+    expect(lanes.map((lane) => lane.length)).toEqual(lanes.map(() => 0));
   });
 
   test("ORDER-1: behaves like a list with a part of its head in flight", () => {

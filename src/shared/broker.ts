@@ -2,11 +2,13 @@ import { readFileSync } from "node:fs";
 import {
   connect,
   credsAuthenticator,
-  errors,
   type ConnectionOptions,
   type NatsConnection,
 } from "@nats-io/transport-node";
 import { codedError, errorText } from "./errors.ts";
+import { tolerateOddHeaders } from "./odd-headers.ts";
+
+tolerateOddHeaders();
 
 /** How to reach the broker; parsed by `config/`. Passwords and tokens are values here, files were read already. */
 export type BrokerAccess = {
@@ -62,7 +64,7 @@ export async function connectBroker(
     ...tls,
   };
   try {
-    return withGuardedCallbacks(await connect(settings));
+    return await connect(settings);
   } catch (cause) {
     const text = errorText(cause);
     const refused = /authori[sz]ation|authentication|certificate|credentials|permissions/i.test(text);
@@ -70,29 +72,4 @@ export async function connectBroker(
       cause,
     });
   }
-}
-
-/**
- * The client reads a message's headers where a callback first asks for them, and throws at those that the broker takes from anybody but that
- * are none (a name with a space). Out of a callback that would end the reading of the whole connection, until it counts as dead 15 s later and
- * the message comes again. So whoever asked is told instead, as of any other message that cannot be had.
- */
-function withGuardedCallbacks(nc: NatsConnection): NatsConnection {
-  const subscribe = nc.subscribe.bind(nc);
-  nc.subscribe = (subject, options) => {
-    const callback = options?.callback;
-    if (callback === undefined) return subscribe(subject, options);
-    return subscribe(subject, {
-      ...options,
-      callback(error, msg) {
-        try {
-          return callback(error, msg);
-        } catch (cause) {
-          if (!(cause instanceof errors.InvalidArgumentError)) throw cause;
-          return callback(cause, msg);
-        }
-      },
-    });
-  };
-  return nc;
 }

@@ -33,8 +33,9 @@ export async function connectBroker(
   options: { name: string; inboxPrefix: string; timeoutMs?: number },
 ): Promise<NatsConnection> {
   const { servers } = access;
+  const ordered = servers.some((url) => /^tls:/i.test(url)); // the client would go on without, and send the password in the clear
   const tls =
-    access.caFile || access.certFile
+    ordered || access.caFile || access.certFile
       ? {
           tls: {
             ...(access.caFile ? { caFile: access.caFile } : {}),
@@ -67,7 +68,7 @@ export async function connectBroker(
     return await connect(settings);
   } catch (cause) {
     const text = errorText(cause);
-    const refused = /authori[sz]ation|authentication|certificate|credentials|permissions/i.test(text);
+    const refused = /authori[sz]ation|authentication|certificate|credentials|permissions|'tls'/i.test(text);
     throw codedError(refused ? "broker_refused" : "log_unreachable", `${servers.join(", ")}: ${text}`, {
       cause,
     });

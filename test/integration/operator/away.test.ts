@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { startTestBroker } from "../../support/broker.ts";
-import { operatorCli } from "../../support/operator.ts";
+import { operatorCli, operatorEnv } from "../../support/operator.ts";
 import { runCli } from "../../support/up.ts";
 
 /** What operators are told on bad days of the broker; a broker that is away: pause, status and tail. */
@@ -18,6 +18,13 @@ test("a broker that accepts connections and never answers: the command says so, 
   const { port } = silent.address() as AddressInfo;
   const finished = await runCli(["dead", "ls"], { env: { NATS_URL: `nats://127.0.0.1:${port}` } });
   expect(finished).toMatchObject({ code: 1, stderr: expect.stringMatching(/^log_unreachable: .*timeout/) });
+});
+
+test("CRED-1: a tls:// URL is an order: where the broker has no TLS, the password is not sent", async () => {
+  await using broker = await startTestBroker({ sync: false });
+  const env = { ...operatorEnv(broker), NATS_URL: broker.url.replace("nats:", "tls:") };
+  const finished = await runCli(["status"], { env });
+  expect(finished).toMatchObject({ code: 1, stderr: expect.stringMatching(/^broker_refused: tls:.*'tls'/) });
 });
 
 test("a broker without a log: what to do about it", async () => {

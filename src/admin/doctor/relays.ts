@@ -5,7 +5,7 @@ import { fail, ok, warn, type Line } from "./line.ts";
 import type { Reading } from "./reading.ts";
 
 /** What to do about a reason why a relay does not send (docs/errors.md). */
-const TODO: Record<string, string> = {
+const ADVICE: Record<string, string> = {
   breaker_open: "look at the coordinator; the relay asks it all the time and goes on by itself",
   wrong_address: "check RUNNER_RELAY_COORDINATOR_URL",
   route_unknown: "check the path in RUNNER_RELAY_COORDINATOR_URL",
@@ -69,7 +69,7 @@ function judgeCoordinator({ relay, coordinator: { state, reason } }: RelayState)
   const coordinator = `coordinator by ${relay}`;
   if (state === "up") return [ok(credentials, "not refused"), ok(coordinator, "answers")];
   const text = `${state}: ${reason ?? "no reason given"}`;
-  const todo = TODO[reason ?? ""] ?? "see the relay's log";
+  const todo = ADVICE[reason ?? ""] ?? "see the relay's log";
   if (CREDENTIALS.has(reason)) return [fail(credentials, text, todo)];
   if (reason === "paused_by_operator") return [warn(coordinator, "an operator paused everything", todo)];
   return [fail(coordinator, text, todo)];

@@ -73,7 +73,7 @@ export async function* look(
   for (const [filter, subjects] of filters.entries()) {
     if (filter < range.position.filter) continue;
     const from = filter === range.position.filter ? Math.max(range.from, range.position.seq + 1) : range.from;
-    // One session's events lie far apart: with a page the broker looks for many of them at a go.
+    // One session's events are few, and a page tells how many follow: counting them first would take a pass of its own.
     const oneByOne = slowly && selection.sessions.length === 0;
     let left = oneByOne ? await countFrom(deps.jsm, subjects, from) : 0;
     const messages = (oneByOne ? walkOneByOne : walk)(deps.jsm, EVENTS_STREAM, subjects, from);

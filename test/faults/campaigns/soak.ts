@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { residentBytes } from "../../../bench/usage.ts";
 import { judge } from "../judge.ts";
 import { startLoad, type Call } from "../load.ts";
 import { seededRandom } from "../random.ts";
@@ -15,8 +15,9 @@ export type SoakOptions = {
 };
 
 const MOST_MB = 150;
-/** Flat: the last quarter's median against the second one's; the first is warming up. A heap breathes by some per cent. */
+/** Flat: the last quarter's median against the first one's. A process is warm after a minute of it, and a heap breathes by some per cent. */
 const MOST_GROWTH = 1.08;
+const MIB = 1024 ** 2;
 const SAMPLE_MS = 5000;
 const WAVE_S = 60;
 
@@ -42,7 +43,8 @@ async function play(options: SoakOptions, report: Report, stage: Stage): Promise
     { name: "stand-in coordinator", pid: coordinator.pid, ours: false, samples: [] as number[] },
   ];
   const timer = setInterval(() => {
-    for (const { pid, samples } of watched) void residentMb(pid()).then((mb) => samples.push(mb));
+    for (const { pid, samples } of watched)
+      void residentBytes(pid()).then((bytes) => samples.push((bytes ?? NaN) / MIB));
   }, SAMPLE_MS);
   const random = seededRandom(options.seed);
   const calls: Call[] = [];
@@ -71,15 +73,10 @@ async function play(options: SoakOptions, report: Report, stage: Stage): Promise
     }
     const largest = quantile(samples, 1);
     report.check(`${name}, largest`, largest <= MOST_MB, `${largest.toFixed(0)} MB (at most ${MOST_MB})`);
-    const [, second = 0, , last = 0] = medians;
-    report.check(`${name}, medians of the quarters`, last <= second * MOST_GROWTH, `${shown} MB`);
+    const [first = NaN, , , last = NaN] = medians;
+    report.check(`${name}, medians of the quarters`, last <= first * MOST_GROWTH, `${shown} MB`);
   }
   const times = calls.map((call) => call.ms);
   report.note("answers", `p50 ${ms(quantile(times, 0.5))}, p99 ${ms(quantile(times, 0.99))}`);
   await judge(stage, { calls }, report, 60_000);
-}
-
-async function residentMb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
 }

@@ -41,6 +41,8 @@ export type Gate = {
   takeProbe(): void;
   /** Tells of a verdict. Returns false if a dead verdict must not be carried out, because refusals became the rule. */
   verdict(session: string, verdict: Verdict, probe: boolean): boolean;
+  /** Tells that the coordinator answered and is well, and that no event was judged: such an answer is neither a delivery nor a refusal. */
+  answered(session: string): void;
   pause(reason: PauseReason, text: string): void;
   /** Ends a pause with this reason; after one that somebody had to end, the coordinator is asked first. */
   resume(reason: PauseReason): void;
@@ -229,6 +231,7 @@ export function createGate(deps: {
           return true;
       }
     },
+    answered: (session) => breaker.success(clock.now(), session),
     pause,
     resume(reason) {
       if (state.phase !== "paused" || state.reason !== reason) return;

@@ -2,7 +2,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Envelope } from "../../shared/envelope.ts";
 import { EVENTS_STREAM } from "../../shared/topology.ts";
 import type { Attributes, Span, TraceContext, Tracing } from "../../shared/tracing.ts";
-import type { AttemptResult, Verdict } from "./verdict.ts";
+import type { AttemptKind, AttemptResult } from "./verdict.ts";
 
 /** What is traced of an event at the relay: the wait until it is first sent, and every attempt. */
 export type EventSpans = {
@@ -40,14 +40,14 @@ export function serverAttributes(coordinatorUrl: string): Attributes {
 }
 
 /** What an attempt came to. */
-export function endAttempt(span: Span, verdict: Verdict, result: AttemptResult): void {
+export function endAttempt(span: Span, verdict: AttemptKind, result: AttemptResult): void {
   span.set({
-    "runner_relay.verdict": verdict.kind,
+    "runner_relay.verdict": verdict,
     "http.response.status_code": result.kind === "response" ? result.status : undefined,
   });
-  if (verdict.kind === "delivered") span.end(); // a 409 for a duplicate too
+  if (verdict === "delivered") span.end(); // a 409 for a duplicate too
   else if (result.kind === "failed") span.end(result.cause);
-  else span.end(result.status >= 400 ? String(result.status) : verdict.kind);
+  else span.end(result.status >= 400 ? String(result.status) : verdict);
 }
 
 /**

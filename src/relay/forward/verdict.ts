@@ -42,6 +42,9 @@ export type Verdict =
   | { kind: "unregistered" }
   | { kind: "pause"; reason: PauseReason; text: string };
 
+/** What one request came to: a batch that was refused as a whole says nothing about its events, and is divided. */
+export type AttemptKind = Verdict["kind"] | "divided";
+
 /** Refusals that are the coordinator's own when they come in its form. */
 const FINAL = new Set([400, 404, 409, 413, 415, 422]);
 /** FastAPI's answer for a path it does not know: a wrong base URL, not a wrong session. */

@@ -124,21 +124,22 @@ export function createBatchTurn(
     context.began(attempt);
     const result = await attempt.result;
     const verdict = verdictOf(result, "event", clock.wall());
+    const kind = verdict.kind === "dead" ? "divided" : verdict.kind; // nothing died of it: each event is judged by itself
     const results =
       verdict.kind === "delivered" && result.kind === "response" ? resultsOf(result.body) : undefined;
     for (const [entry, span] of spans) {
       const own = results?.get(entry.envelope?.id ?? "");
-      if (results === undefined) endAttempt(span, verdict, result);
-      else endAttempt(span, itemVerdict(own, clock.wall()), own ?? result);
+      if (results === undefined) endAttempt(span, kind, result);
+      else endAttempt(span, itemVerdict(own, clock.wall()).kind, own ?? result);
     }
-    deps.report?.attempted(verdict.kind, clock.now() - began);
+    deps.report?.attempted(kind, clock.now() - began);
     const status = result.kind === "response" ? result.status : undefined;
     if (log.isLevelEnabled("debug"))
       log.debug(
         {
           session: lane.session,
           events: entries.map((entry) => entry.envelope?.id),
-          verdict: verdict.kind,
+          verdict: kind,
           status,
           ms: clock.now() - began,
         },
@@ -146,7 +147,7 @@ export function createBatchTurn(
       );
 
     if (verdict.kind === "dead") {
-      gate.verdict(lane.token, { kind: "delivered" }, context.probe); // the coordinator is well; each event is judged alone below
+      gate.answered(lane.token);
       if (!BISECTED.has(verdict.status)) return firstAlone(lane, first, context, settled);
       const middle = Math.ceil(entries.length / 2);
       return (

@@ -146,7 +146,7 @@ export function createTurn(deps: TurnDeps): Turn {
     context.began(attempt);
     const result = await attempt.result;
     const verdict = verdictOf(result, envelope.kind, clock.wall());
-    if (span !== undefined) endAttempt(span, verdict, result);
+    if (span !== undefined) endAttempt(span, verdict.kind, result);
     report(lane, entry, envelope, verdict, result, clock.now() - began);
     return conclude({ lane, entry, verdict, result, generation: pass.generation, probe: context.probe });
   }

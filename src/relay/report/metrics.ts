@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { HeldReason } from "../../shared/held.ts";
 import type { GateState } from "../forward/gate.ts";
-import type { Verdict } from "../forward/verdict.ts";
+import type { AttemptKind } from "../forward/verdict.ts";
 import type { Settlement } from "../lanes/turn.ts";
 import type { LogReading } from "./log-reading.ts";
 
@@ -27,7 +27,7 @@ const STATES = [
 
 /** A turn's part of the metrics. */
 export type AttemptReport = {
-  attempted(verdict: Verdict["kind"], ms: number): void;
+  attempted(verdict: AttemptKind, ms: number): void;
   /** `answered`: the executor itself received the refusal. */
   deadLettered(answered: boolean): void;
 };
@@ -106,10 +106,10 @@ export function createMetrics(now: {
     () => now.waiting() + now.unread(),
   );
   gauge("runner_relay_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
-  const attempts = new Map<Verdict["kind"], number>();
+  const attempts = new Map<AttemptKind, number>();
   const attempted = new Counter({
     name: "runner_relay_attempts_total",
-    help: "Attempts to send one event or one batch, by verdict",
+    help: "Attempts to send one event or one batch, by verdict; divided: a batch that was refused as a whole, and is sent in parts",
     labelNames: ["verdict"],
     registers,
     collect() {

@@ -54,6 +54,10 @@ describe("batches", () => {
       JSON.stringify({ last_by_subj: `rr.dead.${ids[17]}.>` }),
     );
     expect(dead.headers?.get("Rr-Error")).toBe("bad event");
+    expect(dead.headers?.get("Rr-Attempts")).toBe("1");
+    const { text } = await relay.get("/metrics");
+    expect(text).toContain('runner_relay_attempts_total{verdict="dead"} 1\n'); // of several refusals one judged an event
+    expect(text).toMatch(/runner_relay_attempts_total\{verdict="divided"\} [1-9]/);
     expect(relay.fatal).toEqual([]);
   });
 

@@ -132,7 +132,7 @@ describe("spans of an event", () => {
   ])("%j of %j ends with %s", (verdict, result, failure) => {
     const tracing = recorder();
     const span = tracing.span({ name: "n", kind: "client", parent: undefined, attributes: {} });
-    endAttempt(span, verdict, result);
+    endAttempt(span, verdict.kind, result);
     expect(tracing.spans[0]).toMatchObject({
       ended: true,
       attributes: { "runner_relay.verdict": verdict.kind },

@@ -192,6 +192,19 @@ describe("refusals by the half", () => {
     expect(report(stage.gate, DEAD, 1)).toEqual([true]);
   });
 
+  test("an answer that judged no event is neither a refusal nor a delivery, and shows that the coordinator is well", async () => {
+    const stage = await start();
+    for (let i = 0; i < 100; i++) stage.gate.answered(`s${i % 10}`);
+    expect(stage.gate.permit()).toBe("all");
+    expect(report(stage.gate, DEAD, 20).lastIndexOf(true)).toBe(18); // as without them
+    const other = await start();
+    for (let i = 0; i < 30; i++) {
+      other.gate.verdict(`s${i % 10}`, FAILED, false);
+      other.gate.answered(`s${i % 10}`);
+    }
+    expect(other.gate.permit()).toBe("all");
+  });
+
   test("not when most are accepted", async () => {
     const stage = await start();
     report(stage.gate, DELIVERED, 30);

@@ -1,7 +1,7 @@
 import type { Credentials, CredentialResult } from "../../../../src/relay/credentials/port.ts";
 import type { Attempt, CoordinatorRequest } from "../../../../src/relay/forward/coordinator.ts";
 import type { DeadLetter } from "../../../../src/relay/forward/dead-letters.ts";
-import type { PauseReason, Verdict } from "../../../../src/relay/forward/verdict.ts";
+import type { AttemptKind, PauseReason, Verdict } from "../../../../src/relay/forward/verdict.ts";
 import type { AttemptResult } from "../../../../src/relay/forward/verdict.ts";
 import { createBatchTurn } from "../../../../src/relay/lanes/batch.ts";
 import { Lane, type Entry } from "../../../../src/relay/lanes/lane.ts";
@@ -42,6 +42,10 @@ export type Stage = {
   pauses: PauseReason[];
   resumed: PauseReason[];
   verdicts: [verdict: Verdict["kind"], probe: boolean][];
+  /** How often the gate heard that the coordinator is well, without a verdict. */
+  answered: number;
+  /** Requests as metrics count them. */
+  attempts: AttemptKind[];
   /** False: dead verdicts are not to be carried out. */
   carryOut: boolean;
   handed: string[];
@@ -70,6 +74,7 @@ export function createStage(policy: PoisonPolicy = "skip"): Stage {
       stage.verdicts.push([verdict.kind, probe]);
       return verdict.kind !== "dead" || stage.carryOut;
     },
+    answered: () => void stage.answered++,
     pause: (reason: PauseReason) => void stage.pauses.push(reason),
     resume: (reason: PauseReason) => void stage.resumed.push(reason),
   };
@@ -93,7 +98,12 @@ export function createStage(policy: PoisonPolicy = "skip"): Stage {
     describe: () => ({ kind: "none" }),
     close() {},
   };
+  const report = {
+    attempted: (kind: AttemptKind) => void stage.attempts.push(kind),
+    deadLettered() {},
+  };
   const turn = createTurn({
+    report,
     clock,
     log,
     coordinator,
@@ -123,6 +133,7 @@ export function createStage(policy: PoisonPolicy = "skip"): Stage {
     clock,
     turn,
     batch: createBatchTurn({
+      report,
       clock,
       log,
       coordinator,
@@ -140,6 +151,8 @@ export function createStage(policy: PoisonPolicy = "skip"): Stage {
     pauses: [],
     resumed: [],
     verdicts: [],
+    answered: 0,
+    attempts: [],
     carryOut: true,
     handed: [],
     seen: true,

@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TurnOutcome } from "../../../../src/relay/lanes/turn.ts";
 import { createStage, response, type Stage } from "./turn-stage.ts";
@@ -354,6 +355,44 @@ describe("a batch", () => {
         settled: [[1, "delivered"]],
         next: { kind: "again" },
       });
+    },
+  );
+
+  /** Refuses every batch with one of these, other requests by the status of their key. */
+  function refusing(poison: readonly string[], status: number): Stage {
+    const stage = batching((key) => (poison.includes(key) ? 422 : 201));
+    const { answer } = stage;
+    const holdsPoison = (body: Uint8Array | undefined): boolean =>
+      poison.some((key) => Buffer.from(body ?? "").includes(`"${key}"`));
+    stage.answer = (request) =>
+      request.path.endsWith(":batch") && holdsPoison(request.body)
+        ? response(status, { detail: "no" })
+        : answer(request);
+    return stage;
+  }
+
+  const names = Array.from({ length: 8 }, (_, i) => `e${i + 1}`);
+
+  test.each([400, 404, 409, 413, 415, 422])(
+    "refused as a whole with %i is no refusal of any event: only what died counts as dead",
+    async (status) => {
+      await fc.assert(
+        fc.asyncProperty(fc.subarray(names, { minLength: 1 }), async (poison) => {
+          const stage = refusing(poison, status);
+          for (let list = entries(stage, 8); list.length > 0;) {
+            const { settled } = await run(stage, list);
+            list = list.filter(({ seq }) => settled.every(([done]) => done !== seq));
+          }
+          const dead = stage.letters.map(({ id }) => id);
+          expect(dead).toEqual(names.filter((name) => poison.includes(name)));
+          expect(stage.attempts.filter((kind) => kind === "dead").length).toBe(poison.length);
+          expect(stage.verdicts.filter(([kind]) => kind === "dead").length).toBe(poison.length);
+          // nothing is made up: what was delivered was delivered
+          expect(stage.verdicts.length).toBe(8);
+          expect(stage.attempts.filter((kind) => kind === "divided").length).toBe(stage.answered);
+          expect(stage.letters.every(({ death }) => death.attempts === 1)).toBe(true);
+        }),
+      );
     },
   );
 

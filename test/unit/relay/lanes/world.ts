@@ -253,6 +253,7 @@ export function scriptedGate(): ScriptedGate {
       permit = "none";
     },
     verdict: () => true,
+    answered() {},
     pause() {},
     resume() {},
     start() {},

@@ -13,7 +13,7 @@ type Shown = { file: string; title: string | undefined };
 function rowsOf(text: string): { about: string; shown: Shown[] }[] {
   return text
     .split("\n")
-    .filter((line) => /^\| \*\*/.test(line))
+    .filter((line) => line.startsWith("| **"))
     .map((line) => {
       const cells = line.split(/(?<!\\)\|/).slice(1, -1);
       const tests = (cells.at(-1) ?? "").matchAll(/`(?<file>test\/[^`]+)`(?:: "(?<title>[^"]+)")?/g);

@@ -1,13 +1,19 @@
 import { brokerEnv, findBroker } from "../../src/embedded/binary.ts";
 import { errorText } from "../../src/shared/errors.ts";
 import { createLogger } from "../../src/shared/logger.ts";
+import { setUpNatsCli } from "./natscli.ts";
+
+/** Runs once, before the workers start, which inherit what it writes into the environment. */
+export default async function setup(): Promise<void> {
+  await Promise.all([setUpBroker(), setUpNatsCli()]);
+}
 
 /**
  * Decides once where the brokers of the tests run; the workers inherit it. `TEST_BROKER=container` wants containers, `local` a process;
  * otherwise a local nats-server is found or fetched, and containers serve where none can be had. Without either the tests that need a
  * broker fail with the reason, the others run.
  */
-export default async function setup(): Promise<void> {
+async function setUpBroker(): Promise<void> {
   const wanted = process.env["TEST_BROKER"];
   if (wanted === "container") return;
   try {

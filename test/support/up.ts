@@ -54,12 +54,21 @@ export async function dataFolder(): Promise<{ path: string; [Symbol.asyncDispose
   };
 }
 
-export function startUp(folder: string, options: { args?: string[]; env?: Record<string, string> } = {}): Up {
+export function startUp(
+  folder: string,
+  options: {
+    args?: string[];
+    env?: Record<string, string>;
+    /** The command, if it is not the one of the sources. */
+    command?: readonly [string, ...string[]];
+  } = {},
+): Up {
   const dataDir = join(folder, "data");
   const readyFile = join(folder, "ready.json");
+  const [file, ...before] = options.command ?? [process.execPath, MAIN];
   const child = spawn(
-    process.execPath,
-    [MAIN, "up", "--data", dataDir, "--ready-file", readyFile, ...(options.args ?? [])],
+    file,
+    [...before, "up", "--data", dataDir, "--ready-file", readyFile, ...(options.args ?? [])],
     { env: shell(options.env), stdio: ["ignore", "pipe", "pipe"] },
   );
   const output = collect(child);

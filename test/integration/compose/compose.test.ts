@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { variableNames } from "../../../src/shared/config/load.ts";
 import { ALL_SETTINGS } from "../../../src/shared/config/index.ts";
 import { natsServerPath } from "../../support/broker.ts";
+import { networkOf } from "../../support/machine.ts";
 import {
   mount,
   placeOf,
@@ -40,7 +41,7 @@ beforeAll(async () => {
   mkdirSync(bin);
   symlinkSync(await natsServerPath(), join(bin, "nats-server"));
   const { PATH = "", HOME = "" } = process.env;
-  base = { PATH: [bin, dirname(process.execPath), PATH].join(delimiter), HOME };
+  base = { ...networkOf(process.env), PATH: [bin, dirname(process.execPath), PATH].join(delimiter), HOME };
   variables = await makeEnv(join(folder, "fresh"));
   composition = readComposition(read("docker-compose.yml"), variables);
 });

@@ -5,13 +5,20 @@ const RULES: [RegExp, string][] = [
   [/\b[a-z0-9]{16,}(?:-[a-z0-9]+)?\b/g, "<id>"], // events, epochs, processes
   [/\brun [0-9a-f]{8}\b/g, "run <id>"],
   [/\b(--resume|replay\.|replay) [0-9a-f]{8}\b/g, "$1 <id>"],
-  [/\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?Z| ?[+-]\d\d:?\d\d(?: UTC)?| UTC)?)?/g, "<time>"],
+  // of an HTTP `Date:` header, in all three forms that RFC 9110 5.6.7 has readers accept
+  [/\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\b/g, "<date>"],
+  [/\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, \d\d-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d GMT\b/g, "<date>"],
+  [/\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\b/g, "<date>"],
+  [
+    /\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?Z\b| ?[+-]\d\d:?\d\d(?: (?:[A-Z]{2,5}|[+-]\d{2,4})\b)?| UTC\b)?)?/g,
+    "<time>",
+  ],
   [/\b\d\d:\d\d:\d\d(?:\.\d+)?\b/g, "<time>"],
   [/\b127\.0\.0\.1:\d+\b/g, "127.0.0.1:<port>"],
   [/\b\d+(?:\.\d+)? (?:B|[KMGT]iB)\b/g, "<size>"],
   [/\b\d+(?:\.\d+)? %/g, "<n> %"],
   [/\b\d+(?:\.\d+)?\/s\b/g, "<n>/s"],
-  [/\b(?:\d+(?:\.\d+)?(?:d|h|m|s|ms|µs)(?: |(?=\d)|\b)){1,3}/g, "<age> "],
+  [/\b(?:\d+(?:\.\d+)?(?:y|d|h|m|s|ms|µs)(?: |(?=\d)|\b)){1,5}/g, "<age> "],
   [/\b\d+(?:\.\d+)? (?:s|ms|seconds)\b/g, "<age>"],
   [/\b\d+\.\d+(?:\.\d+)?\b/g, "<n>"],
   [/\bin the log again at \d+/g, "in the log again at <seq>"], // what the `nats` CLI put there before, where it is

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { findNatsCli } from "../../support/natscli.ts";
+import { natsCli } from "../../support/natscli.ts";
 import { blocksOf } from "./blocks.ts";
 import { openStage } from "./stage.ts";
 import { typeBlock } from "./type-block.ts";
@@ -26,7 +26,7 @@ test(
   { timeout: 240_000 },
   async () => {
     const page = readFileSync(PAGE, "utf8");
-    const nats = await findNatsCli();
+    const nats = natsCli();
     const blocks = blocksOf(page).filter(({ language }) => language === "console");
     expect(blocks.length).toBeGreaterThan(0);
     await using stage = await openStage({

@@ -1,0 +1,100 @@
+import { execFile, spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { networkOf } from "../../support/machine.ts";
+import { startUp } from "../../support/up.ts";
+
+// The package as a stranger gets it: packed here, installed into an empty folder with npm, and run from there.
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+/** Packing builds, and installing asks the registry for every dependency: seconds each, on a busy machine minutes. */
+const NPM_MS = 8 * 60_000;
+const run = promisify(execFile);
+
+let home: string;
+let folder: string;
+let command: string;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "rr-package-"));
+  folder = join(home, "somewhere");
+  await mkdir(folder);
+  const { PATH = "", HOME = home } = process.env;
+  env = { ...networkOf(process.env), PATH: [dirname(process.execPath), PATH].join(delimiter), HOME };
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", home], { cwd: ROOT, env });
+  const [{ filename } = { filename: "" }] = JSON.parse(stdout.slice(stdout.indexOf("[\n"))) as {
+    filename: string;
+  }[];
+  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(home, filename)], {
+    cwd: folder,
+    env,
+  });
+  command = join(folder, "node_modules", ".bin", "runner-relay");
+}, NPM_MS);
+afterAll(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
+
+/** The package's command on this Node, or on one that says to be another. */
+function commandOn(version: string, ...args: string[]): { status: number | null; out: string; err: string } {
+  const entry = join(folder, "node_modules", "runner-relay", "bin", "runner-relay.cjs");
+  const other = `Object.defineProperty(process.versions, "node", { value: "${version}" });
+    Object.defineProperty(process, "version", { value: "v${version}" });
+    process.argv.splice(1, 0, "runner-relay"); // the place of the script, which -e does not fill
+    require(${JSON.stringify(entry)});`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["-e", other, "--", ...args], {
+    env,
+    encoding: "utf8",
+  });
+  return { status, out: stdout, err: stderr };
+}
+
+test("the installed command starts everything, and the installed client is answered by it", async () => {
+  const up = startUp(home, { command: [command], env });
+  onTestFinished(async () => void (await up.stop()));
+  const { gateway } = await up.ready();
+  const script = join(folder, "executor.mjs");
+  await writeFile(
+    script,
+    `import { createSessionClient } from "runner-relay/client";
+     const client = createSessionClient({ baseUrl: process.argv[2] });
+     await client.bind("ses_1", { executorSessionId: "abc" });
+     const { accepted } = await client.addEvent("ses_1", { event_type: "message", role: "user", content: [] });
+     const { status } = await client.getSession("ses_1");
+     console.log(JSON.stringify({ accepted, status }));`,
+  );
+  const { stdout } = await run(process.execPath, [script, gateway], { cwd: folder, env });
+  expect(JSON.parse(stdout)).toEqual({ accepted: false, status: "running" });
+});
+
+test("nothing of the development comes with it, and no second Node", async () => {
+  const installed = JSON.parse(
+    await readFile(join(folder, "node_modules", ".package-lock.json"), "utf8"),
+  ) as {
+    packages: Record<string, unknown>;
+  };
+  const names = Object.keys(installed.packages);
+  expect(names).toContain("node_modules/runner-relay");
+  for (const name of ["node", "typescript", "vitest", "testcontainers"])
+    expect(names).not.toContain(`node_modules/${name}`);
+});
+
+test.each(["20.19.4", "18.0.0", "22.11.0", "23.9.0"])("on Node %s it says one clear line", (version) => {
+  const { status, out, err } = commandOn(version, "up");
+  expect({ status, out }).toEqual({ status: 78, out: "" });
+  expect(err).toBe(`runner-relay needs Node 24 or newer, and ${process.execPath} is v${version}\n`);
+});
+
+test.each(["24.0.0", "25.1.0", "100.0.0"])("on Node %s it runs", (version) => {
+  expect(commandOn(version, "--help")).toMatchObject({ status: 0, err: "" });
+});
+
+test("the entry asks for the Node that package.json asks for", async () => {
+  const { engines } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as {
+    engines: { node: string };
+  };
+  const entry = await readFile(join(ROOT, "bin", "runner-relay.cjs"), "utf8");
+  expect(engines.node).toBe(`>=${/const needed = (\d+);/.exec(entry)?.[1]}`);
+});

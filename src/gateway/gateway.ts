@@ -11,6 +11,7 @@ import { decodeState } from "../shared/relay-state.ts";
 import { gatewayInbox, STATE_SUBJECT } from "../shared/subjects.ts";
 import { bodyLimit } from "../shared/topology.ts";
 import type { Tracing } from "../shared/tracing.ts";
+import { notPassable, type NotPassable } from "../shared/tunnel/passable.ts";
 import { createAddresses } from "./addresses.ts";
 import { createBacklog } from "./backlog.ts";
 import { BODY_MS } from "./body.ts";
@@ -19,6 +20,7 @@ import { createChoice } from "./commit/choice.ts";
 import { createCommitter } from "./commit/commit.ts";
 import { messageOf } from "./commit/message.ts";
 import { createNatsLog } from "./commit/nats-log.ts";
+import { framingProblem } from "./framing.ts";
 import { createGuard, isLoopback } from "./guard.ts";
 import { createMetrics } from "./metrics.ts";
 import { createOwnRoutes } from "./own.ts";
@@ -252,9 +254,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
           sendProblem(response, "internal", "unexpected failure");
         });
         return;
-      case "other":
+      case "other": {
         if (stopping) return refuseUnread(request, response, "gateway_stopping", "the gateway is stopping");
+        const problem = passProblem(request, undefined);
+        if (problem !== undefined) {
+          metrics.counts.refused(problem.code);
+          return refuseUnread(request, response, problem.code, problem.text);
+        }
         return tunnel.serve(request, response, start, passages.ofRequest(request, response));
+      }
     }
   };
 
@@ -265,6 +273,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (matchRoute(request.method ?? "", request.url ?? "").kind !== "other") {
       return refuseSocket(socket, "not_found", "this path is not upgraded");
     }
+    const problem = passProblem(request, request.headers.upgrade);
+    if (problem !== undefined) return refuseSocket(socket, problem.code, problem.text);
     tunnel.upgrade(request, socket, head, passages.ofUpgrade(request, socket));
   };
   const server = createHttpServer(onRequest, onUpgrade, deps.times);
@@ -300,6 +310,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
       server.destroy();
     },
   };
+}
+
+/** Why a request that is no write cannot be passed on. */
+function passProblem(request: IncomingMessage, upgrade: string | undefined): NotPassable | undefined {
+  const text = framingProblem(request, upgrade !== undefined);
+  if (text !== undefined) return { code: "framing_invalid", text };
+  const { method = "", url: target = "", rawHeaders: headers } = request;
+  return notPassable({ method, target, headers, upgrade });
 }
 
 /** Lower-case letters and digits, always as many. */

@@ -17,8 +17,8 @@ export type Stream = {
   fail(code: string, text: string): void;
 };
 
-/** The executor's own credentials never get here; if one does, it is not passed on next to ours. */
-const OURS = new Set(["authorization", "cookie", "host"]);
+/** Credentials, framing and the like are written here. A gateway sends none of them; if one does, it is not passed on next to ours. */
+const OURS = new Set(["authorization", "cookie", "host", "content-length", "expect"]);
 
 export function createStream(deps: {
   wire: Wire;

@@ -7,6 +7,7 @@ import { traceIdOf, traceOf } from "../../shared/tracing.ts";
 import { FLOW_PREFIX, isInbox } from "../../shared/subjects.ts";
 import { WINDOW_FRAMES, type Frame } from "../../shared/tunnel/frame.ts";
 import { decodeOpening, GATEWAY_SILENCE_MS, TUNNEL_SUBJECT } from "../../shared/tunnel/opening.ts";
+import { notPassable } from "../../shared/tunnel/passable.ts";
 import { createWire, type Wire } from "../../shared/tunnel/wire.ts";
 import type { Credentials } from "../credentials/index.ts";
 import { deletedSession, isAllowed, MAX_STREAMS, type AllowRule } from "./limits.ts";
@@ -72,6 +73,8 @@ export function serveTunnel(deps: {
     };
     if (opening === undefined)
       return refuse("schema_newer", "the gateway speaks a version that this relay does not know");
+    const refused = notPassable(opening);
+    if (refused !== undefined) return refuse(refused.code, refused.text);
     if (streams.size >= MAX_STREAMS)
       return refuse("tunnel_busy", `more than ${MAX_STREAMS} requests are under way`);
     if (deps.allow !== undefined && !isAllowed(deps.allow, opening.method, opening.target)) {

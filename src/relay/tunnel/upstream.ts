@@ -133,6 +133,17 @@ function failureOf(error: Error, headSent: boolean): [code: string, text: string
   return ["coordinator_unreachable", `Failed to connect to Agent Coordinator: ${errorText(error)}`];
 }
 
+/**
+ * A body that is not announced would be read as the next request. Node announces none for methods that usually have none, so it is
+ * done here, and always by what is really sent.
+ */
+function framingOf(body: UpstreamRequest["body"]): string[] {
+  if (body === undefined) return [];
+  return body instanceof PassThrough
+    ? ["Transfer-Encoding", "chunked"]
+    : ["Content-Length", String(body.length)];
+}
+
 /** What undici has no form for: an upgrade, on a connection of its own that then carries bytes both ways; and `OPTIONS *`. */
 function dispatchPlain(
   base: URL,
@@ -151,8 +162,9 @@ function dispatchPlain(
       ...request.headers,
       "Host",
       base.host,
-      ...(request.length === undefined ? [] : ["Content-Length", String(request.length)]),
-      ...(upgrade === undefined ? ["Connection", "close"] : ["Connection", "Upgrade", "Upgrade", upgrade]),
+      ...(upgrade === undefined
+        ? ["Connection", "close", ...framingOf(body)]
+        : ["Connection", "Upgrade", "Upgrade", upgrade]),
     ],
     timeout: request.headLimitMs,
     agent: false,

@@ -1,4 +1,3 @@
-import { randomInt } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
@@ -22,6 +21,7 @@ import { messageOf } from "./commit/message.ts";
 import { createNatsLog } from "./commit/nats-log.ts";
 import { framingProblem } from "./framing.ts";
 import { createGuard, isLoopback } from "./guard.ts";
+import { keyedIds } from "./identity.ts";
 import { createMetrics } from "./metrics.ts";
 import { createOwnRoutes } from "./own.ts";
 import { createPassages } from "./passage.ts";
@@ -33,6 +33,7 @@ import { matchRoute } from "./routes.ts";
 import { createRuns, type KeptRuns } from "./runs.ts";
 import { createSequences } from "./sequence.ts";
 import { createHttpServer, refuseSocket, type Handler, type ServerTimes } from "./server.ts";
+import { createTokens } from "./tokens.ts";
 import { createTunnel } from "./tunnel/tunnel.ts";
 import { createWaiting } from "./waiting.ts";
 import { createWrites } from "./writes.ts";
@@ -69,6 +70,8 @@ export type GatewayDeps = {
   connection: NatsConnection;
   keptPort: KeptPort;
   keptRuns: KeptRuns;
+  /** Of the ids of events with an `Idempotency-Key`: see `key-secret.ts`. */
+  keySecret: string;
   durability: () => Durability;
   version: string;
   /** Undefined: nothing is traced. */
@@ -96,11 +99,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
       `${options.listen} is not loopback, and RUNNER_RELAY_INBOUND_TOKEN is not set`,
     );
   }
-  // Part of every id, epoch and batch of this process: two processes must never share it. 36^16 = 2^82.
-  const nonce = randomText(16);
-  let ids = 0;
+  const newToken = createTokens();
+  // Part of every epoch and request id of this process: two processes must never share it. Executors and the coordinator see it.
+  const nonce = newToken();
   let passed = 0;
-  const inbox = `${gatewayInbox(options.gateway)}.${nonce}`;
+  // Not the nonce: the broker lets a login have its own acknowledgements sent anywhere, so that who knows the inbox can write into it.
+  const inbox = `${gatewayInbox(options.gateway)}.${newToken()}`;
   const answerPrefix = `${inbox}.answer.`;
 
   const bodyMs = deps.times?.bodyMs ?? BODY_MS;
@@ -111,7 +115,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     maxBytes: options.sessionMaxBytes,
     onHalf: (session, amount) => logger.warn({ session, ...amount }, "session at half of its backlog limit"),
   });
-  const log = createNatsLog({ connection, inbox, nonce, clock });
+  const log = createNatsLog({
+    connection,
+    inbox: `${gatewayInbox(options.gateway)}.${newToken()}`,
+    newToken,
+    clock,
+  });
   const runnerName = options.runner ?? `${options.hostname}.${options.profile}`;
   const metrics = createMetrics({
     waiting: () => waiting.size,
@@ -192,7 +201,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     runs,
     runner: { hostname: options.hostname, profile: options.profile },
     addressOf: createAddresses(runnerName),
-    newId: () => `${nonce}-${(ids++).toString(36)}`,
+    newId: newToken,
+    keyedId: keyedIds(deps.keySecret),
     answerWaitMs: options.answerWaitMs,
     bodyMs,
     bodyLimit: () => Math.min(options.maxBodyBytes, bodyLimit(connection.info?.max_payload ?? Infinity)),
@@ -318,9 +328,4 @@ function passProblem(request: IncomingMessage, upgrade: string | undefined): Not
   if (text !== undefined) return { code: "framing_invalid", text };
   const { method = "", url: target = "", rawHeaders: headers } = request;
   return notPassable({ method, target, headers, upgrade });
-}
-
-/** Lower-case letters and digits, always as many. */
-function randomText(length: number): string {
-  return Array.from({ length }, () => randomInt(36).toString(36)).join("");
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import type { RunReport, WriteKind } from "./routes.ts";
 
 /** Longest `Idempotency-Key`, in characters: ids of any usual form fit several times over. */
@@ -9,17 +9,22 @@ export function isUsableKey(key: string): boolean {
   return key.length <= MAX_KEY_LENGTH && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key);
 }
 
+/** Gives the id of an event with an `Idempotency-Key`. */
+export type KeyedIds = (session: string, write: WriteKind, key: string, run?: RunReport) => string;
+
 /**
- * Id of an event with an `Idempotency-Key`: the same for the same key on the same route and session, in any process, so that the broker
- * recognises the repetition by it. Pure.
+ * The same id for the same key on the same route and session, in any process that has the secret, so that the broker recognises the
+ * repetition by it. Nobody else can compute it, though session and key are known to others: who could, would publish under it first, and
+ * the broker would take the event itself for the repetition (ADR 0018). Pure.
  */
-export function keyedEventId(session: string, write: WriteKind, key: string, run?: RunReport): string {
-  return createHash("sha256")
-    .update(
-      JSON.stringify(run === undefined ? [session, write, key] : [session, write, run.id, run.report, key]),
-    )
-    .digest("hex")
-    .slice(0, 32);
+export function keyedIds(secret: string): KeyedIds {
+  return (session, write, key, run) =>
+    createHmac("sha256", secret)
+      .update(
+        JSON.stringify(run === undefined ? [session, write, key] : [session, write, run.id, run.report, key]),
+      )
+      .digest("hex")
+      .slice(0, 32);
 }
 
 /** Tells bodies apart, without keeping them. */

@@ -15,6 +15,7 @@ import { VERSION } from "../shared/version.ts";
 import { createDurabilityWatch } from "./durability-watch.ts";
 import { createGateway } from "./gateway.ts";
 import { keptRuns } from "./kept-runs.ts";
+import { keptKeySecret } from "./key-secret.ts";
 import { createKeptPort } from "./port.ts";
 
 /** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
@@ -71,6 +72,8 @@ async function main(): Promise<void> {
   }
   const data =
     values.data ?? join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "runner-relay");
+  const keySecret = keptKeySecret(data, logger);
+  secrets.add(keySecret);
   const gateway = createGateway({
     options: {
       port: values.port,
@@ -88,6 +91,7 @@ async function main(): Promise<void> {
     connection,
     keptPort: createKeptPort(data, values.gateway),
     keptRuns: keptRuns(data, values.gateway, logger),
+    keySecret,
     durability: durability.current,
     version: VERSION,
     tracing,

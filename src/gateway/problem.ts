@@ -5,6 +5,7 @@ const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
   log_unreachable: 2, // a broker's restart takes below a second
   log_full: 30, // pruning runs by the minute
   log_refused: 30,
+  event_id_taken: 1, // the next try has another id
   relay_unavailable: 2,
   tunnel_busy: 1,
   run_session_unknown: 5,

@@ -14,7 +14,7 @@ import type { Committer } from "./commit/commit.ts";
 import { showNumber } from "./commit/message.ts";
 import type { Outcome } from "./commit/write.ts";
 import { handoutOf } from "./handout.ts";
-import { bodyDigest, isUsableKey, keyedEventId } from "./identity.ts";
+import { bodyDigest, isUsableKey, type KeyedIds } from "./identity.ts";
 import { bodyForm } from "./media-type.ts";
 import type { Counts } from "./metrics.ts";
 import { endWith, requestIdOf, serverSpan, templateOf } from "./passage.ts";
@@ -34,6 +34,8 @@ export type WritesDeps = {
   addressOf: (session: string) => Address;
   /** A new id for an event without a key. */
   newId: () => string;
+  /** The id of an event with one. */
+  keyedId: KeyedIds;
   /** How long an executor waits for the coordinator's own answer, milliseconds. */
   answerWaitMs: number;
   /** Largest body at the moment, bytes. */
@@ -172,7 +174,7 @@ export function createWrites(
         "the Idempotency-Key must be 1 to 255 visible ASCII characters",
       );
     }
-    const id = key === undefined ? deps.newId() : keyedEventId(session, route.write, key, route.run);
+    const id = key === undefined ? deps.newId() : deps.keyedId(session, route.write, key, route.run);
     call.id = id;
     call.span?.set({ "runner_relay.event.id": id, "runner_relay.session.id": session });
     if (key !== undefined) {

@@ -198,7 +198,8 @@ export function createCommitter(deps: {
   function settleSingle(entry: Entry, fate: Fate | undefined): string | undefined {
     switch (fate?.kind) {
       case "stored":
-        stored(entry, fate.seq, fate.duplicate);
+        if (fate.duplicate && isForeign(entry)) refuseForeign(entry, fate.seq);
+        else stored(entry, fate.seq, fate.duplicate);
         return undefined;
       case "refused":
         fail(entry, fate.refusal, fate.detail);
@@ -270,10 +271,20 @@ export function createCommitter(deps: {
 
   function fail(
     entry: Entry,
-    code: "log_unreachable" | "log_full" | "log_refused" | "internal",
+    code: "log_unreachable" | "log_full" | "log_refused" | "event_id_taken" | "internal",
     detail: string,
   ): void {
     settle(entry, { kind: "failed", code, detail });
+  }
+
+  /** Somebody else's event lies there, and this one nowhere: never a 2xx (DURABLE-1). */
+  function refuseForeign(entry: Entry, streamSeq: number): void {
+    const { session, write } = entry;
+    logger.error(
+      { code: "event_id_taken", event: write.id, session, seq: streamSeq },
+      "another's event lies in the log under the id of a new one",
+    );
+    fail(entry, "event_id_taken", "the log holds another event with this id");
   }
 
   /**
@@ -314,6 +325,14 @@ export function createCommitter(deps: {
 /** Entries wait in the order of their arrival, so the first is the oldest. */
 function nextDeadline(entries: readonly Entry[]): number {
   return entries[0]?.deadline ?? Infinity;
+}
+
+/**
+ * A duplicate of what nobody can have stored but a stranger: the id is new, and this was its first try. Ids with a key need the gateway's
+ * secret, so that what lies there under one is an earlier process's.
+ */
+function isForeign({ keyed, uncertain }: Entry): boolean {
+  return !keyed && uncertain === undefined;
 }
 
 /**

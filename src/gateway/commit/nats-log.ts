@@ -25,13 +25,13 @@ export type NatsLog = Log & { close(): void };
  */
 export function createNatsLog(deps: {
   connection: NatsConnection;
-  /** Subject prefix that only this process listens to. */
+  /** Subject prefix that only this process listens to, and nobody but the broker learns: what comes there is believed. */
   inbox: string;
-  /** Unique to this process: names its batches. */
-  nonce: string;
+  /** Names batches: who knew the name of an open one could put messages into it. */
+  newToken: () => string;
   clock: Clock;
 }): NatsLog {
-  const { connection, inbox, nonce, clock } = deps;
+  const { connection, inbox, newToken, clock } = deps;
   const prefix = `${inbox}.ack.`;
   let commits = 0;
   let underWay: UnderWay | undefined;
@@ -148,7 +148,7 @@ export function createNatsLog(deps: {
       return Promise.resolve({ kind: "refused", detail: "one is larger than the broker takes" });
     return new Promise((resolve) => {
       const commit = ++commits;
-      const id = `${nonce}-${commit}`;
+      const id = newToken();
       const last = messages.length - 1;
       const end = (ack: BatchAck): void => {
         cancel();

@@ -2,6 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LogMessage } from "../../../src/gateway/commit/log.ts";
 import { createNatsLog, type NatsLog } from "../../../src/gateway/commit/nats-log.ts";
+import { createTokens } from "../../../src/gateway/tokens.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { gatewayInbox } from "../../../src/shared/subjects.ts";
 import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
@@ -18,7 +19,7 @@ beforeAll(async () => {
   log = createNatsLog({
     connection,
     inbox: `${gatewayInbox("gw1")}.test`,
-    nonce: "test",
+    newToken: createTokens(),
     clock: systemClock,
   });
 });

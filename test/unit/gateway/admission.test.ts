@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { createBacklog } from "../../../src/gateway/backlog.ts";
 import { createBudget } from "../../../src/gateway/budget.ts";
 import { createGuard, isLoopback } from "../../../src/gateway/guard.ts";
-import { isUsableKey, keyedEventId } from "../../../src/gateway/identity.ts";
+import { isUsableKey, keyedIds } from "../../../src/gateway/identity.ts";
 import { bodyForm } from "../../../src/gateway/media-type.ts";
 import { createKeptPort } from "../../../src/gateway/port.ts";
 import { problemOf } from "../../../src/gateway/problem.ts";
@@ -186,13 +186,15 @@ describe("BOUND-1: bytes of large bodies", () => {
 
 describe("identity of an event", () => {
   test("the same for the same session, route and key, and for nothing else", () => {
-    const id = keyedEventId("s", "event", "k");
-    expect(keyedEventId("s", "event", "k")).toBe(id);
+    const keyedId = keyedIds("a secret");
+    const id = keyedId("s", "event", "k");
+    expect(keyedIds("a secret")("s", "event", "k")).toBe(id);
     const others = [
-      keyedEventId("t", "event", "k"),
-      keyedEventId("s", "bind", "k"),
-      keyedEventId("s", "event", "l"),
-      keyedEventId("s,event", "event", "k"),
+      keyedId("t", "event", "k"),
+      keyedId("s", "bind", "k"),
+      keyedId("s", "event", "l"),
+      keyedId("s,event", "event", "k"),
+      keyedIds("another")("s", "event", "k"), // who does not know the secret cannot be there first
     ];
     expect(others).not.toContain(id);
     expect(id).toMatch(/^[a-f0-9]{32}$/);

@@ -22,6 +22,8 @@ type Plan = {
   keyed: number[];
   /** Keyed writes that an earlier process stored. */
   known: number[];
+  /** A stranger stored those that are not keyed. */
+  stranger?: true;
   sideBySide: boolean;
   batchFrom: number;
 };
@@ -36,7 +38,7 @@ async function run(plan: Plan): Promise<{ sent: Sent[]; log: SimulatedLog }> {
   const keyed = new Set(plan.keyed.map((i) => idOf(i % Math.max(1, total))));
   const sessions = plan.groups.flatMap((group) => group.sessions);
   const before = [...new Set(plan.known.map((i) => i % Math.max(1, total)))]
-    .filter((i) => keyed.has(idOf(i)))
+    .filter((i) => keyed.has(idOf(i)) || plan.stranger === true)
     .map((i): StoredMessage => ({ id: idOf(i), session: `s${sessions[i]}`, epoch: `old${i}`, number: 1 }));
   const log = createSimulatedLog({
     clock,
@@ -280,6 +282,50 @@ describe("group commit", () => {
       duplicate: true,
       number: undefined,
     });
+  });
+
+  test.each([
+    ["alone", 99, 1],
+    ["side by side with others", 99, 3],
+    ["in a batch, which is refused for it", 2, 3],
+  ])("DURABLE-1: a new id that somebody stored first is no 2xx: %s", async (_, batchFrom, count) => {
+    const sessions = Array.from({ length: count }, () => 0);
+    const groups = [
+      { afterMs: 10, sessions },
+      { afterMs: 10, sessions: [0] },
+    ];
+    const { sent, log } = await run(plain({ groups, batchFrom, known: [count - 1], stranger: true }));
+    const outcomes = sent.map((it) => it.outcomes[0]);
+    expect(outcomes[count - 1]).toMatchObject({ kind: "failed", code: "event_id_taken" });
+    const others = outcomes.filter((_outcome, i) => i !== count - 1);
+    expect(others.every((outcome) => outcome?.kind === "stored" && !outcome.duplicate)).toBe(true);
+    expect(log.stream).toHaveLength(count + 1); // the stranger's and the others
+    expect(outcomes[count]).toMatchObject({ number: { seq: 1 } }); // the number may be missing: a new epoch
+  });
+
+  test("a new id that somebody stores while the broker refuses for a moment is no 2xx either", async () => {
+    const clock = createJumpingClock();
+    const log = createSimulatedLog({ clock, faults: [{ kind: "later" }], denied: new Set(), before: [] });
+    const outcomes: Outcome[] = [];
+    const committer = createCommitter({
+      log: {
+        ...log,
+        async singles(messages, timeoutMs) {
+          const acks = await log.singles(messages, timeoutMs);
+          if (log.stream.length === 0) log.stream.push({ id: "taken", session: "s", epoch: "x", number: 1 });
+          return acks;
+        },
+      },
+      sequences: createSequences("test"),
+      encode,
+      choice: { of: () => "singles", took() {} },
+      sideBySide: () => false,
+      clock,
+      logger: silentLogger(),
+    });
+    committer.add(write("taken", "s", false, (outcome) => outcomes.push(outcome)));
+    await committer.idle();
+    expect(outcomes).toMatchObject([{ kind: "failed", code: "event_id_taken" }]);
   });
 
   test("an unexpected failure is told, and does not stop the next commit", async () => {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logger.ts";
+import { isFromPage } from "../shared/web-page.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import { authRefusal } from "./auth.ts";
 import { detail, json, NO_CONTENT, type Call, type Reply } from "./call.ts";
@@ -55,6 +56,8 @@ const SWEEP_MS = 50;
 const POLL_MS = 30_000;
 const HEARTBEAT_MS = 30_000;
 const NOT_FOUND = detail(404, "Not Found");
+/** It listens on loopback and acts without credentials, so pages of the web must not reach it. */
+const FROM_A_PAGE = detail(403, "Requests from web pages are refused");
 
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { clock, token, record } = options;
@@ -96,6 +99,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const runSession = (id: string): string | undefined => state.runs.get(id)?.session_id;
 
   function handle(call: Call): void {
+    if (isFromPage(call.headers)) return send(call.response, FROM_A_PAGE);
     if (call.path.startsWith("/_")) {
       const match = routeOwn(call.method, call.path);
       finish(call, match.kind === "found" ? match.handle(call) : NOT_FOUND);

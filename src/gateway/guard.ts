@@ -1,12 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { HttpErrorCode } from "../shared/errors.ts";
+import { isFromPage, type PageHeaders } from "../shared/web-page.ts";
 
 /** The headers that the guard looks at, as Node gives them. */
-export type GuardedHeaders = {
-  host?: string | undefined;
-  origin?: string | string[] | undefined;
-  authorization?: string | undefined;
-};
+export type GuardedHeaders = PageHeaders & { authorization?: string | undefined };
 
 export type Refused = { code: HttpErrorCode; detail: string };
 
@@ -19,8 +16,8 @@ export function isLoopback(address: string): boolean {
 }
 
 /**
- * Refuses what a web page could send: a page's script can reach a port of this machine, by its address (then the browser adds
- * `Origin`) or by a name of its own that resolves to it (then `Host` is foreign). With a token, demands it. Listening on all addresses the
+ * Refuses what a web page could send: a page can reach a port of this machine, by its address (then the browser says that a page asks)
+ * or by a name of its own that resolves to it (then `Host` is foreign). No page is ours here, so none may ask. With a token, demands it. Listening on all addresses the
  * names are unknown, but then a token is configured, which a page does not have.
  */
 export function createGuard(options: {
@@ -34,8 +31,7 @@ export function createGuard(options: {
   const seen = new Set<string>(); // hosts with port that passed: one look-up for the usual case
   return (headers) => {
     const { host } = headers;
-    if (headers.origin !== undefined)
-      return { code: "origin_refused", detail: "requests from web pages are refused" };
+    if (isFromPage(headers)) return { code: "origin_refused", detail: "requests from web pages are refused" };
     if (host !== undefined && !anyHost && !seen.has(host)) {
       const name = host.replace(/:\d*$/, "").toLowerCase();
       if (!names.has(name)) return { code: "host_refused", detail: "this host name is not served" };

@@ -20,6 +20,8 @@ export type TestRelay = Relay & {
   nc: NatsConnection;
   /** Failures for which its process would have ended. */
   fatal: Error[];
+  /** Its own port. */
+  adminUrl: string;
   /** GET on its admin port. */
   get(path: string): Promise<{ status: number; text: string }>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -98,6 +100,7 @@ export async function startTestRelay(
     close,
     nc,
     fatal,
+    adminUrl: relay.adminUrl,
     async get(path) {
       const answer = await fetch(relay.adminUrl + path);
       return { status: answer.status, text: await answer.text() };

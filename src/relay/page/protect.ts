@@ -22,14 +22,6 @@ export type RequestOrigin = {
   "sec-fetch-site"?: string | undefined;
 };
 
-/**
- * A page of the web that resolves its own name to loopback would read what waits here: only names of this machine are served. Any port,
- * so that SSH can forward another one. Pure.
- */
-export function isOurHost(host: string | undefined): boolean {
-  return /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/i.test(host ?? "");
-}
-
 /** Does a request that changes something come from our own page? A program that is no browser says nothing of it; it needs the token all the same. Pure. */
 export function isOwnPage(headers: RequestOrigin): boolean {
   const { host, origin } = headers;

@@ -1,7 +1,8 @@
 import { fastify } from "fastify";
 import { codedError } from "../../shared/errors.ts";
 import type { StatusPage } from "../page/page.ts";
-import { isOurHost, SAFE_HEADERS } from "../page/protect.ts";
+import { isFromForeignPage, isNavigation, isOurHost } from "../../shared/web-page.ts";
+import { SAFE_HEADERS } from "../page/protect.ts";
 
 /** One thing that the relay needs, and whether it is there. */
 export type Dependency = { ok: boolean; detail: string };
@@ -28,6 +29,8 @@ export async function startAdminServer(deps: {
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(SAFE_HEADERS);
     if (!isOurHost(request.headers.host)) return reply.code(403).send({ code: "host_refused" });
+    if (isFromForeignPage(request.headers) && !isNavigation(request.method, request.headers))
+      return reply.code(403).send({ code: "origin_refused" });
   });
   app.get("/health", () => ({ status: "alive", version: deps.version }));
   app.get("/ready", (_request, reply) => {

@@ -42,6 +42,7 @@ describe("guard", () => {
   test.each([
     [{ host: "evil.example" }, 403, "host_refused"],
     [{ origin: "http://localhost" }, 403, "origin_refused"],
+    [{ "sec-fetch-site": "cross-site" }, 403, "origin_refused"],
   ])("%j is refused, on every route", async (headers, status, code) => {
     for (const [method, path] of [
       ["POST", "/events"],

@@ -1,20 +1,5 @@
 import { expect, test } from "vitest";
-import { isOurHost, isOwnPage, isToken, SAFE_HEADERS } from "../../../../src/relay/page/protect.ts";
-
-test.each([
-  ["127.0.0.1:4711", true],
-  ["localhost", true],
-  ["LOCALHOST:9999", true], // forwarded by SSH to another port
-  ["[::1]:80", true],
-  ["evil.example", false],
-  ["127.0.0.1.evil.example:80", false],
-  ["localhost:80@evil.example", false],
-  ["10.0.0.1:80", false],
-  ["", false],
-  [undefined, false],
-])("host %s is ours: %s", (host, ours) => {
-  expect(isOurHost(host)).toBe(ours);
-});
+import { isOwnPage, isToken, SAFE_HEADERS } from "../../../../src/relay/page/protect.ts";
 
 const host = "localhost:4711";
 test.each<[string, Parameters<typeof isOwnPage>[0], boolean]>([

@@ -1,8 +1,10 @@
-import { isUtf8 } from "node:buffer";
 import type { HttpErrorCode } from "../shared/errors.ts";
-import { sessionIdProblem, type SessionIdProblem } from "../shared/session-id.ts";
-import { isObject, isWithinDepth, parseExactly, type JsonObject } from "./json.ts";
+import { createJsonScanner, type JsonMember, type JsonScan } from "../shared/json-scan.ts";
+import { MAX_SESSION_TOKEN_BYTES, sessionIdProblem, type SessionIdProblem } from "../shared/session-id.ts";
+import { rebuilderOf, type Rebuilder } from "./rebuild.ts";
 import type { WriteKind } from "./routes.ts";
+
+// rebuild.ts makes the bodies of binds and metadata · judge.ts has large bodies judged in slices
 
 /** Nesting that is still taken. Python's JSON reader gives up near 1,000 levels, and the coordinator would answer 500 for ever. */
 export const MAX_DEPTH = 256;
@@ -15,6 +17,9 @@ export type Command =
   | { ok: true; session: string; body: Uint8Array }
   | { ok: false; code: HttpErrorCode; detail: string };
 
+/** Reads on for about this many bytes; undefined: there is more to read. */
+export type Judgement = { advance(bytes: number): Command | undefined };
+
 const SESSION_PROBLEMS: Record<SessionIdProblem, string> = {
   empty: "session_id required",
   too_long: "session_id is too long",
@@ -23,90 +28,106 @@ const SESSION_PROBLEMS: Record<SessionIdProblem, string> = {
   not_text: "session_id is no valid Unicode text",
 };
 
-/** Fields of a metadata update that an executor may not set: the session's place is the path, the rest is the runner's. */
-const OWNED = ["session_id", "hostname", "executor_profile"];
+/** No text of more bytes can be a session id: each of its characters takes six at most, written as `\u0061`. Two are the quotes. */
+const LONGEST_ID_BYTES: number = 6 * MAX_SESSION_TOKEN_BYTES + 2;
 
-/**
- * Reads the body of a write and makes what is forwarded of it. `pathSession` is the session of a direct path, otherwise the body names it.
- * Of several equal keys the last one counts, here as in the coordinator. Wordings are those of the original gateway. Pure.
- */
+/** Reads the whole body of a write at once. */
 export function commandOf(
   write: WriteKind,
   pathSession: string | undefined,
   bytes: Uint8Array,
   runner: RunnerIdentity,
 ): Command {
-  if (bytes.length === 0) return bad("body_required", "Request body required");
-  if (!isUtf8(bytes)) return bad("body_invalid_json", "Invalid JSON: the body is not UTF-8");
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return bad(
-      "body_invalid_json",
-      `Invalid JSON: ${error instanceof Error ? withoutBody(error.message) : "unreadable"}`,
-    );
-  }
-  if (!isObject(value)) return bad("body_not_object", "the body must be a JSON object");
-  // Two brackets a level: shorter texts cannot be too deep.
-  if (text.length > 2 * MAX_DEPTH && !isWithinDepth(value, MAX_DEPTH)) {
-    return bad("body_too_deep", `the body is nested more than ${MAX_DEPTH} levels deep`);
-  }
-
-  const session = pathSession ?? value["session_id"];
-  if (session === undefined || session === null || session === "")
-    return bad("field_missing", "session_id required");
-  if (typeof session !== "string") return bad("field_invalid", "session_id must be a string");
-  const problem = sessionIdProblem(session);
-  if (problem !== undefined) return bad("session_id_invalid", SESSION_PROBLEMS[problem]);
-
-  switch (write) {
-    case "run":
-      return { ok: true, session, body: bytes };
-    case "event":
-      if (
-        pathSession !== undefined &&
-        typeof value["session_id"] === "string" &&
-        value["session_id"] !== session
-      ) {
-        return bad("session_id_mismatch", "Event session_id must match URL session_id");
-      }
-      return { ok: true, session, body: bytes };
-    case "bind":
-      if (!value["executor_session_id"]) return bad("field_missing", "executor_session_id required");
-      return { ok: true, session, body: bindBody(text, runner) };
-    case "metadata":
-      return { ok: true, session, body: metadataBody(text) };
-  }
+  return (
+    judgementOf(write, pathSession, bytes, runner).advance(Infinity) ?? bad("internal", "judged in part only")
+  );
 }
 
-/** Exactly what a bind has: whatever else the executor sends is dropped, and the runner says where it runs. */
-function bindBody(text: string, runner: RunnerIdentity): Uint8Array {
-  const sent = exactObject(text);
-  const body: JsonObject = {
-    executor_session_id: sent["executor_session_id"],
-    hostname: runner.hostname,
-    executor_profile: runner.profile,
+/**
+ * Reads the body of a write and makes what is forwarded of it. `pathSession` is the session of a direct path, otherwise the body names it.
+ * Of several equal names the last one counts, here as in the coordinator. No tree is built of the body: 4 MiB of `{}` would be 160 MB of it.
+ */
+export function judgementOf(
+  write: WriteKind,
+  pathSession: string | undefined,
+  bytes: Uint8Array,
+  runner: RunnerIdentity,
+): Judgement {
+  if (bytes.length === 0) return { advance: () => bad("body_required", "Request body required") };
+  let idAt: JsonMember | undefined;
+  const rebuilder = rebuilderOf(write, bytes, runner);
+  const scanner = createJsonScanner(bytes, {
+    depth: MAX_DEPTH,
+    names: ["session_id", ...rebuilder.names],
+    onMember(name, member) {
+      if (name === "session_id") idAt = member;
+      rebuilder.take(name, member);
+    },
+  });
+  return {
+    advance(count) {
+      const scan = scanner.advance(count);
+      if (scan === undefined) return undefined;
+      if (!scan.ok) return unreadable(scan);
+      if (!scan.object) return bad("body_not_object", "the body must be a JSON object");
+      const named = idAt && sessionOf(bytes, idAt);
+      return concluded({ write, pathSession, named, rebuilder, bytes });
+    },
   };
-  if (sent["project_dir"] !== undefined && sent["project_dir"] !== null)
-    body["project_dir"] = sent["project_dir"];
-  return Buffer.from(JSON.stringify(body));
 }
 
-function metadataBody(text: string): Uint8Array {
-  const kept = Object.entries(exactObject(text)).filter(([key]) => !OWNED.includes(key));
-  return Buffer.from(JSON.stringify(Object.fromEntries(kept)));
+/** What a body says of its session: nothing, a text, or something else. */
+type Named = { kind: "nothing" } | { kind: "text"; text: string | undefined } | { kind: "other" };
+
+/** A text that is too long for an id has no `text`. */
+function sessionOf(bytes: Uint8Array, { valueFrom, to }: JsonMember): Named {
+  const first = bytes[valueFrom];
+  if (first === 0x6e) return { kind: "nothing" }; // null
+  if (first !== 0x22) return { kind: "other" };
+  if (to - valueFrom > LONGEST_ID_BYTES) return { kind: "text", text: undefined };
+  const text = JSON.parse(
+    Buffer.from(bytes.buffer, bytes.byteOffset + valueFrom, to - valueFrom).toString(),
+  ) as string;
+  return { kind: "text", text };
 }
 
-function exactObject(text: string): JsonObject {
-  const value = parseExactly(text);
-  return isObject(value) ? value : {};
+function concluded(read: {
+  write: WriteKind;
+  pathSession: string | undefined;
+  named: Named | undefined;
+  rebuilder: Rebuilder;
+  bytes: Uint8Array;
+}): Command {
+  const { write, pathSession, named = { kind: "nothing" }, rebuilder, bytes } = read;
+  if (pathSession === undefined && named.kind === "other")
+    return bad("field_invalid", "session_id must be a string");
+  const inBody = named.kind === "nothing" ? "" : named.kind === "text" ? named.text : undefined;
+  const session = pathSession ?? inBody;
+  const problem = session === undefined ? "too_long" : sessionIdProblem(session);
+  if (session === undefined || problem !== undefined) {
+    const code = problem === "empty" ? "field_missing" : "session_id_invalid";
+    return bad(code, SESSION_PROBLEMS[problem ?? "too_long"]);
+  }
+  if (write === "event" && named.kind === "text" && named.text !== session)
+    return bad("session_id_mismatch", "Event session_id must match URL session_id");
+  const lacking = rebuilder.lacking();
+  if (lacking !== undefined) return bad("field_missing", `${lacking} required`);
+  return { ok: true, session, body: rebuilder.body() ?? bytes };
 }
 
-/** V8 quotes the text around the error; a body may hold secrets, which belong in no answer and no log line. */
-function withoutBody(message: string): string {
-  return message.split(/, (?:\.\.\.)?"/, 1)[0] ?? "";
+function unreadable(scan: Extract<JsonScan, { ok: false }>): Command {
+  switch (scan.problem) {
+    case "depth":
+      return bad("body_too_deep", `the body is nested more than ${MAX_DEPTH} levels deep`);
+    case "encoding":
+      return bad("body_invalid_json", "Invalid JSON: the body is not UTF-8");
+    case "end":
+      return bad("body_invalid_json", "Invalid JSON: the body ends too early");
+    case "syntax":
+    case "values":
+      // Never the text itself: a body may hold secrets, which belong in no answer and no log line.
+      return bad("body_invalid_json", `Invalid JSON: unexpected byte at position ${scan.at}`);
+  }
 }
 
 function bad(code: HttpErrorCode, detail: string): Command {

@@ -22,6 +22,7 @@ import { createNatsLog } from "./commit/nats-log.ts";
 import { framingProblem } from "./framing.ts";
 import { createGuard, isLoopback } from "./guard.ts";
 import { keyedIds } from "./identity.ts";
+import { createJudge } from "./judge.ts";
 import { createMetrics } from "./metrics.ts";
 import { createOwnRoutes } from "./own.ts";
 import { createPassages } from "./passage.ts";
@@ -199,7 +200,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const write = createWrites({
     runs,
-    runner: { hostname: options.hostname, profile: options.profile },
+    judge: createJudge({ hostname: options.hostname, profile: options.profile }),
     addressOf: createAddresses(runnerName),
     newId: newToken,
     keyedId: keyedIds(deps.keySecret),

@@ -1,4 +1,4 @@
-import { isObject } from "./json.ts";
+import { scanJson } from "../shared/json-scan.ts";
 import type { CoordinatorAnswer } from "./waiting.ts";
 
 /** A whole answer to an executor. */
@@ -18,6 +18,11 @@ const NOT_END_TO_END = new Set([
   "upgrade",
 ]);
 
+/** Answers up to this size are read, which takes a millisecond at the most; executors get larger ones as they are, if they look like an object. */
+const MAX_READ_BYTES: number = 64 * 1024;
+/** Deeper ones are not judged either. */
+const MAX_READ_DEPTH = 1000;
+
 const OK_BODY = Buffer.from('{"ok":true}');
 
 /**
@@ -25,15 +30,18 @@ const OK_BODY = Buffer.from('{"ok":true}');
  * success and break on anything that is no object, so a success without one says `{"ok":true}`. Pure.
  */
 export function handoutOf(answer: CoordinatorAnswer): Handout {
-  const headers: Record<string, string | string[]> = {};
+  const found = new Map<string, string | string[]>();
   for (const [name, value] of answer.headers) {
     const key = name.toLowerCase();
     if (NOT_END_TO_END.has(key)) continue;
-    const before = headers[key];
-    headers[key] = before === undefined ? value : [before, value].flat();
+    const before = found.get(key);
+    if (before === undefined) found.set(key, value);
+    else if (typeof before === "string") found.set(key, [before, value]);
+    else before.push(value);
   }
+  const headers = Object.fromEntries(found);
   const success = answer.status >= 200 && answer.status < 300;
-  if (!success || headers["content-encoding"] !== undefined || isJsonObject(answer.body)) {
+  if (!success || found.has("content-encoding") || isJsonObject(answer.body)) {
     return { status: answer.status, headers, body: answer.body };
   }
   headers["content-type"] = "application/json";
@@ -45,9 +53,14 @@ export function handoutOf(answer: CoordinatorAnswer): Handout {
 }
 
 function isJsonObject(body: Uint8Array): boolean {
-  try {
-    return isObject(JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8")));
-  } catch {
-    return false;
-  }
+  if (body.length > MAX_READ_BYTES) return looksLikeObject(body);
+  const scan = scanJson(body, { depth: MAX_READ_DEPTH });
+  return scan.ok ? scan.object : scan.problem === "depth" && looksLikeObject(body);
+}
+
+/** Its first and its last byte that is no space are braces. */
+function looksLikeObject(body: Uint8Array): boolean {
+  const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+  const last = body.findLast((byte) => !isSpace(byte));
+  return body.find((byte) => !isSpace(byte)) === 0x7b && last === 0x7d;
 }

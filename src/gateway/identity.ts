@@ -26,8 +26,3 @@ export function keyedIds(secret: string): KeyedIds {
       .digest("hex")
       .slice(0, 32);
 }
-
-/** Tells bodies apart, without keeping them. */
-export function bodyDigest(body: Uint8Array): string {
-  return createHash("sha256").update(body).digest("base64url");
-}

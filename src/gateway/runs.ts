@@ -1,7 +1,14 @@
-import { isObject } from "./json.ts";
+import { scanJson, type JsonMember } from "../shared/json-scan.ts";
+import { sessionIdProblem } from "../shared/session-id.ts";
 
-/** Runs whose session is kept, about 100 B each; the oldest is forgotten and asked for again when it reports. */
+/** Runs whose session is kept, about 100 B each and 600 B at the most; the oldest is forgotten and asked for again when it reports. */
 const MAX_RUNS = 10_000;
+/** Longest name of a run that is kept, in characters: ids of any usual form fit several times over. */
+const MAX_RUN_LENGTH = 200;
+/** And in bytes of JSON, where each character may be written as `\u0061`. */
+const MAX_TEXT_BYTES: number = 6 * MAX_RUN_LENGTH + 2;
+/** Answers are nested less; a deeper one tells nothing of runs. */
+const MAX_DEPTH = 64;
 
 /** What asking for a run came to. `away`: nobody could be asked. */
 export type Found = { kind: "found"; session: string } | { kind: "unknown" } | { kind: "away" };
@@ -28,11 +35,16 @@ export function createRuns(deps: {
   const sessions = new Map<string, string>(deps.kept.read());
 
   function learn(body: Uint8Array): void {
-    const value = parse(body);
-    const run = isObject(value) && isObject(value["run"]) ? value["run"] : value;
-    if (!isObject(run) || typeof run["run_id"] !== "string" || typeof run["session_id"] !== "string") return;
-    if (sessions.get(run["run_id"]) === run["session_id"]) return;
-    sessions.set(run["run_id"], run["session_id"]);
+    const told = membersOf(body);
+    const run = told.get("run");
+    const within = run !== undefined && body[run.valueFrom] === OBJECT ? valueOf(body, run) : body;
+    const named = within === body ? told : membersOf(within);
+    const id = textOf(within, named.get("run_id"));
+    const session = textOf(within, named.get("session_id"));
+    if (id === undefined || session === undefined) return;
+    if (id.length > MAX_RUN_LENGTH || sessionIdProblem(session) !== undefined) return;
+    if (sessions.get(id) === session) return;
+    sessions.set(id, session);
     const [oldest] = sessions.keys();
     if (sessions.size > MAX_RUNS && oldest !== undefined) sessions.delete(oldest);
     deps.kept.write([...sessions]);
@@ -53,10 +65,28 @@ export function createRuns(deps: {
   };
 }
 
-function parse(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body).toString("utf8"));
-  } catch {
-    return undefined;
-  }
+const OBJECT = 0x7b;
+const NAMES = ["run", "run_id", "session_id"];
+
+/** The members that matter of an object, by the offsets of their values: of a large answer nothing else is built (BOUND-1). */
+function membersOf(body: Uint8Array): Map<string, JsonMember> {
+  const members = new Map<string, JsonMember>();
+  const scan = scanJson(body, {
+    depth: MAX_DEPTH,
+    names: NAMES,
+    onMember(name, member) {
+      if (name !== undefined) members.set(name, member);
+    },
+  });
+  return scan.ok ? members : new Map();
+}
+
+function valueOf(body: Uint8Array, member: JsonMember): Uint8Array {
+  return body.subarray(member.valueFrom, member.to);
+}
+
+function textOf(body: Uint8Array, member: JsonMember | undefined): string | undefined {
+  if (member === undefined || member.to - member.valueFrom > MAX_TEXT_BYTES) return undefined;
+  const value: unknown = JSON.parse(Buffer.from(valueOf(body, member)).toString("utf8"));
+  return typeof value === "string" ? value : undefined;
 }

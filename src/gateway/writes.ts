@@ -9,12 +9,13 @@ import type { Address } from "./addresses.ts";
 import type { Backlog } from "./backlog.ts";
 import { readBody } from "./body.ts";
 import type { Budget } from "./budget.ts";
-import { commandOf, type RunnerIdentity } from "./command.ts";
+import type { Command } from "./command.ts";
 import type { Committer } from "./commit/commit.ts";
 import { showNumber } from "./commit/message.ts";
 import type { Outcome } from "./commit/write.ts";
 import { handoutOf } from "./handout.ts";
-import { bodyDigest, isUsableKey, type KeyedIds } from "./identity.ts";
+import { isUsableKey, type KeyedIds } from "./identity.ts";
+import type { Judge } from "./judge.ts";
 import { bodyForm } from "./media-type.ts";
 import type { Counts } from "./metrics.ts";
 import { endWith, requestIdOf, serverSpan, templateOf } from "./passage.ts";
@@ -26,11 +27,11 @@ import { refuseUnread, send, sendProblem } from "./reply.ts";
 import type { Route } from "./routes.ts";
 import type { Conclusion, CoordinatorAnswer, Stored, Waiting } from "./waiting.ts";
 
-// body.ts reads · command.ts makes what is forwarded · identity.ts, repeats.ts know it again · backlog.ts limits
+// body.ts reads · judge.ts and command.ts make what is forwarded · identity.ts, repeats.ts know it again · backlog.ts limits
 // commit/ stores · waiting.ts waits for the coordinator · handout.ts hands its answer out · passage.ts names and traces
 
 export type WritesDeps = {
-  runner: RunnerIdentity;
+  judge: Judge;
   addressOf: (session: string) => Address;
   /** A new id for an event without a key. */
   newId: () => string;
@@ -81,7 +82,7 @@ export function createWrites(
   deps: WritesDeps,
 ): (request: IncomingMessage, response: ServerResponse, route: WriteRoute, start: () => void) => void {
   const {
-    runner,
+    judge,
     addressOf,
     committer,
     waiting,
@@ -130,7 +131,7 @@ export function createWrites(
           return;
         case "body":
           return withSession(call, result.release, () =>
-            accept(call, form.type, result.bytes, result.release),
+            judged(call, form.type, result.bytes, result.release),
           );
       }
     });
@@ -156,29 +157,36 @@ export function createWrites(
     });
   }
 
-  function accept(call: Call, type: string, bytes: Uint8Array, release: () => void): void {
-    const { route, request } = call;
-    const command = commandOf(route.write, call.session, bytes, runner);
-    if (!command.ok) {
+  function judged(call: Call, type: string, bytes: Uint8Array, release: () => void): void {
+    const key = call.request.headers["idempotency-key"] as string | undefined;
+    const body = { write: call.route.write, session: call.session, bytes, digest: key !== undefined };
+    judge(body, (command, digest) => {
+      if (!command.ok) {
+        release();
+        return refuse(call, command.code, command.detail);
+      }
+      if (key === undefined) return accept(call, type, command, undefined, release);
+      if (isUsableKey(key)) return accept(call, type, command, { key, digest: digest ?? "" }, release);
       release();
-      return refuse(call, command.code, command.detail);
-    }
-    const { session, body } = command;
+      const detail = "the Idempotency-Key must be 1 to 255 visible ASCII characters";
+      refuse(call, "idempotency_key_invalid", detail);
+    });
+  }
+
+  function accept(
+    call: Call,
+    type: string,
+    { session, body }: Extract<Command, { ok: true }>,
+    keyed: { key: string; digest: string } | undefined,
+    release: () => void,
+  ): void {
+    const { route } = call;
     call.session = session;
-    const key = request.headers["idempotency-key"] as string | undefined;
-    if (key !== undefined && !isUsableKey(key)) {
-      release();
-      return refuse(
-        call,
-        "idempotency_key_invalid",
-        "the Idempotency-Key must be 1 to 255 visible ASCII characters",
-      );
-    }
-    const id = key === undefined ? deps.newId() : deps.keyedId(session, route.write, key, route.run);
+    const id = keyed === undefined ? deps.newId() : deps.keyedId(session, route.write, keyed.key, route.run);
     call.id = id;
     call.span?.set({ "runner_relay.event.id": id, "runner_relay.session.id": session });
-    if (key !== undefined) {
-      const repeat = repeats.begin(id, bodyDigest(bytes), (conclusion) => void conclude(call, conclusion));
+    if (keyed !== undefined) {
+      const repeat = repeats.begin(id, keyed.digest, (conclusion) => void conclude(call, conclusion));
       if (repeat.kind !== "first") release();
       if (repeat.kind === "conflict") {
         return refuse(call, "idempotency_key_reused", "the Idempotency-Key was used with another body");
@@ -195,13 +203,13 @@ export function createWrites(
         code: "session_backlog_full",
         detail: "too many events of this session wait",
       } as const;
-      if (key !== undefined) repeats.end(id, { kind: "failed", outcome });
+      if (keyed !== undefined) repeats.end(id, { kind: "failed", outcome });
       return refuse(call, outcome.code, outcome.detail);
     }
     const waitMs = waitOf(call, session, shard);
     const exchange = waiting.open(id, shard, waitMs, (conclusion) => {
       const told = conclude(call, conclusion);
-      if (key !== undefined) repeats.end(id, conclusion);
+      if (keyed !== undefined) repeats.end(id, conclusion);
       return told;
     });
     const publishing = tracing?.span({
@@ -223,7 +231,7 @@ export function createWrites(
     });
     committer.add({
       id,
-      keyed: key !== undefined,
+      keyed: keyed !== undefined,
       kind: route.write,
       session,
       run: route.run,

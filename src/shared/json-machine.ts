@@ -26,7 +26,9 @@ export type JsonState = {
   /** The member under way of the outermost object. */
   member: JsonMember;
   name: string | undefined;
-  /** The outermost value has ended, or could end here. */
+  /** The outermost value is an object. */
+  object: boolean;
+  /** It has ended, or could end here. */
   whole: boolean;
   problem: JsonProblem | undefined;
 };
@@ -91,6 +93,7 @@ export function startOf(
     number: MINUS,
     member: { from: 0, valueFrom: 0, to: 0 },
     name: undefined,
+    object: false,
     whole: false,
     problem: undefined,
   };
@@ -248,7 +251,7 @@ function readStructure(state: JsonState, byte: number): void {
 function openContainer(state: JsonState, object: boolean): void {
   if (!startValue(state)) return;
   if (state.open.length === state.depth) return void (state.problem = "depth");
-  state.open.push(object);
+  if (state.open.push(object) === 1) state.object = object;
   state.phase = object ? NAME_OR_END : VALUE_OR_END;
   state.at++;
 }

@@ -11,8 +11,8 @@ export type JsonLimits = {
   values?: number;
 };
 
-/** What a scan came to; `at` is the offset of the byte that is wrong. */
-export type JsonScan = { ok: true } | { ok: false; problem: JsonProblem; at: number };
+/** What a scan came to; `object` says what the outermost value is, `at` is the offset of the byte that is wrong. */
+export type JsonScan = { ok: true; object: boolean } | { ok: false; problem: JsonProblem; at: number };
 
 export type JsonScanOptions = JsonLimits & {
   /** Names to be recognised among the members of the outermost object, however they are escaped; ASCII only. */
@@ -46,7 +46,9 @@ export function createJsonScanner(bytes: Uint8Array, options: JsonScanOptions): 
       if (state.problem === undefined) readOn(state, Math.min(bytes.length, state.at + count));
       if (state.problem !== undefined) return { ok: false, problem: state.problem, at: state.at };
       if (state.at < bytes.length) return undefined;
-      return state.whole ? { ok: true } : { ok: false, problem: "end", at: bytes.length };
+      return state.whole
+        ? { ok: true, object: state.object }
+        : { ok: false, problem: "end", at: bytes.length };
     },
   };
 }

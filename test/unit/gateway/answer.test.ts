@@ -227,6 +227,36 @@ describe("the coordinator's answer as it is handed out", () => {
     });
   });
 
+  test("names of headers that objects have by themselves, and one that comes often", () => {
+    const odd: [string, string][] = [
+      ["constructor", "a"],
+      ["__proto__", "b"],
+      ["toString", "c"],
+    ];
+    const many = Array.from({ length: 20_000 }, (): [string, string] => ["x", "y"]);
+    const { headers } = of(200, "{}", [...odd, ...many]);
+    expect(Object.entries(headers).slice(0, 3)).toEqual([
+      ["constructor", "a"],
+      ["__proto__", "b"],
+      ["tostring", "c"],
+    ]);
+    expect(headers["x"]).toHaveLength(20_000);
+  });
+
+  test.each([
+    [`{"a":[${"{},".repeat(1_000_000)}{}]}`, true],
+    [` ${"[".repeat(100_000)}`, false],
+    [`{"a":${"[".repeat(5000)}${"]".repeat(5000)}}`, true],
+    [`{"a":"${"x".repeat(100_000)}"}\n`, true],
+    [`[${"1,".repeat(100_000)}1]`, false],
+    ["\ufeff{}", false],
+  ])(
+    "an answer that is too costly to read is handed out as it is, if it looks like an object: %.20s",
+    (body, same) => {
+      expect(of(200, body).body).toBe(same ? body : '{"ok":true}');
+    },
+  );
+
   test("a compressed body is not looked into", () => {
     expect(of(200, "gzip bytes", [["Content-Encoding", "gzip"]]).body).toBe("gzip bytes");
   });

@@ -5,10 +5,13 @@ import {
   type StreamInfo,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import type { Damage } from "../shared/damage.ts";
 import { codedError, errorText } from "../shared/errors.ts";
+import { checkLog } from "../shared/log-check.ts";
 import { DUPLICATE_WINDOW_MS, EVENTS_STREAM, MIN_BROKER_VERSION } from "../shared/topology.ts";
 import { ensureCheckpoints, type ShardStart, type StartFrom } from "./checkpoints.ts";
 import { compareConsumer, compareStream } from "./differences.ts";
+import { deleteConsumer, ensureMark, mendLog } from "./mend.ts";
 import {
   consumerPlan,
   deadPlan,
@@ -18,7 +21,7 @@ import {
   type StreamPlan,
 } from "./topology.ts";
 
-// topology.ts what must be · differences.ts what is otherwise · checkpoints.ts where consumers start · ../shared/state-store.ts the KV bucket
+// topology.ts what must be · differences.ts what is otherwise · checkpoints.ts where consumers start · mend.ts what was lost · ../shared/state-store.ts the KV bucket
 
 export type ProvisionOptions = {
   /** Size of the log, bytes. An existing log only grows. */
@@ -29,12 +32,16 @@ export type ProvisionOptions = {
   duplicateWindowMs?: number;
   /** Where shards without a valid checkpoint start, if the operator says so. */
   from?: StartFrom;
+  /** Milliseconds since 1970; default: the system's clock. */
+  wall?: () => number;
 };
 
 export type Provisioned = {
   stream: { created: string; maxBytes: number; replicas: number };
   /** What was done, for people: empty when everything was there. */
   changes: string[];
+  /** What was found damaged now. What is remembered was made to fit, and somebody has to know. */
+  damage: Damage[];
 };
 
 /**
@@ -58,12 +65,15 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
     (bytes) => eventsPlan({ bytes, replicas, duplicateWindowMs }),
     changes,
   );
+  const check = await checkLog(jsm);
+  const damage = await mendLog({ nc, jsm, wall: options.wall ?? Date.now }, check);
   const starts = await ensureCheckpoints({
     nc,
     jsm,
-    log,
+    log: damage === undefined ? log : await jsm.streams.info(EVENTS_STREAM),
     ...(options.from === undefined ? {} : { from: options.from }),
   });
+  if (damage === undefined) await ensureMark({ nc, jsm }, check);
   await Promise.all(starts.map((start) => ensureConsumer(jsm, start, changes)));
   return {
     stream: {
@@ -72,6 +82,7 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
       replicas: log.config.num_replicas,
     },
     changes,
+    damage: damage === undefined ? [] : [damage],
   };
 }
 
@@ -202,13 +213,5 @@ function verify(
   const differences = compareConsumer(plan, existing.config);
   if (differences.length > 0) {
     throw codedError("stream_differs", `consumer ${plan.durable_name}: ${differences.join("; ")}`);
-  }
-}
-
-async function deleteConsumer(jsm: JetStreamManager, name: string): Promise<void> {
-  try {
-    await jsm.consumers.delete(EVENTS_STREAM, name);
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
   }
 }

@@ -2,7 +2,9 @@ import { jetstreamManager, JetStreamApiError, type JetStreamManager } from "@nat
 import type { NatsConnection } from "@nats-io/nats-core";
 import { decodeCheckpoint } from "../shared/checkpoint.ts";
 import type { Clock } from "../shared/clock.ts";
+import { codedError } from "../shared/errors.ts";
 import { readHeld } from "../shared/held.ts";
+import { checkLog, shortenedText } from "../shared/log-check.ts";
 import { SHARDS } from "../shared/partition.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
 import { readState } from "../shared/state-store.ts";
@@ -52,7 +54,9 @@ export async function runPrune(
   options: { retentionMs: number; clock: Clock; dryRun?: boolean },
 ): Promise<Pruned> {
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 10_000 });
-  const log = await jsm.streams.info(EVENTS_STREAM);
+  const { end, log } = await checkLog(jsm);
+  if (end.kind === "shortened")
+    throw codedError("log_shortened", `${shortenedText(end)}; nothing is pruned before \`provision\``);
   const { first_seq: firstSeq, last_seq: lastSeq } = log.state;
   if (log.state.messages === 0) return { removed: 0, below: firstSeq };
   const shards = await Promise.all(

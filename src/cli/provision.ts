@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { StartFrom } from "../admin/checkpoints.ts";
 import { provision } from "../admin/provision.ts";
+import { damageAdvice, damageText } from "../shared/damage.ts";
 import { ALL_SETTINGS } from "../shared/config/index.ts";
 import { loadSettings } from "../shared/config/load.ts";
 import { UP_SETTINGS } from "../shared/config/settings.ts";
@@ -28,7 +29,7 @@ export function command(context: Context): Command {
   return addFlags(self, TABLE).action(async ({ from }: { from?: StartFrom }) => {
     const flags = flagsOf(self, TABLE);
     const { values } = loadSettings(TABLE, { env: context.env, flags, known: ALL_SETTINGS });
-    const { changes, stream } = await withBroker({ role: "admin", env: context.env, flags }, (nc) =>
+    const { changes, stream, damage } = await withBroker({ role: "admin", env: context.env, flags }, (nc) =>
       provision(nc, {
         replicas: values.replicas,
         duplicateWindowMs: values.duplicateWindow,
@@ -36,6 +37,7 @@ export function command(context: Context): Command {
         ...(from === undefined ? {} : { from }),
       }),
     );
+    for (const found of damage) context.warn(`${found.code}: ${damageText(found)}. ${damageAdvice(found)}`);
     for (const change of changes) context.print(change);
     if (changes.length === 0) context.print("everything is there");
     context.print(`log: ${stream.maxBytes} bytes, ${stream.replicas} replica(s), made ${stream.created}`);

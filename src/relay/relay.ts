@@ -30,6 +30,7 @@ import { createTurns } from "./lanes/turns.ts";
 import { createCheckpointStore } from "./log/checkpoint-store.ts";
 import { Gaps } from "./log/gaps.ts";
 import { LEASE_CONFIRM_MS } from "./log/lease.ts";
+import { createLogWatch, MARK_MS } from "./log/log-watch.ts";
 import { createShard, type Shard } from "./log/shard.ts";
 import { claimLog } from "./log/owner.ts";
 import { createPresence } from "./log/presence.ts";
@@ -101,6 +102,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
   const stream = await claimLog({ jsm, kv, url: options.coordinatorUrl, retarget: options.retarget });
+  const watch = createLogWatch({ nc, jsm, fatal: deps.fatal });
+  await watch.whole();
 
   let closing = false;
   let firstChecked: () => void = () => {};
@@ -152,7 +155,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     deadLetters: createDeadLetters(nc, jsm),
     superseded: createSuperseded(nc),
     policy: options.poisonPolicy,
-    streamEpoch: Date.parse(stream.created),
+    streamEpoch: watch.epoch(),
     spans: tracing && createEventSpans(tracing, options.coordinatorUrl, clock),
     report: metrics,
     batch: options.batch,
@@ -207,7 +210,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       log,
       relay: sessionToken(options.relay),
       shard,
-      checkpoints: createCheckpointStore({ kv, jsm, shard, stream: stream.created }),
+      checkpoints: createCheckpointStore({ kv, shard, stream: stream.created }),
+      whole: () => watch.whole(),
       deliver: (from, delivery) => deliver(from, delivery),
       clear(n) {
         held.forget(n);
@@ -324,12 +328,14 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     for await (const status of nc.status()) {
       if (status.type === "disconnect") {
         connected = false;
+        watch.disconnected();
         chores.disconnected();
         page.broker(false);
         control.disconnected();
         for (const shard of shards) shard.disconnected();
       } else if (status.type === "reconnect") {
         connected = true;
+        watch.reconnected();
         page.broker(true);
         log.info("broker reconnected");
         for (const shard of shards) shard.reconnected();
@@ -343,6 +349,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     nc,
     jsm,
     kv,
+    whole: () => watch.whole(),
     settled: (shard) => (shardOf(shard).status().phase === "active" ? shardOf(shard).settled : undefined),
     here(session) {
       const { phase, delivered } = shardOf(shardNumber(session)).status();
@@ -375,10 +382,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const holdings = serveHoldings({ nc, clock, log, coordinator, credentials });
   scope.defer(() => holdings.stop());
   const save = async (): Promise<void> => {
-    await Promise.all([...shards.map((s) => s.save()), held.save()]);
+    await Promise.all([...shards.map((s) => s.save()), held.save(), watch.mark()]);
   };
   for (const shard of shards) chores.every(CHECKPOINT_MS, () => shard.save(), "checkpoint not written");
   chores.every(CHECKPOINT_MS, () => held.save(), "held sessions not written");
+  chores.every(MARK_MS, () => watch.mark(), "the log's end not written down");
   chores.every(CONTROL_MS, () => control.tick(), "operators' wishes not looked at");
   chores.every(LEASE_CONFIRM_MS, confirmLeases, "leases not confirmed");
 

@@ -13,6 +13,8 @@ export type Checkpoint = {
   floor: number;
   /** Compressed set of settled sequences above the floor; empty for none. Made and read by the relay only. */
   settled: Uint8Array;
+  /** The newest event that was delivered, so that a number that comes again is noticed (log-end.ts); missing in what older versions wrote. */
+  top?: { seq: number; at: number };
 };
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -43,6 +45,12 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const it = value as Checkpoint;
   const whole =
     typeof it.stream === "string" && Number.isSafeInteger(it.floor) && it.settled instanceof Uint8Array;
-  if (!whole) throw codedError("checkpoint_mismatch", "the checkpoint lacks fields");
+  if (!whole || !isTop(it.top)) throw codedError("checkpoint_mismatch", "the checkpoint lacks fields");
   return it;
+}
+
+function isTop(top: unknown): boolean {
+  if (top === undefined) return true;
+  if (typeof top !== "object" || top === null || !("seq" in top) || !("at" in top)) return false;
+  return Number.isSafeInteger(top.seq) && Number.isFinite(top.at);
 }

@@ -66,6 +66,7 @@ export const ERRORS = {
   consumer_missing: { title: "A consumer of the log does not exist" },
   checkpoint_missing: { title: "Events without a checkpoint" },
   checkpoint_mismatch: { title: "The checkpoint belongs to another log" },
+  log_shortened: { title: "The log lost its end" },
   coordinator_changed: { title: "The log belongs to another coordinator" },
   schema_newer: { title: "Written by a newer version" },
   envelope_invalid: { title: "Not an envelope" },

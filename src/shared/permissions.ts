@@ -5,6 +5,7 @@ import {
   gatewayInbox,
   HOLDINGS_SUBJECT,
   OPERATOR_INBOX,
+  PASSED_SUBJECT,
   PRESENCE_SUBJECT,
   PRUNE_INBOX,
   RECEIPT_SUBJECT,
@@ -93,7 +94,7 @@ export function permissionsOf(role: BrokerRole, gateway = "gw1"): Permissions {
     case "admin":
       return {
         // SNAPSHOT: the bytes of a backup or restore (`nats stream backup`)
-        publish: ["$JS.API.>", `$KV.${STATE_BUCKET}.>`, "$JS.FC.>", "$JS.SNAPSHOT.>"],
+        publish: ["$JS.API.>", `$KV.${STATE_BUCKET}.>`, "$JS.FC.>", "$JS.SNAPSHOT.>", PASSED_SUBJECT],
         subscribe: [`${ADMIN_INBOX}.>`],
       };
     case "prune":

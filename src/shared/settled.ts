@@ -74,6 +74,32 @@ export class Settled {
     this.#advance();
   }
 
+  /** The highest settled sequence. */
+  get highest(): number {
+    return this.#chunks.size === 0 ? this.#floor : Math.max(this.#floor, this.#last());
+  }
+
+  /** How many are settled above a sequence, one by one: what the floor passed counts as none, because it passes other shards' too. */
+  countAbove(seq: number): number {
+    let count = 0;
+    for (const at of this.#bits()) if (at > Math.max(seq, this.#floor)) count++;
+    return count;
+  }
+
+  /** Forgets everything above a sequence: the log lost it, and other events get these numbers. */
+  truncate(seq: number): void {
+    for (const [index, chunk] of this.#chunks) {
+      const first = Math.max(0, seq + 1 - index * CHUNK_BITS);
+      if (first === 0) this.#chunks.delete(index);
+      else
+        for (let bit = first; bit < CHUNK_BITS; bit++)
+          chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) & ~(1 << (bit & 7));
+    }
+    this.#floor = Math.min(this.#floor, seq);
+    this.restart();
+    this.#version++;
+  }
+
   /** The set above the floor in a compact form for {@link merge}; empty when nothing is settled there. */
   snapshot(): Uint8Array {
     const chunks = [...this.#chunks].filter(([index]) => (index + 1) * CHUNK_BITS > this.#floor + 1);
@@ -108,6 +134,18 @@ export class Settled {
     const chunk = this.#chunk(Math.floor(seq / CHUNK_BITS));
     const bit = seq % CHUNK_BITS;
     chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7));
+  }
+
+  *#bits(): Generator<number> {
+    for (const [index, chunk] of this.#chunks)
+      for (let bit = 0; bit < CHUNK_BITS; bit++)
+        if (((chunk[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0) yield index * CHUNK_BITS + bit;
+  }
+
+  #last(): number {
+    let last = 0;
+    for (const seq of this.#bits()) last = Math.max(last, seq);
+    return last;
   }
 
   #chunk(index: number): Uint8Array {

@@ -54,6 +54,9 @@ export function isKind(text: string | undefined): text is Kind {
   return KINDS.some((kind) => kind === text);
 }
 
+/** Of messages that only take numbers, so that a lost event's never comes again (mend.ts). No consumer reads them, and they are removed again. */
+export const PASSED_SUBJECT = "rr.ev.passed";
+
 /** Subjects between gateways and relays. */
 export const STATE_SUBJECT = "rr.state";
 export const RECEIPT_SUBJECT = "rr.rpc.receipt";

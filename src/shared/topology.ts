@@ -59,6 +59,10 @@ export const stateKey = {
   superseded: (eventId: string): string => `superseded.${eventId}`,
   /** What a runner registered. */
   runner: (token: string): string => `runner.${token}`,
+  /** The newest message of the log that was seen (log-mark.ts). */
+  mark: "log",
+  /** Something that was found damaged (damage.ts). */
+  damage: (id: string): string => `damage.${id}`,
   /** URL of the coordinator that the log belongs to. */
   coordinator: "coordinator",
   /** How far a replay came. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { readBacklog } from "../../shared/status/backlog.ts";
-import { provision, type Provisioned } from "../../admin/provision.ts";
+import { provision } from "../../admin/provision.ts";
 import { connectBroker } from "../../shared/broker.ts";
 import { systemClock, type Clock } from "../../shared/clock.ts";
 import { ALL_SETTINGS } from "../../shared/config/index.ts";
@@ -14,7 +14,9 @@ import {
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
 } from "../../shared/config/settings.ts";
+import { damageAdvice, damageText } from "../../shared/damage.ts";
 import { errorText } from "../../shared/errors.ts";
+import { checkLog } from "../../shared/log-check.ts";
 import { createLogger, type Logger } from "../../shared/logger.ts";
 import { ADMIN_INBOX } from "../../shared/subjects.ts";
 import type { Context } from "../context.ts";
@@ -73,15 +75,19 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
   scope.defer(() => admin.close());
   const kept = readKept(dataDir);
-  const makeLog = (): Promise<Provisioned> =>
-    provision(admin, {
+  const makeLog = async (): Promise<void> => {
+    const { damage } = await provision(admin, {
       replicas: values.replicas,
       duplicateWindowMs: values.duplicateWindow,
       ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
       ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
     });
+    for (const found of damage)
+      log.error({ ...found, text: damageText(found), advice: damageAdvice(found) }, "damaged");
+  };
+  const whole = kept.provisionedAt === home.url && (await isWhole(admin));
   const provisioned = makeLog();
-  if (kept.provisionedAt !== home.url) await provisioned; // else the children start beside it
+  if (!whole) await provisioned; // else the children start beside it
   else provisioned.catch(() => undefined); // awaited with the children
 
   const own = values.natsUrl === undefined;
@@ -136,6 +142,16 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   scope.defer(keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log }));
   await Promise.race([fatal.promise, signals.first]);
   lastResort(clock, log);
+}
+
+/** Nothing is written before a log that lost its end was mended, so that no number comes again. */
+async function isWhole(admin: NatsConnection): Promise<boolean> {
+  try {
+    const { end, log, mark } = await checkLog(await jetstreamManager(admin, { checkAPI: false }));
+    return end.kind === "whole" && mark?.mark.created === log.created;
+  } catch {
+    return false; // whoever makes the log says why
+  }
 }
 
 type Plans = { coordinator?: ChildPlan; relay: ChildPlan; gateway: ChildPlan };

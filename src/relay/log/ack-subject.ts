@@ -6,6 +6,8 @@ export type Place = {
   seq: number;
   deliverySeq: number;
   pending: number;
+  /** When it was stored, milliseconds since 1970, to less than a microsecond. */
+  storedAt: number;
   /** Tokens before the name of the stream, `$JS.ACK.[<domain>.<account>.]`, and the stream's and the consumer's: 4 or 6. */
   prefix: number;
 };
@@ -19,7 +21,7 @@ export function placeOf(reply: string): Place | undefined {
   for (let i = 0; i < reply.length; i++) if (reply.charCodeAt(i) === DOT) tokens++;
   if (tokens < 9) return undefined;
   const prefix = tokens > 9 ? 6 : 4;
-  let [seq, deliverySeq, pending, value] = [0, 0, 0, 0];
+  let [seq, deliverySeq, pending, storedAt, value] = [0, 0, 0, 0, 0];
   let token = 0;
   for (let i = 0; i <= reply.length; i++) {
     const code = i < reply.length ? reply.charCodeAt(i) : DOT;
@@ -29,9 +31,10 @@ export function placeOf(reply: string): Place | undefined {
     }
     if (token === prefix + 1) seq = value;
     else if (token === prefix + 2) deliverySeq = value;
+    else if (token === prefix + 3) storedAt = value / 1e6;
     else if (token === prefix + 4) pending = value;
     token++;
     value = 0;
   }
-  return { seq, deliverySeq, pending, prefix };
+  return { seq, deliverySeq, pending, storedAt, prefix };
 }

@@ -1,22 +1,28 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
-import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint } from "../../shared/checkpoint.ts";
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  freshCheckpoint,
+  type Checkpoint,
+} from "../../shared/checkpoint.ts";
 import { codedError } from "../../shared/errors.ts";
-import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import { stateKey } from "../../shared/topology.ts";
 import type { Settled } from "../../shared/settled.ts";
 
 /** A write that the broker's death swallowed must not hold up the next one: what is not saved is what a crash repeats (ONCE-1). */
 const WRITE_TIMEOUT_MS = 1000;
 
+type Top = NonNullable<Checkpoint["top"]>;
+
 /** Where a shard's memory of what is settled outlives the relay. */
 export type CheckpointStore = {
   /**
    * Merges what is stored into `settled`. Throws `checkpoint_missing` when there is none (`provision` writes the first) and
-   * `checkpoint_mismatch` when it belongs to another log or lies beyond its end.
+   * `checkpoint_mismatch` when it belongs to another log. That the log still reaches so far was seen before (log-watch.ts).
    */
   load(settled: Settled): Promise<void>;
-  /** Stores what is settled now, if that changed since the last time. */
-  save(settled: Settled): Promise<void>;
+  /** Stores what is settled now, if that changed since the last time, and the newest event that was delivered. */
+  save(settled: Settled, top: Top | undefined): Promise<void>;
 };
 
 /**
@@ -25,15 +31,16 @@ export type CheckpointStore = {
  */
 export function createCheckpointStore(deps: {
   kv: KV;
-  jsm: JetStreamManager;
   shard: number;
   /** When the log was made. */
   stream: string;
 }): CheckpointStore {
-  const { kv, jsm, shard, stream } = deps;
+  const { kv, shard, stream } = deps;
   const key = stateKey.checkpoint(shard);
   let revision = 0;
   let savedVersion = -1;
+  /** As another relay wrote it, which may have been given more than this one. */
+  let known: Top | undefined;
 
   async function load(settled: Settled): Promise<void> {
     const entry = await kv.get(key);
@@ -50,38 +57,33 @@ export function createCheckpointStore(deps: {
         `the checkpoint of shard ${shard} belongs to the log made ${checkpoint.stream}, this one was made ${stream}; run \`provision --from first|new|SEQ\``,
       );
     }
-    const { state } = await jsm.streams.info(EVENTS_STREAM);
-    if (checkpoint.floor > state.last_seq) {
-      // a power loss without fsync cut the log: new events would get numbers that count as settled
-      throw codedError(
-        "checkpoint_mismatch",
-        `the checkpoint of shard ${shard} ends at ${checkpoint.floor}, the log at ${state.last_seq}; run \`provision --from first|new|SEQ\``,
-      );
-    }
     try {
       settled.merge({ floor: checkpoint.floor, snapshot: checkpoint.settled });
     } catch (cause) {
       throw codedError("checkpoint_mismatch", `the checkpoint of shard ${shard} cannot be read`, { cause });
     }
+    known = checkpoint.top;
     revision = entry.revision;
   }
 
-  async function save(settled: Settled): Promise<void> {
+  async function save(settled: Settled, top: Top | undefined): Promise<void> {
     if (settled.version === savedVersion) return;
     try {
-      await write(settled);
+      await write(settled, top);
     } catch (error) {
       if (!isWrongRevision(error)) throw error;
       await load(settled); // somebody wrote between, or our own write came through without its answer
-      await write(settled);
+      await write(settled, top);
     }
   }
 
-  async function write(settled: Settled): Promise<void> {
+  async function write(settled: Settled, top: Top | undefined): Promise<void> {
     const { version } = settled;
+    const newest = (top?.seq ?? 0) >= (known?.seq ?? 0) ? top : known;
     const value = encodeCheckpoint({
       ...freshCheckpoint(stream, settled.floor),
       settled: settled.snapshot(),
+      ...(newest === undefined ? {} : { top: newest }),
     });
     revision = await kv.update(key, value, revision, WRITE_TIMEOUT_MS);
     savedVersion = version;

@@ -27,6 +27,8 @@ export type Delivery = {
   deliverySeq: number;
   /** Messages of this shard that were not delivered yet. */
   pending: number;
+  /** When it was stored, milliseconds since 1970 with their fraction. */
+  storedAt: number;
   pin: string;
 };
 
@@ -149,9 +151,9 @@ export function createPull(deps: {
     const { reply = "" } = msg;
     const place = placeOf(reply);
     if (place === undefined) return undefined;
-    const { seq, deliverySeq, pending, prefix } = place;
+    const { seq, deliverySeq, pending, storedAt, prefix } = place;
     if (prefix > 4) ackPrefix = reply.split(".").slice(0, prefix).join(".");
-    return { subject: msg.subject, data: msg.data, seq, deliverySeq, pending, pin: readPin(msg) };
+    return { subject: msg.subject, data: msg.data, seq, deliverySeq, pending, storedAt, pin: readPin(msg) };
   }
 
   function watch(): void {

@@ -48,6 +48,8 @@ export type ShardDeps = {
   relay: string;
   shard: number;
   checkpoints: CheckpointStore;
+  /** Resolves when the log was found to be whole since the connection was made; throws `log_shortened`. */
+  whole(): Promise<void>;
   /** Takes an unsettled event. Entries come in the order of the log. */
   deliver(shard: Shard, delivery: Delivery): void;
   /** Everything of this shard that waits is void; it will be delivered again, here or elsewhere. */
@@ -104,6 +106,8 @@ export function createShard(deps: ShardDeps): Shard {
   let expected = 1;
   let pending = 0;
   let delivered = 0;
+  /** Newest event that was ever delivered here. */
+  let [topSeq, topAt] = [0, 0];
   let takeovers = 0;
   let resetAnswered = false;
   let acks: { deliverySeq: number; seq: number }[] = [];
@@ -142,6 +146,7 @@ export function createShard(deps: ShardDeps): Shard {
     expected++;
     pending = delivery.pending;
     delivered = delivery.seq;
+    if (delivered > topSeq) [topSeq, topAt] = [delivered, delivery.storedAt];
     if (settled.has(delivery.seq)) {
       settled.arrived(delivery.seq);
       return ack(delivery.deliverySeq, delivery.seq);
@@ -179,6 +184,7 @@ export function createShard(deps: ShardDeps): Shard {
           phase = "waiting";
           return pull.renew();
         }
+        await deps.whole();
         await deps.checkpoints.load(settled);
         await deps.prepare(shard);
         if (turn !== takeovers) return;
@@ -278,6 +284,12 @@ export function createShard(deps: ShardDeps): Shard {
     if (pinnedBy(await api("INFO")) === mine) await api("UNPIN");
   }
 
+  /** What was remembered before the log lost its end must not outlive it. */
+  async function saveNow(): Promise<void> {
+    await deps.whole();
+    await deps.checkpoints.save(settled, topSeq === 0 ? undefined : { seq: topSeq, at: topAt });
+  }
+
   function ack(deliverySeq: number, seq: number): void {
     if (acks.length === 0) clock.after(ACK_MS, flushAcks);
     acks.push({ deliverySeq, seq });
@@ -311,7 +323,7 @@ export function createShard(deps: ShardDeps): Shard {
         new Promise<void>((resolve) => void clock.after(POSTED_MS, resolve)),
       ]);
       flushAcks();
-      await deps.checkpoints.save(settled).catch((error: unknown) => {
+      await saveNow().catch((error: unknown) => {
         log.warn({ shard, err: errorText(error) }, "checkpoint not written at hand-over");
       });
       await nc.flush().catch(() => {});
@@ -350,7 +362,7 @@ export function createShard(deps: ShardDeps): Shard {
       // acks remember what the floor passed, at least while the broker lives, so only what lies above it is pressing
       if (phase !== "active" || (!settled.held && clock.now() - savedAt < RELAXED_SAVE_MS)) return;
       savedAt = clock.now();
-      await deps.checkpoints.save(settled);
+      await saveNow();
     },
     status: () => ({
       shard,

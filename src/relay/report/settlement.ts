@@ -33,6 +33,8 @@ export function createSettlement(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
   kv: KV;
+  /** Resolves when the log was held against what is remembered of it: numbers that came again mean other events. */
+  whole(): Promise<void>;
   /** What this relay knows of a shard, undefined if it does not serve it. */
   settled(shard: number): Settled | undefined;
   /** Does a session of a shard that it serves wait in a lane, and which is the first sequence that was not delivered? */
@@ -69,9 +71,12 @@ export function createSettlement(deps: {
   }
 
   return {
-    isOver: async (session, seq) =>
-      (await allSettled(shardOf(session), [seq])) && seq < (await heldFrom(session)),
+    async isOver(session, seq) {
+      await deps.whole();
+      return (await allSettled(shardOf(session), [seq])) && seq < (await heldFrom(session));
+    },
     async allOver(session) {
+      await deps.whole();
       const here = deps.here(session);
       if (here?.waits) return false;
       const shard = shardOf(session);

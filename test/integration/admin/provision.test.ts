@@ -184,7 +184,7 @@ describe("SETTLE-1: a consumer is created only from the checkpoint", () => {
     expect(config.opt_start_seq).toBe(2);
   });
 
-  test("a checkpoint above the end of the log is refused: new events would count as settled", async () => {
+  test("a checkpoint above the end of the log is cut, or new events would count as settled", async () => {
     const it = await broker();
     const { nc, jsm } = await admin(it);
     const { stream } = await provision(nc, small);
@@ -192,10 +192,12 @@ describe("SETTLE-1: a consumer is created only from the checkpoint", () => {
     const key = stateKey.checkpoint(0);
     const revision = (await readState(jsm, key))?.revision ?? -1;
     await writeState(nc, key, encodeCheckpoint(freshCheckpoint(stream.created, 9)), revision);
-    await expect(provision(nc, small)).rejects.toMatchObject({
-      code: "checkpoint_mismatch",
-      message: expect.stringContaining("lost its end"),
-    });
+    const { damage } = await provision(nc, small);
+    expect(damage).toMatchObject([{ code: "log_shortened", missing: 8, ranges: [[2, 9]] }]);
+    const stored = await readState(jsm, key);
+    expect(decodeCheckpoint(stored?.value ?? new Uint8Array()).floor).toBe(1);
+    expect((await jsm.streams.info(EVENTS_STREAM)).state.last_seq).toBe(9);
+    expect((await provision(nc, small)).damage).toEqual([]);
   });
 
   test("a log that is made anew starts at its beginning, and so do held sessions", async () => {

@@ -13,6 +13,7 @@ const CONSUMER = "relay-0";
 
 const PUBLISH: Rule[] = [
   ["rr.ev.1.r.s.event", "gateway"],
+  ["rr.ev.passed", "gateway", "admin"],
   ["rr.replay.1.r.s.event", "relay", "operator"],
   ["rr.dead.id.1.r.s.event", "relay"],
   ["rr.rpc.receipt", "gateway", "operator"],

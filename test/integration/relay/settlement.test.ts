@@ -13,7 +13,14 @@ import { createAppender, provisioned, startTestRelay } from "../../support/relay
 async function settlementOf(nc: NatsConnection): Promise<ReturnType<typeof createSettlement>> {
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
-  return createSettlement({ nc, jsm, kv, settled: () => undefined, here: () => undefined });
+  return createSettlement({
+    nc,
+    jsm,
+    kv,
+    whole: () => Promise.resolve(),
+    settled: () => undefined,
+    here: () => undefined,
+  });
 }
 
 describe("what is settled, seen by a relay that does not serve the shard", () => {

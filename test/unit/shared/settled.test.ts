@@ -175,3 +175,23 @@ describe("Settled", () => {
     expect(settled.floor).toBe(0);
   });
 });
+
+test("SETTLE-1: what lies above a cut is forgotten, and nothing below it", () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(seq), fc.integer({ min: 0, max: 3 * CHUNK }), seq, (seqs, floor, cut) => {
+      const settled = new Settled(floor);
+      for (const it of seqs) settled.settle(it);
+      const known = seqs.filter((it) => it > floor);
+      expect(settled.highest).toBe(Math.max(floor, ...known));
+      expect(settled.countAbove(cut)).toBe(known.filter((it) => it > cut).length);
+      settled.truncate(cut);
+      const copy = new Settled();
+      copy.merge({ floor: settled.floor, snapshot: settled.snapshot() });
+      for (const it of [settled, copy]) {
+        expect(it.floor).toBe(Math.min(floor, cut));
+        for (const at of [...seqs, floor, cut, cut + 1, floor + 1])
+          expect(it.has(at)).toBe(at <= cut && (at <= floor || seqs.includes(at)));
+      }
+    }),
+  );
+});

@@ -344,6 +344,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
             seq: event.seq,
             deliverySeq,
             pending: 0,
+            storedAt: 0,
             pin: "p",
           });
         }

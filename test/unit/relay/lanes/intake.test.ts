@@ -16,7 +16,7 @@ function arrive(subject: string, data: Uint8Array): { passed: number[]; fatal: s
     fatal: (error) => fatal.push(error.message),
   } as Partial<IntakeDeps> as IntakeDeps);
   const shard = { pass: (seq: number) => void passed.push(seq) } as Partial<Shard> as Shard;
-  deliver(shard, { subject, data, seq: 7, deliverySeq: 1, pending: 0, pin: "p" });
+  deliver(shard, { subject, data, seq: 7, deliverySeq: 1, pending: 0, storedAt: 0, pin: "p" });
   return { passed, fatal };
 }
 

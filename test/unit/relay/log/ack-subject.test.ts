@@ -5,15 +5,15 @@ import { placeOf } from "../../../../src/relay/log/ack-subject.ts";
 test.each([
   [
     "$JS.ACK.RR_EVENTS.relay-0.1.17.9.1700000000000000000.4",
-    { seq: 17, deliverySeq: 9, pending: 4, prefix: 4 },
+    { seq: 17, deliverySeq: 9, pending: 4, storedAt: 1_700_000_000_000, prefix: 4 },
   ],
   [
     "$JS.ACK.hub.AbC1.RR_EVENTS.relay-0.2.17.9.1700000000000000000.4",
-    { seq: 17, deliverySeq: 9, pending: 4, prefix: 6 },
+    { seq: 17, deliverySeq: 9, pending: 4, storedAt: 1_700_000_000_000, prefix: 6 },
   ],
   [
     "$JS.ACK._.AbC1.RR_EVENTS.relay-0.1.1000001.3.1.0.xY9",
-    { seq: 1_000_001, deliverySeq: 3, pending: 0, prefix: 6 },
+    { seq: 1_000_001, deliverySeq: 3, pending: 0, storedAt: 1e-6, prefix: 6 },
   ],
 ])("%s tells where a message stands", (reply, place) => {
   expect(placeOf(reply)).toEqual(place);
@@ -38,7 +38,13 @@ test("every number that the log can have is read as it is", () => {
       (seq, deliverySeq, pending, far) => {
         const [before, after] = far === null ? ["", ""] : [`${far[0]}.${far[1]}.`, `.${far[2]}`];
         const reply = `$JS.ACK.${before}RR_EVENTS.relay-3.1.${seq}.${deliverySeq}.1795260000000000000.${pending}${after}`;
-        expect(placeOf(reply)).toEqual({ seq, deliverySeq, pending, prefix: far === null ? 4 : 6 });
+        expect(placeOf(reply)).toEqual({
+          seq,
+          deliverySeq,
+          pending,
+          storedAt: 1_795_260_000_000,
+          prefix: far === null ? 4 : 6,
+        });
       },
     ),
   );

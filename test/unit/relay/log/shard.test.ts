@@ -46,6 +46,7 @@ function stage(): Stage {
     relay: "r",
     shard: 0,
     checkpoints: { load: () => Promise.resolve(), save: () => Promise.resolve() },
+    whole: () => Promise.resolve(),
     deliver() {},
     clear() {},
     heldFrom: () => Promise.resolve(undefined),

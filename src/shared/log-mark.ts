@@ -1,0 +1,45 @@
+import { codedError } from "./errors.ts";
+
+/**
+ * The newest message of the log that was seen, in KV under `stateKey.mark`: against it every start and every reconnect holds the log (log-end.ts). Relays write it
+ * about once a second while events come.
+ */
+export type LogMark = {
+  v: 1;
+  /** When the log was made, as in `StreamInfo.created`. */
+  created: string;
+  seq: number;
+  /** When that message was stored, milliseconds since 1970 with their fraction. */
+  at: number;
+  /** The highest number ever seen; above `seq` only after a loss whose numbers could not be passed over. */
+  highest: number;
+  /** How often the log was mended: what a relay remembers from before is void. */
+  mended: number;
+  /** First part of `Rr-Stream-Seq` where it is not the log's creation: numbers came again since. */
+  epoch?: number;
+};
+
+export function encodeMark(mark: LogMark): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(mark));
+}
+
+/** Throws `schema_newer` for a version this program does not know, `checkpoint_mismatch` for anything that is no mark. */
+export function decodeMark(bytes: Uint8Array): LogMark {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw codedError("checkpoint_mismatch", "the mark of the log is not JSON", { cause });
+  }
+  if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number")
+    throw codedError("checkpoint_mismatch", "the stored value is no mark of a log");
+  if (value.v > 1) throw codedError("schema_newer", `mark version ${value.v} is newer than 1`);
+  const it = value as LogMark;
+  const whole =
+    typeof it.created === "string" &&
+    [it.seq, it.highest, it.mended].every(Number.isSafeInteger) &&
+    Number.isFinite(it.at) &&
+    (it.epoch === undefined || Number.isSafeInteger(it.epoch));
+  if (!whole) throw codedError("checkpoint_mismatch", "the mark of the log lacks fields");
+  return it;
+}

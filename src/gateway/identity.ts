@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { RunReport, WriteKind } from "./routes.ts";
 
 /** Longest `Idempotency-Key`, in characters: ids of any usual form fit several times over. */

@@ -258,6 +258,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return write(request, response, route, start);
       case "undecodable":
         return refuseUnread(request, response, "session_id_invalid", "session_id is no valid Unicode text");
+      case "ambiguous":
+        metrics.counts.refused("path_ambiguous");
+        return refuseUnread(request, response, "path_ambiguous", "the path could be read as another one");
       case "own":
         request.resume();
         own(request, response, route.segments, route.query).catch((error: unknown) => {

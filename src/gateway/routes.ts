@@ -1,3 +1,5 @@
+import { isPlain, readingsOf } from "./readings.ts";
+
 /** A write that goes through the log. */
 export type WriteKind = "bind" | "event" | "metadata" | "run";
 
@@ -9,11 +11,14 @@ export type Route =
   | { kind: "write"; write: WriteKind; session: string | undefined; run?: RunReport }
   /** The path of a write whose session cannot be decoded. */
   | { kind: "undecodable" }
+  /** Not a write here, but a server on the way to the coordinator could take it for one. */
+  | { kind: "ambiguous" }
   /** The gateway's own, segments after `/_relay`. */
   | { kind: "own"; segments: string[]; query: string }
   | { kind: "other" };
 
 const OTHER: Route = { kind: "other" };
+const AMBIGUOUS: Route = { kind: "ambiguous" };
 
 /** `METHOD /path` of the writes that existing executors send, in the spelling that they use: the fast way through. */
 const COMMON = new Map<string, Route>([
@@ -30,34 +35,54 @@ const WRITES = new Map<string, WriteKind>([
   ["PATCH metadata", "metadata"],
 ]);
 
+/** Of writes. */
+const METHODS = new Set(["POST", "PATCH"]);
+
 /**
- * Which route a request is, by its raw target. Every spelling that the coordinator, or a server in front of it, might read as one of the
- * writes is that write here, so that none slips through un-enriched (OWN-1): query and fragment do not count, slashes may repeat or
- * trail, letters may be percent-encoded or of other case, dot segments are resolved, an absolute URL is its path. Pure.
+ * Which route a request is, by its raw target: query and fragment do not count, slashes may repeat or trail, letters may be
+ * percent-encoded or of other case, dot segments are resolved, an absolute URL is its path. A spelling that is no write by this, but
+ * that the coordinator or a server in front of it might read as one, is `ambiguous`: none slips through un-enriched (OWN-1). Pure.
  */
 export function matchRoute(method: string, target: string): Route {
   const common = COMMON.get(`${method} ${target}`);
   if (common !== undefined) return common;
   const { path, query } = splitTarget(target);
   const segments = segmentsOf(path);
-  const [first = "", second, third] = segments.map((segment) => segment.text);
-  const name = first.toLowerCase();
-  if (name === "_relay") return { kind: "own", segments: segments.slice(1).map((s) => s.text), query };
+  if (segments[0]?.text.toLowerCase() === "_relay")
+    return { kind: "own", segments: segments.slice(1).map((s) => s.text), query };
+  const write = writeOf(method, segments);
+  if (write !== undefined) return write;
+  return METHODS.has(method) && !isPlain(path) && mayBeWrite(method, path) ? AMBIGUOUS : OTHER;
+}
+
+/** Could somebody read this as a write? Above the root only the end of a path tells. */
+function mayBeWrite(method: string, path: string): boolean {
+  const readings = readingsOf(path);
+  if (readings === undefined) return true;
+  return readings.some(({ segments, climbed }) => {
+    const named = segments.map((text) => ({ text, exact: true }));
+    const ends = climbed ? [1, 3, 4].map((length) => named.slice(-length)) : [named];
+    return ends.some((end) => writeOf(method, end) !== undefined);
+  });
+}
+
+function writeOf(method: string, segments: Segment[]): Route | undefined {
+  const [first, second, third] = segments;
+  const name = first?.text.toLowerCase() ?? "";
   if (segments.length === 1) {
     const write = WRITES.get(`${method} ${name}`);
-    return write === undefined ? OTHER : { kind: "write", write, session: undefined };
+    return write === undefined ? undefined : { kind: "write", write, session: undefined };
   }
   if (segments.length === 3 && name === "sessions") {
-    const write = WRITES.get(`${method} ${third?.toLowerCase() ?? ""}`);
-    if (write === undefined) return OTHER;
-    return segments[1]?.exact ? { kind: "write", write, session: second } : { kind: "undecodable" };
+    const write = WRITES.get(`${method} ${third?.text.toLowerCase() ?? ""}`);
+    if (write === undefined || second === undefined) return undefined;
+    return second.exact ? { kind: "write", write, session: second.text } : { kind: "undecodable" };
   }
-  if (segments.length === 4 && name === "runner" && method === "POST") return runnerReport(segments);
-  return OTHER;
+  return segments.length === 4 && name === "runner" && method === "POST" ? runnerReport(segments) : undefined;
 }
 
 /** `POST /runner/runs/{run}/{report}` and `POST /runner/sessions/{id}/status`. */
-function runnerReport([, place, id, last]: Segment[]): Route {
+function runnerReport([, place, id, last]: Segment[]): Route | undefined {
   const what = last?.text.toLowerCase() ?? "";
   if (place?.text.toLowerCase() === "runs" && RUN_REPORTS.has(what)) {
     if (!id?.exact) return { kind: "undecodable" };
@@ -66,7 +91,7 @@ function runnerReport([, place, id, last]: Segment[]): Route {
   if (place?.text.toLowerCase() === "sessions" && what === "status") {
     return id?.exact ? { kind: "write", write: "run", session: id.text } : { kind: "undecodable" };
   }
-  return OTHER;
+  return undefined;
 }
 
 function splitTarget(target: string): { path: string; query: string } {

@@ -18,6 +18,7 @@ export const ERRORS = {
   idempotency_key_invalid: { status: 400, title: "The Idempotency-Key cannot be used" },
   request_malformed: { status: 400, title: "The request is not valid HTTP" },
   framing_invalid: { status: 400, title: "The end of the body cannot be told" },
+  path_ambiguous: { status: 400, title: "The path could be read as another one" },
   target_invalid: { status: 400, title: "The target cannot be passed on" },
   inbound_unauthorized: { status: 401, title: "A bearer token is required" },
   host_refused: { status: 403, title: "This host name is not served" },

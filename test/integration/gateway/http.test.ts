@@ -198,6 +198,8 @@ describe("problems", () => {
     ["POST", "/events", '{"session_id":"../x"}', 400, "session_id_invalid"],
     ["POST", "/sessions/s1/events", '{"session_id":"s2"}', 400, "session_id_mismatch"],
     ["POST", "/sessions/%FF/events", text, 400, "session_id_invalid"],
+    ["POST", "/sessions/./bind", text, 400, "path_ambiguous"],
+    ["PATCH", "/sessions/%252e%252e/%256detadata;x", text, 400, "path_ambiguous"],
     ["POST", "/bind", text, 400, "field_missing"],
     ["GET", "/sessions", undefined, 503, "relay_unavailable"], // this relay forwards events only
     ["POST", "/runner/runs/r1/completed", "{}", 503, "run_session_unknown"],

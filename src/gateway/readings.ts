@@ -1,0 +1,78 @@
+/** Servers in a row, each of which decodes once: more than that is nobody's way to the coordinator. */
+const MAX_DECODES = 4;
+/** Longer odd paths are not looked at: ids have 200 bytes. */
+const MAX_LENGTH = 2048;
+/** Readings of one path; ordinary oddities have a handful. */
+const MAX_READINGS = 256;
+
+/** A path as some server may read it. `climbed`: dot segments led above its root, and what is there is not known here. */
+export type Reading = { segments: string[]; climbed: boolean };
+
+/** Does a path mean the same to every server? Only letters, digits and signs that nobody decodes, splits at or resolves. Pure. */
+export function isPlain(path: string): boolean {
+  return !/[%\\;]|\/\/|(?:^|\/)\.{1,2}(?:\/|$)|[^\u0021-\u007e]/.test(path);
+}
+
+type State = { text: string; decodes: number; climbed: boolean };
+
+/**
+ * Everything that servers on the way to the coordinator could make of a path, in any order: undo percent-encoding (all of it, or of signs that need none), resolve dot segments
+ * (RFC 3986, 5.2.4), merge slashes, take `\` for `/`, leave parameters (`;…`) out, end it at a decoded `?`, `#` or NUL. Undefined: there
+ * are too many to tell. Pure.
+ */
+export function readingsOf(path: string): Reading[] | undefined {
+  if (path.length > MAX_LENGTH) return undefined;
+  const states: State[] = [{ text: path, decodes: 0, climbed: false }];
+  const seen = new Set<string>();
+  const readings: Reading[] = [];
+  for (let state = states.pop(); state !== undefined; state = states.pop()) {
+    const { text, decodes, climbed } = state;
+    const key = `${decodes}${climbed} ${text}`;
+    if (seen.has(key)) continue;
+    if (seen.size === MAX_READINGS) return undefined;
+    seen.add(key);
+    readings.push({ segments: text.split("/").filter((segment) => segment !== ""), climbed });
+    const decoded = decodedOnce(text);
+    if (decoded !== text) {
+      if (decodes === MAX_DECODES) return undefined;
+      states.push({ text: decoded, decodes: decodes + 1, climbed });
+    }
+    const resolved = withoutDots(text);
+    states.push(
+      { text: resolved.text, decodes, climbed: climbed || resolved.climbed },
+      { text: withUnreserved(text), decodes, climbed },
+      { text: text.replaceAll(/\/{2,}/g, "/"), decodes, climbed },
+      { text: text.replaceAll("\\", "/"), decodes, climbed },
+      { text: text.replaceAll(/;[^/]*/g, ""), decodes, climbed },
+      { text: text.replace(/[?#\u0000].*$/s, ""), decodes, climbed },
+    );
+  }
+  return readings;
+}
+
+/** Bytes that are no ASCII stay as they are: no name of a route has any. */
+function decodedOnce(text: string): string {
+  return text.replaceAll(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+/** Only letters, digits and `-._~`, which no path needs to encode (RFC 3986, 6.2.2.2): `%2F` stays, `%2E` does not. */
+function withUnreserved(text: string): string {
+  return text.replaceAll(/%[2-7][0-9a-f]/gi, (code) => {
+    const sign = String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    return /[\w.~-]/.test(sign) ? sign : code;
+  });
+}
+
+/** An empty segment is one: `/a//..` is `/a/`, but after merging slashes it is `/`. */
+function withoutDots(text: string): { text: string; climbed: boolean } {
+  const kept: string[] = [];
+  let climbed = false;
+  for (const segment of text.split("/").slice(text.startsWith("/") ? 1 : 0)) {
+    if (segment === ".") continue;
+    if (segment !== "..") kept.push(segment);
+    else if (kept.pop() === undefined) climbed = true;
+  }
+  return { text: `/${kept.join("/")}`, climbed };
+}

@@ -25,6 +25,8 @@ export type Service = {
 };
 
 const RESTART_MS = 50;
+/** Limit for a process that hangs at its start; a loaded machine takes many times as long as an idle one. */
+const READY_MS = 60_000;
 
 /**
  * Runs `main` on this Node with nothing but `env` and PATH; stderr goes to `logFile`. The IPC channel ends it with us, should we be killed.
@@ -127,8 +129,10 @@ export async function startService(options: {
       clearTimeout(lastResort);
     },
   };
-  const late = delay(15_000, undefined, { ref: false }).then(() => {
-    throw new Error(`${name} is not ready after 15 s: ${surprises.join(", ")}; see ${options.logFile}`);
+  const late = delay(READY_MS, undefined, { ref: false }).then(() => {
+    throw new Error(
+      `${name} is not ready after ${READY_MS / 1000} s: ${surprises.join(", ")}; see ${options.logFile}`,
+    );
   });
   try {
     await Promise.race([service.ready(), late]);

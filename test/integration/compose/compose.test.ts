@@ -203,7 +203,7 @@ describe("what the files do", () => {
       )
       .toContain('"message"');
     await vi.waitFor(() => expect(running.get("prune")?.output()).toContain("nothing to prune"), 10_000);
-  }, 60_000);
+  }, 120_000);
 
   test("the operator's service shows the status", async () => {
     const operator = composition.services["operator"];

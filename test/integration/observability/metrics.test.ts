@@ -63,16 +63,16 @@ beforeAll(async () => {
     const found = { gateway: await read(`${gateway}/_relay/metrics`), relay: await read(`${relay}/metrics`) };
     expect(found.relay).toContain('runner_relay_events_settled_total{how="dead"} 2');
     return found;
-  }, 10_000);
+  }, 120_000);
   await coordinator.stop();
   for (const marker of ["first", "second"]) await post(event(marker), { prefer: "respond-async" });
   inOutage = await vi.waitFor(async () => {
     const text = await (await fetch(`${relay}/metrics`)).text();
     expect(text).toContain('runner_relay_coordinator_state{state="breaker_open"} 1');
     return text;
-  }, 10_000);
+  }, 120_000);
   await up.stop();
-}, 60_000);
+}, 120_000);
 
 /** A test that needs promtool says where there is none. */
 async function withPromtool(context: TestContext, work: (path: string) => Promise<void>): Promise<void> {

@@ -50,7 +50,7 @@ async function spansOf(collector: Collector, traceId: string, count: number): Pr
     const found = collector.spans().filter((span) => span.traceId === traceId);
     expect(found.length).toBeGreaterThanOrEqual(count);
     return found.toSorted((a, b) => a.startMs - b.startMs);
-  }, 10_000);
+  }, 120_000);
 }
 
 function lines(up: Up): Record<string, unknown>[] {

@@ -11,7 +11,7 @@ import { createAppender, provisioned, startTestRelay } from "../../support/relay
 import { runCli } from "../../support/up.ts";
 
 /** Commands are processes, and machines are busy. */
-const PATIENT = { timeout: 10_000, interval: 20 };
+const PATIENT = { timeout: 30_000, interval: 20 };
 
 async function setUp(sync = true) {
   const broker = await provisioned(await startTestBroker({ sync }));

@@ -1,13 +1,15 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { digestOf, type Holdings } from "../../../src/shared/holdings.ts";
 import { HOLDINGS_SUBJECT } from "../../../src/shared/subjects.ts";
+import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 
 /** Commands are processes, and machines are busy. */
-const PATIENT = { timeout: 10_000, interval: 20 };
+const PATIENT = { timeout: 30_000, interval: 20 };
 
 async function setUp(token?: string) {
   const broker = await provisioned(await startTestBroker());
@@ -164,7 +166,8 @@ test("--since compares what came since then; bad command lines, no relay, and a 
   const backup = coordinator.state.sessions.backup();
   await append("s1", {});
   await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1), PATIENT);
-  const between = new Date().toISOString();
+  const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
+  const { ts: between = "" } = await jsm.streams.info(EVENTS_STREAM); // by the clock that dates what is stored
   await append("s2", {});
   await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(2), PATIENT);
   coordinator.state.sessions.restore(backup);

@@ -12,7 +12,7 @@ import { operatorCli, startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 
 /** Commands are processes, and machines are busy. */
-const PATIENT = { timeout: 10_000, interval: 20 };
+const PATIENT = { timeout: 30_000, interval: 20 };
 
 async function setUp() {
   const broker = await provisioned(await startTestBroker());

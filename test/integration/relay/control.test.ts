@@ -141,7 +141,7 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     await expect.poll(() => applied("paused"), { timeout: 10_000 }).toEqual([...sent, ...waits]);
     await expect.poll(() => control.readControls()).toEqual({ sessions: [] });
     expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
-  }, 60_000);
+  }, 120_000);
 
   it("a parked session is resumed, or its head skipped, with nobody else's traffic to wake its shard", async () => {
     await using stage = await setUp();
@@ -176,7 +176,7 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     expect(text).toContain('runner_relay_events_settled_total{how="delivered"} 3');
     // they did not arrive, they were read from the log: the time since this process began is no latency
     expect(text).toContain("runner_relay_event_settle_seconds_count 0");
-  }, 40_000);
+  }, 120_000);
 
   it("alarms while it waits for somebody, once a minute", async () => {
     await using stage = await setUp();
@@ -197,5 +197,5 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     await expect
       .poll(() => lines.filter(({ code }) => code === "paused_by_operator"))
       .toContainEqual(expect.objectContaining({ reason: "maintenance" }));
-  }, 20_000);
+  }, 120_000);
 });

@@ -51,7 +51,7 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     expect(settledBefore).toBe(0);
     expect(coordinator.summary().repeats).toBe(0);
     expect(relay.fatal).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it("two relays share the shards, and one takes over from the other without a hole", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -76,7 +76,7 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
     await expect.poll(() => active(second), { timeout: 15_000 }).toBe(8);
     expect(second.fatal).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it("a stuck session: what others settled behind it is not sent again by the next relay", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -100,7 +100,7 @@ describe("ORDER-1, ONCE-1 through failover", () => {
       .filter((e) => e.session !== "ses_stuck" && e.repeat !== undefined);
     expect(repeated).toEqual([]);
     expect(second.fatal).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it("a consumer that was deleted, or a log that was made anew, ends the relay with a code", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -112,7 +112,7 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     const admin = await broker.connect("admin");
     await admin.request("$JS.API.STREAM.DELETE.RR_EVENTS");
     await expect.poll(() => relay.fatal[0], { timeout: 15_000 }).toMatchObject({ code: "stream_missing" });
-  }, 60_000);
+  }, 120_000);
 
   it("a stop waits two seconds for an answer that does not come, and hands over in the third", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -145,5 +145,5 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     await relay.nc.close();
     await expect.poll(() => relay.fatal[0]).toMatchObject({ code: "broker_refused" });
     expect(stopped.fatal).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

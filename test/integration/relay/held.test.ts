@@ -35,7 +35,7 @@ describe("sessions that wait for long are left to the log", () => {
     const delivered = coordinator.writes("hot").filter((e) => e.status === 201);
     expect(new Set(delivered.map((e) => e.key)).size).toBe(650);
     expect(relay.fatal).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it("SETTLE-1: a held session survives the relay, and the next one goes on where it was", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -54,7 +54,7 @@ describe("sessions that wait for long are left to the log", () => {
       .toBe(400);
     expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
     expect(second.fatal).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it("poison policy park: the session waits with its event in front until it is released", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -77,5 +77,5 @@ describe("sessions that wait for long are left to the log", () => {
       .toBe(20);
     expect(coordinator.summary().inverted).toBe(0);
     expect(relay.fatal).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

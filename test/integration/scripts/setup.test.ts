@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -79,7 +79,7 @@ test("takes over from one that was killed", async () => {
   await mkdir(join(folder, ".runner-relay"));
   const lock = join(folder, ".runner-relay/setup.lock");
   await writeFile(lock, "killed");
-  const longAgo = new Date(Date.now() - 60_000);
+  const longAgo = new Date((await stat(lock)).mtimeMs - 60_000);
   await utimes(lock, longAgo, longAgo);
   expect((await setup()).code).toBe(0);
 });

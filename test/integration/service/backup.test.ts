@@ -111,4 +111,4 @@ test("SETTLE-1, ONCE-1: backed up, lost and restored with the `nats` CLI, nothin
   expect((await cli(found, "operator", ["resume", "--session", "parked"])).code).toBe(0);
   await vi.waitFor(() => expect(delivered("parked")).toEqual([sent[3]]), 10_000);
   expect(again.fatal).toEqual([]);
-}, 60_000);
+}, 120_000);

@@ -144,4 +144,4 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   expect(await show("runner-relay", "Result")).toBe("success");
   expect(await sh("ls -A /var/lib/runner-relay"), "0700 and its own").not.toBe("");
   expect(await sh("stat -c '%a %U' /var/lib/runner-relay")).toBe("700 runner-relay\n");
-}, 60_000);
+}, 120_000);

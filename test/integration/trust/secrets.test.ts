@@ -210,7 +210,7 @@ it.concurrent("CRED-1: a client secret from a file, tokens and broker passwords 
   );
   expect(await up.stop()).toMatchObject({ code: 0 });
   expect(scan([placeOfText("last log lines", up.output.stderr + up.output.stdout)], needles)).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 it.concurrent("CRED-1: a static key from the environment reaches the relay alone, also when the coordinator quotes it", async () => {
   await using folder = await dataFolder();
@@ -246,4 +246,4 @@ it.concurrent("CRED-1: a static key from the environment reaches the relay alone
   await eventually(() => expect(delivered(coordinator)).toContain(1), 25_000);
   expect(await up.stop()).toMatchObject({ code: 0 });
   expect(scan([placeOfText("last log lines", up.output.stderr + up.output.stdout)], needles)).toEqual([]);
-}, 60_000);
+}, 120_000);

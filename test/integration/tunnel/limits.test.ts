@@ -16,7 +16,7 @@ it("more requests than a gateway carries are told to come again, and can when ot
   for (const response of open) response.end("done");
   expect(new Set(await Promise.all(all))).toEqual(new Set([200]));
   expect((await fetch(`${stack.url}/sessions`)).status).toBe(200);
-}, 60_000);
+}, 120_000);
 
 it("a coordinator that does not answer: 504 when its time is over, and the request is cancelled there", async () => {
   let closed = false;
@@ -28,7 +28,7 @@ it("a coordinator that does not answer: 504 when its time is over, and the reque
   expect(answer.status).toBe(504);
   expect(await answer.json()).toMatchObject({ code: "coordinator_timeout" });
   await expect.poll(() => closed).toBe(true);
-}, 60_000);
+}, 120_000);
 
 it("a path that is not on the allow-list never reaches the coordinator", async () => {
   await using upstream = await startReflector();

@@ -68,7 +68,7 @@ describe("a runner behind the gateway", () => {
     });
     const deleted = await fetch(`${stack.url}/sessions/${sessionId}`, { method: "DELETE" });
     expect(deleted.status).toBe(200);
-  }, 60_000);
+  }, 120_000);
 
   it("ORDER-1: the deletion of a session waits for its events, also while they are held", async () => {
     await using coordinator = await startCoordinator();
@@ -85,7 +85,7 @@ describe("a runner behind the gateway", () => {
     await control.resumeSession("s1");
     expect((await deleted).status).toBe(200);
     expect(coordinator.writes("s1").map(({ method }) => method)).toEqual(["POST", "POST", "POST", "DELETE"]);
-  }, 20_000);
+  }, 120_000);
 
   it("a poll in an outage is held; when the coordinator is back, it ends and the runner polls anew", async () => {
     await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
@@ -98,7 +98,7 @@ describe("a runner behind the gateway", () => {
     const { runId } = coordinator.createSession();
     await expect.poll(() => runner.runs.map(([run]) => run), { timeout: 10_000 }).toEqual([runId]);
     expect(runner.died()).toBeUndefined();
-  }, 60_000);
+  }, 120_000);
 
   it("ORDER-1: a runner survives outages and a coordinator that forgot it; the run that ended meanwhile has its result", async () => {
     await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
@@ -121,7 +121,7 @@ describe("a runner behind the gateway", () => {
     const result = await fetch(`${stack.url}/sessions/${sessionId}/result`);
     expect(await result.json()).toMatchObject({ result_text: `result of ${sessionId}` });
     expect(runner.died()).toBeUndefined();
-  }, 60_000);
+  }, 120_000);
 
   it("a heartbeat to a coordinator that hangs is answered before the runner gives up on it", async () => {
     await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
@@ -131,7 +131,7 @@ describe("a runner behind the gateway", () => {
     const answer = await runner.post("/runner/heartbeat", { runner_id: "anyone" });
     expect([answer.status, answer.headers.get("rr-answered-by")]).toEqual([200, "relay"]);
     coordinator.faults.clear();
-  }, 60_000);
+  }, 120_000);
 
   it("without the shield the runner sees the outage", async () => {
     await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
@@ -139,5 +139,5 @@ describe("a runner behind the gateway", () => {
     await using runner = await startScriptedRunner(stack.url);
     await coordinator.stop();
     await expect.poll(() => runner.died(), { timeout: 10_000 }).toMatch(/502 .*coordinator_unreachable/);
-  }, 60_000);
+  }, 120_000);
 });

@@ -60,6 +60,12 @@ export const COMMANDS: Commands = {
     example: "runner-relay status --watch 5",
     load: () => import("./status.ts"),
   },
+  page: {
+    group: "See",
+    summary: "print the address of the status page, with its token",
+    example: "runner-relay page",
+    load: () => import("./page.ts"),
+  },
   tail: {
     group: "See",
     summary: "show events as they come, or as they were",

@@ -8,6 +8,8 @@ export type Context = {
   env: Environment;
   /** What stdout is, for tables and colours. */
   screen: Screen;
+  /** Stdout is a journal, which others may read and which is kept: no secret goes there. */
+  journal: boolean;
   /** A line for people or programs, on stdout; control characters from outside do no harm there. */
   print(text: string): void;
   /** Several lines on stdout, over those drawn before if it is a terminal. */

@@ -5,6 +5,7 @@ import { examine } from "../admin/doctor/examine.ts";
 import type { Line } from "../admin/doctor/line.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
+import { pageTokenHere } from "./page.ts";
 import { brokerOf, CLIENT_TABLE } from "./operator.ts";
 import { renderFacts } from "./render/facts.ts";
 import type { Screen } from "./render/screen.ts";
@@ -31,6 +32,7 @@ export function command(context: Context): Command {
       store: own ? dataDir : undefined,
       gateways: gateway === undefined ? gatewaysOf(dataDir) : [gateway],
       relay: readRunning(dataDir)?.relay,
+      relayToken: pageTokenHere(dataDir, context.env),
       wall: Date.now,
     });
     context.print(json ? JSON.stringify(lines, null, 2) : renderLines(lines, context.screen));

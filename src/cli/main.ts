@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { fstatSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { createInterface } from "node:readline/promises";
@@ -6,6 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { compileCacheFolder } from "./folders.ts";
 import { COMMANDS } from "./commands.ts";
 import type { Context } from "./context.ts";
+import { isJournal } from "./journal.ts";
 import { frame, screenOf } from "./render/screen.ts";
 import { harmless } from "./render/text.ts";
 
@@ -29,6 +31,7 @@ let drawn = false;
 const context: Context = {
   env: process.env,
   screen,
+  journal: isJournal(process.env["JOURNAL_STREAM"], fstatSync(1)),
   print: (text) => void process.stdout.write(`${harmless(text)}\n`),
   redraw(text) {
     process.stdout.write(frame(screen, harmless(text), !drawn));

@@ -4,7 +4,7 @@ import { ALL_SETTINGS } from "../shared/config/index.ts";
 import { loadSettings } from "../shared/config/load.ts";
 import { COMMON_SETTINGS, COORDINATOR_SETTINGS } from "../shared/config/settings.ts";
 import { codedError, errorText, isCoded } from "../shared/errors.ts";
-import { createLogger } from "../shared/logger.ts";
+import { createLogger, SecretRegistry } from "../shared/logger.ts";
 import { exitWithParent } from "../shared/parent.ts";
 import { createCoordinator, type CoordinatorOptions } from "./server.ts";
 
@@ -13,7 +13,9 @@ async function main(): Promise<void> {
   exitWithParent();
   const table = { ...COMMON_SETTINGS, ...COORDINATOR_SETTINGS };
   const { values } = loadSettings(table, { env: process.env, flags: readFlags(table), known: ALL_SETTINGS });
-  const log = createLogger({ name: "coordinator", level: values.logLevel });
+  const secrets = new SecretRegistry();
+  if (values.coordinatorToken !== undefined) secrets.add(values.coordinatorToken);
+  const log = createLogger({ name: "coordinator", level: values.logLevel, secrets });
   const options: CoordinatorOptions = {
     clock: systemClock,
     log,

@@ -24,7 +24,7 @@ import { arrivalOf, itemArrivalOf, sessionOfPath } from "./arrival.ts";
 export type CoordinatorOptions = {
   clock: Clock;
   log: Logger;
-  /** Bearer token that every known route demands. */
+  /** Bearer token that every known route demands, ledger and faults included. */
   token?: string;
   batch?: boolean;
   autoCreateSessions?: boolean;
@@ -102,7 +102,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     if (isFromPage(call.headers)) return send(call.response, FROM_A_PAGE);
     if (call.path.startsWith("/_")) {
       const match = routeOwn(call.method, call.path);
-      finish(call, match.kind === "found" ? match.handle(call) : NOT_FOUND);
+      finish(call, match.kind === "found" ? (refusalOf(call) ?? match.handle(call)) : NOT_FOUND);
       return;
     }
     const strike = faults.active
@@ -133,11 +133,14 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       case "slash":
         return { ...NO_CONTENT, status: 307, headers: ["location", locationOf(call, match.path)] };
       case "found": {
-        const refusal = token === undefined ? undefined : authRefusal(call.headers.authorization, token);
         call.params = match.params;
-        return refusal ?? match.handle(call);
+        return refusalOf(call) ?? match.handle(call);
       }
     }
+  }
+
+  function refusalOf(call: Call): Reply | undefined {
+    return token === undefined ? undefined : authRefusal(call.headers.authorization, token);
   }
 
   function finish(call: Call, outcome: Reply | Promise<Reply> | "taken", strike?: Strike): void {

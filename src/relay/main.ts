@@ -1,11 +1,16 @@
+import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { connectBroker } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
 import { loadSettings, redacted } from "../shared/config/load.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
+import { dataFolder } from "../shared/data-folder.ts";
+import { pageTokenOf } from "../shared/door/page-token.ts";
+import { PAGE_TOKEN_FILE } from "../shared/door/secret-file.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
-import { createLogger, SecretRegistry } from "../shared/logger.ts";
+import { createLogger, type Logger, SecretRegistry } from "../shared/logger.ts";
 import { exitWithParent } from "../shared/parent.ts";
 import { startTracing } from "../shared/tracing.ts";
 import { VERSION } from "../shared/version.ts";
@@ -44,6 +49,9 @@ async function main(): Promise<void> {
     if (secret !== undefined) secrets.add(secret);
   }
   const log = createLogger({ name: "relay", level: values.logLevel, secrets });
+  const dataDir = dataFolder(values.data, process.env);
+  const pageToken = pageTokenOrShut(values.pageToken, dataDir, log);
+  secrets.add(pageToken);
   const { coordinatorUrl } = values;
   if (coordinatorUrl === undefined)
     throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
@@ -74,6 +82,7 @@ async function main(): Promise<void> {
       coordinatorUrl,
       retarget: values.retarget,
       adminPort: values.adminPort,
+      pageToken,
       statusPage: values.statusPage as "on" | "read-only" | "off",
       connections: values.connections,
       attemptTimeoutMs: values.attemptTimeout,
@@ -86,6 +95,12 @@ async function main(): Promise<void> {
     { nc, clock, random, log, coordinator, credentials, tracing, fatal: fail },
   );
   process.stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
+  const tokenFrom =
+    values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
+  log.info(
+    { url: running.adminUrl, tokenFrom },
+    "relay ready; `runner-relay page` prints the page's address",
+  );
 
   let stopping = false;
   const stop = (signal: string): void => {
@@ -103,6 +118,18 @@ async function main(): Promise<void> {
   };
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => stop("SIGINT"));
+}
+
+/** A relay that cannot keep a token forwards all the same. Nobody can open its page then. */
+function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logger): string {
+  try {
+    return pageTokenOf(chosen, dataDir);
+  } catch (error) {
+    if (!isCoded(error, "data_unusable")) throw error;
+    const todo = "name a folder by RUNNER_RELAY_DATA, or a token by RUNNER_RELAY_PAGE_TOKEN_FILE";
+    log.warn({ code: error.code, err: errorText(error), todo }, "the status page stays shut");
+    return randomBytes(32).toString("base64url");
+  }
 }
 
 function allowRules(text: string): AllowRule[] {

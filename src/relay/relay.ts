@@ -64,6 +64,8 @@ export type RelayOptions = {
   coordinatorUrl: string;
   retarget: boolean;
   adminPort: number;
+  /** Who has it sees everything on the admin port, and may act there. */
+  pageToken: string;
   /** Default: on. */
   statusPage?: StatusPageMode;
   connections: number;
@@ -292,6 +294,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const admin = await startAdminServer({
     port: options.adminPort,
     version: options.version,
+    clock,
+    token: options.pageToken,
     page,
     metrics,
     ready: () => ({

@@ -21,6 +21,8 @@ export const ERRORS = {
   path_ambiguous: { status: 400, title: "The path could be read as another one" },
   target_invalid: { status: 400, title: "The target cannot be passed on" },
   inbound_unauthorized: { status: 401, title: "A bearer token is required" },
+  token_required: { status: 401, title: "The status page needs its token" },
+  too_many_attempts: { status: 429, title: "Too many wrong tokens" },
   host_refused: { status: 403, title: "This host name is not served" },
   origin_refused: { status: 403, title: "Requests from web pages are refused" },
   run_unknown: { status: 404, title: "The coordinator does not know the run" },

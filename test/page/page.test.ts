@@ -23,6 +23,13 @@ afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
 
+/** An address of the page that lets a new browser in. */
+function at(path: string): string {
+  const address = new URL(path, stage.relay);
+  address.search += `${address.search === "" ? "?" : "&"}${new URL(stage.page ?? "").searchParams.toString()}`;
+  return address.href;
+}
+
 const words = (text: string): object[] => [{ type: "text", text }];
 
 /** Four dead letters: of one plain session, and of one that is out for trouble. */
@@ -38,6 +45,7 @@ async function buryPoison(): Promise<void> {
     },
   ]);
   for (let n = 0; n < 3; n++) await stage.event("ses_poison", { content: words(`POISON ${n}`) });
+  await vi.waitFor(async () => expect((await stage.status()).dead.messages).toBe(3), { timeout: 20_000 });
   await stage.event(HOSTILE, { content: words("POISON <script>alert(3)</script> \u001b[2J") });
   await vi.waitFor(async () => expect((await stage.status()).dead.messages).toBe(4), { timeout: 20_000 });
   stage.scripted.faults.clear();
@@ -87,7 +95,7 @@ async function expectSameNumbers(page: Page, wanted: object): Promise<void> {
 const PAGES = ["/", "/sessions", "/session?id=ses_00", "/dead", "/letter?seq=1", "/confirm?action=pause"];
 
 test("through an outage and after it its numbers equal `status --json`, it is accessible, and says nothing on the console", async () => {
-  await using watched = await open(browser, stage.relay);
+  await using watched = await open(browser, at("/"));
   const { page } = watched;
   await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
   await stage.scripted.stop();
@@ -106,7 +114,7 @@ test("through an outage and after it its numbers equal `status --json`, it is ac
 
   for (const scheme of ["light", "dark"] as const) {
     for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
-      await using other = await open(browser, stage.relay, { colorScheme: scheme, viewport });
+      await using other = await open(browser, at("/"), { colorScheme: scheme, viewport });
       for (const path of PAGES) {
         const where = `${path} ${scheme} ${device}`;
         await other.page.goto(stage.relay + path);
@@ -137,7 +145,7 @@ async function tabTo(page: Page, selector: string): Promise<void> {
 }
 
 test("a dead letter is redriven with the keyboard alone, and arrives under its own key", async () => {
-  await using watched = await open(browser, `${stage.relay}/dead`);
+  await using watched = await open(browser, at("/dead"));
   const { page } = watched;
   expect(await page.locator("#letter-rows tbody tr").count()).toBe(4);
   const id = (await text(page, "#d-3 th")).trim();
@@ -171,7 +179,7 @@ test("a dead letter is redriven with the keyboard alone, and arrives under its o
 });
 
 test("a session is paused with a reason and resumed; then everything", async () => {
-  await using watched = await open(browser, `${stage.relay}/session?id=ses_00`);
+  await using watched = await open(browser, at("/session?id=ses_00"));
   const { page } = watched;
   await page.click("#action [data-ask]");
   await page.waitForSelector("dialog[open] #confirm");
@@ -212,7 +220,7 @@ test("a session is paused with a reason and resumed; then everything", async () 
 });
 
 test("without JavaScript it can be read, and a confirmation is a page of its own", async () => {
-  await using watched = await open(browser, stage.relay, { javaScriptEnabled: false });
+  await using watched = await open(browser, at("/"), { javaScriptEnabled: false });
   const { page } = watched;
   expect(await text(page, "#state-text h2")).toBe("Forwarding");
   await page.click('nav a[href="/dead"]');
@@ -226,7 +234,7 @@ test("without JavaScript it can be read, and a confirmation is a page of its own
 });
 
 test("what comes from outside stays text: session ids, reasons, bodies, searches", async () => {
-  await using watched = await open(browser, `${stage.relay}/dead`);
+  await using watched = await open(browser, at("/dead"));
   const { page } = watched;
   let dialogs = 0;
   page.on("dialog", (it) => {
@@ -260,8 +268,10 @@ test("a page of another site can neither act nor read nor frame it", async () =>
   await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void site.close());
   const { port } = site.address() as AddressInfo;
-  await using watched = await open(browser, `http://127.0.0.1:${port}/`);
+  // in a browser that is let in: for cookies, another port of the same address is no other site
+  await using watched = await open(browser, at("/"));
   const { page } = watched;
+  await page.goto(`http://127.0.0.1:${port}/`);
   expect(await page.evaluate(`fetch("${stage.relay}/status.json").then(() => "read", () => "refused")`)).toBe(
     "refused",
   );
@@ -280,7 +290,7 @@ test("a page of another site can neither act nor read nor frame it", async () =>
 });
 
 test("a relay that does not answer is said, and unsaid", async () => {
-  await using watched = await open(browser, stage.relay);
+  await using watched = await open(browser, at("/"));
   const { page } = watched;
   await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
   expect(watched.complaints).toEqual([]);
@@ -290,4 +300,60 @@ test("a relay that does not answer is said, and unsaid", async () => {
   await expectAccessible(page, "lost");
   await page.context().setOffline(false);
   await page.waitForSelector("#lost", { state: "hidden" });
+});
+
+test("a browser without the token sees nothing but the question for it, and is let in by hand", async () => {
+  await using watched = await open(browser, `${stage.relay}/dead`);
+  const { page } = watched;
+  expect(await text(page, "h1")).toBe("This page needs its token");
+  expect(await page.content()).not.toMatch(/ses_|POISON/);
+  await expectAccessible(page, "the question for the token");
+  await expectFits(page, "the question for the token");
+  await shoot(page, "token", false);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("a wrong one");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".notice.bad");
+  await expectAccessible(page, "a wrong token");
+  await page.fill("#token", new URL(stage.page ?? "").searchParams.get("token") ?? "");
+  await page.click("button");
+  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
+  // the browser says itself that the first two answers were 401
+  expect(watched.complaints.filter((it) => !it.includes("401"))).toEqual([]);
+});
+
+test("the token leaves the address at once, and no script, history or Referer has it", async () => {
+  await using watched = await open(browser, "about:blank");
+  const { page } = watched;
+  const token = new URL(stage.page ?? "").searchParams.get("token") ?? "no token";
+  const told: string[] = [];
+  page.on("request", (request) => {
+    void request.allHeaders().then(
+      ({ referer = "" }) => told.push(referer),
+      () => undefined, // the page went on before it was sent
+    );
+  });
+  await page.goto(stage.page ?? "");
+  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
+  expect(page.url()).toBe(`${stage.relay}/`);
+  expect(await page.evaluate("document.cookie + document.referrer")).toBe("");
+  await page.click('nav a[href="/dead"]');
+  await page.waitForSelector("#letter-rows");
+  await page.goBack();
+  await page.waitForSelector("#state-text");
+  expect(page.url()).toBe(`${stage.relay}/`);
+  await page.goBack();
+  expect(page.url()).toBe("about:blank"); // nothing between
+  expect(told.length).toBeGreaterThan(3);
+  expect(told.join(" ")).not.toContain(token);
+  expect(watched.complaints).toEqual([]);
+});
+
+test("a page whose cookie ended asks for the token by itself", async () => {
+  await using watched = await open(browser, at("/"));
+  const { page } = watched;
+  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
+  await page.context().clearCookies();
+  await page.waitForSelector("#ask");
+  expect(await page.content()).not.toContain("Forwarding");
 });

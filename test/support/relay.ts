@@ -36,6 +36,10 @@ export type TestRelayOptions = Partial<RelayOptions> & {
   onLine?: (line: string) => void;
 };
 
+/** Token of the admin port of a test's relay, and how a program shows it. */
+export const PAGE_TOKEN = "test-token-of-the-page-0123456789";
+export const PAGE_BEARER = { authorization: `Bearer ${PAGE_TOKEN}` } as const;
+
 /** Starts a relay on a provisioned broker: `await using relay = await startTestRelay(broker, coordinator.url)`. */
 export async function startTestRelay(
   broker: TestBroker,
@@ -56,6 +60,7 @@ export async function startTestRelay(
     coordinatorUrl,
     retarget: false,
     adminPort: 0,
+    pageToken: PAGE_TOKEN,
     connections: 32,
     attemptTimeoutMs: 30_000,
     exhaustAfterMs: 15 * 60_000,
@@ -102,7 +107,7 @@ export async function startTestRelay(
     fatal,
     adminUrl: relay.adminUrl,
     async get(path) {
-      const answer = await fetch(relay.adminUrl + path);
+      const answer = await fetch(relay.adminUrl + path, { headers: PAGE_BEARER });
       return { status: answer.status, text: await answer.text() };
     },
     [Symbol.asyncDispose]: close,

@@ -29,6 +29,8 @@ export type Patient = {
   gateways: readonly string[];
   /** Admin URL of a relay on this machine. */
   relay: string | undefined;
+  /** What it asks for before it tells why nothing is sent; undefined if that is not known here. */
+  relayToken: string | undefined;
   /** Milliseconds since 1970. */
   wall: () => number;
 };
@@ -45,7 +47,7 @@ export async function examine(patient: Patient): Promise<Line[]> {
   const [free, gateways, local, connected] = await Promise.all([
     patient.store === undefined ? undefined : readFree(patient.store),
     readGateways(patient.gateways),
-    patient.relay === undefined ? undefined : readLocal(patient.relay, patient.wall()),
+    patient.relay === undefined ? undefined : readLocal(patient.relay, patient.relayToken, patient.wall()),
     connecting,
   ]);
   const around = judgeGateways(gateways);
@@ -111,13 +113,16 @@ async function hear(nc: NatsConnection): Promise<RelayState[]> {
   }
 }
 
-async function readLocal(url: string, now: number): Promise<Reading<LocalRelay>> {
+async function readLocal(url: string, token: string | undefined, now: number): Promise<Reading<LocalRelay>> {
   const signal = AbortSignal.timeout(LOOK_MS);
-  const ask = async (path: string): Promise<unknown> => (await fetch(new URL(path, url), { signal })).json();
+  const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
+  const ask = async (path: string): Promise<unknown> =>
+    (await fetch(new URL(path, url), { signal, ...(headers === undefined ? {} : { headers }) })).json();
   return reading(async () => {
     const { dependencies } = (await ask("/ready")) as { dependencies?: LocalRelay };
     if (dependencies === undefined) throw new Error("something else answers there");
     if (dependencies["coordinator"]?.ok !== false) return dependencies;
+    if (token === undefined) return dependencies;
     const { gate } = (await ask("/status")) as { gate?: RelayGate };
     return withReason(dependencies, gate, now);
   });

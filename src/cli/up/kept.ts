@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -25,7 +26,15 @@ export function writeKept(dataDir: string, kept: Kept): void {
 }
 
 /** Where everything is, for programs (DESIGN 10). */
-export type ReadyInfo = { gateway: string; relay: string; nats: string; coordinator: string; pid: number };
+export type ReadyInfo = {
+  gateway: string;
+  relay: string;
+  nats: string;
+  coordinator: string;
+  pid: number;
+  /** Address of the status page with its token: hence these files are 0600. Absent where the page is off. */
+  page?: string;
+};
 
 /** In the data folder, so that `exec` and `status` find what runs. */
 export function runningFile(dataDir: string): string {
@@ -41,11 +50,19 @@ export function readRunning(dataDir: string): ReadyInfo | undefined {
   }
 }
 
-/** Whoever waits for the file never sees half of it. */
+/**
+ * Whoever waits for the file never sees half of it. Only its user can read it, also in a folder where others may write: the draft is new and
+ * its name is not known before.
+ */
 export function writeAtomically(file: string, text: string): void {
-  const draft = `${file}.${process.pid}.tmp`;
-  writeFileSync(draft, `${text}\n`, { mode: 0o600 });
-  renameSync(draft, file);
+  const draft = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+  writeFileSync(draft, `${text}\n`, { mode: 0o600, flag: "wx" });
+  try {
+    renameSync(draft, file);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
 }
 
 export function removeFile(file: string): void {

@@ -15,9 +15,11 @@ import {
   RELAY_SETTINGS,
 } from "../../shared/config/settings.ts";
 import { damageAdvice, damageText } from "../../shared/damage.ts";
+import { addressWithToken } from "../../shared/door/door.ts";
+import { pageTokenOf } from "../../shared/door/page-token.ts";
 import { errorText } from "../../shared/errors.ts";
 import { checkLog } from "../../shared/log-check.ts";
-import { createLogger, type Logger } from "../../shared/logger.ts";
+import { createLogger, SecretRegistry, type Logger } from "../../shared/logger.ts";
 import { ADMIN_INBOX } from "../../shared/subjects.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
@@ -37,6 +39,7 @@ import {
 } from "./kept.ts";
 import type { LogHome } from "./log-home.ts";
 import { openHome } from "./open-home.ts";
+import { standInKey, withoutCredentials } from "./stand-in.ts";
 import { UP_TABLE, type UpValues } from "./table.ts";
 
 // open-home.ts takes the folder and the broker · log-home.ts keeps the broker · child.ts keeps one process · environment.ts what each may know
@@ -60,7 +63,8 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   const { env } = context;
   const { values } = loadSettings(UP_TABLE, { env, flags, known: ALL_SETTINGS });
   const clock = systemClock;
-  const log = createLogger({ name: "up", level: values.logLevel });
+  const secrets = new SecretRegistry();
+  const log = createLogger({ name: "up", level: values.logLevel, secrets });
   const dataDir = dataFolder(values.data, env);
 
   const signals = watchSignals();
@@ -72,6 +76,10 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   scope.defer(() => home.stop());
   if (values.readyFile !== undefined) removeFile(values.readyFile); // only now: before, it may be that of who runs here
 
+  const pageToken = pageTokenOf(values.pageToken, dataDir); // before a relay looks for it
+  secrets.add(pageToken);
+  const page = (url: string): Partial<ReadyInfo> =>
+    values.statusPage === "off" ? {} : { page: addressWithToken(url, pageToken) };
   const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
   scope.defer(() => admin.close());
   const kept = readKept(dataDir);
@@ -121,7 +129,7 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
 
   const gateway = start(plans.gateway, (url) => (info.gateway = url)); // first: whoever waits, waits for it
   const standIn = plans.coordinator === undefined ? undefined : start(plans.coordinator, () => undefined);
-  const relay = start(plans.relay, (url) => (info.relay = url));
+  const relay = start(plans.relay, (url) => Object.assign(info, { relay: url }, page(url)));
   // The end goes from the last of these lines to the first.
   scope.defer(() => standIn?.stop(COORDINATOR_GRACE_MS));
   scope.defer(() => tellWhatWaits(admin, signals.came(), own ? dataDir : `the log at ${home.url}`, context));
@@ -137,7 +145,7 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   if (first === "signal") return;
   announced = true;
   announce();
-  context.print(welcome(info as ReadyInfo, dataDir, values.coordinatorUrl === undefined));
+  context.print(welcome(info as ReadyInfo, dataDir, values.coordinatorUrl === undefined, context.journal));
 
   scope.defer(keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log }));
   await Promise.race([fatal.promise, signals.first]);
@@ -172,7 +180,8 @@ function planChildren(options: {
     NODE_COMPILE_CACHE: compileCacheFolder(env, homedir()),
     ...(home.configFile === undefined ? {} : { RUNNER_RELAY_BROKER_CONFIG: home.configFile }),
   };
-  const relay = childEnvironment({
+  const key = values.coordinatorUrl === undefined ? standInKey(env, dataDir) : undefined;
+  const forRelay = childEnvironment({
     env,
     flags,
     tables: [COMMON_SETTINGS, RELAY_SETTINGS],
@@ -183,6 +192,7 @@ function planChildren(options: {
       RUNNER_RELAY_COORDINATOR_URL: options.coordinatorUrl,
     },
   });
+  const relay = key === undefined ? forRelay : { ...withoutCredentials(forRelay), ...key.relay };
   const gateway = childEnvironment({
     env,
     flags,
@@ -204,7 +214,7 @@ function planChildren(options: {
       nodeOptions: GATEWAY_HEAP,
     },
   };
-  if (values.coordinatorUrl === undefined) {
+  if (key !== undefined) {
     const standIn = childEnvironment({
       env,
       flags: { "log-level": flags["log-level"] },
@@ -212,6 +222,7 @@ function planChildren(options: {
       set: {
         RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true",
         ...common,
+        ...key.coordinator,
         RUNNER_RELAY_COORDINATOR_PORT: String(options.coordinatorPort),
       },
     });
@@ -271,13 +282,17 @@ function lastResort(clock: Clock, log: Logger): void {
   });
 }
 
-function welcome(info: ReadyInfo, dataDir: string, standIn: boolean): string {
+function welcome(info: ReadyInfo, dataDir: string, standIn: boolean, journal: boolean): string {
+  const page = journal
+    ? `${info.relay}  (\`runner-relay page\` prints the address that lets you in)`
+    : info.page;
   return [
     "runner-relay is ready",
     "",
     `  gateway      ${info.gateway}`,
     `  coordinator  ${info.coordinator}${standIn ? "  (stand-in, for trying out: --coordinator URL names yours)" : ""}`,
     `  relay        ${info.relay}`,
+    ...(info.page === undefined ? [] : [`  status page  ${page}`]),
     `  log          ${info.nats}`,
     `  data         ${dataDir}`,
     "",

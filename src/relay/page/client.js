@@ -23,6 +23,7 @@ async function refresh() {
   if (!document.hidden) {
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+      if (answer.status === 401) return location.reload(); // the pass ended: the page that asks for the token
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       localise(page);
       take(page);

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../../shared/clock.ts";
 import { createControl } from "../../shared/control.ts";
 import { readDeadLetter } from "../../shared/dead-letters.ts";
+import { sameSecret } from "../../shared/door/secret.ts";
 import { codedError, errorText, isCoded } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { sessionIdProblem } from "../../shared/session-id.ts";
@@ -21,7 +22,7 @@ import { layout, type Notice, type Place } from "./layout.ts";
 import { letterPage, lettersPage } from "./letters.ts";
 import { readLetterPage, type LetterFacts } from "./letter-pages.ts";
 import { overview } from "./overview.ts";
-import { isOwnPage, isToken } from "./protect.ts";
+import { isOwnPage } from "./protect.ts";
 import { createReader } from "./reader.ts";
 import { Samples } from "./samples.ts";
 import { sessionRow, sessionRows, type LaneView } from "./session-rows.ts";
@@ -36,8 +37,6 @@ import { Timeline } from "./timeline.ts";
 const MOST_SESSIONS = 100;
 const PAGE_SIZE = 50;
 const NEWEST_LETTERS = 8;
-/** A form holds a token, a session id and a reason. */
-const MOST_FORM_BYTES: number = 16 * 1024;
 const MOST_NOTICES = 100;
 
 export type StatusPageMode = "on" | "read-only" | "off";
@@ -262,15 +261,10 @@ export function createStatusPage(deps: {
         return { place: "none", title: "Confirm", main: confirmPage(action, token) };
       }),
     );
-    app.addContentTypeParser(
-      "application/x-www-form-urlencoded",
-      { parseAs: "string", bodyLimit: MOST_FORM_BYTES },
-      (_request, body, done) => done(null, new URLSearchParams(String(body))),
-    );
     app.post("/act/:action", async (request, reply) => {
       const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
       if (!isOwnPage(request.headers)) return reply.code(403).send({ code: "origin_refused" });
-      if (!isToken(form.get("token") ?? "", token)) {
+      if (!sameSecret(form.get("token") ?? "", token)) {
         const text =
           "This form is of an earlier process of the relay, or of somebody else. Go back, reload the page and try again.";
         return send(request, reply, () => problem(403, text));

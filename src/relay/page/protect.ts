@@ -1,5 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
-
 /**
  * For every answer of the admin port. No script, style, image or form of anybody else; in nobody's frame; kept by no cache. With
  * `no-referrer` a browser would send `Origin: null` with our own forms, so it is `same-origin`.
@@ -28,13 +26,4 @@ export function isOwnPage(headers: RequestOrigin): boolean {
   const site = headers["sec-fetch-site"];
   if (origin !== undefined && origin !== `http://${host}`) return false;
   return site === undefined || site === "same-origin";
-}
-
-/** Compares in the same time for every text. */
-export function isToken(given: string, token: string): boolean {
-  return timingSafeEqual(digest(given), digest(token));
-}
-
-function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

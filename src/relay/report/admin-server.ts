@@ -1,8 +1,12 @@
-import { fastify } from "fastify";
+import { fastify, type FastifyInstance } from "fastify";
+import type { Clock } from "../../shared/clock.ts";
+import { createDoor } from "../../shared/door/door.ts";
+import { createDoorkeeper } from "../../shared/door/doorkeeper.ts";
 import { codedError } from "../../shared/errors.ts";
+import { askToken, ENTRANCE } from "../page/ask-token.ts";
 import type { StatusPage } from "../page/page.ts";
 import { isFromForeignPage, isNavigation, isOurHost } from "../../shared/web-page.ts";
-import { SAFE_HEADERS } from "../page/protect.ts";
+import { isOwnPage, SAFE_HEADERS } from "../page/protect.ts";
 
 /** One thing that the relay needs, and whether it is there. */
 export type Dependency = { ok: boolean; detail: string };
@@ -10,11 +14,25 @@ export type Dependency = { ok: boolean; detail: string };
 /** A request that is not there whole by then is cut off: heads and forms are small. */
 const REQUEST_MS = 5000;
 const CHECK_MS = 1000;
+/** A form holds a token, a session id and a reason. */
+const MOST_FORM_BYTES: number = 16 * 1024;
+/** Shows no session and no body, so that supervisors and Prometheus need no token; and what the page that asks for it is made of. */
+const OPEN: ReadonlySet<string | undefined> = new Set([
+  "/health",
+  "/ready",
+  "/metrics",
+  "/page/style.css",
+  "/page/icon.svg",
+  ENTRANCE,
+]);
 
 /** The relay's own port, loopback only: health, readiness by dependency, metrics, and the status page. */
 export async function startAdminServer(deps: {
   port: number;
   version: string;
+  clock: Clock;
+  /** Whoever has it may see and do everything here. */
+  token: string;
   ready(): Record<string, Dependency>;
   status(): unknown;
   page: Pick<StatusPage, "routes">;
@@ -32,6 +50,12 @@ export async function startAdminServer(deps: {
     if (isFromForeignPage(request.headers) && !isNavigation(request.method, request.headers))
       return reply.code(403).send({ code: "origin_refused" });
   });
+  app.addContentTypeParser(
+    "application/x-www-form-urlencoded",
+    { parseAs: "string", bodyLimit: MOST_FORM_BYTES },
+    (_request, body, done) => done(null, new URLSearchParams(String(body))),
+  );
+  addDoor(app, deps);
   app.get("/health", () => ({ status: "alive", version: deps.version }));
   app.get("/ready", (_request, reply) => {
     const dependencies = deps.ready();
@@ -49,4 +73,19 @@ export async function startAdminServer(deps: {
   } catch (cause) {
     throw codedError("port_taken", `the relay's admin port ${deps.port} cannot be used`, { cause });
   }
+}
+
+/** Everything but {@link OPEN} needs the token, also what is not there. */
+function addDoor(app: FastifyInstance, { token, clock }: { token: string; clock: Clock }): void {
+  const door = createDoor({ token, wall: () => clock.wall() });
+  const keeper = createDoorkeeper({ door, clock, ask: askToken });
+  app.addHook("onRequest", async (request, reply) => {
+    if (OPEN.has(request.routeOptions.url)) return;
+    if (await keeper.stops(request, reply)) return reply;
+  });
+  app.post(ENTRANCE, async (request, reply) => {
+    if (!isOwnPage(request.headers)) return reply.code(403).send({ code: "origin_refused" });
+    const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
+    return keeper.enter(request, reply, form.get("token") ?? "");
+  });
 }

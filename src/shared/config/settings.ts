@@ -167,6 +167,12 @@ export const RELAY_SETTINGS = {
     fallback: "on",
     help: "the relay's status page on its own port; read-only has no buttons",
   },
+  pageToken: {
+    env: "RUNNER_RELAY_PAGE_TOKEN",
+    kind: { type: "text" },
+    secret: true,
+    help: "token that the relay's own port asks for, of 16 to 512 visible characters (default: one that is made and kept in the data folder)",
+  },
   connections: {
     env: "RUNNER_RELAY_CONNECTIONS",
     kind: { type: "integer", min: 1, max: 1024 },
@@ -299,7 +305,7 @@ export const COORDINATOR_SETTINGS = {
     env: "RUNNER_RELAY_COORDINATOR_TOKEN",
     kind: { type: "text" },
     secret: true,
-    help: "bearer token that the stand-in demands",
+    help: "bearer token that the stand-in demands; `up` makes one for its own and keeps it in the data folder",
   },
   coordinatorFaults: {
     env: "RUNNER_RELAY_COORDINATOR_FAULTS",

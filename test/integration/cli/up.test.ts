@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { dataFolder, runCli, startUp, type Up } from "../../support/up.ts";
 
@@ -67,6 +68,7 @@ test("ready file, delivery to the stand-in, 0700 folder, SIGTERM within 5 s leav
     nats: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/),
     coordinator: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     pid: up.process.pid,
+    page: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}$/),
   });
   const answer = await post(ready.gateway, "s1", 1);
   expect(answer.ok).toBe(true); // 201 of the stand-in, or 202 while the relay still looks at it
@@ -77,6 +79,48 @@ test("ready file, delivery to the stand-in, 0700 folder, SIGTERM within 5 s leav
   expect(ms).toBeLessThan(5000);
   expect(up.processes()).toEqual([]);
   expect(() => statSync(up.readyFile)).toThrow();
+});
+
+test("the page's address with its token is printed, kept for its user alone, and nowhere else", async () => {
+  const up = startUp(await folder(), { env: { RUNNER_RELAY_LOG_LEVEL: "trace" } });
+  const { relay, page = "" } = await up.ready();
+  const token = new URL(page).searchParams.get("token") ?? "";
+  expect(up.output.stdout).toContain(page);
+  expect((await fetch(page, { redirect: "manual" })).status).toBe(303);
+  expect((await fetch(`${relay}/status`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(
+    200,
+  );
+  expect((await fetch(`${relay}/status`)).status).toBe(401);
+  for (const file of [up.readyFile, join(up.dataDir, "running.json"), join(up.dataDir, "page-token")])
+    expect(statSync(file).mode & 0o777, file).toBe(0o600);
+  const again = await runCli(["page", "--data", up.dataDir]);
+  expect(again.stdout).toBe(`${page}\n`);
+  for (const pid of [up.process.pid ?? 0, ...up.processes()]) {
+    expect(commandOf(pid), "ps shows it").not.toContain(token);
+    expect(readFileSync(`/proc/${pid}/environ`, "utf8")).not.toContain(token);
+  }
+  expect(up.output.stderr).not.toContain(token);
+  expect(up.output.stderr).toContain(join(up.dataDir, "page-token"));
+  await up.stop();
+  const gone = await runCli(["page", "--data", up.dataDir]);
+  expect(gone.stderr).toMatch(/^nothing_found: no relay runs in /);
+});
+
+test("a token that was chosen is the page's; a weak one is refused by its name", async () => {
+  const where = await folder();
+  const weak = startUp(where, { env: { RUNNER_RELAY_PAGE_TOKEN: "short" } });
+  const [code] = (await once(weak.process, "close")) as [number];
+  expect(code).toBe(78);
+  expect(weak.output.stderr).toMatch(/^config_invalid: RUNNER_RELAY_PAGE_TOKEN must have at least 16/m);
+  const file = join(where, "chosen");
+  writeFileSync(file, "a-token-that-i-chose\n");
+  const up = startUp(where, { env: { RUNNER_RELAY_PAGE_TOKEN_FILE: file } });
+  const { page, relay } = await up.ready();
+  expect(page).toBe(`${relay}/?token=a-token-that-i-chose`);
+  expect((await fetch(page ?? "", { redirect: "manual" })).status).toBe(303);
+  expect((await runCli(["page", "--data", up.dataDir])).stdout).toBe(`${page}\n`);
+  expect(up.output.stderr).not.toContain("a-token-that-i-chose");
+  await up.stop();
 });
 
 test("a second up on the same folder is refused, the first goes on", async () => {
@@ -102,7 +146,11 @@ test("gateway, stand-in and broker keep their addresses over a restart; what wai
 
   const second = startUp(where);
   const after = await second.ready();
-  expect({ ...after, relay: "", pid: 0 }).toEqual({ ...before, relay: "", pid: 0 });
+  const port = { relay: "", page: "", pid: 0 };
+  expect({ ...after, ...port }).toEqual({ ...before, ...port });
+  expect(new URL(after.page ?? "").search, "an address that was kept lets in").toBe(
+    new URL(before.page ?? "").search,
+  );
   await expect
     .poll(async () => (await runCli(["status", "--json", "--data", second.dataDir])).stdout, {
       timeout: 15_000,
@@ -168,20 +216,71 @@ test("a second signal ends at once", async () => {
   expect(up.processes()).toEqual([]);
 });
 
-test("CRED-1: the gateway's process has no credential of the coordinator", async () => {
+test("CRED-1: the gateway's process has no credential of the coordinator, and the stand-in gets none", async () => {
   const secrets = {
     RUNNER_RELAY_API_KEY: "top-secret-key",
     OTHER_TOKEN_FILE: "/run/top-secret",
   };
-  const up = startUp(await folder(), { env: secrets });
+  const environ = (up: Up, part: string): string => readFileSync(`/proc/${pidOf(up, part)}/environ`, "utf8");
+  const where = await folder();
+  const up = startUp(where, { env: secrets, args: ["--coordinator", "http://127.0.0.1:1"] });
   await up.ready();
-  const environ = (part: string): string => readFileSync(`/proc/${pidOf(up, part)}/environ`, "utf8");
-  expect(environ("gateway")).not.toContain("top-secret");
-  expect(environ("coordinator")).not.toContain("top-secret");
-  expect(environ("relay")).toContain("top-secret-key");
-  expect(environ("relay")).not.toContain("/run/top-secret");
-  expect(environ("gateway")).toContain("NATS_USER=gateway-gw1");
+  expect(environ(up, "gateway")).not.toContain("top-secret");
+  expect(environ(up, "relay")).toContain("top-secret-key");
+  expect(environ(up, "relay")).not.toContain("/run/top-secret");
+  expect(environ(up, "gateway")).toContain("NATS_USER=gateway-gw1");
   await up.stop();
+  const alone = startUp(await folder(), {
+    env: { ...secrets, AUTH0_DOMAIN: "top-secret.example", AUTH0_RUNNER_CLIENT_SECRET: "top-secret" },
+  });
+  const { gateway } = await alone.ready();
+  for (const part of ["gateway", "coordinator", "relay"]) {
+    expect(environ(alone, part), part).not.toContain("top-secret");
+    expect(commandOf(pidOf(alone, part)), part).not.toContain(alone.dataDir);
+  }
+  expect((await post(gateway, "s1", 1)).ok).toBe(true);
+  await alone.stop();
+});
+
+test("the stand-in shows nothing and takes nothing without its key, which its relay has", async () => {
+  const where = await folder();
+  const up = startUp(where, {
+    env: { RUNNER_RELAY_COORDINATOR_RECORD: "true", RUNNER_RELAY_COORDINATOR_FAULTS: "true" },
+  });
+  const { coordinator, gateway } = await up.ready();
+  await expect.poll(async () => (await post(gateway, "s1", 1)).status).toBe(201);
+  const file = join(up.dataDir, "coordinator-key");
+  const key = readFileSync(file, "utf8").trim();
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  for (const path of [
+    "/sessions",
+    "/sessions/s1/events",
+    "/sse/sessions",
+    "/runs",
+    "/_ledger",
+    "/_ledger/summary",
+    "/_faults",
+  ]) {
+    expect((await fetch(coordinator + path)).status, path).toBe(401);
+    const guessed = await fetch(coordinator + path, { headers: { authorization: `Bearer ${key}x` } });
+    expect(guessed.status, path).toBe(403);
+  }
+  expect((await post(`${coordinator}/sessions/s1`, "s1", 2)).status).toBe(401);
+  const faults = { method: "POST", body: '{"rules":[]}' };
+  expect((await fetch(`${coordinator}/_faults`, faults)).status).toBe(401);
+  const headers = { authorization: `Bearer ${key}` };
+  expect((await fetch(`${coordinator}/sessions`, { headers })).status).toBe(200);
+  expect((await fetch(`${gateway}/sessions`)).status, "through the gateway, as an executor").toBe(200);
+  expect((await runCli(["doctor", "--data", up.dataDir])).code).toBe(0);
+  expect(up.output.stdout + up.output.stderr).not.toContain(key);
+  await up.stop();
+  const set = startUp(where, { env: { RUNNER_RELAY_COORDINATOR_TOKEN: "the-one-that-i-set" } });
+  const again = await set.ready();
+  await expect.poll(async () => (await post(again.gateway, "s1", 3)).status).toBe(201);
+  const chosen = { authorization: "Bearer the-one-that-i-set" };
+  expect((await fetch(`${again.coordinator}/sessions`, { headers: chosen })).status).toBe(200);
+  expect((await fetch(`${again.coordinator}/sessions`, { headers })).status).toBe(403);
+  await set.stop();
 });
 
 test("CRED-1: exec gives its command the gateway and no secret, and its exit code back", async () => {

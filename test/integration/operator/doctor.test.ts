@@ -8,7 +8,7 @@ import { openControl } from "../../../src/shared/control.ts";
 import { consumerName, DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
-import { provisioned, startTestRelay } from "../../support/relay.ts";
+import { PAGE_TOKEN, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli } from "../../support/up.ts";
 import { startTestGateway } from "../gateway/harness.ts";
 
@@ -23,6 +23,7 @@ function patientOf(broker: TestBroker, more: Partial<Patient> = {}): Patient {
     store: broker.dataDir,
     gateways: [],
     relay: undefined,
+    relayToken: PAGE_TOKEN,
     wall: clockOf(broker),
     ...more,
   };

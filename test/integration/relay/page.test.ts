@@ -15,7 +15,14 @@ import { encodeEnvelope, ENVELOPE_VERSION } from "../../../src/shared/envelope.t
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
-import { createAppender, provisioned, startTestRelay, type TestRelayOptions } from "../../support/relay.ts";
+import {
+  createAppender,
+  PAGE_BEARER,
+  PAGE_TOKEN,
+  provisioned,
+  startTestRelay,
+  type TestRelayOptions,
+} from "../../support/relay.ts";
 
 /** The status page without a browser: what it answers, to whom, and what it refuses. test/page opens it in a real one. */
 
@@ -42,7 +49,8 @@ async function setUp(options: TestRelayOptions = {}) {
     relay,
     url: relay.adminUrl,
     jsm: await jetstreamManager(relay.nc, { checkAPI: false }),
-    get: (path: string, headers: Record<string, string> = {}) => fetch(relay.adminUrl + path, { headers }),
+    get: (path: string, headers: Record<string, string> = {}) =>
+      fetch(relay.adminUrl + path, { headers: { ...PAGE_BEARER, ...headers } }),
   };
 }
 
@@ -80,13 +88,13 @@ async function bury(
 
 /** The form of a confirmation, as a browser would send it. */
 async function formOf(url: string, path: string): Promise<URLSearchParams> {
-  const text = await (await fetch(url + path)).text();
+  const text = await (await fetch(url + path, { headers: PAGE_BEARER })).text();
   const fields = [...text.matchAll(/<input\s+type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"/g)];
   return new URLSearchParams(fields.map(([, name = "", value = ""]): [string, string] => [name, value]));
 }
 
 const post = (url: string, body: URLSearchParams, headers: Record<string, string> = {}): Promise<Response> =>
-  fetch(url, { method: "POST", body, headers, redirect: "manual" });
+  fetch(url, { method: "POST", body, headers: { ...PAGE_BEARER, ...headers }, redirect: "manual" });
 
 test("every page is kept by no cache and allows nothing foreign; what came from outside is text", async () => {
   const { broker, get } = await setUp();
@@ -135,6 +143,74 @@ test("every page is kept by no cache and allows nothing foreign; what came from 
   expect((await get("/", { host: "evil.example" })).status).not.toBe(500); // fetch sets its own Host: see the guard's test
 });
 
+test("without the token nothing is shown and nothing is done; what stays open shows no session and no body", async () => {
+  const lines: string[] = [];
+  const { broker, coordinator, jsm, url } = await setUp({ onLine: (line) => lines.push(line) });
+  const session = "session-of-somebody";
+  await bury(broker, "e1", session, '{"prompt":"MY SECRET PROMPT"}');
+  await coordinator.stop(); // there are reasons, waiting sessions and failures to tell of
+  await createAppender(await broker.connect("gateway")).append(session, { prompt: "MY SECRET PROMPT" });
+  const form = await formOf(url, "/confirm?action=pause");
+  await expect
+    .poll(async () => (await fetch(`${url}/sessions`, { headers: PAGE_BEARER })).text())
+    .toContain(session);
+  const shut = [
+    "/",
+    "/sessions",
+    `/session?id=${session}`,
+    "/dead",
+    "/letter?seq=1",
+    "/confirm?action=pause",
+  ];
+  for (const path of [...shut, "/status", "/status.json", "/page/client.js", "/nothing", "/act/pause"]) {
+    for (const headers of [{}, { accept: "text/html" }, { cookie: `token=${PAGE_TOKEN}` }]) {
+      const answer = await fetch(url + path, { headers, redirect: "manual" });
+      expect(answer.status, path).toBe(401);
+      expect(answer.headers.get("cache-control"), path).toBe("no-store");
+      expect(await answer.text(), path).not.toMatch(/SECRET|session-of-somebody|data-live/);
+    }
+  }
+  const stranger = await fetch(`${url}/act/pause`, { method: "POST", body: form, redirect: "manual" });
+  expect(stranger.status).toBe(401);
+  expect((await readStatus(await broker.connect("operator"), {}, systemClock)).paused).toBe(false);
+  for (const path of ["/health", "/ready", "/metrics", "/page/style.css", "/page/icon.svg"]) {
+    const answer = await fetch(url + path);
+    expect([200, 503], path).toContain(answer.status);
+    expect(await answer.text(), path).not.toMatch(/SECRET|session-of-somebody|e1\b/);
+  }
+  expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(1);
+  expect(lines.join("")).not.toContain(PAGE_TOKEN);
+});
+
+test("the address with the token gives a cookie, which opens every view and acts; by hand as well", async () => {
+  const { url } = await setUp();
+  const first = await fetch(`${url}/dead?token=${PAGE_TOKEN}`, { redirect: "manual" });
+  expect([first.status, first.headers.get("location")]).toEqual([303, "/dead"]);
+  const cookie = first.headers.get("set-cookie")?.split(";")[0] ?? "";
+  expect(first.headers.get("set-cookie")).toMatch(/; Path=\/; .*HttpOnly; SameSite=Strict$/);
+  for (const path of ["/", "/dead", "/status", "/status.json", "/page/client.js"])
+    expect((await fetch(url + path, { headers: { cookie } })).status, path).toBe(200);
+  const form = await formOf(url, "/confirm?action=pause");
+  const send = (headers: Record<string, string>): Promise<Response> =>
+    fetch(`${url}/act/pause`, { method: "POST", body: form, headers, redirect: "manual" });
+  expect((await send({ cookie, origin: "https://evil.example" })).status, "a cookie is not enough").toBe(403);
+  expect((await send({ cookie, origin: url, "sec-fetch-site": "same-origin" })).status).toBe(303);
+
+  const enter = (token: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${url}/enter`, {
+      method: "POST",
+      body: new URLSearchParams({ token }),
+      headers: { accept: "text/html", ...headers },
+      redirect: "manual",
+    });
+  const wrong = await enter("not-the-token");
+  expect(wrong.status).toBe(401);
+  expect(await wrong.text()).toContain("That is not the token of this page.");
+  expect((await enter(PAGE_TOKEN, { origin: "https://evil.example" })).status).toBe(403);
+  const right = await enter(PAGE_TOKEN);
+  expect([right.status, right.headers.get("location")]).toEqual([303, "/"]);
+});
+
 test("only our own page acts: without its token, from another site, or by GET nothing is changed", async () => {
   const { broker, url, jsm, get } = await setUp();
   await bury(broker, "e1", "s1");
@@ -159,7 +235,7 @@ test("only our own page acts: without its token, from another site, or by GET no
       await fetch(act, {
         method: "POST",
         body: JSON.stringify(Object.fromEntries(form)),
-        headers: { "content-type": "application/json" },
+        headers: { ...PAGE_BEARER, "content-type": "application/json" },
       })
     ).status,
   ).toBe(403);
@@ -168,7 +244,7 @@ test("only our own page acts: without its token, from another site, or by GET no
       await fetch(act, {
         method: "POST",
         body: "x=".padEnd(20_000, "y"),
-        headers: { "content-type": "application/x-www-form-urlencoded" },
+        headers: { ...PAGE_BEARER, "content-type": "application/x-www-form-urlencoded" },
       })
     ).status,
   ).toBe(413);
@@ -300,6 +376,8 @@ test("read-only it has no button and no action, off there is nothing but health 
   expect((await off.get("/")).status).toBe(404);
   expect((await off.get("/status.json")).status).toBe(404);
   expect((await off.get("/health")).status).toBe(200);
+  expect((await off.get("/status")).status).toBe(200);
+  expect((await fetch(`${off.url}/status`)).status).toBe(401);
 });
 
 test("the build brings along what the browser gets", async () => {

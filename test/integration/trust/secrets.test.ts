@@ -79,13 +79,18 @@ function delivered(coordinator: TestCoordinator): unknown[] {
   return applied.map(({ body = "" }) => (JSON.parse(body) as { n?: number }).n);
 }
 
+function pageTokenOf(page: string | undefined): string {
+  return new URL(page ?? "").searchParams.get("token") ?? "";
+}
+
 /** Everything that can be read or seen of a running `up`, but the environments of those who must know. */
 async function placesOf(up: Up, mayKnow: readonly string[], env: Record<string, string>): Promise<Place[]> {
   const info = await up.ready();
+  const headers = { authorization: `Bearer ${pageTokenOf(info.page)}` };
   await using executor = await startExecutor(up, env);
   const shown = await Promise.all([
-    ...["/status", "/metrics", "/ready"].map(async (path) =>
-      placeOfText(`relay ${path}`, await (await fetch(info.relay + path)).text()),
+    ...["/", "/dead", "/letter?seq=1", "/status", "/status.json", "/metrics", "/ready"].map(async (path) =>
+      placeOfText(`relay ${path}`, await (await fetch(info.relay + path, { headers })).text()),
     ),
     ...["ready", "metrics", "health", "openapi.json"].map(async (path) =>
       placeOfText(`gateway ${path}`, (await call(info.gateway, "GET", `/_relay/${path}`)).text),
@@ -121,8 +126,18 @@ function expectDecoyFound(places: readonly Place[]): void {
     expect.stringMatching(/RR_EVENTS\/msgs\/\d+\.blk$/),
     expect.stringMatching(/RR_DEAD\/msgs\/\d+\.blk$/),
     "output of dead ls",
+    "relay /dead",
+    "relay /letter?seq=1",
   ])
     expect(found.map((finding) => finding.slice("decoy in ".length))).toContainEqual(place);
+}
+
+/** The page's token lies in its own file and in the one that tells where everything is, is printed once, and is nowhere else. */
+async function expectPageTokenKept(up: Up, places: readonly Place[]): Promise<void> {
+  const token = { name: "page token", value: pageTokenOf((await up.ready()).page) };
+  expect(token.value.length).toBeGreaterThan(40);
+  const found = ["page-token", "running.json", "stdout"];
+  expect([...new Set(scan(places, [token]))].toSorted()).toEqual(found.map((it) => `page token in ${it}`));
 }
 
 /** Each user of the broker has a password of its own, and only its own process knows it. */
@@ -204,6 +219,7 @@ it.concurrent("CRED-1: a client secret from a file, tokens and broker passwords 
     1,
   );
   expect(scan(places, needles)).toEqual([]);
+  await expectPageTokenKept(up, places);
   await expectPasswordsKept(
     up,
     places.filter(({ name }) => name !== "environ of relay"),

@@ -19,6 +19,7 @@ function recording(env: Record<string, string> = {}) {
     print: (text) => void out.push(text),
     redraw: (text) => void out.push(text),
     mustFinish() {},
+    journal: false,
     warn: (text) => void err.push(text),
     ask: () => Promise.resolve(undefined),
     screen: PLAIN,

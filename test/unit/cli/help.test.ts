@@ -15,6 +15,7 @@ const context: Context = {
   print() {},
   redraw() {},
   mustFinish() {},
+  journal: false,
   warn() {},
   ask: () => Promise.resolve(undefined),
   readStdin: () => Promise.resolve(new Uint8Array()),

@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { Command } from "commander";
+import { ALL_SETTINGS } from "../shared/config/index.ts";
+import { loadSettings, type Environment } from "../shared/config/load.ts";
+import { COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
+import { addressWithToken, TOKEN_PARAMETER } from "../shared/door/door.ts";
+import { PAGE_TOKEN_FILE, readSecret } from "../shared/door/secret-file.ts";
+import { codedError, errorText } from "../shared/errors.ts";
+import type { Context } from "./context.ts";
+import { addFlags, flagsOf } from "./flags.ts";
+import { dataFolder } from "./folders.ts";
+import { readRunning } from "./up/kept.ts";
+
+/** What a relay of this machine is found by. */
+const TABLE = {
+  ...COMMON_SETTINGS,
+  adminPort: RELAY_SETTINGS.adminPort,
+  pageToken: RELAY_SETTINGS.pageToken,
+} as const;
+
+export function command(context: Context): Command {
+  const self = new Command("page").description(
+    "Prints the address of the status page, with the token that lets a browser in. Of the relay that `up` runs; of another one by --admin-port, and --data for its folder.",
+  );
+  return addFlags(self, TABLE).action(() => {
+    const { env } = context;
+    const { values } = loadSettings(TABLE, { env, flags: flagsOf(self, TABLE), known: ALL_SETTINGS });
+    const dataDir = dataFolder(values.data, env);
+    const running = readRunning(dataDir);
+    const url = values.adminPort === 0 ? running?.relay : `http://127.0.0.1:${values.adminPort}`;
+    if (url === undefined) {
+      const text = `no relay runs in ${dataDir}, as far as its files tell: name the folder by --data, or the port of a relay of its own by --admin-port`;
+      throw codedError("nothing_found", text);
+    }
+    context.print(addressWithToken(url, tokenHere(dataDir, values.pageToken)));
+  });
+}
+
+/** Token of the relay whose data folder that is. Throws `nothing_found`. */
+function tokenHere(dataDir: string, chosen: string | undefined): string {
+  const token = chosen ?? keptToken(dataDir);
+  if (token !== undefined) return token;
+  const file = join(dataDir, PAGE_TOKEN_FILE);
+  throw codedError("nothing_found", `${file} holds no token: did a relay start there, as this user?`);
+}
+
+function keptToken(dataDir: string): string | undefined {
+  const file = join(dataDir, PAGE_TOKEN_FILE);
+  try {
+    return tokenIn(readRunning(dataDir)?.page) ?? readSecret(file);
+  } catch (cause) {
+    const text = `${file} cannot be read, as it is its user's alone: ${errorText(cause)}`;
+    throw codedError("nothing_found", text, { cause });
+  }
+}
+
+/** Of a relay on this machine, for other commands; undefined where it cannot be had. */
+export function pageTokenHere(dataDir: string, env: Environment): string | undefined {
+  try {
+    const { values } = loadSettings({ pageToken: RELAY_SETTINGS.pageToken }, { env, known: ALL_SETTINGS });
+    return values.pageToken ?? keptToken(dataDir);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `up` may have been given another one than the folder keeps. */
+function tokenIn(page: string | undefined): string | undefined {
+  if (page === undefined) return undefined;
+  return new URL(page).searchParams.get(TOKEN_PARAMETER) ?? undefined;
+}

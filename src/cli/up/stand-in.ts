@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { variableNames, type Environment } from "../../shared/config/load.ts";
+import { COORDINATOR_SETTINGS, RELAY_SETTINGS } from "../../shared/config/settings.ts";
+import { COORDINATOR_KEY_FILE, keepSecret } from "../../shared/door/secret-file.ts";
+
+/** Settings by which a relay gets credentials for a coordinator. */
+const CREDENTIALS = Object.fromEntries(
+  Object.entries(RELAY_SETTINGS).filter(([name]) => /^(?:apiKey|oidc|auth0)/.test(name)),
+);
+const KEY = RELAY_SETTINGS.apiKey.env;
+const TOKEN = COORDINATOR_SETTINGS.coordinatorToken.env;
+
+/**
+ * The key between the stand-in and its relay, as variables of each. The stand-in shows every session to whoever asks, so it asks for a key too:
+ * the one that was set for it, else one that the data folder keeps. Throws `data_unusable`.
+ */
+export function standInKey(
+  env: Environment,
+  dataDir: string,
+): { coordinator: Record<string, string>; relay: Record<string, string> } {
+  for (const form of ["", "_FILE"]) {
+    const set = env[TOKEN + form];
+    if (set) return { coordinator: { [TOKEN + form]: set }, relay: { [KEY + form]: set } };
+  }
+  keepSecret(dataDir, COORDINATOR_KEY_FILE);
+  const file = join(dataDir, COORDINATOR_KEY_FILE);
+  return { coordinator: { [`${TOKEN}_FILE`]: file }, relay: { [`${KEY}_FILE`]: file } };
+}
+
+/** Without the credentials that are meant for the real coordinator: no other origin gets them (CRED-1). Pure. */
+export function withoutCredentials(env: Record<string, string>): Record<string, string> {
+  const names = new Set(variableNames([CREDENTIALS]));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.has(name)));
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { codedError, errorText, isCoded } from "../errors.ts";
+import { secretProblem } from "./secret.ts";
+
+/** The token of the status page, in a data folder. */
+export const PAGE_TOKEN_FILE = "page-token";
+/** What the stand-in coordinator of `up` asks for, in its data folder. */
+export const COORDINATOR_KEY_FILE = "coordinator-key";
+
+/** 256 bits: no number of guesses gets anywhere. */
+const MADE_BYTES = 32;
+const OTHERS = 0o077;
+
+/**
+ * The secret that a folder keeps in a file of that name; made (0600) if there is none. One that others may have read, or that is not ours, or
+ * damaged, is replaced: it protects nothing any more. Of several processes that make it at once, all get the same. Throws `data_unusable`.
+ */
+export function keepSecret(folder: string, name: string): string {
+  const file = join(folder, name);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const kept = readSecret(file);
+    if (kept !== undefined) return kept;
+    const made = randomBytes(MADE_BYTES).toString("base64url");
+    const draft = `${file}.${randomBytes(6).toString("hex")}`;
+    writeFileSync(draft, `${made}\n`, { mode: 0o600, flag: "wx" });
+    try {
+      place(draft, file);
+    } finally {
+      rmSync(draft, { force: true });
+    }
+    return readSecret(file) ?? made;
+  } catch (cause) {
+    if (isCoded(cause)) throw cause;
+    throw codedError("data_unusable", `${file}: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** Where nothing is, a link: it fails if somebody was faster. Where something is that cannot be used, over it. */
+function place(draft: string, file: string): void {
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    if (readSecret(file) === undefined) renameSync(draft, file);
+  }
+}
+
+/** Undefined if there is none that can be trusted. Throws what the file system does where it is there and cannot be read. */
+export function readSecret(file: string): string | undefined {
+  let handle: number;
+  try {
+    handle = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (["ENOENT", "ELOOP", "ENOTDIR"].includes(codeOf(error) ?? "")) return undefined;
+    throw error;
+  }
+  try {
+    const { mode, uid } = fstatSync(handle);
+    const own = process.getuid === undefined || uid === process.getuid() || process.getuid() === 0;
+    if (!own || (mode & OTHERS) !== 0 || (mode & constants.S_IFMT) !== constants.S_IFREG) return undefined;
+    const secret = readFileSync(handle, "utf8").trimEnd();
+    return secretProblem(secret) === undefined ? secret : undefined;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,7 +1,7 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/clock.ts";
-import type { RelayState } from "../shared/relay-state.ts";
+import { servedShards, type RelayState } from "../shared/relay-state.ts";
 import { readLogStatus, type LogStatus } from "../shared/status/log-status.ts";
 import { connectionOf } from "./connection.ts";
 import { judgeDurability, readSync, type DurabilityReport } from "./durability.ts";
@@ -20,7 +20,7 @@ export type Status = LogStatus & {
   /** Since the reading before; a first one is made when the reader opens. */
   rates: Rates;
   sessions: WaitingSessions;
-  /** Shards that no relay has. */
+  /** Shards that no relay has or would take. */
   unowned: number[];
 };
 
@@ -61,7 +61,7 @@ export async function openStatus(
       const rates = ratesOf(last, now);
       last = now;
       const states = relays.now();
-      const owned = new Set(states.flatMap((state) => state.shards.map(({ shard }) => shard)));
+      const served = servedShards(states);
       return {
         at: new Date(clock.wall()).toISOString(),
         ...status,
@@ -69,7 +69,7 @@ export async function openStatus(
         relays: states,
         rates,
         sessions: await sessions(jsm, status, states),
-        unowned: status.backlog.shards.map(({ shard }) => shard).filter((shard) => !owned.has(shard)),
+        unowned: status.backlog.shards.map(({ shard }) => shard).filter((shard) => !served.has(shard)),
       };
     },
     close: () => relays.stop(),

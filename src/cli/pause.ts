@@ -3,7 +3,7 @@ import { awaitEffect, type Effect } from "../admin/control-wait.ts";
 import { systemClock } from "../shared/clock.ts";
 import { openControl } from "../shared/control.ts";
 import { shardOf } from "../shared/partition.ts";
-import { isStopped, type RelayState } from "../shared/relay-state.ts";
+import { isStopped, servedShards, type RelayState } from "../shared/relay-state.ts";
 import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
@@ -42,9 +42,9 @@ export function command(context: Context): Command {
   });
 }
 
-/** Has the relay carried out a wish of this revision, or does the session not concern it? */
+/** Has the relay carried out a wish of this revision, or does the session not concern it? A stand-by may have the session in a moment. */
 export function follows(state: RelayState, session: string, revision: number): boolean {
-  return (state.controls ?? 0) >= revision || state.shards.every(({ shard }) => shard !== shardOf(session));
+  return (state.controls ?? 0) >= revision || !servedShards([state]).has(shardOf(session));
 }
 
 /** One line for people. Pure. */

@@ -7,6 +7,7 @@ type KnownRelay = {
   /** Monotonic time of that message. */
   at: number;
   shards: ReadonlyMap<number, { behind: boolean }>;
+  standby: ReadonlySet<number>;
   backlogged: ReadonlySet<string>;
 };
 
@@ -36,13 +37,16 @@ export function createRelays(): Relays {
   /** Shards whose answers could be awaited after the last message. */
   let live = new Set<number>();
 
+  /** Who forwards for the shard, else who would: an idle shard is nobody's until something comes for it. */
   function ownerOf(shard: number, now: number): KnownRelay | undefined {
     let owner: KnownRelay | undefined;
+    let standby: KnownRelay | undefined;
     for (const relay of known.values()) {
-      if (now - relay.at >= STATE_SILENCE_MS || !relay.shards.has(shard)) continue;
-      if (owner === undefined || relay.at > owner.at) owner = relay; // while a shard moves, both may claim it
+      if (now - relay.at >= STATE_SILENCE_MS) continue;
+      if (relay.shards.has(shard)) owner = newer(relay, owner); // while a shard moves, both may claim it
+      if (relay.standby.has(shard)) standby = newer(relay, standby);
     }
-    return owner;
+    return owner ?? standby;
   }
 
   /** Compares what is live with what was. */
@@ -63,6 +67,7 @@ export function createRelays(): Relays {
           state,
           at: now,
           shards: new Map(state.shards.map(({ shard, behind }) => [shard, { behind }])),
+          standby: new Set(state.standby),
           backlogged: new Set(state.backlog.map(({ session }) => session)),
         });
       }
@@ -89,4 +94,8 @@ export function createRelays(): Relays {
       return { relay: "up", coordinator: state, ...(reason === undefined ? {} : { reason }) };
     },
   };
+}
+
+function newer(relay: KnownRelay, than: KnownRelay | undefined): KnownRelay {
+  return than === undefined || relay.at > than.at ? relay : than;
 }

@@ -43,7 +43,7 @@ import { serveReceipts } from "./report/receipts.ts";
 import { createSettlement } from "./report/settlement.ts";
 import type { AllowRule } from "./tunnel/limits.ts";
 import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
-import { coordinatorStateOf, createStatePublisher } from "./report/state.ts";
+import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from "./report/state.ts";
 
 // The way of an event: log/pull.ts asks the broker · log/shard.ts takes over and remembers · lanes/intake.ts sorts ·
 // lanes/dispatcher.ts orders · lanes/turn.ts sends one head · forward/verdict.ts judges · forward/gate.ts pauses · report/ tells others
@@ -269,22 +269,12 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   }
 
   function currentState(most: number): Omit<RelayState, "v" | "relay"> {
-    const { sessions, overflow } = dispatcher.backlog(most);
-    const heldNow = held
-      .list()
-      .map(({ record, waiting: events }) => ({ session: record.session, events, bytes: 0 }));
-    if (heldNow.length > most) heldNow.sort((a, b) => b.events - a.events); // gateways refuse the longest
-    const idle = control.idle().map((session) => ({ session, events: 0, bytes: 0 }));
-    const waiting = [...heldNow, ...sessions, ...idle];
+    const lanes = dispatcher.backlog(most);
     return {
       instance,
-      shards: shards
-        .map((s) => s.status())
-        .filter((s) => s.phase !== "handed_over")
-        .map(({ shard, behind }) => ({ shard, behind })),
+      ...claimsOf(shards.map((shard) => shard.status())),
       coordinator: coordinatorStateOf(gate.state()),
-      backlog: waiting.slice(0, most),
-      overflow: overflow || waiting.length > most,
+      ...backlogOf({ held: held.list(), lanes, idle: control.idle() }, most),
       controls: control.inForce(),
     };
   }

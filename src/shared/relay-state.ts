@@ -13,8 +13,13 @@ export type CoordinatorState = "up" | "away" | "paused";
 export type RelayState = {
   v: 1;
   relay: string;
-  /** Shards this relay forwards now; `behind` ones have messages that were not read yet, so their sessions count as backlogged. */
+  /**
+   * Shards this relay forwards now; `behind` ones have messages that were not read yet, so their sessions count as backlogged. What it
+   * says of sessions counts for these only.
+   */
   shards: { shard: number; behind: boolean }[];
+  /** Shards it takes as soon as something comes and no other relay has them: idle ones, and those of others. */
+  standby?: number[];
   coordinator: {
     state: CoordinatorState;
     /** code, such as `breaker_open`, `unauthorized`, `wrong_address` */ reason?: string;
@@ -37,6 +42,11 @@ export function relayToken(state: Pick<RelayState, "relay" | "instance">): strin
   return `${sessionToken(state.relay)}-${state.instance ?? ""}`;
 }
 
+/** Shards that one of these relays has, or takes as soon as something comes. Pure. */
+export function servedShards(states: readonly RelayState[]): Set<number> {
+  return new Set(states.flatMap((it) => [...it.shards.map(({ shard }) => shard), ...(it.standby ?? [])]));
+}
+
 /** Does nothing go out until somebody resumes it? */
 export function isStopped({ coordinator: { state, reason } }: RelayState): boolean {
   return state === "paused" && (reason === "paused_by_operator" || reason === "poison_stop");
@@ -55,6 +65,7 @@ export function decodeState(text: string): RelayState | undefined {
     const whole =
       typeof it.relay === "string" &&
       Array.isArray(it.shards) &&
+      (it.standby === undefined || Array.isArray(it.standby)) &&
       Array.isArray(it.backlog) &&
       ["up", "away", "paused"].includes(it.coordinator?.state);
     return whole ? it : undefined;

@@ -1,6 +1,6 @@
 import { showAge } from "../../shared/show.ts";
 import { SHARDS } from "../../shared/partition.ts";
-import type { RelayState } from "../../shared/relay-state.ts";
+import { servedShards, type RelayState } from "../../shared/relay-state.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import type { Reading } from "./reading.ts";
 
@@ -50,7 +50,7 @@ export function judgeRelays({ heard, local }: RelayFacts): Line[] {
     const todo = "start one (`runner-relay up` or `relay`); events wait meanwhile";
     return [fail("relays", "none is heard", todo), ...judgeLocal(local)];
   }
-  const served = new Set(states.flatMap(({ shards }) => shards.map(({ shard }) => shard)));
+  const served = servedShards(states);
   const names = states.map(({ relay }) => relay).join(", ");
   const missing = Array.from({ length: SHARDS }, (_, shard) => shard).filter((shard) => !served.has(shard));
   const relays =

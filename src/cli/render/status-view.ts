@@ -16,8 +16,9 @@ export function renderStatus(status: Status, screen: Screen, { now, top }: Statu
   const { backlog, sessions, relays, unowned } = status;
   const parts = [renderFacts(factsOf(status, now), screen)];
   if (relays.length > 0) {
-    const rows = relays.map((relay) => relayRow(relay, backlog, now));
-    parts.push(renderTable(["RELAY", "COORDINATOR", "SHARDS", "UNREAD", "IN HAND"], rows, screen));
+    const taken = new Set(relays.flatMap((relay) => relay.shards.map(({ shard }) => shard)));
+    const rows = relays.map((relay) => relayRow(relay, taken, backlog, now));
+    parts.push(renderTable(["RELAY", "COORDINATOR", "SHARDS", "IDLE", "UNREAD", "IN HAND"], rows, screen));
     if (unowned.length > 0) parts.push(`shards ${unowned.join(" ")} belong to no relay: their events wait`);
   }
   if (sessions.list.length > 0) {
@@ -93,7 +94,13 @@ function whyAtLeast(source: Status["sessions"]["source"]): string {
     : "no relay answers, and only the beginning of the backlog was read";
 }
 
-function relayRow(relay: Status["relays"][number], backlog: Status["backlog"], now: number): Cell[] {
+/** `taken`: shards that some relay has. Those that none has are idle, and any relay that stands by may get them. */
+function relayRow(
+  relay: Status["relays"][number],
+  taken: ReadonlySet<number>,
+  backlog: Status["backlog"],
+  now: number,
+): Cell[] {
   const { state, reason, since } = relay.coordinator;
   const long = since === undefined ? "" : ` for ${showAge(now - since)}`;
   const own = new Set(relay.shards.map(({ shard }) => shard));
@@ -104,7 +111,8 @@ function relayRow(relay: Status["relays"][number], backlog: Status["backlog"], n
   return [
     relay.relay,
     { text: `${state}${long}${reason === undefined ? "" : ` (${reason})`}`, style },
-    ranges([...own].sort((a, b) => a - b)),
+    ranges([...own]),
+    ranges((relay.standby ?? []).filter((shard) => !taken.has(shard))),
     sum("pending"),
     sum("inFlight"),
   ];
@@ -113,7 +121,7 @@ function relayRow(relay: Status["relays"][number], backlog: Status["backlog"], n
 /** `0-3 7`. Pure. */
 function ranges(numbers: readonly number[]): string {
   const runs: [number, number][] = [];
-  for (const n of numbers) {
+  for (const n of numbers.toSorted((a, b) => a - b)) {
     const last = runs.at(-1);
     if (last !== undefined && last[1] === n - 1) last[1] = n;
     else runs.push([n, n]);

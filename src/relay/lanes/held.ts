@@ -8,6 +8,7 @@ import type { Logger } from "../../shared/logger.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { sessionToken, textOfToken } from "../../shared/session-id.ts";
 import { deleteState } from "../../shared/state-store.ts";
+import { countFrom, heldByWeight } from "../../shared/status/backlog.ts";
 import { stateKey } from "../../shared/topology.ts";
 import type { Death } from "../forward/dead-letters.ts";
 import type { Shard } from "../log/shard.ts";
@@ -20,6 +21,8 @@ export const HOLD_ABOVE = 20_000;
 /** A lane that reads from the log is filled again when it gets shorter than this. */
 const REFILL_BELOW = 20;
 const RETRY_MS = 500;
+/** Held sessions of a shard that are counted at a takeover: each costs the broker up to 60 ms in the middle of a large log (walk.ts). */
+const MOST_COUNTED = 100;
 
 type Held = {
   record: HeldRecord;
@@ -30,8 +33,9 @@ type Held = {
   lastPassed: number;
   /** Not before this (clock.now) does the end of what can be read count as the end of the session's events. */
   joinsAt: number;
-  /** Events that were passed since we know of it, for display. */
+  /** Events that wait, and their bytes as far as they were seen here: gateways limit the session by them. */
   waiting: number;
+  bytes: number;
   /** `from` moved since the record was written. */
   dirty: boolean;
   /** Of the record as it was written here last; undefined: it was read. */
@@ -63,7 +67,7 @@ export type HeldSessions = {
   /** Lowest sequence of the shard's held sessions that are to go on, as they are stored; undefined for none. */
   lowestFrom(shard: number, goesOn: (record: HeldRecord) => boolean): Promise<number | undefined>;
   /** True if the event is left to the log: it must be acked and passed. */
-  takes(token: string, seq: number): boolean;
+  takes(token: string, seq: number, bytes: number): boolean;
   /** Makes it durable that the log keeps the lane's events from its head on, then passes what waits in the lane. */
   hold(lane: Lane, reason: HeldReason, text: string): Promise<void>;
   /** To be called when an entry of a lane was settled. */
@@ -77,7 +81,7 @@ export type HeldSessions = {
    * shard is not ours or the broker does not answer.
    */
   resume(token: string, skip?: number): Promise<void>;
-  list(): { record: HeldRecord; waiting: number }[];
+  list(): { record: HeldRecord; waiting: number; bytes: number }[];
 };
 
 /**
@@ -244,6 +248,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       lastPassed: Math.max(known?.lastPassed ?? 0, lane.peek(lane.length - 1)?.seq ?? 0),
       joinsAt: known?.joinsAt ?? 0,
       waiting: known?.waiting ?? lane.length,
+      bytes: known?.bytes ?? lane.bytes,
       dirty: record.from !== from,
       revision,
       writing: Promise.resolve(),
@@ -267,6 +272,24 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       throw error;
     }
     log.info({ session: record.session, reason, skip }, "session released");
+  }
+
+  /**
+   * What was passed before is counted in the log, one session after the other: a session's limit at the gateways must hold through a
+   * takeover. What was passed since is part of it.
+   */
+  async function countLoaded(shard: number): Promise<void> {
+    const turn = turns.get(shard);
+    const loaded = [...held.values()].filter((state) => state.shard === shard);
+    for (const state of loaded.sort((a, b) => heldByWeight(a.record, b.record)).slice(0, MOST_COUNTED)) {
+      const { session, from } = state.record;
+      const events = await countFrom(jsm, session, from).catch((error: unknown) => {
+        log.warn({ session, err: errorText(error) }, "what waits of a held session cannot be counted");
+        return 0;
+      });
+      if (turns.get(shard) !== turn) return;
+      state.waiting = Math.max(state.waiting, events);
+    }
   }
 
   function forget(shard: number): void {
@@ -303,6 +326,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
           lastPassed: 0,
           joinsAt: clock.now() + deps.lagMs, // nobody here knows what was passed before
           waiting: 0,
+          bytes: 0,
           dirty: from !== record.from,
           revision: undefined,
           writing: Promise.resolve(),
@@ -310,16 +334,18 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
         });
         clock.after(RETRY_MS, () => void fill(token)); // after the reset, when the shard may forward
       }
+      void countLoaded(shard);
       // what is held knows it now, and what is not any more needs nothing
       for (const token of seenFrom.keys()) if (shardOf(textOfToken(token)) === shard) seenFrom.delete(token);
     },
-    takes(token, seq) {
+    takes(token, seq, bytes) {
       const state = held.get(token);
       // what is settled, but a crash forgot it, is passed
       if (state === undefined) return seq < (joined.get(token)?.below ?? 0);
       if (seq < state.record.from) return true;
       state.lastPassed = Math.max(state.lastPassed, seq);
       state.waiting++;
+      state.bytes += bytes;
       return true;
     },
     async hold(lane, reason, text) {
@@ -345,6 +371,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       if (state === undefined || entry.seq < state.record.from) return;
       state.record.from = Math.max(state.record.from, lowest);
       state.waiting = Math.max(0, state.waiting - 1);
+      state.bytes = Math.max(0, state.bytes - entry.bytes);
       state.dirty = true;
       if (lane.length < REFILL_BELOW) void fill(lane.token);
     },
@@ -381,7 +408,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       if (lane !== undefined && !joining.has(token)) dispatcher.unpark(lane);
       void fill(token);
     },
-    list: () => [...held.values()].map(({ record, waiting }) => ({ record, waiting })),
+    list: () => [...held.values()].map(({ record, waiting, bytes }) => ({ record, waiting, bytes })),
   };
 }
 

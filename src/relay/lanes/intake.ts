@@ -51,7 +51,7 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     if (address.origin === "ev" && death === undefined)
       noticeGap(shard.shard, envelope.session, envelope.epoch, envelope.seq);
     const waiting = address.origin === "ev" && isInbox(envelope.answer); // nobody waits for what an operator sends again
-    if (held.takes(token, seq)) {
+    if (held.takes(token, seq, data.length)) {
       if (waiting) answers.accepted(envelope.answer ?? "", "held");
       return shard.pass(seq, deliverySeq);
     }

@@ -80,7 +80,10 @@ export type Shard = Source & {
   pinnedPullAt(): number;
   confirm(pulledAt: number): void;
   save(): Promise<void>;
-  /** `delivered`: everything of the shard up to this sequence came, or is settled. */
+  /**
+   * `behind`: what waits in the log was not all read since the takeover, or much of it is unread.
+   * `delivered`: everything of the shard up to this sequence came, or is settled.
+   */
   status(): {
     shard: number;
     phase: ShardPhase;
@@ -110,6 +113,8 @@ export function createShard(deps: ShardDeps): Shard {
   let [topSeq, topAt] = [0, 0];
   let takeovers = 0;
   let resetAnswered = false;
+  /** What the consumer had to deliver again when it was reset. */
+  let toCatchUp = 0;
   let acks: { deliverySeq: number; seq: number }[] = [];
   let verifying: Promise<boolean> | undefined;
   let cancelWatch: () => void = () => {};
@@ -194,6 +199,7 @@ export function createShard(deps: ShardDeps): Shard {
         const info = await api("RESET");
         if (turn !== takeovers) return;
         resetAnswered = true;
+        toCatchUp = (info.num_pending ?? 0) + (info.num_ack_pending ?? 0);
         // nothing to deliver, so no first message will come; what comes later is the first
         if (phase === "resetting" && !info.num_pending && !info.num_ack_pending) {
           phase = "active";
@@ -367,7 +373,7 @@ export function createShard(deps: ShardDeps): Shard {
     status: () => ({
       shard,
       phase,
-      behind: pending > BEHIND,
+      behind: pending > BEHIND || !resetAnswered || expected <= toCatchUp,
       pending,
       floor: settled.floor,
       delivered: Math.max(delivered, settled.floor),

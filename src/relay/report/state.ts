@@ -9,6 +9,8 @@ import {
 import { sessionToken } from "../../shared/session-id.ts";
 import { STATE_SUBJECT } from "../../shared/subjects.ts";
 import type { GateState } from "../forward/gate.ts";
+import type { HeldSessions } from "../lanes/held.ts";
+import type { Shard } from "../log/shard.ts";
 
 /** Changes within this time go out as one message. */
 const GATHER_MS = 5;
@@ -52,6 +54,49 @@ export function createStatePublisher(deps: {
     },
     stop: () => publish(true),
   };
+}
+
+/**
+ * What is told of the shards: those that this relay has, and those that it would take. A relay that only stands by must not say anything of
+ * another's sessions: gateways would take its empty lanes for theirs. Pure.
+ */
+export function claimsOf(
+  shards: readonly ReturnType<Shard["status"]>[],
+): Required<Pick<RelayState, "shards" | "standby">> {
+  const isStandby = ({ phase }: (typeof shards)[number]): boolean =>
+    phase !== "active" && phase !== "handed_over";
+  return {
+    shards: shards.filter(({ phase }) => phase === "active").map(({ shard, behind }) => ({ shard, behind })),
+    standby: shards.filter(isStandby).map(({ shard }) => shard),
+  };
+}
+
+type Waiting = RelayState["backlog"];
+
+/**
+ * The sessions that others are told of, the longest held ones first. A held session's lane has only the few events that were read back
+ * for it, so what is held counts. `idle`: paused ones of which nothing waits. Pure.
+ */
+export function backlogOf(
+  known: {
+    held: ReturnType<HeldSessions["list"]>;
+    lanes: { sessions: Waiting; overflow: boolean };
+    idle: readonly string[];
+  },
+  most: number,
+): Pick<RelayState, "backlog" | "overflow"> {
+  const { lanes } = known;
+  const held: Waiting = known.held.map(({ record, waiting: events, bytes }) => ({
+    session: record.session,
+    events,
+    bytes,
+  }));
+  if (held.length > most) held.sort((a, b) => b.events - a.events); // gateways refuse the longest
+  const named = new Set(held.map(({ session }) => session));
+  const others = lanes.sessions.filter(({ session }) => !named.has(session));
+  const idle = known.idle.map((session) => ({ session, events: 0, bytes: 0 }));
+  const waiting = [...held, ...others, ...idle];
+  return { backlog: waiting.slice(0, most), overflow: lanes.overflow || waiting.length > most };
 }
 
 /** What others are told of the switch between lanes and coordinator. Pure. */

@@ -35,7 +35,7 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
     }),
   );
   const records = [...(await readHeld(jsm)).values()];
-  const held = await countAll(jsm, records.sort(byWeight).slice(0, MOST_HELD));
+  const held = await countAll(jsm, records.sort(heldByWeight).slice(0, MOST_HELD));
   const events = [
     ...shards.map(({ pending, inFlight }) => pending + inFlight),
     ...held.map((session) => session.events),
@@ -44,7 +44,7 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
 }
 
 /** Those that are held because much waits come first, then whoever has waited longest for a person. */
-function byWeight(a: HeldRecord, b: HeldRecord): number {
+export function heldByWeight(a: HeldRecord, b: HeldRecord): number {
   return Number(b.reason === "backlog") - Number(a.reason === "backlog") || a.since - b.since;
 }
 
@@ -60,7 +60,7 @@ async function countAll(jsm: JetStreamManager, records: readonly HeldRecord[]): 
 }
 
 /** Messages of a session from a sequence on: the first one says how many follow. */
-async function countFrom(jsm: JetStreamManager, session: string, from: number): Promise<number> {
+export async function countFrom(jsm: JetStreamManager, session: string, from: number): Promise<number> {
   for await (const { pending } of walk(jsm, EVENTS_STREAM, sessionFilter(session), Math.max(1, from), 1))
     return pending + 1;
   return 0;

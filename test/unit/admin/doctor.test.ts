@@ -227,6 +227,22 @@ describe("relays, credentials, coordinator", () => {
     ],
     [
       {
+        heard: read([
+          relay({ shards: [{ shard: 0, behind: false }], standby: [1, 2, 3] }),
+          relay({ relay: "b", shards: [{ shard: 5, behind: false }], standby: [0, 1, 4, 6] }),
+        ]),
+        local: undefined,
+      },
+      [
+        "warn relays: a, b; nobody serves shards 7",
+        "ok credentials of a: not refused",
+        "ok coordinator by a: answers",
+        "ok credentials of b: not refused",
+        "ok coordinator by b: answers",
+      ],
+    ],
+    [
+      {
         heard: read([relay({ coordinator: { state: "paused", reason: "token_unavailable" } })]),
         local: undefined,
       },

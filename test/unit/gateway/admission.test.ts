@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { createBacklog } from "../../../src/gateway/backlog.ts";
 import { createBudget } from "../../../src/gateway/budget.ts";
@@ -137,6 +138,41 @@ describe("backlog of a session", () => {
     expect(backlog.admits("s", shard)).toBe(true);
     for (let i = 0; i < 2; i++) backlog.stored("s", shard, 1);
     expect(alarms).toEqual(["s", "s"]); // it was below in between
+  });
+
+  test("a relay that does not have the shard says nothing of its sessions, in whatever order relays speak", () => {
+    const owner = (events: number): RelayState =>
+      state({ backlog: [{ session: "s", events, bytes: events }] });
+    const others = [
+      state({ relay: "b", shards: [], standby: [shard] }),
+      state({ relay: "b", shards: [{ shard: (shard + 1) % 8, behind: false }], standby: [shard] }),
+      state({ relay: "b", shards: [{ shard, behind: true }] }), // takes over, and has not read all of it
+      state({ relay: "b", shards: [], standby: [shard], coordinator: { state: "up" } }),
+      state({ relay: "b", shards: [], standby: [shard], stopping: true }),
+    ];
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.oneof(fc.constant("owner" as const), fc.constantFrom(...others), fc.constant("write" as const)),
+          {
+            maxLength: 60,
+          },
+        ),
+        (story) => {
+          const backlog = createBacklog({ maxEvents: 20, maxBytes: 1e9, onHalf: () => {} });
+          let taken = 0;
+          for (const step of story) {
+            if (step === "owner") backlog.reported(owner(taken));
+            else if (step !== "write") backlog.reported(step);
+            else if (backlog.admits("s", shard)) {
+              taken++;
+              backlog.stored("s", shard, 1);
+            }
+          }
+          expect(taken).toBe(Math.min(20, story.filter((step) => step === "write").length));
+        },
+      ),
+    );
   });
 
   test("ISOLATE-1: while more sessions stand still than a relay can name, one that flows is not refused some day", () => {

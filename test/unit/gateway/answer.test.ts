@@ -76,6 +76,29 @@ describe("whether an answer can be waited for", () => {
     expect(relays.take(state({ relay: "r2", shards: [], stopping: true }), 13)).toEqual([0]);
   });
 
+  test("an idle shard is nobody's: whoever stands by would have it", () => {
+    const relays = createRelays();
+    relays.take(state({ shards: [], standby: [0] }), 0);
+    expect(relays.noWait(0, "s", 1)).toBeUndefined();
+    expect(relays.noWait(1, "s", 1)).toBe("no_relay");
+    expect(relays.silenced(3000)).toEqual([0]);
+  });
+
+  test("who stands by has no say beside the owner, whoever spoke last; without the owner it has", () => {
+    const relays = createRelays();
+    const standby = state({ relay: "r2", shards: [], standby: [0, 1] });
+    const owner = state({ backlog: [{ session: "s", events: 9, bytes: 9 }] });
+    relays.take(owner, 0);
+    expect(relays.take(standby, 1)).toEqual([]);
+    expect(relays.noWait(0, "s", 2)).toBe("backlog");
+    relays.take({ ...standby, coordinator: { state: "away" } }, 3);
+    expect(relays.noWait(0, "t", 4)).toBeUndefined();
+    expect(relays.noWait(1, "t", 4)).toBe("coordinator_away");
+    relays.take(standby, 5);
+    expect(relays.take(state({ stopping: true }), 6)).toEqual([]); // the stand-by takes over: its answer may be waited for
+    expect(relays.noWait(0, "s", 7)).toBeUndefined();
+  });
+
   test("the summary names the worst state of the coordinator", () => {
     const relays = createRelays();
     expect(relays.summary(0)).toEqual({ relay: "away", coordinator: "unknown" });

@@ -240,6 +240,8 @@ describe("the state of a relay", () => {
     '{"v":1}',
     JSON.stringify({ ...state, v: 2 }),
     JSON.stringify({ ...state, shards: {} }),
+    JSON.stringify({ ...state, standby: 1 }),
+    JSON.stringify({ ...state, standby: null }),
     JSON.stringify({ ...state, backlog: null }),
     JSON.stringify({ ...state, coordinator: "up" }),
     JSON.stringify({ ...state, coordinator: { state: "odd" } }),

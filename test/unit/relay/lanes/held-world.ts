@@ -198,7 +198,15 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       pinnedPullAt: () => 0,
       confirm() {},
       save: () => Promise.resolve(),
-      status: () => ({ shard: 0, phase: "active", behind: false, pending: 0, floor: 0, delivered: 0 }),
+      status: () => ({
+        shard: 0,
+        phase: "active",
+
+        behind: false,
+        pending: 0,
+        floor: 0,
+        delivered: 0,
+      }),
     };
 
     const read = async (session: string, from: number): Promise<Stored[] | undefined> => {

@@ -1,6 +1,6 @@
 import type { NatsConnection } from "@nats-io/nats-core";
-import { expect, test } from "vitest";
-import { createStatePublisher } from "../../../../src/relay/report/state.ts";
+import { describe, expect, test } from "vitest";
+import { backlogOf, claimsOf, createStatePublisher } from "../../../../src/relay/report/state.ts";
 import { decodeState, STATE_INTERVAL_MS, type RelayState } from "../../../../src/shared/relay-state.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";
 
@@ -50,4 +50,80 @@ test("its last word is that it stops: what changes during the drain does not cal
   await clock.pass(10 * STATE_INTERVAL_MS);
   expect(said.map(({ stopping }) => stopping)).toEqual([undefined, true]);
   expect(clock.pending()).toBe(0);
+});
+
+describe("what is claimed", () => {
+  type ShardStatus = Parameters<typeof claimsOf>[0][number];
+  const status = (shard: number, part: Partial<ShardStatus>): ShardStatus => ({
+    shard,
+    phase: "active",
+    behind: false,
+    pending: 0,
+    floor: 0,
+    delivered: 0,
+    ...part,
+  });
+
+  test("shards that it has are; those that would be taken are told apart; those handed over are in neither", () => {
+    const shards = [
+      status(0, {}),
+      status(1, { behind: true }),
+      status(3, { phase: "waiting" }),
+      status(4, { phase: "taking_over" }),
+      status(5, { phase: "resetting" }),
+      status(6, { phase: "handed_over" }),
+    ];
+    expect(claimsOf(shards)).toEqual({
+      shards: [
+        { shard: 0, behind: false },
+        { shard: 1, behind: true },
+      ],
+      standby: [3, 4, 5],
+    });
+  });
+});
+
+describe("what is told to wait", () => {
+  const held = (
+    session: string,
+    waiting: number,
+    bytes = 0,
+  ): Parameters<typeof backlogOf>[0]["held"][number] => ({
+    record: { v: 1, session, from: 1, reason: "backlog", text: "", since: 0 },
+    waiting,
+    bytes,
+  });
+
+  test("a held session counts as it is held, not with the few events of its lane", () => {
+    const lanes = {
+      sessions: [
+        { session: "s1", events: 100, bytes: 10 },
+        { session: "s2", events: 3, bytes: 30 },
+      ],
+      overflow: false,
+    };
+    expect(backlogOf({ held: [held("s1", 40_000, 900)], lanes, idle: ["s3"] }, 10)).toEqual({
+      backlog: [
+        { session: "s1", events: 40_000, bytes: 900 },
+        { session: "s2", events: 3, bytes: 30 },
+        { session: "s3", events: 0, bytes: 0 },
+      ],
+      overflow: false,
+    });
+  });
+
+  test("with more than can be named, the longest are, and it is said", () => {
+    const all = {
+      held: [held("s1", 1), held("s2", 3), held("s3", 2)],
+      lanes: { sessions: [], overflow: false },
+      idle: [],
+    };
+    const { backlog, overflow } = backlogOf(all, 2);
+    expect(backlog.map(({ session }) => session)).toEqual(["s2", "s3"]);
+    expect(overflow).toBe(true);
+    expect(backlogOf({ ...all, held: [], lanes: { sessions: [], overflow: true } }, 2)).toEqual({
+      backlog: [],
+      overflow: true,
+    });
+  });
 });

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import type { Status } from "../../../src/admin/status.ts";
+import { PLAIN } from "../../../src/cli/render/screen.ts";
+import { renderStatus } from "../../../src/cli/render/status-view.ts";
+import type { RelayState } from "../../../src/shared/relay-state.ts";
+
+function relay(name: string, shards: number[], standby: number[] | undefined): RelayState {
+  return {
+    v: 1,
+    relay: name,
+    shards: shards.map((shard) => ({ shard, behind: false })),
+    ...(standby === undefined ? {} : { standby }),
+    coordinator: { state: "up" },
+    backlog: [],
+    overflow: false,
+  };
+}
+
+function statusOf(relays: RelayState[]): Status {
+  return {
+    at: "2026-01-01T00:00:00Z",
+    log: { messages: 0, bytes: 0, maxBytes: 1, firstSeq: 1, lastSeq: 0, created: "", replicas: 1 },
+    backlog: {
+      events: 36,
+      shards: Array.from({ length: 8 }, (_, shard) => ({ shard, pending: shard, inFlight: 1, ackFloor: 0 })),
+      held: [],
+      heldSessions: 0,
+    },
+    dead: { messages: 0, bytes: 0 },
+    paused: false,
+    controls: { sessions: [] },
+    durability: { durability: "fsync", problems: [] },
+    relays,
+    rates: { seconds: 1, in: 0, out: 0 },
+    sessions: { list: [], source: "relays", complete: true },
+    unowned: [],
+  };
+}
+
+describe("whose shards are whose", () => {
+  test.each<[string, RelayState[], string[]]>([
+    ["one relay that nothing came to", [relay("a", [], [0, 1, 2, 3, 4, 5, 6, 7])], ["a up none 0-7 0 0"]],
+    [
+      "two relays: what one has, the other does not, and who stands by is not the owner",
+      [relay("a", [2, 0], [1, 3, 4, 5, 6, 7]), relay("b", [1, 3], [0, 2, 4, 5, 6, 7])],
+      ["a up 0 2 4-7 2 2", "b up 1 3 4-7 4 2"],
+    ],
+    [
+      "an older relay beside it, which claims all",
+      [relay("a", [0, 1], [2, 3]), relay("b", [0, 1, 2, 3, 4, 5, 6, 7], undefined)],
+      ["a up 0-1 none 1 2", "b up 0-7 none 28 8"],
+    ],
+  ])("%s", (_, relays, rows) => {
+    const text = renderStatus(statusOf(relays), PLAIN, { now: 0, top: 10 });
+    const table = text.split("\n\n")[1]?.split("\n") ?? [];
+    expect(table.map((line) => line.trim().replaceAll(/ +/g, " "))).toEqual([
+      "RELAY COORDINATOR SHARDS IDLE UNREAD IN HAND",
+      ...rows,
+    ]);
+  });
+});

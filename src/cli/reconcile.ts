@@ -103,6 +103,8 @@ type Totals = {
   finished: number;
   unknown: number;
   unknownSessions: number;
+  /** Of what is missing: with sessions that the coordinator does not know. */
+  lost: number;
   unavailable: number;
 };
 
@@ -119,15 +121,22 @@ function createReport(
     finished: 0,
     unknown: 0,
     unknownSessions: 0,
+    lost: 0,
     unavailable: 0,
   };
   const rows: string[][] = [];
+  const lost: string[] = [];
   let more = 0;
   return {
     add(finding) {
       totals.sessions++;
-      if (finding.kind === "unknown_session") totals.unknownSessions++;
-      else if (finding.kind === "unavailable") totals.unavailable++;
+      if (finding.kind === "unknown_session") {
+        totals.unknownSessions++;
+        totals.lost += finding.missing.length;
+        totals.missing += finding.missing.length;
+        totals.underWay += finding.underWay.length;
+        if (finding.missing.length > 0 && lost.length < ROWS) lost.push(finding.session);
+      } else if (finding.kind === "unavailable") totals.unavailable++;
       else {
         totals.compared += finding.compared;
         totals.missing += finding.missing.length;
@@ -137,7 +146,7 @@ function createReport(
         totals.unknown += finding.unknown?.count ?? 0;
       }
       if (!isNews(finding)) return;
-      if (json) context.print(JSON.stringify(finding));
+      if (json) context.print(JSON.stringify(withWayBack(finding)));
       else if (rows.length < ROWS) rows.push(rowOf(finding));
       else more++;
     },
@@ -147,6 +156,7 @@ function createReport(
         context.print(renderTable(["SESSION", "COMPARED", "MISSING", "SENT", "NOTE"], rows, context.screen));
       if (more > 0) context.print(`${more} more sessions with findings: --json for all`);
       context.print(summaryOf(totals, send === true));
+      if (lost.length > 0) context.print(wayBackOf(lost));
     },
     lacking: () => totals.missing > totals.sent || totals.unavailable > 0,
   };
@@ -163,8 +173,15 @@ function isNews(finding: Finding): boolean {
 
 function rowOf(finding: Finding): string[] {
   switch (finding.kind) {
-    case "unknown_session":
-      return [finding.session, String(finding.events), "-", "-", "the coordinator does not know the session"];
+    case "unknown_session": {
+      const { session, missing, underWay, unreadable } = finding;
+      const notes = [
+        "the coordinator does not know the session",
+        ...(underWay.length > 0 ? [`${underWay.length} sent before and waiting`] : []),
+        ...(unreadable > 0 ? [`${unreadable} cannot be read`] : []),
+      ];
+      return [session, "-", String(missing.length), "0", notes.join("; ")];
+    }
     case "unavailable":
       return [finding.session, "-", "-", "-", finding.reason];
     case "compared": {
@@ -201,15 +218,38 @@ function notesOf({
 }
 
 function summaryOf(totals: Totals, send: boolean): string {
-  const { sessions, compared, missing, sent, underWay, unknown, unknownSessions, unavailable } = totals;
+  const { sessions, compared, missing, lost, sent, underWay, unknown, unknownSessions, unavailable } = totals;
+  const others = missing - lost;
   const parts = [
-    missing === 0
-      ? "nothing is missing"
-      : `${missing} missing${send ? `, ${sent} sent again` : " (--send sends them again)"}`,
+    ...(missing === 0 ? ["nothing is missing"] : []),
+    ...(others === 0
+      ? []
+      : [`${others} missing${send ? `, ${sent} sent again` : " (--send sends them again)"}`]),
+    ...(lost === 0 ? [] : [`${lost} missing with sessions that the coordinator does not know`]),
     ...(underWay > 0 ? [`${underWay} sent before and waiting`] : []),
     ...(unknown > 0 ? [`of ${unknown} nothing can be told`] : []),
     ...(unknownSessions > 0 ? [`${unknownSessions} sessions that the coordinator does not know`] : []),
     ...(unavailable > 0 ? [`${unavailable} sessions not compared`] : []),
   ];
   return `${sessions} sessions, ${compared} deliveries compared: ${parts.join("; ")}`;
+}
+
+/** What brings a session back that the coordinator does not know. */
+function commandFor(session: string): string {
+  return `runner-relay replay --session ${/^[\w.:-]+$/.test(session) ? session : `'${session.replaceAll("'", String.raw`'\''`)}'`} --include-binds`;
+}
+
+function withWayBack(finding: Finding): Finding & { wayBack?: string } {
+  if (finding.kind !== "unknown_session" || finding.missing.length === 0) return finding;
+  return { ...finding, wayBack: commandFor(finding.session) };
+}
+
+/** For people. Nothing can be sent before the session is there: the coordinator would refuse every event, and each would become a dead letter. */
+function wayBackOf(sessions: readonly string[]): string {
+  return [
+    "",
+    "The coordinator lost these sessions whole, or somebody deleted them there. To bring one back, first make it known there again under",
+    "its id (from a backup of the coordinator, or by a new run of it); then this sends all that the log has of it, its bind first:",
+    ...sessions.map((session) => `  ${commandFor(session)}`),
+  ].join("\n");
 }

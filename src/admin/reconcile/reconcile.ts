@@ -12,7 +12,7 @@ import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
 import { putAgain } from "../replay/put.ts";
 import type { Throttle } from "../replay/throttle.ts";
 import { readSettlement } from "../settlement.ts";
-import { compareEvents, compareState } from "./compare.ts";
+import { compareEvents, compareState, type DeliveredEvent } from "./compare.ts";
 import { gatherMany, gatherOne, type Gathered } from "./gather.ts";
 import { sessionGroups } from "./sessions.ts";
 
@@ -50,7 +50,15 @@ export type Finding =
       /** How many were sent again. */
       sent: number;
     }
-  | { kind: "unknown_session"; session: string; events: number }
+  /** The coordinator lost the session whole, or somebody deleted it there. Nothing is sent: all of it would die. */
+  | {
+      kind: "unknown_session";
+      session: string;
+      /** Delivered events, binds and metadata: all of them are missing. */
+      missing: Missing[];
+      underWay: Missing[];
+      unreadable: number;
+    }
   | { kind: "unavailable"; session: string; reason: string };
 
 export type ReconcileOptions = {
@@ -138,23 +146,16 @@ async function judge(
 ): Promise<Finding> {
   const held = await askHoldings(deps.nc, session);
   if (held.kind === "unavailable") return { kind: "unavailable", session, reason: held.reason };
-  const { events, state } = gathered;
-  if (held.kind === "unknown_session") return { kind: "unknown_session", session, events: events.length };
+  const { events, state, unreadable } = gathered;
+  const wanted = ({ seq }: { seq: number }): boolean => seq >= options.from;
+  if (held.kind === "unknown_session") {
+    const lost = await divide(deps.jsm, gathered, [...events.map(ofEvent), ...state].filter(wanted));
+    return { kind: "unknown_session", session, ...lost, unreadable };
+  }
   const ofEvents = compareEvents(events, held);
   const ofState = compareState(state, held, gathered.endedAt);
-  const wanted = ({ seq }: { seq: number }): boolean => seq >= options.from;
-  const lacking = [
-    ...ofEvents.missing.map(({ seq, id }): Missing => ({ seq, id, kind: "event" })),
-    ...ofState.missing.map(({ seq, id, kind }): Missing => ({ seq, id, kind })),
-  ]
-    .filter(wanted)
-    .sort((a, b) => a.seq - b.seq);
-  const missing: Missing[] = [];
-  const underWay: Missing[] = [];
-  for (const one of lacking) {
-    if (gathered.underWay.has(one.id)) underWay.push(one);
-    else if (await wasDelivered(deps.jsm, one)) missing.push(one);
-  }
+  const lacking = [...ofEvents.missing.map(ofEvent), ...ofState.missing].filter(wanted);
+  const { missing, underWay } = await divide(deps.jsm, gathered, lacking);
   const unknown = ofEvents.unknown.filter(wanted);
   const [first, last] = [unknown[0], unknown.at(-1)];
   const { send } = options;
@@ -173,9 +174,29 @@ async function judge(
       ? {}
       : { unknown: { count: unknown.length, fromSeq: first.seq, toSeq: last.seq } }),
     differs: ofState.differs,
-    unreadable: gathered.unreadable,
+    unreadable,
     sent,
   };
+}
+
+function ofEvent({ seq, id }: DeliveredEvent): Missing {
+  return { seq, id, kind: "event" };
+}
+
+/** What of all that seems to be missing was delivered, in the order of the log, and what of it is on its way again. */
+async function divide(
+  jsm: JetStreamManager,
+  gathered: Gathered,
+  lacking: readonly Missing[],
+): Promise<{ missing: Missing[]; underWay: Missing[] }> {
+  const missing: Missing[] = [];
+  const underWay: Missing[] = [];
+  for (const { seq, id, kind } of lacking.toSorted((a, b) => a.seq - b.seq)) {
+    const one: Missing = { seq, id, kind };
+    if (gathered.underWay.has(id)) underWay.push(one);
+    else if (await wasDelivered(jsm, one)) missing.push(one);
+  }
+  return { missing, underWay };
 }
 
 /** A settled event may as well be a dead letter, or a bind that came too late. Asked only of what seems to be missing. */

@@ -53,7 +53,11 @@ export function serveHoldings(deps: {
     const about = read(await get(path));
     if (about.kind !== "object") return about.holdings;
     const listed = read(await get(`${path}/events`));
-    if (listed.kind !== "object") return listed.holdings;
+    if (listed.kind !== "object") {
+      const { holdings } = listed;
+      if (holdings.kind !== "unknown_session") return holdings;
+      return { kind: "unavailable", reason: "the coordinator knows the session, but not its events" };
+    }
     return holdingsOf(about.value, listed.value);
   }
 
@@ -102,7 +106,9 @@ function read(result: AttemptResult | string): Read {
   if (typeof result === "string") return unavailable(result);
   if (result.kind === "failed") return unavailable(`the coordinator does not answer: ${result.text}`);
   const value = objectOf(result.body);
-  if (result.status === 404 && typeof value?.["detail"] === "string" && value["detail"] !== "Not Found")
+  // its own word on the session, as verdict.ts reads it; any other 404 is an unknown route's, or of somebody in between
+  const detail = value?.["detail"];
+  if (result.status === 404 && !result.broken && detail !== undefined && detail !== "Not Found")
     return { kind: "other", holdings: { kind: "unknown_session" } };
   if (result.status !== 200) return unavailable(`the coordinator answers ${result.status}`);
   if (result.broken) return unavailable("the coordinator's answer broke off, or is longer than 4 MiB");

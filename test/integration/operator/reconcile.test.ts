@@ -4,7 +4,7 @@ import { digestOf, type Holdings } from "../../../src/shared/holdings.ts";
 import { HOLDINGS_SUBJECT } from "../../../src/shared/subjects.ts";
 import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
-import { startCoordinator } from "../../support/coordinator.ts";
+import { startCoordinator, type FaultAction } from "../../support/coordinator.ts";
 import { operatorCli } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 
@@ -129,7 +129,9 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
     expect(findings).toContainEqual(
       expect.objectContaining({ session: "s1", missing: [expect.objectContaining({ id })], underWay: [] }),
     );
-    expect(findings).toContainEqual({ kind: "unknown_session", session: "s3", events: 1 });
+    expect(findings).toContainEqual(
+      expect.objectContaining({ kind: "unknown_session", session: "s3", missing: [expect.anything()] }),
+    );
   }, PATIENT);
   expect((await look("--session", "s1", "--send")).summary).toMatchObject({ missing: 1, sent: 1 });
   expect((await look("--session", "s1", "--send")).summary).toMatchObject({
@@ -204,4 +206,79 @@ test("holdings name events by digests of what they say", async () => {
     last: body.timestamp,
     cut: false,
   });
+});
+
+test("a session that the coordinator lost whole is missing: counted, not sent into nothing, and brought back as it says", async () => {
+  const { coordinator, append, cli } = await setUp();
+  for (const session of ["s1", "it's lost", "s3"]) coordinator.createSession(session);
+  const lost = "it's lost";
+  const bind = { executor_session_id: "x", hostname: "h", executor_profile: "p" };
+  await append(lost, bind, { kind: "bind" });
+  for (let n = 0; n < 3; n++) await append(lost, { result_text: `${n}` });
+  await append(lost, { timestamp: 5 }); // refused: it was never there
+  await append("s1", {});
+  await append("s3", {});
+  await append("never", {}); // of a session that never was: all of it died
+  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(8), PATIENT);
+  const backup = coordinator.state.sessions.backup();
+  coordinator.state.sessions.remove(lost);
+  coordinator.state.sessions.remove("s3");
+
+  await vi.waitFor(async () => {
+    const { stdout, code } = await cli("reconcile", "--all");
+    expect(stdout).toMatch(/^it's lost +- +4 +0 +the coordinator does not know the session$/m);
+    expect(stdout).toMatch(
+      /^4 sessions, 1 deliveries compared: 5 missing with sessions that the coordinator does not know/m,
+    );
+    expect(stdout).toContain(String.raw`  runner-relay replay --session 'it'\''s lost' --include-binds`);
+    expect(code).toBe(3);
+  }, PATIENT);
+  const sent = await cli("reconcile", "--session", lost, "--send", "--json");
+  expect(sent.code).toBe(3);
+  const { findings, summary } = lines(sent.stdout);
+  expect(summary).toMatchObject({ sessions: 1, unknownSessions: 1, missing: 4, lost: 4, sent: 0 });
+  expect(findings).toMatchObject([
+    {
+      kind: "unknown_session",
+      missing: [{ kind: "bind" }, {}, {}, {}],
+      wayBack: expect.stringContaining("--include-binds"),
+    },
+  ]);
+  expect(coordinator.writes()).toHaveLength(8);
+  const never = await cli("reconcile", "--session", "never");
+  expect(never).toMatchObject({ code: 0, stdout: expect.stringMatching(/nothing is missing/) });
+
+  coordinator.createSession(lost);
+  expect((await cli("replay", "--session", lost, "--include-binds", "--yes")).code).toBe(0);
+  await vi.waitFor(
+    () => expect(coordinator.state.sessions.events(lost)).toHaveLength(backup.get(lost)?.events.count ?? -1),
+    PATIENT,
+  );
+  expect(coordinator.state.sessions.get(lost)).toMatchObject({ hostname: "h", status: "running" });
+  await vi.waitFor(
+    async () => expect(await cli("reconcile", "--session", lost)).toMatchObject({ code: 0 }),
+    PATIENT,
+  );
+});
+
+test("a 404 that is not the coordinator's word on the session is no lost session", async () => {
+  const { broker, coordinator } = await setUp();
+  coordinator.createSession("s1");
+  const operator = await broker.connect("operator");
+  const page = { body: "<html>no such page</html>", headers: { "content-type": "text/html" } };
+  const answers: [path: string, answer: Omit<FaultAction & { kind: "status" }, "kind">, kind: string][] = [
+    ["/sessions/s1$", { status: 404, body: { detail: "Session not found" } }, "unknown_session"],
+    ["/sessions/s1$", { status: 404, body: { detail: { code: "no_session" } } }, "unknown_session"],
+    ["/sessions/s1$", { status: 404, body: { detail: "Not Found" } }, "unavailable"], // an unknown route
+    ["/sessions/s1$", { status: 404, ...page }, "unavailable"],
+    ["/sessions/s1$", { status: 404, body: {} }, "unavailable"],
+    ["/sessions/s1$", { status: 410, body: { detail: "gone" } }, "unavailable"],
+    ["/sessions/s1/events$", { status: 404, body: { detail: "no events" } }, "unavailable"],
+  ];
+  for (const [path, answer, kind] of answers) {
+    coordinator.faults.set([{ method: "GET", path, action: { kind: "status", ...answer } }]);
+    const question = JSON.stringify({ v: 1, session: "s1" });
+    const found = await operator.request(HOLDINGS_SUBJECT, question, { timeout: 10_000 });
+    expect({ answer, found: found.json<Holdings>().kind }).toEqual({ answer, found: kind });
+  }
 });

@@ -1,5 +1,5 @@
-import { Packr } from "msgpackr";
-import { codedError } from "./errors.ts";
+import { codedError, errorText } from "./errors.ts";
+import { pack, RECORD, unpack } from "./msgpack.ts";
 
 /** Version that this program writes. */
 const CHECKPOINT_VERSION = 1;
@@ -17,24 +17,22 @@ export type Checkpoint = {
   top?: { seq: number; at: number };
 };
 
-const packr = new Packr({ useRecords: false, variableMapSize: true });
-
 /** Nothing above `floor` is settled yet. */
 export function freshCheckpoint(stream: string, floor: number): Checkpoint {
   return { v: CHECKPOINT_VERSION, stream, floor, settled: new Uint8Array() };
 }
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  return packr.pack(checkpoint);
+  return pack(checkpoint);
 }
 
 /** Throws `schema_newer` for a version this program does not know, `checkpoint_mismatch` for anything that is no checkpoint. */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   let value: unknown;
   try {
-    value = packr.unpack(bytes);
+    value = unpack(bytes, RECORD);
   } catch (cause) {
-    throw codedError("checkpoint_mismatch", "the checkpoint is not msgpack", { cause });
+    throw codedError("checkpoint_mismatch", `the checkpoint cannot be read: ${errorText(cause)}`, { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
     throw codedError("checkpoint_mismatch", "the stored value is no checkpoint");

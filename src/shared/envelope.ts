@@ -1,5 +1,6 @@
-import { Packr } from "msgpackr";
-import { codedError } from "./errors.ts";
+import { codedError, errorText } from "./errors.ts";
+import { pack, RECORD, unpack, versionOf } from "./msgpack.ts";
+import { sessionIdProblem } from "./session-id.ts";
 import { isKind, type Kind } from "./subjects.ts";
 
 /** Version that this program writes. A reader that meets a newer one stops and loses nothing (DESIGN 6). */
@@ -36,30 +37,53 @@ export type Envelope = {
 
 /** An id is a token of the subject of a dead letter, and a header upstream. */
 const TOKEN = /^[\w-]{1,100}$/;
-const packr = new Packr({ useRecords: false, variableMapSize: true });
+/** A report is the last segment of a path. */
+const REPORT = /^[a-z_]{1,32}$/;
+/** What becomes a header of a request must be one: a line break or a megabyte in it would look like a coordinator that fails. */
+const HEADER_VALUE = /^[\x20-\x7e]{0,512}$/;
+/** A subject that a gateway listens to; longer ones make the broker drop the connection. */
+const SUBJECT = /^[\w.=-]{0,1024}$/;
+
+/** Longest name of a runner, characters: encoded, nine times as long at most, it is a part of subjects, and 4 KiB of subject are what a broker takes. */
+const MAX_RUNNER = 255;
+/** Longest id of a run, characters. */
+const MAX_RUN_ID = 1024;
 
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  return packr.pack(envelope);
+  return pack(envelope);
 }
 
-/** Throws `schema_newer` for a version this program does not know, `envelope_invalid` for anything that is no envelope. */
+/**
+ * Throws `schema_newer` for a version this program does not know, `envelope_invalid` for anything that is no envelope, or one that could not be sent:
+ * anybody who may write into the log may write anything.
+ */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  const version = versionOf(bytes); // first, for a newer version may be larger or of another form
+  if (version !== undefined && version > ENVELOPE_VERSION) throw newer(version);
   let value: unknown;
   try {
-    value = packr.unpack(bytes);
+    value = unpack(bytes, RECORD);
   } catch (cause) {
-    throw codedError("envelope_invalid", "the payload is not msgpack", { cause });
+    throw codedError("envelope_invalid", `the payload is no envelope: ${errorText(cause)}`, { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
     throw codedError("envelope_invalid", "the payload is not an envelope");
   }
-  if (value.v > ENVELOPE_VERSION) {
-    throw codedError("schema_newer", `envelope version ${value.v} is newer than ${ENVELOPE_VERSION}`);
-  }
+  if (value.v > ENVELOPE_VERSION) throw newer(value.v);
   const it = value as Envelope;
-  const whole =
+  if (!isWhole(it)) throw codedError("envelope_invalid", "the envelope lacks fields");
+  const odd = oddField(it);
+  if (odd !== undefined) throw codedError("envelope_invalid", `the envelope's field ${odd} cannot be used`);
+  return it;
+}
+
+function newer(version: number): Error {
+  return codedError("schema_newer", `envelope version ${version} is newer than ${ENVELOPE_VERSION}`);
+}
+
+function isWhole(it: Envelope): boolean {
+  return (
     typeof it.id === "string" &&
-    TOKEN.test(it.id) &&
     isKind(it.kind) &&
     typeof it.session === "string" &&
     typeof it.runner === "string" &&
@@ -72,7 +96,26 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     (it.answer === undefined || typeof it.answer === "string") &&
     (it.replayOf === undefined || typeof it.replayOf === "string") &&
     (it.trace === undefined || typeof it.trace === "string") &&
-    (it.tracestate === undefined || typeof it.tracestate === "string");
-  if (!whole) throw codedError("envelope_invalid", "the envelope lacks fields");
-  return it;
+    (it.tracestate === undefined || typeof it.tracestate === "string")
+  );
+}
+
+/** The first field that a request, a subject or a key of ours could not hold. */
+function oddField(it: Envelope): keyof Envelope | undefined {
+  if (!TOKEN.test(it.id)) return "id";
+  if (!TOKEN.test(it.session) && sessionIdProblem(it.session) !== undefined) return "session";
+  if (it.runner.length === 0 || it.runner.length > MAX_RUNNER) return "runner";
+  if (!HEADER_VALUE.test(it.epoch)) return "epoch";
+  if (it.type !== "application/json" && !HEADER_VALUE.test(it.type)) return "type";
+  if (it.run !== undefined && !isRun(it.run)) return "run";
+  if (it.answer !== undefined && !SUBJECT.test(it.answer)) return "answer";
+  if (it.replayOf !== undefined && !HEADER_VALUE.test(it.replayOf)) return "replayOf";
+  if (it.trace !== undefined && !HEADER_VALUE.test(it.trace)) return "trace";
+  if (it.tracestate !== undefined && !HEADER_VALUE.test(it.tracestate)) return "tracestate";
+  return undefined;
+}
+
+/** Both become segments of a path, with our credentials. */
+function isRun({ id, report }: NonNullable<Envelope["run"]>): boolean {
+  return id.length <= MAX_RUN_ID && !/^\.{0,2}$|\//.test(id) && REPORT.test(report);
 }

@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { Packr } from "msgpackr";
-import { codedError } from "./errors.ts";
+import { codedError, errorText } from "./errors.ts";
+import { pack, RECORD, unpack } from "./msgpack.ts";
 import { decodeStates } from "./state-store.ts";
 import { stateKey } from "./topology.ts";
 
@@ -23,19 +23,21 @@ export type HeldRecord = {
 };
 
 const REASONS: ReadonlySet<string> = new Set<HeldReason>(["backlog", "parked", "paused"]);
-const packr = new Packr({ useRecords: false, variableMapSize: true });
+/** Longest text that is kept, characters: a coordinator may refuse in megabytes, and every command shows it. */
+const MAX_TEXT = 2000;
 
 export function encodeHeld(record: HeldRecord): Uint8Array {
-  return packr.pack(record);
+  const { text } = record;
+  return pack(text.length > MAX_TEXT ? { ...record, text: `${text.slice(0, MAX_TEXT - 1)}…` } : record);
 }
 
 /** Throws `schema_newer` for a newer version and `envelope_invalid` for anything that is no such record. */
 export function decodeHeld(bytes: Uint8Array): HeldRecord {
   let value: unknown;
   try {
-    value = packr.unpack(bytes);
+    value = unpack(bytes, RECORD);
   } catch (cause) {
-    throw codedError("envelope_invalid", "the held record is not msgpack", { cause });
+    throw codedError("envelope_invalid", `the held record cannot be read: ${errorText(cause)}`, { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
     throw codedError("envelope_invalid", "the stored value is no held record");

@@ -5,6 +5,11 @@ const CHUNK_BITS = 1 << 15;
 const CHUNK_BYTES: number = CHUNK_BITS / 8;
 const INDEX_BYTES = 8;
 const RECORD_BYTES: number = INDEX_BYTES + CHUNK_BYTES;
+/**
+ * Longest set that is taken over, unpacked: 16,352 chunks, 535 million sequences above a stuck floor, where an hour of 10,000 events a second makes 36 million.
+ * Zeros are packed a thousandfold, so that a stored value of 8 MiB could ask for gigabytes.
+ */
+const MAX_SNAPSHOT_BYTES: number = 64 * 1024 * 1024;
 /** The list of what arrived is looked through when it has grown by so many and doubled. */
 const THIN_ABOVE = 8192;
 
@@ -115,7 +120,7 @@ export class Settled {
 
   /** Takes over what another memory of the same shard knew. Throws for a snapshot that is none, and takes nothing from it. */
   merge(other: { floor: number; snapshot: Uint8Array }): void {
-    const raw = other.snapshot.length > 0 ? inflateRawSync(other.snapshot) : undefined;
+    const raw = other.snapshot.length > 0 ? unpacked(other.snapshot) : undefined;
     if (other.floor > this.#floor) this.#raiseFloor(other.floor);
     if (raw !== undefined) {
       for (let at = 0; at + RECORD_BYTES <= raw.length; at += RECORD_BYTES) {
@@ -186,4 +191,15 @@ export class Settled {
     if (now === before) return;
     for (const index of this.#chunks.keys()) if (index < now) this.#chunks.delete(index);
   }
+}
+
+function unpacked(snapshot: Uint8Array): Buffer {
+  const raw = inflateRawSync(snapshot, { maxOutputLength: MAX_SNAPSHOT_BYTES });
+  if (raw.length % RECORD_BYTES !== 0) throw new Error("the set of settled sequences is cut");
+  for (let at = 0; at < raw.length; at += RECORD_BYTES) {
+    const index = raw.readDoubleBE(at);
+    if (!Number.isInteger(index) || index < 0 || !Number.isSafeInteger(index * CHUNK_BITS))
+      throw new Error("the set of settled sequences names none");
+  }
+  return raw;
 }

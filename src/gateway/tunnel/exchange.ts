@@ -73,8 +73,9 @@ export function createExchange(deps: {
   }
 
   function take(payload: Uint8Array): void {
-    const frames = wire.receive(payload);
-    if (frames === undefined) return fail("tunnel_broken", "a part of the answer was lost");
+    const received = wire.receive(payload);
+    if (received.kind === "broken") return fail("tunnel_broken", `the answer: ${received.why}`);
+    const { frames } = received;
     for (const frame of frames) {
       switch (frame.type) {
         case "accept":

@@ -9,6 +9,11 @@ import { walk } from "../../shared/walk.ts";
 
 /** Longest reason that is stored with a dead letter, bytes. */
 const MAX_REASON_BYTES = 4096;
+/**
+ * Longest headers of a letter, and more: a reason of 4 KiB and ten short lines. What a gateway stored fits with them (`bodyLimit`). Whoever writes into
+ * the log without one may write more: such a letter is stored without its payload, or its session would wait for ever.
+ */
+const MAX_HEAD_BYTES: number = 8 * 1024;
 const PUBLISH_TIMEOUT_MS = 3000;
 /** Letters of this event are there already. */
 const WRONG_LAST_SEQUENCE = 10071;
@@ -47,9 +52,14 @@ export type DeadLetters = {
  */
 export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): DeadLetters {
   async function publish(letter: DeadLetter, subject: string, lastSeq: number): Promise<boolean> {
-    const headers = headersOf(letter);
+    const fits = letter.payload.length + MAX_HEAD_BYTES <= (nc.info?.max_payload ?? Infinity);
+    const payload = fits ? letter.payload : new Uint8Array();
+    const headers = headersOf(
+      letter,
+      fits ? "" : `; its ${letter.payload.length} bytes are too many to be kept here`,
+    );
     headers.set("Nats-Expected-Last-Subject-Sequence", String(lastSeq));
-    const reply = await nc.request(subject, letter.payload, { headers, timeout: PUBLISH_TIMEOUT_MS });
+    const reply = await nc.request(subject, payload, { headers, timeout: PUBLISH_TIMEOUT_MS });
     const { error } = reply.json<{ error?: { err_code?: number; description?: string } }>();
     if (error === undefined) return true;
     if (error.err_code === WRONG_LAST_SEQUENCE) return false;
@@ -75,12 +85,12 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
   };
 }
 
-function headersOf(letter: DeadLetter): MsgHdrs {
+function headersOf(letter: DeadLetter, more: string): MsgHdrs {
   const head = natsHeaders();
   head.set("Content-Type", ENVELOPE_TYPE);
   head.set(HEADER.session, sessionToken(letter.session));
   head.set(HEADER.kind, letter.kind);
-  head.set(HEADER.error, headerText(letter.death.reason));
+  head.set(HEADER.error, headerText(letter.death.reason + more));
   if (letter.death.status !== undefined) head.set(HEADER.status, String(letter.death.status));
   head.set(HEADER.attempts, String(letter.death.attempts));
   head.set(HEADER.origStream, EVENTS_STREAM);

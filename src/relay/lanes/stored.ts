@@ -25,8 +25,9 @@ export function envelopeOf(
 ): Pick<Stored, "envelope" | "death"> {
   try {
     const envelope = decodeEnvelope(data);
-    if (envelope.session !== address.session)
-      throw new Error("the envelope's session differs from the subject's");
+    const { session, runner, kind } = address;
+    if (envelope.session !== session || envelope.runner !== runner || envelope.kind !== kind)
+      throw new Error("the envelope's session, runner or kind differs from the subject's");
     return { envelope, death: undefined };
   } catch (error) {
     if (isCoded(error, "schema_newer")) throw error;

@@ -7,7 +7,7 @@ import { createPinReader } from "./pin-reader.ts";
 
 /** Messages asked for at once; the next pull goes out when half of them have come. */
 const BATCH = 250;
-/** And their bytes (BOUND-1): one message of the largest size with its headers must fit, or it would never come. */
+/** And their bytes (BOUND-1): one message of the largest size that a gateway writes, with its headers. A larger one is asked for alone. */
 const BATCH_BYTES: number = MAX_BODY_BYTES + 192 * 1024;
 /** The shortest that the pin's renewal needs: only a pull that carries the pin renews it, once a second against 3 s. */
 const EXPIRES_MS = 1000;
@@ -90,11 +90,11 @@ export function createPull(deps: {
     });
   }
 
-  function ask(batch: number): void {
+  function ask(batch: number, maxBytes = BATCH_BYTES): void {
     if (subscription === undefined || nc.isClosed()) return;
     const request = {
       batch,
-      max_bytes: BATCH_BYTES,
+      ...(maxBytes < Infinity ? { max_bytes: maxBytes } : {}),
       expires: EXPIRES_MS * 1e6,
       group: PRIORITY_GROUP,
       ...(pin === undefined ? {} : { id: pin }),
@@ -135,8 +135,10 @@ export function createPull(deps: {
       events.consumerGone();
     }
     // the time is over, or the bytes are: both are how a pull ends well
-    if (code === 408 || /exceeds maxbytes/i.test(msg.headers?.description ?? ""))
-      return outstanding <= BATCH / 2 ? pull() : undefined;
+    const tooLarge = /exceeds maxbytes/i.test(msg.headers?.description ?? "");
+    // nothing came for all those bytes: who may write into the log may write more than a gateway does, and the whole shard would wait behind it
+    if (tooLarge && Number(msg.headers?.get("Nats-Pending-Bytes")) >= BATCH_BYTES) return ask(1, Infinity);
+    if (code === 408 || tooLarge) return outstanding <= BATCH / 2 ? pull() : undefined;
     again();
   }
 

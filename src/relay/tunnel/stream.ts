@@ -127,9 +127,9 @@ export function createStream(deps: {
     gateway: opening.gateway,
     receive(payload) {
       if (over) return;
-      const frames = wire.receive(payload);
-      if (frames === undefined) return fail("tunnel_broken", "a part of the request was lost");
-      for (const frame of frames) {
+      const received = wire.receive(payload);
+      if (received.kind === "broken") return fail("tunnel_broken", `the request: ${received.why}`);
+      for (const frame of received.frames) {
         switch (frame.type) {
           case "data":
             if (body === undefined || body.destroyed) break;

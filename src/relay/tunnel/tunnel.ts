@@ -149,7 +149,10 @@ export function serveTunnel(deps: {
   const subscriptions = [
     openings,
     listen(`${prefix}*`, (msg) => streams.get(msg.subject.slice(prefix.length))?.receive(msg.data)),
-    listen(`${beats}*`, (msg) => void gateways.set(msg.subject.slice(beats.length), clock.now())),
+    listen(`${beats}*`, ({ subject }) => {
+      const gateway = subject.slice(beats.length);
+      if (gateways.has(gateway)) gateways.set(gateway, clock.now()); // others have nothing open here
+    }),
   ];
 
   function check(): void {

@@ -1,4 +1,4 @@
-import { Packr } from "msgpackr";
+import { pack, unpack, type Bounds } from "../msgpack.ts";
 
 /**
  * What travels between gateway and relay for one passed-through request. A NATS message carries one or more frames and a number, so that
@@ -27,7 +27,15 @@ export const WINDOW_FRAMES = 32;
 
 const TYPES = ["accept", "head", "data", "end", "credit", "reset"] as const;
 const FRAME_HEAD = 5;
-const packr = new Packr({ useRecords: false, variableMapSize: true });
+
+/** Frames of one message: a window of data, its credit (one frame for four), and a few of the other types. More is a flood of empty ones. */
+const MAX_FRAMES: number = 2 * WINDOW_FRAMES;
+/** Bytes of one message: {@link MAX_DATA_BYTES} of data, and head and trailers of an answer, 16 KiB each, which Latin-1 doubles. */
+const MAX_MESSAGE_BYTES: number = 4 * MAX_DATA_BYTES;
+/** Values of one frame: names and values of 16 KiB of headers, 4,096 of the shortest. */
+const BOUNDS: Bounds = { values: 8 + 2 * 4096, depth: 2 };
+/** Longest text that is kept of one, characters: it goes into log lines and answers. */
+const MAX_TEXT = 2000;
 
 /** One message with these frames. */
 export function encodeMessage(number: number, frames: readonly Frame[]): Uint8Array {
@@ -44,18 +52,21 @@ export function encodeMessage(number: number, frames: readonly Frame[]): Uint8Ar
   return message;
 }
 
-/** The frames of a message; undefined for anything that is none. Data frames share the message's memory. */
+/** The frames of a message; undefined for anything that is none, or that no side of ours would send. Data frames share the message's memory. */
 export function decodeMessage(bytes: Uint8Array): { number: number; frames: Frame[] } | undefined {
   const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (message.length < 4) return undefined;
+  if (message.length < 4 || message.length > MAX_MESSAGE_BYTES) return undefined;
   const frames: Frame[] = [];
   try {
     for (let at = 4; at < message.length;) {
       const type = TYPES[message.readUInt8(at)];
       const length = message.readUInt32BE(at + 1);
       at += FRAME_HEAD;
-      if (type === undefined || at + length > message.length) return undefined;
-      frames.push(frameOf(type, message.subarray(at, at + length)));
+      if (type === undefined || at + length > message.length || frames.length === MAX_FRAMES)
+        return undefined;
+      const frame = frameOf(type, message.subarray(at, at + length));
+      if (frame === undefined) return undefined;
+      frames.push(frame);
       at += length;
     }
   } catch {
@@ -67,10 +78,48 @@ export function decodeMessage(bytes: Uint8Array): { number: number; frames: Fram
 function payloadOf(frame: Frame): Uint8Array {
   if (frame.type === "data") return frame.bytes;
   const { type: _, ...fields } = frame;
-  return packr.pack(fields);
+  return pack(fields);
 }
 
-function frameOf(type: (typeof TYPES)[number], payload: Buffer): Frame {
-  if (type === "data") return { type, bytes: payload };
-  return { type, ...(packr.unpack(payload) as object) } as Frame;
+function frameOf(type: (typeof TYPES)[number], payload: Buffer): Frame | undefined {
+  if (type === "data") return payload.length > MAX_DATA_BYTES ? undefined : { type, bytes: payload };
+  const fields = unpack(payload, BOUNDS) as Record<string, unknown> | null;
+  if (typeof fields !== "object" || fields === null) return undefined;
+  switch (type) {
+    case "accept": {
+      const { relay, subject, credit } = fields;
+      if (!isText(relay) || !isText(subject) || !isCount(credit, 0)) return undefined;
+      return { type, relay, subject, credit };
+    }
+    case "head": {
+      const { status, statusText, headers } = fields;
+      if (typeof status !== "number" || !Number.isInteger(status) || status < 100 || status > 999)
+        return undefined;
+      if (typeof statusText !== "string" || !isList(headers)) return undefined;
+      return { type, status, statusText, headers };
+    }
+    case "end":
+      return isList(fields["trailers"]) ? { type, trailers: fields["trailers"] } : undefined;
+    case "credit":
+      return isCount(fields["frames"], 1) ? { type, frames: fields["frames"] } : undefined;
+    case "reset": {
+      const { code, text } = fields;
+      if (!isText(code) || typeof text !== "string") return undefined;
+      return { type, code, text: text.slice(0, MAX_TEXT) };
+    }
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_TEXT;
+}
+
+/** Names and values alternating. */
+function isList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length % 2 === 0 && value.every((part) => typeof part === "string");
+}
+
+/** Nobody ever has more credit than a window. */
+function isCount(value: unknown, least: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= WINDOW_FRAMES;
 }

@@ -1,4 +1,5 @@
-import { Packr } from "msgpackr";
+import { pack, unpack, type Bounds } from "../msgpack.ts";
+import { MAX_DATA_BYTES } from "./frame.ts";
 
 /** Subject on which gateways open requests; relays share it as a queue. */
 export const TUNNEL_SUBJECT = "rr.rpc.http";
@@ -24,16 +25,22 @@ export type Opening = {
   id?: string;
 };
 
-const packr = new Packr({ useRecords: false, variableMapSize: true });
+/** A dozen fields, and the headers of a request: 16 KiB, all that a gateway's server takes, are 4,096 names and values of the shortest. */
+const BOUNDS: Bounds = { values: 16 + 2 * 4096, depth: 2 };
+/** 64 KiB of body, 16 KiB of target and headers, which Latin-1 doubles, and three bytes for each of 8,192 texts: 120 KiB. */
+const MAX_OPENING_BYTES: number = 2 * MAX_DATA_BYTES;
+/** Longest names that are kept while a request is under way, characters. */
+const MAX_NAME = 256;
 
 export function encodeOpening(opening: Opening): Uint8Array {
-  return packr.pack(opening);
+  return pack(opening);
 }
 
 /** Undefined for anything that is no opening of a version we know. */
 export function decodeOpening(bytes: Uint8Array): Opening | undefined {
+  if (bytes.length > MAX_OPENING_BYTES) return undefined;
   try {
-    const value: unknown = packr.unpack(bytes);
+    const value: unknown = unpack(bytes, BOUNDS);
     return isOpening(value) ? value : undefined;
   } catch {
     return undefined;
@@ -47,16 +54,27 @@ function isOpening(value: unknown): value is Opening {
   >;
   return (
     v === 1 &&
-    typeof method === "string" &&
+    isName(method) &&
     typeof target === "string" &&
     (target.startsWith("/") || target === "*") &&
     Array.isArray(headers) &&
     headers.length % 2 === 0 &&
     headers.every((part) => typeof part === "string") &&
-    typeof body === "object" &&
-    body !== null &&
-    typeof gateway === "string" &&
-    (upgrade === undefined || typeof upgrade === "string") &&
-    (id === undefined || typeof id === "string")
+    isBody(body) &&
+    isName(gateway) &&
+    (upgrade === undefined || isName(upgrade)) &&
+    (id === undefined || isName(id))
   );
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_NAME;
+}
+
+function isBody(value: unknown): value is Opening["body"] {
+  if (typeof value !== "object" || value === null || !("kind" in value)) return false;
+  const { kind, bytes, length } = value as { kind: unknown; bytes?: unknown; length?: unknown };
+  if (kind === "whole") return bytes instanceof Uint8Array && bytes.length <= MAX_DATA_BYTES;
+  if (kind === "frames") return length === undefined || (Number.isSafeInteger(length) && Number(length) >= 0);
+  return kind === "none";
 }

@@ -15,8 +15,8 @@ export type Wire = {
   write(bytes: Uint8Array): boolean;
   /** Where the other side listens; frames wait until it is known. */
   connect(subject: string, credit: number): void;
-  /** Takes a message in. Returns its frames, or undefined if one before it is missing or it is garbage. */
-  receive(payload: Uint8Array): Frame[] | undefined;
+  /** Takes a message in, and checks that the other side keeps to what was agreed. */
+  receive(payload: Uint8Array): Received;
   /** A data frame was handed on: the other side may send more. */
   consumed(): void;
   /** Bytes wait here for credit. */
@@ -26,6 +26,9 @@ export type Wire = {
   /** Sends what is queued at once. */
   flush(): void;
 };
+
+/** `broken`: a message before it is missing, it is garbage, or the other side takes more than it was given. */
+export type Received = { kind: "frames"; frames: Frame[] } | { kind: "broken"; why: string };
 
 /** BOUND-1: at most {@link WINDOW_FRAMES} data frames are on their way; what is written beyond that waits here, and the writer is told. */
 export function createWire(nc: NatsConnection): Wire {
@@ -38,6 +41,10 @@ export function createWire(nc: NatsConnection): Wire {
   let nextOut = 0;
   let nextIn = 0;
   let consumed = 0;
+  /** Data frames that the other side may still send. */
+  let allowed = WINDOW_FRAMES;
+  /** The other side said that it sent all. */
+  let ended = false;
   let scheduled = false;
 
   function flush(): void {
@@ -80,6 +87,22 @@ export function createWire(nc: NatsConnection): Wire {
     if (had && waiting.length === 0) wire.onDrain();
   }
 
+  /** What is wrong with a frame here; a foreign login may send whatever it likes (BOUND-1). */
+  function excess(frame: Frame): string | undefined {
+    if (frame.type === "credit") {
+      if (credit + frame.frames > WINDOW_FRAMES) return "more credit than a window";
+      credit += frame.frames;
+      release();
+    } else if (frame.type === "data") {
+      if (ended) return "data behind the end";
+      if (--allowed < 0) return "more data than there was credit for";
+    } else if (frame.type === "end") {
+      if (ended) return "a second end";
+      ended = true;
+    }
+    return undefined;
+  }
+
   const wire: Wire = {
     send(frame) {
       // credit and resets overtake a body that waits; its end does not
@@ -96,25 +119,27 @@ export function createWire(nc: NatsConnection): Wire {
       return waiting.length === 0;
     },
     connect(to, frames) {
+      if (subject !== undefined) return; // a second word on it would be somebody else's
       subject = to;
-      credit += frames;
+      credit = Math.min(WINDOW_FRAMES, credit + frames);
       release();
       flush();
     },
     receive(payload) {
       const message = decodeMessage(payload);
-      if (message === undefined || message.number !== nextIn) return undefined;
+      if (message === undefined) return { kind: "broken", why: "a message is none of ours" };
+      if (message.number !== nextIn) return { kind: "broken", why: "a part was lost" };
       nextIn++;
       for (const frame of message.frames) {
-        if (frame.type !== "credit") continue;
-        credit += frame.frames;
-        release();
+        const why = excess(frame);
+        if (why !== undefined) return { kind: "broken", why };
       }
-      return message.frames;
+      return { kind: "frames", frames: message.frames };
     },
     consumed() {
       if (++consumed < CREDIT_STEP) return;
       queue({ type: "credit", frames: consumed });
+      allowed += consumed;
       consumed = 0;
     },
     get blocked() {

@@ -12,6 +12,7 @@ import {
 import { CodedError, isCoded } from "../../../src/shared/errors.ts";
 import { decodeHeld, encodeHeld, type HeldRecord } from "../../../src/shared/held.ts";
 import { decodeState, encodeState, type RelayState } from "../../../src/shared/relay-state.ts";
+import { sessionIdProblem } from "../../../src/shared/session-id.ts";
 import { KINDS } from "../../../src/shared/subjects.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -63,15 +64,18 @@ describe("envelopes", () => {
         v: fc.constant(ENVELOPE_VERSION),
         id: fc.stringMatching(/^[\w-]{1,100}$/),
         kind: fc.constantFrom(...KINDS),
-        session: fc.string({ unit: "grapheme" }),
-        runner: fc.string(),
+        session: fc.string({ unit: "grapheme" }).filter((id) => sessionIdProblem(id) === undefined),
+        runner: fc.string({ unit: "grapheme", minLength: 1, maxLength: 50 }),
         epoch: fc.string(),
         seq: fc.maxSafeNat(),
         at: fc.maxSafeNat(),
-        type: fc.string(),
+        type: fc.constantFrom("application/json", "application/problem+json"),
         body: bytes,
-        run: fc.record({ id: fc.string(), report: fc.string() }),
-        answer: fc.string(),
+        run: fc.record({
+          id: fc.string({ unit: "grapheme" }).filter((id) => !/^\.{0,2}$|\//.test(id)),
+          report: fc.constantFrom("started", "completed"),
+        }),
+        answer: fc.stringMatching(/^_INBOX_gw(\.[\w=-]{1,20}){1,4}$/),
         trace: fc.string(),
       },
       { requiredKeys: ["v", "id", "kind", "session", "runner", "epoch", "seq", "at", "type", "body"] },
@@ -101,6 +105,20 @@ describe("envelopes", () => {
     expect(refusal(() => decodeEnvelope(new Uint8Array()))).toBe("envelope_invalid");
   });
 
+  test("a newer version is told from its first bytes, however large and odd the rest is", () => {
+    for (const version of [2, 200, 60_000, 4_000_000_000]) {
+      const newer = pack({ v: version, later: Array.from({ length: 1000 }, () => [[[new Date()]]]) });
+      expect(refusal(() => decodeEnvelope(newer))).toBe("schema_newer");
+    }
+    const odd = pack({ v: 1, later: Array.from({ length: 1000 }, () => ({})) });
+    expect(refusal(() => decodeEnvelope(odd))).toBe("envelope_invalid");
+    expect(refusal(() => decodeEnvelope(pack({ id: "e", v: 2 })))).toBe("schema_newer");
+  });
+
+  test("holds fields that a later version of the same number adds", () => {
+    expect(decodeEnvelope(pack({ ...ENVELOPE, later: "x", more: { a: 1 } }))).toMatchObject({ id: "e" });
+  });
+
   test.each<[string, Partial<Record<keyof Envelope, unknown>>]>([
     ["id", { id: 1 }],
     ["id that is no token", { id: "a.b" }],
@@ -117,6 +135,23 @@ describe("envelopes", () => {
     ["run", { run: null }],
     ["answer", { answer: 7 }],
     ["trace", { trace: {} }],
+    // what no subject, header or path of ours could hold
+    ["session of a path", { session: ".." }],
+    ["session that is too long", { session: "s".repeat(201) }],
+    ["runner of no length", { runner: "" }],
+    ["runner that is too long for a subject", { runner: "r".repeat(256) }],
+    ["epoch that breaks its header", { epoch: "1\r\nauthorization: x" }],
+    ["type that breaks its header", { type: "text/plain\n" }],
+    ["type of a megabyte", { type: "x".repeat(1 << 20) }],
+    ["run of a path", { run: { id: "..", report: "started" } }],
+    ["run with a slash", { run: { id: "a/b", report: "started" } }],
+    ["run of no length", { run: { id: "", report: "started" } }],
+    ["report of a path", { run: { id: "r", report: "../x" } }],
+    ["answer that is no subject", { answer: "_INBOX_gw.>" }],
+    ["answer that is too long", { answer: "a".repeat(1025) }],
+    ["trace that breaks its header", { trace: "\u0000" }],
+    ["tracestate that is too long", { tracestate: "x".repeat(513) }],
+    ["replayOf that breaks its header", { replayOf: "é" }],
   ])("a wrong %s makes it none", (_, wrong) => {
     expect(refusal(() => decodeEnvelope(pack({ ...ENVELOPE, ...wrong })))).toBe("envelope_invalid");
   });
@@ -165,6 +200,18 @@ describe("held records", () => {
   });
 });
 
+test("a held record's text is shortened: every command shows it", () => {
+  const record: HeldRecord = {
+    v: 1,
+    session: "s",
+    from: 7,
+    reason: "parked",
+    text: "x".repeat(5000),
+    since: 1,
+  };
+  expect(decodeHeld(encodeHeld(record)).text).toHaveLength(2000);
+});
+
 describe("checkpoints", () => {
   test("come back as they were, and whatever else is refused with a code", () => {
     fc.assert(
@@ -206,6 +253,8 @@ describe("answers", () => {
     { ...answer, headers: {} },
     { ...answer, headers: [["a", 1]] },
     { ...answer, headers: ["a"] },
+    { ...answer, headers: [["a"]] },
+    { ...answer, headers: Array.from({ length: 5000 }, () => ["a", ""]) },
     { ...answer, body: "text" },
     { kind: "accepted" },
     { kind: "other" },

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { deflateRawSync } from "node:zlib";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Settled } from "../../../src/shared/settled.ts";
@@ -10,6 +11,18 @@ const collect = runInNewContext("gc") as () => void;
 function heapUsed(): number {
   collect();
   return process.memoryUsage().heapUsed;
+}
+
+/** A packed set of this many MiB. */
+function zeros(mib: number): Uint8Array {
+  return deflateRawSync(Buffer.alloc(Math.ceil(mib * 1024 * 1024)));
+}
+
+/** One chunk of the set, unpacked. */
+function chunk(index: number): Uint8Array {
+  const raw = Buffer.alloc(8 + 4096);
+  raw.writeDoubleBE(index);
+  return raw;
 }
 
 /** Sequences around the ends of the chunks that the set is kept in. */
@@ -173,6 +186,20 @@ describe("Settled", () => {
     const settled = new Settled();
     expect(() => settled.merge({ floor: 5, snapshot: Uint8Array.of(1, 2, 3) })).toThrow();
     expect(settled.floor).toBe(0);
+  });
+
+  test.each<[string, () => Uint8Array]>([
+    ["four times what is taken over", () => zeros(256)],
+    ["a chunk more than is taken over", () => zeros(64.01)],
+    ["a chunk that is cut", () => deflateRawSync(Buffer.alloc(4103))],
+    ["a chunk below the first", () => deflateRawSync(chunk(-1))],
+    ["half a chunk", () => deflateRawSync(chunk(0.5))],
+    ["a chunk beyond all numbers", () => deflateRawSync(chunk(1e300))],
+    ["a chunk that is no number", () => deflateRawSync(chunk(Number.NaN))],
+  ])("BOUND-1: %s is refused, and nothing of it is taken", (_, make) => {
+    const settled = new Settled(3);
+    expect(() => settled.merge({ floor: 5, snapshot: make() })).toThrow();
+    expect([settled.floor, settled.version, settled.snapshot().length]).toEqual([3, 0, 0]);
   });
 });
 

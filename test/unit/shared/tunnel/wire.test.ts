@@ -1,6 +1,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { pack } from "../../../../src/shared/msgpack.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -14,18 +15,19 @@ import { createWire } from "../../../../src/shared/tunnel/wire.ts";
 describe("frames", () => {
   it("come back as they were; garbage is nothing, and never an exception", () => {
     const text = fc.string();
+    const list = fc.array(fc.tuple(text, text)).map((pairs) => pairs.flat());
     const frame: fc.Arbitrary<Frame> = fc.oneof(
       fc.record({
         type: fc.constant("head" as const),
-        status: fc.nat(999),
+        status: fc.integer({ min: 100, max: 999 }),
         statusText: text,
-        headers: fc.array(text),
+        headers: list,
       }),
       fc.record({
         type: fc.constant("data" as const),
         bytes: fc.uint8Array().map((bytes) => Buffer.from(bytes)),
       }),
-      fc.record({ type: fc.constant("end" as const), trailers: fc.array(text) }),
+      fc.record({ type: fc.constant("end" as const), trailers: list }),
       fc.record({ type: fc.constant("reset" as const), code: text, text }),
     );
     fc.assert(
@@ -59,7 +61,16 @@ describe("an opening", () => {
     { headers: "A: b" },
     { body: null },
     { gateway: undefined },
+    { gateway: "g".repeat(300) },
     { upgrade: 1 },
+    { method: "M".repeat(300) },
+    { id: "i".repeat(300) },
+    { headers: Array.from({ length: 10_000 }, () => "") },
+    { headers: ["a", "x".repeat(3 * MAX_DATA_BYTES)] },
+    { body: { kind: "whole", bytes: Buffer.alloc(MAX_DATA_BYTES + 1) } },
+    { body: { kind: "whole", bytes: "text" } },
+    { body: { kind: "frames", length: -1 } },
+    { body: { kind: "other" } },
   ])("with %o is none", (change) => {
     expect(decodeOpening(encodeOpening({ ...opening, ...change } as Opening))).toBeUndefined();
   });
@@ -89,9 +100,9 @@ describe("a wire", () => {
     const a = createWire(
       connection((bytes) => {
         if (lose(sent++)) return;
-        const frames = b.receive(bytes);
-        if (frames === undefined) broken = true;
-        for (const frame of frames ?? []) {
+        const received = b.receive(bytes);
+        if (received.kind === "broken") broken = true;
+        for (const frame of received.kind === "frames" ? received.frames : []) {
           if (frame.type === "data") data++;
           got.push(frame);
         }
@@ -145,3 +156,136 @@ describe("a wire", () => {
     expect(second.got).toHaveLength(1);
   });
 });
+
+describe("BOUND-1: another side that does not keep to what was agreed", () => {
+  const data: Frame = { type: "data", bytes: Buffer.from("x") };
+  const nowhere = { isClosed: () => false, publish: () => {} } as unknown as NatsConnection;
+  /** What a wire says of messages with these frames; it has given a window, and has one. */
+  function verdicts(messages: Frame[][]): string[] {
+    const wire = createWire(nowhere);
+    wire.connect("there", WINDOW_FRAMES);
+    return messages.map((frames, i) => {
+      const received = wire.receive(encodeMessage(i, frames));
+      return received.kind === "broken" ? received.why : "taken";
+    });
+  }
+  const window = Array.from({ length: WINDOW_FRAMES }, () => data);
+
+  it.each<[string, Frame[][], string]>([
+    ["one data frame more than a window", [window, [data]], "more data than there was credit for"],
+    ["the same in one message", [[...window, data]], "more data than there was credit for"],
+    ["credit beyond a window", [[{ type: "credit", frames: 1 }]], "more credit than a window"],
+    ["data behind the end", [[{ type: "end", trailers: [] }], [data]], "data behind the end"],
+    [
+      "two ends",
+      [
+        [
+          { type: "end", trailers: [] },
+          { type: "end", trailers: [] },
+        ],
+      ],
+      "a second end",
+    ],
+  ])("%s", (_, messages, why) => {
+    expect(verdicts(messages).at(-1)).toBe(why);
+  });
+
+  it("a whole window is taken, and another one after credit for it", () => {
+    const wire = createWire(nowhere);
+    wire.connect("there", WINDOW_FRAMES);
+    for (let round = 0; round < 5; round++) {
+      expect(wire.receive(encodeMessage(round, window)).kind).toBe("frames");
+      for (let i = 0; i < WINDOW_FRAMES; i++) wire.consumed();
+    }
+  });
+
+  it("a second word on where frames go changes nothing", async () => {
+    const sent: string[] = [];
+    const connection = {
+      isClosed: () => false,
+      publish: (subject: string) => void sent.push(subject),
+    } as unknown as NatsConnection;
+    const wire = createWire(connection);
+    wire.connect("first", 1);
+    wire.connect("second", WINDOW_FRAMES);
+    for (let i = 0; i < 5; i++) wire.write(Buffer.from("x"));
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect([...new Set(sent)]).toEqual(["first"]);
+    expect(wire.blocked).toBe(true);
+  });
+});
+
+describe("messages that no side of ours sends", () => {
+  /** One message with one frame of this type and payload. */
+  function message(type: number, payload: Uint8Array): Uint8Array {
+    const head = Buffer.alloc(9);
+    head.writeUInt8(type, 4);
+    head.writeUInt32BE(payload.length, 5);
+    return Buffer.concat([head, payload]);
+  }
+  const [ACCEPT, HEAD, DATA, END, CREDIT, RESET] = [0, 1, 2, 3, 4, 5] as const;
+  const accept = { relay: "r", subject: "s", credit: 1 };
+  const head = { status: 200, statusText: "OK", headers: [] };
+
+  it.each<[string, number, unknown]>([
+    ["credit that is no number", CREDIT, { frames: "9" }],
+    ["credit of none", CREDIT, { frames: 0 }],
+    ["credit of a billion", CREDIT, { frames: 1e9 }],
+    ["credit below none", CREDIT, { frames: -1 }],
+    ["half a credit", CREDIT, { frames: 0.5 }],
+    ["an acceptance with a window too large", ACCEPT, { ...accept, credit: WINDOW_FRAMES + 1 }],
+    ["an acceptance without a subject", ACCEPT, { ...accept, subject: undefined }],
+    ["an acceptance with a subject of a megabyte", ACCEPT, { ...accept, subject: "x".repeat(100_000) }],
+    ["a head without a status", HEAD, { ...head, status: "200" }],
+    ["a status that nobody can write", HEAD, { ...head, status: 1e9 }],
+    ["headers that are no list", HEAD, { ...head, headers: { a: "b" } }],
+    ["a name without a value", HEAD, { ...head, headers: ["a"] }],
+    ["more headers than a head holds", HEAD, { ...head, headers: Array.from({ length: 9000 }, () => "") }],
+    ["trailers that are no texts", END, { trailers: [{}, {}] }],
+    ["no trailers", END, {}],
+    ["a code that is none", RESET, { code: {}, text: "" }],
+    ["nothing", RESET, null],
+  ])("%s", (_, type, fields) => {
+    expect(decodeMessage(message(type, pack(fields)))).toBeUndefined();
+  });
+
+  it("data beyond a frame's size, more frames than a window needs, or more bytes than a message has", () => {
+    expect(decodeMessage(message(DATA, Buffer.alloc(MAX_DATA_BYTES)))).toBeDefined();
+    expect(decodeMessage(message(DATA, Buffer.alloc(MAX_DATA_BYTES + 1)))).toBeUndefined();
+    const empty = (count: number): Uint8Array =>
+      encodeMessage(
+        0,
+        Array.from({ length: count }, () => ({ type: "data", bytes: Buffer.alloc(0) }) as const),
+      );
+    expect(decodeMessage(empty(2 * WINDOW_FRAMES))).toBeDefined();
+    expect(decodeMessage(empty(2 * WINDOW_FRAMES + 1))).toBeUndefined();
+    expect(decodeMessage(empty(1_000_000))).toBeUndefined();
+    const five = Array.from(
+      { length: 5 },
+      () => ({ type: "data", bytes: Buffer.alloc(MAX_DATA_BYTES) }) as const,
+    );
+    expect(decodeMessage(encodeMessage(0, five))).toBeUndefined();
+  });
+
+  it("a long text of a reset is cut: it goes into log lines", () => {
+    const text = "x".repeat(10_000);
+    expect(decodeMessage(encodeMessage(0, [{ type: "reset", code: "c", text }]))?.frames).toEqual([
+      { type: "reset", code: "c", text: text.slice(0, 2000) },
+    ]);
+  });
+
+  it("any bytes behind a number are frames or nothing, and never an exception", () => {
+    const frames = fc
+      .array(fc.tuple(fc.nat(6), fc.oneof(fc.uint8Array(), fc.anything().map(packed))))
+      .map((list) => list.map(([type, payload]) => message(type, payload).subarray(4)));
+    fc.assert(fc.property(frames, (list) => void decodeMessage(Buffer.concat([Buffer.alloc(4), ...list]))));
+  });
+});
+
+function packed(value: unknown): Uint8Array {
+  try {
+    return pack(value);
+  } catch {
+    return new Uint8Array(); // what msgpack cannot say
+  }
+}

@@ -1,0 +1,94 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { describe, expect, it } from "vitest";
+import { deadLetters } from "../../../src/shared/dead-letters.ts";
+import { encodeEnvelope, type Envelope } from "../../../src/shared/envelope.ts";
+import { pack } from "../../../src/shared/msgpack.ts";
+import { eventSubject } from "../../../src/shared/subjects.ts";
+import { startTestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+
+const MIB = 1024 * 1024;
+const RUNNER = "runner-1";
+
+function envelope(session: string, change: Record<string, unknown> = {}): Uint8Array {
+  const whole: Envelope = {
+    v: 1,
+    id: `id-${session}`,
+    kind: "event",
+    session,
+    runner: RUNNER,
+    epoch: "e",
+    seq: 1,
+    at: Date.now(),
+    type: "application/json",
+    body: Buffer.from(JSON.stringify({ session_id: session, event_type: "message" })),
+  };
+  return encodeEnvelope({ ...whole, ...change });
+}
+
+/** Of what a program that reads messages must not build, follow or keep. */
+const BOMBS: Record<string, (session: string) => Uint8Array> = {
+  "millions of empty maps": () =>
+    Buffer.concat([Buffer.from([0xdd, 0, 0x30, 0, 0]), Buffer.alloc(3 * MIB, 0x80)]),
+  "an array of four billion": () => Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]),
+  "arrays a million deep": () => Buffer.alloc(MIB, 0x91),
+  "extensions without end": () => Buffer.alloc(MIB, Buffer.from([0xd4, 0x72, 0x40])),
+  "an envelope with a million numbers in it": (session) =>
+    envelope(session, { more: Array.from({ length: 1_000_000 }, () => 0) }),
+  "a type of a megabyte": (session) => envelope(session, { type: "x".repeat(MIB) }),
+  "a runner that no subject can hold": (session) => envelope(session, { runner: "\u0001".repeat(100_000) }),
+  "a trace that ends its header": (session) => envelope(session, { trace: "x\r\nauthorization: y" }),
+  "somebody else's session": () => envelope("ses_other"),
+  "more than a gateway writes": (session) => envelope(session, { id: "a.b", body: Buffer.alloc(5 * MIB) }),
+  "as much as the broker takes": (session) =>
+    envelope(session, { id: "a.b", body: Buffer.alloc(8 * MIB - 2048) }),
+  nothing: () => new Uint8Array(),
+};
+
+/** Puts bytes into the log as whoever has a gateway's login can. */
+async function put(nc: NatsConnection, session: string, payload: Uint8Array): Promise<number> {
+  const reply = await nc.request(eventSubject(RUNNER, session, "event"), payload, { timeout: 5000 });
+  const { seq, error } = reply.json<{ seq?: number; error?: { description: string } }>();
+  if (seq === undefined) throw new Error(error?.description);
+  return seq;
+}
+
+describe("messages in the log that are made to be expensive", () => {
+  for (const [what, make] of Object.entries(BOMBS)) {
+    it(`SETTLE-1, ISOLATE-1: ${what}: a dead letter with its reason, and the log goes on`, async () => {
+      await using broker = await provisioned(await startTestBroker());
+      await using coordinator = await startCoordinator({ autoCreateSessions: true });
+      const gateway = await broker.connect("gateway");
+      const { append } = createAppender(gateway, RUNNER);
+      const bad = "ses_bad";
+      const seq = await put(gateway, bad, make(bad));
+      // its own session, and sixteen others in all shards
+      const sessions = [bad, ...Array.from({ length: 16 }, (_, i) => `ses_${i}`)];
+      for (const session of sessions) await append(session);
+      await using relay = await startTestRelay(broker, coordinator.url);
+      for (const session of sessions)
+        await expect.poll(() => coordinator.writes(session).length, { timeout: 10_000 }).toBe(1);
+      expect(relay.fatal).toEqual([]);
+      const operator = await broker.connect("operator");
+      const jsm = await jetstreamManager(operator, { checkAPI: false });
+      expect(await Array.fromAsync(deadLetters(jsm))).toMatchObject([
+        { session: bad, origSeq: seq, reason: expect.stringMatching(/^envelope_invalid: /) },
+      ]);
+    });
+  }
+
+  it("SETTLE-1: what a newer version wrote is no bomb, however odd: the relay stops and says so", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    await put(
+      await broker.connect("gateway"),
+      "ses_a",
+      pack({ v: 2, later: Array.from({ length: 5000 }, () => ({})) }),
+    );
+    await using relay = await startTestRelay(broker, coordinator.url);
+    await expect.poll(() => relay.fatal.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    expect(relay.fatal[0]).toMatchObject({ code: "schema_newer" });
+  });
+});

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { Command } from "commander";
 import { codedError, errorText } from "../shared/errors.ts";
+import { showUrl } from "../shared/show-url.ts";
 import type { Context } from "./context.ts";
 import { dataFolder } from "./folders.ts";
 import { strippedEnvironment } from "./up/environment.ts";
@@ -55,7 +56,7 @@ async function refuseSilentGateway(url: string): Promise<void> {
   } catch (error) {
     why = errorText(error);
   }
-  throw codedError("nothing_found", `no gateway answers at ${url}: ${why}`);
+  throw codedError("nothing_found", `no gateway answers at ${showUrl(url)}: ${why}`);
 }
 
 /** Runs it in our place: same terminal, our signals are its own, its end is our exit code (128 + n for a signal). */

@@ -25,7 +25,13 @@ function optionOf(flag: string, setting: Setting): Option {
 
 function valueName(setting: Setting): string {
   const { type } = setting.kind;
-  return type === "integer" ? "n" : type === "choice" || type === "text" ? "value" : type;
+  return type === "integer"
+    ? "n"
+    : type === "choice" || type === "text"
+      ? "value"
+      : type === "servers"
+        ? "urls"
+        : type;
 }
 
 /** Of an option that may be repeated: commander's parser that collects. */

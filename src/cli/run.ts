@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../shared/version.ts";
 import { errorText, isCoded } from "../shared/errors.ts";
+import { showUrlsIn } from "../shared/show-url.ts";
 import type { Commands } from "./commands.ts";
 import type { Context } from "./context.ts";
 
@@ -45,7 +46,9 @@ export async function runCommandLine(args: string[], commands: Commands, context
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    context.warn(isCoded(error) ? `${error.code}: ${error.message}` : `internal: ${errorText(error)}`);
+    context.warn(
+      isCoded(error) ? `${error.code}: ${showUrlsIn(error.message)}` : `internal: ${errorText(error)}`,
+    );
     return isCoded(error, "usage") ? 2 : Number(process.exitCode) || 1; // `up` has another one
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connectBroker } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
-import { loadSettings, redacted } from "../shared/config/load.ts";
+import { knownSecrets, loadSettings, redacted } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS, GATEWAY_SETTINGS } from "../shared/config/settings.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
 import { createLogger, SecretRegistry } from "../shared/logger.ts";
@@ -41,9 +41,7 @@ async function main(): Promise<void> {
   const { env } = process;
   const { values } = loadSettings(TABLE, { env, known: ALL_SETTINGS });
   const secrets = new SecretRegistry();
-  for (const secret of [values.natsPassword, values.natsToken, values.inboundToken]) {
-    if (secret !== undefined) secrets.add(secret);
-  }
+  for (const secret of knownSecrets(TABLE, values, env)) secrets.add(secret);
   const logger = createLogger({ name: "gateway", level: values.logLevel, secrets });
   logger.info({ version: VERSION, settings: redacted(TABLE, values) }, "gateway starting");
 

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { connectBroker } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
-import { loadSettings, redacted } from "../shared/config/load.ts";
+import { knownSecrets, loadSettings, redacted } from "../shared/config/load.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
 import { dataFolder } from "../shared/data-folder.ts";
@@ -45,9 +45,7 @@ await main().catch(fail);
 async function main(): Promise<void> {
   const { values, secretFiles } = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
   const secrets = new SecretRegistry();
-  for (const secret of [values.natsPassword, values.natsToken, values.apiKey, values.oidcClientSecret]) {
-    if (secret !== undefined) secrets.add(secret);
-  }
+  for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
   const log = createLogger({ name: "relay", level: values.logLevel, secrets });
   const dataDir = dataFolder(values.data, process.env);
   const pageToken = pageTokenOrShut(values.pageToken, dataDir, log);

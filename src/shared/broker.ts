@@ -6,13 +6,14 @@ import {
   type NatsConnection,
 } from "@nats-io/transport-node";
 import { codedError, errorText } from "./errors.ts";
+import { showUrl } from "./show-url.ts";
 import { tolerateOddHeaders } from "./odd-headers.ts";
 
 tolerateOddHeaders();
 
 /** How to reach the broker; parsed by `config/`. Passwords and tokens are values here, files were read already. */
 export type BrokerAccess = {
-  /** One or more `nats://` or `tls://` URLs. */
+  /** One or more `nats://` or `tls://` URLs, without a login. */
   servers: string[];
   user?: string;
   password?: string;
@@ -69,8 +70,12 @@ export async function connectBroker(
   } catch (cause) {
     const text = errorText(cause);
     const refused = /authori[sz]ation|authentication|certificate|credentials|permissions|'tls'/i.test(text);
-    throw codedError(refused ? "broker_refused" : "log_unreachable", `${servers.join(", ")}: ${text}`, {
-      cause,
-    });
+    throw codedError(
+      refused ? "broker_refused" : "log_unreachable",
+      `${showUrl(servers.join(", "))}: ${text}`,
+      {
+        cause,
+      },
+    );
   }
 }

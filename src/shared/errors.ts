@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { showUrlsIn } from "./show-url.ts";
 
 /**
  * The one catalogue of error codes. `docs/errors.md` explains each; a test holds the two against each other in both directions.
@@ -129,9 +130,12 @@ export function isCoded(error: unknown, code?: ErrorCode): error is CodedError {
 /** Causes below this are left out: some errors are their own cause. */
 const MAX_CAUSES = 8;
 
-/** Text of any thrown value, with the texts of its causes: foreign errors often say what matters only there. */
+/**
+ * Text of any thrown value, with the texts of its causes: foreign errors often say what matters only there, and some quote the URL
+ * that they were given, password included (CRED-1).
+ */
 export function errorText(error: unknown): string {
-  return textOf(error, 0);
+  return showUrlsIn(textOf(error, 0));
 }
 
 function textOf(error: unknown, depth: number): string {

@@ -84,6 +84,13 @@ export async function startTracing(options: {
   const { env, log } = options;
   for (const secret of headerSecrets(env)) options.secrets.add(secret);
   if (!isWanted(env)) return undefined;
+  if (isWithLogin(env)) {
+    log.warn(
+      {},
+      "the collector's URL must not carry a login, OTEL_EXPORTER_OTLP_HEADERS can; no traces are sent",
+    );
+    return undefined;
+  }
   const protocol = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] || env["OTEL_EXPORTER_OTLP_PROTOCOL"];
   if (protocol === "grpc") {
     log.warn({ protocol }, "traces are sent by OTLP over HTTP only, so none are");
@@ -96,6 +103,13 @@ export async function startTracing(options: {
     log.warn({ err: errorText(error) }, "traces cannot be sent");
     return undefined;
   }
+}
+
+/** The exporter would not use it, and some of its errors would quote it. */
+function isWithLogin(env: Environment): boolean {
+  return ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].some((name) =>
+    env[name]?.includes("@"),
+  );
 }
 
 function isWanted(env: Environment): boolean {

@@ -1,3 +1,4 @@
+import { showUrl } from "../../shared/show-url.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
 
@@ -48,7 +49,7 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
       ),
     ];
   return facts.map(({ url, ready }) => {
-    const check = `gateway ${url}`;
+    const check = `gateway ${showUrl(url)}`;
     if (ready.kind === "failed")
       return fail(check, ready.why, "start it: agents that hold this URL cannot report meanwhile");
     if (ready.value === undefined)

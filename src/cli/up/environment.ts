@@ -87,6 +87,7 @@ export function strippedEnvironment(env: Environment): Record<string, string> {
         name.startsWith("NATS_") ||
         name.startsWith("RUNNER_RELAY_") ||
         TELEMETRY_SECRET.test(name) ||
+        (name.startsWith("OTEL_") && /:\/\/\S*@/.test(value)) ||
         name.endsWith("_FILE") ||
         name === "NODE_CHANNEL_FD";
       return refused ? [] : [[name, value]];

@@ -3,7 +3,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Broker } from "../../embedded/server.ts";
 import type { BrokerAccess } from "../../shared/broker.ts";
 import type { Clock } from "../../shared/clock.ts";
-import { withoutUserInfo } from "../../shared/config/load.ts";
 import { errorText } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { BrokerRole } from "../../shared/permissions.ts";
@@ -23,7 +22,7 @@ export type LogHome = {
 /** The user's own broker: everybody goes there with the access that was given. */
 export function foreignHome(access: BrokerAccess, release: () => void): LogHome {
   return {
-    url: withoutUserInfo(access.servers.join(",")),
+    url: access.servers.join(","),
     access: () => access,
     stop: async () => release(),
   };

@@ -7,7 +7,7 @@ import { provision } from "../../admin/provision.ts";
 import { connectBroker } from "../../shared/broker.ts";
 import { systemClock, type Clock } from "../../shared/clock.ts";
 import { ALL_SETTINGS } from "../../shared/config/index.ts";
-import { loadSettings } from "../../shared/config/load.ts";
+import { knownSecrets, loadSettings } from "../../shared/config/load.ts";
 import {
   COMMON_SETTINGS,
   COORDINATOR_SETTINGS,
@@ -64,6 +64,7 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   const { values } = loadSettings(UP_TABLE, { env, flags, known: ALL_SETTINGS });
   const clock = systemClock;
   const secrets = new SecretRegistry();
+  for (const secret of knownSecrets(UP_TABLE, values, env)) secrets.add(secret);
   const log = createLogger({ name: "up", level: values.logLevel, secrets });
   const dataDir = dataFolder(values.data, env);
 

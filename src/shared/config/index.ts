@@ -1,4 +1,6 @@
 import type { BrokerAccess } from "../broker.ts";
+import { codedError } from "../errors.ts";
+import { readServers } from "./servers.ts";
 import type { Setting } from "./setting.ts";
 import type { Values } from "./load.ts";
 import {
@@ -10,7 +12,7 @@ import {
   UP_SETTINGS,
 } from "./settings.ts";
 
-// setting.ts reads one value · settings.ts is the table · load.ts reads a table from flags and environment
+// setting.ts reads one value, servers.ts a NATS_URL · settings.ts is the table · load.ts reads a table from flags and environment
 
 /** Every table of the product. */
 export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
@@ -22,11 +24,23 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   UP_SETTINGS,
 ];
 
-/** How to reach the broker, from the settings. */
+/** Settings that say who we are at the broker. */
+const LOGIN = ["natsUser", "natsPassword", "natsToken", "natsCreds"] as const;
+
+/**
+ * How to reach the broker, from the settings. Throws `config_invalid` where `NATS_URL` carries a login and the other settings name one
+ * too: which of them is meant cannot be known, and the wrong one may have rights that nobody wanted to use.
+ */
 export function brokerAccess(values: Values<typeof BROKER_SETTINGS>): BrokerAccess {
-  const access: BrokerAccess = {
-    servers: (values.natsUrl ?? "nats://127.0.0.1:4222").split(",").map((s) => s.trim()),
-  };
+  const read = readServers(values.natsUrl ?? "nats://127.0.0.1:4222");
+  if (!read.ok) throw codedError("config_invalid", `NATS_URL ${read.problem}`);
+  const { ok: _, servers, ...login } = read;
+  const named = LOGIN.filter((name) => values[name] !== undefined);
+  if (Object.keys(login).length > 0 && named.length > 0) {
+    const names = named.map((name) => BROKER_SETTINGS[name].env).join(", ");
+    throw codedError("config_invalid", `NATS_URL carries a login, and ${names} is set as well: choose one`);
+  }
+  const access: BrokerAccess = { servers, ...login };
   if (values.natsUser !== undefined) access.user = values.natsUser;
   if (values.natsPassword !== undefined) access.password = values.natsPassword;
   if (values.natsToken !== undefined) access.token = values.natsToken;

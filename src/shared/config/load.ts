@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { codedError } from "../errors.ts";
+import { secretsOfUrls, showUrl, showUrlsIn } from "../show-url.ts";
 import { readSetting, showSetting, type Setting, type SettingKind, type SettingValue } from "./setting.ts";
 
 /** Environment as a plain record, so that only a `main.ts` touches `process.env`. */
@@ -49,7 +50,7 @@ export function loadSettings<T extends Table>(
     if (result.ok) values[name] = result.value;
     else
       problems.push(
-        `${found.from} ${result.problem}${setting.secret ? "" : `, not ${JSON.stringify(found.text)}`}`,
+        `${found.from} ${result.problem}${setting.secret ? "" : `, not ${JSON.stringify(showUrl(found.text))}`}`,
       );
   }
   if (problems.length > 0) throw codedError("config_invalid", problems.join("\n"));
@@ -143,12 +144,28 @@ export function redacted(
       if (value === undefined) return [name, "unset"];
       if (setting.kind.type === "duration" || setting.kind.type === "bytes")
         return [name, showSetting(setting.kind, value)];
-      return [name, typeof value === "string" ? withoutUserInfo(value) : value];
+      if (setting.kind.type === "servers" || setting.kind.type === "url")
+        return [name, showUrl(String(value))];
+      return [name, typeof value === "string" ? showUrlsIn(value) : value];
     }),
   );
 }
 
-/** A URL may carry user and password (`nats://user:password@host`): those are never shown. */
-export function withoutUserInfo(text: string): string {
-  return text.replaceAll(/\/\/[^/@\s]*@/g, "//[secret]@");
+/** Variables of others in which our processes may meet a login: the broker's, proxies', a collector's. */
+const MAY_CARRY = /^(?:NATS_|OTEL_|RUNNER_RELAY_|AUTH0_|AGENT_ORCHESTRATOR_)|_PROXY$/i;
+
+/**
+ * Every secret that settings and environment hold, for the filter of the logs: settings that are secret, and what stands in the
+ * user's place of URLs.
+ */
+export function knownSecrets(
+  table: Table,
+  values: Record<string, SettingValue | undefined>,
+  env: Environment,
+): string[] {
+  const settings = Object.entries(table).flatMap(([name, setting]) => (setting.secret ? [values[name]] : []));
+  const urls = Object.entries(env).flatMap(([name, text]) =>
+    MAY_CARRY.test(name) ? secretsOfUrls(text ?? "") : [],
+  );
+  return [...settings.filter((value) => typeof value === "string"), ...urls];
 }

@@ -1,3 +1,5 @@
+import { readServers } from "./servers.ts";
+
 /** What a value is, and so how its text is read. */
 export type SettingKind =
   | { type: "text" }
@@ -11,6 +13,10 @@ export type SettingKind =
   | { type: "bytes"; min: number; max: number }
   /** http or https, no credentials, no query. Read as text without a trailing slash. */
   | { type: "url" }
+  /** `nats://` or `tls://` URLs with commas, which may carry a login. */
+  | { type: "servers" }
+  /** Name of a host, nothing else. */
+  | { type: "host" }
   /** Path of a file or folder. */
   | { type: "path" };
 
@@ -99,6 +105,14 @@ export function readSetting(kind: SettingKind, text: string): ReadResult {
       return scaled(text, BYTE_UNITS, "b", kind.min, kind.max, showSize, "a size such as 64KiB or 4MiB");
     case "url":
       return readUrl(text);
+    case "servers": {
+      const read = readServers(text);
+      return read.ok ? good(text) : read;
+    }
+    case "host":
+      return URL.parse(`https://${text}/`)?.host === text.toLowerCase()
+        ? good(text)
+        : bad("must be a host name such as tenant.eu.auth0.com");
   }
 }
 

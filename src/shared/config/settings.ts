@@ -11,8 +11,8 @@ export const BROKER_SETTINGS = {
   natsUrl: {
     env: "NATS_URL",
     flag: "nats",
-    kind: { type: "text" },
-    help: "URL of a nats-server of your own, several with commas; `up` starts one without it",
+    kind: { type: "servers" },
+    help: "URL of a nats-server of your own, several with commas; `up` starts one without it. May carry the login: nats://user:password@host, nats://token@host",
   },
   natsUser: { env: "NATS_USER", kind: { type: "text" }, help: "user at the broker" },
   natsPassword: {
@@ -246,7 +246,7 @@ export const RELAY_SETTINGS = {
     kind: { type: "url" },
     help: "OpenID issuer, found by discovery",
   },
-  auth0Domain: { env: "AUTH0_DOMAIN", kind: { type: "text" }, help: "Auth0 tenant, instead of an issuer" },
+  auth0Domain: { env: "AUTH0_DOMAIN", kind: { type: "host" }, help: "Auth0 tenant, instead of an issuer" },
   oidcClientId: {
     env: "RUNNER_RELAY_OIDC_CLIENT_ID",
     aliases: ["AUTH0_RUNNER_CLIENT_ID"],
@@ -276,6 +276,7 @@ export const RELAY_SETTINGS = {
   oidcParameters: {
     env: "RUNNER_RELAY_OIDC_PARAMETERS",
     kind: { type: "text" },
+    secret: true,
     help: "further parameters of the token request, as a query string",
   },
   oidcInsecure: {

@@ -27,6 +27,7 @@ const env = {
   RUNNER_RELAY_COORDINATOR_URL: "https://c.example",
   NODE_CHANNEL_FD: "3",
   OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+  OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://user:pw@collector:4318",
   OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20t",
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: "x-key=k",
   OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: "/run/key.pem",
@@ -85,6 +86,7 @@ describe("CRED-1: environments", () => {
   test("who traces gets all that its collector needs, nobody else does", () => {
     expect(telemetryVariables(env)).toEqual([
       "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
       "OTEL_EXPORTER_OTLP_HEADERS",
       "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
       "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",

@@ -52,8 +52,11 @@ function kindOf(kind: SettingKind): string {
       return `${showSetting(kind, kind.min)}–${showSetting(kind, kind.max)}`;
     case "text":
     case "url":
+    case "host":
     case "path":
       return kind.type;
+    case "servers":
+      return "urls";
   }
 }
 

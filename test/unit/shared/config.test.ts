@@ -4,13 +4,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ALL_SETTINGS, brokerAccess } from "../../../src/shared/config/index.ts";
-import {
-  loadSettings,
-  redacted,
-  variableNames,
-  withoutUserInfo,
-  type Loaded,
-} from "../../../src/shared/config/load.ts";
+import { loadSettings, redacted, variableNames, type Loaded } from "../../../src/shared/config/load.ts";
 import {
   readSetting,
   showSetting,
@@ -272,7 +266,11 @@ describe("CRED-1: secrets", () => {
     const { values } = load({ RUNNER_RELAY_KEY: "s3cret" });
     expect(redacted(TABLE, values)).toEqual({ port: 8080, wait: "unset", key: "set", verbose: false });
     expect(redacted(TABLE, load({}).values)["key"]).toBe("unset");
-    expect(withoutUserInfo("nats://u:p@a:1,tls://t@b")).toBe("nats://[secret]@a:1,tls://[secret]@b");
+    const broker = loadSettings(BROKER_SETTINGS, {
+      env: { NATS_URL: "nats://u:p@a:1,tls://u:p@b" },
+      known: [],
+    });
+    expect(redacted(BROKER_SETTINGS, broker.values)["natsUrl"]).toBe("nats://[secret]@a:1,tls://[secret]@b");
   });
 
   test("nothing of a summary holds a secret, whatever it is", () => {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Environment } from "../shared/config/load.ts";
+import type { Lines } from "../shared/output/lines.ts";
 import type { Screen } from "./render/screen.ts";
 
 /** What a command gets of the process it runs in; made by `main.ts` alone. */
@@ -16,6 +17,11 @@ export type Context = {
   redraw(text: string): void;
   /** From here on something is changed: it is finished even if nobody reads what is said. */
   mustFinish(): void;
+  /**
+   * From here on this process is a service: what it prints and warns is dropped where it cannot be written, and neither stops it nor lets
+   * it wait. Returns stderr, for its log.
+   */
+  serve(name: string): Lines;
   /** A line for people on stderr. */
   warn(text: string): void;
   /** Asks the person at the terminal; undefined if there is none. */

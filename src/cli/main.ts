@@ -4,6 +4,7 @@ import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { buffer } from "node:stream/consumers";
+import { standardLines } from "../shared/output/standard.ts";
 import { compileCacheFolder } from "./folders.ts";
 import { COMMANDS } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -27,12 +28,18 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const screen = screenOf(process.stdout);
 let drawn = false;
+let print = (text: string): void => void process.stdout.write(text);
+let warn = (text: string): void => {
+  // What cannot be said changes nothing about what is done.
+  if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => undefined);
+  process.stderr.write(text);
+};
 
 const context: Context = {
   env: process.env,
   screen,
   journal: isJournal(process.env["JOURNAL_STREAM"], fstatSync(1)),
-  print: (text) => void process.stdout.write(`${harmless(text)}\n`),
+  print: (text) => print(`${harmless(text)}\n`),
   redraw(text) {
     process.stdout.write(frame(screen, harmless(text), !drawn));
     drawn = true;
@@ -40,7 +47,14 @@ const context: Context = {
   mustFinish() {
     mayEnd = false;
   },
-  warn: (text) => void process.stderr.write(`${harmless(text)}\n`),
+  serve(name) {
+    mayEnd = false;
+    const stderr = standardLines(2, name);
+    print = standardLines(1, name).write;
+    warn = stderr.write;
+    return stderr;
+  },
+  warn: (text) => warn(`${harmless(text)}\n`),
   async ask(question) {
     if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
     const terminal = createInterface({ input: process.stdin, output: process.stderr });

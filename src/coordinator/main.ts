@@ -5,8 +5,14 @@ import { loadSettings } from "../shared/config/load.ts";
 import { COMMON_SETTINGS, COORDINATOR_SETTINGS } from "../shared/config/settings.ts";
 import { codedError, errorText, isCoded } from "../shared/errors.ts";
 import { createLogger, SecretRegistry } from "../shared/logger.ts";
+import { standardLines } from "../shared/output/standard.ts";
+import { speakForOthers } from "../shared/output/others-words.ts";
 import { exitWithParent } from "../shared/parent.ts";
+import { onStopSignal } from "../shared/stop-signals.ts";
 import { createCoordinator, type CoordinatorOptions } from "./server.ts";
+
+const stdout = standardLines(1, "coordinator");
+const stderr = standardLines(2, "coordinator");
 
 /** Composition root of the stand-in coordinator. Says `{"ready":true,"url":…}` on stdout when it listens. */
 async function main(): Promise<void> {
@@ -15,7 +21,11 @@ async function main(): Promise<void> {
   const { values } = loadSettings(table, { env: process.env, flags: readFlags(table), known: ALL_SETTINGS });
   const secrets = new SecretRegistry();
   if (values.coordinatorToken !== undefined) secrets.add(values.coordinatorToken);
-  const log = createLogger({ name: "coordinator", level: values.logLevel, secrets });
+  const log = createLogger({ name: "coordinator", level: values.logLevel, lines: stderr, secrets });
+  speakForOthers(log, (error) => {
+    fail(error);
+    process.exit();
+  });
   const options: CoordinatorOptions = {
     clock: systemClock,
     log,
@@ -34,15 +44,16 @@ async function main(): Promise<void> {
   } catch (cause) {
     throw codedError("port_taken", `port ${values.coordinatorPort} cannot be opened`, { cause });
   }
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      void coordinator.close().then(() => {
-        coordinator.ledger.close();
-        process.exit(0);
-      });
+  let stopping = false;
+  onStopSignal(() => {
+    if (stopping) return;
+    stopping = true;
+    void coordinator.close().then(() => {
+      coordinator.ledger.close();
+      process.exit(0);
     });
-  }
-  process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
+  });
+  stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
   log.info({ url }, "stand-in coordinator listens");
 }
 
@@ -62,9 +73,9 @@ function readFlags(
   }
 }
 
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`${isCoded(error) ? `${error.code}: ` : ""}${errorText(error)}\n`);
+function fail(error: unknown): void {
+  stderr.write(`${isCoded(error) ? `${error.code}: ` : ""}${errorText(error)}\n`);
   process.exitCode = 1;
 }
+
+await main().catch(fail);

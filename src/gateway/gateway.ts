@@ -79,6 +79,8 @@ export type GatewayDeps = {
   tracing?: Tracing | undefined;
   clock: Clock;
   logger: Logger;
+  /** Log lines that could not be written so far. */
+  linesDropped: () => number;
   times?: ServerTimes & { bodyMs: number };
 };
 
@@ -130,6 +132,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     passed: () => passed,
     durable: () => durability() === "fsync",
     logUp: () => log.up(),
+    linesDropped: deps.linesDropped,
   });
   const committer = createCommitter({
     log,

@@ -7,8 +7,11 @@ import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS, GATEWAY_SETTINGS } from "../shared/config/settings.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
-import { createLogger, SecretRegistry } from "../shared/logger.ts";
+import { createLogger, fatalLine, SecretRegistry } from "../shared/logger.ts";
+import { standardLines } from "../shared/output/standard.ts";
+import { speakForOthers } from "../shared/output/others-words.ts";
 import { exitWithParent } from "../shared/parent.ts";
+import { onStopSignal } from "../shared/stop-signals.ts";
 import { gatewayInbox } from "../shared/subjects.ts";
 import { startTracing } from "../shared/tracing.ts";
 import { VERSION } from "../shared/version.ts";
@@ -34,15 +37,19 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
 
 const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...GATEWAY_SETTINGS };
 
+const secrets = new SecretRegistry();
+const stdout = standardLines(1, "gateway");
+const stderr = standardLines(2, "gateway");
+
 exitWithParent();
 await main().catch(fail);
 
 async function main(): Promise<void> {
   const { env } = process;
   const { values } = loadSettings(TABLE, { env, known: ALL_SETTINGS });
-  const secrets = new SecretRegistry();
   for (const secret of knownSecrets(TABLE, values, env)) secrets.add(secret);
-  const logger = createLogger({ name: "gateway", level: values.logLevel, secrets });
+  const logger = createLogger({ name: "gateway", level: values.logLevel, lines: stderr, secrets });
+  speakForOthers(logger, fail);
   logger.info({ version: VERSION, settings: redacted(TABLE, values) }, "gateway starting");
 
   const tracing = await startTracing({
@@ -95,10 +102,11 @@ async function main(): Promise<void> {
     tracing,
     clock: systemClock,
     logger,
+    linesDropped: stderr.dropped,
   });
   await gateway.listen();
   logger.info({ url: gateway.url(), durability: durability.current() }, "gateway ready");
-  process.stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}\n`);
+  stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}\n`);
 
   let stopping = false;
   void connection.closed().then((error) => {
@@ -119,12 +127,11 @@ async function main(): Promise<void> {
       .then(() => connection.close())
       .then(() => process.exit(0), fail);
   };
-  process.on("SIGTERM", () => stop("SIGTERM"));
-  process.on("SIGINT", () => stop("SIGINT"));
+  onStopSignal(stop);
 }
 
 function fail(error: unknown): void {
   const code = isCoded(error) ? error.code : "internal";
-  process.stderr.write(`${JSON.stringify({ level: 60, name: "gateway", code, msg: errorText(error) })}\n`);
+  stderr.write(fatalLine("gateway", error, secrets));
   process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_FAILED);
 }

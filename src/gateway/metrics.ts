@@ -31,6 +31,7 @@ export function createMetrics(levels: {
   /** Whether it is known that every write is synced (HONEST-1). */
   durable: () => boolean;
   logUp: () => boolean;
+  linesDropped: () => number;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -121,6 +122,11 @@ export function createMetrics(levels: {
   );
   level("runner_relay_gateway_durable", "1 while it is known that the broker syncs every write", () =>
     Number(levels.durable()),
+  );
+  count(
+    "runner_relay_gateway_log_lines_dropped_total",
+    "Log lines that stderr did not take",
+    levels.linesDropped,
   );
   level("runner_relay_gateway_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
 

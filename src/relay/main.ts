@@ -10,8 +10,11 @@ import { dataFolder } from "../shared/data-folder.ts";
 import { pageTokenOf } from "../shared/door/page-token.ts";
 import { PAGE_TOKEN_FILE } from "../shared/door/secret-file.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
-import { createLogger, type Logger, SecretRegistry } from "../shared/logger.ts";
+import { createLogger, fatalLine, type Logger, SecretRegistry } from "../shared/logger.ts";
+import { standardLines } from "../shared/output/standard.ts";
+import { speakForOthers } from "../shared/output/others-words.ts";
 import { exitWithParent } from "../shared/parent.ts";
+import { onStopSignal } from "../shared/stop-signals.ts";
 import { startTracing } from "../shared/tracing.ts";
 import { VERSION } from "../shared/version.ts";
 import { RELAY_INBOX } from "../shared/subjects.ts";
@@ -39,14 +42,18 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
 
 const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...RELAY_SETTINGS };
 
+const secrets = new SecretRegistry();
+const stdout = standardLines(1, "relay");
+const stderr = standardLines(2, "relay");
+
 exitWithParent();
 await main().catch(fail);
 
 async function main(): Promise<void> {
   const { values, secretFiles } = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
-  const secrets = new SecretRegistry();
   for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
-  const log = createLogger({ name: "relay", level: values.logLevel, secrets });
+  const log = createLogger({ name: "relay", level: values.logLevel, lines: stderr, secrets });
+  speakForOthers(log, fail);
   const dataDir = dataFolder(values.data, process.env);
   const pageToken = pageTokenOrShut(values.pageToken, dataDir, log);
   secrets.add(pageToken);
@@ -90,9 +97,9 @@ async function main(): Promise<void> {
       allow: values.allow === undefined ? undefined : allowRules(values.allow),
       batch: values.batchPath === undefined ? undefined : { path: values.batchPath, max: values.batchMax },
     },
-    { nc, clock, random, log, coordinator, credentials, tracing, fatal: fail },
+    { nc, clock, random, log, coordinator, credentials, tracing, linesDropped: stderr.dropped, fatal: fail },
   );
-  process.stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
+  stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
   log.info(
@@ -114,8 +121,7 @@ async function main(): Promise<void> {
       .then(() => tracing?.close())
       .then(() => process.exit(0), fail);
   };
-  process.on("SIGTERM", () => stop("SIGTERM"));
-  process.on("SIGINT", () => stop("SIGINT"));
+  onStopSignal(stop);
 }
 
 /** A relay that cannot keep a token forwards all the same. Nobody can open its page then. */
@@ -140,6 +146,6 @@ function allowRules(text: string): AllowRule[] {
 
 function fail(error: unknown): void {
   const code = isCoded(error) ? error.code : "internal";
-  process.stderr.write(`${JSON.stringify({ level: 60, name: "relay", code, msg: errorText(error) })}\n`);
+  stderr.write(fatalLine("relay", error, secrets));
   process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_RETRY);
 }

@@ -91,6 +91,8 @@ export type RelayDeps = {
   credentials: Credentials;
   /** Undefined: nothing is traced. */
   tracing?: Tracing | undefined;
+  /** Log lines that could not be written so far. */
+  linesDropped: () => number;
   /** A failure that a restart cannot heal by itself; the process is to end with it. */
   fatal: (error: Error) => void;
 };
@@ -146,6 +148,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
     paused: () => stoppedBy(gate.state()) !== undefined,
     heldSessions: () => control.counts(),
+    linesDropped: deps.linesDropped,
   });
   const turn = createTurns({
     clock,

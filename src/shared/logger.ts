@@ -1,4 +1,6 @@
 import { pino, type Logger as PinoLogger } from "pino";
+import { errorText, isCoded } from "./errors.ts";
+import type { Lines } from "./output/lines.ts";
 
 export type Logger = PinoLogger;
 
@@ -39,9 +41,15 @@ function formsOf(value: string): string[] {
   return [value, escaped, JSON.stringify(escaped).slice(1, -1), url, url.replaceAll("%20", "+")];
 }
 
-/** Structured logger on stderr: one JSON object a line, constant messages, data in fields. */
-export function createLogger(options: { name: string; level: string; secrets?: SecretRegistry }): Logger {
-  const { secrets } = options;
+/** Structured logger: one JSON object a line, constant messages, data in fields. */
+export function createLogger(options: {
+  name: string;
+  level: string;
+  /** stderr, in a process of ours. */
+  lines: Pick<Lines, "write">;
+  secrets?: SecretRegistry;
+}): Logger {
+  const { secrets, lines } = options;
   return pino(
     {
       name: options.name,
@@ -54,8 +62,20 @@ export function createLogger(options: { name: string; level: string; secrets?: S
       },
       ...(secrets ? { hooks: { streamWrite: (line: string) => secrets.hide(line) } } : {}),
     },
-    pino.destination({ dest: 2, sync: true }),
+    lines,
   );
+}
+
+/** The line that says why a process ends. Of an error that nobody expected it tells the place. */
+export function fatalLine(name: string, error: unknown, secrets?: SecretRegistry): string {
+  const line = JSON.stringify({
+    level: 60,
+    name,
+    code: isCoded(error) ? error.code : "internal",
+    msg: errorText(error),
+    ...(error instanceof Error && !isCoded(error) ? { stack: error.stack } : {}),
+  });
+  return `${secrets?.hide(line) ?? line}\n`;
 }
 
 /** A logger that writes nothing, for parts that are used without one. */

@@ -17,7 +17,7 @@ async function setUpBroker(): Promise<void> {
   const wanted = process.env["TEST_BROKER"];
   if (wanted === "container") return;
   try {
-    const log = createLogger({ name: "tests", level: "info" });
+    const log = createLogger({ name: "tests", level: "info", lines: process.stderr });
     const found = await findBroker({ env: brokerEnv(process.env), log });
     process.env["NATS_SERVER_BIN"] = found.path;
   } catch (error) {

@@ -50,7 +50,12 @@ export async function startTestRelay(
   const secrets = new SecretRegistry();
   const log =
     onLine === undefined
-      ? createLogger({ name: "relay", level: process.env["TEST_LOG"] ?? "silent", secrets })
+      ? createLogger({
+          name: "relay",
+          level: process.env["TEST_LOG"] ?? "silent",
+          lines: process.stderr,
+          secrets,
+        })
       : pino({ level: "trace" }, { write: (line: string) => onLine(secrets.hide(line)) });
   const nc = await broker.connect("relay");
   const fatal: Error[] = [];
@@ -92,6 +97,7 @@ export async function startTestRelay(
     log,
     coordinator,
     credentials,
+    linesDropped: () => 0,
     fatal: (error) => fatal.push(error),
   });
   let closed = false;

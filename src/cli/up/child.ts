@@ -3,6 +3,8 @@ import { createInterface } from "node:readline";
 import type { Clock } from "../../shared/clock.ts";
 import { codedError, errorText } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
+import type { Lines } from "../../shared/output/lines.ts";
+import { passLines } from "./child-lines.ts";
 
 /** One process of ours: which `main.ts`, with what. */
 export type ChildPlan = {
@@ -55,6 +57,8 @@ export function keepRunning(options: {
   plan: ChildPlan;
   clock: Clock;
   log: Logger;
+  /** Where the child's stderr goes. */
+  lines: Lines;
   mayFail: Promise<unknown>;
   onFatal: (error: Error) => void;
   /** Restores what the child may have missed. */
@@ -79,7 +83,7 @@ export function keepRunning(options: {
     if (stopping) return;
     const child = spawn(process.execPath, [...plan.nodeOptions, plan.main], {
       env: plan.env,
-      stdio: ["ignore", "pipe", "inherit", "ipc"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       detached: true,
     });
     const gone = Promise.withResolvers<void>();
@@ -93,11 +97,14 @@ export function keepRunning(options: {
         options.onReady?.(url);
       });
     }
+    const said = child.stderr && passLines(child.stderr, options.lines, clock);
     child.once("error", (error) => {
       log.error({ child: plan.name, error: errorText(error) }, "child cannot be started");
       if (child.pid === undefined) ended(null, null);
     });
-    child.once("exit", ended);
+    child.once("exit", (code, signal) => {
+      void Promise.resolve(said?.end()).then(() => ended(code, signal)); // its last lines say why
+    });
 
     function ended(code: number | null, signal: NodeJS.Signals | null): void {
       gone.resolve();

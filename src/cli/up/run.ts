@@ -19,7 +19,9 @@ import { addressWithToken } from "../../shared/door/door.ts";
 import { pageTokenOf } from "../../shared/door/page-token.ts";
 import { errorText } from "../../shared/errors.ts";
 import { checkLog } from "../../shared/log-check.ts";
-import { createLogger, SecretRegistry, type Logger } from "../../shared/logger.ts";
+import { createLogger, fatalLine, SecretRegistry, type Logger } from "../../shared/logger.ts";
+import { speakForOthers } from "../../shared/output/others-words.ts";
+import { onStopSignal } from "../../shared/stop-signals.ts";
 import { ADMIN_INBOX } from "../../shared/subjects.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
@@ -65,7 +67,12 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   const clock = systemClock;
   const secrets = new SecretRegistry();
   for (const secret of knownSecrets(UP_TABLE, values, env)) secrets.add(secret);
-  const log = createLogger({ name: "up", level: values.logLevel, secrets });
+  const lines = context.serve("up");
+  const log = createLogger({ name: "up", level: values.logLevel, lines, secrets });
+  speakForOthers(log, (error) => {
+    lines.write(fatalLine("up", error, secrets));
+    process.exit(1);
+  });
   const dataDir = dataFolder(values.data, env);
 
   const signals = watchSignals();
@@ -116,6 +123,7 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
       plan,
       clock,
       log,
+      lines,
       mayFail: provisioned,
       beforeRestart: makeLog, // somebody may have deleted a consumer
       onFatal: (error) => fatal.reject(error),
@@ -246,13 +254,11 @@ function watchSignals(): {
   const { promise, resolve } = Promise.withResolvers<"signal">();
   const hurry: (() => void)[] = [];
   let count = 0;
-  const heard = (): void => {
+  onStopSignal((signal) => {
     count += 1;
     if (count === 1) resolve("signal");
-    else for (const fn of hurry) fn();
-  };
-  process.on("SIGTERM", heard);
-  process.on("SIGINT", heard);
+    else if (signal !== "SIGHUP") for (const fn of hurry) fn(); // a closed terminal sends several, and is in no hurry
+  });
   return { first: promise, came: () => count > 0, onSecond: (fn) => void hurry.push(fn) };
 }
 

@@ -48,6 +48,7 @@ export function createMetrics(now: {
   /** Somebody has to resume. */
   paused: () => boolean;
   heldSessions: () => Record<HeldReason, number>;
+  linesDropped: () => number;
 }): {
   /** `arrivedAt` and `at` are monotonic milliseconds; what was read back from the log did not arrive, and has no duration. */
   settled(how: Settlement, arrivedAt: number, at: number): void;
@@ -105,6 +106,15 @@ export function createMetrics(now: {
     "Events that this relay still has to settle, those unread in the log too",
     () => now.waiting() + now.unread(),
   );
+  const linesDropped: Counter = new Counter({
+    name: "runner_relay_log_lines_dropped_total",
+    help: "Log lines that stderr did not take",
+    registers,
+    collect() {
+      linesDropped.reset();
+      linesDropped.inc(now.linesDropped());
+    },
+  });
   gauge("runner_relay_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
   const attempts = new Map<AttemptKind, number>();
   const attempted = new Counter({

@@ -5,11 +5,35 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { keepRunning, type Child } from "../../../src/cli/up/child.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { silentLogger } from "../../../src/shared/logger.ts";
+import type { Lines } from "../../../src/shared/output/lines.ts";
 
 const READY = `process.stdout.write(JSON.stringify({ ready: true, url: "http://" + process.pid }) + "\\n");`;
 const STAY = `setInterval(() => {}, 1000);`;
 
-async function child(source: string, mayFail: Promise<unknown> = Promise.resolve()) {
+/** A stderr that takes `room` lines, until it is emptied. */
+function stderr(room = Infinity) {
+  const texts: string[] = [];
+  const wanted = new Set<() => void>();
+  const hasRoom = () => texts.length < room;
+  return {
+    texts,
+    empty() {
+      texts.length = 0;
+      for (const fn of wanted) fn();
+      wanted.clear();
+    },
+    write: (text: string) => void texts.push(text),
+    dropped: () => 0,
+    hasRoom,
+    onRoom(fn: () => void) {
+      wanted.add(fn);
+      return () => void wanted.delete(fn);
+    },
+    flush() {},
+  };
+}
+
+async function child(source: string, mayFail: Promise<unknown> = Promise.resolve(), lines: Lines = stderr()) {
   const dir = await mkdtemp(join(tmpdir(), "rr-child-"));
   const main = join(dir, "main.mjs");
   await writeFile(main, source);
@@ -19,6 +43,7 @@ async function child(source: string, mayFail: Promise<unknown> = Promise.resolve
     plan: { name: "c", main, env: { PATH: process.env["PATH"] ?? "", MARK: dir }, nodeOptions: [] },
     clock: systemClock,
     log: silentLogger(),
+    lines,
     mayFail,
     onFatal: (error) => void fatal.push(error),
     onReady: (url) => void urls.push(url),
@@ -83,4 +108,44 @@ test("stop: TERM, then KILL for one that ignores it", async () => {
   const pid = it.pid() ?? 0;
   await it.stop(50);
   expect(isAlive(pid)).toBe(false);
+});
+
+test("its lines arrive whole, and the last ones before its end is told", async () => {
+  const said = stderr();
+  const half = `process.stderr.write("half "); await new Promise((done) => setImmediate(done));`;
+  const { it, fatal } = await child(
+    `${half} process.stderr.write("a line\\nwhy\\nlast"); process.exitCode = 78;`,
+    Promise.resolve(),
+    said,
+  );
+  await expect(it.ready).rejects.toMatchObject({ code: "child_failed" });
+  expect(fatal).toHaveLength(1);
+  expect(said.texts.join("")).toBe("half a line\nwhy\nlast\n");
+  for (const text of said.texts) expect(text).toMatch(/\n$/);
+});
+
+test("while there is no room for its lines it is not read, and it is started again all the same", async () => {
+  const said = stderr(1);
+  const talk = `process.stderr.write("line\\n".repeat(1_000_000));${STAY}`;
+  const { it, urls } = await child(READY + talk, Promise.resolve(), said);
+  await it.ready;
+  await vi.waitFor(() => expect(said.texts.length).toBeGreaterThan(0), { interval: 5, timeout: 5000 });
+  const passed = said.texts.length;
+  process.kill(it.pid() ?? 0, "SIGKILL");
+  await expect.poll(() => urls.length, { interval: 5, timeout: 10_000 }).toBe(2);
+  expect(said.texts.length, "what it had said").toBeGreaterThan(passed);
+  said.empty();
+  await vi.waitFor(() => expect(said.texts.length).toBeGreaterThan(0), { interval: 5, timeout: 5000 });
+});
+
+test("a grandchild that keeps its stderr open does not keep it from being started again", async () => {
+  const { it, urls } = await child(
+    `import { spawn } from "node:child_process";
+     const other = spawn("sleep", ["20"], { stdio: ["ignore", "ignore", "inherit"] });
+     process.stderr.write(other.pid + "\\n");
+     ${READY}${STAY}`,
+  );
+  await it.ready;
+  process.kill(it.pid() ?? 0, "SIGKILL");
+  await expect.poll(() => urls.length, { interval: 5, timeout: 10_000 }).toBe(2);
 });

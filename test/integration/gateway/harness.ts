@@ -53,7 +53,12 @@ export async function startTestGateway(
     durability: () => "fsync",
     version: "test",
     clock: systemClock,
-    logger: createLogger({ name: "gateway", level: process.env["TEST_LOG"] ?? "silent" }),
+    logger: createLogger({
+      name: "gateway",
+      level: process.env["TEST_LOG"] ?? "silent",
+      lines: process.stderr,
+    }),
+    linesDropped: () => 0,
     ...deps,
   });
   await gateway.listen();

@@ -43,6 +43,7 @@ export async function startStack(
     version: "test",
     clock: systemClock,
     logger: silentLogger(),
+    linesDropped: () => 0,
     ...(times === undefined ? {} : { times }),
   });
   await gateway.listen();

@@ -20,6 +20,7 @@ function recording(env: Record<string, string> = {}) {
     redraw: (text) => void out.push(text),
     mustFinish() {},
     journal: false,
+    serve: () => ({ write() {}, dropped: () => 0, hasRoom: () => true, onRoom: () => () => {}, flush() {} }),
     warn: (text) => void err.push(text),
     ask: () => Promise.resolve(undefined),
     screen: PLAIN,

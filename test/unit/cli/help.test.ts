@@ -16,6 +16,7 @@ const context: Context = {
   redraw() {},
   mustFinish() {},
   journal: false,
+  serve: () => ({ write() {}, dropped: () => 0, hasRoom: () => true, onRoom: () => () => {}, flush() {} }),
   warn() {},
   ask: () => Promise.resolve(undefined),
   readStdin: () => Promise.resolve(new Uint8Array()),

@@ -1,0 +1,187 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
+import { findExecutable } from "../../../src/embedded/command.ts";
+import { dataFolder } from "../../support/up.ts";
+
+/** What becomes of `up`, its children and the events when nobody takes what they say. The descriptors one by one: ../output. */
+const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+/** 600 events write 250 kB at `trace`: more than a socket or a terminal takes in lines of that size. */
+const MANY = 600;
+const SOME = 40;
+const hasScript = findExecutable("script", process.env["PATH"]) !== undefined;
+
+type Running = {
+  shell: ChildProcess;
+  info: ReadyInfo;
+  /** Whether `up` is there. */
+  lives(): boolean;
+  /** Its processes of Node, by name and number. */
+  children(): string[];
+};
+
+/** Runs a shell command line in which `$UP` is `up`; nobody reads what it says unless the test does. */
+async function start(command: string): Promise<Running> {
+  const folder = await dataFolder();
+  const readyFile = join(folder.path, "ready.json");
+  const up = [process.execPath, MAIN, "up", "--data", join(folder.path, "data"), "--ready-file", readyFile];
+  const shell = spawn("sh", ["-c", command], {
+    cwd: folder.path,
+    env: {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
+      TERM: "dumb",
+      SHELL: "/bin/sh",
+      UP: `${up.map((word) => `'${word}'`).join(" ")} --port 0 --log-level trace`,
+    },
+    stdio: "pipe",
+  });
+  shell.stdin.on("error", () => {});
+  onTestFinished(async () => {
+    shell.kill("SIGKILL");
+    await folder[Symbol.asyncDispose]();
+  });
+  const info = await vi.waitFor(async () => JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo, {
+    timeout: 25_000,
+    interval: 20,
+  });
+  return {
+    shell,
+    info,
+    lives: () => isAlive(info.pid),
+    children: () =>
+      readFileSync(`/proc/${info.pid}/task/${info.pid}/children`, "utf8")
+        .trim()
+        .split(" ")
+        .map(
+          (pid) => `${pid} ${/(?:gateway|relay|coordinator)\/main|nats-server/.exec(commandOf(pid))?.[0]}`,
+        ),
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function commandOf(pid: string): string {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+}
+
+async function post(gateway: string, n: number): Promise<number> {
+  const reply = await fetch(`${gateway}/events`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      session_id: `s-${n % 20}`,
+      event_type: "message",
+      timestamp: "2026-01-01T00:00:00Z",
+      n,
+    }),
+    signal: AbortSignal.timeout(15_000),
+  });
+  await reply.arrayBuffer();
+  return reply.status;
+}
+
+/** Posts events, which all are taken; and everybody is who it was. */
+async function holds({ info, children, lives }: Running, events: number): Promise<void> {
+  const before = children();
+  expect(before).toHaveLength(4);
+  for (let n = 0; n < events; n += 20) {
+    const statuses = await Promise.all(Array.from({ length: 20 }, (_, i) => post(info.gateway, n + i)));
+    expect(statuses.filter((status) => status < 200 || status > 299)).toEqual([]);
+  }
+  expect((await fetch(`${info.relay}/health`)).status).toBe(200);
+  expect(lives()).toBe(true);
+  expect(children()).toEqual(before);
+}
+
+async function stop({ info, lives }: Running, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+  process.kill(info.pid, signal);
+  await vi.waitFor(() => expect(lives()).toBe(false), { timeout: 10_000, interval: 20 });
+}
+
+test("output that nobody reads: events flow; when it is read again, lines are whole", async () => {
+  const it = await start('eval "exec $UP"');
+  await holds(it, MANY);
+  let text = "";
+  it.shell.stderr?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  it.shell.stdout?.resume();
+  const ended = once(it.shell, "close");
+  await vi.waitFor(() => expect(text.length).toBeGreaterThan(200_000), { timeout: 10_000, interval: 20 });
+  await stop(it);
+  expect(await ended).toEqual([0, null]);
+  const names = new Set(
+    text
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { name: string }).name),
+  );
+  expect([...names].sort()).toEqual(["coordinator", "gateway", "relay", "up"]);
+  expect(text, "the last lines of the children").toContain('"msg":"relay stopping"');
+});
+
+test("output that nobody reads at all: it stops in its time, with 0", async () => {
+  const it = await start('eval "exec $UP"');
+  await holds(it, MANY);
+  const ended = once(it.shell, "exit");
+  await stop(it);
+  expect(await ended).toEqual([0, null]);
+});
+
+test.each([
+  ["whose reader ended", `eval "$UP" 2>&1 | true`],
+  ["whose reader has seen enough", `eval "$UP" 2>&1 | head -n 1`],
+  ["on a device that is always full", `eval "exec $UP" >/dev/full 2>&1`],
+  ["in a file that may not grow", `eval "exec $UP" >/dev/null 2>/dev/full`],
+  ["that is closed", `eval "exec $UP" <&- >&- 2>&-`],
+])("output %s: events flow, and it stops when it is asked to", async (_, command) => {
+  const it = await start(command);
+  await holds(it, SOME);
+  await stop(it);
+});
+
+test.runIf(hasScript).each([
+  ["with setsid", 'exec script -qec "setsid -w $UP" /dev/null'],
+  ["with nohup", 'exec script -qec "nohup $UP" /dev/null'],
+])("a terminal that is closed, after a start %s: it goes on", async (_, command) => {
+  const it = await start(command);
+  it.shell.kill("SIGKILL");
+  await once(it.shell, "exit");
+  await holds(it, SOME);
+  await stop(it);
+});
+
+test.runIf(hasScript)("a terminal that is halted: events flow", async () => {
+  const it = await start('exec script -qec "$UP" /dev/null'); // nobody reads what `script` writes
+  await holds(it, MANY);
+  await stop(it);
+});
+
+test.runIf(hasScript)(
+  "a terminal that is closed before it: it ends as on SIGTERM, with everything",
+  async () => {
+    const it = await start('exec script -qec "$UP" /dev/null');
+    const children = it.children().map((child) => Number(child.split(" ")[0]));
+    it.shell.kill("SIGKILL");
+    await vi.waitFor(() => expect([it.info.pid, ...children].filter(isAlive)).toEqual([]), {
+      timeout: 10_000,
+      interval: 20,
+    });
+  },
+);
+
+test("SIGHUP without a terminal tells nothing: it goes on", async () => {
+  const it = await start('eval "exec $UP" >/dev/null 2>&1 </dev/null');
+  process.kill(it.info.pid, "SIGHUP");
+  await holds(it, SOME);
+  await stop(it);
+});

@@ -43,7 +43,7 @@ export function judgeCheckpoint(
   if (log.messages === 0) return { kind: "fresh", floor: log.lastSeq };
   if (from !== undefined) return { kind: "rewrite", floor: floorOf(log, from) };
   const code = checkpoint === undefined ? "checkpoint_missing" : "checkpoint_mismatch";
-  const message = `${problem}. Say where to start: provision --from first (everything again), new (nothing old) or a sequence`;
+  const message = `${problem}. Say where to start, by provision --from or up --from: first (everything again), new (nothing old) or a sequence`;
   return { kind: "refuse", code, message };
 }
 

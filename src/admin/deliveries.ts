@@ -30,7 +30,7 @@ export type Delivery = {
   again?: true;
   /** The log holds it no more: this is what its dead letter says. */
   pruned?: true;
-  receipt: Exclude<Receipt, { state: "gone" | "unknown" }>;
+  receipt: Exclude<Receipt, { state: "gone" | "unknown" | "lost" }>;
 };
 
 type Deps = { nc: NatsConnection; jsm: JetStreamManager };
@@ -154,7 +154,9 @@ function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
       const question = JSON.stringify({ id, seq } satisfies ReceiptQuestion);
       const reply = await nc.request(RECEIPT_SUBJECT, question, { timeout: RECEIPT_MS });
       const receipt = reply.json<Receipt>();
-      return receipt.state === "gone" || receipt.state === "unknown" ? undefined : receipt;
+      return receipt.state === "gone" || receipt.state === "unknown" || receipt.state === "lost"
+        ? undefined
+        : receipt;
     } catch {
       relays = false;
       return undefined;

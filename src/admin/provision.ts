@@ -1,6 +1,7 @@
 import {
   jetstreamManager,
   JetStreamApiError,
+  type ConsumerInfo,
   type JetStreamManager,
   type StreamInfo,
 } from "@nats-io/jetstream";
@@ -10,7 +11,9 @@ import { codedError, errorText } from "../shared/errors.ts";
 import { checkLog } from "../shared/log-check.ts";
 import { DUPLICATE_WINDOW_MS, EVENTS_STREAM, MIN_BROKER_VERSION } from "../shared/topology.ts";
 import { ensureCheckpoints, type ShardStart, type StartFrom } from "./checkpoints.ts";
+import { noteDamage } from "../shared/note-damage.ts";
 import { compareConsumer, compareStream } from "./differences.ts";
+import { goneError, noteGone, rememberedLog } from "./gone.ts";
 import { deleteConsumer, ensureMark, mendLog } from "./mend.ts";
 import {
   consumerPlan,
@@ -21,7 +24,7 @@ import {
   type StreamPlan,
 } from "./topology.ts";
 
-// topology.ts what must be · differences.ts what is otherwise · checkpoints.ts where consumers start · mend.ts what was lost · ../shared/state-store.ts the KV bucket
+// topology.ts what must be · differences.ts what is otherwise · checkpoints.ts where consumers start · mend.ts and gone.ts what was lost · ../shared/state-store.ts the KV bucket
 
 export type ProvisionOptions = {
   /** Size of the log, bytes. An existing log only grows. */
@@ -59,6 +62,9 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
     ensureStream(jsm, statePlan(replicas), changes),
     ensureStream(jsm, deadPlan(replicas), changes),
   ]);
+  const before = await rememberedLog(jsm);
+  if (before !== undefined && options.from === undefined && (await infoOf(jsm, EVENTS_STREAM)) === undefined)
+    throw goneError(before, "the broker has no log now");
   const log = await ensureLog(
     jsm,
     options,
@@ -66,7 +72,18 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
     changes,
   );
   const check = await checkLog(jsm);
-  const damage = await mendLog({ nc, jsm, wall: options.wall ?? Date.now }, check);
+  const deps = { nc, jsm, wall: options.wall ?? Date.now };
+  if (
+    before !== undefined &&
+    before.created !== log.created &&
+    log.state.messages === 0 &&
+    options.from === undefined
+  )
+    throw goneError(before, `another one, made ${log.created}, is in its place and empty`);
+  const noted = await noteDamage(deps, check);
+  const gone = before && options.from !== undefined ? await noteGone(deps, before, check) : undefined;
+  if (gone !== undefined) noted.push(gone);
+  const damage = await mendLog(deps, noted.length === 0 ? check : await checkLog(jsm));
   const starts = await ensureCheckpoints({
     nc,
     jsm,
@@ -82,7 +99,7 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
       replicas: log.config.num_replicas,
     },
     changes,
-    damage: damage === undefined ? [] : [damage],
+    damage: damage === undefined ? noted : [...noted, damage],
   };
 }
 
@@ -202,7 +219,20 @@ async function ensureConsumer(jsm: JetStreamManager, start: ShardStart, changes:
     changes.push(`consumer ${name} created from sequence ${start.floor + 1}`);
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || !CONSUMER_EXISTS.includes(error.code)) throw error;
-    verify(plan, await jsm.consumers.info(EVENTS_STREAM, name));
+    verify(plan, await foundConsumer(jsm, name, error));
+  }
+}
+
+/** A consumer whose name is taken and that is not there: the broker cannot read its files, and makes no other one of this name. */
+async function foundConsumer(jsm: JetStreamManager, name: string, refusal: Error): Promise<ConsumerInfo> {
+  try {
+    return await jsm.consumers.info(EVENTS_STREAM, name);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
+    throw codedError(
+      "consumer_damaged",
+      `${name}: ${refusal.message}. Stop the broker, remove the folder ${EVENTS_STREAM}/obs/${name} of its store, and start again: what is settled is known from the checkpoints`,
+    );
   }
 }
 

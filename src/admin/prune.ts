@@ -7,7 +7,8 @@ import { readHeld } from "../shared/held.ts";
 import { checkLog, shortenedText } from "../shared/log-check.ts";
 import { SHARDS } from "../shared/partition.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
-import { readState } from "../shared/state-store.ts";
+import { encodePruned } from "../shared/pruned.ts";
+import { putState, readState } from "../shared/state-store.ts";
 
 /** What is known of one shard. */
 type ShardProgress = {
@@ -74,6 +75,7 @@ export async function runPrune(
   });
   if (below <= firstSeq) return { removed: 0, below };
   if (options.dryRun) return { removed: below - firstSeq, below };
+  await putState(nc, stateKey.pruned, encodePruned({ created: log.created, below })); // first: what is gone otherwise is an alarm
   const { purged } = await jsm.streams.purge(EVENTS_STREAM, { seq: below });
   return { removed: purged, below };
 }

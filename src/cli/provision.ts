@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import type { StartFrom } from "../admin/checkpoints.ts";
 import { provision } from "../admin/provision.ts";
 import { damageAdvice, damageText } from "../shared/damage.ts";
@@ -8,6 +8,7 @@ import { UP_SETTINGS } from "../shared/config/settings.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { startFrom } from "./start-from.ts";
 
 const TABLE = {
   ...CLIENT_TABLE,
@@ -42,10 +43,4 @@ export function command(context: Context): Command {
     if (changes.length === 0) context.print("everything is there");
     context.print(`log: ${stream.maxBytes} bytes, ${stream.replicas} replica(s), made ${stream.created}`);
   });
-}
-
-function startFrom(text: string): StartFrom {
-  if (text === "first" || text === "new") return text;
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("must be first, new or a sequence from 1");
 }

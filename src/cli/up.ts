@@ -3,6 +3,8 @@ import { isCoded, type ErrorCode } from "../shared/errors.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { EXIT_CONFIG } from "./up/child.ts";
+import type { StartFrom } from "../admin/checkpoints.ts";
+import { startFrom } from "./start-from.ts";
 import { runUp } from "./up/run.ts";
 import { UP_TABLE } from "./up/table.ts";
 
@@ -15,15 +17,23 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "coordinator_changed",
   "schema_newer",
   "stream_differs",
+  "log_gone",
+  "consumer_damaged",
 ];
 
 export function command(context: Context): Command {
-  const up = new Command("up").description(
-    "Runs a nats-server, a gateway and a relay on this machine, and a stand-in coordinator if no --coordinator is given.",
-  );
-  return addFlags(up, UP_TABLE).action(async () => {
+  const up = new Command("up")
+    .description(
+      "Runs a nats-server, a gateway and a relay on this machine, and a stand-in coordinator if no --coordinator is given.",
+    )
+    .option(
+      "--from <where>",
+      "where to start if nobody knows what is settled, or the log is gone: first (everything again), new (nothing old) or a sequence",
+      startFrom,
+    );
+  return addFlags(up, UP_TABLE).action(async ({ from }: { from?: StartFrom }) => {
     try {
-      await runUp({ flags: flagsOf(up, UP_TABLE), context });
+      await runUp({ flags: flagsOf(up, UP_TABLE), context, ...(from === undefined ? {} : { from }) });
     } catch (error) {
       if (needsSomebody(error)) process.exitCode = EXIT_CONFIG;
       throw error;

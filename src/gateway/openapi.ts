@@ -130,7 +130,7 @@ export function openApi(version: string): object {
           properties: {
             event_id: { type: "string" },
             stream_seq: { type: "integer" },
-            state: { enum: ["pending", "delivered", "superseded", "dead"] },
+            state: { enum: ["pending", "delivered", "superseded", "dead", "lost"] },
             reason: { type: "string" },
             status: { type: "integer" },
             attempts: { type: "integer" },

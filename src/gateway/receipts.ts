@@ -45,6 +45,7 @@ export async function askReceipt(
     case "delivered":
     case "superseded":
     case "dead":
+    case "lost":
       return {
         ok: true,
         body: { event_id: question.id, stream_seq: question.seq, ...receipt, seq: undefined },

@@ -40,6 +40,7 @@ import { createLogReading } from "./report/log-reading.ts";
 import { createMetrics } from "./report/metrics.ts";
 import { serveHoldings } from "./report/holdings.ts";
 import { serveReceipts } from "./report/receipts.ts";
+import { waitingHere } from "./report/waiting.ts";
 import { createSettlement } from "./report/settlement.ts";
 import type { AllowRule } from "./tunnel/limits.ts";
 import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
@@ -106,7 +107,14 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
   const stream = await claimLog({ jsm, kv, url: options.coordinatorUrl, retarget: options.retarget });
-  const watch = createLogWatch({ nc, jsm, fatal: deps.fatal });
+  const watch = createLogWatch({
+    nc,
+    jsm,
+    clock,
+    log,
+    waiting: () => waitingHere({ dispatcher, held, shards }),
+    fatal: deps.fatal,
+  });
   await watch.whole();
 
   let closing = false;

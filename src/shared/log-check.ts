@@ -3,9 +3,11 @@ import { decodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { judgeEnd, stampMs, type Anchor, type LogEnd, type Probe } from "./log-end.ts";
 import { decodeMark, type LogMark } from "./log-mark.ts";
 import { SHARDS } from "./partition.ts";
+import { prunedBelow } from "./pruned.ts";
+import { countOf, startingAt, rangesOf, without, type Range } from "./ranges.ts";
 import { Settled } from "./settled.ts";
 import { readState, type Stored } from "./state-store.ts";
-import { EVENTS_STREAM, stateKey } from "./topology.ts";
+import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "./topology.ts";
 
 // log-end.ts decides · log-mark.ts and checkpoint.ts are what is remembered · log-watch.ts (relay) looks again and again · mend.ts (admin) mends
 
@@ -16,6 +18,13 @@ export type LogCheck = {
   /** What is remembered, with the revisions that a conditional write has to name. */
   mark: { mark: LogMark; revision: number } | undefined;
   checkpoints: ({ checkpoint: Checkpoint; settled: Settled; revision: number } | undefined)[];
+  /** Numbers that went missing within the log, or at its beginning without having been pruned, since the mark was written. */
+  holes: Range[];
+  /** All numbers that are missing within the log. */
+  missing: Range[];
+  dead: StreamInfo;
+  /** Dead letters that went missing since. */
+  deadLost: number;
 };
 
 /** Looks until an end that seems lost was seen lost so often: a replica that is asked may lag behind. */
@@ -44,12 +53,65 @@ async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
   ]);
   const mark = stored && { mark: decodeMark(stored.value), revision: stored.revision };
   const checkpoints = points.map(checkpointOf);
-  const log = await jsm.streams.info(EVENTS_STREAM);
+  const [log, dead] = await Promise.all([jsm.streams.info(EVENTS_STREAM), jsm.streams.info(DEAD_STREAM)]);
   const own = checkpoints.filter((it) => it?.checkpoint.stream === log.created);
   const anchors: Anchor[] = own.flatMap((it) => (it === undefined ? [] : anchorsOf(it)));
   if (mark?.mark.created === log.created) anchors.push({ seq: mark.mark.seq, at: mark.mark.at });
   const probes = await Promise.all(distinct(anchors).map((anchor) => probe(jsm, anchor)));
-  return { end: judgeEnd(log.state.last_seq, probes), log, mark, checkpoints };
+  const end = judgeEnd(log.state.last_seq, probes);
+  const known = mark?.mark.created === log.created ? mark.mark : undefined;
+  const passed = mark?.mark.holes ?? []; // a restored log has another time of creation, and the same holes
+  const missing = await missingOf(jsm, log, passed);
+  const holes = [...without(missing, passed), ...(await lostHead(jsm, log, known, end))];
+  return {
+    end,
+    log,
+    mark,
+    checkpoints,
+    holes: holes.sort(([a], [b]) => a - b),
+    missing,
+    dead,
+    deadLost: lostLetters(mark?.mark.dead, dead),
+  };
+}
+
+/** Numbers between the log's first and last that it does not hold. Only asked for by name if their count is another one than what is known. */
+async function missingOf(jsm: JetStreamManager, log: StreamInfo, known: readonly Range[]): Promise<Range[]> {
+  const { first_seq: first } = log.state;
+  const before = startingAt(known, first);
+  if (countOf(before) === missingIn(log)) return before;
+  const { state } = await jsm.streams.info(EVENTS_STREAM, { deleted_details: true });
+  return rangesOf([...(state.deleted ?? [])].sort((a, b) => a - b));
+}
+
+/** How many numbers between its first and last a stream does not hold; the broker leaves the field out for none. Pure. */
+export function missingIn({ state }: Pick<StreamInfo, "state">): number {
+  return "num_deleted" in state ? state.num_deleted : 0;
+}
+
+/** Numbers below the log's first that were there and that nobody pruned. */
+async function lostHead(
+  jsm: JetStreamManager,
+  log: StreamInfo,
+  known: LogMark | undefined,
+  end: LogEnd,
+): Promise<Range[]> {
+  if (known?.first === undefined || log.state.first_seq <= known.first) return [];
+  const stored = await readState(jsm, stateKey.pruned);
+  const pruned = stored && prunedBelow(stored.value, log.created);
+  const last = Math.min(log.state.first_seq - 1, known.seq, end.kind === "whole" ? Infinity : end.kept);
+  const head = Math.max(known.first, pruned ?? 0);
+  return head <= last ? without([[head, last]], known.holes ?? []) : [];
+}
+
+/** Letters that somebody dropped while a relay ran are no longer in its mark. Pure. */
+export function lostLetters(
+  known: LogMark["dead"],
+  { created, state }: Pick<StreamInfo, "created" | "state">,
+): number {
+  if (known === undefined) return 0;
+  if (known.created !== created) return known.messages;
+  return Math.max(0, known.messages - state.messages);
 }
 
 function checkpointOf(stored: Stored | undefined): LogCheck["checkpoints"][number] {

@@ -1,4 +1,5 @@
 import { codedError } from "./errors.ts";
+import type { Range } from "./ranges.ts";
 
 /**
  * The newest message of the log that was seen, in KV under `stateKey.mark`: against it every start and every reconnect holds the log (log-end.ts). Relays write it
@@ -17,7 +18,17 @@ export type LogMark = {
   mended: number;
   /** First part of `Rr-Stream-Seq` where it is not the log's creation: numbers came again since. */
   epoch?: number;
+  /** First number that the log held. */
+  first?: number;
+  /** Numbers above it that are known to be missing; at most {@link MOST_HOLES} ranges. */
+  holes?: Range[];
+  /** Sessions whose events waited, with how many; those with most first. Whose events were lost, nobody else could say. */
+  waiting?: [session: string, events: number][];
+  /** Of the stream of dead letters. */
+  dead?: { created: string; seq: number; messages: number };
 };
+
+export const MOST_HOLES = 1000;
 
 export function encodeMark(mark: LogMark): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(mark));
@@ -39,7 +50,9 @@ export function decodeMark(bytes: Uint8Array): LogMark {
     typeof it.created === "string" &&
     [it.seq, it.highest, it.mended].every(Number.isSafeInteger) &&
     Number.isFinite(it.at) &&
-    (it.epoch === undefined || Number.isSafeInteger(it.epoch));
+    [it.epoch, it.first].every((n) => n === undefined || Number.isSafeInteger(n)) &&
+    [it.holes, it.waiting].every((list) => list === undefined || Array.isArray(list)) &&
+    (it.dead === undefined || typeof it.dead === "object");
   if (!whole) throw codedError("checkpoint_mismatch", "the mark of the log lacks fields");
   return it;
 }

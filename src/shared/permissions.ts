@@ -1,4 +1,4 @@
-import { DEAD_STREAM, EVENTS_STREAM, STATE_BUCKET } from "./topology.ts";
+import { DEAD_STREAM, EVENTS_STREAM, STATE_BUCKET, stateKey } from "./topology.ts";
 import {
   ADMIN_INBOX,
   FLOW_PREFIX,
@@ -102,6 +102,8 @@ export function permissionsOf(role: BrokerRole, gateway = "gw1"): Permissions {
         publish: [
           `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
           `$JS.API.STREAM.PURGE.${EVENTS_STREAM}`,
+          `$KV.${STATE_BUCKET}.${stateKey.pruned}`,
+          `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
           `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
           `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
           `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,

@@ -84,10 +84,11 @@ export class Settled {
     return this.#chunks.size === 0 ? this.#floor : Math.max(this.#floor, this.#last());
   }
 
-  /** How many are settled above a sequence, one by one: what the floor passed counts as none, because it passes other shards' too. */
-  countAbove(seq: number): number {
+  /** How many of ascending ranges are settled, one by one: what the floor passed counts as none, because it passes other shards' too. */
+  countIn(ranges: readonly [from: number, to: number][]): number {
     let count = 0;
-    for (const at of this.#bits()) if (at > Math.max(seq, this.#floor)) count++;
+    for (const at of this.#bits())
+      if (at > this.#floor && ranges.some(([from, to]) => from <= at && at <= to)) count++;
     return count;
   }
 

@@ -61,6 +61,8 @@ export const stateKey = {
   runner: (token: string): string => `runner.${token}`,
   /** The newest message of the log that was seen (log-mark.ts). */
   mark: "log",
+  /** Up to where the log was pruned (prune.ts). */
+  pruned: "pruned",
   /** Something that was found damaged (damage.ts). */
   damage: (id: string): string => `damage.${id}`,
   /** URL of the coordinator that the log belongs to. */

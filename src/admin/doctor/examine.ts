@@ -8,6 +8,7 @@ import { readSync } from "../durability.ts";
 import { HEARING_MS, hearRelays } from "../hearing.ts";
 import { judgeBroker, readBroker } from "./broker.ts";
 import { judgeClock, readClock } from "./clock.ts";
+import { judgeDamage, readDamage } from "./damage.ts";
 import { judgeGateways, readGateways } from "./gateways.ts";
 import type { Line } from "./line.ts";
 import { isDeaf, judgePermissions, readPermissions } from "./permissions.ts";
@@ -17,7 +18,7 @@ import { judgeRoom, readFree } from "./room.ts";
 import { judgeStreams, readStreams } from "./streams.ts";
 import { judgeWrites, readWrites } from "./writes.ts";
 
-// broker.ts connection, version, JetStream · streams.ts streams, consumers, durability · room.ts log and disk · writes.ts dead streams ·
+// broker.ts connection, version, JetStream · streams.ts streams, consumers, durability · room.ts log and disk · writes.ts dead streams · damage.ts what is gone ·
 // permissions.ts the login · clock.ts wall clocks · relays.ts relays, credentials, coordinator · gateways.ts; each reads facts and judges them
 
 export type Patient = {
@@ -85,11 +86,12 @@ async function examineBroker(
       ...judgeRelays({ heard, local }),
     ];
   }
-  const [broker, streams, clock, writes, heard] = await Promise.all([
+  const [broker, streams, clock, writes, damage, heard] = await Promise.all([
     readBroker({ kind: "read", value: nc }, jsm),
     readSync(patient.sync).then((sync) => readStreams(jsm, sync)),
     readClock(nc, patient.wall),
     readWrites(nc),
+    readDamage(jsm),
     reading(() => hear(nc)),
   ]);
   return [
@@ -97,6 +99,7 @@ async function examineBroker(
     judgePermissions(permissions),
     ...judgeStreams(streams),
     judgeWrites(writes),
+    ...judgeDamage(damage),
     ...judgeRoom({ streams: streams.streams, free }),
     judgeClock(clock),
     ...judgeRelays({ heard, local }),

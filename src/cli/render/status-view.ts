@@ -1,5 +1,6 @@
 import type { Status } from "../../admin/status.ts";
 import type { Rates } from "../../admin/status-rates.ts";
+import { damageText } from "../../shared/damage.ts";
 import { renderTable, showAge, showBytes, type Cell } from "../table.ts";
 import { renderFacts, type Fact } from "./facts.ts";
 import type { Screen } from "./screen.ts";
@@ -55,7 +56,12 @@ function factsOf(status: Status, now: number): Fact[] {
     status.controls.paused === undefined
       ? []
       : [{ name: "PAUSED", text: showPause(status.controls.paused, now), style: "wait" }];
+  const damaged: Fact[] =
+    status.damage.length === 0
+      ? []
+      : [{ name: "DAMAGED", text: status.damage.map((it) => `${it.code}: ${damageText(it)}`), style: "bad" }];
   return [
+    ...damaged,
     { name: "backlog", text: `${atLeast}${counted(backlog.events, "event")}${age}` },
     ...paused,
     { name: "rates", text: showRates(status.rates) },

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { readBacklog } from "../../shared/status/backlog.ts";
+import type { StartFrom } from "../../admin/checkpoints.ts";
 import { provision } from "../../admin/provision.ts";
 import { connectBroker } from "../../shared/broker.ts";
 import { systemClock, type Clock } from "../../shared/clock.ts";
@@ -14,7 +15,7 @@ import {
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
 } from "../../shared/config/settings.ts";
-import { damageAdvice, damageText } from "../../shared/damage.ts";
+import { tellDamage } from "../../shared/damage.ts";
 import { addressWithToken } from "../../shared/door/door.ts";
 import { pageTokenOf } from "../../shared/door/page-token.ts";
 import { errorText } from "../../shared/errors.ts";
@@ -60,7 +61,7 @@ const COORDINATOR_GRACE_MS = 300;
 const LAST_RESORT_MS = 8000;
 
 /** Runs everything until a signal comes or something fails that no restart heals. */
-export async function runUp(options: { flags: Flags; context: Context }): Promise<void> {
+export async function runUp(options: { flags: Flags; context: Context; from?: StartFrom }): Promise<void> {
   const { flags, context } = options;
   const { env } = context;
   const { values } = loadSettings(UP_TABLE, { env, flags, known: ALL_SETTINGS });
@@ -91,15 +92,17 @@ export async function runUp(options: { flags: Flags; context: Context }): Promis
   const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
   scope.defer(() => admin.close());
   const kept = readKept(dataDir);
+  let { from } = options;
   const makeLog = async (): Promise<void> => {
     const { damage } = await provision(admin, {
       replicas: values.replicas,
       duplicateWindowMs: values.duplicateWindow,
       ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
       ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
+      ...(from === undefined ? {} : { from }),
     });
-    for (const found of damage)
-      log.error({ ...found, text: damageText(found), advice: damageAdvice(found) }, "damaged");
+    from = undefined; // said of what is there now, not of what happens later
+    for (const found of damage) tellDamage(log, found);
   };
   const whole = kept.provisionedAt === home.url && (await isWhole(admin));
   const provisioned = makeLog();

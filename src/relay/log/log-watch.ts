@@ -1,11 +1,18 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/clock.ts";
+import { MOST_SESSIONS, readDamages, tellDamage } from "../../shared/damage.ts";
 import { codedError } from "../../shared/errors.ts";
-import { checkLog, shortenedText, type LogCheck } from "../../shared/log-check.ts";
+import { checkLog, missingIn, shortenedText, type LogCheck } from "../../shared/log-check.ts";
 import { stampMs } from "../../shared/log-end.ts";
 import { decodeMark, encodeMark, type LogMark } from "../../shared/log-mark.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { noteDamage, shapeOf } from "../../shared/note-damage.ts";
+import { shardOf } from "../../shared/partition.ts";
+import { countOf, startingAt } from "../../shared/ranges.ts";
 import { readRevision, readState, writeState } from "../../shared/state-store.ts";
-import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import type { WaitingHere } from "../report/waiting.ts";
 
 /** How often the newest event's place is written down. */
 export const MARK_MS = 1000;
@@ -39,6 +46,9 @@ export type LogWatch = {
 export function createLogWatch(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
+  clock: Pick<Clock, "wall">;
+  log: Logger;
+  waiting: () => WaitingHere;
   fatal: (error: Error) => void;
 }): LogWatch {
   const { nc, jsm } = deps;
@@ -46,21 +56,23 @@ export function createLogWatch(deps: {
   let checking: Promise<void> | undefined;
   let last: LogCheck | undefined;
   let mended: number | undefined;
-  let marked = 0;
 
   async function check(): Promise<void> {
     last = await checkLog(jsm);
-    const { end, mark } = last;
+    const { end, mark, log } = last;
+    if (mark !== undefined && mark.mark.created !== log.created)
+      throw codedError("checkpoint_mismatch", anewText(mark.mark.created, log.created));
+    const noted = await noteDamage({ nc, jsm, wall: () => deps.clock.wall() }, last);
     if (end.kind === "shortened")
       throw codedError(
         "log_shortened",
         `${shortenedText(end)}; run \`provision\`, which mends what is remembered`,
       );
-    if (mark !== undefined && mark.mark.created !== last.log.created)
-      throw codedError("checkpoint_mismatch", anewText(mark.mark.created, last.log.created));
     const times = mark?.mark.mended ?? 0;
+    const first = mended === undefined;
     mended ??= times;
     if (times !== mended) throw codedError("log_shortened", MENDED);
+    for (const damage of first ? await readDamages(jsm) : noted) tellDamage(deps.log, damage);
   }
 
   function whole(): Promise<void> {
@@ -75,18 +87,57 @@ export function createLogWatch(deps: {
     return checking;
   }
 
-  async function write(created: string, seq: number, at: number): Promise<void> {
+  /** What the mark says next; undefined if it says so already. */
+  function nextMark(known: LogMark, log: StreamInfo, dead: StreamInfo): LogMark | undefined {
+    const at = stampMs(log.state.last_ts);
+    const seq = Math.max(log.state.last_seq, known.seq);
+    const { sessions, shards } = deps.waiting();
+    const others = (known.waiting ?? []).filter(([session]) => !shards.has(shardOf(session)));
+    const waiting = [...sessions, ...others].sort(([, a], [, b]) => b - a).slice(0, MOST_SESSIONS);
+    const missing = startingAt(known.holes ?? [], log.state.first_seq);
+    const next: LogMark = {
+      ...known,
+      seq,
+      at: seq === known.seq || Number.isNaN(at) ? known.at : at,
+      highest: Math.max(seq, known.highest),
+      ...shapeOf({ log, dead, missing }),
+      waiting,
+    };
+    return JSON.stringify(next) === JSON.stringify(known) ? undefined : next;
+  }
+
+  async function writeMark(): Promise<void> {
+    const turn = checking;
+    if (turn === undefined) return; // nothing may be written before a look
+    await turn;
+    const [log, dead] = await Promise.all([jsm.streams.info(EVENTS_STREAM), jsm.streams.info(DEAD_STREAM)]);
     const stored = await readState(jsm, stateKey.mark);
     const known: LogMark =
       stored === undefined
-        ? { v: 1, created, seq: 0, at: 0, highest: 0, mended: 0 }
+        ? { v: 1, created: log.created, seq: 0, at: 0, highest: 0, mended: mended ?? 0 }
         : decodeMark(stored.value);
-    if (known.created !== created)
-      return deps.fatal(codedError("checkpoint_mismatch", anewText(known.created, created)));
+    if (turn !== checking) return;
+    if (known.created !== log.created)
+      return deps.fatal(codedError("checkpoint_mismatch", anewText(known.created, log.created)));
     if (known.mended !== mended) return deps.fatal(codedError("log_shortened", MENDED));
-    if (known.seq >= seq) return;
-    const value = encodeMark({ ...known, seq, at, highest: Math.max(seq, known.highest) });
-    await writeState(nc, stateKey.mark, value, stored?.revision ?? (await readRevision(jsm, stateKey.mark)));
+    const lessThanKnown =
+      countOf(startingAt(known.holes ?? [], log.state.first_seq)) !== missingIn(log) ||
+      log.state.first_seq > (known.first ?? log.state.first_seq);
+    if (lessThanKnown && stored !== undefined) return lookAgain();
+    const next = nextMark(known, log, dead);
+    if (next === undefined) return;
+    const revision = stored?.revision ?? (await readRevision(jsm, stateKey.mark));
+    await writeState(nc, stateKey.mark, encodeMark(next), revision);
+  }
+
+  /** Something went that was there while the connection lasted: pruned, deleted by somebody, or given up by the broker when it was read. */
+  async function lookAgain(): Promise<void> {
+    const found = await checkLog(jsm);
+    const noted = await noteDamage({ nc, jsm, wall: () => deps.clock.wall() }, found);
+    for (const damage of noted) tellDamage(deps.log, damage);
+    if (noted.length > 0 || found.mark === undefined) return; // the mark knows it now
+    const next = { ...found.mark.mark, ...shapeOf(found) };
+    await writeState(nc, stateKey.mark, encodeMark(next), found.mark.revision);
   }
 
   return {
@@ -98,16 +149,7 @@ export function createLogWatch(deps: {
     reconnected() {
       connected = true;
     },
-    async mark() {
-      const turn = checking;
-      if (turn === undefined) return; // nothing may be written before a look
-      await turn;
-      const { state, created } = await jsm.streams.info(EVENTS_STREAM);
-      const at = stampMs(state.last_ts);
-      if (turn !== checking || state.last_seq === marked || Number.isNaN(at)) return;
-      await write(created, state.last_seq, at);
-      marked = state.last_seq;
-    },
+    mark: writeMark,
     epoch: () => last?.mark?.mark.epoch ?? Date.parse(last?.log.created ?? ""),
   };
 }

@@ -1,3 +1,4 @@
+import { damageAdvice, damageText } from "../../shared/damage.ts";
 import { showAge, showBytes } from "../../shared/show.ts";
 import { chart, RANGES, type ChartRange } from "./chart.ts";
 import { html, type Html } from "./html.ts";
@@ -22,6 +23,7 @@ export function overview(
   const { rows, total } = sessionRows(snapshot.sources, { most: MOST_SESSIONS });
   return html`<h1 class="hide">Overview</h1>
     <section class="state" id="state" data-live aria-label="State">${stateOf(snapshot)}</section>
+    <section id="damage" data-live aria-label="Damage">${damage(snapshot)}</section>
     <section id="numbers" data-live aria-label="Numbers">${numbers(snapshot)}</section>
     <section aria-labelledby="charts-title">
       <div class="heading">
@@ -92,6 +94,19 @@ function stateOf(snapshot: Snapshot): Html {
         : ask("/confirm?action=resume", "Resume", "main", "everything"))
     }
   </div>`;
+}
+
+function damage({ reading }: Snapshot): Html[] {
+  return (reading.known?.status.damage ?? []).map(
+    (it) =>
+      html`<div class="banner bad">
+        <div class="text">
+          <h2>${titleOf(it.code)}</h2>
+          <p>${damageText(it)}.</p>
+          <p class="quiet">Noticed ${timeOf(it.at)}. What to do: ${damageAdvice(it)}.</p>
+        </div>
+      </div>`,
+  );
 }
 
 function numbers({ reading, latest, now, sources, otherRelays }: Snapshot): Html {

@@ -1,5 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Clock } from "../../shared/clock.ts";
+import { readDamages, type Damage, type DamageCode } from "../../shared/damage.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { DEAD_STREAM, EVENTS_STREAM, shardSubjects } from "../../shared/topology.ts";
 import type { HeldSessions } from "../lanes/held.ts";
@@ -14,6 +15,8 @@ export type LogReading = {
   bytes: number;
   maxBytes: number;
   deadLetters: number;
+  /** Messages that were found to be gone, by what was found. */
+  damaged: Map<DamageCode, number>;
   /** When the oldest event was stored that this relay still has to send, wall clock; undefined for none. */
   oldestAt: number | undefined;
 };
@@ -44,9 +47,10 @@ export function createLogReading(deps: {
   async function ask(): Promise<LogReading> {
     const held = deps.held().map(({ record }) => ({ shard: shardOf(record.session), from: record.from }));
     const floors = active().map(({ shard, floor }) => ({ shard, from: floor + 1 }));
-    const [log, dead, ...stored] = await Promise.all([
+    const [log, dead, damages, ...stored] = await Promise.all([
       jsm.streams.info(EVENTS_STREAM),
       jsm.streams.info(DEAD_STREAM),
+      readDamages(jsm),
       ...[...floors, ...lowestOfEach(held)].map(storedAt),
     ]);
     const oldest = Math.min(...stored);
@@ -55,6 +59,7 @@ export function createLogReading(deps: {
       bytes: log.state.bytes,
       maxBytes: log.config.max_bytes,
       deadLetters: dead.state.messages,
+      damaged: missingOf(damages),
       oldestAt: oldest === Infinity ? undefined : oldest,
     };
   }
@@ -94,6 +99,12 @@ export function createLogReading(deps: {
         );
     },
   };
+}
+
+function missingOf(damages: readonly Damage[]): Map<DamageCode, number> {
+  const missing = new Map<DamageCode, number>();
+  for (const { code, missing: count } of damages) missing.set(code, (missing.get(code) ?? 0) + count);
+  return missing;
 }
 
 /** Ten thousand held sessions are not ten thousand questions. Pure. */

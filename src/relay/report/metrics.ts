@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { DAMAGE_CODES } from "../../shared/damage.ts";
 import type { HeldReason } from "../../shared/held.ts";
 import type { GateState } from "../forward/gate.ts";
 import type { AttemptKind } from "../forward/verdict.ts";
@@ -161,6 +162,18 @@ export function createMetrics(now: {
     "Age of the oldest event that this relay still has to settle",
     (log) => (log.oldestAt === undefined ? 0 : Math.max(0, (now.wall() - log.oldestAt) / 1000)),
   );
+  const damaged: Gauge = new Gauge({
+    name: "runner_relay_missing_events",
+    help: "Stored messages that were found to be gone, by what was found; until somebody ends the alarm",
+    labelNames: ["code"],
+    registers,
+    async collect() {
+      const log = await reading;
+      if (log === undefined) return;
+      damaged.reset();
+      for (const code of DAMAGE_CODES) damaged.set({ code }, log.damaged.get(code) ?? 0);
+    },
+  });
   gauge("runner_relay_paused", "1 while everything waits for somebody to resume it", () =>
     now.paused() ? 1 : 0,
   );

@@ -1,6 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { damageText, readDamages, type DamageCode } from "../../shared/damage.ts";
 import {
   deadLettersOf,
   findDeadLetter,
@@ -34,6 +35,11 @@ export function serveReceipts(deps: {
   async function answer(question: ReceiptQuestion): Promise<Receipt> {
     const { id, seq } = question;
     const stored = await jsm.direct.getMessage(EVENTS_STREAM, { seq }).catch(nothing);
+    const there = stored !== null && parseEventSubject(stored.subject) !== undefined;
+    if (!there || stored.header.get(HEADER.id) !== id) {
+      const lost = (await readDamages(jsm)).find(({ code, ranges }) => isOfLog(code) && holds(ranges, seq));
+      if (lost !== undefined) return { state: "lost", seq, reason: damageText(lost) };
+    }
     if (stored === null) {
       const info = await jsm.streams.info(EVENTS_STREAM);
       return seq >= 1 && seq < info.state.first_seq ? { state: "gone" } : { state: "unknown" };
@@ -97,6 +103,14 @@ export function serveReceipts(deps: {
     },
   });
   return { stop: () => subscription.unsubscribe() };
+}
+
+function isOfLog(code: DamageCode): boolean {
+  return code === "log_shortened" || code === "log_holes" || code === "log_gone";
+}
+
+function holds(ranges: readonly [number, number][], seq: number): boolean {
+  return ranges.some(([from, to]) => from <= seq && seq <= to);
 }
 
 function nothing(error: unknown): null {

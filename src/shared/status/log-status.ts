@@ -1,5 +1,6 @@
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { readControls, type Controls } from "../control.ts";
+import { readDamages, type Damage } from "../damage.ts";
 import { readState } from "../state-store.ts";
 import { sessionFilter } from "../subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../topology.ts";
@@ -26,18 +27,21 @@ export type LogStatus = {
   paused: boolean;
   /** What operators want: why everything is paused, and which sessions they paused or want to go on. */
   controls: Controls;
+  /** What was found to be gone, and nobody ended the alarm. */
+  damage: Damage[];
 };
 
 /** Reads it all, as an operator or as a relay; with the log's settings, which tell more than a status shows. */
 export async function readLogStatus(
   jsm: JetStreamManager,
 ): Promise<{ status: LogStatus; settings: StreamConfig }> {
-  const [log, dead, backlog, coordinator, controls] = await Promise.all([
+  const [log, dead, backlog, coordinator, controls, damage] = await Promise.all([
     jsm.streams.info(EVENTS_STREAM),
     jsm.streams.info(DEAD_STREAM),
     readBacklog(jsm),
     readState(jsm, stateKey.coordinator),
     readControls(jsm),
+    readDamages(jsm),
   ]);
   const oldestWaiting = await oldestOf(jsm, backlog);
   const status: LogStatus = {
@@ -56,6 +60,7 @@ export async function readLogStatus(
     ...(coordinator === undefined ? {} : { coordinator: new TextDecoder().decode(coordinator.value) }),
     paused: controls.paused !== undefined,
     controls,
+    damage,
   };
   return { status, settings: log.config };
 }

@@ -208,7 +208,7 @@ describe("SETTLE-1: a consumer is created only from the checkpoint", () => {
     const held = { v: 1, session: "s1", from: 2, reason: "paused", text: "", since: 0 } as const;
     await writeState(nc, stateKey.held("s1"), encodeHeld(held), 0);
     await jsm.streams.delete(EVENTS_STREAM);
-    const { stream } = await provision(nc, small);
+    const { stream } = await provision(nc, { ...small, from: "first" });
     for (let shard = 0; shard < 8; shard++) {
       const stored = await readState(jsm, stateKey.checkpoint(shard));
       expect(decodeCheckpoint(stored?.value ?? new Uint8Array())).toMatchObject({

@@ -82,3 +82,15 @@ test("a checkpoint of another log does not count", async () => {
   await runPrune(prune, { retentionMs: HOUR, clock: later(2 * HOUR) });
   expect(await firstSeq(jsm)).toBe(1);
 });
+
+test("what was pruned is not missing", async () => {
+  const { nc, jsm, prune, checkpoint, shard } = await setUp(6);
+  await checkpoint(shard, 4);
+  expect((await provision(nc)).damage).toEqual([]);
+  await runPrune(prune, { retentionMs: HOUR, clock: later(2 * HOUR) });
+  expect(await firstSeq(jsm)).toBe(5);
+  expect((await provision(nc)).damage).toEqual([]);
+  await jsm.streams.purge(EVENTS_STREAM, { seq: 6 }); // somebody else's doing
+  expect((await provision(nc)).damage).toMatchObject([{ code: "log_holes", missing: 1, ranges: [[5, 5]] }]);
+  expect((await provision(nc)).damage).toEqual([]);
+});

@@ -62,6 +62,7 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
     "consumers",
     "durability",
     "writes",
+    "contents",
     "room in the log",
     "disk",
     "clock",

@@ -34,6 +34,8 @@ const PUBLISH: Rule[] = [
   ["$KV.RR_STATE.checkpoint.0", "relay", "admin"],
   ["$KV.RR_STATE.coordinator", "relay", "admin"],
   ["$KV.RR_STATE.superseded.x", "relay", "admin"],
+  ["$KV.RR_STATE.log", "relay", "admin"],
+  ["$KV.RR_STATE.pruned", "relay", "admin", "prune"],
   ["$KV.RR_STATE.held.s", "relay", "admin"],
   ["$KV.RR_STATE.control.s", "relay", "operator", "admin"],
   ["$KV.RR_STATE.paused", "relay", "operator", "admin"],
@@ -59,7 +61,7 @@ const PUBLISH: Rule[] = [
       ? ["relay", "operator", "admin"]
       : ["relay", "operator", "admin", "prune"];
     return [
-      [`$JS.API.STREAM.INFO.${stream}`, ...read],
+      [`$JS.API.STREAM.INFO.${stream}`, ...new Set<BrokerRole>([...read, "prune"])],
       [`$JS.API.DIRECT.GET.${stream}`, ...read],
       [`$JS.API.DIRECT.GET.${stream}.rr.ev.1.r.s.event`, ...read],
       [`$JS.API.STREAM.MSG.GET.${stream}`, ...(log || dead ? (["operator"] as const) : []), "admin"],

@@ -2,6 +2,7 @@ import type { ConsumerConfig, StreamConfig, StreamState } from "@nats-io/jetstre
 import { describe, expect, test } from "vitest";
 import { judgeBroker } from "../../../src/admin/doctor/broker.ts";
 import { judgeClock } from "../../../src/admin/doctor/clock.ts";
+import { judgeDamage } from "../../../src/admin/doctor/damage.ts";
 import { gatewayReady, judgeGateways } from "../../../src/admin/doctor/gateways.ts";
 import type { Line } from "../../../src/admin/doctor/line.ts";
 import { judgePermissions, type PermissionFact } from "../../../src/admin/doctor/permissions.ts";
@@ -328,4 +329,33 @@ test("what is not well says what to do, on a line of its own", () => {
   expect(renderLines(lines, { ...PLAIN, columns: 12 })).toBe(
     "ok    a:\n      well\nfail  b:\n      gone\n      →\n      start\n      it",
   );
+});
+
+test("what the log holds: an alarm for everything that is gone, noticed before or now", () => {
+  const known = {
+    v: 1,
+    id: "x",
+    code: "log_holes",
+    at: 0,
+    missing: 1,
+    ranges: [[7, 7]],
+    settled: 0,
+    sessions: [],
+  } as const;
+  expect(brief(judgeDamage(read({ known: [], holes: 0 })))).toEqual([
+    "ok contents: the log holds what is remembered of it",
+  ]);
+  const facts = {
+    known: [{ ...known, ranges: [[7, 7]] as [number, number][], sessions: [] }],
+    holes: 2,
+    shortened: { kept: 3, highest: 9 },
+  };
+  const lines = judgeDamage(read(facts));
+  expect(brief(lines)).toEqual([
+    "fail contents: the log has holes that nobody made: 1 stored event is gone, sequences 7",
+    "fail contents: the log lost its end: events 4 to 9 (6) were stored and are gone",
+    "fail contents: 2 events are missing within the log",
+  ]);
+  expect(lines.every(({ todo }) => todo !== undefined)).toBe(true);
+  expect(brief(judgeDamage(failed))).toEqual(["warn contents: no answer within 3 s"]);
 });

@@ -16,7 +16,7 @@ function relay(name: string, shards: number[], standby: number[] | undefined): R
   };
 }
 
-function statusOf(relays: RelayState[]): Status {
+function statusOf(relays: RelayState[], damage: Status["damage"] = []): Status {
   return {
     at: "2026-01-01T00:00:00Z",
     log: { messages: 0, bytes: 0, maxBytes: 1, firstSeq: 1, lastSeq: 0, created: "", replicas: 1 },
@@ -29,6 +29,7 @@ function statusOf(relays: RelayState[]): Status {
     dead: { messages: 0, bytes: 0 },
     paused: false,
     controls: { sessions: [] },
+    damage,
     durability: { durability: "fsync", problems: [] },
     relays,
     rates: { seconds: 1, in: 0, out: 0 },
@@ -58,4 +59,22 @@ describe("whose shards are whose", () => {
       ...rows,
     ]);
   });
+});
+
+test("what is gone stands first", () => {
+  const damage = [
+    {
+      v: 1,
+      id: "x",
+      code: "log_holes",
+      at: 0,
+      missing: 1,
+      ranges: [[7, 7]],
+      settled: 0,
+      sessions: [["ses_1", 1]],
+    },
+  ] satisfies Status["damage"];
+  const text = renderStatus(statusOf([], damage), PLAIN, { now: 0, top: 10 });
+  expect(text).toMatch(/^DAMAGED +log_holes: .*1 stored event is gone, sequences 7/);
+  expect(renderStatus(statusOf([]), PLAIN, { now: 0, top: 10 })).not.toContain("DAMAGED");
 });

@@ -1,0 +1,27 @@
+import { MOST_SESSIONS } from "../../shared/damage.ts";
+import type { Dispatcher } from "../lanes/dispatcher.ts";
+import type { HeldSessions } from "../lanes/held.ts";
+import type { Shard } from "../log/shard.ts";
+
+/** Sessions whose events wait at this relay, and the shards that it serves: only of those it knows. */
+export type WaitingHere = {
+  sessions: [session: string, events: number][];
+  shards: ReadonlySet<number>;
+};
+
+/** What the log's mark remembers, so that it can be said whose events a damaged log lost. */
+export function waitingHere(deps: {
+  dispatcher: Pick<Dispatcher, "backlog">;
+  held: Pick<HeldSessions, "list">;
+  shards: readonly Pick<Shard, "status">[];
+}): WaitingHere {
+  const sessions = new Map<string, number>();
+  for (const { session, events } of deps.dispatcher.backlog(MOST_SESSIONS).sessions)
+    sessions.set(session, events);
+  for (const { record, waiting } of deps.held.list()) sessions.set(record.session, waiting);
+  const active = deps.shards.map((shard) => shard.status()).filter(({ phase }) => phase === "active");
+  return {
+    sessions: [...sessions].filter(([, events]) => events > 0),
+    shards: new Set(active.map(({ shard }) => shard)),
+  };
+}

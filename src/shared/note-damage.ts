@@ -1,0 +1,116 @@
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { MOST_SESSIONS, recordDamage, type Damage } from "./damage.ts";
+import type { LogCheck } from "./log-check.ts";
+import { encodeMark, MOST_HOLES, type LogMark } from "./log-mark.ts";
+import { shardOf } from "./partition.ts";
+import { atMost, countOf, type Range } from "./ranges.ts";
+import { writeState } from "./state-store.ts";
+import { sessionFilter } from "./subjects.ts";
+import { EVENTS_STREAM, stateKey } from "./topology.ts";
+import { walk } from "./walk.ts";
+
+type Deps = { nc: NatsConnection; jsm: JetStreamManager; wall: () => number };
+
+/** Ranges that a record names at most. */
+const MOST_RANGES = 100;
+
+/**
+ * Records what went missing within the log, at its beginning, and among the dead letters. Nothing that is remembered by number has to change for these, so a
+ * relay does it as well as `provision`. The mark is written last and knows it then. Returns what is new.
+ */
+export async function noteDamage(deps: Deps, check: LogCheck): Promise<Damage[]> {
+  const { holes, log, dead, deadLost, mark } = check;
+  const found: Damage[] = [];
+  const [first] = holes;
+  const last = holes.at(-1);
+  if (first !== undefined && last !== undefined)
+    found.push({
+      ...(await lossOf(deps, check, holes)),
+      id: `${Date.parse(log.created)}-holes-${first[0]}-${last[1]}-${countOf(holes)}`,
+      code: "log_holes",
+    });
+  if (deadLost > 0)
+    found.push({
+      v: 1,
+      id: `${Date.parse(dead.created)}-letters-${dead.state.last_seq}-${dead.state.messages}`,
+      code: "dead_letters_gone",
+      at: deps.wall(),
+      missing: deadLost,
+      ranges: [],
+      settled: deadLost,
+      sessions: [],
+    });
+  if (found.length === 0) return found;
+  for (const damage of found) await recordDamage(deps.nc, damage);
+  if (mark !== undefined) {
+    const value = encodeMark({ ...mark.mark, ...shapeOf(check) });
+    await writeState(deps.nc, stateKey.mark, value, mark.revision); // or somebody else noted it
+  }
+  return found;
+}
+
+/** What a mark says of the form of log and dead letters. Pure. */
+export function shapeOf({
+  log,
+  dead,
+  missing,
+}: {
+  log: Pick<StreamInfo, "state">;
+  dead: StreamInfo;
+  missing: readonly Range[];
+}): Pick<LogMark, "first" | "holes" | "dead"> {
+  return {
+    first: log.state.first_seq,
+    holes: atMost(missing, MOST_HOLES),
+    dead: { created: dead.created, seq: dead.state.last_seq, messages: dead.state.messages },
+  };
+}
+
+/** What is known of events that are gone. */
+export async function lossOf(
+  deps: Pick<Deps, "jsm" | "wall">,
+  check: LogCheck,
+  ranges: Range[],
+): Promise<Pick<Damage, "v" | "at" | "missing" | "ranges" | "settled" | "sessions">> {
+  const { log, checkpoints } = check;
+  const own = checkpoints.filter((it) => it?.checkpoint.stream === log.created);
+  return {
+    v: 1,
+    at: deps.wall(),
+    missing: countOf(ranges),
+    ranges: ranges.slice(0, MOST_RANGES),
+    settled: own.reduce((sum, it) => sum + (it?.settled.countIn(ranges) ?? 0), 0),
+    sessions: await lostWaiting(deps.jsm, check),
+  };
+}
+
+/** Sessions of which more events waited, as a relay last told, than wait now: these many are among the missing. */
+async function lostWaiting(jsm: JetStreamManager, check: LogCheck): Promise<Damage["sessions"]> {
+  const { mark } = check;
+  const lost: Damage["sessions"] = [];
+  for (const [session, waited] of mark?.mark.waiting ?? []) {
+    const left = await stillWaiting(jsm, check, session, waited);
+    if (left < waited) lost.push([session, waited - left]);
+  }
+  return lost.sort(([, a], [, b]) => b - a).slice(0, MOST_SESSIONS);
+}
+
+/** Of those that had been seen when the mark was written; what came later does not make up for what is gone. */
+async function stillWaiting(
+  jsm: JetStreamManager,
+  check: LogCheck,
+  session: string,
+  most: number,
+): Promise<number> {
+  const { end, log, mark, checkpoints } = check;
+  if (mark === undefined || mark.mark.created !== log.created) return 0;
+  const settled = checkpoints[shardOf(session)]?.settled;
+  const last = Math.min(mark.mark.seq, end.kind === "whole" ? Infinity : end.kept);
+  let left = 0;
+  for await (const { seq } of walk(jsm, EVENTS_STREAM, sessionFilter(session), (settled?.floor ?? 0) + 1)) {
+    if (seq > last) break;
+    if (settled?.has(seq) !== true && ++left === most) break;
+  }
+  return left;
+}

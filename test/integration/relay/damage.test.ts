@@ -1,0 +1,184 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { describe, expect, it } from "vitest";
+import { provision } from "../../../src/admin/provision.ts";
+import { damageText, readDamages, type Damage } from "../../../src/shared/damage.ts";
+import { decodeMark } from "../../../src/shared/log-mark.ts";
+import { readState } from "../../../src/shared/state-store.ts";
+import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
+import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { createAppender, startTestRelay } from "../../support/relay.ts";
+import { blocksOf, flip, forgetIndex, streamFolder } from "../../support/store.ts";
+
+const SESSIONS = 6;
+/** With 60 kB each they fill three blocks of 4 MiB, as a log of 16 MiB has them. */
+const EVENTS = 180;
+const small = { logBytes: 16 * 1024 * 1024 };
+
+/** A log of events that all wait, and one dead letter; the relay that saw them is gone. */
+async function waitingLog(broker: TestBroker): Promise<{ id: string; seq: number }[]> {
+  await provision(await broker.connect("admin"), small);
+  await using coordinator = await startCoordinator({ autoCreateSessions: true });
+  await using relay = await startTestRelay(broker, coordinator.url);
+  const { append } = createAppender(await broker.connect("gateway"));
+  await append("refused", { error: { code: 1 } });
+  const jsm = await jetstreamManager(await broker.connect("admin"), { checkAPI: false });
+  const letters = async (): Promise<number> => (await jsm.streams.info(DEAD_STREAM)).state.messages;
+  await expect.poll(letters).toBe(1);
+  coordinator.faults.set([{ path: "events$", action: { kind: "status", status: 503 } }]);
+  const sent: { id: string; seq: number }[] = [];
+  for (let i = 0; i < EVENTS; i++)
+    sent.push(await append(`ses_${i % SESSIONS}`, { pad: "x".repeat(60_000) }));
+  const marked = async (): Promise<number> => {
+    const stored = await readState(jsm, stateKey.mark);
+    return stored === undefined
+      ? 0
+      : (decodeMark(stored.value).waiting ?? []).reduce((sum, [, n]) => sum + n, 0);
+  };
+  await expect.poll(marked, { timeout: 10_000 }).toBe(EVENTS);
+  expect(relay.fatal).toEqual([]);
+  return sent;
+}
+
+/** What a start after the damage says, with everything that still can be delivered. */
+async function startedAgain(
+  broker: TestBroker,
+  from?: "first",
+): Promise<{ damage: Damage[]; keys: Set<string> }> {
+  await provision(await broker.connect("admin"), { ...small, ...(from === undefined ? {} : { from }) });
+  await using coordinator = await startCoordinator({ autoCreateSessions: true });
+  const lines: string[] = [];
+  await using relay = await startTestRelay(broker, coordinator.url, {
+    retarget: true,
+    onLine: (line) => lines.push(line),
+  });
+  const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
+  const left = (await jsm.streams.info(EVENTS_STREAM)).state.messages;
+  const keys = (): Set<string> => new Set(coordinator.writes().map(({ key }) => key ?? ""));
+  await expect.poll(() => keys().size, { timeout: 30_000 }).toBeGreaterThanOrEqual(left - 2); // without the refused one, and what only takes numbers
+  const damage = await readDamages(jsm);
+  for (const it of damage) expect(lines.join("\n"), "the log says it").toContain(it.id);
+  const metrics = (await relay.get("/metrics")).text;
+  for (const { code, missing } of damage)
+    expect(metrics).toContain(`runner_relay_missing_events{code="${code}"} ${missing}`);
+  const status = JSON.parse((await relay.get("/status.json")).text) as { damage: Damage[] };
+  expect(status.damage).toEqual(damage);
+  expect(relay.fatal).toEqual([]);
+  return { damage, keys: keys() };
+}
+
+const block = (broker: TestBroker, i: number): string => blocksOf(broker.dataDir, EVENTS_STREAM).at(i) ?? "";
+const index = (broker: TestBroker): void => forgetIndex(broker.dataDir, EVENTS_STREAM);
+
+describe("SETTLE-1: what a damaged log lost is delivered or named, session by session", () => {
+  it.each<[string, Damage["code"], (broker: TestBroker) => void]>([
+    ["a flipped bit in its first block", "log_holes", (it) => (flip(block(it, 0), 0.5), index(it))],
+    ["its first block is gone", "log_holes", (it) => rmSync(block(it, 0))],
+    ["a block in the middle is gone", "log_holes", (it) => (rmSync(block(it, 1)), index(it))],
+    ["a flipped bit in its last block", "log_shortened", (it) => (flip(block(it, -1), 0.4), index(it))],
+    ["its last block is gone", "log_shortened", (it) => (rmSync(block(it, -1)), index(it))],
+    [
+      "all blocks are gone",
+      "log_shortened",
+      (it) => rmSync(join(streamFolder(it.dataDir, EVENTS_STREAM), "msgs"), { recursive: true }),
+    ],
+  ])("%s", { timeout: 120_000 }, async (_, code, harm) => {
+    await using broker = await startTestBroker();
+    const sent = await waitingLog(broker);
+    await broker.kill9();
+    harm(broker);
+    await broker.restart();
+    const { damage, keys } = await startedAgain(broker);
+    const lost = sent.filter(({ id }) => !keys.has(id));
+    expect(lost.length).toBeGreaterThan(0);
+    expect(damage.map((it) => it.code)).toEqual([code]);
+    const [found] = damage;
+    const named = (found?.sessions ?? []).reduce((sum, [, events]) => sum + events, 0);
+    expect(named).toBe(lost.length);
+    expect(found?.sessions.length).toBe(SESSIONS);
+    for (const { seq } of lost)
+      expect(
+        found?.ranges.some(([from, to]) => from <= seq && seq <= to),
+        `${seq} is named`,
+      ).toBe(true);
+    await using again = await startTestRelay(broker, "http://127.0.0.1:9", { retarget: true });
+    const gateway = await broker.connect("gateway");
+    const receipt = await gateway.request(RECEIPT_SUBJECT, JSON.stringify(lost[0]), { timeout: 3000 });
+    expect(receipt.json()).toMatchObject({ state: "lost", reason: damageText(found as Damage) });
+    expect(again.fatal).toEqual([]);
+  });
+
+  it.each<[string, (broker: TestBroker) => void]>([
+    ["its folder is gone", (it) => rmSync(streamFolder(it.dataDir, EVENTS_STREAM), { recursive: true })],
+    [
+      "the broker cannot read what it is",
+      (it) => rmSync(join(streamFolder(it.dataDir, EVENTS_STREAM), "meta.inf")),
+    ],
+  ])("a log that is gone is not made anew by itself: %s", { timeout: 120_000 }, async (_, harm) => {
+    await using broker = await startTestBroker();
+    await waitingLog(broker);
+    await broker.kill9();
+    harm(broker);
+    await broker.restart();
+    const refused = provision(await broker.connect("admin"), small);
+    await expect(refused).rejects.toMatchObject({
+      code: "log_gone",
+      message: expect.stringContaining(`${EVENTS} of them of ${SESSIONS} sessions`) as string,
+    });
+    const jsm = await jetstreamManager(await broker.connect("admin"), { checkAPI: false });
+    await expect(jsm.streams.info(EVENTS_STREAM)).rejects.toThrow("stream not found");
+  });
+
+  it(
+    "whoever begins anew all the same keeps the loss as damage, and higher numbers",
+    { timeout: 120_000 },
+    async () => {
+      await using broker = await startTestBroker();
+      await waitingLog(broker);
+      await broker.kill9();
+      rmSync(streamFolder(broker.dataDir, EVENTS_STREAM), { recursive: true });
+      await broker.restart();
+      const { damage } = await startedAgain(broker, "first");
+      expect(damage).toMatchObject([{ code: "log_gone", missing: EVENTS + 1 }]);
+      expect(damage[0]?.sessions).toHaveLength(SESSIONS);
+      const { append } = createAppender(await broker.connect("gateway"));
+      expect((await append("ses_0")).seq).toBeGreaterThan(EVENTS + 1);
+    },
+  );
+
+  it("dead letters that are gone are counted", { timeout: 120_000 }, async () => {
+    await using broker = await startTestBroker();
+    await waitingLog(broker);
+    await broker.kill9();
+    rmSync(streamFolder(broker.dataDir, DEAD_STREAM), { recursive: true });
+    await broker.restart();
+    const { damage } = await startedAgain(broker);
+    expect(damage).toMatchObject([{ code: "dead_letters_gone", missing: 1 }]);
+  });
+
+  it(
+    "what somebody deletes from the log while a relay runs is named within seconds; what is pruned is not",
+    { timeout: 60_000 },
+    async () => {
+      await using broker = await startTestBroker();
+      const sent = await waitingLog(broker);
+      const admin = await jetstreamManager(await broker.connect("admin"), { checkAPI: false });
+      await using relay = await startTestRelay(broker, "http://127.0.0.1:9", { retarget: true });
+      const [, , third] = sent;
+      await expect
+        .poll(async () => {
+          const stored = await readState(admin, stateKey.mark);
+          return stored && decodeMark(stored.value).waiting?.length;
+        })
+        .toBe(SESSIONS);
+      await admin.streams.deleteMessage(EVENTS_STREAM, third?.seq ?? 0);
+      await expect
+        .poll(() => readDamages(admin), { timeout: 10_000 })
+        .toMatchObject([{ code: "log_holes", missing: 1, ranges: [[third?.seq, third?.seq]] }]);
+      expect(relay.fatal).toEqual([]);
+    },
+  );
+});

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../shared/clock.ts";
-import { SMALL_BODY_BYTES, type Budget } from "./budget.ts";
+import type { HttpErrorCode } from "../shared/errors.ts";
+import type { Budget, Loss, Share } from "./budget.ts";
 
 /** A body that arrived, or why there is none. `release` gives its share of the budget back; call it when the bytes are no longer held. */
 export type BodyResult =
@@ -8,75 +9,122 @@ export type BodyResult =
   | { kind: "too_large" }
   /** It took longer than it may. */
   | { kind: "too_slow" }
+  /** Its memory was needed. */
+  | { kind: Loss }
   /** The client went away. */
   | { kind: "aborted" };
 
 const nothing = (): void => undefined;
 
+/** What the sender of a body that could not be read is told. Pure. */
+export function refusalOf(
+  kind: "too_large" | "too_slow" | Loss,
+  limit: number,
+): { code: HttpErrorCode; detail: string } {
+  switch (kind) {
+    case "too_large":
+      return { code: "body_too_large", detail: `the body is larger than ${limit} bytes` };
+    case "too_slow":
+      return { code: "request_timeout", detail: "the body took too long to arrive" };
+    case "silent":
+      return { code: "request_timeout", detail: "the body stopped arriving while others waited" };
+    case "full":
+      return { code: "gateway_busy", detail: "too many bodies arrive at once" };
+  }
+}
+
 /** The whole body must have arrived: 4 MiB take this long at 140 KiB/s. Against slow-loris. */
 export const BODY_MS = 30_000;
 
-/**
- * Reads a request's body up to `limit` bytes, for at most `limitMs`. Large ones, and those of unknown size, first get their share of the budget. `start` is
- * called when reading begins: a client that waits for `100 Continue` is told then, not before.
- */
+export type BodyOptions = {
+  /** Largest body, bytes. */
+  limit: number;
+  limitMs: number;
+  budget: Budget;
+  clock: Clock;
+  /** Is called when reading begins: a client that waits for `100 Continue` is told then. */
+  start: () => void;
+};
+
+/** Reads a request's body up to `limit` bytes, for at most `limitMs`, as fast as its share of the budget grows. */
 export function readBody(
   request: IncomingMessage,
-  options: { limit: number; limitMs: number; budget: Budget; clock: Clock; start: () => void },
+  options: BodyOptions,
   done: (result: BodyResult) => void,
 ): void {
-  const { limit, limitMs, budget, clock, start } = options;
   const length = request.headers["content-length"];
   const expected = length === undefined ? undefined : Number(length);
-  if (expected !== undefined && expected > limit) return done({ kind: "too_large" });
-  if (expected !== undefined && expected <= SMALL_BODY_BYTES) {
-    start();
-    return collect(request, { limit, limitMs, clock, release: nothing }, done);
-  }
-  if (expected === undefined && request.headers["transfer-encoding"] === undefined) {
+  if (expected !== undefined && expected > options.limit) return done({ kind: "too_large" });
+  if (expected === undefined && request.headers["transfer-encoding"] === undefined)
     return done({ kind: "body", bytes: new Uint8Array(0), release: nothing });
-  }
-  const gone = (): void => {
-    withdraw();
-    done({ kind: "aborted" });
-  };
-  request.once("close", gone);
-  const withdraw = budget.acquire(Math.min(expected ?? limit, limit), (release) => {
-    request.off("close", gone);
-    start();
-    collect(request, { limit, limitMs, clock, release }, done);
-  });
+  options.start();
+  collect(request, expected, options, done);
 }
 
 function collect(
   request: IncomingMessage,
-  options: { limit: number; limitMs: number; clock: Clock; release: () => void },
+  expected: number | undefined,
+  { limit, limitMs, clock, budget }: BodyOptions,
   done: (result: BodyResult) => void,
 ): void {
-  const { limit, release } = options;
-  let first: Buffer | undefined;
-  let chunks: Buffer[] | undefined;
+  const chunks: Buffer[] = [];
   let size = 0;
   let open = true;
+  let share: Share | undefined;
+  let release: (() => void) | undefined;
   const end = (result: BodyResult): void => {
     if (!open) return;
     open = false;
     cancel();
-    if (result.kind !== "body") release();
+    if (result.kind !== "body") {
+      (release ?? share?.leave)?.();
+      chunks.forEach(free);
+    }
+    chunks.length = 0; // the request lives on until it is answered
     done(result);
   };
-  const cancel = options.clock.after(options.limitMs, () => end({ kind: "too_slow" }));
+  const cancel = clock.after(limitMs, () => end({ kind: "too_slow" }));
   request.on("data", (chunk: Buffer) => {
     if (!open) return; // refused already: what still comes is dropped
     size += chunk.length;
     if (size > limit) return end({ kind: "too_large" });
-    if (first === undefined) first = chunk;
-    else (chunks ??= [first]).push(chunk);
+    chunks.push(chunk);
+    if (size === expected && share === undefined) {
+      // the usual case: it came in one piece
+      release = budget.hold(size);
+      if (release === undefined) end({ kind: "full" });
+      return;
+    }
+    share ??= budget.open({ lose: (kind) => end({ kind }), resume: () => void request.resume() });
+    if (!share.take(chunk.length) && size !== expected) request.pause();
   });
   request.on("end", () => {
-    const bytes = chunks === undefined ? (first ?? new Uint8Array(0)) : Buffer.concat(chunks, size);
-    end({ kind: "body", bytes, release });
+    if (!open) return;
+    share?.complete();
+    const [first] = chunks;
+    if (chunks.length === 1 && first !== undefined)
+      return end({ kind: "body", bytes: first, release: release ?? share?.leave ?? nothing });
+    const bytes = Buffer.concat(chunks, size);
+    chunks.forEach(free);
+    const leave = (): void => {
+      share?.leave();
+      free(bytes);
+    };
+    end({ kind: "body", bytes, release: leave });
   });
   request.on("error", () => end({ kind: "aborted" }));
   request.on("close", () => end({ kind: "aborted" }));
+}
+
+/** Smaller ones are left to the collector, which has them soon. */
+const WORTH_FREEING_BYTES: number = 16 * 1024;
+
+/**
+ * Gives memory back at once. The collector does not see how much hangs on a buffer: large bodies that nobody needs any more would pile up to
+ * several times what may be held. Whoever uses the buffer after this finds it empty.
+ */
+function free(buffer: Buffer): void {
+  const memory = buffer.buffer;
+  if (memory.byteLength !== buffer.length || buffer.length < WORTH_FREEING_BYTES) return;
+  if (memory instanceof ArrayBuffer) memory.transfer(0);
 }

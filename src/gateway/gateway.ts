@@ -14,7 +14,7 @@ import { notPassable, type NotPassable } from "../shared/tunnel/passable.ts";
 import { createAddresses } from "./addresses.ts";
 import { createBacklog } from "./backlog.ts";
 import { BODY_MS } from "./body.ts";
-import { createBudget, MAX_HELD_BYTES } from "./budget.ts";
+import { createBudget, HELD_BYTES } from "./budget.ts";
 import { createChoice } from "./commit/choice.ts";
 import { createCommitter } from "./commit/commit.ts";
 import { messageOf } from "./commit/message.ts";
@@ -197,6 +197,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     metrics,
     now: () => clock.now(),
   });
+  const budget = createBudget(HELD_BYTES, clock);
   const runs = createRuns({
     kept: deps.keptRuns,
     ask: (run) => tunnel.ask("GET", `/runs/${encodeURIComponent(run)}`),
@@ -217,7 +218,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     relays,
     backlog,
     repeats: createRepeats(),
-    budget: createBudget(MAX_HELD_BYTES),
+    budget,
     counts: metrics.counts,
     tracing,
     clock,
@@ -232,6 +233,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     logger,
     up: log.up,
     bodyMs,
+    budget,
     refuse(request, response, code, detail) {
       metrics.counts.refused(code);
       if (request.complete) sendProblem(response, code, detail);
@@ -294,7 +296,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (problem !== undefined) return refuseSocket(socket, problem.code, problem.text);
     tunnel.upgrade(request, socket, head, passages.ofUpgrade(request, socket));
   };
-  const server = createHttpServer(onRequest, onUpgrade, deps.times);
+  const server = createHttpServer(onRequest, onUpgrade, {
+    times: deps.times,
+    clock,
+    onDropped: () => metrics.counts.refused("gateway_busy"),
+  });
 
   let url = "";
   return {

@@ -8,6 +8,7 @@ const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
   event_id_taken: 1, // the next try has another id
   relay_unavailable: 2,
   tunnel_busy: 1,
+  gateway_busy: 1,
   run_session_unknown: 5,
   token_unavailable: 5,
   gateway_stopping: 2,

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Clock } from "../shared/clock.ts";
 import { codedError, errorText, type HttpErrorCode } from "../shared/errors.ts";
+import { limitConnections } from "./connections.ts";
 import { problemOf } from "./problem.ts";
 
 /** Limits of a request, each with its reason. */
@@ -49,8 +51,9 @@ const CODES: Record<string, HttpErrorCode> = {
 export function createHttpServer(
   handler: Handler,
   onUpgrade: UpgradeHandler,
-  times: ServerTimes = LIMITS,
+  options: { times?: ServerTimes | undefined; clock: Clock; onDropped: () => void },
 ): HttpServer {
+  const { times = LIMITS } = options;
   const server: Server = createServer({
     requestTimeout: 0, // bodies that pass through may take hours; body.ts limits the others
     headersTimeout: times.headMs,
@@ -62,6 +65,7 @@ export function createHttpServer(
     // Other upgrades (h2c of some clients) are offers that a server may ignore, and their bodies would be lost.
     shouldUpgradeCallback: isWebSocket,
   });
+  limitConnections(server, options.clock, options.onDropped);
   const nothing = (): void => undefined;
   server.on("request", (request, response) => handler(request, response, nothing));
   server.on("checkContinue", (request, response) => {

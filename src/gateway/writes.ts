@@ -7,7 +7,7 @@ import { EVENTS_STREAM } from "../shared/topology.ts";
 import { traceIdOf, traceOf, type Span, type TraceContext, type Tracing } from "../shared/tracing.ts";
 import type { Address } from "./addresses.ts";
 import type { Backlog } from "./backlog.ts";
-import { readBody } from "./body.ts";
+import { readBody, refusalOf } from "./body.ts";
 import type { Budget } from "./budget.ts";
 import type { Command } from "./command.ts";
 import type { Committer } from "./commit/commit.ts";
@@ -122,18 +122,13 @@ export function createWrites(
     if (!form.ok) return refuse(call, "media_type_unsupported", form.detail);
     const limit = deps.bodyLimit();
     readBody(request, { limit, limitMs: deps.bodyMs, budget, clock, start }, (result) => {
-      switch (result.kind) {
-        case "too_large":
-          return refuse(call, "body_too_large", `the body is larger than ${limit} bytes`);
-        case "too_slow":
-          return refuse(call, "request_timeout", "the body took too long to arrive");
-        case "aborted":
-          return;
-        case "body":
-          return withSession(call, result.release, () =>
-            judged(call, form.type, result.bytes, result.release),
-          );
+      if (result.kind === "aborted") return;
+      if (result.kind === "body") {
+        const { bytes, release } = result;
+        return withSession(call, release, () => judged(call, form.type, bytes, release));
       }
+      const { code, detail } = refusalOf(result.kind, limit);
+      refuse(call, code, detail);
     });
   }
 

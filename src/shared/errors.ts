@@ -39,6 +39,7 @@ export const ERRORS = {
   headers_too_large: { status: 431, title: "The request headers are too large" },
   connect_not_forwarded: { status: 501, title: "CONNECT is not forwarded" },
   method_not_forwarded: { status: 501, title: "The method is not forwarded" },
+  gateway_busy: { status: 503, title: "The gateway has no memory left for the body" },
   gateway_stopping: { status: 503, title: "The gateway is stopping" },
   log_unreachable: { status: 503, title: "The log cannot be reached" },
   log_full: { status: 503, title: "The log is full" },

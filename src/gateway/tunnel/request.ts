@@ -1,9 +1,10 @@
 import type { IncomingMessage } from "node:http";
-import type { Clock } from "../../shared/clock.ts";
+import type { HttpErrorCode } from "../../shared/errors.ts";
 import { MAX_DATA_BYTES } from "../../shared/tunnel/frame.ts";
 import { endToEnd } from "../../shared/tunnel/headers.ts";
 import { withTrace } from "../../shared/tracing.ts";
 import type { Opening } from "../../shared/tunnel/opening.ts";
+import { readBody, refusalOf, type BodyOptions } from "../body.ts";
 import type { Passage } from "../passage.ts";
 
 /** Never passed on: the relay writes its own (CRED-1: no credential of an executor's reaches the coordinator, nor a foreign host name). */
@@ -38,37 +39,35 @@ function targetOf(url: string): string {
   return path.startsWith("/") ? path : `/${path}`;
 }
 
+/** A body as it travels; `sent` says that its bytes are no longer held here. */
+export type Travelling = { kind: "body"; body: Opening["body"]; sent: () => void };
+
+const nothing = (): void => undefined;
+
 /**
- * Says how the body travels; a small one of known length is read first, so that it goes with the opening. `then` gets undefined if that
- * takes longer than `limitMs`.
+ * Says how the body travels; a small one of known length is read first, so that it goes with the opening. `then` is not called for a client
+ * that went away.
  */
 export function readSmallBody(
   request: IncomingMessage,
-  options: { start: () => void; limitMs: number; clock: Clock },
-  then: (body: Opening["body"] | undefined) => void,
+  options: Omit<BodyOptions, "limit">,
+  then: (body: Travelling | { kind: "refused"; code: HttpErrorCode; detail: string }) => void,
 ): void {
-  const { start, limitMs, clock } = options;
   const { headers } = request;
   const length = headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
   if (headers["transfer-encoding"] !== undefined || (length !== undefined && length > MAX_DATA_BYTES)) {
-    start();
-    return then(length === undefined ? { kind: "frames" } : { kind: "frames", length });
+    options.start();
+    const body = length === undefined ? { kind: "frames" as const } : { kind: "frames" as const, length };
+    return then({ kind: "body", body, sent: nothing });
   }
   if (length === undefined) {
     request.resume();
-    return then({ kind: "none" });
+    return then({ kind: "body", body: { kind: "none" }, sent: nothing });
   }
-  start();
-  let chunks: Buffer[] | undefined = [];
-  const cancel = clock.after(limitMs, () => {
-    chunks = undefined;
-    then(undefined);
-  });
-  request.on("data", (chunk: Buffer) => chunks?.push(chunk));
-  request.on("close", cancel);
-  request.on("end", () => {
-    cancel();
-    if (chunks !== undefined) then({ kind: "whole", bytes: Buffer.concat(chunks) });
+  readBody(request, { ...options, limit: MAX_DATA_BYTES }, (result) => {
+    if (result.kind === "body")
+      then({ kind: "body", body: { kind: "whole", bytes: result.bytes }, sent: result.release });
+    else if (result.kind !== "aborted") then({ kind: "refused", ...refusalOf(result.kind, MAX_DATA_BYTES) });
   });
 }
 

@@ -10,6 +10,7 @@ import { FLOW_PREFIX } from "../../shared/subjects.ts";
 import { encodeOpening, GATEWAY_BEAT_MS, TUNNEL_SUBJECT, type Opening } from "../../shared/tunnel/opening.ts";
 import { decodeMessage, encodeMessage } from "../../shared/tunnel/frame.ts";
 import { createWire } from "../../shared/tunnel/wire.ts";
+import type { Budget } from "../budget.ts";
 import type { Passage } from "../passage.ts";
 import { createExchange, type Exchange, type Outlet } from "./exchange.ts";
 import { copying, responseOutlet, socketOutlet } from "./outlets.ts";
@@ -52,6 +53,8 @@ export function createTunnel(deps: {
   up: () => boolean;
   /** How long a small body may take to arrive. */
   bodyMs: number;
+  /** Memory that small bodies take while they arrive. */
+  budget: Budget;
   refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
   /** Reads answers that tell which session a run belongs to. */
   learn: (body: Uint8Array) => void;
@@ -164,14 +167,16 @@ export function createTunnel(deps: {
 
   return {
     serve(request, response, start, passage) {
-      readSmallBody(request, { start, limitMs: deps.bodyMs, clock }, (body) => {
+      readSmallBody(request, { start, limitMs: deps.bodyMs, budget: deps.budget, clock }, (read) => {
         const refuse = (code: HttpErrorCode, detail: string): void =>
           deps.refuse(request, response, code, detail);
-        if (body === undefined) return refuse("request_timeout", "the body took too long to arrive");
+        if (read.kind === "refused") return refuse(read.code, read.detail);
+        const { body } = read;
         const plain = responseOutlet(response, refuse);
         const tells = request.method === "GET" && tellsOfRun(request.url ?? "");
         const outlet = tells ? copying(plain, MAX_LEARNT_BYTES, (_, answer) => deps.learn(answer)) : plain;
         const exchange = open(openingOf(request, body, nonce, passage), outlet);
+        atTurnEnd(read.sent); // after the opening, with which it went
         if (exchange === undefined) return;
         if (response.destroyed) return exchange.gone();
         response.on("close", () => exchange.gone());
@@ -192,7 +197,7 @@ export function createTunnel(deps: {
         const nowhere: Outlet = {
           head() {},
           data: (_, done) => done(),
-          end() {},
+          end: () => resolve(undefined), // too long to be read
           fail: () => resolve(undefined),
         };
         const outlet = copying(nowhere, MAX_LEARNT_BYTES, (status, body) => resolve({ status, body }));

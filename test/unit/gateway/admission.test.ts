@@ -4,7 +4,6 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { createBacklog } from "../../../src/gateway/backlog.ts";
-import { createBudget } from "../../../src/gateway/budget.ts";
 import { createGuard, isLoopback } from "../../../src/gateway/guard.ts";
 import { isUsableKey, keyedIds } from "../../../src/gateway/identity.ts";
 import { bodyForm } from "../../../src/gateway/media-type.ts";
@@ -190,33 +189,6 @@ describe("backlog of a session", () => {
     }
     expect(backlog.admits(flowing, shard)).toBe(true);
     expect(backlog.admits("s", shard)).toBe(false);
-  });
-});
-
-describe("BOUND-1: bytes of large bodies", () => {
-  test("who finds no room waits in turn, and a withdrawn one is skipped", () => {
-    const budget = createBudget(100);
-    const order: string[] = [];
-    const releases: (() => void)[] = [];
-    const take = (name: string, bytes: number): (() => void) =>
-      budget.acquire(bytes, (release) => {
-        order.push(name);
-        releases.push(release);
-      });
-    take("a", 60);
-    take("b", 60);
-    const withdraw = take("c", 10);
-    take("d", 30);
-    expect(order).toEqual(["a"]); // in turn: c and d would fit, but b came first
-    withdraw();
-    releases[0]?.();
-    releases[0]?.();
-    expect(order).toEqual(["a", "b", "d"]);
-    take("huge", 500);
-    releases[1]?.();
-    expect(order).toHaveLength(3);
-    releases[2]?.();
-    expect(order).toEqual(["a", "b", "d", "huge"]);
   });
 });
 

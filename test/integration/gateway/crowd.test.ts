@@ -1,0 +1,121 @@
+import { connect, type Socket } from "node:net";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { MAX_CONNECTIONS } from "../../../src/gateway/connections.ts";
+import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { provisioned } from "../../support/relay.ts";
+import { call, startTestGateway, type TestGateway } from "./harness.ts";
+
+let broker: TestBroker;
+let gateway: TestGateway;
+let url: string;
+let host: string;
+
+beforeAll(async () => {
+  broker = await provisioned(await startTestBroker());
+  gateway = await startTestGateway(broker);
+  url = gateway.url();
+  ({ host } = new URL(url));
+});
+
+afterAll(async () => {
+  await gateway?.close();
+  await broker?.[Symbol.asyncDispose]();
+});
+
+type Client = { socket: Socket; text: () => string; closed: () => boolean };
+const clients: Client[] = [];
+
+/** Connections that send this, and then nothing. */
+async function crowd(count: number, bytes: string | Buffer): Promise<Client[]> {
+  const { hostname, port } = new URL(url);
+  const made = await Promise.all(
+    Array.from({ length: count }, async (): Promise<Client> => {
+      const socket = connect({ host: hostname, port: Number(port) });
+      let text = "";
+      let closed = false;
+      socket.on("data", (chunk) => void (text += chunk.toString("latin1")));
+      socket.on("error", () => {});
+      socket.on("close", () => (closed = true));
+      await new Promise<void>((resolve) => {
+        socket.once("close", resolve);
+        socket.once("connect", () => socket.write(bytes, () => resolve()));
+      });
+      return { socket, text: () => text, closed: () => closed };
+    }),
+  );
+  clients.push(...made);
+  return made;
+}
+
+afterEach(() => {
+  for (const { socket } of clients.splice(0)) socket.destroy();
+});
+
+const event = (size: number): string => JSON.stringify({ session_id: "other", text: "x".repeat(size) });
+const half = (path: string, framing: string, start: string): string =>
+  `${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n${framing}\r\n\r\n${start}`;
+
+async function othersAreServed(): Promise<void> {
+  for (const size of [100, 60_000, 100_000, 3_000_000]) {
+    const { status, json } = await call(url, "POST", "/events", event(size));
+    expect({ size, status, code: json["code"] }).toEqual({ size, status: 202, code: undefined });
+  }
+}
+
+describe("ISOLATE-1: bodies that never end hold up no other session", () => {
+  test.each([
+    ["that announce 4 MiB", 40, half("POST /events", "Content-Length: 4194304", "{")],
+    ["in chunks", 40, half("PATCH /metadata", "Transfer-Encoding: chunked", '5\r\n{"a":\r\n')],
+    ["of the largest size", 8, half("POST /events", "Content-Length: 4194304", " ".repeat(4_000_000))],
+    ["of 65 kB", 500, half("POST /events", "Content-Length: 65536", " ".repeat(65_000))],
+    [
+      "of 65 kB in chunks",
+      500,
+      half("POST /bind", "Transfer-Encoding: chunked", `FDE8\r\n${" ".repeat(65_000)}\r\n`),
+    ],
+    [
+      "of reports of runs",
+      500,
+      half("POST /runner/runs/r/started", "Content-Length: 65536", " ".repeat(65_000)),
+    ],
+    ["that pass through", 500, half("POST /anything", "Content-Length: 65536", " ".repeat(65_000))],
+  ])(
+    "%s",
+    async (_, count, bytes) => {
+      await crowd(count, bytes);
+      await othersAreServed();
+    },
+    60_000,
+  );
+
+  test("BOUND-1: senders that are silent while others wait are told 408, and senders that go on are not", async () => {
+    const start = half("POST /events", "Content-Length: 4194304", "");
+    const silent = await crowd(3, start + " ".repeat(4_000_000));
+    const busy = await crowd(1, start);
+    const step = " ".repeat(128 * 1024);
+    for (let sent = step.length; sent < 4_194_304; sent += step.length) {
+      await new Promise((resolve) => busy[0]?.socket.write(step, resolve));
+    }
+    busy[0]?.socket.write(`{"session_id":"busy"}`.padStart(step.length));
+    await expect.poll(() => busy[0]?.text(), { timeout: 20_000 }).toMatch(/^HTTP\/1.1 202 /);
+    expect(silent.filter(({ text }) => text().includes('"code":"request_timeout"'))).not.toHaveLength(0);
+  }, 60_000);
+});
+
+describe("BOUND-1: connections", () => {
+  test("a newcomer takes the place of the one that was idle for the longest time, and a busy one keeps its own", async () => {
+    const text = event(10);
+    const start = half("POST /events", `Content-Length: ${text.length}`, text.slice(0, 5));
+    const [busy] = await crowd(1, start);
+    await call(url, "GET", "/_relay/health");
+    const [oldest] = await crowd(1, "");
+    await crowd(MAX_CONNECTIONS - 2, "GET /events HTTP/1.1\r\nX: ");
+    await crowd(10, "");
+    await expect.poll(() => oldest?.closed()).toBe(true);
+    await othersAreServed();
+    expect(clients.filter(({ closed }) => !closed()).length).toBeLessThanOrEqual(MAX_CONNECTIONS);
+    expect(busy?.closed()).toBe(false);
+    busy?.socket.write(text.slice(5));
+    await expect.poll(() => busy?.text()).toMatch(/^HTTP\/1.1 202 /);
+  }, 60_000);
+});

@@ -9,6 +9,7 @@ const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
   relay_unavailable: 2,
   tunnel_busy: 1,
   gateway_busy: 1,
+  too_many_attempts: 1,
   run_session_unknown: 5,
   token_unavailable: 5,
   gateway_stopping: 2,

@@ -10,11 +10,13 @@ import { readRunning } from "./up/kept.ts";
 
 const FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 const HEALTH_TIMEOUT_MS = 3000;
+/** A gateway with an inbound token is there; the command may use its socket, or know the token. */
+const ASKS_FOR_TOKEN = 401;
 
 export function command(context: Context): Command {
   return new Command("exec")
     .description(
-      "Runs a command whose coordinator is the gateway: sets AGENT_ORCHESTRATOR_API_URL, and keeps credentials, NATS_* and *_FILE variables from it.",
+      "Runs a command whose coordinator is the gateway: sets AGENT_ORCHESTRATOR_API_URL (and AGENT_ORCHESTRATOR_API_SOCKET where it has a socket), and keeps credentials, NATS_* and *_FILE variables from it.",
     )
     .usage("[options] -- COMMAND [ARGUMENTS…]")
     .argument("<command...>", "what to run")
@@ -23,17 +25,20 @@ export function command(context: Context): Command {
     .passThroughOptions()
     .action(async (words: string[], options: { gatewayUrl?: string; data?: string }) => {
       const { env } = context;
-      const gateway =
-        options.gatewayUrl ?? runningGateway(dataFolder(options.data ?? env["RUNNER_RELAY_DATA"], env));
-      await refuseSilentGateway(gateway);
+      const { url, socket } =
+        options.gatewayUrl === undefined
+          ? runningGateway(dataFolder(options.data ?? env["RUNNER_RELAY_DATA"], env))
+          : { url: options.gatewayUrl };
+      await refuseSilentGateway(url);
       process.exitCode = await run(words, {
         ...strippedEnvironment(env),
-        AGENT_ORCHESTRATOR_API_URL: gateway,
+        AGENT_ORCHESTRATOR_API_URL: url,
+        ...(socket === undefined ? {} : { AGENT_ORCHESTRATOR_API_SOCKET: socket }),
       });
     });
 }
 
-function runningGateway(dataDir: string): string {
+function runningGateway(dataDir: string): { url: string; socket?: string } {
   const running = readRunning(dataDir);
   if (running === undefined) {
     throw codedError(
@@ -41,7 +46,8 @@ function runningGateway(dataDir: string): string {
       `no gateway runs in ${dataDir}: start runner-relay up, or name one by --gateway-url`,
     );
   }
-  return running.gateway;
+  const { gateway: url, socket } = running;
+  return socket === undefined ? { url } : { url, socket };
 }
 
 async function refuseSilentGateway(url: string): Promise<void> {
@@ -51,7 +57,7 @@ async function refuseSilentGateway(url: string): Promise<void> {
       signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
       redirect: "manual",
     });
-    if (response.ok) return;
+    if (response.ok || response.status === ASKS_FOR_TOKEN) return;
     why = `status ${response.status}`;
   } catch (error) {
     why = errorText(error);

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { codedError, errorText } from "../shared/errors.ts";
@@ -18,6 +18,7 @@ export function lockFolder(folder: string): () => void {
   let database: DatabaseSync | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    closeSync(openSync(join(folder, "lock"), "a", 0o600)); // who can read it can lock it
     database = new DatabaseSync(join(folder, "lock"));
     database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
     writeFileSync(owner, `${process.pid}\n`, { mode: 0o600 });

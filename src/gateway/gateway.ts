@@ -20,7 +20,7 @@ import { createCommitter } from "./commit/commit.ts";
 import { messageOf } from "./commit/message.ts";
 import { createNatsLog } from "./commit/nats-log.ts";
 import { framingProblem } from "./framing.ts";
-import { createGuard, isLoopback } from "./guard.ts";
+import { createGuard, isLoopback, type Guard } from "./guard.ts";
 import { keyedIds } from "./identity.ts";
 import { createJudge } from "./judge.ts";
 import { createMetrics } from "./metrics.ts";
@@ -33,14 +33,15 @@ import { refuseUnread, sendProblem } from "./reply.ts";
 import { matchRoute } from "./routes.ts";
 import { createRuns, type KeptRuns } from "./runs.ts";
 import { createSequences } from "./sequence.ts";
-import { createHttpServer, refuseSocket, type Handler, type ServerTimes } from "./server.ts";
+import { createHttpServer, refuseSocket, type Handler, type HttpServer, type ServerTimes } from "./server.ts";
+import { openSocket } from "./socket.ts";
 import { createTokens } from "./tokens.ts";
 import { createTunnel } from "./tunnel/tunnel.ts";
 import { createWaiting } from "./waiting.ts";
 import { createWrites } from "./writes.ts";
 
 // server.ts HTTP and its limits · guard.ts who may ask · routes.ts which route · writes.ts the writes (with a map of its own)
-// tunnel/ everything else · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · main.ts the process
+// tunnel/ everything else · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · socket.ts a Unix socket beside it · main.ts the process
 
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;
@@ -52,6 +53,9 @@ export type GatewayOptions = {
   /** Undefined: the kept one, else a free one. 0: a free one, not kept. */
   port: number | undefined;
   listen: string;
+  /** Path of a Unix socket to serve on as well. */
+  socket?: string | undefined;
+  /** What the port asks for. The socket asks for nothing: only its user can open it. */
   inboundToken: string | undefined;
   /** Name of this gateway at the broker. */
   gateway: string;
@@ -185,7 +189,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   checkSilence();
 
   let stopping = false;
-  const guard = createGuard({ listen: options.listen, token: options.inboundToken });
+  const atPort = createGuard({ listen: options.listen, token: options.inboundToken });
+  const atSocket = createGuard({ listen: "localhost", token: undefined });
   const own = createOwnRoutes({
     connection,
     version: deps.version,
@@ -247,7 +252,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     clock,
     logger,
   });
-  const onRequest: Handler = (request, response, start) => {
+  const onRequest = (guard: Guard, ...[request, response, start]: Parameters<Handler>): void => {
     const { method = "", url = "", headers } = request;
     const refused = guard(headers);
     if (refused !== undefined) {
@@ -285,7 +290,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
   };
 
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+  const onUpgrade = (guard: Guard, request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const refused = guard(request.headers);
     if (refused !== undefined) return refuseSocket(socket, refused.code, refused.detail);
     if (stopping) return refuseSocket(socket, "gateway_stopping", "the gateway is stopping");
@@ -296,11 +301,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (problem !== undefined) return refuseSocket(socket, problem.code, problem.text);
     tunnel.upgrade(request, socket, head, passages.ofUpgrade(request, socket));
   };
-  const server = createHttpServer(onRequest, onUpgrade, {
-    times: deps.times,
-    clock,
-    onDropped: () => metrics.counts.refused("gateway_busy"),
-  });
+  // each with its own share of connections: a flood at the port takes no place at the socket
+  const serverFor = (guard: Guard): HttpServer =>
+    createHttpServer(
+      (...request) => onRequest(guard, ...request),
+      (...request) => onUpgrade(guard, ...request),
+      { times: deps.times, clock, onDropped: () => metrics.counts.refused("gateway_busy") },
+    );
+  const server = serverFor(atPort);
+  const local = options.socket === undefined ? undefined : serverFor(atSocket);
+  let leaveSocket = (): void => undefined;
 
   let url = "";
   return {
@@ -310,13 +320,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (options.port === undefined && kept === undefined) keptPort.keep(port);
       const host = options.listen.includes(":") ? `[${options.listen}]` : options.listen;
       url = `http://${host}:${port}`;
+      if (local !== undefined && options.socket !== undefined)
+        leaveSocket = await openSocket(options.socket, (path) => local.listenAt(path));
       // The subscriptions must be in place before the first event: its answer could come before them.
       await connection.flush();
     },
     url: () => url,
     async close() {
       stopping = true;
-      const closed = server.close();
+      leaveSocket();
+      const closed = Promise.all([server.close(), local?.close()]);
       const enough = new Promise<void>((resolve) => void clock.after(options.answerWaitMs, resolve));
       void enough.then(() => waiting.releaseAll());
       await committer.idle();
@@ -331,6 +344,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       for (const subscription of subscriptions) subscription.unsubscribe();
       log.close();
       server.destroy();
+      local?.destroy();
     },
   };
 }

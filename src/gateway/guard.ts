@@ -5,6 +5,9 @@ import { isFromPage, type PageHeaders } from "../shared/web-page.ts";
 /** The headers that the guard looks at, as Node gives them. */
 export type GuardedHeaders = PageHeaders & { authorization?: string | undefined };
 
+/** Undefined for a request that may pass. */
+export type Guard = (headers: GuardedHeaders) => Refused | undefined;
+
 export type Refused = { code: HttpErrorCode; detail: string };
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
@@ -20,10 +23,7 @@ export function isLoopback(address: string): boolean {
  * or by a name of its own that resolves to it (then `Host` is foreign). No page is ours here, so none may ask. With a token, demands it. Listening on all addresses the
  * names are unknown, but then a token is configured, which a page does not have.
  */
-export function createGuard(options: {
-  listen: string;
-  token: string | undefined;
-}): (headers: GuardedHeaders) => Refused | undefined {
+export function createGuard(options: { listen: string; token: string | undefined }): Guard {
   const { listen, token } = options;
   const anyHost = ANY_ADDRESS.has(listen) && token !== undefined;
   const names = new Set([...LOOPBACK_NAMES, listen.toLowerCase(), `[${listen.toLowerCase()}]`]);

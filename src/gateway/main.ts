@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { connectBroker } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS, GATEWAY_SETTINGS } from "../shared/config/settings.ts";
+import { dataFolder } from "../shared/data-folder.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
 import { createLogger, fatalLine, SecretRegistry } from "../shared/logger.ts";
 import { standardLines } from "../shared/output/standard.ts";
@@ -33,6 +32,7 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "listen_refused",
   "not_durable",
   "port_taken",
+  "socket_unusable",
 ];
 
 const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...GATEWAY_SETTINGS };
@@ -75,14 +75,14 @@ async function main(): Promise<void> {
       "it is not known that the broker syncs every write (sync_interval: always)",
     );
   }
-  const data =
-    values.data ?? join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "runner-relay");
+  const data = dataFolder(values.data, env);
   const keySecret = keptKeySecret(data, logger);
   secrets.add(keySecret);
   const gateway = createGateway({
     options: {
       port: values.port,
       listen: values.listen,
+      socket: values.socket,
       inboundToken: values.inboundToken,
       gateway: values.gateway,
       runner: values.runner,
@@ -105,8 +105,10 @@ async function main(): Promise<void> {
     linesDropped: stderr.dropped,
   });
   await gateway.listen();
-  logger.info({ url: gateway.url(), durability: durability.current() }, "gateway ready");
-  stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}\n`);
+  const { socket } = values;
+  logger.info({ url: gateway.url(), socket, durability: durability.current() }, "gateway ready");
+  stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}
+`);
 
   let stopping = false;
   void connection.closed().then((error) => {

@@ -33,6 +33,8 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 export type HttpServer = {
   /** Rejects with `port_taken` if the port is. Resolves to the port. */
   listen(host: string, port: number): Promise<number>;
+  /** Binds a Unix socket before it returns; resolves when it listens. */
+  listenAt(path: string): Promise<void>;
   /** Stops accepting and ends idle connections; resolves when the last request is answered. */
   close(): Promise<void>;
   /** Ends whatever is left. */
@@ -94,6 +96,15 @@ export function createHttpServer(
         server.listen({ host, port, backlog: LIMITS.backlog }, () => {
           server.off("error", failed);
           resolve((server.address() as AddressInfo).port);
+        });
+      });
+    },
+    listenAt(path) {
+      return new Promise((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ path, backlog: LIMITS.backlog }, () => {
+          server.off("error", reject);
+          resolve();
         });
       });
     },

@@ -58,6 +58,7 @@ export const ERRORS = {
   config_invalid: { title: "The configuration is invalid" },
   listen_refused: { title: "Listening beyond loopback needs authentication" },
   port_taken: { title: "The port is taken" },
+  socket_unusable: { title: "The Unix socket cannot be used" },
   data_locked: { title: "Another process uses the data folder" },
   data_unusable: { title: "The data folder cannot be used" },
   broker_missing: { title: "No nats-server could be found or fetched" },

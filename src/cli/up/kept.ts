@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { codedError } from "../../shared/errors.ts";
 
 /** What `up` keeps in the data folder between starts. */
 export type Kept = {
@@ -34,6 +35,8 @@ export type ReadyInfo = {
   pid: number;
   /** Address of the status page with its token: hence these files are 0600. Absent where the page is off. */
   page?: string;
+  /** Unix socket of the gateway, where it has one. */
+  socket?: string;
 };
 
 /** In the data folder, so that `exec` and `status` find what runs. */
@@ -69,8 +72,26 @@ export function removeFile(file: string): void {
   rmSync(file, { force: true });
 }
 
+const EVERYBODY_WRITES = 0o002;
+
+/**
+ * Makes the data folder, for its user alone. One that is there already is taken as it is, unless other users could exchange what lies in it, the
+ * log and its secrets. Throws `data_unusable`.
+ */
 export function makeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const problem = folderProblem(statSync(folder), process.getuid?.());
+  if (problem !== undefined) throw codedError("data_unusable", `${folder} ${problem}`);
+}
+
+/** Who may exchange what lies in a folder, if that is not for us alone to do. `us`: undefined where users have no numbers; root may take anybody's. Pure. */
+export function folderProblem(
+  { uid, mode }: { uid: number; mode: number },
+  us: number | undefined,
+): string | undefined {
+  if (us !== undefined && us !== 0 && uid !== us && uid !== 0)
+    return "belongs to another user, who could exchange what lies in it";
+  return (mode & EVERYBODY_WRITES) === 0 ? undefined : "can be written by everybody: chmod 700";
 }
 
 /** A port of the loopback that is free now. */

@@ -1,4 +1,5 @@
 import { homedir } from "node:os";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
@@ -122,6 +123,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   const coordinatorUrl = values.coordinatorUrl ?? `http://127.0.0.1:${coordinatorPort}`;
 
   const info: Partial<ReadyInfo> = { nats: home.url, coordinator: coordinatorUrl, pid: process.pid };
+  if (values.socket !== undefined) info.socket = resolve(values.socket);
   const announce = (): void => {
     writeAtomically(runningFile(dataDir), JSON.stringify(info));
     if (values.readyFile !== undefined) writeAtomically(values.readyFile, JSON.stringify(info));
@@ -307,6 +309,7 @@ function welcome(info: ReadyInfo, dataDir: string, standIn: boolean, journal: bo
     "runner-relay is ready",
     "",
     `  gateway      ${info.gateway}`,
+    ...(info.socket === undefined ? [] : [`  socket       ${info.socket}`]),
     `  coordinator  ${info.coordinator}${standIn ? "  (stand-in, for trying out: --coordinator URL names yours)" : ""}`,
     `  relay        ${info.relay}`,
     ...(info.page === undefined ? [] : [`  status page  ${page}`]),

@@ -74,11 +74,17 @@ export const GATEWAY_SETTINGS = {
     fallback: "127.0.0.1",
     help: "address of the gateway; others than loopback need RUNNER_RELAY_INBOUND_TOKEN",
   },
+  socket: {
+    env: "RUNNER_RELAY_SOCKET",
+    flag: "socket",
+    kind: { type: "path" },
+    help: "Unix socket of the gateway, beside its port, for this user alone (0600); it asks for no token",
+  },
   inboundToken: {
     env: "RUNNER_RELAY_INBOUND_TOKEN",
     kind: { type: "text" },
     secret: true,
-    help: "bearer token that executors must send; needed to listen beyond loopback",
+    help: "bearer token that executors must send to the port; needed to listen beyond loopback",
   },
   gateway: {
     env: "RUNNER_RELAY_GATEWAY",

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -99,8 +99,8 @@ test("the page's address with its token is printed, kept for its user alone, and
     expect(commandOf(pid), "ps shows it").not.toContain(token);
     expect(readFileSync(`/proc/${pid}/environ`, "utf8")).not.toContain(token);
   }
+  await expect.poll(() => up.output.stderr).toContain(join(up.dataDir, "page-token"));
   expect(up.output.stderr).not.toContain(token);
-  expect(up.output.stderr).toContain(join(up.dataDir, "page-token"));
   await up.stop();
   const gone = await runCli(["page", "--data", up.dataDir]);
   expect(gone.stderr).toMatch(/^nothing_found: no relay runs in /);
@@ -120,6 +120,24 @@ test("a token that was chosen is the page's; a weak one is refused by its name",
   expect((await fetch(page ?? "", { redirect: "manual" })).status).toBe(303);
   expect((await runCli(["page", "--data", up.dataDir])).stdout).toBe(`${page}\n`);
   expect(up.output.stderr).not.toContain("a-token-that-i-chose");
+  await up.stop();
+});
+
+test("a data folder that others could exchange is refused; in one that they may read, nothing is to be read", async () => {
+  const where = await folder();
+  const data = join(where, "data");
+  mkdirSync(data);
+  chmodSync(data, 0o777);
+  const open = await runCli(["up", "--data", data]);
+  expect([open.code, open.stderr]).toEqual([1, expect.stringMatching(/^data_unusable: .*chmod 700/m)]);
+  chmodSync(data, 0o755);
+  const up = startUp(where);
+  const { gateway } = await up.ready();
+  expect((await post(gateway, "s1", 1)).ok).toBe(true);
+  const readable = readdirSync(data, { withFileTypes: true })
+    .map(({ name }) => name)
+    .filter((name) => (statSync(join(data, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o077);
+  expect(readable).toEqual([]);
   await up.stop();
 });
 

@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import { linkSync, lstatSync, mkdirSync, renameSync, rmSync, statSync, type Stats } from "node:fs";
+import { connect } from "node:net";
+import { dirname, join, resolve } from "node:path";
+import { codedError, errorText, isCoded } from "../shared/errors.ts";
+
+/** Bytes of a socket's path that a kernel takes, without the NUL: `sun_path` has 108 on Linux, 104 on macOS and BSD. */
+export const MOST_PATH_BYTES: number = process.platform === "linux" ? 107 : 103;
+/** Of the name under which it is bound: `.` and 8 letters. */
+const DRAFT_BYTES = 4;
+/** A listener on this machine answers within microseconds; one that is stopped still completes the connection. */
+const PROBE_MS = 1000;
+
+const OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+
+/**
+ * A Unix socket that only its user can connect to (0600). It is bound under another name and then linked to its own: nobody sees it before it
+ * listens, and the name that the system removes when the server closes is not the real one, which may be another process's by then. `listen` must bind before it returns. Throws `socket_unusable`. Returns what removes it, if it is still ours.
+ */
+export async function openSocket(path: string, listen: (path: string) => Promise<void>): Promise<() => void> {
+  const place = resolve(path);
+  const draft = join(dirname(place), `.${randomBytes(DRAFT_BYTES).toString("hex")}`);
+  checkLength(path, Math.max(Buffer.byteLength(place), Buffer.byteLength(draft)));
+  return translated(path, async () => {
+    const stale = await checkPlace(place);
+    try {
+      await bindPrivate(draft, listen);
+      const { ino } = lstatSync(draft);
+      if (stale !== undefined) removeStale(place, stale);
+      linkSync(draft, place); // fails if another process was faster
+      return () => {
+        if (statOf(place)?.ino === ino) rmSync(place, { force: true });
+      };
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  });
+}
+
+/** What nobody listened on. Another process that found it too may have put its own there since: that one is put back. */
+function removeStale(place: string, stale: number): void {
+  const aside = join(dirname(place), `.${randomBytes(DRAFT_BYTES).toString("hex")}`);
+  renameSync(place, aside);
+  try {
+    if (lstatSync(aside).ino === stale) return;
+    linkSync(aside, place);
+    throw unusable(place, "another process listens there");
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+/** Rights come from the mask while it is bound, which is in the same turn: between bind and a chmod others could connect. */
+function bindPrivate(path: string, listen: (path: string) => Promise<void>): Promise<void> {
+  const before = process.umask(0o177);
+  try {
+    return listen(path);
+  } finally {
+    process.umask(before);
+  }
+}
+
+function checkLength(path: string, bytes: number): void {
+  if (bytes <= MOST_PATH_BYTES) return;
+  throw unusable(path, `a path of a socket has at most ${MOST_PATH_BYTES} bytes, here ${bytes}`);
+}
+
+/**
+ * Makes the folder if it is missing. Refuses a place where others could put a socket of their own, and what is in use. Inode of a socket on
+ * which nobody listens.
+ */
+async function checkPlace(place: string): Promise<number | undefined> {
+  const folder = dirname(place);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = statSync(folder);
+  const us = process.getuid?.();
+  if (us !== undefined && uid !== us && uid !== 0)
+    throw unusable(place, `${folder} belongs to another user, who could replace it`);
+  if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0)
+    throw unusable(place, `others may write in ${folder} and could replace it: chmod go-w`);
+  const there = statOf(place);
+  if (there === undefined) return undefined;
+  if (!there.isSocket()) throw unusable(place, "something that is no socket is there");
+  if (await answers(place)) throw unusable(place, "another process listens there");
+  return there.ino;
+}
+
+/** Whether somebody listens. Only a refusal means that nobody does: what cannot be asked may be in use. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((found, failed) => {
+    const socket = connect(path);
+    socket.setTimeout(PROBE_MS, () => done(() => found(true)));
+    socket.once("connect", () => done(() => found(true)));
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      done(() => (error.code === "ECONNREFUSED" || error.code === "ENOENT" ? found(false) : failed(error)));
+    });
+    function done(then: () => void): void {
+      socket.destroy();
+      then();
+    }
+  });
+}
+
+function statOf(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
+
+async function translated<T>(path: string, run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (isCoded(cause)) throw cause;
+    throw unusable(path, errorText(cause), cause);
+  }
+}
+
+function unusable(path: string, why: string, cause?: unknown): Error {
+  return codedError("socket_unusable", `${path}: ${why}`, cause === undefined ? undefined : { cause });
+}

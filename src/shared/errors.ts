@@ -49,6 +49,7 @@ export const ERRORS = {
   path_not_allowed: { status: 403, title: "The path is not on the allow-list" },
   tunnel_busy: { status: 503, title: "Too many requests are under way" },
   tunnel_broken: { status: 502, title: "The answer was broken off" },
+  credential_echoed: { status: 502, title: "The answer quotes the relay's credentials" },
   relay_lost: { status: 502, title: "The relay that forwarded the request is gone" },
   coordinator_unreachable: { status: 502, title: "The coordinator cannot be reached" },
   coordinator_timeout: { status: 504, title: "The coordinator does not answer in time" },

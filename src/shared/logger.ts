@@ -1,6 +1,7 @@
 import { pino, type Logger as PinoLogger } from "pino";
 import { errorText, isCoded } from "./errors.ts";
 import type { Lines } from "./output/lines.ts";
+import { formsOf } from "./secret-forms.ts";
 
 export type Logger = PinoLogger;
 
@@ -24,21 +25,15 @@ export class SecretRegistry {
     this.#forms = this.#forms.filter((form) => !gone.has(form));
   }
 
-  /** The text with every known secret replaced. */
-  hide(text: string): string {
+  /** The text with every known secret replaced that has at least so many characters. */
+  hide(text: string, least = 0): string {
     let hidden = text;
     for (const form of this.#forms) {
+      if (form.length < least) break;
       if (hidden.includes(form)) hidden = hidden.replaceAll(form, "[secret]");
     }
     return hidden;
   }
-}
-
-/** A secret as it is, inside JSON, inside JSON that is a text inside JSON (a foreign error's body), inside a URL and inside a form. */
-function formsOf(value: string): string[] {
-  const escaped = JSON.stringify(value).slice(1, -1);
-  const url = encodeURIComponent(value.toWellFormed());
-  return [value, escaped, JSON.stringify(escaped).slice(1, -1), url, url.replaceAll("%20", "+")];
 }
 
 /** Structured logger: one JSON object a line, constant messages, data in fields. */

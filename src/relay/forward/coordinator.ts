@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
 import { Pool, errors, type Dispatcher } from "undici";
 import { errorText } from "../../shared/errors.ts";
 import type { SecretRegistry } from "../../shared/logger.ts";
@@ -8,6 +9,8 @@ const IDLE_SOCKET_MS = 2000;
 const CONNECT_TIMEOUT_MS = 5000;
 /** Answers are small; what is longer is cut off and counts as broken. */
 const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
+
+type Secrets = Pick<SecretRegistry, "hide">;
 
 export type CoordinatorRequest = {
   method: "GET" | "POST" | "PATCH" | "DELETE";
@@ -34,8 +37,8 @@ export function createCoordinator(options: {
   url: string;
   connections: number;
   attemptTimeoutMs: number;
-  /** Refusals may quote the credential that was refused; it ends here (CRED-1). */
-  secrets: Pick<SecretRegistry, "hide">;
+  /** Answers may quote the credential that was sent; it ends here (CRED-1). */
+  secrets: Secrets;
 }): Coordinator {
   const base = new URL(options.url);
   const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
@@ -70,7 +73,7 @@ export function createCoordinator(options: {
 /** Collects one answer; a class because one is made per attempt on the hot path. */
 class Collector implements Dispatcher.DispatchHandler, Attempt {
   readonly result: Promise<AttemptResult>;
-  readonly #secrets: Pick<SecretRegistry, "hide">;
+  readonly #secrets: Secrets;
   #resolve!: (result: AttemptResult) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
@@ -79,7 +82,7 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   #bytes = 0;
   #aborted: "yielded" | "timeout" | undefined;
 
-  constructor(secrets: Pick<SecretRegistry, "hide">) {
+  constructor(secrets: Secrets) {
     this.#secrets = secrets;
     this.result = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -130,25 +133,57 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   #finish(broken: boolean): void {
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
     const answer = { kind: "response", status: this.#status, headers: this.#headers, body, broken } as const;
-    this.#resolve(this.#status < 300 ? answer : withoutSecrets(answer, this.#secrets));
+    this.#resolve(withoutSecrets(answer, this.#secrets));
   }
 }
 
-/** What a coordinator says when it refuses goes to executors, dead letters, states and logs. */
+/** An answer of success is data: a password that is also a word must not damage it. */
+const LEAST_LENGTH = 8;
+
+/** What a coordinator says goes to executors, dead letters, states and logs. */
 function withoutSecrets(
   answer: AttemptResult & { kind: "response" },
-  secrets: Pick<SecretRegistry, "hide">,
-): AttemptResult {
-  const text = Buffer.from(answer.body).toString("utf8");
-  const hidden = secrets.hide(text);
+  secrets: Secrets,
+): AttemptResult & { kind: "response" } {
+  const least = answer.status < 300 ? LEAST_LENGTH : 0;
+  const hide = (text: string): string => secrets.hide(text, least);
+  let { body } = answer;
+  const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8");
+  const hidden = hide(text);
+  if (hidden !== text) body = Buffer.from(hidden); // bytes that are no text stay as they are
   const headers: typeof answer.headers = {};
   for (const [name, value] of Object.entries(answer.headers))
-    headers[name] = typeof value === "string" ? secrets.hide(value) : value?.map((one) => secrets.hide(one));
-  return {
-    ...answer,
-    headers,
-    body: hidden === text ? answer.body : Buffer.from(hidden), // bytes that are no text stay as they are
-  };
+    headers[name] = typeof value === "string" ? hide(value) : value?.map(hide);
+  const coding = one(answer.headers["content-encoding"]);
+  if (coding !== undefined && quotesUnpacked(coding, body, secrets)) {
+    delete headers["content-encoding"];
+    body = new Uint8Array();
+  }
+  return { ...answer, headers, body };
+}
+
+const UNPACK: Record<string, (body: Uint8Array, options: { maxOutputLength: number }) => Buffer> = {
+  gzip: gunzipSync,
+  "x-gzip": gunzipSync,
+  deflate: inflateSync,
+  br: brotliDecompressSync,
+  zstd: zstdDecompressSync,
+};
+
+/** Compressed answers, which nobody asked for, cannot be struck out: one that quotes a secret, or is too large to look into, loses its body. */
+function quotesUnpacked(coding: string, body: Uint8Array, secrets: Secrets): boolean {
+  const unpack = UNPACK[coding.trim().toLowerCase()];
+  if (unpack === undefined || body.length === 0) return false;
+  try {
+    const text = unpack(body, { maxOutputLength: MAX_ANSWER_BYTES }).toString("utf8");
+    return secrets.hide(text, LEAST_LENGTH) !== text;
+  } catch (error) {
+    return error instanceof RangeError; // more than it may be; else it is no such coding
+  }
+}
+
+function one(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : value?.[0];
 }
 
 /** The one door for undici's and the system's errors. */

@@ -4,8 +4,11 @@ import { endToEnd } from "../../shared/tunnel/headers.ts";
 import type { Opening } from "../../shared/tunnel/opening.ts";
 import type { Wire } from "../../shared/tunnel/wire.ts";
 import type { Credentials } from "../credentials/index.ts";
+import type { ReadyCredential } from "../credentials/port.ts";
+import type { Needles } from "../echo/needles.ts";
+import { screened, type ScreenedEvents } from "../echo/screened.ts";
 import { headLimit } from "./limits.ts";
-import type { Upstream, UpstreamCall } from "./upstream.ts";
+import type { Upstream, UpstreamCall, UpstreamEvents } from "./upstream.ts";
 
 /** One passed-through request at the relay, from its opening to its end. */
 export type Stream = {
@@ -25,6 +28,8 @@ export function createStream(deps: {
   opening: Opening;
   credentials: Credentials;
   upstream: Upstream;
+  /** Knows what must not come back. */
+  sent: { of(pass: ReadyCredential): Needles };
   /** Resolves when the request may go out; false if it never may. */
   turn: () => Promise<boolean>;
   /** `status`: of the coordinator's answer, if there was one. */
@@ -33,6 +38,7 @@ export function createStream(deps: {
   const { wire, opening, credentials, upstream } = deps;
   const body = opening.body.kind === "frames" ? new PassThrough() : undefined;
   let call: UpstreamCall | undefined;
+  let answering: ScreenedEvents | undefined;
   let over = false;
   /** The answer's end was written; part of it may still wait for credit. */
   let answered = false;
@@ -50,6 +56,7 @@ export function createStream(deps: {
   function end(outcome: string): void {
     if (over) return;
     over = true;
+    answering?.close();
     deps.ended(outcome, answer);
   }
 
@@ -81,40 +88,49 @@ export function createStream(deps: {
     const pass = credentials.current() ?? (await credentials.headers());
     if (over) return;
     if (pass.kind === "unavailable") return fail("token_unavailable", pass.reason);
+    const needles = deps.sent.of(pass);
     const ours = new Set([...OURS, ...Object.keys(pass.headers)]);
+    // compressed frames could not be searched
+    if (opening.upgrade !== undefined && needles.all.length > 0) ours.add("sec-websocket-extensions");
     const headers = [...endToEnd(opening.headers, ours), ...Object.entries(pass.headers).flat()];
-    call = upstream.call(
-      {
-        method: opening.method,
-        target: opening.target,
-        headers,
-        headLimitMs: headLimit(opening.method, opening.target),
-        body: opening.body.kind === "whole" ? opening.body.bytes : body,
-        ...(opening.body.kind === "frames" && opening.body.length !== undefined
-          ? { length: opening.body.length }
-          : {}),
-        ...(opening.upgrade === undefined ? {} : { upgrade: opening.upgrade }),
+    const request = {
+      method: opening.method,
+      target: opening.target,
+      headers,
+      headLimitMs: headLimit(opening.method, opening.target),
+      body: opening.body.kind === "whole" ? opening.body.bytes : body,
+      ...(opening.body.kind === "frames" && opening.body.length !== undefined
+        ? { length: opening.body.length }
+        : {}),
+      ...(opening.upgrade === undefined ? {} : { upgrade: opening.upgrade }),
+    };
+    const events: UpstreamEvents = {
+      head(status, statusText, raw) {
+        if (over) return;
+        if (status === 401 || status === 403) credentials.refused(pass.generation);
+        const passed = endToEnd(raw);
+        answer = status;
+        upgraded = status === 101;
+        if (upgraded) passed.push("Connection", "Upgrade", "Upgrade", opening.upgrade ?? "");
+        wire.send({ type: "head", status, statusText, headers: passed });
       },
-      {
-        head(status, statusText, raw) {
-          if (over) return;
-          if (status === 401 || status === 403) credentials.refused(pass.generation);
-          const passed = endToEnd(raw);
-          answer = status;
-          upgraded = status === 101;
-          if (upgraded) passed.push("Connection", "Upgrade", "Upgrade", opening.upgrade ?? "");
-          wire.send({ type: "head", status, statusText, headers: passed });
-        },
-        data: (bytes) => over || wire.write(bytes),
-        end(trailers) {
-          if (over) return;
-          answered = true;
-          wire.send({ type: "end", trailers });
-          settle();
-        },
-        failed: (code, text) => fail(code, text),
+      data: (bytes) => over || wire.write(bytes),
+      end(trailers) {
+        if (over) return;
+        answered = true;
+        wire.send({ type: "end", trailers });
+        settle();
       },
-    );
+      failed: (code, text) => fail(code, text),
+    };
+    answering = screened(needles, events, {
+      resume: () => call?.resume(),
+      cut: (why) =>
+        why === "quoted"
+          ? fail("credential_echoed", "the answer quotes the relay's credentials")
+          : fail("tunnel_broken", "the answer unpacks to more than can be searched"),
+    });
+    call = upstream.call(request, answering);
   }
 
   wire.onDrain = () => {

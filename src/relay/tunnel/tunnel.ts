@@ -10,6 +10,7 @@ import { decodeOpening, GATEWAY_SILENCE_MS, TUNNEL_SUBJECT } from "../../shared/
 import { notPassable } from "../../shared/tunnel/passable.ts";
 import { createWire, type Wire } from "../../shared/tunnel/wire.ts";
 import type { Credentials } from "../credentials/index.ts";
+import { createSentCredentials } from "../echo/needles.ts";
 import { deletedSession, isAllowed, MAX_STREAMS, type AllowRule } from "./limits.ts";
 import { createStream, type Stream } from "./stream.ts";
 import { traceHeaders } from "./traced.ts";
@@ -52,6 +53,7 @@ export function serveTunnel(deps: {
   const { nc, clock, log, relay } = deps;
   const prefix = `${FLOW_PREFIX}.${relay}.t.`;
   const beats = `${FLOW_PREFIX}.${relay}.beat.`;
+  const sent = createSentCredentials();
   const streams = new Map<string, Stream>();
   const gateways = new Map<string, number>();
   /** Wires whose acceptance may not have gone out yet. */
@@ -90,6 +92,7 @@ export function serveTunnel(deps: {
       opening,
       credentials: deps.credentials,
       upstream: deps.upstream,
+      sent,
       turn: () => behindEvents(opening.method, opening.target),
       ended(outcome, status) {
         streams.delete(id);

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import type { BrokerAccess } from "../shared/broker.ts";
 import { systemClock, type Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logger.ts";
-import type { BrokerRole } from "../shared/permissions.ts";
+import type { BrokerRole, GatewayUser } from "../shared/permissions.ts";
 import { brokerConfig, USERS_FILE, usersConfig } from "./config.ts";
 import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
@@ -17,8 +17,8 @@ export type StartOptions = {
   binary: string;
   /** Everything is kept below it: store, users, port. Made with 0700 if missing. */
   dataDir: string;
-  /** Names of the gateways; each gets a user of its own. */
-  gateways: readonly string[];
+  /** Each gets a user of its own. */
+  gateways: readonly GatewayUser[];
   log: Logger;
   guard: OrphanGuard;
   clock?: Clock;

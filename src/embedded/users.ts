@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { codedError } from "../shared/errors.ts";
-import type { BrokerRole } from "../shared/permissions.ts";
+import type { BrokerRole, GatewayUser } from "../shared/permissions.ts";
 
 /** Name and password of one user of the embedded broker. */
 export type Login = { user: string; password: string };
 
 /** A user as the broker's configuration knows it. */
-export type BrokerUser = { role: BrokerRole; gateway?: string; login: Login };
+export type BrokerUser = { role: BrokerRole; gateway?: GatewayUser; login: Login };
 
 /** One user per gateway and one for every other role. Passwords by user name are kept, missing ones are made. */
 export function brokerUsers(
-  gateways: readonly string[],
+  gateways: readonly GatewayUser[],
   passwords: Readonly<Record<string, string>> = {},
 ): BrokerUser[] {
   const login = (user: string): Login => ({
@@ -18,7 +18,11 @@ export function brokerUsers(
     password: passwords[user] ?? randomBytes(24).toString("base64url"),
   });
   return [
-    ...gateways.map((gateway) => ({ role: "gateway" as const, gateway, login: login(`gateway-${gateway}`) })),
+    ...gateways.map((gateway) => ({
+      role: "gateway" as const,
+      gateway,
+      login: login(`gateway-${gateway.gateway}`),
+    })),
     ...(["relay", "operator", "admin", "prune"] as const).map((role) => ({ role, login: login(role) })),
   ];
 }
@@ -26,7 +30,7 @@ export function brokerUsers(
 /** Login of a role; of the first gateway if none is named. Throws `usage` for a gateway that the broker was not started with. */
 export function loginOf(users: readonly BrokerUser[], role: BrokerRole, gateway?: string): Login {
   const found = users.find(
-    (user) => user.role === role && (gateway === undefined || user.gateway === gateway),
+    (user) => user.role === role && (gateway === undefined || user.gateway?.gateway === gateway),
   );
   if (found === undefined) throw codedError("usage", `the broker has no user for ${role} ${gateway ?? ""}`);
   return found.login;

@@ -7,7 +7,7 @@ import type { Durability } from "../shared/durability.ts";
 import { codedError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { decodeState } from "../shared/relay-state.ts";
-import { gatewayInbox, STATE_SUBJECT } from "../shared/subjects.ts";
+import { answerInbox, gatewayInbox, runnerName, STATE_SUBJECT } from "../shared/subjects.ts";
 import { bodyLimit } from "../shared/topology.ts";
 import type { Tracing } from "../shared/tracing.ts";
 import { notPassable, type NotPassable } from "../shared/tunnel/passable.ts";
@@ -112,7 +112,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   let passed = 0;
   // Not the nonce: the broker lets a login have its own acknowledgements sent anywhere, so that who knows the inbox can write into it.
   const inbox = `${gatewayInbox(options.gateway)}.${newToken()}`;
-  const answerPrefix = `${inbox}.answer.`;
+  const runner = runnerName(options);
+  const answerPrefix = `${answerInbox(options.gateway, runner, newToken())}.`;
 
   const bodyMs = deps.times?.bodyMs ?? BODY_MS;
   const relays = createRelays();
@@ -128,7 +129,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     newToken,
     clock,
   });
-  const runnerName = options.runner ?? `${options.hostname}.${options.profile}`;
   const metrics = createMetrics({
     waiting: () => waiting.size,
     queued: () => committer.waiting,
@@ -141,7 +141,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const committer = createCommitter({
     log,
     sequences: createSequences(nonce),
-    encode: (write, number) => messageOf(write, number, runnerName),
+    encode: (write, number) => messageOf(write, number, runner),
     choice: createChoice(durability() === "fsync"),
     sideBySide: () => durability() !== "fsync",
     clock,
@@ -210,7 +210,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const write = createWrites({
     runs,
     judge: createJudge({ hostname: options.hostname, profile: options.profile }),
-    addressOf: createAddresses(runnerName),
+    addressOf: createAddresses(runner),
     newId: newToken,
     keyedId: keyedIds(deps.keySecret),
     answerWaitMs: options.answerWaitMs,
@@ -232,6 +232,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   const tunnel = createTunnel({
     connection,
+    gateway: options.gateway,
     inbox,
     nonce,
     clock,

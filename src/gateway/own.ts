@@ -53,7 +53,7 @@ export function createOwnRoutes(
           sendProblem(response, question.code, question.detail);
           return;
         }
-        const answer = await askReceipt(deps.connection, question);
+        const answer = await askReceipt(deps.connection, deps.gateway, question);
         if (answer.ok) return json(response, 200, answer.body);
         sendProblem(response, answer.code, answer.detail);
         return;

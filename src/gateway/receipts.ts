@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { HttpErrorCode } from "../shared/errors.ts";
 import type { Receipt, ReceiptQuestion } from "../shared/receipt.ts";
-import { RECEIPT_SUBJECT } from "../shared/subjects.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../shared/subjects.ts";
 
 /** A relay answers from memory, or by one look into the log. */
 const TIMEOUT_MS = 2000;
@@ -29,13 +29,13 @@ export function questionOf(
 /** Asks any relay. No relay is known within milliseconds: the broker says that nobody listens. */
 export async function askReceipt(
   connection: NatsConnection,
+  gateway: string,
   question: ReceiptQuestion,
 ): Promise<ReceiptAnswer> {
   let receipt: Receipt;
   try {
-    const reply = await connection.request(RECEIPT_SUBJECT, JSON.stringify(question), {
-      timeout: TIMEOUT_MS,
-    });
+    const subject = questionSubject(RECEIPT_SUBJECT, gateway);
+    const reply = await connection.request(subject, JSON.stringify(question), { timeout: TIMEOUT_MS });
     receipt = reply.json<Receipt>();
   } catch {
     return { ok: false, code: "relay_unavailable", detail: "no relay answers" };

@@ -252,6 +252,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     holdAbove: options.holdAbove ?? HOLD_ABOVE,
     gaps: (shard) => gaps[shard],
     gap: metrics.gap,
+    foreign: metrics.foreign,
     fatal: deps.fatal,
   });
   const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), shards });
@@ -379,10 +380,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     shield: options.shield,
     away: () => gate.state().phase === "away",
     quiet: (session) => settlement.allOver(session),
+    foreign: metrics.foreign,
   });
   scope.defer(() => tunnel?.close());
 
-  const receipts = serveReceipts({ nc, jsm, kv, log, settlement });
+  const receipts = serveReceipts({ nc, jsm, kv, log, settlement, foreign: metrics.foreign });
   scope.defer(() => receipts.stop());
   const holdings = serveHoldings({ nc, clock, log, coordinator, credentials });
   scope.defer(() => holdings.stop());

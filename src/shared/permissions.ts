@@ -1,3 +1,4 @@
+import { sessionToken } from "./session-id.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_BUCKET, stateKey } from "./topology.ts";
 import {
   ADMIN_INBOX,
@@ -8,13 +9,23 @@ import {
   PASSED_SUBJECT,
   PRESENCE_SUBJECT,
   PRUNE_INBOX,
+  questionSubject,
   RECEIPT_SUBJECT,
   RELAY_INBOX,
+  runnerEvents,
   STATE_SUBJECT,
 } from "./subjects.ts";
+import { TUNNEL_SUBJECT } from "./tunnel/opening.ts";
 
 /** Users of the broker (DESIGN 3). */
 export type BrokerRole = "gateway" | "relay" | "operator" | "admin" | "prune";
+
+/** Whose events, questions and frames a gateway's user may publish. */
+export type GatewayUser = {
+  gateway: string;
+  /** Undefined: any runner's. No user of the product's has that. */
+  runner: string | undefined;
+};
 
 /** Permissions of one user in the form of nats-server's configuration. */
 export type Permissions = { publish: string[]; subscribe: string[] };
@@ -28,16 +39,24 @@ const readState = [
 ];
 
 /**
- * What each user may do, and nothing else. A gateway cannot read one event, not even its own: it only appends, asks, and listens to its
- * inbox. Tests try every denied thing against a real broker.
+ * What each user may do, and nothing else. A gateway cannot read one event, not even its own: it only appends what is its runner's, asks in
+ * its own name, and listens to its inbox (ADR 0018). Tests try every denied thing against a real broker.
  */
-export function permissionsOf(role: BrokerRole, gateway = "gw1"): Permissions {
+export function permissionsOf(role: BrokerRole, user?: GatewayUser): Permissions {
   switch (role) {
-    case "gateway":
+    case "gateway": {
+      if (user === undefined) throw new TypeError("a gateway's user belongs to a gateway");
+      const { gateway, runner } = user;
       return {
-        publish: ["rr.ev.>", "rr.rpc.>", `${FLOW_PREFIX}.>`],
+        publish: [
+          runner === undefined ? "rr.ev.>" : runnerEvents(runner),
+          questionSubject(TUNNEL_SUBJECT, gateway),
+          questionSubject(RECEIPT_SUBJECT, gateway),
+          `${FLOW_PREFIX}.*.${sessionToken(gateway)}.>`,
+        ],
         subscribe: [`${STATE_SUBJECT}.>`, `${gatewayInbox(gateway)}.>`],
       };
+    }
     case "relay":
       return {
         publish: [

@@ -16,6 +16,16 @@ export function eventSubject(runner: string, session: string, kind: Kind, origin
   return `rr.${origin}.${shardOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
 }
 
+/** All events of a runner. */
+export function runnerEvents(runner: string): string {
+  return `rr.ev.*.${sessionToken(runner)}.>`;
+}
+
+/** Name of a gateway's runner in subjects, by default hostname and profile. */
+export function runnerName(of: { runner: string | undefined; hostname: string; profile: string }): string {
+  return of.runner ?? `${of.hostname}.${of.profile}`;
+}
+
 /** `rr.dead.<event_id>.<partition>.<runner>.<session>.<kind>`: the id comes first, so that one direct get answers a receipt. */
 export function deadSubject(eventId: string, runner: string, session: string, kind: Kind): string {
   return `rr.dead.${eventId}.${shardOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
@@ -68,15 +78,53 @@ export const PRESENCE_SUBJECT = "rr.presence";
 export function gatewayInbox(gateway: string): string {
   return `_INBOX_gw.${sessionToken(gateway)}`;
 }
+/** Where a gateway asks: its broker user may publish there alone, so that a relay knows from the subject who asks. */
+export function questionSubject(question: string, gateway: string): string {
+  return `${question}.${sessionToken(gateway)}`;
+}
+/** Where a gateway process hears the answers to its events. The runner is in it: {@link isAnswerTo}. */
+export function answerInbox(gateway: string, runner: string, token: string): string {
+  return `${gatewayInbox(gateway)}.${sessionToken(runner)}.${token}.answer`;
+}
 export const RELAY_INBOX = "_INBOX_rl";
 export const ADMIN_INBOX = "_INBOX_ad";
 export const OPERATOR_INBOX = "_INBOX_op";
 export const PRUNE_INBOX = "_INBOX_pr";
 
 /**
- * May a relay answer there? The broker checks what is published, not what it asks to be answered to, and a relay may publish what a gateway or
- * an operator may not (the pause of everything, checkpoints): it answers into their inboxes only. Pure.
+ * Inbox of an operator: may a relay answer there? The broker checks what is published, not what it asks to be answered to, and a relay may publish what a gateway or
+ * an operator may not (the pause of everything, checkpoints): it answers into the inboxes of those who ask only. Pure.
  */
-export function isInbox(subject: string | undefined): subject is string {
-  return subject !== undefined && /^_INBOX_(?:gw|op)(?:\.[\w=-]+)+$/.test(subject);
+export function isOperatorInbox(subject: string | undefined): subject is string {
+  return subject !== undefined && /^_INBOX_op(?:\.[\w=-]+)+$/.test(subject);
+}
+
+/** Token of the gateway that listens there; undefined for what is no gateway's inbox. Pure. */
+export function inboxOwner(subject: string | undefined): string | undefined {
+  return subject === undefined ? undefined : /^_INBOX_gw\.([\w=-]+)(?:\.[\w=-]+)+$/.exec(subject)?.[1];
+}
+
+/**
+ * Token of the gateway that asks `question`; undefined if the answer would go to anybody else. Who asks is told by the subject, which the
+ * broker lets that gateway alone publish. Gateways of before ADR 0018 ask on the bare subject, which only users of before may publish. Pure.
+ */
+export function askingGateway(
+  question: string,
+  subject: string,
+  reply: string | undefined,
+): string | undefined {
+  const owner = inboxOwner(reply);
+  if (owner === undefined) return undefined;
+  return subject === question || subject === `${question}.${owner}` ? owner : undefined;
+}
+
+/**
+ * May the answer to event `id`, which lies in the log under `subject`, go there? The broker lets a gateway publish the events of its own
+ * runner only, so that an inbox of this runner is its own. In the second form, of before ADR 0018, no gateway of today listens. Pure.
+ */
+export function isAnswerTo(answer: string, subject: string, id: string): boolean {
+  if (inboxOwner(answer) === undefined) return false;
+  const [, , runner = "", ...rest] = answer.split(".");
+  if (rest.length === 3) return runner === subject.split(".")[3] && rest[1] === "answer" && rest[2] === id;
+  return rest.length === 2 && /^[a-z0-9]{16}$/.test(runner) && rest[0] === "answer" && rest[1] === id;
 }

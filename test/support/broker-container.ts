@@ -5,6 +5,7 @@ import { NatsContainer } from "@testcontainers/nats";
 import { getContainerRuntimeClient } from "testcontainers";
 import { brokerConfig, USERS_FILE, usersConfig } from "../../src/embedded/config.ts";
 import { brokerUsers, loginOf } from "../../src/embedded/users.ts";
+import type { GatewayUser } from "../../src/shared/permissions.ts";
 import type { BrokerBox } from "./broker.ts";
 
 const IMAGE = "nats:2.15-alpine";
@@ -21,7 +22,7 @@ export async function engineAnswers(): Promise<boolean> {
 /** The broker of the tests in a container, with the product's configuration. */
 export async function startBrokerContainer(
   dataDir: string,
-  gateways: string[],
+  gateways: GatewayUser[],
   syncAlways: boolean,
 ): Promise<BrokerBox> {
   const users = brokerUsers(gateways);

@@ -7,7 +7,7 @@ import { orphanGuard } from "../../src/embedded/orphan.ts";
 import { startBroker } from "../../src/embedded/server.ts";
 import { connectBroker, type BrokerAccess } from "../../src/shared/broker.ts";
 import { silentLogger } from "../../src/shared/logger.ts";
-import type { BrokerRole } from "../../src/shared/permissions.ts";
+import type { BrokerRole, GatewayUser } from "../../src/shared/permissions.ts";
 import {
   ADMIN_INBOX,
   gatewayInbox,
@@ -45,15 +45,16 @@ export type TestBroker = Omit<BrokerBox, "stop"> & {
 export type TestBrokerOptions = {
   /** False: no fsync per write, as in replicated deployments. Default: as the product. */
   sync?: boolean;
-  /** Default: `gw1` and `gw2`. */
-  gateways?: string[];
+  /** Default: `gw1` and `gw2`, both for any runner: tests of other things append what they need. */
+  gateways?: GatewayUser[];
 };
 
 /** Starts a broker for one test: `await using broker = await startTestBroker()`. */
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const dataDir = await mkdtemp(join(tmpdir(), "rr-broker-"));
   const start = process.env["TEST_BROKER"] === "container" ? startContainer : startLocal;
-  const { stop, ...box } = await start(dataDir, options.gateways ?? ["gw1", "gw2"], options.sync ?? true);
+  const gateways = options.gateways ?? ["gw1", "gw2"].map((gateway) => ({ gateway, runner: undefined }));
+  const { stop, ...box } = await start(dataDir, gateways, options.sync ?? true);
   const connections: NatsConnection[] = [];
   return {
     ...box,
@@ -88,7 +89,7 @@ export async function natsServerPath(): Promise<string> {
   return (await findBroker({ env: brokerEnv(process.env), log: silentLogger() })).path;
 }
 
-async function startLocal(dataDir: string, gateways: string[], syncAlways: boolean): Promise<BrokerBox> {
+async function startLocal(dataDir: string, gateways: GatewayUser[], syncAlways: boolean): Promise<BrokerBox> {
   const binary = await natsServerPath();
   const guard = orphanGuard(process.platform, process.env["PATH"]);
   const broker = await startBroker({ binary, dataDir, gateways, guard, syncAlways, log: silentLogger() });
@@ -101,7 +102,11 @@ async function startLocal(dataDir: string, gateways: string[], syncAlways: boole
 }
 
 /** Loaded only then: the container library takes a while. */
-async function startContainer(dataDir: string, gateways: string[], syncAlways: boolean): Promise<BrokerBox> {
+async function startContainer(
+  dataDir: string,
+  gateways: GatewayUser[],
+  syncAlways: boolean,
+): Promise<BrokerBox> {
   const { startBrokerContainer } = await import("./broker-container.ts");
   return startBrokerContainer(dataDir, gateways, syncAlways);
 }

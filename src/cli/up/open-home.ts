@@ -6,6 +6,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { brokerAccess } from "../../shared/config/index.ts";
 import type { Environment } from "../../shared/config/load.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { runnerName } from "../../shared/subjects.ts";
 import type { UpValues } from "./table.ts";
 import { foreignHome, freeBytesOf, keepBroker, watchWrites, type LogHome } from "./log-home.ts";
 
@@ -26,7 +27,7 @@ export async function openHome(options: {
   const broker = await startBroker({
     binary: found.path,
     dataDir,
-    gateways: [values.gateway],
+    gateways: [{ gateway: values.gateway, runner: runnerName(values) }],
     log: watchWrites(log, () => failed.resolve()),
     guard: orphanGuard(process.platform, env["PATH"]),
     clock,

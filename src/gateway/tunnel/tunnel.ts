@@ -6,7 +6,8 @@ import type { HttpErrorCode } from "../../shared/errors.ts";
 import { relayToken, STATE_SILENCE_MS, type RelayState } from "../../shared/relay-state.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { atTurnEnd } from "../../shared/turn-end.ts";
-import { FLOW_PREFIX } from "../../shared/subjects.ts";
+import { sessionToken } from "../../shared/session-id.ts";
+import { FLOW_PREFIX, questionSubject } from "../../shared/subjects.ts";
 import { encodeOpening, GATEWAY_BEAT_MS, TUNNEL_SUBJECT, type Opening } from "../../shared/tunnel/opening.ts";
 import { decodeMessage, encodeMessage } from "../../shared/tunnel/frame.ts";
 import { createWire } from "../../shared/tunnel/wire.ts";
@@ -44,6 +45,8 @@ export type Tunnel = {
 /** Everything that is no durable write goes through a relay, which alone holds the credentials (DESIGN 7). */
 export function createTunnel(deps: {
   connection: NatsConnection;
+  /** Name of this gateway at the broker. */
+  gateway: string;
   /** Subject prefix that only this process listens to. */
   inbox: string;
   nonce: string;
@@ -61,6 +64,8 @@ export function createTunnel(deps: {
 }): Tunnel {
   const { connection, clock, nonce } = deps;
   const prefix = `${deps.inbox}.tunnel.`;
+  const openings = questionSubject(TUNNEL_SUBJECT, deps.gateway);
+  const beats = `${sessionToken(deps.gateway)}.beat.${nonce}`;
   const exchanges = new Map<string, Exchange>();
   /** When each relay's process was heard last. */
   const relaysSeen = new Map<string, number>();
@@ -128,7 +133,7 @@ export function createTunnel(deps: {
     atTurnEnd(() => {
       if (!exchanges.has(id)) return; // the executor left already
       try {
-        connection.publish(TUNNEL_SUBJECT, encodeOpening(opening), { reply: prefix + id });
+        connection.publish(openings, encodeOpening(opening), { reply: prefix + id });
       } catch {
         exchange.fail("log_unreachable", "the connection to the broker is closed");
       }
@@ -158,7 +163,7 @@ export function createTunnel(deps: {
         } else relays.add(relay);
       }
       for (const relay of relays)
-        if (!connection.isClosed()) connection.publish(`${FLOW_PREFIX}.${relay}.beat.${nonce}`);
+        if (!connection.isClosed()) connection.publish(`${FLOW_PREFIX}.${relay}.${beats}`);
       for (const [relay, at] of relaysSeen) if (now - at > 10 * STATE_SILENCE_MS) relaysSeen.delete(relay);
       beat();
     });

@@ -1,7 +1,7 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { encodeAnswer } from "../../shared/answer.ts";
 import { atTurnEnd } from "../../shared/turn-end.ts";
-import { FLOW_PREFIX } from "../../shared/subjects.ts";
+import { FLOW_PREFIX, inboxOwner } from "../../shared/subjects.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { AttemptResult } from "./verdict.ts";
 
@@ -40,7 +40,7 @@ export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): 
   const prefix = `${FLOW_PREFIX}.${relay}`;
   const asked = new Map<string, (seen: boolean) => void>();
   let next = 0;
-  const subscription = nc.subscribe(`${prefix}.*`, {
+  const subscription = nc.subscribe(`${prefix}.*.seen.*`, {
     callback(error: Error | null, msg: Msg) {
       if (error === null) asked.get(msg.subject)?.(msg.string() === "1");
     },
@@ -62,7 +62,7 @@ export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): 
       atTurnEnd(() => void publish(to, payload));
     },
     handRefusal(to, response) {
-      const reply = `${prefix}.${next++}`;
+      const reply = `${prefix}.${inboxOwner(to) ?? ""}.seen.${next++}`; // only that gateway may publish there
       return new Promise((resolve) => {
         const done = (seen: boolean): void => {
           cancel();

@@ -2,7 +2,7 @@ import { errorText } from "../../shared/errors.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { sessionToken } from "../../shared/session-id.ts";
-import { isInbox, parseEventSubject } from "../../shared/subjects.ts";
+import { isAnswerTo, parseEventSubject } from "../../shared/subjects.ts";
 import type { Answers } from "../forward/answers.ts";
 import type { Gaps } from "../log/gaps.ts";
 import type { Delivery } from "../log/pull.ts";
@@ -26,6 +26,8 @@ export type IntakeDeps = {
   holdAbove: number;
   /** Numbers of a session are missing. */
   gap: (missing: number) => void;
+  /** An event wants its answer to go to somebody else. */
+  foreign: (what: "answer") => void;
   fatal: (error: Error) => void;
 };
 
@@ -50,9 +52,12 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     const { envelope, death } = event;
     if (address.origin === "ev" && death === undefined)
       noticeGap(shard.shard, envelope.session, envelope.epoch, envelope.seq);
-    const waiting = address.origin === "ev" && isInbox(envelope.answer); // nobody waits for what an operator sends again
+    const { answer } = envelope;
+    const asked = address.origin === "ev" && answer !== undefined; // nobody waits for what an operator sends again
+    const waiting = asked && isAnswerTo(answer, subject, envelope.id);
+    if (asked && !waiting) deps.foreign("answer");
     if (held.takes(token, seq, data.length)) {
-      if (waiting) answers.accepted(envelope.answer ?? "", "held");
+      if (waiting) answers.accepted(answer, "held");
       return shard.pass(seq, deliverySeq);
     }
     dispatcher.accept(address.session, token, shard.shard, {

@@ -4,7 +4,7 @@ import { errorText } from "../../shared/errors.ts";
 import { digestOf, STATE_FIELDS, type Holdings, type HoldingsQuestion } from "../../shared/holdings.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { pathSegment, sessionIdProblem } from "../../shared/session-id.ts";
-import { HOLDINGS_SUBJECT, isInbox } from "../../shared/subjects.ts";
+import { HOLDINGS_SUBJECT, isOperatorInbox } from "../../shared/subjects.ts";
 import type { Credentials } from "../credentials/port.ts";
 import { ask } from "../forward/ask.ts";
 import type { Coordinator } from "../forward/coordinator.ts";
@@ -79,7 +79,7 @@ export function serveHoldings(deps: {
   const subscription = nc.subscribe(HOLDINGS_SUBJECT, {
     queue: QUEUE,
     callback(error: Error | null, msg: Msg) {
-      if (error !== null || !isInbox(msg.reply)) return;
+      if (error !== null || !isOperatorInbox(msg.reply)) return;
       const session = sessionOf(msg);
       const refusal =
         session === undefined

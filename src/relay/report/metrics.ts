@@ -33,6 +33,10 @@ export type AttemptReport = {
   deadLettered(answered: boolean): void;
 };
 
+/** What of gateways belongs to nothing of theirs. */
+const FOREIGN = ["answer", "request", "frame"] as const;
+type Foreign = (typeof FOREIGN)[number];
+
 /** What a relay counts; names and units by Prometheus' conventions, no label without a bound. */
 export function createMetrics(now: {
   waiting: () => number;
@@ -54,6 +58,7 @@ export function createMetrics(now: {
   /** `arrivedAt` and `at` are monotonic milliseconds; what was read back from the log did not arrive, and has no duration. */
   settled(how: Settlement, arrivedAt: number, at: number): void;
   gap: (missing: number) => void;
+  foreign: (what: Foreign) => void;
   text(): Promise<string>;
   contentType: string;
 } & AttemptReport {
@@ -76,6 +81,13 @@ export function createMetrics(now: {
     help: "Numbers of sessions that are missing in the log",
     registers,
   });
+  const foreign = new Counter({
+    name: "runner_relay_foreign_total",
+    help: "Dropped: answers and requests of one gateway that were to be answered to another; frames without a request (some, as requests end)",
+    labelNames: ["what"],
+    registers,
+  });
+  for (const what of FOREIGN) foreign.inc({ what }, 0);
   const gauge = (name: string, help: string, read: () => number): void => {
     const metric: Gauge = new Gauge({
       name,
@@ -197,6 +209,7 @@ export function createMetrics(now: {
       if (Number.isFinite(arrivedAt)) latency.observe((at - arrivedAt) / 1000);
     },
     gap: (missing) => gaps.inc(missing),
+    foreign: (what) => foreign.inc({ what }),
     attempted(verdict, ms) {
       attempts.set(verdict, (attempts.get(verdict) ?? 0) + 1);
       duration.observe(ms / 1000);

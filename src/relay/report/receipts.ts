@@ -12,7 +12,7 @@ import { errorText } from "../../shared/errors.ts";
 import { HEADER } from "../../shared/headers.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
-import { isInbox, parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
+import { askingGateway, isOperatorInbox, parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
 import { walk } from "../../shared/walk.ts";
 import type { Settlement } from "./settlement.ts";
@@ -29,6 +29,8 @@ export function serveReceipts(deps: {
   kv: KV;
   log: Logger;
   settlement: Settlement;
+  /** The answer would go to somebody else than who asks. */
+  foreign: (what: "request") => void;
 }): { stop(): void } {
   const { nc, jsm, kv, log, settlement } = deps;
 
@@ -88,10 +90,16 @@ export function serveReceipts(deps: {
     return found;
   }
 
-  const subscription = nc.subscribe(RECEIPT_SUBJECT, {
+  /** An operator, or a gateway that asks for itself. */
+  const mayAsk = ({ subject, reply }: Msg): boolean =>
+    askingGateway(RECEIPT_SUBJECT, subject, reply) !== undefined ||
+    (subject === RECEIPT_SUBJECT && isOperatorInbox(reply));
+
+  const options = {
     queue: QUEUE,
-    callback(error: Error | null, msg: Msg) {
-      if (error !== null || !isInbox(msg.reply)) return;
+    callback(error: Error | null, msg: Msg): void {
+      if (error !== null) return;
+      if (!mayAsk(msg)) return deps.foreign("request");
       const question = parseQuestion(msg);
       if (question === undefined)
         return void msg.respond(JSON.stringify({ state: "unknown" } satisfies Receipt));
@@ -101,8 +109,15 @@ export function serveReceipts(deps: {
           log.warn({ err: errorText(failure), event: question.id }, "receipt not found out"),
       );
     },
-  });
-  return { stop: () => subscription.unsubscribe() };
+  };
+  const subscriptions = [RECEIPT_SUBJECT, `${RECEIPT_SUBJECT}.*`].map((subject) =>
+    nc.subscribe(subject, options),
+  );
+  return {
+    stop() {
+      for (const subscription of subscriptions) subscription.unsubscribe();
+    },
+  };
 }
 
 function isOfLog(code: DamageCode): boolean {

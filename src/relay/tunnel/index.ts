@@ -33,6 +33,7 @@ export function openTunnel(deps: {
   away: () => boolean;
   /** Does nothing of this session wait? */
   quiet: (session: string) => Promise<boolean>;
+  foreign: (what: "request" | "frame") => void;
 }): RelayTunnel {
   const { kv, coordinatorUrl, tracing } = deps;
   const untraced = createUpstream(coordinatorUrl);

@@ -25,6 +25,8 @@ const OURS = new Set(["authorization", "cookie", "host", "content-length", "expe
 
 export function createStream(deps: {
   wire: Wire;
+  /** The process that asks. */
+  gateway: string;
   opening: Opening;
   credentials: Credentials;
   upstream: Upstream;
@@ -140,7 +142,7 @@ export function createStream(deps: {
   begin().catch((error: unknown) => fail("request_malformed", errorText(error)));
 
   return {
-    gateway: opening.gateway,
+    gateway: deps.gateway,
     receive(payload) {
       if (over) return;
       const received = wire.receive(payload);

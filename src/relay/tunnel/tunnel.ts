@@ -4,7 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { ERRORS } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { traceIdOf, traceOf } from "../../shared/tracing.ts";
-import { FLOW_PREFIX, isInbox } from "../../shared/subjects.ts";
+import { askingGateway, FLOW_PREFIX } from "../../shared/subjects.ts";
 import { WINDOW_FRAMES, type Frame } from "../../shared/tunnel/frame.ts";
 import { decodeOpening, GATEWAY_SILENCE_MS, TUNNEL_SUBJECT } from "../../shared/tunnel/opening.ts";
 import { notPassable } from "../../shared/tunnel/passable.ts";
@@ -49,12 +49,16 @@ export function serveTunnel(deps: {
   quiet: (session: string) => Promise<boolean>;
   /** Undefined: everything. */
   allow: readonly AllowRule[] | undefined;
+  /** A request that is to be answered to somebody else; a frame for what is over, or was never its sender's. */
+  foreign: (what: "request" | "frame") => void;
 }): RelayTunnel {
   const { nc, clock, log, relay } = deps;
-  const prefix = `${FLOW_PREFIX}.${relay}.t.`;
-  const beats = `${FLOW_PREFIX}.${relay}.beat.`;
   const sent = createSentCredentials();
+  // Behind it comes the name of the gateway, which the broker lets nobody else publish under: frames of others find nothing.
+  const prefix = `${FLOW_PREFIX}.${relay}.`;
+  /** By `<gateway>.t.<id>`. */
   const streams = new Map<string, Stream>();
+  /** When each process with streams was heard last, by `<gateway>.beat.<process>`. */
   const gateways = new Map<string, number>();
   /** Wires whose acceptance may not have gone out yet. */
   const accepting: Wire[] = [];
@@ -62,13 +66,14 @@ export function serveTunnel(deps: {
   let idle: (() => void) | undefined;
 
   function open(msg: Msg): void {
-    const { reply } = msg;
+    const { reply, subject } = msg;
+    const asker = askingGateway(TUNNEL_SUBJECT, subject, reply);
+    if (asker === undefined || reply === undefined) return deps.foreign("request");
     const opening = decodeOpening(msg.data);
-    if (!isInbox(reply)) return;
     const wire = createWire(nc);
     wire.connect(reply, WINDOW_FRAMES);
     // nobody but its gateway can guess where a request's frames go
-    const id = randomUUID();
+    const id = `${asker}.t.${randomUUID()}`;
     const refuse = (code: string, text: string): void => {
       wire.send({ type: "accept", relay, subject: prefix + id, credit: 0 });
       wire.send({ type: "reset", code, text });
@@ -82,13 +87,16 @@ export function serveTunnel(deps: {
     if (deps.allow !== undefined && !isAllowed(deps.allow, opening.method, opening.target)) {
       return refuse("path_not_allowed", `${opening.method} is not allowed on this path`);
     }
-    gateways.set(opening.gateway, clock.now());
+    const beat = `beat.${opening.gateway}`;
+    const gateway = subject === TUNNEL_SUBJECT ? beat : `${asker}.${beat}`; // of before ADR 0018: without a name
+    gateways.set(gateway, clock.now());
     const accept = { type: "accept", relay, subject: prefix + id, credit: WINDOW_FRAMES } as const;
     if (opening.body.kind === "frames") wire.send(accept);
     else acceptSoon(wire, accept);
     const began = clock.now();
     const stream = createStream({
       wire,
+      gateway,
       opening,
       credentials: deps.credentials,
       upstream: deps.upstream,
@@ -148,14 +156,20 @@ export function serveTunnel(deps: {
         }
       },
     });
-  const openings = listen(TUNNEL_SUBJECT, open, QUEUE);
+  const openings = [TUNNEL_SUBJECT, `${TUNNEL_SUBJECT}.*`].map((subject) => listen(subject, open, QUEUE));
+  const heard = (msg: Msg): void => {
+    const gateway = msg.subject.slice(prefix.length);
+    if (gateways.has(gateway)) gateways.set(gateway, clock.now()); // others have nothing open here
+  };
   const subscriptions = [
-    openings,
-    listen(`${prefix}*`, (msg) => streams.get(msg.subject.slice(prefix.length))?.receive(msg.data)),
-    listen(`${beats}*`, ({ subject }) => {
-      const gateway = subject.slice(beats.length);
-      if (gateways.has(gateway)) gateways.set(gateway, clock.now()); // others have nothing open here
+    ...openings,
+    listen(`${prefix}*.t.*`, (msg) => {
+      const stream = streams.get(msg.subject.slice(prefix.length));
+      if (stream === undefined) deps.foreign("frame");
+      else stream.receive(msg.data);
     }),
+    listen(`${prefix}*.beat.*`, heard),
+    listen(`${prefix}beat.*`, heard), // of before ADR 0018
   ];
 
   function check(): void {
@@ -166,7 +180,8 @@ export function serveTunnel(deps: {
         if (now - (gateways.get(stream.gateway) ?? 0) > GATEWAY_SILENCE_MS)
           stream.cancel("the gateway is gone");
       }
-      for (const [gateway, at] of gateways) if (now - at > 10 * GATEWAY_SILENCE_MS) gateways.delete(gateway);
+      const used = new Set(Array.from(streams.values(), (stream) => stream.gateway));
+      for (const gateway of gateways.keys()) if (!used.has(gateway)) gateways.delete(gateway);
       check();
     });
   }
@@ -177,7 +192,7 @@ export function serveTunnel(deps: {
       return streams.size;
     },
     async leave() {
-      await openings.drain(); // what is on its way here is still taken
+      await Promise.all(openings.map((subscription) => subscription.drain())); // what is on its way here is still taken
       if (streams.size === 0) return;
       await new Promise<void>((resolve) => {
         idle = resolve;

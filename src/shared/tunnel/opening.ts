@@ -1,7 +1,7 @@
 import { pack, unpack, type Bounds } from "../msgpack.ts";
 import { MAX_DATA_BYTES } from "./frame.ts";
 
-/** Subject on which gateways open requests; relays share it as a queue. */
+/** What gateways open requests by, each under its own name; relays share it as a queue. */
 export const TUNNEL_SUBJECT = "rr.rpc.http";
 /** Gateways with open requests say so this often, and relays cancel what silent ones had open. */
 export const GATEWAY_BEAT_MS = 1000;

@@ -8,7 +8,13 @@ const [dataDir = "", binary = "", guardKind] = process.argv.slice(2);
 const guard =
   guardKind === "pipe" ? { kind: "pipe" as const } : orphanGuard(process.platform, process.env["PATH"]);
 try {
-  const broker = await startBroker({ binary, dataDir, gateways: ["gw1"], log: silentLogger(), guard });
+  const broker = await startBroker({
+    binary,
+    dataDir,
+    gateways: [{ gateway: "gw1", runner: "r" }],
+    log: silentLogger(),
+    guard,
+  });
   console.log(JSON.stringify({ ready: broker.url, pid: broker.pid(), guard: guard.kind }));
 } catch (error) {
   console.log(JSON.stringify({ failed: isCoded(error) ? error.code : String(error) }));

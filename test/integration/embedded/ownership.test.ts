@@ -56,7 +56,12 @@ describe("a broker does not outlive the process that started it", () => {
   test("a server that did is ended by the next start, before the store has two writers", async () => {
     await using folder = await temporaryFolder();
     const binary = await natsServerPath();
-    const options = { binary, dataDir: folder.path, gateways: ["gw1"], log: silentLogger() };
+    const options = {
+      binary,
+      dataDir: folder.path,
+      gateways: [{ gateway: "gw1", runner: "r" }],
+      log: silentLogger(),
+    };
     const guard = orphanGuard(process.platform, process.env["PATH"]);
     const first = await startBroker({ ...options, guard });
     await first.stop();
@@ -94,7 +99,13 @@ describe("one data folder, one broker", () => {
     const guard = orphanGuard(process.platform, process.env["PATH"]);
     const binary = await natsServerPath();
     for (let round = 0; round < 2; round++) {
-      const options = { binary, dataDir: folder.path, gateways: ["gw1"], log: silentLogger(), guard };
+      const options = {
+        binary,
+        dataDir: folder.path,
+        gateways: [{ gateway: "gw1", runner: "r" }],
+        log: silentLogger(),
+        guard,
+      };
       const broker = await startBroker(options);
       expect(broker.url).toBe(first.line.ready);
       await expect(startBroker(options)).rejects.toMatchObject({

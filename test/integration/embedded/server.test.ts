@@ -16,7 +16,7 @@ async function start(dataDir: string, binary?: string): Promise<Broker> {
   return startBroker({
     binary: binary ?? (await natsServerPath()),
     dataDir,
-    gateways: ["gw1"],
+    gateways: [{ gateway: "gw1", runner: "r" }],
     log: silentLogger(),
     guard: orphanGuard(process.platform, process.env["PATH"]),
   });

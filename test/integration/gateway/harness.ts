@@ -14,7 +14,7 @@ import { decodeEnvelope, type Envelope } from "../../../src/shared/envelope.ts";
 import { createLogger } from "../../../src/shared/logger.ts";
 import { SHARDS } from "../../../src/shared/partition.ts";
 import { encodeState, type RelayState } from "../../../src/shared/relay-state.ts";
-import { FLOW_PREFIX, RECEIPT_SUBJECT, STATE_SUBJECT } from "../../../src/shared/subjects.ts";
+import { FLOW_PREFIX, inboxOwner, RECEIPT_SUBJECT, STATE_SUBJECT } from "../../../src/shared/subjects.ts";
 import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import type { TestBroker } from "../../support/broker.ts";
 
@@ -180,7 +180,10 @@ export async function startScriptedRelay(broker: TestBroker): Promise<ScriptedRe
   const timer = setInterval(publish, 500);
   /** Publishes an answer; gateways may confirm on flow subjects only. */
   async function confirmed(subject: string, bytes: Uint8Array): Promise<string> {
-    const flow = nc.subscribe(`${FLOW_PREFIX}.scripted.${++asked}`, { max: 1, timeout: 5000 });
+    const flow = nc.subscribe(`${FLOW_PREFIX}.scripted.${inboxOwner(subject)}.seen.${++asked}`, {
+      max: 1,
+      timeout: 5000,
+    });
     nc.publish(subject, bytes, { reply: flow.getSubject() });
     for await (const message of flow) return message.string();
     throw new Error("no confirmation");
@@ -210,7 +213,7 @@ export async function startScriptedRelay(broker: TestBroker): Promise<ScriptedRe
       }
     },
     receipts(reply) {
-      nc.subscribe(RECEIPT_SUBJECT, {
+      nc.subscribe(`${RECEIPT_SUBJECT}.*`, {
         queue: "relay",
         callback: (error, message) => {
           if (error === null) message.respond(JSON.stringify(reply(message.json())));

@@ -142,6 +142,7 @@ test("names say what is counted and in which unit; labels come from fixed lists"
     how: ["delivered", "superseded", "dead", "gone"],
     verdict: ["delivered", "retry", "dead", "unauthorized", "unregistered", "pause"],
     answered: ["true", "false"],
+    what: ["answer", "request", "frame"],
     state: ["up", "checking", ...Object.keys(ERRORS)],
   };
   for (const text of Object.values(texts)) {

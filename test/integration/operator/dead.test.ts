@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createDeadLetters, type Death } from "../../../src/relay/forward/dead-letters.ts";
 import { deadLetters, deadLettersOf, findDeadLetter, redrive } from "../../../src/shared/dead-letters.ts";
-import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
@@ -192,7 +192,10 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
   ).toEqual([a.id, b.id]);
   // refused again: the letters are back, and the receipts of the first attempts still say so
   await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages, PATIENT).toBe(2);
-  const receipt = await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id: a.id, seq: a.seq }));
+  const receipt = await gateway.request(
+    questionSubject(RECEIPT_SUBJECT, "gw1"),
+    JSON.stringify({ id: a.id, seq: a.seq }),
+  );
   expect(receipt.json()).toMatchObject({ state: "dead", status: 422 });
 });
 
@@ -234,7 +237,9 @@ test("a redriven event that waits is pending by its first receipt, and delivered
   ]);
   const { id, seq } = await append("s1", {});
   const state = async (): Promise<string> =>
-    (await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id, seq }))).json<{ state: string }>().state;
+    (await gateway.request(questionSubject(RECEIPT_SUBJECT, "gw1"), JSON.stringify({ id, seq }))).json<{
+      state: string;
+    }>().state;
   await expect.poll(state, PATIENT).toBe("dead");
   coordinator.faults.set([{ path: "/sessions/s1/events", action: { kind: "status", status: 503 } }]);
   const letter = await findDeadLetter(jsm, id);

@@ -12,20 +12,41 @@ const STREAMS = ["RR_EVENTS", "RR_DEAD", "KV_RR_STATE"] as const;
 const CONSUMER = "relay-0";
 
 const PUBLISH: Rule[] = [
-  ["rr.ev.1.r.s.event", "gateway"],
-  ["rr.ev.passed", "gateway", "admin"],
+  ["rr.ev.passed", "admin"],
+  ["rr.ev.1.runner=2E1.s.event", "gateway"],
+  ["rr.ev.63.runner=2E1.other.run", "gateway"],
+  ["rr.ev.1.runner-2.s.event"], // another runner's
+  ["rr.ev.1.runner=2E12.s.event"],
+  ["rr.ev.1.runner.1.event"],
+  ["rr.ev.1.s.runner=2E1.event"],
+  ["rr.ev.runner=2E1.1.s.event"],
   ["rr.replay.1.r.s.event", "relay", "operator"],
   ["rr.dead.id.1.r.s.event", "relay"],
-  ["rr.rpc.receipt", "gateway", "operator"],
-  ["rr.rpc.holdings", "gateway", "operator"],
-  ["rr.rpc.http", "gateway"], // what goes there is done at the coordinator, with the relay's credentials
-  ["rr.flow.gw.relay-a.7", "gateway"],
+  ["rr.rpc.receipt", "operator"],
+  ["rr.rpc.receipt.gw=2E1", "gateway"],
+  ["rr.rpc.receipt.gw2"], // in another gateway's name
+  ["rr.rpc.receipt.gw=2E1.x"],
+  ["rr.rpc.holdings", "operator"],
+  ["rr.rpc.holdings.gw=2E1"],
+  ["rr.rpc.http"], // older gateways asked there
+  ["rr.rpc.http.gw=2E1", "gateway"], // what goes there is done at the coordinator, with the relay's credentials
+  ["rr.rpc.http.gw2"],
+  ["rr.rpc.other.gw=2E1"],
+  ["rr.flow.gw.relay-a.gw=2E1.t.7", "gateway"],
+  ["rr.flow.gw.relay-a.gw=2E1.seen.7", "gateway"],
+  ["rr.flow.gw.relay-a.gw=2E1.beat.p", "gateway"],
+  ["rr.flow.gw.relay-a.gw2.t.7"], // frames of another gateway's exchange
+  ["rr.flow.gw.relay-a.gw2.seen.7"],
+  ["rr.flow.gw.relay-a.gw2.beat.p"],
+  ["rr.flow.gw.relay-a.beat.p"],
+  ["rr.flow.gw.relay-a.t.7"],
+  ["rr.flow.gw.relay-a.7"],
   ["rr.state.relay-a", "relay"],
   ["rr.presence.relay-a", "relay"],
   ["rr.other"],
   ["other"],
   ["_INBOX.x"],
-  ["_INBOX_gw.gw1.x", "relay"],
+  ["_INBOX_gw.gw=2E1.x", "relay"],
   ["_INBOX_gw.gw2.x", "relay"],
   ["_INBOX_rl.x"],
   ["_INBOX_op.x", "relay"],
@@ -123,7 +144,7 @@ const SUBSCRIBE: Rule[] = [
   ["$SYS.>"],
   ["_INBOX.>"],
   ["_INBOX_gw.>"],
-  ["_INBOX_gw.gw1.>", "gateway"],
+  ["_INBOX_gw.gw=2E1.>", "gateway"],
   ["_INBOX_gw.gw2.>"],
   ["_INBOX_gw.gw2.x"],
   ["_INBOX_gw.*.x"],
@@ -132,6 +153,9 @@ const SUBSCRIBE: Rule[] = [
   ["_INBOX_ad.>", "admin"],
   ["_INBOX_pr.>", "prune"],
 ];
+
+/** Names that have to be encoded: a dot must open nothing. */
+const GATEWAY = { gateway: "gw.1", runner: "runner.1" };
 
 const ROLES: BrokerRole[] = ["gateway", "relay", "operator", "admin", "prune"];
 const allowed = (rules: Rule[], role: BrokerRole): string[] =>
@@ -151,10 +175,10 @@ function watchRefusals(nc: NatsConnection): Set<string> {
 }
 
 test.each(ROLES)("%s publishes what it may and nothing else", async (role) => {
-  await using broker = await startTestBroker();
-  const nc = await broker.connect(role);
+  await using broker = await startTestBroker({ gateways: [GATEWAY] });
+  const nc = await broker.connect(role, GATEWAY.gateway);
   const refused = watchRefusals(nc);
-  const reply = `${inboxOf(role)}.nobody`;
+  const reply = `${inboxOf(role, GATEWAY.gateway)}.nobody`;
   for (const [subject] of PUBLISH) nc.publish(subject, "{}", { reply });
   const expected = PUBLISH.length - allowed(PUBLISH, role).length;
   await nc.flush(); // the refusals came before its answer
@@ -165,8 +189,8 @@ test.each(ROLES)("%s publishes what it may and nothing else", async (role) => {
 });
 
 test.each(ROLES)("%s subscribes to what it may and nothing else", async (role) => {
-  await using broker = await startTestBroker();
-  const nc = await broker.connect(role);
+  await using broker = await startTestBroker({ gateways: [GATEWAY] });
+  const nc = await broker.connect(role, GATEWAY.gateway);
   const refused = watchRefusals(nc);
   for (const [rule] of SUBSCRIBE) {
     const [subject = "", queue] = rule.split(" ");

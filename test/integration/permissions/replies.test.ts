@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test, vi } from "vitest";
 import { readStates } from "../../../src/shared/state-store.ts";
 import { deadLetters } from "../../../src/shared/dead-letters.ts";
-import { HOLDINGS_SUBJECT, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { HOLDINGS_SUBJECT, questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
 import { encodeOpening, TUNNEL_SUBJECT, type Opening } from "../../../src/shared/tunnel/opening.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
@@ -17,9 +17,12 @@ test("ADR 0012: a relay answers into inboxes only: nobody has it publish what th
   coordinator.createSession("s1");
   await using relay = await startTestRelay(broker, coordinator.url);
   const gateway = await broker.connect("gateway");
-  const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
+  const operator = await broker.connect("operator");
+  const jsm = await jetstreamManager(operator, { checkAPI: false });
   const { append } = createAppender(gateway);
-  for (const answer of [ELSEWHERE, "_INBOX_gw.x y", "_INBOX_gw.>"]) await append("s1", {}, { answer });
+  const ask = (question: string): string => questionSubject(question, "gw1");
+  for (const answer of [ELSEWHERE, "_INBOX_gw.x y", "_INBOX_gw.>"]) await append("s2", {}, { answer });
+  for (const answer of ["rr.state.forged", "_INBOX_rl.x", "_INBOX_op.x"]) await append("s1", {}, { answer });
   await append("s2", {}, { id: "no token" });
   const { id, seq } = await append("s1");
   const opening: Opening = {
@@ -31,17 +34,24 @@ test("ADR 0012: a relay answers into inboxes only: nobody has it publish what th
     gateway: "g",
   };
   for (const [subject, question] of [
-    [RECEIPT_SUBJECT, JSON.stringify({ id, seq })],
-    [RECEIPT_SUBJECT, "no question"],
-    [HOLDINGS_SUBJECT, JSON.stringify({ v: 1, session: "s1" })],
-    [TUNNEL_SUBJECT, encodeOpening(opening)],
+    [ask(RECEIPT_SUBJECT), JSON.stringify({ id, seq })],
+    [ask(RECEIPT_SUBJECT), "no question"],
+    [ask(TUNNEL_SUBJECT), encodeOpening(opening)],
   ] as const)
     gateway.publish(subject, question, { reply: ELSEWHERE });
+  for (const [subject, question] of [
+    [RECEIPT_SUBJECT, JSON.stringify({ id, seq })],
+    [HOLDINGS_SUBJECT, JSON.stringify({ v: 1, session: "s1" })],
+  ] as const)
+    for (const reply of ["$KV.RR_STATE.checkpoint.0", "_INBOX_rl.x"])
+      operator.publish(subject, question, { reply });
   await vi.waitFor(
     async () => {
-      const receipt = await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id, seq }));
+      const receipt = await gateway.request(ask(RECEIPT_SUBJECT), JSON.stringify({ id, seq }));
       expect(receipt.json()).toMatchObject({ state: "delivered" });
-      expect(await Array.fromAsync(deadLetters(jsm))).toMatchObject([{ session: "s2" }]);
+      // no subject that a gateway could mean
+      const letters = await Array.fromAsync(deadLetters(jsm));
+      expect(letters.map(({ session }) => session)).toEqual(["s2", "s2", "s2", "s2"]);
     },
     { timeout: 5000 },
   );

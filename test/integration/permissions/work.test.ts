@@ -3,7 +3,7 @@ import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readStates } from "../../../src/shared/state-store.ts";
-import { deadSubject, eventSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { deadSubject, eventSubject, questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
 import { shardOf } from "../../../src/shared/partition.ts";
 import {
   consumerName,
@@ -19,12 +19,14 @@ import { provisioned } from "../../support/relay.ts";
 // matrix.test.ts asks who may · this asks whether each role's work can be done with it
 
 const SESSION = "s1";
-const SUBJECT = eventSubject("host.p", SESSION, "event");
+const RUNNER = "host.p";
+const SUBJECT = eventSubject(RUNNER, SESSION, "event");
 const SHARD = shardOf(SESSION);
 
 let broker: TestBroker;
 beforeEach(async () => {
-  broker = await provisioned(await startTestBroker());
+  const gateways = [{ gateway: "gw1", runner: RUNNER }];
+  broker = await provisioned(await startTestBroker({ gateways }));
 });
 afterEach(() => broker[Symbol.asyncDispose]());
 
@@ -45,13 +47,14 @@ test("a gateway appends, asks a relay, is answered in its inbox, and hears the r
   const relay = await broker.connect("relay");
   const states: string[] = [];
   gateway.subscribe("rr.state.>", { callback: (_, message) => void states.push(message.string()) });
-  relay.subscribe(RECEIPT_SUBJECT, {
+  const question = questionSubject(RECEIPT_SUBJECT, "gw1");
+  relay.subscribe(question, {
     queue: "relay",
     callback: (_, message) => void message.respond("pending"),
   });
   await Promise.all([gateway.flush(), relay.flush()]);
   await store(1);
-  expect((await gateway.request(RECEIPT_SUBJECT, "?")).string()).toBe("pending");
+  expect((await gateway.request(question, "?")).string()).toBe("pending");
   relay.publish("rr.state.relay-a", "ready");
   await expect.poll(() => states).toEqual(["ready"]);
 });

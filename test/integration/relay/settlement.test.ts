@@ -4,7 +4,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, it } from "vitest";
 import { createSettlement } from "../../../src/relay/report/settlement.ts";
 import { shardOf } from "../../../src/shared/partition.ts";
-import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
 import { consumerName, EVENTS_STREAM, STATE_BUCKET } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
@@ -54,7 +54,11 @@ describe("what is settled, seen by a relay that does not serve the shard", () =>
     await expect.poll(acked, { interval: 1 }).toBe(seq);
     await died.nc.close();
     await using relay = await startTestRelay(broker, coordinator.url, { relay: "b" });
-    const asked = await gateway.request(RECEIPT_SUBJECT, JSON.stringify({ id, seq }), { timeout: 2000 });
+    const asked = await gateway.request(
+      questionSubject(RECEIPT_SUBJECT, "gw1"),
+      JSON.stringify({ id, seq }),
+      { timeout: 2000 },
+    );
     expect(asked.json()).toEqual({ state: "delivered", seq });
     expect(relay.fatal).toEqual([]);
   });

@@ -6,7 +6,7 @@ import { readSyncAlways } from "../../../src/shared/sync-always.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../../../deploy/nats");
 
-/** Users as in the embedded broker; a second gateway needs a second user with its own inbox. */
+/** Users as in the embedded broker; a second gateway needs a second user. */
 const USERS: { name: string; role: BrokerRole; variable: string }[] = [
   { name: "gateway-gw1", role: "gateway", variable: "GATEWAY_PASSWORD" },
   { name: "relay", role: "relay", variable: "RELAY_PASSWORD" },
@@ -27,7 +27,7 @@ test("deploy/nats/nats-server.conf syncs every write, and we can see it", () => 
 
 function render(): string {
   const users = USERS.map(({ name, role, variable }) => {
-    const { publish, subscribe } = permissionsOf(role, "gw1");
+    const { publish, subscribe } = permissionsOf(role, { gateway: "gw1", runner: "runner-1" });
     return [
       "    {",
       `      user: ${name}`,
@@ -41,7 +41,8 @@ function render(): string {
   });
   return `# Users of the broker, one per role (docs/architecture.md, "Processes and users"). Written and checked by
 # test/unit/docs/permissions.test.ts from src/shared/permissions.ts. Passwords come from nats-server's environment and must begin with
-# a letter. For a second gateway copy the first user: another name, another password, and its own inbox (_INBOX_gw.<gateway>.>).
+# a letter. A gateway's user may speak for its own gateway (RUNNER_RELAY_GATEWAY, here gw1) and its own runner (RUNNER_RELAY_RUNNER, here
+# runner-1) only. For a second gateway copy the first user: another name, another password, and its own gateway and runner in each subject.
 authorization {
   users: [
 ${users.join("\n")}

@@ -3,10 +3,18 @@ import { describe, expect, test } from "vitest";
 import { SHARDS, shardOf } from "../../../src/shared/partition.ts";
 import { sessionIdProblem } from "../../../src/shared/session-id.ts";
 import {
+  answerInbox,
+  askingGateway,
   deadSubject,
   eventSubject,
+  gatewayInbox,
+  inboxOwner,
+  isAnswerTo,
+  isOperatorInbox,
   KINDS,
   parseEventSubject,
+  questionSubject,
+  RECEIPT_SUBJECT,
   sessionFilter,
 } from "../../../src/shared/subjects.ts";
 
@@ -119,5 +127,89 @@ describe("shards", () => {
         expect(Number.isInteger(shard) && shard >= 0 && shard < SHARDS).toBe(true);
       }),
     );
+  });
+});
+
+describe("ADR 0018: who asks is told by the subject, and gets the answer", () => {
+  const ask = (gateway: string): string => questionSubject(RECEIPT_SUBJECT, gateway);
+  const inbox = (gateway: string): string => `${gatewayInbox(gateway)}.x.y`;
+
+  test("a gateway in its own name, and nobody else in it", () => {
+    fc.assert(
+      fc.property(id, id, (one, other) => {
+        const token = gatewayInbox(one).slice("_INBOX_gw.".length);
+        expect(askingGateway(RECEIPT_SUBJECT, ask(one), inbox(one))).toBe(token);
+        expect(askingGateway(RECEIPT_SUBJECT, RECEIPT_SUBJECT, inbox(one))).toBe(token); // older ones
+        if (one !== other) expect(askingGateway(RECEIPT_SUBJECT, ask(one), inbox(other))).toBeUndefined();
+      }),
+    );
+  });
+
+  test.each([
+    undefined,
+    "",
+    "_INBOX_gw",
+    "_INBOX_gw.a",
+    "_INBOX_gw.a.",
+    "_INBOX_gw.a.>",
+    "_INBOX_gw.*.x",
+    "_INBOX_gw.a b.x",
+    "_INBOX_gw.a.x\r\n",
+    "x_INBOX_gw.a.x",
+    "_INBOX_gwx.a.x",
+    "_INBOX_op.a.x",
+    "_INBOX_rl.a.x",
+    "$KV.RR_STATE.paused",
+    "rr.state.a",
+  ])("an answer to %s is for no gateway", (reply) => {
+    expect(inboxOwner(reply)).toBeUndefined();
+    for (const subject of [ask("a"), RECEIPT_SUBJECT])
+      expect(askingGateway(RECEIPT_SUBJECT, subject, reply)).toBeUndefined();
+  });
+
+  test.each(["rr.rpc.receipt.a.b", "rr.rpc.http.a", "rr.rpc.receipts", "rr.rpc"])(
+    "%s is no such question",
+    (subject) => expect(askingGateway(RECEIPT_SUBJECT, subject, inbox("a"))).toBeUndefined(),
+  );
+
+  test("operators have inboxes of their own", () => {
+    expect(["_INBOX_op.a", "_INBOX_op.a.b"].map(isOperatorInbox)).toEqual([true, true]);
+    const others = ["_INBOX_op", "_INBOX_op.", "_INBOX_op.>", "_INBOX_opx.a", "_INBOX_gw.a.b", undefined];
+    expect(others.filter(isOperatorInbox)).toEqual([]);
+  });
+});
+
+describe("ADR 0018: the answer to an event goes to its own runner's gateways", () => {
+  const subject = (runner: string): string => eventSubject(runner, "s", "event");
+
+  test("and to the request that it was", () => {
+    fc.assert(
+      fc.property(id, id, id, (gateway, runner, other) => {
+        const answer = `${answerInbox(gateway, runner, "token")}.e1`;
+        expect(isAnswerTo(answer, subject(runner), "e1")).toBe(true);
+        expect(isAnswerTo(answer, subject(runner), "e2")).toBe(false);
+        expect(isAnswerTo(answer, subject(other), "e1")).toBe(other === runner);
+      }),
+    );
+  });
+
+  test.each([
+    "_INBOX_gw.g.r.t.ack.e1",
+    "_INBOX_gw.g.t.ack.1.0",
+    "_INBOX_gw.g.t.tunnel.e1",
+    "_INBOX_gw.g.r.t.answer",
+    "_INBOX_gw.g.r.t.answer.e1.x",
+    "_INBOX_gw.g.r.answer.e1",
+    "_INBOX_gw.g.e1",
+    "_INBOX_op.g.r.t.answer.e1",
+    "$KV.RR_STATE.r.t.answer.e1",
+    "_INBOX_gw.g.r.>.answer.e1",
+    "_INBOX_gw.g.abcdefghij0123456789.answer.e1", // a token of today's length has a runner before it
+  ])("%s is no place for one", (answer) => expect(isAnswerTo(answer, subject("r"), "e1")).toBe(false));
+
+  test("of gateways of before, which listen without their runner's name, it is still taken", () => {
+    const answer = "_INBOX_gw.g.abcdefghij012345.answer.abcdefghij012345-a";
+    expect(isAnswerTo(answer, subject("r"), "abcdefghij012345-a")).toBe(true);
+    expect(isAnswerTo(answer, subject("r"), "abcdefghij012345-b")).toBe(false);
   });
 });

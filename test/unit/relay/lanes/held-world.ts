@@ -281,6 +281,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       gaps: () => undefined,
       holdAbove,
       gap: () => {},
+      foreign: () => {},
       fatal: (error) => shared.broken.push(String(error)),
     });
 

@@ -351,6 +351,8 @@ describe("what cannot be read", () => {
     ["bytes that are nothing", Uint8Array.of(0xc1)],
     ["nothing", new Uint8Array()],
     ["another session's envelope", encodeEnvelope(envelopeOf({ seq: 7, session: "other" }))],
+    ["another runner's", encodeEnvelope({ ...envelopeOf({ seq: 7, session: "s" }), runner: "other" })],
+    ["one of another kind", encodeEnvelope({ ...envelopeOf({ seq: 7, session: "s" }), kind: "bind" })],
   ])("%s gets a shape from its subject, and a reason to be buried", (_, data) => {
     const { envelope, death } = storedEnvelope(data, address, 3);
     expect(envelope).toMatchObject({ id: "seq-3", session: "s", runner: "r", kind: "event" });

@@ -1,0 +1,56 @@
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A request as the coordinator got it. */
+type Got = { target: string; key: string | undefined; body: string };
+
+/** A coordinator that takes what it gets, and answers what is to wait only when it is let. */
+export type SlowCoordinator = {
+  url: string;
+  got: Got[];
+  /** Requests that wait. */
+  readonly held: number;
+  /** Answers all that wait. */
+  release(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** `holds` says of a target whether its answers wait. */
+export async function startSlowCoordinator(holds: (target: string) => boolean): Promise<SlowCoordinator> {
+  const got: Got[] = [];
+  const waiting: { target: string; response: ServerResponse }[] = [];
+  const answer = (target: string, response: ServerResponse): void => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ ok: true, of: target }));
+  };
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const target = request.url ?? "";
+      const key = request.headers["idempotency-key"];
+      got.push({
+        target,
+        key: typeof key === "string" ? key : undefined,
+        body: Buffer.concat(chunks).toString(),
+      });
+      if (holds(target)) waiting.push({ target, response });
+      else answer(target, response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    got,
+    get held() {
+      return waiting.length;
+    },
+    release() {
+      for (const { target, response } of waiting.splice(0)) answer(target, response);
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -59,8 +59,8 @@ export function readRunning(dataDir: string): ReadyInfo | undefined {
  */
 export function writeAtomically(file: string, text: string): void {
   const draft = `${file}.${randomBytes(6).toString("hex")}.tmp`;
-  writeFileSync(draft, `${text}\n`, { mode: 0o600, flag: "wx" });
   try {
+    writeFileSync(draft, `${text}\n`, { mode: 0o600, flag: "wx" });
     renameSync(draft, file);
   } catch (error) {
     rmSync(draft, { force: true });

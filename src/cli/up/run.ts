@@ -28,6 +28,7 @@ import { ADMIN_INBOX } from "../../shared/subjects.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { compileCacheFolder, dataFolder } from "../folders.ts";
+import { createAnnouncement } from "./announcement.ts";
 import { keepRunning, type Child, type ChildPlan } from "./child.ts";
 import { brokerVariables, childEnvironment, NETWORK, telemetryVariables } from "./environment.ts";
 import { keepPruning } from "./housekeeping.ts";
@@ -37,7 +38,6 @@ import {
   readKept,
   removeFile,
   runningFile,
-  writeAtomically,
   writeKept,
   type ReadyInfo,
 } from "./kept.ts";
@@ -124,11 +124,8 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
 
   const info: Partial<ReadyInfo> = { nats: home.url, coordinator: coordinatorUrl, pid: process.pid };
   if (values.socket !== undefined) info.socket = resolve(values.socket);
-  const announce = (): void => {
-    writeAtomically(runningFile(dataDir), JSON.stringify(info));
-    if (values.readyFile !== undefined) writeAtomically(values.readyFile, JSON.stringify(info));
-  };
-  let announced = false;
+  const readyFiles = [runningFile(dataDir), ...(values.readyFile === undefined ? [] : [values.readyFile])];
+  const announcement = createAnnouncement(readyFiles, log);
   const plans = planChildren({ values, flags, context, home, dataDir, coordinatorPort, coordinatorUrl });
   const start = (plan: ChildPlan, learn: (url: string) => void): Child => {
     const child = keepRunning({
@@ -141,7 +138,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
       onFatal: (error) => fatal.reject(error),
       onReady: (url) => {
         learn(url);
-        if (announced) announce();
+        announcement.again(info);
       },
     });
     signals.onSecond(() => void child.stop(0));
@@ -157,15 +154,13 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   scope.defer(() => relay.stop(RELAY_GRACE_MS));
   scope.defer(() => gateway.stop(GATEWAY_GRACE_MS));
   scope.defer(() => {
-    removeFile(runningFile(dataDir));
-    if (values.readyFile !== undefined) removeFile(values.readyFile);
+    for (const file of readyFiles) removeFile(file);
   });
 
   const ready = Promise.all([provisioned, gateway.ready, relay.ready, standIn?.ready]);
   const first = await Promise.race([ready, fatal.promise, signals.first]);
   if (first === "signal") return;
-  announced = true;
-  announce();
+  announcement.first(info as ReadyInfo);
   context.print(welcome(info as ReadyInfo, dataDir, values.coordinatorUrl === undefined, context.journal));
 
   scope.defer(keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log }));

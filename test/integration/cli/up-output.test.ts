@@ -36,7 +36,7 @@ async function start(command: string): Promise<Running> {
       HOME: process.env["HOME"],
       TERM: "dumb",
       SHELL: "/bin/sh",
-      UP: `${up.map((word) => `'${word}'`).join(" ")} --port 0 --log-level trace`,
+      UP: `${up.map((word) => `'${word}'`).join(" ")} --log-level trace`,
     },
     stdio: "pipe",
   });
@@ -129,9 +129,16 @@ test("output that nobody reads: events flow; when it is read again, lines are wh
   expect(text, "the last lines of the children").toContain('"msg":"relay stopping"');
 });
 
-test("output that nobody reads at all: it stops in its time, with 0", async () => {
+test("output that nobody reads at all: what is killed runs again, and it stops in its time, with 0", async () => {
   const it = await start('eval "exec $UP"');
   await holds(it, MANY);
+  const gateway = it.children().find((child) => child.endsWith("gateway/main"));
+  process.kill(Number(gateway?.split(" ")[0]), "SIGKILL");
+  await vi.waitFor(async () => expect(await post(it.info.gateway, 0)).toBeLessThan(300), {
+    timeout: 10_000,
+    interval: 50,
+  });
+  await holds(it, SOME);
   const ended = once(it.shell, "exit");
   await stop(it);
   expect(await ended).toEqual([0, null]);

@@ -1,0 +1,34 @@
+import { errorText } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { writeAtomically, type ReadyInfo } from "./kept.ts";
+
+/** Says in files where everything is, for programs. */
+export type Announcement = {
+  /** Throws what the file system does: nobody could find what runs. */
+  first(info: ReadyInfo): void;
+  /**
+   * A child runs again. Before the first time, and where nothing has changed, nothing is written; what cannot be written is said in the
+   * log: a full disk must not end what runs.
+   */
+  again(info: Partial<ReadyInfo>): void;
+};
+
+export function createAnnouncement(files: readonly string[], log: Logger): Announcement {
+  let written: string | undefined;
+  const write = (text: string): void => {
+    for (const file of files) writeAtomically(file, text);
+    written = text;
+  };
+  return {
+    first: (info) => write(JSON.stringify(info)),
+    again(info) {
+      const text = JSON.stringify(info);
+      if (written === undefined || written === text) return;
+      try {
+        write(text);
+      } catch (error) {
+        log.error({ files, err: errorText(error) }, "where everything is cannot be written");
+      }
+    },
+  };
+}

@@ -164,7 +164,9 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
   function take(request: IncomingMessage, response: ServerResponse): void {
     const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    const stranger = token !== undefined && authRefusal(request.headers.authorization, token) !== undefined;
+    // what a stranger sends is refused anyway: it is not kept
+    request.on("data", (chunk: Buffer) => stranger || chunks.push(chunk));
     request.on("error", () => {}); // the caller went away while sending: there is nobody to answer
     request.on("end", () => {
       const only = chunks[0];

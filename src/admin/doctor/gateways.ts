@@ -2,8 +2,8 @@ import { showUrl } from "../../shared/show-url.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
 
-/** What `/_relay/ready` of a gateway says; undefined if that is no gateway's answer. */
-export type GatewayReady = { ready: boolean; log: string; durability: string } | undefined;
+/** What `/_relay/ready` of a gateway says, or that it asks for its token first; undefined if that is no gateway's answer. */
+export type GatewayReady = { ready: boolean; log: string; durability: string } | "asks" | undefined;
 export type GatewayFact = { url: string; ready: Reading<GatewayReady> };
 
 export async function readGateways(urls: readonly string[]): Promise<GatewayFact[]> {
@@ -21,6 +21,8 @@ async function ask(url: string): Promise<GatewayReady> {
 
 /** Pure. */
 export function gatewayReady(body: unknown): GatewayReady {
+  if (typeof body === "object" && body !== null && "code" in body && body.code === "inbound_unauthorized")
+    return "asks";
   if (typeof body !== "object" || body === null || !("ready" in body) || typeof body.ready !== "boolean")
     return undefined;
   const { dependencies, durability } = body as {
@@ -54,6 +56,7 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
       return fail(check, ready.why, "start it: agents that hold this URL cannot report meanwhile");
     if (ready.value === undefined)
       return fail(check, "something else answers there", "find out what has the port");
+    if (ready.value === "asks") return ok(check, "answers, and asks for its token");
     const { ready: isReady, log, durability } = ready.value;
     if (!isReady) return fail(check, `not ready; the log is ${log}`, "see its log, and broker");
     return ok(check, `ready, durability ${durability}`);

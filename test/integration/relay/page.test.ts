@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { readStatus } from "../../../src/admin/status.ts";
+import { MOST_CONNECTIONS } from "../../../src/relay/report/admin-server.ts";
 import { createDeadLetters } from "../../../src/relay/forward/dead-letters.ts";
 import { readLetterPage } from "../../../src/relay/page/letter-pages.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
@@ -15,6 +16,7 @@ import { encodeEnvelope, ENVELOPE_VERSION } from "../../../src/shared/envelope.t
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
+import { call } from "../gateway/harness.ts";
 import {
   createAppender,
   PAGE_BEARER,
@@ -395,6 +397,41 @@ test("the build brings along what the browser gets", async () => {
   const built = await readFile(join(folder, "relay/page/client.js"), "utf8");
   expect(built).toContain("data-live");
 });
+
+test("a stranger's requests and connections cost next to nothing", async () => {
+  const { url, get } = await setUp();
+  const post = (path: string, type: string, body: string): Promise<number> =>
+    call(url, "POST", path, body, { "content-type": type }).then(
+      ({ status }) => status,
+      () => 413, // it was cut off while we sent
+    );
+  const bomb = `[${"{},".repeat(300_000)}{}]`;
+  for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded"])
+    expect([413, 415], type).toContain(await post("/enter", type, bomb));
+  expect([401, 413]).toContain(await post("/act/pause", "application/json", bomb));
+
+  const { port } = new URL(url);
+  const sockets = Array.from({ length: MOST_CONNECTIONS + 50 }, () => connect(Number(port), "127.0.0.1"));
+  onTestFinished(() => void sockets.forEach((socket) => socket.destroy()));
+  let dropped = 0; // without the 408 that those get who say nothing
+  for (const socket of sockets)
+    socket
+      .on("error", () => {})
+      .on("data", () => socket.removeAllListeners("close"))
+      .on("close", () => dropped++);
+  await expect.poll(() => dropped).toBeGreaterThanOrEqual(50);
+  // those that say nothing make room again by themselves
+  await expect
+    .poll(
+      async () =>
+        get("/health").then(
+          (it) => it.status,
+          () => 0,
+        ),
+      { timeout: 30_000 },
+    )
+    .toBe(200);
+}, 60_000);
 
 test("who never ends its request is cut off, and nobody waits for it", async () => {
   const { url, get } = await setUp();

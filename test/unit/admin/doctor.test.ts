@@ -306,6 +306,8 @@ describe("gateways", () => {
       "fail gateway u: not ready; the log is down",
     ],
     [{ ready: true }, "ok gateway u: ready, durability unknown"],
+    [{ status: 401, code: "inbound_unauthorized" }, "ok gateway u: answers, and asks for its token"],
+    [{ status: 401, code: "other" }, "fail gateway u: something else answers there"],
     [{ status: "ok" }, "fail gateway u: something else answers there"],
     [undefined, "fail gateway u: something else answers there"],
   ])("that answer %j", (body, expected) => {

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { bombsGateway } from "./campaigns/bombs-gateway.ts";
 import { failover } from "./campaigns/failover.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
@@ -103,6 +104,16 @@ const campaigns: Campaign[] = [
     what: "a polling runner through outages of 60 s and restarts that forget it",
     limitMs: 300_000,
     run: (report) => runner({ awayMs: 60_000, events: 200, runs: 5 }, report),
+  },
+  {
+    name: "bombs-gateway",
+    what: "100,000 bodies built to be expensive, beside 5 sessions and 200 half-sent requests",
+    limitMs: 900_000,
+    run: (report) =>
+      bombsGateway(
+        { seed, bodies: 100_000, perSecond: 300, clients: 16, half: 200, quietMs: 20_000 },
+        report,
+      ),
   },
   {
     name: "replay",

@@ -15,7 +15,7 @@ export type Processes = {
 
 export async function startProcesses(
   coordinatorUrl: string,
-  options: { relays?: number; nodeOptions?: string[] } = {},
+  options: { relays?: number; nodeOptions?: string[]; env?: Record<string, string> } = {},
 ): Promise<Processes> {
   await using scope = new AsyncDisposableStack();
   const { nodeOptions = [] } = options;
@@ -30,6 +30,7 @@ export async function startProcesses(
       ...loginEnv(broker.access("relay")),
       RUNNER_RELAY_COORDINATOR_URL: coordinatorUrl,
       RUNNER_RELAY_RELAY: name,
+      ...options.env,
     };
     const logFile = join(dir, `${name}.log`);
     relays.push(
@@ -40,6 +41,7 @@ export async function startProcesses(
     ...loginEnv(broker.access("gateway", "gw1")),
     RUNNER_RELAY_DATA: join(dir, "gateway"),
     RUNNER_RELAY_GATEWAY: "gw1",
+    ...options.env,
   };
   const logFile = join(dir, "gateway.log");
   const gateway = scope.use(

@@ -39,7 +39,7 @@ export function screened(
     head(status, statusText, headers) {
       const passed = strike(headers);
       const coding = codingOf(headers);
-      if (coding !== undefined) unpacked = createUnpacked(coding, needles, (why) => control.cut(why));
+      if (coding !== undefined) unpacked = createUnpacked(coding, needles, control);
       begin = () => events.head(status, struckOut(statusText, needles), passed);
       if (unpacked === undefined) started();
     },

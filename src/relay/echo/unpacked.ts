@@ -34,13 +34,13 @@ export type Unpacked = {
 };
 
 /**
- * Undefined for codings that cannot be seen into. `cut` runs when a secret was found: in a compressed answer nothing can be struck out.
- * What is not coded as it says goes on.
+ * Undefined for codings that cannot be seen into. `cut` runs when a secret was found: in a compressed answer nothing can be struck out;
+ * `resume` when only more bytes can tell. What is not coded as it says goes on.
  */
 export function createUnpacked(
   coding: string,
   needles: Needles,
-  cut: (why: "quoted" | "bomb") => void,
+  control: { cut(why: "quoted" | "bomb"): void; resume(): void },
 ): Unpacked | undefined {
   const make = DECODERS[coding.trim().toLowerCase()];
   if (make === undefined) return undefined;
@@ -70,7 +70,7 @@ export function createUnpacked(
     over = true;
     waiting.length = 0;
     decoder?.destroy();
-    cut(why);
+    control.cut(why);
   }
 
   /** In order, as far as it was searched. What may begin a secret waits. */
@@ -90,7 +90,9 @@ export function createUnpacked(
         setImmediate(() => {
           one.searched = true;
           if (screen.found) stop("quoted");
-          else if (!over && !screen.holding) release(false);
+          else if (over) return;
+          else if (screen.holding) control.resume(); // only what follows tells
+          else release(false);
         }),
       );
     },

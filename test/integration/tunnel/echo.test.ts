@@ -5,6 +5,7 @@ import { connect, type AddressInfo } from "node:net";
 import {
   brotliCompressSync,
   brotliDecompressSync,
+  createGzip,
   deflateRawSync,
   deflateSync,
   gunzipSync,
@@ -72,6 +73,19 @@ const ECHOES: Record<string, (request: IncomingMessage, response: ServerResponse
     void response.setHeader("content-encoding", "x-own").end(headOf(request)),
 };
 
+/** A compressed stream that pauses in the middle of what may be a secret, and of which nothing is one. */
+async function pausing(response: ServerResponse): Promise<void> {
+  const packer = createGzip();
+  response.setHeader("content-encoding", "gzip");
+  packer.pipe(response);
+  for (const part of ["begin ", KEY.slice(0, 9), " and then no secret at all"]) {
+    packer.write(part);
+    await new Promise<void>((done) => packer.flush(done));
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  packer.end();
+}
+
 describe("CRED-1: a coordinator that echoes what it got", () => {
   const server = createServer((request, response) => {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
@@ -87,6 +101,7 @@ describe("CRED-1: a coordinator that echoes what it got", () => {
       return void setTimeout(() => response.end(bytes.subarray(20)), 20);
     }
     request.resume();
+    if (path === "/pausing") return void pausing(response);
     (ECHOES[path] ?? ECHOES["/plain"])?.(request, response);
   });
   server.on("upgrade", (request, socket) => {
@@ -162,6 +177,12 @@ describe("CRED-1: a coordinator that echoes what it got", () => {
       if (name === "br") expect(brotliDecompressSync(answer.body).length).toBe(300_000);
     },
   );
+
+  it("a compressed stream that pauses where a secret might begin goes on", async () => {
+    const answer = await ask("/pausing");
+    expect(answer).toMatchObject({ status: 200, whole: true });
+    expect(gunzipSync(answer.body).toString()).toBe(`begin ${KEY.slice(0, 9)} and then no secret at all`);
+  });
 
   it("a WebSocket's frames, whose compression is not offered then", async () => {
     const { host, hostname, port } = new URL(stack.url);

@@ -24,6 +24,12 @@ function formsOf(value: string): string[] {
     new URLSearchParams({ s: value }).toString().slice("s=".length),
     Buffer.from(value).toString("base64"),
     Buffer.from(value).toString("base64url"),
+    Buffer.from(value).toString("hex"),
+    ...["x", "xx"].map((before) =>
+      Buffer.from(before + value)
+        .toString("base64")
+        .slice(4, -4),
+    ),
   ];
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
 import {
@@ -15,6 +14,7 @@ import { codedError, errorText, isCoded } from "../shared/errors.ts";
 import { loadSettings, type Environment, type Values } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS } from "../shared/config/settings.ts";
 import type { BrokerRole } from "../shared/permissions.ts";
+import { readShortFileSync } from "../shared/short-file.ts";
 import { ADMIN_INBOX, OPERATOR_INBOX, PRUNE_INBOX } from "../shared/subjects.ts";
 import type { Flags } from "./flags.ts";
 import { dataFolder } from "./folders.ts";
@@ -120,7 +120,7 @@ function ownAccess(dataDir: string, role: Role): BrokerAccess | undefined {
   const running = readRunning(dataDir);
   if (running === undefined) return undefined;
   try {
-    const { passwords } = JSON.parse(readFileSync(join(dataDir, "broker", "kept.json"), "utf8")) as {
+    const { passwords } = JSON.parse(readShortFileSync(join(dataDir, "broker", "kept.json"))) as {
       passwords: Record<string, string>;
     };
     const password = passwords[role];

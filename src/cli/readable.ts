@@ -1,3 +1,4 @@
+import { scanJson } from "../shared/json-scan.ts";
 import { decodeEnvelope, type Envelope } from "../shared/envelope.ts";
 
 /** An envelope as people and `jq` read it: the body parsed, bytes as text, times as ISO. Throws what `decodeEnvelope` throws. */
@@ -15,10 +16,13 @@ export function readable({ body, at, v, ...rest }: Envelope): object {
   };
 }
 
+/** What is laid out for people and `jq`; more stays text, for a parser that calls back for each value takes seconds, and its stack ends. */
+const LIMITS = { depth: 500, values: 1_000_000 };
+
 /** What was in the executor's request: JSON whose numbers are written as they came, also beyond 2^53; text for anything else. */
 export function readableBody(body: Uint8Array, type: Envelope["type"]): unknown {
   const text = new TextDecoder().decode(body);
-  if (!/json/i.test(type)) return text;
+  if (!/json/i.test(type) || !scanJson(body, LIMITS).ok) return text;
   try {
     return JSON.parse(text, verbatim);
   } catch {

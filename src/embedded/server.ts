@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BrokerAccess } from "../shared/broker.ts";
 import { systemClock, type Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logger.ts";
 import type { BrokerRole, GatewayUser } from "../shared/permissions.ts";
+import { readShortFileSync } from "../shared/short-file.ts";
 import { brokerConfig, USERS_FILE, usersConfig } from "./config.ts";
 import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
@@ -113,7 +114,7 @@ function isPortTaken(error: unknown): boolean {
 
 function readKept(file: string): Kept {
   try {
-    const value = JSON.parse(readFileSync(file, "utf8")) as Partial<Kept>;
+    const value = JSON.parse(readShortFileSync(file)) as Partial<Kept>;
     return { port: value.port ?? -1, passwords: value.passwords ?? {} };
   } catch {
     return { port: -1, passwords: {} }; // the first start, or a start that was cut short

@@ -1,9 +1,13 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { sessionToken } from "../shared/session-id.ts";
+import { readShortFileSync } from "../shared/short-file.ts";
 import type { KeptRuns } from "./runs.ts";
+
+/** Ten thousand runs of some 100 B, and eight times as much. */
+const MOST_BYTES: number = 8 * 1024 * 1024;
 
 /** The runs of a gateway in a file of the data folder. A poll brings at most one run, so the file is written seldom. */
 export function keptRuns(dataDir: string, gateway: string, logger: Logger): KeptRuns {
@@ -11,7 +15,7 @@ export function keptRuns(dataDir: string, gateway: string, logger: Logger): Kept
   return {
     read() {
       try {
-        const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+        const value: unknown = JSON.parse(readShortFileSync(file, MOST_BYTES));
         return Array.isArray(value) ? value.filter(isPair) : [];
       } catch {
         return []; // none yet, or cut by a crash: they are asked for again

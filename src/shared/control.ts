@@ -3,6 +3,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "./clock.ts";
 import { codedError } from "./errors.ts";
 import { decodeHeld } from "./held.ts";
+import { parseJsonWithin, RECORD_JSON } from "./json-scan.ts";
 import { sessionIdProblem, sessionToken } from "./session-id.ts";
 import { decodeStates, deleteState, putState, readState } from "./state-store.ts";
 import { sessionFilter } from "./subjects.ts";
@@ -146,40 +147,43 @@ export async function openControl(nc: NatsConnection, clock: Clock): Promise<Con
  * `schema_newer`. Pure.
  */
 export function decodePause(bytes: Uint8Array, at: number): PauseRecord {
-  const text = new TextDecoder().decode(bytes);
-  const it = objectOf(text);
-  if (it === undefined) return { v: 1, since: at, text: shorten(text) };
+  const it = objectOf(bytes);
+  if (it === undefined) {
+    // a character takes four bytes at the most
+    const text = new TextDecoder().decode(bytes.subarray(0, 4 * (MAX_TEXT + 1)));
+    return { v: 1, since: at, text: shorten(text) };
+  }
   return {
     v: 1,
     since: typeof it["since"] === "number" ? it["since"] : at,
-    text: typeof it["text"] === "string" ? it["text"] : "",
+    text: typeof it["text"] === "string" ? shorten(it["text"]) : "",
     ...(it["reason"] === "poison_stop" ? { reason: "poison_stop" } : {}),
   };
 }
 
 /** Undefined for what is no wish: somebody's typing error must not stop a relay. Throws `schema_newer`. Pure. */
 export function decodeControl(bytes: Uint8Array): ControlRecord | undefined {
-  const it = objectOf(new TextDecoder().decode(bytes));
+  const it = objectOf(bytes);
   if (it === undefined) return undefined;
   const { session, action, text, at, skip } = it;
-  if (typeof session !== "string" || (action !== "pause" && action !== "resume")) return undefined;
+  if (
+    typeof session !== "string" ||
+    sessionIdProblem(session) !== undefined ||
+    (action !== "pause" && action !== "resume")
+  )
+    return undefined;
   return {
     v: 1,
     session,
     action,
-    text: typeof text === "string" ? text : "",
+    text: typeof text === "string" ? shorten(text) : "",
     at: typeof at === "number" ? at : 0,
     ...(Number.isSafeInteger(skip) ? { skip: Number(skip) } : {}),
   };
 }
 
-function objectOf(text: string): Record<string, unknown> | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function objectOf(bytes: Uint8Array): Record<string, unknown> | undefined {
+  const value = parseJsonWithin(bytes, RECORD_JSON);
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number")
     return undefined;
   if (value.v > 1) throw codedError("schema_newer", `control record version ${value.v} is newer than 1`);

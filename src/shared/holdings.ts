@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
+import type { JsonLimits } from "./json-scan.ts";
 
 /** Asked by an operator's command on `rr.rpc.holdings`, answered by any relay: only relays hold credentials. Both sides are JSON. */
 export type HoldingsQuestion = { v: 1; session: string };
+
+/** Of an answer: digests of 50,000 events, 15 bytes each, and room for all that stands around them. */
+export const HOLDINGS_ANSWER: JsonLimits & { bytes: number } = {
+  bytes: 4 * 1024 * 1024,
+  depth: 4,
+  values: 100_000,
+};
 
 /** Fields of a session that executors write by binds and metadata. */
 export const STATE_FIELDS = [

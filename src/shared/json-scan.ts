@@ -11,6 +11,11 @@ export type JsonLimits = {
   values?: number;
 };
 
+/** Of a question between processes: a few short fields, the longest of 200 bytes. */
+export const QUESTION: JsonLimits & { bytes: number } = { bytes: 2048, depth: 2, values: 16 };
+/** Of a record in the bucket that is JSON. */
+export const RECORD_JSON: JsonLimits & { bytes: number } = { bytes: 64 * 1024, depth: 8, values: 5000 };
+
 /** What a scan came to; `object` says what the outermost value is, `at` is the offset of the byte that is wrong. */
 export type JsonScan = { ok: true; object: boolean } | { ok: false; problem: JsonProblem; at: number };
 

@@ -1,4 +1,5 @@
 import { codedError } from "./errors.ts";
+import { parseJsonWithin } from "./json-scan.ts";
 import type { Range } from "./ranges.ts";
 
 /**
@@ -29,6 +30,8 @@ export type LogMark = {
 };
 
 export const MOST_HOLES = 1000;
+/** A thousand ranges and some thousand sessions of 200 bytes; a few times as much. */
+const MARK = { bytes: 4 * 1024 * 1024, depth: 8, values: 100_000 };
 
 export function encodeMark(mark: LogMark): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(mark));
@@ -36,12 +39,7 @@ export function encodeMark(mark: LogMark): Uint8Array {
 
 /** Throws `schema_newer` for a version this program does not know, `checkpoint_mismatch` for anything that is no mark. */
 export function decodeMark(bytes: Uint8Array): LogMark {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw codedError("checkpoint_mismatch", "the mark of the log is not JSON", { cause });
-  }
+  const value = parseJsonWithin(bytes, MARK);
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number")
     throw codedError("checkpoint_mismatch", "the stored value is no mark of a log");
   if (value.v > 1) throw codedError("schema_newer", `mark version ${value.v} is newer than 1`);

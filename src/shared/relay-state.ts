@@ -7,6 +7,9 @@ export const STATE_SILENCE_MS = 3000; // three missed
 /** Sessions named in one state message; beyond it `overflow` is set and every session counts as backlogged. */
 export const STATE_MAX_SESSIONS = 1000; // about 60 B each: 60 KB at the most, once a second
 
+/** Longest message: a thousand sessions of 200 bytes, and twice as much for all that stands around them. */
+const MAX_STATE_LENGTH: number = 600 * 1000;
+
 export type CoordinatorState = "up" | "away" | "paused";
 
 /** The message on `rr.state.<relay>` (JSON). */
@@ -58,6 +61,7 @@ export function encodeState(state: RelayState): string {
 
 /** Undefined for anything that is not a state of a version we know. */
 export function decodeState(text: string): RelayState | undefined {
+  if (text.length > MAX_STATE_LENGTH) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null || !("v" in value) || value.v !== 1) return undefined;

@@ -5,7 +5,8 @@ import { digestOf, STATE_FIELDS } from "../../shared/holdings.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { parseEventSubject } from "../../shared/subjects.ts";
-import { EVENTS_STREAM } from "../../shared/topology.ts";
+import { parseJsonWithin } from "../../shared/json-scan.ts";
+import { EVENTS_STREAM, MAX_PAYLOAD } from "../../shared/topology.ts";
 import { walk } from "../../shared/walk.ts";
 import { endsSession } from "../replay/finished.ts";
 import type { Settlement } from "../settlement.ts";
@@ -112,9 +113,12 @@ function readable(data: Uint8Array): Envelope | undefined {
   }
 }
 
+/** Of a body that is compared. A gateway takes 256 levels; a digest of a million would end the command. */
+const LIMITS = { bytes: MAX_PAYLOAD, depth: 500 };
+
 function objectOf(body: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    const value: unknown = parseJsonWithin(body, LIMITS);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch {
     return undefined;

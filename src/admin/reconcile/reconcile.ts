@@ -4,7 +4,8 @@ import type { Clock } from "../../shared/clock.ts";
 import { findDeadLetter } from "../../shared/dead-letters.ts";
 import { decodeEnvelope } from "../../shared/envelope.ts";
 import { codedError, errorText } from "../../shared/errors.ts";
-import type { Holdings, StateField } from "../../shared/holdings.ts";
+import { HOLDINGS_ANSWER, type Holdings, type StateField } from "../../shared/holdings.ts";
+import { parseJsonWithin } from "../../shared/json-scan.ts";
 import { SHARDS } from "../../shared/partition.ts";
 import { readState } from "../../shared/state-store.ts";
 import { HOLDINGS_SUBJECT, type Kind } from "../../shared/subjects.ts";
@@ -226,7 +227,8 @@ async function sendAll(
 async function askHoldings(nc: NatsConnection, session: string): Promise<Holdings> {
   try {
     const reply = await nc.request(HOLDINGS_SUBJECT, JSON.stringify({ v: 1, session }), { timeout: ASK_MS });
-    return reply.json<Holdings>();
+    const holdings = parseJsonWithin(reply.data, HOLDINGS_ANSWER) as Holdings | undefined;
+    return holdings ?? { kind: "unavailable", reason: "the relay's answer cannot be read" };
   } catch (cause) {
     const text = errorText(cause);
     if (/no responders/i.test(text)) throw codedError("relay_unavailable", "no relay answers", { cause });

@@ -1,8 +1,9 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../../shared/errors.ts";
+import { parseJsonWithin } from "../../shared/json-scan.ts";
 import { decodeStates, readState } from "../../shared/state-store.ts";
-import { RETENTION_MS, STATE_BUCKET, stateKey } from "../../shared/topology.ts";
+import { MAX_PAYLOAD, RETENTION_MS, STATE_BUCKET, stateKey } from "../../shared/topology.ts";
 import type { Selection } from "./selection.ts";
 
 /** Why events of the selection are not sent. */
@@ -76,14 +77,12 @@ async function unfinished(jsm: JetStreamManager): Promise<string[]> {
     .map(({ run, sent, updatedAt }) => `${run} (${sent} sent, ${new Date(updatedAt).toISOString()})`);
 }
 
+/** A selection may name every session of a log. */
+const REPLAY = { bytes: MAX_PAYLOAD, depth: 8, values: 1_000_000 };
+
 /** Throws `schema_newer`, and `envelope_invalid` for anything that is no such record. Pure. */
 export function decodeReplay(bytes: Uint8Array): ReplayRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw codedError("envelope_invalid", "the replay's state is not JSON", { cause });
-  }
+  const value = parseJsonWithin(bytes, REPLAY);
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number")
     throw codedError("envelope_invalid", "the stored value is no replay's state");
   if (value.v > 1) throw codedError("schema_newer", `a replay's state of version ${value.v} is newer than 1`);

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { codedError } from "../../shared/errors.ts";
+import { readShortFileSync } from "../../shared/short-file.ts";
 
 /** What `up` keeps in the data folder between starts. */
 export type Kept = {
@@ -16,7 +17,7 @@ const FILE = "up.json";
 
 export function readKept(dataDir: string): Kept {
   try {
-    return JSON.parse(readFileSync(join(dataDir, FILE), "utf8")) as Kept;
+    return JSON.parse(readShortFileSync(join(dataDir, FILE))) as Kept;
   } catch {
     return {}; // the first start
   }
@@ -47,7 +48,7 @@ export function runningFile(dataDir: string): string {
 /** Undefined if nothing runs there, as far as the file tells. */
 export function readRunning(dataDir: string): ReadyInfo | undefined {
   try {
-    return JSON.parse(readFileSync(runningFile(dataDir), "utf8")) as ReadyInfo;
+    return JSON.parse(readShortFileSync(runningFile(dataDir))) as ReadyInfo;
   } catch {
     return undefined;
   }

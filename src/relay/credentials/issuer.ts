@@ -11,13 +11,15 @@ import {
   type ServerMetadata,
 } from "openid-client";
 import { errorText } from "../../shared/errors.ts";
+import { scanJson, type JsonLimits } from "../../shared/json-scan.ts";
 import type { SecretRegistry } from "../../shared/logger.ts";
 import type { OidcChoice } from "./choice.ts";
 import { failureOf, type HttpOutcome } from "./failure.ts";
 import type { Issuer, TokenAnswer } from "./oidc.ts";
 
-/** Largest answer that is read; a token or a discovery document has a few KiB. */
-const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Largest answer that is read; a token or a discovery document has a few KiB, and up to a hundred values. */
+const MAX_ANSWER_BYTES: number = 256 * 1024;
+const LIMITS: JsonLimits = { depth: 32, values: 10_000 };
 
 /**
  * The issuer over HTTP, by openid-client: discovery once, and again after any failure (the issuer may have moved its endpoints).
@@ -38,6 +40,9 @@ export function createIssuer(
       try {
         const response = await deps.fetch(url, { ...options, body: options.body ?? null, signal: both });
         const body = await readBounded(response);
+        const scan = scanJson(Buffer.from(body), LIMITS);
+        if (!scan.ok && (scan.problem === "depth" || scan.problem === "values"))
+          throw new Error("the answer holds too many values");
         seen.outcome = { kind: "answered", status: response.status, headers: response.headers, body };
         const { status, headers } = response;
         return new Response(body === "" ? null : body, { status, headers });

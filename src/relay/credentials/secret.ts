@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import type { SecretRegistry } from "../../shared/logger.ts";
+import { readShortFile } from "../../shared/short-file.ts";
 
 /** A secret that may be rotated in its file. */
 export interface Secret {
@@ -30,7 +30,7 @@ export function createSecret(options: {
     if (file === undefined) return { value };
     let text: string;
     try {
-      text = (await readFile(file, "utf8")).replace(/\r?\n$/, "");
+      text = (await readShortFile(file)).replace(/\r?\n$/, "");
     } catch (error) {
       return { value, problem: `the secret file ${file} cannot be read (${codeOf(error)})` };
     }

@@ -2,6 +2,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } fro
 import { Pool, errors, type Dispatcher } from "undici";
 import { errorText } from "../../shared/errors.ts";
 import type { SecretRegistry } from "../../shared/logger.ts";
+import { Pieces } from "../../shared/pieces.ts";
 import type { AttemptResult } from "./verdict.ts";
 
 /** An idle socket is dropped before uvicorn closes it (5 s): no request is sent into a closing connection. */
@@ -78,8 +79,7 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: Record<string, string | string[] | undefined> = {};
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #body = new Pieces(MAX_ANSWER_BYTES);
   #aborted: "yielded" | "timeout" | undefined;
 
   constructor(secrets: Secrets) {
@@ -110,9 +110,7 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bytes += chunk.length;
-    if (this.#bytes > MAX_ANSWER_BYTES) controller.abort(new Error("the answer is too long"));
-    else this.#chunks.push(chunk);
+    if (!this.#body.add(chunk)) controller.abort(new Error("the answer is too long"));
   }
 
   onResponseEnd(): void {
@@ -131,7 +129,7 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   }
 
   #finish(broken: boolean): void {
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    const body = this.#body.whole();
     const answer = { kind: "response", status: this.#status, headers: this.#headers, body, broken } as const;
     this.#resolve(withoutSecrets(answer, this.#secrets));
   }

@@ -1,3 +1,4 @@
+import { readAnswer } from "./answer-body.ts";
 import type { AttemptResult } from "./verdict.ts";
 
 /**
@@ -21,16 +22,12 @@ export function healthOf(result: AttemptResult): Exclude<Health, { kind: "no_cre
     return { kind: "away", text: `status ${status}`, connection: false };
   if (status >= 300 && status < 400)
     return { kind: "wrong_address", text: `GET /health answers with a redirect (${status})` };
-  if (!isJsonObject(result))
+  if (!isJsonStructure(result.body))
     return { kind: "wrong_address", text: `GET /health answers ${status} without JSON` };
   return status < 300 ? { kind: "well" } : { kind: "unknown" };
 }
 
-function isJsonObject(result: AttemptResult & { kind: "response" }): boolean {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(result.body).toString("utf8"));
-    return typeof value === "object" && value !== null;
-  } catch {
-    return false;
-  }
+function isJsonStructure(body: Uint8Array): boolean {
+  const value = readAnswer(body);
+  return typeof value === "object" && value !== null;
 }

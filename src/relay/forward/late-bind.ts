@@ -1,5 +1,6 @@
 import type { Envelope } from "../../shared/envelope.ts";
 import { pathSegment } from "../../shared/session-id.ts";
+import { readLongAnswerObject } from "./answer-body.ts";
 import type { AttemptResult } from "./verdict.ts";
 
 /** A bind that goes out within this of its acceptance is never late (the default `ANSWER_WAIT`). */
@@ -25,25 +26,20 @@ export async function judgeLateBind(
   get: (path: string) => Promise<AttemptResult>,
 ): Promise<LateBind> {
   const asked = await get(`/sessions/${pathSegment(envelope.session)}/status`);
-  const status = jsonOf(asked);
-  if (typeof status?.status !== "string")
+  const status = await jsonOf(asked);
+  if (typeof status?.["status"] !== "string")
     return { kind: "undecided", reason: "the session's status cannot be read", result: asked };
-  if (!TERMINAL.has(status.status)) return { kind: "send" };
+  if (!TERMINAL.has(status["status"])) return { kind: "send" };
   const listed = await get("/runs");
-  const runs = jsonOf(listed)?.runs;
+  const runs = (await jsonOf(listed))?.["runs"];
   if (!Array.isArray(runs)) return { kind: "undecided", reason: "the runs cannot be read", result: listed };
   const active = runs.some((run) => run?.session_id === envelope.session && ACTIVE.has(run?.status));
   return active
     ? { kind: "send" }
-    : { kind: "superseded", reason: `the session is ${status.status} and no run of it is active` };
+    : { kind: "superseded", reason: `the session is ${status["status"]} and no run of it is active` };
 }
 
-function jsonOf(result: AttemptResult): { [key: string]: unknown } | undefined {
+async function jsonOf(result: AttemptResult): Promise<Record<string, unknown> | undefined> {
   if (result.kind !== "response" || result.status !== 200 || result.broken) return undefined;
-  try {
-    const value: unknown = JSON.parse(Buffer.from(result.body).toString("utf8"));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
+  return readLongAnswerObject(result.body);
 }

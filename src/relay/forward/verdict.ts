@@ -1,4 +1,5 @@
 import type { Kind } from "../../shared/subjects.ts";
+import { isJsonObject, looksLikeRefusal, readAnswer } from "./answer-body.ts";
 import { retryAfterMs } from "./backoff.ts";
 
 /** What came of one attempt to send something to the coordinator. */
@@ -96,8 +97,7 @@ function success(result: AttemptResult & { kind: "response" }, json: boolean, wa
     return json ? { kind: "delivered" } : retry(result, `status ${result.status} broken off`, wallMs);
   }
   if (result.body.length === 0) return { kind: "delivered" };
-  const value = json ? parse(result.body) : undefined;
-  if (isObject(value)) return { kind: "delivered" };
+  if (json && isJsonObject(result.body)) return { kind: "delivered" };
   return retry(result, `status ${result.status} without a JSON object`, wallMs);
 }
 
@@ -118,33 +118,37 @@ function isJson(contentType: string | string[] | undefined): boolean {
 
 /** `detail` of a JSON object: that is the coordinator's form of a refusal. */
 function detailOf(body: Uint8Array): unknown {
-  const value = parse(body);
-  return isObject(value) && "detail" in value ? value.detail : undefined;
-}
-
-function parse(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
-  } catch {
-    return undefined;
-  }
+  const value = readAnswer(body);
+  if (value === undefined && looksLikeRefusal(body))
+    return `a refusal of ${body.length} bytes, too long to be read`;
+  return isObject(value) && "detail" in value ? value["detail"] : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Longest reason, characters: it goes into log lines, states and dead letters. */
+const MAX_REASON = 4000;
+
 /**
  * A refusal in words. The coordinator's validation errors quote the refused value (`input`), which may be a prompt or code: only where
  * and what is kept, for the reason goes into log lines and dead letters.
  */
 function text(detail: unknown): string {
+  const words = wordsOf(detail);
+  return words.length > MAX_REASON ? `${words.slice(0, MAX_REASON - 1)}…` : words;
+}
+
+function wordsOf(detail: unknown): string {
   if (typeof detail === "string") return detail;
   if (!Array.isArray(detail)) return JSON.stringify(detail);
   return detail
     .map((problem: unknown) => {
       if (!isObject(problem) || typeof problem["msg"] !== "string") return "refused";
-      const where = Array.isArray(problem["loc"]) ? `${problem["loc"].join(".")}: ` : "";
+      const { loc } = problem;
+      const where =
+        Array.isArray(loc) && loc.every((part) => typeof part !== "object") ? `${loc.join(".")}: ` : "";
       return where + problem["msg"];
     })
     .join("; ");

@@ -1,4 +1,5 @@
 import type { AttemptResult } from "../forward/verdict.ts";
+import { readLongAnswer } from "../forward/answer-body.ts";
 import type { Entry } from "./lane.ts";
 
 const END = "}]}";
@@ -33,20 +34,18 @@ export const ACCEPTED = Buffer.from('{"ok":true}');
 
 export type Response = AttemptResult & { kind: "response" };
 
-/** Answers by key, or undefined if this is no batch answer. Pure. */
-export function resultsOf(body: Uint8Array): Map<string, Response> | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
-  } catch {
-    return undefined;
-  }
+/** Answers to `keys`, or undefined if this is no batch answer, or one that costs too much to be read. */
+export async function resultsOf(
+  body: Uint8Array,
+  keys: ReadonlySet<string>,
+): Promise<Map<string, Response> | undefined> {
+  const value = await readLongAnswer(body);
   const results =
     typeof value === "object" && value !== null && "results" in value ? value.results : undefined;
   if (!Array.isArray(results)) return undefined;
   const byKey = new Map<string, Response>();
   for (const item of results as { key?: unknown; status?: unknown; detail?: unknown }[]) {
-    if (typeof item?.key !== "string" || typeof item.status !== "number") continue;
+    if (typeof item?.key !== "string" || typeof item.status !== "number" || !keys.has(item.key)) continue;
     const { status } = item;
     const answer =
       status >= 200 && status < 300

@@ -7,7 +7,7 @@ import type { Credentials } from "../credentials/index.ts";
 import type { Coordinator } from "../forward/coordinator.ts";
 import type { Gate } from "../forward/gate.ts";
 import { endAttempt, type EventSpans } from "../forward/spans.ts";
-import { verdictOf, type Verdict } from "../forward/verdict.ts";
+import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.ts";
 import type { AttemptReport } from "../report/metrics.ts";
 import { ACCEPTED, batchBody, resultsOf, type Response } from "./batch-wire.ts";
 import type { Entry, Lane } from "./lane.ts";
@@ -15,6 +15,8 @@ import type { Judged, Settlement, Turn, TurnContext, TurnOutcome } from "./turn.
 
 /** Bodies of one batch together, bytes. */
 const MAX_BATCH_BYTES: number = 1024 * 1024;
+/** 650 bytes for each of a hundred results. */
+const LONG_ANSWER_BYTES: number = 64 * 1024;
 /** Only these say that something in the batch is wrong; the batch is then halved until the one event stands alone. */
 const BISECTED = new Set([400, 413, 422]);
 
@@ -43,6 +45,11 @@ const UNANSWERED: Verdict & { kind: "retry" } = {
 function itemVerdict(result: Response | undefined, wallMs: number): Verdict {
   if (result === undefined) return UNANSWERED;
   return result.body === ACCEPTED ? DELIVERED : verdictOf(result, "event", wallMs);
+}
+
+/** More than a hundred results need, unless they quote what was refused. */
+function isTooLong(result: AttemptResult): boolean {
+  return result.kind === "response" && result.body.length > LONG_ANSWER_BYTES;
 }
 
 /** What became of the batch as a whole says nothing about its first event. */
@@ -126,7 +133,9 @@ export function createBatchTurn(
     const verdict = verdictOf(result, "event", clock.wall());
     const kind = verdict.kind === "dead" ? "divided" : verdict.kind; // nothing died of it: each event is judged by itself
     const results =
-      verdict.kind === "delivered" && result.kind === "response" ? resultsOf(result.body) : undefined;
+      verdict.kind === "delivered" && result.kind === "response"
+        ? await resultsOf(result.body, new Set(entries.map((entry) => entry.envelope?.id ?? "")))
+        : undefined;
     for (const [entry, span] of spans) {
       const own = results?.get(entry.envelope?.id ?? "");
       if (results === undefined) endAttempt(span, kind, result);
@@ -164,6 +173,8 @@ export function createBatchTurn(
       probe: context.probe,
     };
     if (verdict.kind !== "delivered") return together(entries, await deps.turn.conclude(judged));
+    // each alone has an answer that can be judged
+    if (results === undefined && isTooLong(result)) return firstAlone(lane, first, context, settled);
     if (results === undefined) {
       const reason = "the batch endpoint answers without results";
       const spoiled: Verdict = { kind: "retry", reason, connection: false, failure: true };

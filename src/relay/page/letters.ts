@@ -107,7 +107,7 @@ function eventOf(payload: Uint8Array): Html {
   try {
     const { body, type, at, seq, epoch } = decodeEnvelope(payload);
     const text = new TextDecoder().decode(body.subarray(0, 4 * MOST_SHOWN));
-    const pretty = /json/i.test(type) && body.length <= 4 * MOST_SHOWN ? prettyJson(text) : text;
+    const pretty = /json/i.test(type) && body.length <= 4 * MOST_SHOWN ? prettyJson(text, MOST_SHOWN) : text;
     const cut = pretty.length > MOST_SHOWN || body.length > 4 * MOST_SHOWN;
     return html`<section aria-labelledby="body-title">
       <div class="heading">

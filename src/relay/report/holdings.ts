@@ -2,10 +2,12 @@ import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
 import { errorText } from "../../shared/errors.ts";
 import { digestOf, STATE_FIELDS, type Holdings, type HoldingsQuestion } from "../../shared/holdings.ts";
+import { parseJsonWithin, QUESTION } from "../../shared/json-scan.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { pathSegment, sessionIdProblem } from "../../shared/session-id.ts";
 import { HOLDINGS_SUBJECT, isOperatorInbox } from "../../shared/subjects.ts";
 import type { Credentials } from "../credentials/port.ts";
+import { readLongAnswerObject } from "../forward/answer-body.ts";
 import { ask } from "../forward/ask.ts";
 import type { Coordinator } from "../forward/coordinator.ts";
 import type { AttemptResult } from "../forward/verdict.ts";
@@ -50,9 +52,9 @@ export function serveHoldings(deps: {
 
   async function find(session: string): Promise<Holdings> {
     const path = `/sessions/${pathSegment(session)}`;
-    const about = read(await get(path));
+    const about = await read(await get(path));
     if (about.kind !== "object") return about.holdings;
-    const listed = read(await get(`${path}/events`));
+    const listed = await read(await get(`${path}/events`));
     if (listed.kind !== "object") {
       const { holdings } = listed;
       if (holdings.kind !== "unknown_session") return holdings;
@@ -98,14 +100,14 @@ export function serveHoldings(deps: {
 type Read = { kind: "object"; value: JsonObject } | { kind: "other"; holdings: Holdings };
 
 /** What an answer of the coordinator is worth. */
-function read(result: AttemptResult | string): Read {
+async function read(result: AttemptResult | string): Promise<Read> {
   const unavailable = (reason: string): Read => ({
     kind: "other",
     holdings: { kind: "unavailable", reason },
   });
   if (typeof result === "string") return unavailable(result);
   if (result.kind === "failed") return unavailable(`the coordinator does not answer: ${result.text}`);
-  const value = objectOf(result.body);
+  const value = await readLongAnswerObject(result.body);
   // its own word on the session, as verdict.ts reads it; any other 404 is an unknown route's, or of somebody in between
   const detail = value?.["detail"];
   if (result.status === 404 && !result.broken && detail !== undefined && detail !== "Not Found")
@@ -113,7 +115,7 @@ function read(result: AttemptResult | string): Read {
   if (result.status !== 200) return unavailable(`the coordinator answers ${result.status}`);
   if (result.broken) return unavailable("the coordinator's answer broke off, or is longer than 4 MiB");
   return value === undefined
-    ? unavailable("the coordinator's answer is no JSON object")
+    ? unavailable("the coordinator's answer is no JSON object, or holds too much")
     : { kind: "object", value };
 }
 
@@ -148,17 +150,8 @@ function holdingsOf(about: JsonObject, listed: JsonObject): Holdings {
 
 function sessionOf(msg: Msg): string | undefined {
   try {
-    const { session } = msg.json<Partial<HoldingsQuestion>>();
+    const { session } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<HoldingsQuestion>;
     return typeof session === "string" && sessionIdProblem(session) === undefined ? session : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function objectOf(body: Uint8Array): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(body).toString("utf8"));
-    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

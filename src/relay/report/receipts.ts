@@ -10,6 +10,7 @@ import {
 } from "../../shared/dead-letters.ts";
 import { errorText } from "../../shared/errors.ts";
 import { HEADER } from "../../shared/headers.ts";
+import { parseJsonWithin, QUESTION } from "../../shared/json-scan.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
 import { askingGateway, isOperatorInbox, parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
@@ -135,7 +136,7 @@ function nothing(error: unknown): null {
 
 function parseQuestion(msg: Msg): ReceiptQuestion | undefined {
   try {
-    const { id, seq } = msg.json<Partial<ReceiptQuestion>>();
+    const { id, seq } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<ReceiptQuestion>;
     if (
       typeof id !== "string" ||
       !/^[\w-]{1,100}$/.test(id) ||

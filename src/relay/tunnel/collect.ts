@@ -1,3 +1,4 @@
+import { Pieces } from "../../shared/pieces.ts";
 import type { Upstream, UpstreamCall, UpstreamRequest } from "./upstream.ts";
 
 /** An answer read to its end. */
@@ -16,22 +17,19 @@ export function collect(
   let call: UpstreamCall | undefined;
   const result = new Promise<Collected>((resolve) => {
     let head = { status: 0, statusText: "", headers: [] as string[] };
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
+    const body = new Pieces(MAX_BYTES);
     call = upstream.call(request, {
       head(status, statusText, headers) {
         head = { status, statusText, headers };
       },
       data(chunk) {
-        bytes += chunk.length;
-        if (bytes <= MAX_BYTES) chunks.push(Buffer.from(chunk));
-        else {
+        if (!body.add(chunk)) {
           call?.abort();
           resolve({ kind: "failed", code: "tunnel_broken", text: "the answer is too long" });
         }
         return true;
       },
-      end: () => resolve({ kind: "answer", ...head, body: Buffer.concat(chunks) }),
+      end: () => resolve({ kind: "answer", ...head, body: body.whole() }),
       failed: (code, text) => resolve({ kind: "failed", code, text }),
     });
   });

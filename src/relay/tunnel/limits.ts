@@ -1,3 +1,5 @@
+import { sessionIdProblem } from "../../shared/session-id.ts";
+
 /** How long the coordinator may take until the head of its answer, milliseconds; after the head nothing is limited. */
 const HEAD_LIMITS = {
   /** Questions that need no work. */
@@ -51,11 +53,12 @@ export function isAllowed(rules: readonly AllowRule[], method: string, target: s
   );
 }
 
-/** The session that `DELETE target` deletes. Pure. */
+/** The session that `DELETE target` deletes; undefined where no event of it can be, since its id is none that is taken. Pure. */
 export function deletedSession(target: string): string | undefined {
   const match = /^\/+sessions\/+([^/?]+)\/*(?:\?|$)/.exec(target);
   try {
-    return match?.[1] === undefined ? undefined : decodeURIComponent(match[1]);
+    const session = match?.[1] === undefined ? undefined : decodeURIComponent(match[1]);
+    return session === undefined || sessionIdProblem(session) !== undefined ? undefined : session;
   } catch {
     return undefined;
   }

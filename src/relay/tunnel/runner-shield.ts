@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { sessionToken } from "../../shared/session-id.ts";
+import { sessionIdProblem, sessionToken } from "../../shared/session-id.ts";
+import { readAnswerObject } from "../forward/answer-body.ts";
 import { collect, type Collected } from "./collect.ts";
 import type { Upstream, UpstreamCall, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
 
@@ -8,8 +9,12 @@ import type { Upstream, UpstreamCall, UpstreamEvents, UpstreamRequest } from "./
 const POLL_MS = 30_000;
 /** A runner gives up on a heartbeat after 5 s; a coordinator that hangs is none that is there. */
 const HEARTBEAT_MS = 3000;
+/** A whole answer that is read here must be over so long after its head was due; a runner waits no longer either. */
+const WHOLE_MS = 10_000;
 /** While a poll is held, the coordinator is looked for this often; the pause of a runner whose coordinator fails without being away. */
 const LOOK_MS = 1000;
+/** Of a refusal, where its words stand. */
+const MAX_READ_BYTES = 4096;
 const ANSWERED_BY = ["Rr-Answered-By", "relay"];
 const JSON_TYPE = ["content-type", "application/json"];
 
@@ -61,8 +66,7 @@ export function shieldRunner(deps: {
           headLimitMs: like.headLimitMs,
           body,
         };
-        const { result } = collect(upstream, request);
-        const answer = await result;
+        const answer = await ask(request, new AbortController().signal);
         const known = answer.kind === "answer" && answer.status < 300 && runnerOf(answer.body) === runner;
         log.info({ runner, known }, "runner registered again");
         return known;
@@ -90,14 +94,9 @@ export function shieldRunner(deps: {
     }
     const runner =
       kind === "poll"
-        ? new URL(request.target, "http://x").searchParams.get("runner_id")
+        ? usableId(new URL(request.target, "http://x").searchParams.get("runner_id"))
         : runnerOf(bodyOf(request));
-    if (
-      forgotten(answer) &&
-      runner !== null &&
-      runner !== undefined &&
-      (await registerAgain(runner, request))
-    )
+    if (forgotten(answer) && runner !== undefined && (await registerAgain(runner, request)))
       answer = await ask(request, signal, limitMs);
     if (answer.kind === "answer" && answer.status < 500) return hand(answer, events);
     if (kind === "heartbeat")
@@ -110,7 +109,11 @@ export function shieldRunner(deps: {
     if (!signal.aborted) answerOurselves(events, 204, "No Content", [], undefined);
   }
 
-  async function ask(request: UpstreamRequest, signal: AbortSignal, limitMs?: number): Promise<Collected> {
+  async function ask(
+    request: UpstreamRequest,
+    signal: AbortSignal,
+    limitMs: number = request.headLimitMs + WHOLE_MS,
+  ): Promise<Collected> {
     if (deps.away())
       return {
         kind: "failed",
@@ -121,17 +124,14 @@ export function shieldRunner(deps: {
     const stop = (): void => call.abort();
     signal.addEventListener("abort", stop, { once: true });
     const late = Promise.withResolvers<Collected>();
-    const cancel =
-      limitMs === undefined
-        ? undefined
-        : clock.after(limitMs, () => {
-            stop();
-            late.resolve({ kind: "failed", code: "coordinator_timeout", text: "no answer in time" });
-          });
+    const cancel = clock.after(limitMs, () => {
+      stop();
+      late.resolve({ kind: "failed", code: "coordinator_timeout", text: "no answer in time" });
+    });
     try {
       return await Promise.race([result, late.promise]);
     } finally {
-      cancel?.();
+      cancel();
       signal.removeEventListener("abort", stop);
     }
   }
@@ -176,7 +176,7 @@ function forgotten(answer: Collected): boolean {
   return (
     answer.kind === "answer" &&
     answer.status === 401 &&
-    /runner not registered/i.test(Buffer.from(answer.body).toString("utf8"))
+    /runner not registered/i.test(Buffer.from(answer.body.subarray(0, MAX_READ_BYTES)).toString("utf8"))
   );
 }
 
@@ -186,12 +186,10 @@ function bodyOf(request: UpstreamRequest): Uint8Array {
 
 /** `runner_id` of a JSON body. */
 function runnerOf(body: Uint8Array): string | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(body).toString("utf8"));
-    const id =
-      typeof value === "object" && value !== null && "runner_id" in value ? value.runner_id : undefined;
-    return typeof id === "string" ? id : undefined;
-  } catch {
-    return undefined;
-  }
+  return usableId(readAnswerObject(body)?.["runner_id"]);
+}
+
+/** It becomes a key and a subject: a long one makes the broker drop the connection. */
+function usableId(id: unknown): string | undefined {
+  return typeof id === "string" && sessionIdProblem(id) === undefined ? id : undefined;
 }

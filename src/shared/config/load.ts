@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { codedError } from "../errors.ts";
+import { readShortFileSync } from "../short-file.ts";
 import { secretsOfUrls, showUrl, showUrlsIn } from "../show-url.ts";
 import { readSetting, showSetting, type Setting, type SettingKind, type SettingValue } from "./setting.ts";
 
@@ -84,7 +84,7 @@ function find(
 
 /** A secret's text without the line end that editors and `echo` add. */
 function readSecretFile(path: string): string {
-  return readFileSync(path, "utf8").replace(/\r?\n$/, "");
+  return readShortFileSync(path).replace(/\r?\n$/, "");
 }
 
 /** Every variable name of some tables, `_FILE` forms included. */

@@ -202,3 +202,31 @@ test("SETTLE-1: whatever comes back, it is a verdict; an event dies only of a fi
     { numRuns: 2000 },
   );
 });
+
+describe("answers made to be expensive", () => {
+  const many = `[${"{},".repeat(1_000_000)}{}]`;
+  const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+
+  test.each([many, deep])("BOUND-1: a success is one, and a refusal too, without its words", (bomb) => {
+    expect(verdict(answer(200, `{"ok":${bomb}}`))).toEqual({ kind: "delivered" });
+    expect(verdict(answer(200, bomb))).toMatchObject({ kind: "retry" });
+    expect(verdict(answer(422, `{"detail":${bomb}}`))).toEqual({
+      kind: "dead",
+      status: 422,
+      reason: expect.stringMatching(/^a refusal of \d+ bytes, too long to be read$/),
+    });
+    expect(verdict(answer(422, `{"other":${bomb}}`))).toMatchObject({ kind: "retry" });
+    expect(verdict(answer(404, `{"detail":${bomb}}`))).toMatchObject({ kind: "dead" });
+  });
+
+  test("a reason is cut, and nested ones are told without an exception", () => {
+    const long = verdict(answer(400, { detail: "x".repeat(60_000) }));
+    expect(long).toMatchObject({ kind: "dead", reason: `${"x".repeat(3999)}…` });
+    const nested = (open: string, close: string, times: number): string =>
+      open.repeat(times) + close.repeat(times);
+    for (const detail of [nested("[", "]", 4000), `${nested('{"a":', "", 1300)}1${"}".repeat(1300)}`])
+      expect(verdict(answer(400, `{"detail":${detail}}`))).toMatchObject({ kind: "dead" });
+    const loc = [[["a", [["b"]]]]];
+    expect(verdict(answer(422, { detail: [{ loc, msg: "no" }] }))).toMatchObject({ reason: "no" });
+  });
+});

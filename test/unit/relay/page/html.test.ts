@@ -50,6 +50,10 @@ describe("a body laid out for reading", () => {
 
   test("what is no JSON stays as it is", () => {
     expect(prettyJson('{"a":')).toBe('{"a":');
+    // each level would be indented on every line: half a megabyte of brackets, terabytes of spaces
+    const deep = "[".repeat(250_000) + "]".repeat(250_000);
+    expect(prettyJson(deep)).toBe(deep);
+    expect(prettyJson(`[${"1,".repeat(250_000)}1]`, 1000).length).toBeLessThan(1100);
     expect(prettyJson("")).toBe("");
   });
 

@@ -97,6 +97,8 @@ it.each([
   ["/sessions/s1/?x=1", "s1"],
   ["//sessions//a%20b", "a b"],
   ["/sessions/%FF", undefined],
+  [`/sessions/${"s".repeat(201)}`, undefined], // a subject of it would make the broker drop the connection
+  ["/sessions/%2e%2e", undefined],
   ["/sessions", undefined],
   ["/sessions/s1/events", undefined],
 ])("DELETE %s deletes %s", (target, session) => expect(deletedSession(target)).toBe(session));

@@ -1,0 +1,35 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { open } from "node:fs/promises";
+
+/** Longest file of a setting, of a secret, or of what we keep: a device or a log that is named by mistake may have no end. */
+const MOST_BYTES: number = 1024 * 1024;
+
+/** Text of a file that is short. Throws what reading throws, and for a longer one. */
+export function readShortFileSync(path: string, most: number = MOST_BYTES): string {
+  const handle = openSync(path, "r");
+  try {
+    const buffer = Buffer.alloc(most + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length <= most; length += read)
+      read = readSync(handle, buffer, length, buffer.length - length, null);
+    return textOf(buffer, length, most);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** The same without waiting for the file system. */
+export async function readShortFile(path: string, most: number = MOST_BYTES): Promise<string> {
+  await using handle = await open(path);
+  const buffer = Buffer.alloc(most + 1);
+  let length = 0;
+  for (let read = -1; read !== 0 && length <= most; length += read)
+    read = (await handle.read(buffer, length, buffer.length - length)).bytesRead;
+  return textOf(buffer, length, most);
+}
+
+function textOf(buffer: Buffer, length: number, most: number): string {
+  if (length > most)
+    throw Object.assign(new Error(`the file is longer than ${most} bytes`), { code: "EFBIG" });
+  return buffer.toString("utf8", 0, length);
+}

@@ -148,9 +148,9 @@ async function ensureStream(jsm: JetStreamManager, plan: StreamPlan, changes: st
   const existing = await infoOf(jsm, plan.name);
   if (existing !== undefined) return widenStream(jsm, plan, existing, changes);
   try {
-    const made = await jsm.streams.add(plan);
+    await jsm.streams.add(plan);
     changes.push(`stream ${plan.name} created`);
-    return made;
+    return await writeAgain(jsm, plan.name);
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || error.code !== NAME_IN_USE) throw error;
     return widenStream(jsm, plan, await jsm.streams.info(plan.name), changes);
@@ -165,9 +165,17 @@ async function widenStream(
 ): Promise<StreamInfo> {
   const { widen, differences } = compareStream(plan, existing.config);
   if (differences.length > 0) throw codedError("stream_differs", `${plan.name}: ${differences.join("; ")}`);
-  if (widen === undefined) return existing;
+  if (widen === undefined) return await writeAgain(jsm, plan.name);
   changes.push(`stream ${plan.name} widened: ${Object.keys(widen).join(", ")}`);
   return await jsm.streams.update(plan.name, widen);
+}
+
+/**
+ * Has the broker write down once more what the stream is. A crash between the two files of its creation makes the broker forget the stream at its next
+ * start, though it holds events by then; an update that changes nothing writes both again (nats-server 2.15.1).
+ */
+async function writeAgain(jsm: JetStreamManager, stream: string): Promise<StreamInfo> {
+  return await jsm.streams.update(stream, {});
 }
 
 /** A size that nobody chose halves until the broker has room for it, down to 64 MiB; an existing log keeps its size. */

@@ -16,6 +16,7 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "checkpoint_mismatch",
   "coordinator_changed",
   "schema_newer",
+  "store_damaged",
   "stream_differs",
   "log_gone",
   "consumer_damaged",

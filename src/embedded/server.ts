@@ -9,9 +9,10 @@ import { brokerConfig, USERS_FILE, usersConfig } from "./config.ts";
 import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
 import { endLeftover, spawnServer, type Exit, type ServerProcess } from "./process.ts";
+import { sealStreams } from "./stream-meta.ts";
 import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
 
-// lock.ts keeps the folder ours · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
+// lock.ts keeps the folder ours · stream-meta.ts gives streams their seal back · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
 
 export type StartOptions = {
   /** A nats-server that {@link findBroker} accepted. */
@@ -49,8 +50,8 @@ export type Broker = {
 type Kept = { port: number; passwords: Record<string, string> };
 
 /**
- * Starts the embedded nats-server and waits until JetStream answers. Throws `data_locked`, `data_unusable`, `broker_failed` (with the
- * server's last words).
+ * Starts the embedded nats-server and waits until JetStream answers. Throws `data_locked`, `data_unusable`, `store_damaged`,
+ * `broker_failed` (with the server's last words).
  */
 export async function startBroker(options: StartOptions): Promise<Broker> {
   const { log, gateways } = options;
@@ -71,6 +72,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
 
     const start = async (port: number): Promise<ServerProcess> => {
       const layout = { port, runDir, storeDir: join(home, "store") };
+      sealStreams(layout.storeDir, log); // also after a crash that came while a stream was made
       writeSecret(configFile, brokerConfig({ ...layout, syncAlways: options.syncAlways ?? true }));
       return spawnServer({ ...options, clock, configFile, runDir, admin });
     };

@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { codedError } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../shared/topology.ts";
+import { highwayHash64 } from "./highway-hash.ts";
+
+/** Where nats-server keeps the streams of its one account, below the store folder. */
+const STREAMS = "jetstream/$G/streams";
+const OURS: ReadonlySet<string> = new Set([EVENTS_STREAM, DEAD_STREAM, STATE_STREAM]);
+
+/** What lies in a stream's (or a consumer's) folder. */
+export type MetaFiles = {
+  /** Name as the folder has it. */
+  name: string;
+  /** `meta.inf`: what it is. Undefined: there is none. */
+  meta: Uint8Array | undefined;
+  /** `meta.sum`: its seal. */
+  sum: string | undefined;
+  /** Something was stored there. */
+  holds: boolean;
+};
+
+export type MetaVerdict =
+  | { kind: "whole" }
+  /** A crash came between the two files, or the seal was lost: it can be made again. */
+  | { kind: "seal"; sum: string }
+  /** The server would pass over it, and what it holds would be forgotten. */
+  | { kind: "damaged"; why: string };
+
+/**
+ * What nats-server would make of a stream's folder: it passes over one without a right seal, with a warning only (2.15.1), and a new, empty stream
+ * would take its place. Pure.
+ */
+export function judgeMeta({ name, meta, sum, holds }: MetaFiles): MetaVerdict {
+  const lost = (why: string): MetaVerdict => (holds ? { kind: "damaged", why } : { kind: "whole" });
+  if (meta === undefined || meta.length === 0) return lost("meta.inf is missing or empty");
+  if (nameIn(meta) !== name) return lost("meta.inf cannot be read");
+  const right = sealOf(name, meta);
+  if (sum === right) return { kind: "whole" };
+  if (sum === undefined || !/^[0-9a-f]{16}$/.test(sum)) return { kind: "seal", sum: right };
+  return lost("meta.inf does not match meta.sum");
+}
+
+/** The seal of a stream's `meta.inf`. Pure. */
+export function sealOf(name: string, meta: Uint8Array): string {
+  return highwayHash64(createHash("sha256").update(name).digest(), meta);
+}
+
+/**
+ * Looks through a store before a server opens it, and gives streams their seal back. Throws `store_damaged` for one of ours that the server would
+ * forget although it holds something. Consumers without a seal are none of its business: they are made anew from the checkpoints.
+ */
+export function sealStreams(storeDir: string, log: Logger): void {
+  const streams = join(storeDir, STREAMS);
+  for (const name of existsSync(streams) ? readdirSync(streams) : []) {
+    const folder = join(streams, name);
+    const verdict = judgeMeta({
+      name,
+      meta: read(join(folder, "meta.inf")),
+      sum: read(join(folder, "meta.sum"))?.toString("utf8").trim(),
+      holds: holdsSomething(join(folder, "msgs")),
+    });
+    if (verdict.kind === "seal") {
+      log.warn({ stream: name, folder }, "seal of a stream made again, the broker would have forgotten it");
+      replace(join(folder, "meta.sum"), verdict.sum);
+    }
+    if (verdict.kind !== "damaged") continue;
+    const text = `${folder}: ${verdict.why}, so the broker would forget what the stream holds`;
+    if (OURS.has(name)) throw codedError("store_damaged", text);
+    log.error(
+      { stream: name, folder, why: verdict.why, code: "store_damaged" },
+      "stream of somebody else is damaged",
+    );
+  }
+}
+
+function nameIn(meta: Uint8Array): unknown {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(meta).toString("utf8"));
+    return typeof value === "object" && value !== null && "name" in value ? value.name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A block with a byte, or an index: also where everything was removed, numbers went on. */
+function holdsSomething(messages: string): boolean {
+  if (!existsSync(messages)) return false;
+  return readdirSync(messages).some((file) => statSync(join(messages, file)).size > 0);
+}
+
+function read(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return undefined;
+    throw error;
+  }
+}
+
+/** Whole or not at all, also through a power loss. */
+function replace(file: string, text: string): void {
+  const next = `${file}.new`;
+  const handle = openSync(next, "w", 0o600);
+  try {
+    writeSync(handle, text);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(next, file);
+}

@@ -284,7 +284,10 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     const lanes = dispatcher.backlog(most);
     return {
       instance,
-      ...claimsOf(shards.map((shard) => shard.status())),
+      ...claimsOf(
+        shards.map((shard) => shard.status()),
+        held.isCounted,
+      ),
       coordinator: coordinatorStateOf(gate.state()),
       ...backlogOf({ held: held.list(), lanes, idle: control.idle() }, most),
       controls: control.inForce(),

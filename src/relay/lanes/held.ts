@@ -82,6 +82,8 @@ export type HeldSessions = {
    */
   resume(token: string, skip?: number): Promise<void>;
   list(): { record: HeldRecord; waiting: number; bytes: number }[];
+  /** Is it known how much waits of the shard's held sessions? */
+  isCounted: (shard: number) => boolean;
 };
 
 /**
@@ -102,6 +104,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   const joining = new Map<string, Promise<void>>();
   /** Lowest unsettled sequence of lanes whose pointer is being written. */
   const holding = new Map<string, number>();
+  /** Shards of which it is not known yet how much waits of their held sessions. */
+  const uncounted = new Set<number>();
   /** Counts how often a shard was forgotten: what was begun before that is void. */
   const turns = new Map<number, number>();
 
@@ -281,19 +285,22 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   async function countLoaded(shard: number): Promise<void> {
     const turn = turns.get(shard);
     const loaded = [...held.values()].filter((state) => state.shard === shard);
+    uncounted.add(shard);
     for (const state of loaded.sort((a, b) => heldByWeight(a.record, b.record)).slice(0, MOST_COUNTED)) {
       const { session, from } = state.record;
-      const events = await countFrom(jsm, session, from).catch((error: unknown) => {
-        log.warn({ session, err: errorText(error) }, "what waits of a held session cannot be counted");
-        return 0;
-      });
-      if (turns.get(shard) !== turn) return;
-      state.waiting = Math.max(state.waiting, events);
+      for (let events: number | undefined; events === undefined;) {
+        events = await countFrom(jsm, session, from).catch(() => undefined);
+        if (turns.get(shard) !== turn) return;
+        if (events !== undefined) state.waiting = Math.max(state.waiting, events);
+        else await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+      }
     }
+    if (turns.get(shard) === turn) uncounted.delete(shard);
   }
 
   function forget(shard: number): void {
     turns.set(shard, (turns.get(shard) ?? 0) + 1);
+    uncounted.delete(shard);
     for (const [token, state] of held) {
       if (state.shard !== shard) continue;
       seenFrom.set(token, state.record.from);
@@ -408,6 +415,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       if (lane !== undefined && !joining.has(token)) dispatcher.unpark(lane);
       void fill(token);
     },
+    isCounted: (shard) => !uncounted.has(shard),
     list: () => [...held.values()].map(({ record, waiting, bytes }) => ({ record, waiting, bytes })),
   };
 }

@@ -57,16 +57,19 @@ export function createStatePublisher(deps: {
 }
 
 /**
- * What is told of the shards: those that this relay has, and those that it would take. A relay that only stands by must not say anything of
+ * What is told of the shards: those that this relay has, and those that it would take. `isCounted`: how much waits of its held sessions is known. A relay that only stands by must not say anything of
  * another's sessions: gateways would take its empty lanes for theirs. Pure.
  */
 export function claimsOf(
   shards: readonly ReturnType<Shard["status"]>[],
+  isCounted: (shard: number) => boolean,
 ): Required<Pick<RelayState, "shards" | "standby">> {
   const isStandby = ({ phase }: (typeof shards)[number]): boolean =>
     phase !== "active" && phase !== "handed_over";
   return {
-    shards: shards.filter(({ phase }) => phase === "active").map(({ shard, behind }) => ({ shard, behind })),
+    shards: shards
+      .filter(({ phase }) => phase === "active")
+      .map(({ shard, behind }) => ({ shard, behind: behind || !isCounted(shard) })),
     standby: shards.filter(isStandby).map(({ shard }) => shard),
   };
 }

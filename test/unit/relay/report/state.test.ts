@@ -73,13 +73,15 @@ describe("what is claimed", () => {
       status(5, { phase: "resetting" }),
       status(6, { phase: "handed_over" }),
     ];
-    expect(claimsOf(shards)).toEqual({
+    expect(claimsOf(shards, () => true)).toEqual({
       shards: [
         { shard: 0, behind: false },
         { shard: 1, behind: true },
       ],
       standby: [3, 4, 5],
     });
+    const counting = claimsOf(shards, (shard) => shard !== 0);
+    expect(counting.shards).toContainEqual({ shard: 0, behind: true });
   });
 });
 

@@ -74,6 +74,7 @@ export const ERRORS = {
   consumer_damaged: { title: "The broker cannot read a consumer" },
   checkpoint_missing: { title: "Events without a checkpoint" },
   checkpoint_mismatch: { title: "The checkpoint belongs to another log" },
+  store_lost: { title: "The broker's store was removed while it ran" },
   store_damaged: { title: "A stream's own files are damaged" },
   log_shortened: { title: "The log lost its end" },
   log_holes: { title: "Events are missing within the log" },

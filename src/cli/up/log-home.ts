@@ -1,12 +1,14 @@
 import { statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Broker } from "../../embedded/server.ts";
+import type { StoreLoss, StoreWatch } from "../../embedded/store-watch.ts";
 import type { BrokerAccess } from "../../shared/broker.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { errorText } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { BrokerRole } from "../../shared/permissions.ts";
 import { restartDelay } from "./child.ts";
+import type { OwnStore } from "./store-guard.ts";
 
 /** The broker as `up` needs it: its own, or the user's. */
 export type LogHome = {
@@ -15,6 +17,8 @@ export type LogHome = {
   configFile?: string;
   /** Free disk of its store in bytes, if it is ours. */
   freeBytes?: number;
+  /** Its store, if it is ours. */
+  store?: OwnStore;
   access(role: BrokerRole): BrokerAccess;
   stop(): Promise<void>;
 };
@@ -49,7 +53,9 @@ export function watchWrites(log: Logger, onFailure: () => void): Logger {
  * refused expectation answers, and the other streams may go on (measured on 2.15.2). The server's log line does tell.
  */
 export function isWriteFailure(line: string): boolean {
-  return /critical write error|no space left on device/i.test(line);
+  return /critical write error|no space left on device|read-only file system|disk quota exceeded|input\/output error/i.test(
+    line,
+  );
 }
 
 /** Keeps the embedded broker running: again after a crash, and again when there is room after a full disk. */
@@ -60,6 +66,7 @@ export function keepBroker(options: {
   freeBytes: number;
   clock: Clock;
   log: Logger;
+  watch: StoreWatch;
   /** Settles when the server said that a write failed; called anew after each restart. */
   writeFailure: () => Promise<void>;
 }): LogHome {
@@ -68,6 +75,8 @@ export function keepBroker(options: {
   const stopped = new Promise<"stop">((done) => {
     stopping.signal.addEventListener("abort", () => done("stop"), { once: true });
   });
+
+  const lost = Promise.withResolvers<StoreLoss>();
 
   const keep = async (): Promise<void> => {
     for (let failures = 1; ;) {
@@ -87,6 +96,8 @@ export function keepBroker(options: {
         await delay(restartDelay(failures), undefined, { signal: stopping.signal }).catch(() => undefined);
       }
       if (stopping.signal.aborted) return;
+      const loss = options.watch.look(); // started again it would make a new, empty store
+      if (loss !== undefined) return lost.resolve(loss);
       try {
         await broker.restart();
         log.info({ pid: broker.pid() }, "broker runs again");
@@ -101,6 +112,20 @@ export function keepBroker(options: {
     url: broker.url,
     configFile: broker.configFile,
     freeBytes: options.freeBytes,
+    store: {
+      watch: options.watch,
+      lost: lost.promise,
+      async end() {
+        stopping.abort();
+        await kept;
+        try {
+          process.kill(broker.pid(), "SIGKILL");
+        } catch {
+          // it ended by itself
+        }
+        await broker.exited;
+      },
+    },
     access: (role) => broker.access(role, role === "gateway" ? options.gateway : undefined),
     async stop() {
       stopping.abort();

@@ -2,11 +2,13 @@ import { brokerEnv, findBroker } from "../../embedded/binary.ts";
 import { lockFolder } from "../../embedded/lock.ts";
 import { orphanGuard } from "../../embedded/orphan.ts";
 import { startBroker } from "../../embedded/server.ts";
+import { createStoreWatch } from "../../embedded/store-watch.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { brokerAccess } from "../../shared/config/index.ts";
 import type { Environment } from "../../shared/config/load.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { runnerName } from "../../shared/subjects.ts";
+import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/topology.ts";
 import type { UpValues } from "./table.ts";
 import { foreignHome, freeBytesOf, keepBroker, watchWrites, type LogHome } from "./log-home.ts";
 
@@ -37,6 +39,7 @@ export async function openHome(options: {
     gateway: values.gateway,
     storeFolder: dataDir,
     freeBytes: await freeBytesOf(dataDir),
+    watch: createStoreWatch(dataDir, [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM]),
     clock,
     log,
     writeFailure: () => {

@@ -19,7 +19,7 @@ import {
 import { tellDamage } from "../../shared/damage.ts";
 import { addressWithToken } from "../../shared/door/door.ts";
 import { pageTokenOf } from "../../shared/door/page-token.ts";
-import { errorText } from "../../shared/errors.ts";
+import { codedError, errorText } from "../../shared/errors.ts";
 import { checkLog } from "../../shared/log-check.ts";
 import { createLogger, fatalLine, SecretRegistry, type Logger } from "../../shared/logger.ts";
 import { speakForOthers } from "../../shared/output/others-words.ts";
@@ -44,10 +44,11 @@ import {
 import type { LogHome } from "./log-home.ts";
 import { openHome } from "./open-home.ts";
 import { standInKey, withoutCredentials } from "./stand-in.ts";
+import { guardStore } from "./store-guard.ts";
 import { UP_TABLE, type UpValues } from "./table.ts";
 
 // open-home.ts takes the folder and the broker · log-home.ts keeps the broker · child.ts keeps one process · environment.ts what each may know
-// kept.ts what lies in the data folder · housekeeping.ts prunes
+// kept.ts what lies in the data folder · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes
 
 /** 120 MB of gateway at the same speed; without them 262 MB (facts/performance.md). */
 const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
@@ -150,7 +151,13 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   const relay = start(plans.relay, (url) => Object.assign(info, { relay: url }, page(url)));
   // The end goes from the last of these lines to the first.
   scope.defer(() => standIn?.stop(COORDINATOR_GRACE_MS));
-  scope.defer(() => tellWhatWaits(admin, signals.came(), own ? dataDir : `the log at ${home.url}`, context));
+  const guard = home.store && guardStore({ store: home.store, admin, clock, log });
+  scope.defer(() => guard?.stop());
+  scope.defer(() => {
+    const lost = guard?.lost();
+    if (lost !== undefined) return context.print(lost);
+    return tellWhatWaits(admin, signals.came(), own ? dataDir : `the log at ${home.url}`, context);
+  });
   scope.defer(() => relay.stop(RELAY_GRACE_MS));
   scope.defer(() => gateway.stop(GATEWAY_GRACE_MS));
   scope.defer(() => {
@@ -166,6 +173,8 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   scope.defer(keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log }));
   await Promise.race([fatal.promise, signals.first]);
   lastResort(clock, log);
+  const lost = guard?.lost();
+  if (lost !== undefined) throw codedError("store_lost", lost);
 }
 
 /** Nothing is written before a log that lost its end was mended, so that no number comes again. */

@@ -21,7 +21,7 @@ async function start(dataDir: string): Promise<Broker> {
   const broker = await startBroker({
     binary: await natsServerPath(),
     dataDir,
-    gateways: ["gw1"],
+    gateways: [{ gateway: "gw1", runner: "r" }],
     log: silentLogger(),
     guard: orphanGuard(process.platform, process.env["PATH"]),
   });
@@ -76,7 +76,7 @@ async function makeStore(): Promise<{ dataDir: string; before: unknown }> {
     name: "test",
     inboxPrefix: gatewayInbox("gw1"),
   });
-  await createAppender(gateway).append("ses_1");
+  await createAppender(gateway, "r").append("ses_1");
   await gateway.close();
   const relay = await connectBroker(broker.access("relay"), { name: "test", inboxPrefix: RELAY_INBOX });
   relay.publish("rr.dead.e1.0.r.s.event", "letter");

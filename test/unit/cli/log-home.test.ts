@@ -2,6 +2,7 @@ import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import { keepBroker } from "../../../src/cli/up/log-home.ts";
 import type { Broker } from "../../../src/embedded/server.ts";
+import type { StoreLoss } from "../../../src/embedded/store-watch.ts";
 import type { Exit } from "../../../src/embedded/process.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { silentLogger } from "../../../src/shared/logger.ts";
@@ -31,7 +32,7 @@ function fakeBroker(options: { refuse?: number } = {}) {
   return { broker, calls, crash: () => exit.resolve({ code: 1, signal: null }) };
 }
 
-function keep(broker: Broker) {
+function keep(broker: Broker, loss?: StoreLoss) {
   let failure = Promise.withResolvers<void>();
   const home = keepBroker({
     broker,
@@ -40,6 +41,7 @@ function keep(broker: Broker) {
     freeBytes: 1,
     clock: systemClock,
     log: silentLogger(),
+    watch: { look: () => loss, forget() {}, close() {} },
     writeFailure: () => (failure = Promise.withResolvers<void>()).promise,
   });
   return { home, failWrite: () => failure.resolve() };
@@ -69,5 +71,15 @@ test("a stop is no crash", async () => {
   const stopped = home.stop();
   crash();
   await stopped;
+  expect(calls).toEqual(["stop"]);
+});
+
+test("a broker whose store is gone is not started again: it would make an empty one", async () => {
+  const loss: StoreLoss = { path: "/data", how: "removed" };
+  const { broker, calls, crash } = fakeBroker();
+  const { home } = keep(broker, loss);
+  crash();
+  expect(await home.store?.lost).toEqual(loss);
+  await home.stop();
   expect(calls).toEqual(["stop"]);
 });

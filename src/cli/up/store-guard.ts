@@ -1,0 +1,161 @@
+import { jetstreamManager, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { isStillThere, lossText, type StoreLoss, type StoreWatch } from "../../embedded/store-watch.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { errorText } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { readBacklog } from "../../shared/status/backlog.ts";
+import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/topology.ts";
+
+/** The store of the broker that `up` runs. */
+export type OwnStore = {
+  watch: StoreWatch;
+  /** Settles if the broker ended by itself and must not be started again, because its store is not what it was. */
+  lost: Promise<StoreLoss>;
+  /** Kills the broker for good. A gentle end would write into whatever lies there now. */
+  end(): Promise<void>;
+};
+
+/** What was in a store when it was lost; undefined: it could not be counted. */
+export type Held = { events: number | undefined; letters: number | undefined };
+
+export type StoreGuard = {
+  /** What happened to the store, for people; undefined: nothing. */
+  lost(): string | undefined;
+  stop(): void;
+};
+
+const LOOK_MS = 1000;
+/** The broker is to end soon: what it says of the store must come at once. */
+const ASK_MS = 1000;
+/** A loss is said again this often. */
+const REPEAT_MS = 60_000;
+
+/**
+ * Ends the broker when its store is removed, moved away or replaced while it runs: it would go on to acknowledge events that nobody finds again
+ * (DURABLE-1). Gateways then refuse writes and are not ready; `up` holds on and says so until somebody stops it.
+ */
+export function guardStore(options: {
+  store: OwnStore;
+  admin: NatsConnection;
+  clock: Clock;
+  log: Logger;
+}): StoreGuard {
+  const { store, clock, log } = options;
+  /** When the broker made each stream; one with another time is another one, and the broker knows of it. */
+  const created = new Map<string, string>();
+  let report: string | undefined;
+  let stopped = false;
+  let cancel: () => void = () => undefined;
+
+  async function look(): Promise<void> {
+    try {
+      const jsm = await jetstreamManager(options.admin, { checkAPI: false, timeout: ASK_MS });
+      const loss = store.watch.look();
+      if (loss !== undefined && !(await isBrokersOwn(jsm, loss))) return await lose(loss, await count(jsm));
+    } catch (error) {
+      log.debug({ err: errorText(error) }, "the store was not looked at");
+    }
+    if (!stopped) cancel = clock.after(LOOK_MS, () => void look());
+  }
+
+  /** Was the stream deleted or restored through the broker? A broker that does not answer decides nothing. */
+  async function isBrokersOwn(jsm: JetStreamManager, { stream }: StoreLoss): Promise<boolean> {
+    if (stream === undefined) return false;
+    const before = created.get(stream);
+    const now = await jsm.streams.info(stream).then(
+      (info) => info.created,
+      (error: unknown) => {
+        if (error instanceof JetStreamApiError && error.code === 10059) return undefined;
+        throw error;
+      },
+    );
+    if (now !== undefined && now === before) return false;
+    store.watch.forget(stream);
+    if (now === undefined) created.delete(stream);
+    else created.set(stream, now);
+    return true;
+  }
+
+  async function lose(loss: StoreLoss, held: Held): Promise<void> {
+    if (report !== undefined || stopped) return;
+    report = lossReport(loss, held);
+    log.fatal(
+      { ...loss, ...held, code: "store_lost", text: report },
+      "the store of the broker is lost, the broker is ended",
+    );
+    await store.end();
+    repeat();
+  }
+
+  function repeat(): void {
+    cancel = clock.after(REPEAT_MS, () => {
+      log.error(
+        { code: "store_lost", text: report },
+        "writes are refused until `up` is stopped and started again",
+      );
+      repeat();
+    });
+  }
+
+  async function begin(): Promise<void> {
+    const jsm = await jetstreamManager(options.admin, { checkAPI: false, timeout: ASK_MS });
+    for await (const { config, created: at } of jsm.streams.list()) created.set(config.name, at);
+  }
+
+  void begin()
+    .catch((error: unknown) =>
+      log.warn({ err: errorText(error) }, "streams are not known to the guard of the store"),
+    )
+    .then(look);
+  void store.lost.then((loss) => lose(loss, { events: undefined, letters: undefined }));
+  return {
+    lost: () => report,
+    stop() {
+      stopped = true;
+      cancel();
+      store.watch.close();
+    },
+  };
+}
+
+/** The broker still knows what it had, though it lies nowhere. What it takes between this and its end is in nobody's count. */
+async function count(jsm: JetStreamManager): Promise<Held> {
+  const [events, letters] = await Promise.allSettled([
+    readBacklog(jsm).then((backlog) => backlog.events),
+    jsm.streams.info(DEAD_STREAM).then((info) => info.state.messages),
+  ]);
+  return {
+    events: events.status === "fulfilled" ? events.value : undefined,
+    letters: letters.status === "fulfilled" ? letters.value : undefined,
+  };
+}
+
+/** For people: what happened, what is lost with it, and what to do. Pure. */
+export function lossReport(loss: StoreLoss, held: Held): string {
+  const still = isStillThere(loss);
+  const fate = still ? "with it" : "lost";
+  const advice = still
+    ? "Put it back, then start again."
+    : "Bring back a copy if there is one, then start again.";
+  return `${lossText(loss)}: ${fateOf(loss.stream, held, fate)}. ${advice}`;
+}
+
+function fateOf(stream: string | undefined, { events, letters }: Held, fate: string): string {
+  if (stream === STATE_STREAM) return `what relays remember of the log is ${fate}`;
+  const dead = letters === undefined ? "the dead letters" : counted(letters, "dead letter");
+  if (stream === DEAD_STREAM) return `${dead} ${letters === 1 ? "is" : "are"} ${fate}`;
+  const waited = waitedThere(events, fate);
+  return stream === EVENTS_STREAM || letters === 0 ? waited : `${waited}, ${dead} too`;
+}
+
+function waitedThere(events: number | undefined, fate: string): string {
+  if (events === undefined)
+    return `the acknowledged events that waited there are ${fate}, and could not be counted`;
+  if (events === 0) return "no event waited there";
+  return `at least ${counted(events, "acknowledged event")} that waited there ${events === 1 ? "is" : "are"} ${fate}`;
+}
+
+function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
+}

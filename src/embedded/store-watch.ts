@@ -1,0 +1,147 @@
+import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+/** How a folder that the broker holds open is no longer where it was. */
+export type StoreLoss = {
+  path: string;
+  /** `emptied`: the folder is there, and the messages in it are not. */
+  how: "removed" | "moved" | "replaced" | "emptied";
+  /** Where it was moved, if that can be known. */
+  to?: string;
+  /** The stream whose own folder it is; else it is a folder above. */
+  stream?: string;
+};
+
+export type StoreWatch = {
+  /** What is wrong with the store, the outermost folder first. Folders that are new since the last look are remembered. */
+  look(): StoreLoss | undefined;
+  /** The stream was deleted or made anew by the broker itself: its folder is learnt again. */
+  forget(stream: string): void;
+  close(): void;
+};
+
+/** A folder as it was opened. */
+type Known = { handle: number; dev: number; ino: number; hadMessages: boolean; emptyLooks: number };
+
+/** A purge by the broker puts a new folder in the place of the messages: for a moment it is not there. */
+const EMPTY_LOOKS = 2;
+
+/**
+ * Watches the folders of a broker that runs. A server whose folder was removed goes on: it writes into files that nobody will find again, and
+ * acknowledges (nats-server 2.15.1). Each folder is held open, so that it can be told what became of it.
+ */
+export function createStoreWatch(dataDir: string, streams: readonly string[]): StoreWatch {
+  const store = join(dataDir, "broker/store");
+  const home = join(store, "jetstream/$G/streams");
+  const folders: { path: string; stream?: string }[] = [
+    ...[
+      dataDir,
+      join(dataDir, "broker"),
+      store,
+      join(store, "jetstream"),
+      join(store, "jetstream/$G"),
+      home,
+    ].map((path) => ({ path })),
+    ...streams.map((stream) => ({ path: join(home, stream), stream })),
+  ];
+  const known = new Map<string, Known>();
+
+  function lookAt({ path, stream }: (typeof folders)[number]): StoreLoss | undefined {
+    const here = statOf(path);
+    const before = known.get(path);
+    if (before === undefined) {
+      if (here !== undefined) learn(path, stream);
+      return undefined;
+    }
+    const named = stream === undefined ? {} : { stream };
+    if (here === undefined || here.ino !== before.ino || here.dev !== before.dev)
+      return { path, ...whatBecameOf(before.handle, path, here !== undefined), ...named };
+    if (stream === undefined) return undefined;
+    const filled = hasMessages(path);
+    before.hadMessages ||= filled;
+    before.emptyLooks = before.hadMessages && !filled ? before.emptyLooks + 1 : 0;
+    return before.emptyLooks >= EMPTY_LOOKS ? { path, how: "emptied", ...named } : undefined;
+  }
+
+  function learn(path: string, stream: string | undefined): void {
+    try {
+      const handle = openSync(path, "r");
+      const { dev, ino } = fstatSync(handle);
+      const hadMessages = stream !== undefined && hasMessages(path);
+      known.set(path, { handle, dev, ino, hadMessages, emptyLooks: 0 });
+    } catch {
+      // it went between two questions: the next look tells
+    }
+  }
+
+  function forget(path: string): void {
+    const before = known.get(path);
+    known.delete(path);
+    if (before !== undefined) closeSync(before.handle);
+  }
+
+  return {
+    look() {
+      let found: StoreLoss | undefined;
+      for (const folder of folders) found ??= lookAt(folder);
+      return found;
+    },
+    forget: (stream) => forget(join(home, stream)),
+    close() {
+      for (const path of known.keys()) forget(path);
+    },
+  };
+}
+
+/** For people. Pure. */
+export function lossText({ path, how, to }: StoreLoss): string {
+  switch (how) {
+    case "removed":
+      return `${path} was removed while the broker ran`;
+    case "moved":
+      return `${path} was moved away while the broker ran${to === undefined ? "" : `, to ${to}`}`;
+    case "replaced":
+      return `${path} was replaced by another folder while the broker ran${to === undefined ? "" : `, and is now ${to}`}`;
+    case "emptied":
+      return `the messages in ${path} were removed while the broker ran`;
+  }
+}
+
+/** Whether what the broker stored can still be found somewhere. Pure. */
+export function isStillThere({ how, to }: StoreLoss): boolean {
+  return how === "moved" || (how === "replaced" && to !== undefined);
+}
+
+function statOf(path: string): { dev: number; ino: number } | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function whatBecameOf(handle: number, path: string, another: boolean): Pick<StoreLoss, "how" | "to"> {
+  const gone = fstatSync(handle).nlink === 0;
+  const to = gone ? undefined : placeOf(handle);
+  const elsewhere = to === undefined || to === path ? {} : { to };
+  if (another) return { how: "replaced", ...elsewhere };
+  return gone ? { how: "removed" } : { how: "moved", ...elsewhere };
+}
+
+/** Linux tells where an open folder is now. */
+function placeOf(handle: number): string | undefined {
+  try {
+    const place = readlinkSync(`/proc/self/fd/${handle}`);
+    return place.endsWith(" (deleted)") ? undefined : place;
+  } catch {
+    return undefined;
+  }
+}
+
+function hasMessages(stream: string): boolean {
+  try {
+    return readdirSync(join(stream, "msgs")).some((file) => file.endsWith(".blk"));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,136 @@
+import { cpSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { dataFolder, startUp, type Up } from "../../support/up.ts";
+import { call } from "../gateway/harness.ts";
+
+const STREAMS = "broker/store/jetstream/$G/streams";
+/** Processes on a busy machine. */
+const PATIENT = { timeout: 30_000, interval: 200 };
+
+async function send(url: string): Promise<number> {
+  const body = { session_id: "s", event_type: "message", timestamp: "2026-01-01T00:00:00Z" };
+  return (await call(url, "POST", "/events", body, { prefer: "respond-async" })).status;
+}
+
+/** `up` with three events that wait, because the coordinator is away. */
+async function withWaiting(work: (up: Up, gateway: string, folder: string) => Promise<void>): Promise<void> {
+  await using folder = await dataFolder();
+  await using coordinator = await startCoordinator({ autoCreateSessions: true });
+  coordinator.faults.set([{ method: "POST", action: { kind: "status", status: 503 } }]);
+  const up = startUp(folder.path, { args: ["--coordinator", coordinator.url, "--port", "0"] });
+  const { gateway } = await up.ready();
+  for (let i = 0; i < 3; i++) expect(await send(gateway)).toBe(202);
+  await work(up, gateway, folder.path);
+}
+
+/** Writes are refused, from then on, and the gateway is not ready. How many were taken before that. */
+async function refused(gateway: string): Promise<number> {
+  let taken = 0;
+  await vi.waitFor(async () => {
+    const status = await send(gateway);
+    if (status === 202) taken++;
+    expect(status).toBe(503);
+  }, PATIENT);
+  expect(await send(gateway)).toBe(503);
+  const ready = await call(gateway, "GET", "/_relay/ready");
+  expect(ready).toMatchObject({
+    status: 503,
+    json: { ready: false, dependencies: { log: { state: "down" } } },
+  });
+  return taken;
+}
+
+/** What `up` says of the loss, with the number of events for N: what was acknowledged, but for what came between the count and the end. */
+function expectSaid(up: Up, said: RegExp, acknowledged: number): void {
+  const counted = Number(/at least (\d+) acknowledged/.exec(up.output.stdout)?.[1]);
+  expect(counted).toBeGreaterThanOrEqual(3);
+  expect(counted).toBeLessThanOrEqual(acknowledged + 1); // the first that was refused may be there all the same
+  expect(up.output.stdout.replace(/at least \d+/, "at least N")).toMatch(said);
+  expect(up.output.stdout).not.toMatch(/delivered at the next start/);
+}
+
+describe("DURABLE-1: the store of a running broker that is no longer where it was", () => {
+  test.concurrent.each<[string, (dataDir: string) => void, RegExp]>([
+    [
+      "the data folder is removed",
+      (data) => rmSync(data, { recursive: true }),
+      /data was removed while the broker ran: at least N acknowledged events that waited there are lost\./,
+    ],
+    [
+      "the log's folder is removed",
+      (data) => rmSync(join(data, STREAMS, "RR_EVENTS"), { recursive: true }),
+      /RR_EVENTS was removed .*: at least N acknowledged events that waited there are lost\./,
+    ],
+    [
+      "the log's messages are removed",
+      (data) => {
+        const messages = join(data, STREAMS, "RR_EVENTS/msgs");
+        for (const file of readdirSync(messages)) rmSync(join(messages, file), { recursive: true });
+      },
+      /the messages in .* were removed .*: at least N acknowledged events that waited there are lost\./,
+    ],
+    [
+      "the data folder is replaced by a copy",
+      (data) => {
+        renameSync(data, `${data}.old`);
+        cpSync(`${data}.old`, data, { recursive: true });
+      },
+      /was replaced by another folder .*: at least N acknowledged events that waited there are with it\./,
+    ],
+  ])(
+    "%s: writes are refused, and `up` says what is lost",
+    async (_, change, said) => {
+      await withWaiting(async (up, gateway) => {
+        change(up.dataDir);
+        const taken = await refused(gateway);
+        expect(up.output.stderr).toContain('"code":"store_lost"');
+        const { code } = await up.stop();
+        expect(code).toBe(1);
+        expectSaid(up, said, 3 + taken);
+        expect(up.output.stderr).toMatch(/store_lost/);
+        await vi.waitFor(() => expect(up.processes()).toEqual([]), PATIENT);
+      });
+    },
+    90_000,
+  );
+
+  test("moved away and put back, all of it is there at the next start", async () => {
+    await withWaiting(async (up, gateway, folder) => {
+      renameSync(up.dataDir, join(folder, "elsewhere"));
+      const taken = await refused(gateway);
+      expect((await up.stop()).code).toBe(1);
+      expectSaid(
+        up,
+        /was moved away .*: at least N acknowledged events that waited there are with it\./,
+        3 + taken,
+      );
+      renameSync(join(folder, "elsewhere"), up.dataDir);
+      await using coordinator = await startCoordinator({ autoCreateSessions: true });
+      const again = startUp(folder, {
+        args: ["--coordinator", coordinator.url, "--retarget", "--port", "0"],
+      });
+      await again.ready();
+      await vi.waitFor(() => expect(coordinator.summary().keys).toBeGreaterThanOrEqual(3 + taken), PATIENT);
+      expect((await again.stop()).code).toBe(0);
+    });
+  }, 90_000);
+
+  test("a broker that is killed after its store was removed is not started on an empty one", async () => {
+    await withWaiting(async (up, gateway) => {
+      const broker = up.processes().filter((pid) => pid !== up.process.pid);
+      expect(broker.length).toBeGreaterThan(0);
+      rmSync(join(up.dataDir, "broker/store"), { recursive: true });
+      const pid = Number(
+        readdirSync(join(up.dataDir, "broker/run")).flatMap(
+          (name) => /_(\d+)\.ports$/.exec(name)?.[1] ?? [],
+        )[0],
+      );
+      process.kill(pid, "SIGKILL");
+      await refused(gateway);
+      expect((await up.stop()).code).toBe(1);
+      expect(up.output.stdout).toMatch(/was removed while the broker ran/);
+    });
+  }, 90_000);
+});

@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import { lossReport, type Held } from "../../../src/cli/up/store-guard.ts";
+import type { StoreLoss } from "../../../src/embedded/store-watch.ts";
+
+describe("what is said of a store that is lost", () => {
+  test.each<[StoreLoss, Held, string]>([
+    [
+      { path: "/d", how: "removed" },
+      { events: 3, letters: 1 },
+      "/d was removed while the broker ran: at least 3 acknowledged events that waited there are lost, 1 dead letter too. Bring back a copy if there is one, then start again.",
+    ],
+    [
+      { path: "/d", how: "removed" },
+      { events: 1, letters: 0 },
+      "/d was removed while the broker ran: at least 1 acknowledged event that waited there is lost. Bring back a copy if there is one, then start again.",
+    ],
+    [
+      { path: "/d", how: "removed" },
+      { events: 0, letters: 0 },
+      "/d was removed while the broker ran: no event waited there. Bring back a copy if there is one, then start again.",
+    ],
+    [
+      { path: "/d", how: "replaced" },
+      { events: undefined, letters: undefined },
+      "/d was replaced by another folder while the broker ran: the acknowledged events that waited there are lost, and could not be counted, the dead letters too. Bring back a copy if there is one, then start again.",
+    ],
+    [
+      { path: "/d", how: "moved", to: "/e" },
+      { events: 2, letters: 0 },
+      "/d was moved away while the broker ran, to /e: at least 2 acknowledged events that waited there are with it. Put it back, then start again.",
+    ],
+    [
+      { path: "/d/RR_DEAD", how: "removed", stream: "RR_DEAD" },
+      { events: 9, letters: 2 },
+      "/d/RR_DEAD was removed while the broker ran: 2 dead letters are lost. Bring back a copy if there is one, then start again.",
+    ],
+    [
+      { path: "/d/KV_RR_STATE", how: "emptied", stream: "KV_RR_STATE" },
+      { events: 9, letters: 2 },
+      "the messages in /d/KV_RR_STATE were removed while the broker ran: what relays remember of the log is lost. Bring back a copy if there is one, then start again.",
+    ],
+  ])("%j", (loss, held, text) => expect(lossReport(loss, held)).toBe(text));
+});

@@ -19,6 +19,8 @@ export function headLimit(method: string, target: string): number {
 
 /** Requests under way per relay: each may hold 2 × 2 MiB. */
 export const MAX_STREAMS = 512;
+/** Of them, for one gateway: whatever it does, an eighth is left for the others. */
+export const MAX_STREAMS_PER_GATEWAY = 448;
 
 /** One rule of the allow-list: a method or `*`, and a path with `*` for one segment and `**` for any rest. */
 export type AllowRule = { method: string; path: RegExp; everything: boolean };

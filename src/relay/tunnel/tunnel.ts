@@ -11,7 +11,7 @@ import { notPassable } from "../../shared/tunnel/passable.ts";
 import { createWire, type Wire } from "../../shared/tunnel/wire.ts";
 import type { Credentials } from "../credentials/index.ts";
 import { createSentCredentials } from "../echo/needles.ts";
-import { deletedSession, isAllowed, MAX_STREAMS, type AllowRule } from "./limits.ts";
+import { deletedSession, isAllowed, MAX_STREAMS, MAX_STREAMS_PER_GATEWAY, type AllowRule } from "./limits.ts";
 import { createStream, type Stream } from "./stream.ts";
 import { traceHeaders } from "./traced.ts";
 import type { Upstream } from "./upstream.ts";
@@ -58,6 +58,8 @@ export function serveTunnel(deps: {
   const prefix = `${FLOW_PREFIX}.${relay}.`;
   /** By `<gateway>.t.<id>`. */
   const streams = new Map<string, Stream>();
+  /** How many of them each gateway has. */
+  const counts = new Map<string, number>();
   /** When each process with streams was heard last, by `<gateway>.beat.<process>`. */
   const gateways = new Map<string, number>();
   /** Wires whose acceptance may not have gone out yet. */
@@ -82,8 +84,9 @@ export function serveTunnel(deps: {
       return refuse("schema_newer", "the gateway speaks a version that this relay does not know");
     const refused = notPassable(opening);
     if (refused !== undefined) return refuse(refused.code, refused.text);
-    if (streams.size >= MAX_STREAMS)
-      return refuse("tunnel_busy", `more than ${MAX_STREAMS} requests are under way`);
+    const count = counts.get(asker) ?? 0;
+    if (streams.size >= MAX_STREAMS || count >= MAX_STREAMS_PER_GATEWAY)
+      return refuse("tunnel_busy", "too many requests are under way at this relay");
     if (deps.allow !== undefined && !isAllowed(deps.allow, opening.method, opening.target)) {
       return refuse("path_not_allowed", `${opening.method} is not allowed on this path`);
     }
@@ -104,6 +107,8 @@ export function serveTunnel(deps: {
       turn: () => behindEvents(opening.method, opening.target),
       ended(outcome, status) {
         streams.delete(id);
+        counts.set(asker, (counts.get(asker) ?? 1) - 1);
+        if (counts.get(asker) === 0) counts.delete(asker);
         if (streams.size === 0) idle?.();
         log[outcome in ERRORS ? "info" : "debug"](
           {
@@ -120,6 +125,7 @@ export function serveTunnel(deps: {
       },
     });
     streams.set(id, stream);
+    counts.set(asker, count + 1);
   }
 
   /** A quick answer brings the word along that its request was taken; otherwise that goes out by itself. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { headers, PermissionViolationError, type NatsConnection } from "@nats-io/nats-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { MAX_STREAMS_PER_GATEWAY } from "../../../src/relay/tunnel/limits.ts";
 import { encodeEnvelope, type Envelope } from "../../../src/shared/envelope.ts";
 import { eventSubject, questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
 import { decodeMessage, encodeMessage, type Frame } from "../../../src/shared/tunnel/frame.ts";
@@ -202,4 +203,20 @@ test("another's run poll can be neither answered, nor cancelled, nor kept: frame
   coordinator.release();
   expect(await poll).toMatchObject({ status: 200, json: { of: "/runner/runs?runner_id=r2" } });
   expect(relay.fatal).toEqual([]);
+});
+
+test("BOUND-1: whoever opens requests without end takes no place that is kept for others", async () => {
+  const opening = encodeOpening({
+    v: 1,
+    method: "GET",
+    target: "/slow",
+    headers: [],
+    body: { kind: "none" },
+    gateway: "thief",
+  });
+  for (let i = 0; i < 600; i++)
+    thief.publish(questionSubject(TUNNEL_SUBJECT, "gw1"), opening, { reply: `_INBOX_gw.gw1.x.${i}` });
+  await expect.poll(() => coordinator.held, SOON).toBe(MAX_STREAMS_PER_GATEWAY);
+  expect(await call(gateway.url(), "GET", "/quick")).toMatchObject({ status: 200, json: { of: "/quick" } });
+  expect(coordinator.held).toBe(MAX_STREAMS_PER_GATEWAY);
 });

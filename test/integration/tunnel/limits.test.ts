@@ -1,15 +1,17 @@
 import type { ServerResponse } from "node:http";
 import { expect, it } from "vitest";
-import { parseAllowList } from "../../../src/relay/tunnel/limits.ts";
+import { MAX_STREAMS_PER_GATEWAY, parseAllowList } from "../../../src/relay/tunnel/limits.ts";
 import { startReflector } from "./reflector.ts";
 import { startStack } from "./stack.ts";
 
-it("more requests than a gateway carries are told to come again, and can when others end", async () => {
+it("more requests than a relay carries for one gateway are told to come again, and can when others end", async () => {
   const open = new Set<ServerResponse>();
   await using upstream = await startReflector({ on: { "/hang": (_, response) => void open.add(response) } });
   await using stack = await startStack(upstream.url);
-  const all = Array.from({ length: 512 }, () => fetch(`${stack.url}/hang`).then((answer) => answer.status));
-  await expect.poll(() => open.size, { timeout: 15_000 }).toBe(512);
+  const all = Array.from({ length: MAX_STREAMS_PER_GATEWAY }, () =>
+    fetch(`${stack.url}/hang`).then((answer) => answer.status),
+  );
+  await expect.poll(() => open.size, { timeout: 15_000 }).toBe(MAX_STREAMS_PER_GATEWAY);
   const refused = await fetch(`${stack.url}/sessions`);
   expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
   expect(await refused.json()).toMatchObject({ code: "tunnel_busy" });

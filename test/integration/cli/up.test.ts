@@ -2,7 +2,11 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
+import { headers } from "@nats-io/nats-core";
 import { expect, onTestFinished, test } from "vitest";
+import { connectBroker } from "../../../src/shared/broker.ts";
+import { errorText } from "../../../src/shared/errors.ts";
+import { gatewayInbox } from "../../../src/shared/subjects.ts";
 import { dataFolder, runCli, startUp, type Up } from "../../support/up.ts";
 
 async function folder(): Promise<string> {
@@ -80,6 +84,36 @@ test("ready file, delivery to the stand-in, 0700 folder, SIGTERM within 5 s leav
   expect(up.processes()).toEqual([]);
   expect(() => statSync(up.readyFile)).toThrow();
 });
+
+test("the gateway's login at the embedded broker writes events of its own runner only, also after a restart with another", async () => {
+  const dataDir = await folder();
+  for (const [args, runner, other] of [
+    [["--hostname", "host.1", "--profile", "a b"], "host=2E1=2Ea=20b", "host=2E1=2Eother"],
+    [["--hostname", "host.1", "--profile", "other"], "host=2E1=2Eother", "host=2E1=2Ea=20b"],
+    [["--runner", "r*"], "r=2A", "host=2E1=2Eother"],
+  ] as const) {
+    const up = startUp(dataDir, { args: [...args] });
+    const { gateway, nats } = await up.ready();
+    expect((await post(gateway, "s1", 1)).ok).toBe(true);
+    const { passwords } = JSON.parse(readFileSync(join(up.dataDir, "broker", "kept.json"), "utf8")) as {
+      passwords: Record<string, string>;
+    };
+    const access = { servers: [nats], user: "gateway-gw1", password: passwords["gateway-gw1"] ?? "" };
+    const login = await connectBroker(access, { name: "thief", inboxPrefix: gatewayInbox("gw1") });
+    const head = headers();
+    head.set("Nats-Expected-Stream", "none"); // stores nothing
+    const write = (name: string): Promise<string> =>
+      login.request(`rr.ev.0.${name}.s.event`, "", { headers: head, timeout: 5000 }).then(
+        () => "allowed",
+        (error: unknown) => errorText(error),
+      );
+    expect(await write(runner)).toBe("allowed");
+    expect(await write(other)).toMatch(/permissions violation/i);
+    expect(await write("r")).toMatch(/permissions violation/i);
+    await login.close();
+    expect((await up.stop()).code).toBe(0);
+  }
+}, 60_000);
 
 test("the page's address with its token is printed, kept for its user alone, and nowhere else", async () => {
   const up = startUp(await folder(), { env: { RUNNER_RELAY_LOG_LEVEL: "trace" } });

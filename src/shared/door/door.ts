@@ -2,7 +2,7 @@ import { sameSecret, sealOf } from "./secret.ts";
 
 // secret.ts compares and seals · secret-file.ts keeps · door.ts decides · doorkeeper.ts answers over HTTP
 
-/** A working day; renewed while the page is used. */
+/** A working day. Not renewed by use: one that was stolen ends too. */
 export const PASS_MS: number = 12 * 60 * 60 * 1000;
 /** Parameter of an address that carries the token. */
 export const TOKEN_PARAMETER = "token";
@@ -15,10 +15,10 @@ export type Brought = {
   offered: string | undefined;
 };
 
-/** `renew` and `cookie` are whole `Set-Cookie` values. `wrong`: a token was tried. */
+/** `cookie` is a whole `Set-Cookie` value. `wrong`: a token was tried. */
 export type Judged =
-  | { kind: "open"; renew: string | undefined }
-  | { kind: "exchange"; cookie: string }
+  | { kind: "open" }
+  | { kind: "exchange"; cookie: string | undefined }
   | { kind: "closed"; wrong: boolean };
 
 export type Door = {
@@ -42,34 +42,29 @@ export function createDoor({ token, wall }: { token: string; wall: () => number 
     return `${name}=${until}.${seal(until)}; Path=/; Max-Age=${PASS_MS / 1000}; HttpOnly; SameSite=Strict`;
   }
 
-  /** Milliseconds that a pass is good for; 0 for none of ours. */
-  function restOf(pass: string): number {
+  function isPass(pass: string): boolean {
     const [until = "", given = "", ...more] = pass.split(".");
-    if (more.length > 0 || !/^[0-9a-z]{1,10}$/.test(until) || !sameSecret(given, seal(until))) return 0;
+    if (more.length > 0 || !/^[0-9a-z]{1,10}$/.test(until) || !sameSecret(given, seal(until))) return false;
     const rest = Number.parseInt(until, 36) - wall();
-    return rest > 0 && rest <= PASS_MS ? rest : 0;
+    return rest > 0 && rest <= PASS_MS; // a clock that went back makes none longer
   }
 
-  function bestPass(cookie: string): number {
-    const passes = cookie
+  const holdsPass = (cookie = ""): boolean =>
+    cookie
       .split(";")
       .map((pair) => pair.trim())
-      .filter((pair) => pair.startsWith(`${name}=`))
-      .map((pair) => restOf(pair.slice(name.length + 1)));
-    return Math.max(0, ...passes);
-  }
+      .some((pair) => pair.startsWith(`${name}=`) && isPass(pair.slice(name.length + 1)));
 
   const isToken = (given: string): boolean => sameSecret(given, token);
 
   return {
     judge({ authorization, cookie, offered }) {
       const bearer = bearerOf(authorization);
-      if (bearer !== undefined && isToken(bearer)) return { kind: "open", renew: undefined };
-      const rest = cookie === undefined ? 0 : bestPass(cookie);
-      // an old address of somebody who is in already loses its token all the same
-      if (offered !== undefined && (rest > 0 || isToken(offered)))
-        return { kind: "exchange", cookie: makePass() };
-      if (rest > 0) return { kind: "open", renew: rest < PASS_MS / 2 ? makePass() : undefined };
+      if (bearer !== undefined && isToken(bearer)) return { kind: "open" };
+      if (offered !== undefined && isToken(offered)) return { kind: "exchange", cookie: makePass() };
+      if (holdsPass(cookie))
+        // an old address of somebody who is in loses its token too; a pass gives no other pass
+        return offered === undefined ? { kind: "open" } : { kind: "exchange", cookie: undefined };
       return { kind: "closed", wrong: bearer !== undefined || offered !== undefined };
     },
     exchange: (given) => (isToken(given) ? makePass() : undefined),

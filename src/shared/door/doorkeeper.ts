@@ -51,8 +51,10 @@ export function createDoorkeeper(deps: {
   }
 
   /** `no-referrer`: what the answer leads to never hears of the address that it comes from. */
-  const leadIn = (reply: FastifyReply, cookie: string, to: string): FastifyReply =>
-    reply.header("set-cookie", cookie).header("referrer-policy", "no-referrer").redirect(to, 303);
+  function leadIn(reply: FastifyReply, cookie: string | undefined, to: string): FastifyReply {
+    if (cookie !== undefined) reply.header("set-cookie", cookie);
+    return reply.header("referrer-policy", "no-referrer").redirect(to, 303);
+  }
 
   return {
     async stops(request, reply) {
@@ -63,10 +65,7 @@ export function createDoorkeeper(deps: {
         cookie,
         offered: reads ? tokenOf(request.url) : undefined,
       });
-      if (judged.kind === "open") {
-        if (judged.renew !== undefined) reply.header("set-cookie", judged.renew);
-        return false;
-      }
+      if (judged.kind === "open") return false;
       if (judged.kind === "exchange") leadIn(reply, judged.cookie, withoutToken(request.url));
       else await refuse(request, reply, judged.wrong);
       return true;

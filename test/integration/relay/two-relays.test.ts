@@ -86,6 +86,9 @@ describe("two relays", () => {
     await expect.poll(() => states.get("c")?.standby?.length, { timeout: 10_000 }).toBeGreaterThan(0);
     await other.nc.close();
     states.delete(name); // silent from here on
+    expect(await taken(gateway, 20)).toBe(0); // nobody says anything of it
+    const { append } = createAppender(await broker.connect("gateway"));
+    await append(SESSION); // what is held is nobody's until something comes for its shard
     await settled("c");
     expect(await taken(gateway, 20)).toBe(0);
     expect(third.fatal).toEqual([]);

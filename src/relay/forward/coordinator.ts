@@ -149,12 +149,14 @@ function withoutSecrets(
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8");
   const hidden = hide(text);
   if (hidden !== text) body = Buffer.from(hidden); // bytes that are no text stay as they are
-  const headers: typeof answer.headers = {};
-  for (const [name, value] of Object.entries(answer.headers))
-    headers[name] = typeof value === "string" ? hide(value) : value?.map(hide);
+  let { headers } = answer;
+  for (const [name, value] of Object.entries(headers)) {
+    const shown = typeof value === "string" ? hide(value) : value?.map(hide);
+    if (String(shown) !== String(value)) headers = { ...headers, [name]: shown };
+  }
   const coding = one(answer.headers["content-encoding"]);
-  if (coding !== undefined && quotesUnpacked(coding, body, secrets)) {
-    delete headers["content-encoding"];
+  if (coding !== undefined && (body !== answer.body || quotesUnpacked(coding, body, secrets))) {
+    headers = { ...headers, "content-encoding": undefined };
     body = new Uint8Array();
   }
   return { ...answer, headers, body };

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BrokerAccess } from "../shared/broker.ts";
 import { systemClock, type Clock } from "../shared/clock.ts";
@@ -66,13 +66,19 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
 
     const keptFile = join(home, "kept.json");
     const kept = readKept(keptFile);
+    const storeDir = join(home, "store");
+    if (kept.port !== -1 && !existsSync(join(storeDir, "jetstream")))
+      log.error(
+        { store: storeDir, code: "store_lost" },
+        "the store of the broker is gone, a new one is made: what it held is lost",
+      );
     const users = brokerUsers(gateways, kept.passwords);
     writeSecret(join(home, USERS_FILE), usersConfig(users));
     const admin = loginOf(users, "admin");
 
     const start = async (port: number): Promise<ServerProcess> => {
-      const layout = { port, runDir, storeDir: join(home, "store") };
-      sealStreams(layout.storeDir, log); // also after a crash that came while a stream was made
+      const layout = { port, runDir, storeDir };
+      sealStreams(storeDir, log); // also after a crash that came while a stream was made
       writeSecret(configFile, brokerConfig({ ...layout, syncAlways: options.syncAlways ?? true }));
       return spawnServer({ ...options, clock, configFile, runDir, admin });
     };

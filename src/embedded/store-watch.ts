@@ -20,8 +20,11 @@ export type StoreWatch = {
   close(): void;
 };
 
+/** What tells a folder from every other. */
+type Place = { dev: number; ino: number };
+
 /** A folder as it was opened. */
-type Known = { handle: number; dev: number; ino: number; hadMessages: boolean; emptyLooks: number };
+type Known = Place & { handle: number; hadMessages: boolean; emptyLooks: number };
 
 /** A purge by the broker puts a new folder in the place of the messages: for a moment it is not there. */
 const EMPTY_LOOKS = 2;
@@ -30,7 +33,11 @@ const EMPTY_LOOKS = 2;
  * Watches the folders of a broker that runs. A server whose folder was removed goes on: it writes into files that nobody will find again, and
  * acknowledges (nats-server 2.15.1). Each folder is held open, so that it can be told what became of it.
  */
-export function createStoreWatch(dataDir: string, streams: readonly string[]): StoreWatch {
+export function createStoreWatch(
+  dataDir: string,
+  streams: readonly string[],
+  stat: (path: string) => Place = statSync,
+): StoreWatch {
   const store = join(dataDir, "broker/store");
   const home = join(store, "jetstream/$G/streams");
   const folders: { path: string; stream?: string }[] = [
@@ -47,7 +54,8 @@ export function createStoreWatch(dataDir: string, streams: readonly string[]): S
   const known = new Map<string, Known>();
 
   function lookAt({ path, stream }: (typeof folders)[number]): StoreLoss | undefined {
-    const here = statOf(path);
+    const here = placeAt(stat, path);
+    if (here === "hidden") return undefined;
     const before = known.get(path);
     if (before === undefined) {
       if (here !== undefined) learn(path, stream);
@@ -112,11 +120,13 @@ export function isStillThere({ how, to }: StoreLoss): boolean {
   return how === "moved" || (how === "replaced" && to !== undefined);
 }
 
-function statOf(path: string): { dev: number; ino: number } | undefined {
+/** `hidden`: rights changed, and what lies there cannot be told; the broker itself will say whether it can write. */
+function placeAt(stat: (path: string) => Place, path: string): Place | "hidden" | undefined {
   try {
-    return statSync(path);
-  } catch {
-    return undefined;
+    return stat(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    return code === "EACCES" || code === "EPERM" ? "hidden" : undefined;
   }
 }
 

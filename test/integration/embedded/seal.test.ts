@@ -2,12 +2,13 @@ import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "no
 import { join } from "node:path";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { pino } from "pino";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { provision } from "../../../src/admin/provision.ts";
 import { orphanGuard } from "../../../src/embedded/orphan.ts";
 import { startBroker, type Broker } from "../../../src/embedded/server.ts";
 import { connectBroker } from "../../../src/shared/broker.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
+import { silentLogger, type Logger } from "../../../src/shared/logger.ts";
 import { ADMIN_INBOX, gatewayInbox, RELAY_INBOX } from "../../../src/shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/topology.ts";
 import { natsServerPath } from "../../support/broker.ts";
@@ -17,12 +18,12 @@ import { temporaryFolder } from "./folder.ts";
 
 const ALL = [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM] as const;
 
-async function start(dataDir: string): Promise<Broker> {
+async function start(dataDir: string, log: Logger = silentLogger()): Promise<Broker> {
   const broker = await startBroker({
     binary: await natsServerPath(),
     dataDir,
     gateways: [{ gateway: "gw1", runner: "r" }],
-    log: silentLogger(),
+    log,
     guard: orphanGuard(process.platform, process.env["PATH"]),
   });
   let stopped: Promise<void> | undefined;
@@ -183,4 +184,16 @@ describe("SETTLE-1: a stream that the broker would forget is refused by name, an
     mkdirSync(join(streamFolder(fresh.path, EVENTS_STREAM), "msgs"), { recursive: true });
     await makeLog(await start(fresh.path));
   });
+});
+
+test("SETTLE-1: a store that was removed while nothing ran is made anew, and that is said", async () => {
+  const { dataDir } = await makeStore();
+  const codes: unknown[] = [];
+  const log = pino({ level: "error" }, { write: (line: string) => codes.push(JSON.parse(line).code) });
+  const again = await start(dataDir, log);
+  await again.stop();
+  expect(codes).toEqual([]);
+  rmSync(join(dataDir, "broker/store"), { recursive: true });
+  await start(dataDir, log);
+  expect(codes).toEqual(["store_lost"]);
 });

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -125,5 +125,22 @@ describe("what becomes of the folders of a broker that runs", () => {
     expect(watch.look()).toMatchObject({ stream: "B" });
     watch.forget("B");
     expect(watch.look()).toBeUndefined();
+  });
+
+  test.each([
+    ["EACCES", undefined],
+    ["ENOENT", "moved"],
+    ["ESTALE", "moved"],
+  ])("a path that answers %s", async (code, how) => {
+    const { data } = await makeStore();
+    let failure: Error | undefined;
+    const watch = createStoreWatch(data, STREAMS, (path) => {
+      if (failure !== undefined) throw failure;
+      return statSync(path);
+    });
+    onTestFinished(() => watch.close());
+    watch.look();
+    failure = Object.assign(new Error(code), { code });
+    expect(watch.look()?.how).toBe(how);
   });
 });

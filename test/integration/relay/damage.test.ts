@@ -6,7 +6,7 @@ import { provision } from "../../../src/admin/provision.ts";
 import { damageText, readDamages, type Damage } from "../../../src/shared/damage.ts";
 import { decodeMark } from "../../../src/shared/log-mark.ts";
 import { readState } from "../../../src/shared/state-store.ts";
-import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
@@ -106,7 +106,9 @@ describe("SETTLE-1: what a damaged log lost is delivered or named, session by se
       ).toBe(true);
     await using again = await startTestRelay(broker, "http://127.0.0.1:9", { retarget: true });
     const gateway = await broker.connect("gateway");
-    const receipt = await gateway.request(RECEIPT_SUBJECT, JSON.stringify(lost[0]), { timeout: 3000 });
+    const receipt = await gateway.request(questionSubject(RECEIPT_SUBJECT, "gw1"), JSON.stringify(lost[0]), {
+      timeout: 3000,
+    });
     expect(receipt.json()).toMatchObject({ state: "lost", reason: damageText(found as Damage) });
     expect(again.fatal).toEqual([]);
   });

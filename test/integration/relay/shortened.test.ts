@@ -4,7 +4,7 @@ import { provision } from "../../../src/admin/provision.ts";
 import { encodeHeld } from "../../../src/shared/held.ts";
 import { readDamages } from "../../../src/shared/damage.ts";
 import { readState, writeState } from "../../../src/shared/state-store.ts";
-import { RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
@@ -118,7 +118,7 @@ describe("SETTLE-1: a log that lost its end", () => {
       expect(relay.fatal[0]).toMatchObject({ code: "log_shortened" });
       const [first] = written;
       const asked = await gateway
-        .request(RECEIPT_SUBJECT, JSON.stringify(first), { timeout: 3000 })
+        .request(questionSubject(RECEIPT_SUBJECT, "gw1"), JSON.stringify(first), { timeout: 3000 })
         .catch(() => undefined);
       expect(asked?.json<{ state: string }>().state).not.toBe("delivered");
     },

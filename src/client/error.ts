@@ -3,7 +3,7 @@
  * else one of these:
  * `unreachable` no connection, or it broke · `timeout` no answer in time · `bad_answer` an answer that is not the JSON expected ·
  * `not_found` 404 · `refused` any other 4xx · `unavailable` any other status · `dead_letter` accepted, but the coordinator refused it
- * later · `session_id_invalid` an id that cannot be used.
+ * later · `session_id_invalid` an id that cannot be used · `base_url_invalid` no URL, or one with a login.
  */
 export class SessionClientError extends Error {
   readonly code: string;

@@ -62,6 +62,9 @@ const clientClock: Clock = {
  * made once per call, so that a retry is not a second event. All methods throw {@link SessionClientError}.
  */
 export function createSessionClient(options: SessionClientOptions) {
+  const base = URL.parse(options.baseUrl);
+  if (base === null || base.username !== "" || base.password !== "")
+    throw new SessionClientError("base_url_invalid", "the base URL must be a URL without a login"); // never quoted
   const clock = options.clock ?? clientClock;
   const policy: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
   const transport = createTransport({

@@ -43,7 +43,7 @@ export function createTransport(deps: {
     } catch (cause) {
       throw abort.signal.aborted
         ? new SessionClientError("timeout", `no answer within ${deps.timeoutMs} ms`, { cause })
-        : new SessionClientError("unreachable", `no connection to ${deps.baseUrl}`, { cause });
+        : new SessionClientError("unreachable", `no connection to ${new URL(deps.baseUrl).host}`, { cause });
     } finally {
       cancel();
     }

@@ -107,9 +107,10 @@ export async function startTracing(options: {
 
 /** The exporter would not use it, and some of its errors would quote it. */
 function isWithLogin(env: Environment): boolean {
-  return ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].some((name) =>
-    env[name]?.includes("@"),
-  );
+  return ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].some((name) => {
+    const url = URL.parse(env[name] ?? "");
+    return url === null ? env[name]?.includes("@") : url.username !== "" || url.password !== "";
+  });
 }
 
 function isWanted(env: Environment): boolean {

@@ -31,6 +31,13 @@ export function openingOf(
   };
 }
 
+/** The same with an answer that we can read: it tells of runs, and a packed one would tell us nothing. Pure. */
+export function readable(opening: Opening): Opening {
+  const { headers } = opening;
+  const kept = headers.filter((_, i) => headers[i - (i % 2)]?.toLowerCase() !== "accept-encoding");
+  return { ...opening, headers: [...kept, "accept-encoding", "identity"] };
+}
+
 /** Path and query as they came; of an absolute-form target only those. Pure. */
 function targetOf(url: string): string {
   if (url === "*") return url;

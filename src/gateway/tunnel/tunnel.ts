@@ -15,7 +15,7 @@ import type { Budget } from "../budget.ts";
 import type { Passage } from "../passage.ts";
 import { createExchange, type Exchange, type Outlet } from "./exchange.ts";
 import { copying, responseOutlet, socketOutlet } from "./outlets.ts";
-import { openingOf, readSmallBody, tellsOfRun } from "./request.ts";
+import { openingOf, readable, readSmallBody, tellsOfRun } from "./request.ts";
 
 // request.ts reads what is asked · exchange.ts is one request under way · outlets.ts writes the answer to a response or a socket
 
@@ -180,7 +180,8 @@ export function createTunnel(deps: {
         const plain = responseOutlet(response, refuse);
         const tells = request.method === "GET" && tellsOfRun(request.url ?? "");
         const outlet = tells ? copying(plain, MAX_LEARNT_BYTES, (_, answer) => deps.learn(answer)) : plain;
-        const exchange = open(openingOf(request, body, nonce, passage), outlet);
+        const opening = openingOf(request, body, nonce, passage);
+        const exchange = open(tells ? readable(opening) : opening, outlet);
         atTurnEnd(read.sent); // after the opening, with which it went
         if (exchange === undefined) return;
         if (response.destroyed) return exchange.gone();
@@ -211,7 +212,7 @@ export function createTunnel(deps: {
             v: 1,
             method,
             target,
-            headers: ["accept", "application/json"],
+            headers: ["accept", "application/json", "accept-encoding", "identity"],
             body: { kind: "none" },
             gateway: nonce,
           },

@@ -13,6 +13,7 @@ import {
 import { errorText } from "../../shared/errors.ts";
 import { scanJson, type JsonLimits } from "../../shared/json-scan.ts";
 import type { SecretRegistry } from "../../shared/logger.ts";
+import { USER_AGENT } from "../../shared/version.ts";
 import type { OidcChoice } from "./choice.ts";
 import { failureOf, type HttpOutcome } from "./failure.ts";
 import type { Issuer, TokenAnswer } from "./oidc.ts";
@@ -36,9 +37,15 @@ export function createIssuer(
   function recordingFetch(signal: AbortSignal, seen: { outcome?: HttpOutcome }): CustomFetch {
     return async (url, options) => {
       delete seen.outcome;
+      const named = { ...options.headers, "user-agent": USER_AGENT };
       const both = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
       try {
-        const response = await deps.fetch(url, { ...options, body: options.body ?? null, signal: both });
+        const response = await deps.fetch(url, {
+          ...options,
+          headers: named,
+          body: options.body ?? null,
+          signal: both,
+        });
         const body = await readBounded(response);
         const scan = scanJson(Buffer.from(body), LIMITS);
         if (!scan.ok && (scan.problem === "depth" || scan.problem === "values"))

@@ -44,12 +44,12 @@ export async function readLongAnswerObject(body: Uint8Array): Promise<Record<str
   return objectOf(await readLongAnswer(body));
 }
 
-/** Is this a JSON object? What is too long to be judged cheaply is one if it begins and ends as one: it is handed on as it came. */
-export function isJsonObject(body: Uint8Array): boolean {
-  if (body.length <= DIRECT_BYTES) return readAnswerObject(body) !== undefined;
-  if (body.length > SHORT.bytes) return looksLikeObject(body);
+/** Is this JSON of any kind? What is too long to be judged cheaply is, if it begins and ends as an object or a list. */
+export function isJsonText(body: Uint8Array): boolean {
+  if (body.length <= DIRECT_BYTES) return readAnswer(body) !== undefined;
+  if (body.length > SHORT.bytes) return looksLikeStructure(body);
   const scan = scanJson(body, { depth: LONG.depth });
-  return scan.ok ? scan.object : scan.problem !== "syntax" && scan.problem !== "end" && looksLikeObject(body);
+  return scan.ok || (scan.problem !== "syntax" && scan.problem !== "end" && looksLikeStructure(body));
 }
 
 /** Bytes at the beginning in which an answer shows its form. */
@@ -64,6 +64,10 @@ export function looksLikeRefusal(body: Uint8Array): boolean {
 /** Its first and its last byte that is no space are braces. */
 function looksLikeObject(body: Uint8Array): boolean {
   return body.find(isInk) === 0x7b && body.findLast(isInk) === 0x7d;
+}
+
+function looksLikeStructure(body: Uint8Array): boolean {
+  return looksLikeObject(body) || (body.find(isInk) === 0x5b && body.findLast(isInk) === 0x5d);
 }
 
 function isInk(byte: number): boolean {

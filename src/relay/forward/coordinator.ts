@@ -1,7 +1,8 @@
-import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
 import { Pool, errors, type Dispatcher } from "undici";
 import { errorText } from "../../shared/errors.ts";
 import type { SecretRegistry } from "../../shared/logger.ts";
+import { USER_AGENT } from "../../shared/version.ts";
+import { unpack } from "./unpack.ts";
 import { Pieces } from "../../shared/pieces.ts";
 import type { AttemptResult } from "./verdict.ts";
 
@@ -10,6 +11,13 @@ const IDLE_SOCKET_MS = 2000;
 const CONNECT_TIMEOUT_MS = 5000;
 /** Answers are small; what is longer is cut off and counts as broken. */
 const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
+
+/**
+ * Goes with every request. Firewalls refuse requests that do not say who they are; and where nobody says which codings are acceptable, some servers compress.
+ */
+const ALWAYS = { "user-agent": USER_AGENT, "accept-encoding": "identity" };
+
+const NOTHING: Uint8Array = new Uint8Array();
 
 type Secrets = Pick<SecretRegistry, "hide">;
 
@@ -60,7 +68,7 @@ export function createCoordinator(options: {
         {
           method: request.method,
           path: prefix + request.path,
-          headers: request.headers,
+          headers: { ...ALWAYS, ...request.headers },
           body: request.body ?? null,
         },
         handler,
@@ -130,9 +138,31 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
 
   #finish(broken: boolean): void {
     const body = this.#body.whole();
-    const answer = { kind: "response", status: this.#status, headers: this.#headers, body, broken } as const;
+    const coding = this.#headers["content-encoding"];
+    if (coding === undefined) return this.#answer(body, broken);
+    this.#headers = { ...this.#headers };
+    delete this.#headers["content-encoding"];
+    if (body.length === 0 || broken) return this.#answer(NOTHING, broken);
+    // one that cannot be read is as one that was broken off: what counts is its head
+    const give = (plain: Uint8Array | undefined): void => this.#answer(plain ?? NOTHING, plain === undefined);
+    void unpack(body, coding, MAX_ANSWER_BYTES).then(give, () => give(undefined));
+  }
+
+  #answer(body: Uint8Array, broken: boolean): void {
+    const answer = {
+      kind: "response",
+      status: this.#status,
+      headers: this.#headers,
+      body: withoutMark(body),
+      broken,
+    } as const;
     this.#resolve(withoutSecrets(answer, this.#secrets));
   }
+}
+
+/** Some servers put a byte order mark in front of JSON; `JSON.parse` knows none, and executors do not either. */
+function withoutMark(body: Uint8Array): Uint8Array {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
 }
 
 /** An answer of success is data: a password that is also a word must not damage it. */
@@ -154,36 +184,7 @@ function withoutSecrets(
     const shown = typeof value === "string" ? hide(value) : value?.map(hide);
     if (String(shown) !== String(value)) headers = { ...headers, [name]: shown };
   }
-  const coding = one(answer.headers["content-encoding"]);
-  if (coding !== undefined && (body !== answer.body || quotesUnpacked(coding, body, secrets))) {
-    headers = { ...headers, "content-encoding": undefined };
-    body = new Uint8Array();
-  }
   return { ...answer, headers, body };
-}
-
-const UNPACK: Record<string, (body: Uint8Array, options: { maxOutputLength: number }) => Buffer> = {
-  gzip: gunzipSync,
-  "x-gzip": gunzipSync,
-  deflate: inflateSync,
-  br: brotliDecompressSync,
-  zstd: zstdDecompressSync,
-};
-
-/** Compressed answers, which nobody asked for, cannot be struck out: one that quotes a secret, or is too large to look into, loses its body. */
-function quotesUnpacked(coding: string, body: Uint8Array, secrets: Secrets): boolean {
-  const unpack = UNPACK[coding.trim().toLowerCase()];
-  if (unpack === undefined || body.length === 0) return false;
-  try {
-    const text = unpack(body, { maxOutputLength: MAX_ANSWER_BYTES }).toString("utf8");
-    return secrets.hide(text, LEAST_LENGTH) !== text;
-  } catch (error) {
-    return error instanceof RangeError; // more than it may be; else it is no such coding
-  }
-}
-
-function one(value: string | string[] | undefined): string | undefined {
-  return typeof value === "string" ? value : value?.[0];
 }
 
 /** The one door for undici's and the system's errors. */

@@ -1,5 +1,5 @@
 import type { Kind } from "../../shared/subjects.ts";
-import { isJsonObject, looksLikeRefusal, readAnswer } from "./answer-body.ts";
+import { isJsonText, looksLikeRefusal, readAnswer } from "./answer-body.ts";
 import { retryAfterMs } from "./backoff.ts";
 
 /** What came of one attempt to send something to the coordinator. */
@@ -33,8 +33,18 @@ export type PauseReason =
 /** The coordinator's word on one event (DESIGN 8, "Verdicts"). */
 export type Verdict =
   | { kind: "delivered" }
-  /** `connection`: the coordinator could not be reached at all. `failure`: counts for the breaker. */
-  | { kind: "retry"; reason: string; retryAfterMs?: number; connection: boolean; failure: boolean }
+  /**
+   * `connection`: the coordinator could not be reached at all. `failure`: counts for the breaker. `unclear`: a success in words, which the coordinator or
+   * somebody in front of it may have said.
+   */
+  | {
+      kind: "retry";
+      reason: string;
+      retryAfterMs?: number;
+      connection: boolean;
+      failure: boolean;
+      unclear?: true;
+    }
   /** The coordinator understood the event and refuses it for good. */
   | { kind: "dead"; status: number; reason: string }
   /** 401 or 403: says nothing about the event. */
@@ -62,7 +72,8 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
     };
   }
   const { status } = result;
-  const json = isJson(result.headers["content-type"]);
+  const type = one(result.headers["content-type"]);
+  const json = isJson(type);
   if (status >= 200 && status < 300) return success(result, json, wallMs);
   if (status >= 300 && status < 400) {
     return {
@@ -71,7 +82,8 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
       text: `${status} to ${one(result.headers["location"]) ?? "nowhere"}`,
     };
   }
-  const detail = json ? detailOf(result.body) : undefined;
+  // without a type, the form alone tells whose word it is
+  const detail = json || type === undefined ? detailOf(result.body) : undefined;
   if (status === 405 || (status === 404 && detail === UNKNOWN_ROUTE)) {
     return {
       kind: "pause",
@@ -91,17 +103,26 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
   return retry(result, `status ${status}`, wallMs);
 }
 
+/** What the coordinator accepted must not be sent again for ever, and what somebody in front of it says is no acceptance (ADR 0021). */
 function success(result: AttemptResult & { kind: "response" }, json: boolean, wallMs: number): Verdict {
-  if (result.broken) {
-    // the head said yes, so the coordinator has it; repeating would only make a duplicate
-    return json ? { kind: "delivered" } : retry(result, `status ${result.status} broken off`, wallMs);
-  }
-  if (result.body.length === 0) return { kind: "delivered" };
-  if (json && isJsonObject(result.body)) return { kind: "delivered" };
-  return retry(result, `status ${result.status} without a JSON object`, wallMs);
+  const { body, broken, status } = result;
+  const type = one(result.headers["content-type"]);
+  if (isPage(type, body)) return retry(result, `status ${status} with a web page`, wallMs);
+  // The head said yes in the coordinator's form, so it has it, whatever the body says and whether or not it came whole.
+  if (json || (body.length === 0 && !broken)) return { kind: "delivered" };
+  if (!broken && isJsonText(body)) return { kind: "delivered" };
+  // nobody in between answers that something was created
+  if (status !== 200 && body.length > 0) return { kind: "delivered" };
+  return broken
+    ? retry(result, `status ${status} broken off`, wallMs)
+    : { ...retry(result, `status ${status} without JSON`, wallMs), unclear: true };
 }
 
-function retry(result: AttemptResult & { kind: "response" }, reason: string, wallMs: number): Verdict {
+function retry(
+  result: AttemptResult & { kind: "response" },
+  reason: string,
+  wallMs: number,
+): Verdict & { kind: "retry" } {
   const after = retryAfterMs(one(result.headers["retry-after"]), wallMs);
   return {
     kind: "retry",
@@ -112,8 +133,16 @@ function retry(result: AttemptResult & { kind: "response" }, reason: string, wal
   };
 }
 
-function isJson(contentType: string | string[] | undefined): boolean {
-  return /^application\/(?:[\w.+-]+\+)?json\b/i.test(one(contentType) ?? "");
+function isJson(contentType: string | undefined): boolean {
+  return /^\s*(?:application|text)\/(?:[\w.+-]+\+)?json\b/i.test(contentType ?? "");
+}
+
+/** A login page, an ingress's or a proxy's: HTML or XML by its type or its first character. JSON that is called HTML is none. */
+function isPage(contentType: string | undefined, body: Uint8Array): boolean {
+  if (body.find((byte) => byte > 0x20) === 0x3c) return true;
+  return /^\s*(?:text\/html|(?:application|text)\/(?:[\w.-]+\+)?xml)\b/i.test(contentType ?? "")
+    ? body.length > 0 && !isJsonText(body)
+    : false;
 }
 
 /** `detail` of a JSON object: that is the coordinator's form of a refusal. */

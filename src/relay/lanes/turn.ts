@@ -6,6 +6,7 @@ import { traceIdOf, type TraceContext } from "../../shared/tracing.ts";
 import type { Credentials } from "../credentials/port.ts";
 import type { Answers } from "../forward/answers.ts";
 import { ask } from "../forward/ask.ts";
+import { clarified } from "../forward/clarify.ts";
 import type { Attempt, Coordinator } from "../forward/coordinator.ts";
 import type { DeadLetters, Death } from "../forward/dead-letters.ts";
 import type { Gate } from "../forward/gate.ts";
@@ -145,7 +146,8 @@ export function createTurn(deps: TurnDeps): Turn {
     });
     context.began(attempt);
     const result = await attempt.result;
-    const verdict = verdictOf(result, envelope.kind, clock.wall());
+    const health = (): Promise<AttemptResult> => ask(deps, "/health", pass.headers);
+    const verdict = await clarified(verdictOf(result, envelope.kind, clock.wall()), health);
     if (span !== undefined) endAttempt(span, verdict.kind, result);
     report(lane, entry, envelope, verdict, result, clock.now() - began);
     return conclude({ lane, entry, verdict, result, generation: pass.generation, probe: context.probe });

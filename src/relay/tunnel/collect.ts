@@ -1,4 +1,5 @@
 import { Pieces } from "../../shared/pieces.ts";
+import { unpack } from "../forward/unpack.ts";
 import type { Upstream, UpstreamCall, UpstreamRequest } from "./upstream.ts";
 
 /** An answer read to its end. */
@@ -29,9 +30,23 @@ export function collect(
         }
         return true;
       },
-      end: () => resolve({ kind: "answer", ...head, body: body.whole() }),
+      end: () => void readable({ kind: "answer", ...head, body: body.whole() }).then(resolve),
       failed: (code, text) => resolve({ kind: "failed", code, text }),
     });
   });
   return { result, call: { resume: () => call?.resume(), abort: () => call?.abort() } };
+}
+
+/** These answers are read on the way, by the gateway too, so they travel unpacked. One that cannot be unpacked stays as it came. */
+async function readable(answer: Collected & { kind: "answer" }): Promise<Collected> {
+  const { headers, body } = answer;
+  const isCoding = (_: string, i: number): boolean =>
+    headers[i - (i % 2)]?.toLowerCase() === "content-encoding";
+  const codings = headers.filter((text, i) => isCoding(text, i) && i % 2 === 1);
+  if (codings.length === 0 || body.length === 0) return answer;
+  const plain = await unpack(body, codings, MAX_BYTES).catch(() => undefined);
+  if (plain === undefined) return answer;
+  const ofOtherBytes = new Set(["content-encoding", "content-length"]);
+  const kept = headers.filter((_, i) => !ofOtherBytes.has(headers[i - (i % 2)]?.toLowerCase() ?? ""));
+  return { ...answer, headers: kept, body: plain };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { USER_AGENT } from "../../../src/shared/version.ts";
 import { sendRaw, type RawAnswer } from "./raw.ts";
 import { startReflector, type Reflector, type Seen } from "./reflector.ts";
 import { SHAPES, type Shape } from "./shapes.ts";
@@ -28,6 +29,7 @@ describe("a request arrives as if it had been sent directly, and so does its ans
 
     const dropped = new Set(shape.dropped);
     const expected = requestHeaders(direct.seen).filter(([name]) => !dropped.has(name.toLowerCase()));
+    if (valueOf(direct.seen, "user-agent") === undefined) expected.push(["User-Agent", USER_AGENT]);
     expect(requestHeaders(through.seen)).toEqual(expected);
     const { method, length, sha } = direct.seen;
     expect(through.seen).toMatchObject({ method, length, sha, target: shape.arrives ?? shape.target });

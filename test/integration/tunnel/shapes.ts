@@ -166,6 +166,7 @@ export const SHAPES: Shape[] = [
   sized("64 KiB", pattern(KIB64)),
   sized("64 KiB and one", pattern(KIB64 + 1)),
   sized("3 MiB", pattern(3 * 1024 * 1024)),
+  get("who says who it is", "/sessions", ["User-Agent: an-executor/1.0"]),
   sized("compressed", gzipSync(pattern(200_000)), ["Content-Encoding: gzip"]),
   sized("of many parts", Buffer.from("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b--\r\n"), [
     "X-Kind: multipart",

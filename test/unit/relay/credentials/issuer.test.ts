@@ -6,6 +6,7 @@ import { ALL_SETTINGS } from "../../../../src/shared/config/index.ts";
 import { loadSettings } from "../../../../src/shared/config/load.ts";
 import { RELAY_SETTINGS } from "../../../../src/shared/config/settings.ts";
 import { SecretRegistry } from "../../../../src/shared/logger.ts";
+import { USER_AGENT } from "../../../../src/shared/version.ts";
 
 const SECRET = "cl1ent-s3cret+x";
 const never = new AbortController().signal;
@@ -31,6 +32,24 @@ function play(
   const issuer = createIssuer(chooseCredentials(values) as OidcChoice, { fetch: played, secrets });
   return { ask: () => issuer.requestToken(SECRET, never), calls };
 }
+
+test("every request says who sends it", async () => {
+  const { calls } = await ask(
+    {
+      RUNNER_RELAY_OIDC_ISSUER: "https://id.example",
+      RUNNER_RELAY_OIDC_CLIENT_ID: "relay",
+      RUNNER_RELAY_OIDC_CLIENT_SECRET: SECRET,
+    },
+    {
+      "https://id.example/.well-known/openid-configuration": json({
+        issuer: "https://id.example",
+        token_endpoint: "https://id.example/token",
+      }),
+      "https://id.example/token": token,
+    },
+  );
+  expect(calls.map(({ headers }) => headers["user-agent"])).toEqual([USER_AGENT, USER_AGENT]);
+});
 
 async function ask(...how: Parameters<typeof play>): Promise<{ answer: TokenAnswer; calls: Call[] }> {
   const played = play(...how);

@@ -39,6 +39,21 @@ describe("delivered", () => {
     ["204 without a body", answer(204)],
     ["200 without a body", answer(200)],
     ["201 in JSON, broken off after the head", answer(201, '{"o', { broken: true })],
+    ["201 in JSON that says null", answer(201, "null")],
+    ["200 with a list", answer(200, [])],
+    ["200 with a word in JSON", answer(200, '"stored"')],
+    ["200 in JSON that is half an object", answer(200, '{"o')],
+    ["200 in JSON of another spelling", answer(200, { ok: true }, { type: "text/json" })],
+    ["201 with an object of no type", answer(201, { ok: true }, { type: undefined })],
+    ["200 with an object of no type", answer(200, { ok: true }, { type: undefined })],
+    ["200 with null as text", answer(200, "null", { type: "text/plain" })],
+    [
+      "200 with an object that is called HTML",
+      answer(200, { ok: true }, { type: "text/html; charset=utf-8" }),
+    ],
+    ["201 in words", answer(201, "Created", { type: "text/plain" })],
+    ["202 in words of no type", answer(202, "accepted", { type: undefined })],
+    ["201 in words, broken off", answer(201, "Creat", { type: "text/plain", broken: true })],
     ["409 that says duplicate", answer(409, { detail: "Duplicate event" })],
     ["409 that says duplicate in a structure", answer(409, { detail: { code: "duplicate_key" } })],
   ])("%s", (_, result) => {
@@ -49,6 +64,14 @@ describe("delivered", () => {
 describe("dead: refused for good, in the coordinator's form", () => {
   test.each([400, 404, 409, 413, 415, 422])("%i with a detail", (status) => {
     expect(verdict(answer(status, { detail: "no" }))).toEqual({ kind: "dead", status, reason: "no" });
+  });
+
+  test("a refusal without a type is known by its form", () => {
+    expect(verdict(answer(404, { detail: "no" }, { type: undefined }))).toMatchObject({ kind: "dead" });
+    expect(verdict(answer(404, HTML, { type: undefined }))).toMatchObject({ kind: "retry" });
+    expect(verdict(answer(404, { detail: "Not Found" }, { type: undefined }))).toMatchObject({
+      kind: "pause",
+    });
   });
 
   test("a detail that lists problems is told without the input that it quotes", () => {
@@ -128,9 +151,12 @@ describe("retry: everything else", () => {
     ["402", answer(402, { detail: "no" })],
     ["418", answer(418, { detail: "no" })],
     ["200 of a login page", answer(200, HTML, { type: "text/html" })],
-    ["200 with an array", answer(200, [])],
-    ["200 with null", answer(200, null)],
-    ["200 with half an object, whole answer", answer(200, '{"o')],
+    ["201 of a login page", answer(201, HTML, { type: "text/html" })],
+    ["200 of a page that claims to be JSON", answer(200, HTML)],
+    ["200 of a page without a type", answer(200, `\r\n ${HTML}`, { type: undefined })],
+    ["200 of a page in words", answer(200, "Please log in", { type: "text/html" })],
+    ["200 of a page in XHTML", answer(200, "Please log in", { type: "application/xhtml+xml" })],
+    ["201 of no type, broken off before its first byte", answer(201, "", { broken: true })],
     ["200 in HTML broken off", answer(200, "<ht", { type: "text/html", broken: true })],
   ])("%s", (_, result) => {
     expect(verdict(result)).toMatchObject({ kind: "retry", connection: false, failure: true });
@@ -145,6 +171,15 @@ describe("retry: everything else", () => {
   ])("a failure of kind %s", (cause, connection, failure) => {
     const found = verdict({ kind: "failed", cause, text: "why" });
     expect(found).toEqual({ kind: "retry", reason: `${cause}: why`, connection, failure });
+  });
+
+  test.each([
+    ["text/plain", "OK"],
+    [undefined, "OK"],
+    ["application/octet-stream", "\u0000\u0001"],
+  ])("200 of %s in words is unclear: somebody in front may have said it", (type, words) => {
+    expect(verdict(answer(200, words, { type }))).toMatchObject({ kind: "retry", unclear: true });
+    expect(verdict(answer(200, HTML, { type }))).not.toHaveProperty("unclear");
   });
 
   test("429 asks for patience and is no failure of the coordinator; Retry-After is read from any retried answer", () => {
@@ -191,11 +226,14 @@ test("SETTLE-1: whatever comes back, it is a verdict; an event dies only of a fi
         const found = verdictOf(answer(status, text, { type: media, broken }), kind, WALL);
         if (found.kind === "dead") {
           expect([400, 404, 409, 413, 415, 422]).toContain(status);
-          expect(media).toMatch(/json/);
+          expect(media ?? "json").toMatch(/json/);
           expect(JSON.parse(text)).toHaveProperty("detail");
           expect(broken).toBe(false);
         }
-        if (found.kind === "delivered") expect(status === 409 || (status >= 200 && status < 300)).toBe(true);
+        if (found.kind === "delivered") {
+          expect(status === 409 || (status >= 200 && status < 300)).toBe(true);
+          expect(text.trimStart().startsWith("<")).toBe(false);
+        }
         if (status >= 500) expect(found.kind).toBe("retry");
       },
     ),
@@ -209,7 +247,8 @@ describe("answers made to be expensive", () => {
 
   test.each([many, deep])("BOUND-1: a success is one, and a refusal too, without its words", (bomb) => {
     expect(verdict(answer(200, `{"ok":${bomb}}`))).toEqual({ kind: "delivered" });
-    expect(verdict(answer(200, bomb))).toMatchObject({ kind: "retry" });
+    expect(verdict(answer(200, bomb))).toEqual({ kind: "delivered" });
+    expect(verdict(answer(200, bomb, { type: undefined }))).toEqual({ kind: "delivered" });
     expect(verdict(answer(422, `{"detail":${bomb}}`))).toEqual({
       kind: "dead",
       status: 422,

@@ -1,4 +1,4 @@
-import { codedError, errorText } from "./errors.ts";
+import { codedError } from "./errors.ts";
 import { pack, RECORD, unpack } from "./msgpack.ts";
 
 /** Version that this program writes. */
@@ -32,7 +32,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   try {
     value = unpack(bytes, RECORD);
   } catch (cause) {
-    throw codedError("checkpoint_mismatch", `the checkpoint cannot be read: ${errorText(cause)}`, { cause });
+    throw codedError("checkpoint_mismatch", "the checkpoint cannot be read", { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
     throw codedError("checkpoint_mismatch", "the stored value is no checkpoint");

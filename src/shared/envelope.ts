@@ -1,4 +1,4 @@
-import { codedError, errorText } from "./errors.ts";
+import { codedError } from "./errors.ts";
 import { pack, RECORD, unpack, versionOf } from "./msgpack.ts";
 import { sessionIdProblem } from "./session-id.ts";
 import { isKind, type Kind } from "./subjects.ts";
@@ -64,7 +64,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   try {
     value = unpack(bytes, RECORD);
   } catch (cause) {
-    throw codedError("envelope_invalid", `the payload is no envelope: ${errorText(cause)}`, { cause });
+    throw codedError("envelope_invalid", "the payload is no envelope", { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
     throw codedError("envelope_invalid", "the payload is not an envelope");

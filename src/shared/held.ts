@@ -1,5 +1,5 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { codedError, errorText } from "./errors.ts";
+import { codedError } from "./errors.ts";
 import { pack, RECORD, unpack } from "./msgpack.ts";
 import { decodeStates } from "./state-store.ts";
 import { stateKey } from "./topology.ts";
@@ -37,7 +37,7 @@ export function decodeHeld(bytes: Uint8Array): HeldRecord {
   try {
     value = unpack(bytes, RECORD);
   } catch (cause) {
-    throw codedError("envelope_invalid", `the held record cannot be read: ${errorText(cause)}`, { cause });
+    throw codedError("envelope_invalid", "the held record cannot be read", { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
     throw codedError("envelope_invalid", "the stored value is no held record");

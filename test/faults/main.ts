@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bombsGateway } from "./campaigns/bombs-gateway.ts";
+import { bombsRelay } from "./campaigns/bombs-relay.ts";
 import { failover } from "./campaigns/failover.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
@@ -114,6 +115,13 @@ const campaigns: Campaign[] = [
         { seed, bodies: 100_000, perSecond: 300, clients: 16, half: 200, quietMs: 20_000 },
         report,
       ),
+  },
+  {
+    name: "bombs-relay",
+    what: "40,000 messages built to be expensive, in the log and beside it, and answers of their kind, beside 5 sessions",
+    limitMs: 900_000,
+    run: (report) =>
+      bombsRelay({ seed, messages: 40_000, perSecond: 200, throwers: 16, quietMs: 20_000 }, report),
   },
   {
     name: "replay",

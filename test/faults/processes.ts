@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BrokerAccess } from "../../src/shared/broker.ts";
 import { startService, type Service } from "./service.ts";
-import { startTestBroker } from "../support/broker.ts";
+import { startTestBroker, type TestBroker } from "../support/broker.ts";
 import { provisioned } from "../support/relay.ts";
 
 /** Gateway and relays as processes of their own, to be killed. */
 export type Processes = {
   gateway: Service;
   relays: Service[];
+  broker: TestBroker;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -48,7 +49,7 @@ export async function startProcesses(
     await startService({ name: "gateway", main: "gateway/main.ts", logFile, journal, env, nodeOptions }),
   );
   const home = scope.move();
-  return { gateway, relays, [Symbol.asyncDispose]: () => home.disposeAsync() };
+  return { gateway, relays, broker, [Symbol.asyncDispose]: () => home.disposeAsync() };
 }
 
 function loginEnv(access: BrokerAccess): Record<string, string> {

@@ -1,0 +1,142 @@
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
+import { cpuPerEvent, residentBytes } from "../../../bench/usage.ts";
+import { DEAD_STREAM } from "../../../src/shared/topology.ts";
+import { startHostileCoordinator } from "../hostile-coordinator.ts";
+import { startLoad, type Load } from "../load.ts";
+import { startProcesses } from "../processes.ts";
+import { seededRandom } from "../random.ts";
+import { ms, quantile, type Report } from "../report.ts";
+import type { MessagePlan, Thrown } from "../throw-messages.ts";
+
+export type MessageBombsOptions = Omit<MessagePlan, "access" | "gateway"> & { quietMs: number };
+
+const MIB = 1024 ** 2;
+/** The relay may not grow by more over its value at rest. */
+const MOST_GROWTH = 60 * MIB;
+/** Another session's p99 beside bombs, by its quiet value; what is this much more nobody would notice. */
+const MOST_SLOWER = 2;
+const MOST_MORE_MS = 10;
+const SAMPLE_MS = 250;
+/** How long what was thrown may take to become dead letters after the last one. */
+const SETTLE_MS = 60_000;
+/** As `up` starts the relay. */
+const NODE_OPTIONS = ["--max-old-space-size=96", "--max-semi-space-size=4"];
+const LITTLE_KEPT = {
+  MALLOC_ARENA_MAX: "2",
+  MALLOC_MMAP_THRESHOLD_: "131072",
+  MALLOC_TRIM_THRESHOLD_: "131072",
+};
+
+/** Messages in the log, answers, questions and frames that are built to be expensive, beside sessions that are not (BOUND-1, ISOLATE-1). */
+export async function bombsRelay(options: MessageBombsOptions, report: Report): Promise<void> {
+  await using coordinator = await startHostileCoordinator(seededRandom(options.seed + 1));
+  await using processes = await startProcesses(coordinator.url, {
+    nodeOptions: NODE_OPTIONS,
+    env: LITTLE_KEPT,
+  });
+  const { gateway, broker } = processes;
+  const [relay] = processes.relays;
+  if (relay === undefined) throw new Error("no relay");
+  const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
+  const others = (name: string): Load =>
+    startLoad({
+      url: () => gateway.url(),
+      random: seededRandom(options.seed),
+      writers: Array.from({ length: 5 }, (_, i) => ({ session: `${name}-${i}`, perSecond: 10 })),
+    });
+
+  const warm = others("warm");
+  await delay(options.quietMs / 2);
+  await warm.stop();
+  const quiet = others("quiet");
+  await delay(options.quietMs);
+  await quiet.stop();
+  const rest = (await residentBytes(relay.pid() ?? 0)) ?? NaN;
+  const largest = watch(() => relay.pid());
+
+  const beside = others("beside");
+  const { result: thrown, cpu } = await cpuPerEvent(
+    { relay: relay.pid() ?? 0, broker: broker.pid() },
+    () => throwAll({ ...options, access: broker.access("gateway", "gw2"), gateway: "gw2" }),
+    () => options.messages,
+  );
+  await beside.stop();
+  await delay(SAMPLE_MS * 2);
+  const letters = await deadLetters(jsm, thrown.unreadable);
+
+  report.note(
+    `${options.messages} messages`,
+    `${Object.entries(thrown)
+      .map(([what, n]) => `${what} ${n}`)
+      .join(", ")}; ${coordinator.bombs()} answers`,
+  );
+  report.note(
+    "processor time per message",
+    Object.entries(cpu)
+      .map(([name, us]) => `${name} ${Math.round(us)} µs`)
+      .join(", "),
+  );
+  const ended = [...gateway.surprises, ...relay.surprises];
+  report.check("relay and gateway lived through them", ended.length === 0, ended.join(", "));
+  const grown = largest() - rest;
+  report.check(
+    "memory over its value at rest",
+    grown <= MOST_GROWTH,
+    `${mib(grown)} (at most ${mib(MOST_GROWTH)}; at rest ${mib(rest)})`,
+  );
+  const [before, during] = [quantile(times(quiet), 0.99), quantile(times(beside), 0.99)];
+  report.check(
+    "p99 of other sessions",
+    during <= Math.max(MOST_SLOWER * before, before + MOST_MORE_MS),
+    `${ms(during)}, quiet ${ms(before)}; p50 ${ms(quantile(times(beside), 0.5))}, quiet ${ms(quantile(times(quiet), 0.5))}`,
+  );
+  report.check(
+    "none of their events was refused or left without an answer",
+    beside.refusals.length + beside.unanswered.size === 0,
+    JSON.stringify([beside.refusals.slice(0, 3), [...beside.unanswered]]),
+  );
+  report.check(
+    "what nobody can read is a dead letter",
+    letters >= thrown.unreadable,
+    `${letters} letters, ${thrown.unreadable} unreadable`,
+  );
+}
+
+/** Throws them from a thread of its own: building a bomb takes time as well, in which nobody could be measured here. */
+async function throwAll(plan: MessagePlan): Promise<Thrown> {
+  const worker = new Worker(new URL("../throw-messages.ts", import.meta.url), { workerData: plan });
+  const [thrown] = (await once(worker, "message")) as [Thrown];
+  await worker.terminate();
+  return thrown;
+}
+
+/** How many letters there are when these are expected, or no more come. */
+async function deadLetters(jsm: JetStreamManager, expected: number): Promise<number> {
+  for (const end = performance.now() + SETTLE_MS; ; await delay(SAMPLE_MS)) {
+    const { state } = await jsm.streams.info(DEAD_STREAM);
+    if (state.messages >= expected || performance.now() > end) return state.messages;
+  }
+}
+
+/** The largest resident size from now on; of every process that has this place. */
+function watch(pid: () => number | undefined): () => number {
+  let largest = 0;
+  const timer = setInterval(() => {
+    void residentBytes(pid() ?? 0).then((bytes) => (largest = Math.max(largest, bytes ?? 0)));
+  }, SAMPLE_MS);
+  return () => {
+    clearInterval(timer);
+    return largest;
+  };
+}
+
+function times({ calls }: Load): number[] {
+  return calls.map((call) => call.ms);
+}
+
+function mib(bytes: number): string {
+  return `${Math.round(bytes / MIB)} MiB`;
+}

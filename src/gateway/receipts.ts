@@ -1,10 +1,13 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { HttpErrorCode } from "../shared/errors.ts";
+import { parseJsonWithin } from "../shared/json-scan.ts";
 import type { Receipt, ReceiptQuestion } from "../shared/receipt.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../shared/subjects.ts";
 
 /** A relay answers from memory, or by one look into the log. */
 const TIMEOUT_MS = 2000;
+/** A few fields, of which the reason is the longest: 4 KiB, each byte written as `\u0061` at the worst. */
+const RECEIPT_LIMITS = { bytes: 32 * 1024, depth: 4, values: 32 };
 const EVENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Where an event is, or why that cannot be said. */
@@ -32,15 +35,16 @@ export async function askReceipt(
   gateway: string,
   question: ReceiptQuestion,
 ): Promise<ReceiptAnswer> {
-  let receipt: Receipt;
+  let told: unknown;
   try {
     const subject = questionSubject(RECEIPT_SUBJECT, gateway);
     const reply = await connection.request(subject, JSON.stringify(question), { timeout: TIMEOUT_MS });
-    receipt = reply.json<Receipt>();
+    told = parseJsonWithin(reply.data, RECEIPT_LIMITS);
   } catch {
     return { ok: false, code: "relay_unavailable", detail: "no relay answers" };
   }
-  switch (receipt.state) {
+  const receipt = (typeof told === "object" ? told : undefined) as Receipt | null | undefined;
+  switch (receipt?.state) {
     case "pending":
     case "delivered":
     case "superseded":

@@ -15,7 +15,11 @@ type PubAck = {
   error?: { code?: number; err_code?: number; description?: string };
 };
 
+/** An ack has some hundred bytes; anybody who may publish to our inbox could send more, and it is read beside every event. */
+const MAX_ACK_LENGTH = 4096;
+
 function parse(text: string): PubAck | undefined {
+  if (text.length > MAX_ACK_LENGTH) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? value : undefined;

@@ -18,6 +18,8 @@ export type Outlet = {
 export type Exchange = {
   /** The relay that took it. */
   readonly relay: string | undefined;
+  /** Since when the rest of the executor's body has been waited for; undefined where it is whole, or something else is waited for. */
+  readonly silentSince: number | undefined;
   receive(payload: Uint8Array): void;
   /** Sends the executor's bytes as frames, as fast as the relay takes them. */
   pump(source: Readable): void;
@@ -43,6 +45,9 @@ export function createExchange(deps: {
   /** The executor sent all. */
   let asked = true;
   let upgraded = false;
+  /** The answer has begun: then a body may stay open for hours. */
+  let begun = false;
+  let heardAt = 0;
   let source: Readable | undefined;
   let cancelHalf: (() => void) | undefined;
 
@@ -84,6 +89,7 @@ export function createExchange(deps: {
           break;
         case "head":
           upgraded = frame.status === 101;
+          begun = true;
           outlet.head(frame.status, frame.statusText, frame.headers, frame === frames.at(-1));
           break;
         case "data":
@@ -108,6 +114,9 @@ export function createExchange(deps: {
     get relay() {
       return relay;
     },
+    get silentSince() {
+      return asked || begun || source?.isPaused() ? undefined : heardAt;
+    },
     receive(payload) {
       if (over) return;
       try {
@@ -120,8 +129,10 @@ export function createExchange(deps: {
     pump(from) {
       source = from;
       asked = false;
+      heardAt = clock.now();
       wire.onDrain = () => from.resume();
       from.on("data", (chunk: Buffer) => {
+        heardAt = clock.now();
         if (!over && !wire.write(chunk)) from.pause();
       });
       from.on("end", () => {

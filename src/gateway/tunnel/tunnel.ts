@@ -24,6 +24,11 @@ const MAX_EXCHANGES = 512;
 /** A relay says at once that it took a request; one that died before it could say nothing. */
 const ACCEPT_MS = 3000;
 
+/** From here on bodies that stopped arriving give way to other requests: a relay takes no more than 448 of one gateway. */
+const CROWDED_EXCHANGES = 384;
+/** A body whose sender makes a pause as long as this gives way. */
+const SILENT_MS = 1000;
+
 /** Longest answer that is read for what it tells of runs. */
 const MAX_LEARNT_BYTES = 256 * 1024;
 
@@ -105,11 +110,22 @@ export function createTunnel(deps: {
     }
   })();
 
+  /** Requests whose body stopped arriving give way where there is little room for another (ISOLATE-1). */
+  function endSilent(): void {
+    const now = clock.now();
+    for (const exchange of exchanges.values()) {
+      if (now - (exchange.silentSince ?? now) < SILENT_MS) continue;
+      exchange.fail("request_timeout", "the body stopped arriving while others waited");
+      return;
+    }
+  }
+
   function open(opening: Opening, outlet: Outlet): Exchange | undefined {
     if (!deps.up()) {
       outlet.fail("log_unreachable", "the broker cannot be reached");
       return undefined;
     }
+    if (exchanges.size >= CROWDED_EXCHANGES) endSilent();
     if (exchanges.size >= MAX_EXCHANGES) {
       outlet.fail("tunnel_busy", `more than ${MAX_EXCHANGES} requests are under way`);
       return undefined;

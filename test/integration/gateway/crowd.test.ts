@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { MAX_CONNECTIONS } from "../../../src/gateway/connections.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
-import { call, startTestGateway, type TestGateway } from "./harness.ts";
+import { call, readLog, startTestGateway, type TestGateway } from "./harness.ts";
 
 let broker: TestBroker;
 let gateway: TestGateway;
@@ -100,6 +100,55 @@ describe("ISOLATE-1: bodies that never end hold up no other session", () => {
     await expect.poll(() => busy[0]?.text(), { timeout: 20_000 }).toMatch(/^HTTP\/1.1 202 /);
     expect(silent.filter(({ text }) => text().includes('"code":"request_timeout"'))).not.toHaveLength(0);
   }, 60_000);
+});
+
+describe("BOUND-1: bodies that are expensive to read", () => {
+  const units = ["{}", "[[[]]]", '{"a":1}', "1234567890".repeat(40), '"\\u0041\\n"', '"é😀"'];
+  const values = (unit: string): string => {
+    const count = Math.floor(1_500_000 / (Buffer.byteLength(unit) + 1));
+    return `{"session_id":"bomb","executor_session_id":"e","a":[${Array(count).fill(unit).join(",")}]}`;
+  };
+  const members = `{"session_id":"bomb","executor_session_id":"e",${'"hostname":{},"a":[],'.repeat(70_000)}"z":1}`;
+  const deep = `{"session_id":"bomb","executor_session_id":"e","a":${'{"a":['.repeat(200_000)}`;
+  const routes = [
+    ["POST", "/events"],
+    ["POST", "/sessions/bomb/events"],
+    ["POST", "/bind"],
+    ["POST", "/sessions/bomb/bind"],
+    ["PATCH", "/metadata"],
+    ["PATCH", "/sessions/bomb/metadata"],
+    ["POST", "/runner/sessions/bomb/status"],
+  ] as const;
+
+  test.each(routes)(
+    "%s %s",
+    async (method, path) => {
+      let from: number | undefined;
+      const bodies = [...units.map(values), members];
+      for (const [i, text] of bodies.entries()) {
+        const framing: Record<string, string> = i % 2 === 0 ? {} : { "transfer-encoding": "chunked" };
+        const { status, json } = await call(url, method, path, text, framing);
+        expect(status).toBe(202);
+        from ??= json["stream_seq"] as number;
+      }
+      expect(await call(url, method, path, deep)).toMatchObject({
+        status: 400,
+        json: { code: "body_too_deep" },
+      });
+      const stored = (await readLog(broker, from)).map(({ envelope }) =>
+        Buffer.from(envelope.body).toString(),
+      );
+      expect(stored).toHaveLength(bodies.length);
+      for (const [i, text] of stored.entries()) {
+        if (path.endsWith("bind"))
+          expect(text).toContain('"executor_session_id":"e","hostname":"dev-machine"');
+        else if (path.endsWith("metadata"))
+          expect(Object.keys(JSON.parse(text) as object)).not.toContain("hostname");
+        else expect(text === bodies[i]).toBe(true);
+      }
+    },
+    60_000,
+  );
 });
 
 describe("BOUND-1: connections", () => {

@@ -279,7 +279,11 @@ describe("the gateway's own routes", () => {
     });
     expect(await ask({ state: "gone" })).toMatchObject({ status: 410, json: { code: "receipt_gone" } });
     expect(await ask({ state: "unknown" })).toMatchObject({ status: 404, json: { code: "not_found" } });
-    expect(await ask({ state: "new" })).toMatchObject({ status: 503, json: { code: "relay_unavailable" } });
+    const unreadable = { status: 503, json: { code: "relay_unavailable" } };
+    const many = Array.from({ length: 100_000 }, () => ({}));
+    for (const it of [{ state: "new" }, null, 7, "dead", [], many, { state: "dead", reason: many }])
+      expect(await ask(it)).toMatchObject(unreadable);
+    expect(await ask({ state: "dead", reason: "x".repeat(100_000) })).toMatchObject(unreadable);
     expect((await call(url, "GET", "/_relay/deliveries/e1")).json).toMatchObject({
       status: 400,
       code: "field_missing",

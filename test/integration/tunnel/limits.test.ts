@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { connect } from "node:net";
 import { expect, it } from "vitest";
 import { MAX_STREAMS_PER_GATEWAY, parseAllowList } from "../../../src/relay/tunnel/limits.ts";
 import { startReflector } from "./reflector.ts";
@@ -19,6 +20,25 @@ it("more requests than a relay carries for one gateway are told to come again, a
   expect(new Set(await Promise.all(all))).toEqual(new Set([200]));
   expect((await fetch(`${stack.url}/sessions`)).status).toBe(200);
 }, 120_000);
+
+it("ISOLATE-1: bodies that stopped arriving give way to another request, and the others stay", async () => {
+  const open = new Set<ServerResponse>();
+  await using upstream = await startReflector({ on: { "/hang": (_, response) => void open.add(response) } });
+  await using stack = await startStack(upstream.url);
+  const waiting = fetch(`${stack.url}/hang`).then((answer) => answer.status);
+  const { hostname, port } = new URL(stack.url);
+  const head = `POST /half HTTP/1.1\r\nHost: ${hostname}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n`;
+  const half = Array.from({ length: 511 }, () => connect(Number(port), hostname));
+  for (const socket of half) socket.on("error", () => {}).write(head);
+  await expect.poll(() => open.size).toBe(1);
+  await expect.poll(() => stack.size(), { timeout: 20_000 }).toBeGreaterThanOrEqual(512);
+  await expect
+    .poll(async () => (await fetch(`${stack.url}/sessions`)).status, { timeout: 20_000, interval: 100 })
+    .toBe(200);
+  for (const response of open) response.end("done");
+  expect(await waiting).toBe(200);
+  for (const socket of half) socket.destroy();
+}, 60_000);
 
 it("a coordinator that does not answer: 504 when its time is over, and the request is cancelled there", async () => {
   let closed = false;

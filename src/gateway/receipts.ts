@@ -62,6 +62,7 @@ export async function askReceipt(
       };
     case "unknown":
       return { ok: false, code: "not_found", detail: "there is no such event" };
+    case undefined:
     default:
       return { ok: false, code: "relay_unavailable", detail: "the relay's answer cannot be read" };
   }

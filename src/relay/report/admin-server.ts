@@ -48,6 +48,12 @@ export async function startAdminServer(deps: {
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: IDLE_MS,
     bodyLimit: MOST_FORM_BYTES,
+    // no hook sees a path that cannot be decoded: its answer must not repeat it either, there may be a token in it
+    frameworkErrors(_error, _request, reply) {
+      reply.hijack();
+      reply.raw.writeHead(400, { ...SAFE_HEADERS, "content-type": "application/json" });
+      reply.raw.end(JSON.stringify({ code: "request_malformed" }));
+    },
     http: { headersTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS },
   });
   app.server.maxConnections = MOST_CONNECTIONS;

@@ -172,6 +172,9 @@ test("without the token nothing is shown and nothing is done; what stays open sh
       expect(await answer.text(), path).not.toMatch(/SECRET|session-of-somebody|data-live/);
     }
   }
+  const broken = await call(url, "GET", `/%zz?token=${PAGE_TOKEN}`);
+  expect([broken.status, broken.json]).toEqual([400, { code: "request_malformed" }]);
+  expect(broken.headers["x-content-type-options"]).toBe("nosniff");
   const stranger = await fetch(`${url}/act/pause`, { method: "POST", body: form, redirect: "manual" });
   expect(stranger.status).toBe(401);
   expect((await readStatus(await broker.connect("operator"), {}, systemClock)).paused).toBe(false);

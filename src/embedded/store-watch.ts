@@ -15,6 +15,8 @@ export type StoreLoss = {
 export type StoreWatch = {
   /** What is wrong with the store, the outermost folder first. Folders that are new since the last look are remembered. */
   look(): StoreLoss | undefined;
+  /** Streams of which the broker's next start would know nothing, because a file that says what they are is missing or empty. */
+  unsealed(): string[];
   /** The stream was deleted or made anew by the broker itself: its folder is learnt again. */
   forget(stream: string): void;
   close(): void;
@@ -94,6 +96,8 @@ export function createStoreWatch(
       for (const folder of folders) found ??= lookAt(folder);
       return found;
     },
+    unsealed: () =>
+      streams.filter((stream) => known.has(join(home, stream)) && !isSealed(join(home, stream))),
     forget: (stream) => forget(join(home, stream)),
     close() {
       for (const path of known.keys()) forget(path);
@@ -146,6 +150,16 @@ function placeOf(handle: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isSealed(stream: string): boolean {
+  return ["meta.inf", "meta.sum"].every((file) => {
+    try {
+      return statSync(join(stream, file)).size > 0;
+    } catch {
+      return false;
+    }
+  });
 }
 
 function hasMessages(stream: string): boolean {

@@ -53,10 +53,17 @@ export function guardStore(options: {
       const jsm = await jetstreamManager(options.admin, { checkAPI: false, timeout: ASK_MS });
       const loss = store.watch.look();
       if (loss !== undefined && !(await isBrokersOwn(jsm, loss))) return await lose(loss, await count(jsm));
+      for (const stream of store.watch.unsealed()) await seal(jsm, stream);
     } catch (error) {
       log.debug({ err: errorText(error) }, "the store was not looked at");
     }
     if (!stopped) cancel = clock.after(LOOK_MS, () => void look());
+  }
+
+  /** An update that changes nothing has the broker write the files again. */
+  async function seal(jsm: JetStreamManager, stream: string): Promise<void> {
+    await jsm.streams.update(stream, {});
+    log.warn({ stream }, "what the broker wrote of a stream was incomplete, it wrote it again");
   }
 
   /** Was the stream deleted or restored through the broker? A broker that does not answer decides nothing. */

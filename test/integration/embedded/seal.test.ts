@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { pino } from "pino";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { provision } from "../../../src/admin/provision.ts";
+import { guardStore } from "../../../src/cli/up/store-guard.ts";
 import { orphanGuard } from "../../../src/embedded/orphan.ts";
 import { startBroker, type Broker } from "../../../src/embedded/server.ts";
+import { createStoreWatch } from "../../../src/embedded/store-watch.ts";
 import { connectBroker } from "../../../src/shared/broker.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
 import { silentLogger, type Logger } from "../../../src/shared/logger.ts";
 import { ADMIN_INBOX, gatewayInbox, RELAY_INBOX } from "../../../src/shared/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/topology.ts";
@@ -197,3 +200,27 @@ test("SETTLE-1: a store that was removed while nothing ran is made anew, and tha
   await start(dataDir, log);
   expect(codes).toEqual(["store_lost"]);
 });
+
+test.each(["meta.inf", "meta.sum"])(
+  "a %s that goes while the broker runs is written again at once",
+  async (name) => {
+    const { dataDir } = await makeStore();
+    const broker = await start(dataDir);
+    const admin = await connectBroker(broker.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
+    const watch = createStoreWatch(dataDir, ALL);
+    const ended: string[] = [];
+    const guard = guardStore({
+      store: { watch, lost: new Promise(() => {}), end: async () => void ended.push("end") },
+      admin,
+      clock: systemClock,
+      log: silentLogger(),
+    });
+    const file = join(streamFolder(dataDir, STATE_STREAM), name);
+    const before = readFileSync(file, "utf8");
+    rmSync(file);
+    await vi.waitFor(() => expect(readFileSync(file, "utf8")).toBe(before), { timeout: 15_000 });
+    guard.stop();
+    await admin.close();
+    expect(ended).toEqual([]);
+  },
+);

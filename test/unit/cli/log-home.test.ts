@@ -41,7 +41,7 @@ function keep(broker: Broker, loss?: StoreLoss) {
     freeBytes: 1,
     clock: systemClock,
     log: silentLogger(),
-    watch: { look: () => loss, forget() {}, close() {} },
+    watch: { look: () => loss, unsealed: () => [], forget() {}, close() {} },
     writeFailure: () => (failure = Promise.withResolvers<void>()).promise,
   });
   return { home, failWrite: () => failure.resolve() };

@@ -224,6 +224,7 @@ export function createWrites(
         "runner_relay.kind": route.write,
       },
     });
+    const bytes = body.length;
     committer.add({
       id,
       keyed: keyed !== undefined,
@@ -238,11 +239,11 @@ export function createWrites(
       answer: waitMs === undefined ? undefined : deps.answerSubject(id),
       trace: publishing?.context ?? call.trace,
       settle(outcome) {
-        release();
+        release(); // the body is empty from here on
         if (publishing !== undefined) endPublishing(publishing, outcome);
         if (outcome.kind === "stored") {
           counts.accepted++;
-          if (!outcome.duplicate) backlog.stored(session, shard, body.length);
+          if (!outcome.duplicate) backlog.stored(session, shard, bytes);
         }
         waiting.settled(exchange, outcome);
       },

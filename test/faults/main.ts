@@ -109,7 +109,7 @@ const campaigns: Campaign[] = [
   {
     name: "bombs-gateway",
     what: "100,000 bodies built to be expensive, beside 5 sessions and 200 half-sent requests",
-    limitMs: 900_000,
+    limitMs: 1_800_000,
     run: (report) =>
       bombsGateway(
         { seed, bodies: 100_000, perSecond: 300, clients: 16, half: 200, quietMs: 20_000 },

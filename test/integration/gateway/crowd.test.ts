@@ -151,6 +151,14 @@ describe("BOUND-1: bodies that are expensive to read", () => {
   );
 });
 
+test("large bodies count for the limit of their session, whatever they hold", async () => {
+  await using limited = await startTestGateway(broker, { sessionMaxBytes: 3_000_000, gateway: "gw2" });
+  const large = { session_id: "large", text: "x".repeat(2_000_000) };
+  const statuses: number[] = [];
+  for (let i = 0; i < 3; i++) statuses.push((await call(limited.url(), "POST", "/events", large)).status);
+  expect(statuses).toEqual([202, 202, 429]);
+});
+
 describe("BOUND-1: connections", () => {
   test("a newcomer takes the place of the one that was idle for the longest time, and a busy one keeps its own", async () => {
     const text = event(10);

@@ -11,7 +11,8 @@ const HEAD = "NATS/1.0\r\n";
 
 /** What is on its way: the acks so far, by position. */
 type UnderWay = {
-  commit: number;
+  /** Unguessable: who listens to the inbox as well learns it from an ack, too late to send one in the broker's place. */
+  commit: string;
   subjects: readonly string[];
   /** Called for each position at most once; undefined ends all that are open. */
   answer(position: number | undefined, text: string | undefined, ack?: Ack): void;
@@ -27,13 +28,12 @@ export function createNatsLog(deps: {
   connection: NatsConnection;
   /** Subject prefix that only this process listens to, and nobody but the broker learns: what comes there is believed. */
   inbox: string;
-  /** Names batches: who knew the name of an open one could put messages into it. */
+  /** Names commits and batches: who knew the name of an open batch could put messages into it. */
   newToken: () => string;
   clock: Clock;
 }): NatsLog {
   const { connection, inbox, newToken, clock } = deps;
   const prefix = `${inbox}.ack.`;
-  let commits = 0;
   let underWay: UnderWay | undefined;
   let up = !connection.isClosed();
   let losses = 0;
@@ -43,7 +43,7 @@ export function createNatsLog(deps: {
     callback: (error, message) => {
       if (error || underWay === undefined) return;
       const [commit, position] = message.subject.slice(prefix.length).split(".");
-      if (Number(commit) !== underWay.commit) return; // late answer to a commit that was given up
+      if (commit !== underWay.commit) return; // late answer to a commit that was given up
       // No stream listens to the subject: nothing was stored.
       const ack: Ack | undefined =
         message.data.length === 0 && message.headers?.code === 503
@@ -108,7 +108,7 @@ export function createNatsLog(deps: {
   function singles(messages: readonly LogMessage[], timeoutMs: number): Promise<readonly Ack[]> {
     return new Promise((resolve) => {
       const acks: (Ack | undefined)[] = Array.from({ length: messages.length });
-      const commit = ++commits;
+      const commit = newToken();
       let open = messages.length;
       const end = (detail: string): void => {
         cancel();
@@ -147,7 +147,7 @@ export function createNatsLog(deps: {
     if (messages.some(tooLarge))
       return Promise.resolve({ kind: "refused", detail: "one is larger than the broker takes" });
     return new Promise((resolve) => {
-      const commit = ++commits;
+      const commit = newToken();
       const id = newToken();
       const last = messages.length - 1;
       const end = (ack: BatchAck): void => {

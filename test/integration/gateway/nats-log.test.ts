@@ -101,6 +101,20 @@ describe("the log behind a real broker", () => {
     expect(await lastSeq()).toBe(before + 1);
   });
 
+  test("who listens to the same inbox learns from no ack where the next one goes", async () => {
+    const spy = await broker.connect("gateway");
+    const heard: string[] = [];
+    spy.subscribe(`${gatewayInbox("gw1")}.>`, { callback: (_, { subject }) => void heard.push(subject) });
+    await spy.flush();
+    await log.singles([message(), message()], 3000);
+    await log.batch([message(), message()], 3000);
+    await log.singles([message()], 3000);
+    await expect.poll(() => heard.length, { timeout: 5000 }).toBe(4);
+    const commits = heard.map((subject) => subject.split(".").at(-2));
+    expect(new Set(commits).size).toBe(3);
+    for (const commit of commits) expect(commit).toMatch(/^[a-z2-7]{20}$/);
+  });
+
   test("no answer ends with time, a lost connection at once; then it is down until it is back", async () => {
     process.kill(broker.pid(), "SIGSTOP");
     // its threads stop one after the other

@@ -146,9 +146,16 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
     return child;
   };
 
-  const gateway = start(plans.gateway, (url) => (info.gateway = url)); // first: whoever waits, waits for it
+  // The gateway first, because executors wait for it. One that crashed comes back where they look for it, also with --port 0.
+  const gateway = start(plans.gateway, (url) => {
+    info.gateway = url;
+    if (values.port === 0) plans.gateway.env["RUNNER_RELAY_PORT"] = new URL(url).port;
+  });
   const standIn = plans.coordinator === undefined ? undefined : start(plans.coordinator, () => undefined);
-  const relay = start(plans.relay, (url) => Object.assign(info, { relay: url }, page(url)));
+  const relay = start(plans.relay, (url) => {
+    Object.assign(info, { relay: url }, page(url));
+    if (values.adminPort === 0) plans.relay.env["RUNNER_RELAY_ADMIN_PORT"] = new URL(url).port;
+  });
   // The end goes from the last of these lines to the first.
   scope.defer(() => standIn?.stop(COORDINATOR_GRACE_MS));
   const guard = home.store && guardStore({ store: home.store, admin, clock, log });

@@ -211,6 +211,20 @@ test("gateway, stand-in and broker keep their addresses over a restart; what wai
   expect((await second.stop()).code).toBe(0);
 });
 
+test("a free port is chosen once: with --port 0 killed processes come back on the ports that they had", async () => {
+  const up = startUp(await folder(), { args: ["--port", "0"] });
+  const before = await up.ready();
+  for (const name of ["gateway", "relay"] as const) {
+    const pid = pidOf(up, name);
+    process.kill(pid, "SIGKILL");
+    const health = name === "gateway" ? `${before.gateway}/_relay/health` : `${before.relay}/health`;
+    await expect.poll(async () => (await fetch(health).catch(() => undefined))?.status).toBe(200);
+    expect(pidOf(up, name)).not.toBe(pid);
+  }
+  expect(await up.ready()).toEqual(before);
+  expect((await up.stop()).code).toBe(0);
+});
+
 test("a killed gateway is back on its port, a killed broker too", async () => {
   const up = startUp(await folder());
   const { gateway } = await up.ready();

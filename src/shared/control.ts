@@ -2,7 +2,7 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "./clock.ts";
 import { codedError } from "./errors.ts";
-import { decodeHeld } from "./held.ts";
+import { heldUnder } from "./held.ts";
 import { parseJsonWithin, RECORD_JSON } from "./json-scan.ts";
 import { sessionIdProblem, sessionToken } from "./session-id.ts";
 import { decodeStates, deleteState, putState, readState } from "./state-store.ts";
@@ -104,7 +104,7 @@ export function createControl(deps: { nc: NatsConnection; jsm: JetStreamManager;
         readState(jsm, stateKey.control(token)),
         readState(jsm, stateKey.held(token)),
       ]);
-      const held = stored && decodeHeld(stored.value);
+      const held = stored && heldUnder(stateKey.held(token), stored);
       if (wish === undefined && (held === undefined || held.reason === "backlog"))
         throw codedError("nothing_found", `session ${session} is neither paused nor parked`);
       const record: ControlRecord = { v: 1, session, action: "resume", text: "", at: clock.wall() };

@@ -1,7 +1,8 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { codedError } from "./errors.ts";
+import { codedError, errorText, isCoded } from "./errors.ts";
 import { pack, RECORD, unpack } from "./msgpack.ts";
-import { decodeStates } from "./state-store.ts";
+import { textOfToken } from "./session-id.ts";
+import { decodeStates, type Stored } from "./state-store.ts";
 import { stateKey } from "./topology.ts";
 
 /** Why a session's events are read from the log instead of the consumer: only `backlog` goes on sending by itself. */
@@ -53,7 +54,22 @@ export function decodeHeld(bytes: Uint8Array): HeldRecord {
   return it;
 }
 
-/** Every held session, by its key in the bucket. Throws as {@link decodeHeld}. */
+/**
+ * What stands under a key, and where it cannot be read: a session that waits for an operator, from its first event on. One such value must not end
+ * every relay that meets it; nor may it be passed over, for its events were acked (SETTLE-1). Throws `schema_newer`.
+ */
+export function heldUnder(key: string, { value, at }: Pick<Stored, "value" | "at">): HeldRecord {
+  try {
+    return decodeHeld(value);
+  } catch (error) {
+    if (!isCoded(error, "envelope_invalid")) throw error;
+    const session = textOfToken(key.slice(stateKey.held("").length));
+    const text = `${errorText(error)}; a resume sends again what the log still holds of the session`;
+    return { v: 1, session, from: 1, reason: "parked", text, since: at };
+  }
+}
+
+/** Every held session, by its key in the bucket. Throws as {@link heldUnder}. */
 export function readHeld(jsm: JetStreamManager): Promise<Map<string, HeldRecord>> {
-  return decodeStates(jsm, stateKey.held("*"), ({ value }) => decodeHeld(value));
+  return decodeStates(jsm, stateKey.held("*"), (stored, key) => heldUnder(key, stored));
 }

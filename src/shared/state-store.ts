@@ -36,13 +36,13 @@ export function readStates(jsm: JetStreamManager, filter: string): Promise<Map<s
 export async function decodeStates<T>(
   jsm: JetStreamManager,
   filter: string,
-  decode: (stored: Stored) => T,
+  decode: (stored: Stored, key: string) => T,
 ): Promise<Map<string, T>> {
   const found = new Map<string, T>();
   for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter), 1, PAGE)) {
     const key = message.subject.slice(subjectOf("").length);
     if (message.header.has("KV-Operation")) found.delete(key);
-    else found.set(key, decode(storedOf(message)));
+    else found.set(key, decode(storedOf(message), key));
   }
   return found;
 }

@@ -2,7 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { decodeCheckpoint } from "../../shared/checkpoint.ts";
-import { decodeHeld } from "../../shared/held.ts";
+import { heldUnder } from "../../shared/held.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { Settled } from "../../shared/settled.ts";
@@ -66,8 +66,10 @@ export function createSettlement(deps: {
   }
 
   async function heldFrom(session: string): Promise<number> {
-    const entry = await kv.get(stateKey.held(sessionToken(session)));
-    return entry?.operation === "PUT" ? decodeHeld(entry.value).from : Infinity;
+    const key = stateKey.held(sessionToken(session));
+    const entry = await kv.get(key);
+    if (entry?.operation !== "PUT") return Infinity;
+    return heldUnder(key, { value: entry.value, at: entry.created.getTime() }).from;
   }
 
   return {

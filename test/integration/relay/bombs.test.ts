@@ -1,10 +1,14 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { openControl } from "../../../src/shared/control.ts";
 import { deadLetters } from "../../../src/shared/dead-letters.ts";
 import { encodeEnvelope, type Envelope } from "../../../src/shared/envelope.ts";
 import { pack } from "../../../src/shared/msgpack.ts";
+import { putState } from "../../../src/shared/state-store.ts";
 import { eventSubject } from "../../../src/shared/subjects.ts";
+import { stateKey } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
@@ -90,5 +94,22 @@ describe("messages in the log that are made to be expensive", () => {
     await using relay = await startTestRelay(broker, coordinator.url);
     await expect.poll(() => relay.fatal.length, { timeout: 10_000 }).toBeGreaterThan(0);
     expect(relay.fatal[0]).toMatchObject({ code: "schema_newer" });
+  });
+
+  it("SETTLE-1, ISOLATE-1: a held record that cannot be read parks its session, and ends no relay", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    const operator = await broker.connect("operator");
+    const { append } = createAppender(await broker.connect("gateway"), RUNNER);
+    for (const session of ["ses_bad", "ses_a"]) await append(session);
+    const relayUser = await broker.connect("relay");
+    await putState(relayUser, stateKey.held("ses_bad"), Buffer.from('{"stream":"RR_EVENTS","seq":7}'));
+    await using relay = await startTestRelay(broker, coordinator.url);
+    await expect.poll(() => coordinator.writes("ses_a").length, { timeout: 10_000 }).toBe(1);
+    expect(coordinator.writes("ses_bad")).toEqual([]);
+    expect(relay.fatal).toEqual([]);
+    await (await openControl(operator, systemClock)).resumeSession("ses_bad");
+    await expect.poll(() => coordinator.writes("ses_bad").length, { timeout: 15_000 }).toBe(1);
+    expect(relay.fatal).toEqual([]);
   });
 });

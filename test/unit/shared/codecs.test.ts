@@ -10,7 +10,7 @@ import {
   type Envelope,
 } from "../../../src/shared/envelope.ts";
 import { CodedError, isCoded } from "../../../src/shared/errors.ts";
-import { decodeHeld, encodeHeld, type HeldRecord } from "../../../src/shared/held.ts";
+import { decodeHeld, encodeHeld, heldUnder, type HeldRecord } from "../../../src/shared/held.ts";
 import { decodeState, encodeState, type RelayState } from "../../../src/shared/relay-state.ts";
 import { sessionIdProblem } from "../../../src/shared/session-id.ts";
 import { KINDS } from "../../../src/shared/subjects.ts";
@@ -198,6 +198,17 @@ describe("held records", () => {
     expect(refusal(() => decodeHeld(pack({ ...record, v: 2 })))).toBe("schema_newer");
     fc.assert(fc.property(anything, (data) => void refusal(() => decodeHeld(data))));
   });
+});
+
+test("SETTLE-1: what cannot be read as a held record is a session that waits for an operator", () => {
+  const value = Buffer.from('{"stream":"RR_EVENTS","seq":7}');
+  expect(heldUnder("held.a=20b", { value, at: 5 })).toMatchObject({
+    session: "a b",
+    from: 1,
+    reason: "parked",
+    since: 5,
+  });
+  expect(refusal(() => heldUnder("held.a", { value: pack({ v: 2 }), at: 5 }))).toBe("schema_newer");
 });
 
 test("a held record's text is shortened: every command shows it", () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../shared/clock.ts";
 import type { HttpErrorCode } from "../shared/errors.ts";
+import { free } from "./free.ts";
 import type { Budget, Loss, Share } from "./budget.ts";
 
 /** A body that arrived, or why there is none. `release` gives its share of the budget back; call it when the bytes are no longer held. */
@@ -114,17 +115,4 @@ function collect(
   });
   request.on("error", () => end({ kind: "aborted" }));
   request.on("close", () => end({ kind: "aborted" }));
-}
-
-/** Smaller ones are left to the collector, which has them soon. */
-const WORTH_FREEING_BYTES: number = 16 * 1024;
-
-/**
- * Gives memory back at once. The collector does not see how much hangs on a buffer: large bodies that nobody needs any more would pile up to
- * several times what may be held. Whoever uses the buffer after this finds it empty.
- */
-function free(buffer: Buffer): void {
-  const memory = buffer.buffer;
-  if (memory.byteLength !== buffer.length || buffer.length < WORTH_FREEING_BYTES) return;
-  if (memory instanceof ArrayBuffer) memory.transfer(0);
 }

@@ -49,8 +49,25 @@ const MAX_RUNNER = 255;
 /** Longest id of a run, characters. */
 const MAX_RUN_ID = 1024;
 
+/** From this size on an envelope is put together in memory of its own, of just its size: it can be given back as soon as it is stored. */
+const LARGE_BODY_BYTES: number = 64 * 1024;
+const NO_BYTES: Buffer = Buffer.alloc(0);
+/** What `pack` makes of no bytes: bin 8 and its length. */
+const EMPTY_BIN_BYTES = 2;
+/** Bin 32, with its length in four bytes. */
+const BIN_32 = 0xc6;
+
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  return pack(envelope);
+  if (envelope.body.length < LARGE_BODY_BYTES) return pack(envelope);
+  const { body, ...rest } = envelope;
+  const head = pack({ ...rest, body: NO_BYTES });
+  const message = Buffer.allocUnsafeSlow(head.length - EMPTY_BIN_BYTES + 5 + body.length);
+  message.set(head.subarray(0, -EMPTY_BIN_BYTES));
+  let at = head.length - EMPTY_BIN_BYTES;
+  at = message.writeUInt8(BIN_32, at);
+  at = message.writeUInt32BE(body.length, at);
+  message.set(body, at);
+  return message;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { free } from "../free.ts";
 import type { Sequences } from "../sequence.ts";
 import type { Choice } from "./choice.ts";
 import { MAX_BATCH, MAX_BATCH_BYTES, MAX_SINGLES } from "./choice.ts";
@@ -266,6 +267,7 @@ export function createCommitter(deps: {
 
   function stored(entry: Entry, streamSeq: number, duplicate: boolean): void {
     const number = duplicate ? numberOfDuplicate(entry) : entry.numbered?.number;
+    if (entry.numbered !== undefined) free(entry.numbered.message.payload); // the broker has it
     settle(entry, { kind: "stored", streamSeq, duplicate, number });
   }
 

@@ -98,6 +98,17 @@ describe("envelopes", () => {
     expect(Buffer.from(decodeEnvelope(encodeEnvelope({ ...ENVELOPE, body })).body)).toEqual(body);
   });
 
+  test.each([65_535, 65_536, 300_000])(
+    "a body of %i bytes comes back, and nothing else changes with it",
+    (size) => {
+      const body = Buffer.alloc(size, "0123456789");
+      const it = { ...ENVELOPE, body, trace: "t" };
+      const back = decodeEnvelope(encodeEnvelope(it));
+      expect(Buffer.compare(back.body, body)).toBe(0);
+      expect({ ...back, body: 0 }).toEqual({ ...it, body: 0 });
+    },
+  );
+
   test("a newer version is told apart from what is none", () => {
     expect(refusal(() => decodeEnvelope(encodeEnvelope({ ...ENVELOPE, v: ENVELOPE_VERSION + 1 })))).toBe(
       "schema_newer",

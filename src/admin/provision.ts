@@ -52,6 +52,23 @@ export type Provisioned = {
  * when two run at once. Throws `broker_too_old`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`, `checkpoint_mismatch`.
  */
 export async function provision(nc: NatsConnection, options: ProvisionOptions = {}): Promise<Provisioned> {
+  try {
+    return await makeAll(nc, options);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && OFFLINE.test(error.message))
+      throw codedError(
+        "consumer_damaged",
+        `${error.message}. Stop the broker, remove that consumer's folder (${EVENTS_STREAM}/obs/<consumer> of its store), and start again`,
+        { cause: error },
+      );
+    throw error;
+  }
+}
+
+/** The broker's words for a stream that it keeps shut because it cannot read a consumer of it. */
+const OFFLINE = /\bis offline\b/;
+
+async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<Provisioned> {
   refuseOldBroker(nc.info?.version ?? "0.0.0");
   const jsm = await openManager(nc);
   const replicas = options.replicas ?? 1;

@@ -1,4 +1,5 @@
 import { codedError } from "./errors.ts";
+import type { HeldReason } from "./held.ts";
 import { parseJsonWithin } from "./json-scan.ts";
 import type { Range } from "./ranges.ts";
 
@@ -23,13 +24,19 @@ export type LogMark = {
   first?: number;
   /** Numbers above it that are known to be missing; at most {@link MOST_HOLES} ranges. */
   holes?: Range[];
+  /** Numbers whose events are there and cannot be read. */
+  unreadable?: Range[];
   /** Sessions whose events waited, with how many; those with most first. Whose events were lost, nobody else could say. */
   waiting?: [session: string, events: number][];
+  /** Held sessions, with their pointers into the log: what a pointer's loss would hide. */
+  held?: [session: string, from: number, reason: HeldReason][];
   /** Of the stream of dead letters. */
   dead?: { created: string; seq: number; messages: number };
 };
 
 export const MOST_HOLES = 1000;
+/** Held sessions that a mark names; more than that, and the pointers of the others are protected by the bucket alone. */
+export const MOST_HELD = 1000;
 /** A thousand ranges and some thousand sessions of 200 bytes; a few times as much. */
 const MARK = { bytes: 4 * 1024 * 1024, depth: 8, values: 100_000 };
 
@@ -49,7 +56,9 @@ export function decodeMark(bytes: Uint8Array): LogMark {
     [it.seq, it.highest, it.mended].every(Number.isSafeInteger) &&
     Number.isFinite(it.at) &&
     [it.epoch, it.first].every((n) => n === undefined || Number.isSafeInteger(n)) &&
-    [it.holes, it.waiting].every((list) => list === undefined || Array.isArray(list)) &&
+    [it.holes, it.unreadable, it.waiting, it.held].every(
+      (list) => list === undefined || Array.isArray(list),
+    ) &&
     (it.dead === undefined || typeof it.dead === "object");
   if (!whole) throw codedError("checkpoint_mismatch", "the mark of the log lacks fields");
   return it;

@@ -2,10 +2,11 @@ import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { MOST_SESSIONS, recordDamage, type Damage } from "./damage.ts";
 import type { LogCheck } from "./log-check.ts";
-import { encodeMark, MOST_HOLES, type LogMark } from "./log-mark.ts";
+import { decodeMark, encodeMark, MOST_HOLES, type LogMark } from "./log-mark.ts";
+import { restorePointers } from "./lost-pointers.ts";
 import { shardOf } from "./partition.ts";
 import { atMost, countOf, type Range } from "./ranges.ts";
-import { writeState } from "./state-store.ts";
+import { readState, writeState } from "./state-store.ts";
 import { sessionFilter } from "./subjects.ts";
 import { EVENTS_STREAM, stateKey } from "./topology.ts";
 import { walk } from "./walk.ts";
@@ -41,6 +42,22 @@ export async function noteDamage(deps: Deps, check: LogCheck): Promise<Damage[]>
       settled: deadLost,
       sessions: [],
     });
+  const pointers = await restorePointers(
+    deps,
+    mark?.mark.created === log.created ? mark.mark.held : undefined,
+  );
+  if (pointers.length > 0)
+    found.push({
+      v: 1,
+      id: `${Date.parse(log.created)}-pointers-${deps.wall()}`,
+      code: "state_damaged",
+      at: deps.wall(),
+      missing: pointers.length,
+      ranges: [],
+      settled: 0,
+      sessions: [],
+      note: `pointers of held sessions, written again: ${pointers.slice(0, MOST_SESSIONS).join(", ")}`,
+    });
   if (found.length === 0) return found;
   for (const damage of found) await recordDamage(deps.nc, damage);
   if (mark !== undefined) {
@@ -48,6 +65,27 @@ export async function noteDamage(deps: Deps, check: LogCheck): Promise<Damage[]>
     await writeState(deps.nc, stateKey.mark, value, mark.revision); // or somebody else noted it
   }
   return found;
+}
+
+/** Records events that are there and cannot be read (scrub.ts), and has the mark know them. */
+export async function noteUnreadable(deps: Deps, check: LogCheck, ranges: Range[]): Promise<Damage> {
+  const { nc, jsm } = deps;
+  const damage: Damage = {
+    ...(await lossOf(deps, check, ranges)),
+    id: `${Date.parse(check.log.created)}-unreadable-${ranges[0]?.[0]}-${countOf(ranges)}`,
+    code: "log_holes",
+    note: "the broker has them and cannot read them",
+  };
+  await recordDamage(nc, damage);
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const stored = await readState(jsm, stateKey.mark);
+    if (stored === undefined) break;
+    const mark = decodeMark(stored.value);
+    const all = [...(mark.unreadable ?? []), ...ranges].sort(([a], [b]) => a - b);
+    const value = encodeMark({ ...mark, unreadable: atMost(all, MOST_HOLES) });
+    if (await writeState(nc, stateKey.mark, value, stored.revision)) break; // else a relay wrote it meanwhile
+  }
+  return damage;
 }
 
 /** What a mark says of the form of log and dead letters. Pure. */

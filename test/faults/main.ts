@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bombsGateway } from "./campaigns/bombs-gateway.ts";
 import { bombsRelay } from "./campaigns/bombs-relay.ts";
+import { damage } from "./campaigns/damage.ts";
 import { failover } from "./campaigns/failover.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
@@ -122,6 +123,12 @@ const campaigns: Campaign[] = [
     limitMs: 900_000,
     run: (report) =>
       bombsRelay({ seed, messages: 40_000, perSecond: 200, throwers: 16, quietMs: 20_000 }, report),
+  },
+  {
+    name: "damage",
+    what: "every file of the store removed, truncated, emptied and flipped, before a start and under a broker that is then killed",
+    limitMs: 900_000,
+    run: (report) => damage({ seed, delivered: 60, waiting: 60, running: 12 }, report),
   },
   {
     name: "replay",

@@ -130,6 +130,7 @@ export async function provisioned(broker: TestBroker): Promise<TestBroker> {
 export function createAppender(
   nc: NatsConnection,
   runner = "runner-1",
+  timeoutMs = 500,
 ): {
   append: (
     session: string,
@@ -168,7 +169,7 @@ export function createAppender(
       head.set(HEADER.id, envelope.id);
       const reply = await nc.request(eventSubject(runner, session, kind, origin), encodeEnvelope(envelope), {
         headers: head,
-        timeout: 500,
+        timeout: timeoutMs,
       });
       const ack = reply.json<{ seq: number; error?: { description: string } }>();
       if (ack.error !== undefined) throw new Error(ack.error.description);

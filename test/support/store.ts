@@ -27,7 +27,7 @@ export function forgetIndex(dataDir: string, stream: string): void {
 }
 
 /** Keeps a share of a file's bytes. */
-function truncate(file: string, keep: number): void {
+export function truncate(file: string, keep: number): void {
   truncateSync(file, Math.floor(statSync(file).size * keep));
 }
 

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Clock } from "../../shared/clock.ts";
-import { codedError, errorText } from "../../shared/errors.ts";
+import { codedError, errorText, isCoded } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Lines } from "../../shared/output/lines.ts";
 import { passLines } from "./child-lines.ts";
@@ -130,7 +130,11 @@ export function keepRunning(options: {
       log.error({ child: plan.name, code, signal, restartInMs: delay }, "child ended, starting it again");
       const again = async (): Promise<void> => {
         await options.beforeRestart?.().catch((error: unknown) => {
-          log.error({ child: plan.name, err: errorText(error) }, "what the child needs is not there");
+          const code = isCoded(error) ? { code: error.code } : {};
+          log.error(
+            { child: plan.name, ...code, err: errorText(error) },
+            "what the child needs is not there",
+          );
         });
         start();
       };

@@ -2,16 +2,17 @@ import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
 import { MOST_SESSIONS, readDamages, tellDamage } from "../../shared/damage.ts";
-import { codedError } from "../../shared/errors.ts";
+import { codedError, errorText, isCoded } from "../../shared/errors.ts";
 import { checkLog, missingIn, shortenedText, type LogCheck } from "../../shared/log-check.ts";
 import { stampMs } from "../../shared/log-end.ts";
-import { decodeMark, encodeMark, type LogMark } from "../../shared/log-mark.ts";
+import { decodeMark, encodeMark, MOST_HELD, type LogMark } from "../../shared/log-mark.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { noteDamage, shapeOf } from "../../shared/note-damage.ts";
+import { noteDamage, noteUnreadable, shapeOf } from "../../shared/note-damage.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { countOf, startingAt } from "../../shared/ranges.ts";
 import { readRevision, readState, writeState } from "../../shared/state-store.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import { scrub, unsettledOf, type Unsettled } from "./scrub.ts";
 import type { WaitingHere } from "../report/waiting.ts";
 
 /** How often the newest event's place is written down. */
@@ -46,7 +47,7 @@ export type LogWatch = {
 export function createLogWatch(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
-  clock: Pick<Clock, "wall">;
+  clock: Pick<Clock, "wall" | "after">;
   log: Logger;
   waiting: () => WaitingHere;
   fatal: (error: Error) => void;
@@ -73,6 +74,19 @@ export function createLogWatch(deps: {
     mended ??= times;
     if (times !== mended) throw codedError("log_shortened", MENDED);
     for (const damage of first ? await readDamages(jsm) : noted) tellDamage(deps.log, damage);
+    void look(last, await unsettledOf(jsm, last)).catch((error: unknown) => {
+      deps.log.warn({ err: errorText(error) }, "the log could not be read through");
+    });
+  }
+
+  /** What cannot be read is found in the background: nothing waits for it. */
+  async function look(found: LogCheck, unsettled: Unsettled): Promise<void> {
+    const goesOn = (): boolean => connected && last === found;
+    const known = [...found.missing, ...(found.mark?.mark.unreadable ?? [])].sort(([a], [b]) => a - b);
+    const ranges = await scrub({ nc, jsm, clock: deps.clock, goesOn }, unsettled, known);
+    if (ranges === undefined || ranges.length === 0) return;
+    const damage = await noteUnreadable({ nc, jsm, wall: () => deps.clock.wall() }, found, ranges);
+    tellDamage(deps.log, damage);
   }
 
   function whole(): Promise<void> {
@@ -91,8 +105,9 @@ export function createLogWatch(deps: {
   function nextMark(known: LogMark, log: StreamInfo, dead: StreamInfo): LogMark | undefined {
     const at = stampMs(log.state.last_ts);
     const seq = Math.max(log.state.last_seq, known.seq);
-    const { sessions, shards } = deps.waiting();
-    const others = (known.waiting ?? []).filter(([session]) => !shards.has(shardOf(session)));
+    const { sessions, shards, held } = deps.waiting();
+    const elsewhere = ([session]: [string, ...unknown[]]): boolean => !shards.has(shardOf(session));
+    const others = (known.waiting ?? []).filter(elsewhere);
     const waiting = [...sessions, ...others].sort(([, a], [, b]) => b - a).slice(0, MOST_SESSIONS);
     const missing = startingAt(known.holes ?? [], log.state.first_seq);
     const next: LogMark = {
@@ -102,14 +117,18 @@ export function createLogWatch(deps: {
       highest: Math.max(seq, known.highest),
       ...shapeOf({ log, dead, missing }),
       waiting,
+      held: [...held, ...(known.held ?? []).filter(elsewhere)].slice(0, MOST_HELD),
     };
     return JSON.stringify(next) === JSON.stringify(known) ? undefined : next;
   }
 
   async function writeMark(): Promise<void> {
+    // nothing may be written before a look; and where nothing is left to deliver, no takeover would look
+    await whole().catch((error: unknown) => {
+      if (isCoded(error)) deps.fatal(error);
+      throw error;
+    });
     const turn = checking;
-    if (turn === undefined) return; // nothing may be written before a look
-    await turn;
     const [log, dead] = await Promise.all([jsm.streams.info(EVENTS_STREAM), jsm.streams.info(DEAD_STREAM)]);
     const stored = await readState(jsm, stateKey.mark);
     const known: LogMark =

@@ -1,4 +1,5 @@
 import { MOST_SESSIONS } from "../../shared/damage.ts";
+import type { LogMark } from "../../shared/log-mark.ts";
 import type { Dispatcher } from "../lanes/dispatcher.ts";
 import type { HeldSessions } from "../lanes/held.ts";
 import type { Shard } from "../log/shard.ts";
@@ -7,6 +8,7 @@ import type { Shard } from "../log/shard.ts";
 export type WaitingHere = {
   sessions: [session: string, events: number][];
   shards: ReadonlySet<number>;
+  held: NonNullable<LogMark["held"]>;
 };
 
 /** What the log's mark remembers, so that it can be said whose events a damaged log lost. */
@@ -21,6 +23,7 @@ export function waitingHere(deps: {
   for (const { record, waiting } of deps.held.list()) sessions.set(record.session, waiting);
   const active = deps.shards.map((shard) => shard.status()).filter(({ phase }) => phase === "active");
   return {
+    held: deps.held.list().map(({ record }) => [record.session, record.from, record.reason]),
     sessions: [...sessions].filter(([, events]) => events > 0),
     shards: new Set(active.map(({ shard }) => shard)),
   };

@@ -1,7 +1,8 @@
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
 import { provision } from "../../../src/admin/provision.ts";
 import { encodeHeld } from "../../../src/shared/held.ts";
+import { decodeMark } from "../../../src/shared/log-mark.ts";
 import { readDamages } from "../../../src/shared/damage.ts";
 import { readState, writeState } from "../../../src/shared/state-store.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
@@ -11,10 +12,13 @@ import { startCoordinator, type TestCoordinator } from "../../support/coordinato
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { loseEnd } from "../../support/store.ts";
 
+/** A loaded machine takes many times as long as an idle one. */
+const PATIENT_MS = 10_000;
+
 /** 60 events of ten sessions, delivered but for one session's, whose first hangs: the floor is low, and much is settled above it. */
 async function deliveredAround(broker: TestBroker, coordinator: TestCoordinator): Promise<void> {
   coordinator.faults.set([{ path: "ses_0/events$", action: { kind: "status", status: 503 } }]);
-  const { append } = createAppender(await broker.connect("gateway"), "before");
+  const { append } = createAppender(await broker.connect("gateway"), "before", PATIENT_MS);
   for (let i = 0; i < 60; i++) await append(`ses_${i % 10}`, { pad: "x".repeat(200) });
   const others = (): number =>
     coordinator.writes().filter(({ session, status }) => session !== "ses_0" && status === 201).length;
@@ -32,6 +36,11 @@ async function endOf(broker: TestBroker): Promise<number> {
   return (await jsm.streams.info(EVENTS_STREAM)).state.last_seq;
 }
 
+async function markedEnd(jsm: JetStreamManager): Promise<number> {
+  const stored = await readState(jsm, stateKey.mark);
+  return stored === undefined ? 0 : decodeMark(stored.value).seq;
+}
+
 describe("SETTLE-1: a log that lost its end", () => {
   it(
     "gives lost numbers again before anybody looked: what has them now is delivered, and the loss is named",
@@ -45,7 +54,7 @@ describe("SETTLE-1: a log that lost its end", () => {
       await lose(broker, 0.5);
       const kept = await endOf(broker);
       const gateway = await broker.connect("gateway");
-      const { append } = createAppender(gateway, "after");
+      const { append } = createAppender(gateway, "after", PATIENT_MS);
       const written: { id: string; seq: number }[] = [];
       for (let i = 0; i < 60; i++) written.push(await append(`ses_${i % 10}`)); // beyond the old end
       coordinator.faults.set([]);
@@ -88,7 +97,7 @@ describe("SETTLE-1: a log that lost its end", () => {
         const admin = await broker.connect("admin");
         const { damage } = await provision(admin);
         expect(damage).toMatchObject([{ code: "log_shortened" }]);
-        const { append } = createAppender(await broker.connect("gateway"), "after");
+        const { append } = createAppender(await broker.connect("gateway"), "after", PATIENT_MS);
         expect((await append("ses_1")).seq).toBeGreaterThan(60);
         const { state } = await (await jetstreamManager(admin)).streams.info(EVENTS_STREAM);
         expect(state.messages).toBeLessThan(60 - (damage[0]?.missing ?? 0) + 3); // what only took numbers is removed again
@@ -111,7 +120,7 @@ describe("SETTLE-1: a log that lost its end", () => {
         .poll(async () => (await readState(jsm, stateKey.mark)) !== undefined, { timeout: 10_000 })
         .toBe(true);
       await lose(broker, 0.5);
-      const { append } = createAppender(gateway, "after");
+      const { append } = createAppender(gateway, "after", PATIENT_MS);
       const written: { id: string; seq: number }[] = [];
       for (let i = 0; i < 60; i++) written.push(await append("ses_1").catch(() => append("ses_1")));
       await expect.poll(() => relay.fatal, { timeout: 20_000 }).not.toEqual([]);
@@ -121,6 +130,21 @@ describe("SETTLE-1: a log that lost its end", () => {
         .request(questionSubject(RECEIPT_SUBJECT, "gw1"), JSON.stringify(first), { timeout: 3000 })
         .catch(() => undefined);
       expect(asked?.json<{ state: string }>().state).not.toBe("delivered");
+    },
+  );
+
+  it(
+    "is noticed by a relay that runs on though nothing is left that could be delivered",
+    { timeout: 60_000 },
+    async () => {
+      await using broker = await provisioned(await startTestBroker());
+      await using coordinator = await startCoordinator({ autoCreateSessions: true });
+      await using relay = await startTestRelay(broker, coordinator.url);
+      await deliveredAround(broker, coordinator);
+      const jsm = await jetstreamManager(await broker.connect("admin"), { checkAPI: false });
+      await expect.poll(() => markedEnd(jsm), { timeout: 10_000 }).toBe(60);
+      await lose(broker, 0);
+      await expect.poll(() => relay.fatal[0], { timeout: 20_000 }).toMatchObject({ code: "log_shortened" });
     },
   );
 
@@ -145,7 +169,7 @@ describe("SETTLE-1: a log that lost its end", () => {
     await expect
       .poll(async () => (await provision(admin).catch(() => ({ damage: [] }))).damage.length)
       .toBe(1);
-    const { append } = createAppender(await broker.connect("gateway"), "after");
+    const { append } = createAppender(await broker.connect("gateway"), "after", PATIENT_MS);
     coordinator.faults.set([]);
     const written = [await append("ses_3"), await append("ses_3")];
     await using again = await startTestRelay(broker, coordinator.url);

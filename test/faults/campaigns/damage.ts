@@ -1,0 +1,293 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
+import { connectBroker } from "../../../src/shared/broker.ts";
+import { readDamages, type Damage } from "../../../src/shared/damage.ts";
+import { deadIds } from "../../../src/shared/dead-letters.ts";
+import { ERRORS, type ErrorCode } from "../../../src/shared/errors.ts";
+import { OPERATOR_INBOX } from "../../../src/shared/subjects.ts";
+import { spawnCoordinator, type CoordinatorProcess } from "../../support/coordinator.ts";
+import { flip, truncate } from "../../support/store.ts";
+import { seededRandom } from "../random.ts";
+import type { Report } from "../report.ts";
+import { EVIDENCE } from "../stage.ts";
+
+export type DamagePlan = {
+  seed: number;
+  /** Events that were delivered, and that wait, before the damage. */
+  delivered: number;
+  waiting: number;
+  /** Of the kinds of damage, how many are also done to a broker that runs. */
+  running: number;
+};
+
+type Sent = { id: string; seq: number };
+type Harm = { name: string; to: (store: string) => void };
+
+const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+const STORE = "broker/store/jetstream/$G/streams";
+/** What keeps a relay from starting until somebody decides, while the gateway goes on. */
+const REFUSALS: readonly ErrorCode[] = [
+  "checkpoint_missing",
+  "log_gone",
+  "store_damaged",
+  "consumer_damaged",
+];
+/** Said so often, it stays so. */
+const REFUSED_OFTEN = 3;
+const SESSIONS = 10;
+/** A loaded machine takes many times as long as an idle one. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * Every file of the store removed, truncated and flipped, of a folder that was stopped in order and of a broker that runs and is then killed. What was
+ * acknowledged is delivered, dead or named as missing, or `up` refuses with a code of the catalogue.
+ */
+export async function damage(plan: DamagePlan, report: Report): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), EVIDENCE));
+  await using coordinator = await spawnCoordinator();
+  const base = join(home, "base");
+  const sent = await makeBase(base, coordinator, plan);
+  const before = (await coordinator.ledger()).length;
+  const harms = harmsTo(join(base, STORE));
+  report.note("kinds of damage", `${harms.length}, to ${sent.length} acknowledged events`);
+  const outcomes = new Map<string, number>();
+  for (const harm of harms) await tryOne(harm, false);
+  const some = seededRandom(plan.seed).shuffled(harms).slice(0, plan.running);
+  for (const harm of some) await tryOne(harm, true);
+  report.note("outcomes", [...outcomes].map(([name, count]) => `${name} ${count}`).join(", "));
+  if (report.failed.length === 0) rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+
+  async function tryOne(harm: Harm, running: boolean): Promise<void> {
+    const folder = join(home, "copy");
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    cpSync(base, folder, { recursive: true });
+    const since = (await coordinator.ledger()).length;
+    const outcome = await (running ? whileRunning : whileStopped)(folder, harm, {
+      coordinator,
+      sent,
+      before,
+      since,
+    });
+    outcomes.set(outcome.kind, (outcomes.get(outcome.kind) ?? 0) + 1);
+    if (outcome.kind === "silent" || outcome.kind === "internal")
+      report.check(`${harm.name}${running ? ", running" : ""}`, false, outcome.text);
+  }
+}
+
+/** Events delivered, one dead, and events that wait because the coordinator is away; then a stop in order. */
+async function makeBase(folder: string, coordinator: CoordinatorProcess, plan: DamagePlan): Promise<Sent[]> {
+  await using up = await startUp(folder, coordinator.url);
+  const info = await up.ready();
+  if (info === undefined) throw new Error(`up does not start: ${up.said()}`);
+  const sent: Sent[] = [];
+  const post = async (i: number, more: object = {}): Promise<void> => {
+    sent.push(await postEvent(info.gateway, `ses_${i % SESSIONS}`, more));
+  };
+  for (let i = 0; i < plan.delivered; i++) await post(i);
+  await post(0, { error: { code: 1 } });
+  await until(async () => (await coordinator.ledger()).length >= plan.delivered + 1);
+  await coordinator.setFaults([{ path: "events$", action: { kind: "status", status: 503 } }]);
+  for (let i = 0; i < plan.waiting; i++) await post(i);
+  await delay(2500); // the relay writes down once a second whose events wait
+  return sent;
+}
+
+type Outcome = { kind: "whole" | "named" | "refused" } | { kind: "silent" | "internal"; text: string };
+/** Arrivals up to `before` are of the time before the damage, those after `since` of this copy; what came to other copies does not count. */
+type Truth = { coordinator: CoordinatorProcess; sent: readonly Sent[]; before: number; since: number };
+
+async function whileStopped(folder: string, harm: Harm, truth: Truth): Promise<Outcome> {
+  harm.to(join(folder, STORE));
+  await truth.coordinator.setFaults([]);
+  await using up = await startUp(folder, truth.coordinator.url);
+  return await outcomeOf(up, folder, truth);
+}
+
+async function whileRunning(folder: string, harm: Harm, truth: Truth): Promise<Outcome> {
+  await truth.coordinator.setFaults([{ path: "events$", action: { kind: "status", status: 503 } }]);
+  await using up = await startUp(folder, truth.coordinator.url);
+  if ((await up.ready()) === undefined)
+    return { kind: "internal", text: `did not start unharmed: ${up.said()}` };
+  harm.to(join(folder, STORE));
+  process.kill(Number(readFileSync(join(folder, "broker/run/nats-server.pid"), "utf8")), "SIGKILL");
+  await truth.coordinator.setFaults([]);
+  return await outcomeOf(up, folder, truth);
+}
+
+async function outcomeOf(
+  up: UpProcess,
+  folder: string,
+  { coordinator, sent, before, since }: Truth,
+): Promise<Outcome> {
+  const info = await up.ready();
+  let silent: Sent[] = [];
+  let found: Damage[] = [];
+  const end = performance.now() + PATIENCE_MS;
+  while (info !== undefined && !up.ended() && performance.now() < end) {
+    const here = await hear(folder, info.nats).catch(() => undefined); // the broker may just start again
+    if (here !== undefined) {
+      found = here.damages;
+      const arrived = (await coordinator.ledger()).filter(
+        ({ n, applied }) => applied && (n <= before || n > since),
+      );
+      const delivered = new Set(arrived.map(({ key }) => key));
+      const lettersGone = found.some(({ code }) => code === "dead_letters_gone");
+      silent = sent.filter(
+        ({ id, seq }) => !delivered.has(id) && !here.dead.has(id) && !lettersGone && !isNamed(found, seq),
+      );
+      if (silent.length === 0) return { kind: found.length > 0 ? "named" : "whole" };
+    }
+    if (up.refusals() >= REFUSED_OFTEN) return { kind: "refused" };
+    await delay(250);
+  }
+  if (up.ended() || info === undefined) {
+    await until(async () => up.ended());
+    const code = up.code();
+    return code !== undefined && code !== "internal" && code in ERRORS
+      ? { kind: "refused" }
+      : { kind: "internal", text: up.said() };
+  }
+  return { kind: "silent", text: `${silent.length} of ${sent.length} are neither delivered nor named` };
+}
+
+function isNamed(damages: readonly Damage[], seq: number): boolean {
+  return damages.some(({ ranges }) => ranges.some(([from, to]) => from <= seq && seq <= to));
+}
+
+async function hear(folder: string, url: string): Promise<{ damages: Damage[]; dead: Set<string> }> {
+  const { passwords } = JSON.parse(readFileSync(join(folder, "broker/kept.json"), "utf8")) as {
+    passwords: Record<string, string>;
+  };
+  const access = { servers: [url], user: "operator", password: passwords["operator"] ?? "" };
+  const nc = await connectBroker(access, { name: "campaign", inboxPrefix: OPERATOR_INBOX, timeoutMs: 2000 });
+  try {
+    const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2000 });
+    return { damages: await readDamages(jsm), dead: await deadIds(jsm) };
+  } finally {
+    await nc.close();
+  }
+}
+
+/** What can happen to each file of a store, and to each folder of a stream. Consumers are harmed all alike: there are eight of them. */
+function harmsTo(store: string): Harm[] {
+  const ways: [string, (file: string) => void][] = [
+    ["removed", (file) => rmSync(file)],
+    ["truncated", (file) => truncate(file, 0.6)],
+    ["emptied", (file) => truncate(file, 0)],
+    ["flipped", (file) => flip(file, 0.5)],
+  ];
+  const kinds = new Set(filesIn(store).map((file) => kindOf(relative(store, file))));
+  const files = [...kinds].sort().flatMap((kind) =>
+    ways.map(([way, harm]): Harm => ({
+      name: `${kind} ${way}`,
+      to: (at) =>
+        filesIn(at)
+          .filter((file) => kindOf(relative(at, file)) === kind)
+          .forEach(harm),
+    })),
+  );
+  const folders = readdirSync(store).flatMap((stream): Harm[] => [
+    { name: `${stream} removed`, to: (at) => rmSync(join(at, stream), { recursive: true }) },
+    { name: `${stream}/msgs removed`, to: (at) => rmSync(join(at, stream, "msgs"), { recursive: true }) },
+    {
+      name: `${stream} flipped, no index`,
+      to(at) {
+        rmSync(join(at, stream, "msgs/index.db"), { force: true });
+        for (const file of filesIn(join(at, stream, "msgs"))) if (file.endsWith(".blk")) flip(file, 0.7);
+      },
+    },
+  ]);
+  return [...files, ...folders];
+}
+
+function kindOf(path: string): string {
+  return path.replace(/obs\/[^/]+/, "obs/*").replace(/\d+\.blk$/, "*.blk");
+}
+
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(file).isFile());
+}
+
+async function postEvent(gateway: string, session: string, more: object): Promise<Sent> {
+  const body = {
+    session_id: session,
+    event_type: "message",
+    timestamp: "2026-01-01T00:00:00Z",
+    pad: "x".repeat(200),
+    ...more,
+  };
+  const answer = await fetch(`${gateway}/events`, {
+    method: "POST",
+    headers: { "content-type": "application/json", prefer: "respond-async" },
+    body: JSON.stringify(body),
+  });
+  const accepted = (await answer.json()) as { event_id?: string; stream_seq?: number };
+  if (accepted.event_id === undefined || accepted.stream_seq === undefined)
+    throw new Error(`not accepted: ${answer.status}`);
+  return { id: accepted.event_id, seq: accepted.stream_seq };
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`not so after ${PATIENCE_MS / 1000} s`);
+    await delay(50);
+  }
+}
+
+type UpProcess = {
+  /** Undefined if it ended before. */
+  ready(): Promise<ReadyInfo | undefined>;
+  ended(): boolean;
+  /** Of the error that it ended with. */
+  code(): string | undefined;
+  /** How often it said that its relay cannot start, and why. */
+  refusals(): number;
+  /** Its last words. */
+  said(): string;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+async function startUp(folder: string, coordinatorUrl: string): Promise<UpProcess> {
+  const readyFile = join(folder, "ready.json");
+  rmSync(readyFile, { force: true });
+  const args = ["up", "--data", folder, "--ready-file", readyFile, "--coordinator", coordinatorUrl];
+  const { PATH = "", HOME = "" } = process.env;
+  const child: ChildProcess = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH, HOME },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const gone = once(child, "close");
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-20_000)));
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  return {
+    async ready() {
+      const end = performance.now() + PATIENCE_MS;
+      while (!ended() && performance.now() < end) {
+        if (existsSync(readyFile)) return JSON.parse(readFileSync(readyFile, "utf8")) as ReadyInfo;
+        await delay(50);
+      }
+      return undefined;
+    },
+    ended,
+    code: () => [...said.matchAll(/^([a-z_]+): /gm)].at(-1)?.[1],
+    refusals: () => REFUSALS.reduce((sum, code) => sum + said.split(`"code":"${code}"`).length - 1, 0),
+    said: () => said.trim().split("\n").slice(-3).join(" | ").slice(-600),
+    async [Symbol.asyncDispose]() {
+      if (!ended()) child.kill("SIGTERM");
+      const lastResort = setTimeout(() => child.kill("SIGKILL"), 10_000);
+      await gone;
+      clearTimeout(lastResort);
+    },
+  };
+}

@@ -11,6 +11,9 @@ export const NO_PREFERENCE: Preference = { async: false, waitMs: undefined };
 /** Longest wait that can be asked for: proxies and clients seldom hold a request for longer. */
 const MAX_WAIT_MS = 30_000;
 
+/** More are not read: a header of 16 KiB holds thousands, and nobody means them. */
+const MAX_PREFERENCES = 16;
+
 /**
  * Reads a `Prefer` header. What cannot be read is ignored, as the RFC wants it: a preference is never an error. The first of several equal
  * names counts. Pure.
@@ -19,7 +22,7 @@ export function readPrefer(header: string | undefined): Preference {
   if (header === undefined) return NO_PREFERENCE;
   let async = false;
   let waitMs: number | undefined;
-  for (const part of header.split(",")) {
+  for (const part of header.split(",", MAX_PREFERENCES)) {
     const [name = "", value] = (part.split(";", 1)[0] ?? "").split("=").map((s) => s.trim());
     if (name.toLowerCase() === "respond-async" && value === undefined) async = true;
     if (name.toLowerCase() !== "wait" || waitMs !== undefined) continue;

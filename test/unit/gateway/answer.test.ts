@@ -121,7 +121,9 @@ describe("Prefer (RFC 7240)", () => {
     ["wait=0", { async: false, waitMs: 0 }],
     ["wait=-1, wait=abc, wait, wait=1.5", NO_PREFERENCE],
     ["return=minimal,,;;=", NO_PREFERENCE],
-  ])("%s", (header, preference) => expect(readPrefer(header)).toEqual(preference));
+    [`${",".repeat(15)}respond-async${",x".repeat(8000)}`, { async: true, waitMs: undefined }],
+    [`${",".repeat(16)}respond-async`, NO_PREFERENCE],
+  ])("%.80s", (header, preference) => expect(readPrefer(header)).toEqual(preference));
 });
 
 describe("an exchange", () => {

@@ -11,6 +11,7 @@ import {
   type DeadLetter,
 } from "../shared/dead-letters.ts";
 import { codedError, errorText } from "../shared/errors.ts";
+import { counted } from "../shared/show.ts";
 import { DEAD_STREAM } from "../shared/topology.ts";
 import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
@@ -174,7 +175,7 @@ export function command(context: Context): Command {
       } finally {
         progress.end();
       }
-      const done = `dropped ${count} dead letter${count === 1 ? "" : "s"}`;
+      const done = `dropped ${counted(count, "dead letter")}`;
       context.print(which.json ? JSON.stringify({ dropped: count }) : done);
     });
   });

@@ -32,6 +32,11 @@ export function command(context: Context): Command {
       const text = `no relay runs in ${dataDir}, as far as its files tell: name the folder by --data, or the port of a relay of its own by --admin-port`;
       throw codedError("nothing_found", text);
     }
+    if (running !== undefined && running.relay !== url && values.pageToken === undefined) {
+      // one relay's token opens no other's page, and what listens at that port is not to get it
+      const text = `${url} is not the relay of ${dataDir}, which is ${running.relay}: name the data folder of that relay by --data`;
+      throw codedError("nothing_found", text);
+    }
     context.print(addressWithToken(url, tokenHere(dataDir, values.pageToken)));
   });
 }

@@ -5,6 +5,7 @@ import { damageAdvice, damageText } from "../shared/damage.ts";
 import { ALL_SETTINGS } from "../shared/config/index.ts";
 import { loadSettings } from "../shared/config/load.ts";
 import { UP_SETTINGS } from "../shared/config/settings.ts";
+import { counted, showBytes } from "../shared/show.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
@@ -41,6 +42,7 @@ export function command(context: Context): Command {
     for (const found of damage) context.warn(`${found.code}: ${damageText(found)}. ${damageAdvice(found)}`);
     for (const change of changes) context.print(change);
     if (changes.length === 0) context.print("everything is there");
-    context.print(`log: ${stream.maxBytes} bytes, ${stream.replicas} replica(s), made ${stream.created}`);
+    const copies = counted(stream.replicas, "copy", "copies");
+    context.print(`log: ${showBytes(stream.maxBytes)}, ${copies}, made ${stream.created}`);
   });
 }

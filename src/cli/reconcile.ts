@@ -8,6 +8,7 @@ import { createThrottle } from "../admin/replay/throttle.ts";
 import { systemClock } from "../shared/clock.ts";
 import { codedError } from "../shared/errors.ts";
 import { sessionIdProblem } from "../shared/session-id.ts";
+import { counted } from "../shared/show.ts";
 import { EVENTS_STREAM } from "../shared/topology.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf, many } from "./flags.ts";
@@ -228,10 +229,12 @@ function summaryOf(totals: Totals, send: boolean): string {
     ...(lost === 0 ? [] : [`${lost} missing with sessions that the coordinator does not know`]),
     ...(underWay > 0 ? [`${underWay} sent before and waiting`] : []),
     ...(unknown > 0 ? [`of ${unknown} nothing can be told`] : []),
-    ...(unknownSessions > 0 ? [`${unknownSessions} sessions that the coordinator does not know`] : []),
-    ...(unavailable > 0 ? [`${unavailable} sessions not compared`] : []),
+    ...(unknownSessions > 0
+      ? [`${counted(unknownSessions, "session")} that the coordinator does not know`]
+      : []),
+    ...(unavailable > 0 ? [`${counted(unavailable, "session")} not compared`] : []),
   ];
-  return `${sessions} sessions, ${compared} deliveries compared: ${parts.join("; ")}`;
+  return `${counted(sessions, "session")}, ${counted(compared, "delivery", "deliveries")} compared: ${parts.join("; ")}`;
 }
 
 /** What brings a session back that the coordinator does not know. */

@@ -7,6 +7,7 @@ import { catchUp, openReplay, previewReplay, runReplay, type ReplayDeps } from "
 import { parseRate, parseSelection, type SelectionText } from "../admin/replay/selection.ts";
 import { systemClock } from "../shared/clock.ts";
 import { codedError } from "../shared/errors.ts";
+import { counted } from "../shared/show.ts";
 import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf, many } from "./flags.ts";
@@ -186,8 +187,4 @@ function leftOut({ binds, runReports, dead, waiting, unreadable }: LeftOut): str
     ...(unreadable > 0 ? [`${counted(unreadable, "event")} that cannot be read`] : []),
   ];
   return parts.length === 0 ? "" : `; left out: ${parts.join(", ")}`;
-}
-
-function counted(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }

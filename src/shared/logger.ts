@@ -66,7 +66,9 @@ export function createLogger(options: {
 export function fatalLine(name: string, error: unknown, secrets?: SecretRegistry): string {
   const line = JSON.stringify({
     level: 60,
+    time: new Date().toISOString(),
     name,
+    pid: process.pid,
     code: isCoded(error) ? error.code : "internal",
     msg: errorText(error),
     ...(error instanceof Error && !isCoded(error) ? { stack: error.stack } : {}),

@@ -19,3 +19,8 @@ export function showAge(ms: number): string {
   if (h > 0) return `${h}h ${m}m`;
   return m > 0 ? `${m}m ${s}s` : `${s}s`;
 }
+
+/** A number and what it counts: `1 delivery`, `2 deliveries`. */
+export function counted(n: number, one: string, many: string = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}

@@ -1,6 +1,7 @@
 import type { Status } from "../../admin/status.ts";
 import type { Rates } from "../../admin/status-rates.ts";
 import { damageText } from "../../shared/damage.ts";
+import { counted } from "../../shared/show.ts";
 import { renderTable, showAge, showBytes, type Cell } from "../table.ts";
 import { renderFacts, type Fact } from "./facts.ts";
 import type { Screen } from "./screen.ts";
@@ -155,8 +156,4 @@ function heldRow({ session, reason, events, since, text }: Held, now: number): C
     `${showAge(now - since)} ago`,
     text,
   ];
-}
-
-function counted(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }

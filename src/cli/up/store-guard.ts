@@ -3,6 +3,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { isStillThere, lossText, type StoreLoss, type StoreWatch } from "../../embedded/store-watch.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { errorText } from "../../shared/errors.ts";
+import { counted } from "../../shared/show.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { readBacklog } from "../../shared/status/backlog.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/topology.ts";
@@ -161,8 +162,4 @@ function waitedThere(events: number | undefined, fate: string): string {
     return `the acknowledged events that waited there are ${fate}, and could not be counted`;
   if (events === 0) return "no event waited there";
   return `at least ${counted(events, "acknowledged event")} that waited there ${events === 1 ? "is" : "are"} ${fate}`;
-}
-
-function counted(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }

@@ -228,7 +228,7 @@ test("a session that the coordinator lost whole is missing: counted, not sent in
     const { stdout, code } = await cli("reconcile", "--all");
     expect(stdout).toMatch(/^it's lost +- +4 +0 +the coordinator does not know the session$/m);
     expect(stdout).toMatch(
-      /^4 sessions, 1 deliveries compared: 5 missing with sessions that the coordinator does not know/m,
+      /^4 sessions, 1 delivery compared: 5 missing with sessions that the coordinator does not know/m,
     );
     expect(stdout).toContain(String.raw`  runner-relay replay --session 'it'\''s lost' --include-binds`);
     expect(code).toBe(3);

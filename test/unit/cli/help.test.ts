@@ -3,24 +3,12 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../../../src/cli/commands.ts";
-import type { Context } from "../../../src/cli/context.ts";
-import { PLAIN } from "../../../src/cli/render/screen.ts";
 import { runCommandLine } from "../../../src/cli/run.ts";
+import { quietContext } from "./quiet-context.ts";
 
 const OPERATIONS = readFileSync(resolve(import.meta.dirname, "../../../docs/operations.md"), "utf8");
 
-const context: Context = {
-  env: {},
-  screen: PLAIN,
-  print() {},
-  redraw() {},
-  mustFinish() {},
-  journal: false,
-  serve: () => ({ write() {}, dropped: () => 0, hasRoom: () => true, onRoom: () => () => {}, flush() {} }),
-  warn() {},
-  ask: () => Promise.resolve(undefined),
-  readStdin: () => Promise.resolve(new Uint8Array()),
-};
+const context = quietContext();
 
 const all = Object.entries(COMMANDS).map(([name, entry]) => ({ name, ...entry }));
 

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createLogger, SecretRegistry } from "../../../src/shared/logger.ts";
+import { codedError } from "../../../src/shared/errors.ts";
+import { createLogger, fatalLine, SecretRegistry } from "../../../src/shared/logger.ts";
 
 describe("CRED-1: secrets in log lines", () => {
   const secret = fc.oneof(
@@ -74,4 +75,15 @@ describe("CRED-1: secrets in log lines", () => {
       expect(JSON.parse(line)).toMatchObject({ name: "t", pid: process.pid });
     }
   });
+});
+
+test("the line that says why a process ends has what every other line has: level, time, name and pid", () => {
+  const lines: string[] = [];
+  const write = (line: string): void => void lines.push(line);
+  createLogger({ name: "relay", level: "info", lines: { write } }).info("an ordinary line");
+  lines.push(fatalLine("relay", codedError("port_taken", "8767 is in use")));
+  const [ordinary, last] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(Object.keys(last ?? {})).toEqual(expect.arrayContaining(Object.keys(ordinary ?? {})));
+  expect(last).toMatchObject({ level: 60, name: "relay", code: "port_taken", msg: "8767 is in use" });
+  expect(new Date(String(last?.["time"])).toISOString()).toBe(last?.["time"]);
 });

@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { command } from "../../../src/cli/page.ts";
+import { PAGE_TOKEN_FILE } from "../../../src/shared/door/secret-file.ts";
+import { quietContext } from "./quiet-context.ts";
+
+const TOKEN = "a".repeat(43);
+
+/** What `page` prints for a data folder with a token, in which `up` runs a relay at that URL. */
+async function page(relay: string | undefined, ...args: string[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "rr-page-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, PAGE_TOKEN_FILE), `${TOKEN}\n`, { mode: 0o600 });
+  if (relay !== undefined) writeFileSync(join(folder, "running.json"), JSON.stringify({ relay }));
+  const said: string[] = [];
+  const context = quietContext({ print: (text) => void said.push(text) });
+  await command(context).parseAsync(["--data", folder, ...args], { from: "user" });
+  return said.join("\n");
+}
+
+test("the relay that `up` runs there, with or without its port", async () => {
+  const url = "http://127.0.0.1:8767";
+  expect(await page(url)).toBe(`${url}/?token=${TOKEN}`);
+  expect(await page(url, "--admin-port", "8767")).toBe(`${url}/?token=${TOKEN}`);
+});
+
+test("a relay of its own, by its port and its folder", async () => {
+  expect(await page(undefined, "--admin-port", "8768")).toBe(`http://127.0.0.1:8768/?token=${TOKEN}`);
+});
+
+test("CRED-1: the token of one relay is printed for no other port", async () => {
+  await expect(page("http://127.0.0.1:8767", "--admin-port", "8768")).rejects.toThrow(
+    /8768 is not the relay of .*, which is http:\/\/127\.0\.0\.1:8767: name the data folder/,
+  );
+});

@@ -91,6 +91,8 @@ async function main(): Promise<void> {
       statusPage: values.statusPage as "on" | "read-only" | "off",
       connections: values.connections,
       attemptTimeoutMs: values.attemptTimeout,
+      passTimeoutMs: values.passTimeout,
+      runnerTimeoutMs: values.runnerTimeout,
       exhaustAfterMs: values.exhaustAfter,
       poisonPolicy: values.poisonPolicy as "skip" | "park" | "stop",
       shield: values.runnerShield,

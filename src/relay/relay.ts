@@ -71,6 +71,9 @@ export type RelayOptions = {
   statusPage?: StatusPageMode;
   connections: number;
   attemptTimeoutMs: number;
+  /** Until the head of an answer that is passed through; of a runner's own calls. */
+  passTimeoutMs: number;
+  runnerTimeoutMs: number;
   exhaustAfterMs: number;
   poisonPolicy: PoisonPolicy;
   /** The coordinator's batch endpoint, `{session_id}` in its path, and the most events of one batch. */
@@ -381,6 +384,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     tracing,
     allow: options.allow,
     shield: options.shield,
+    headLimits: { runnerMs: options.runnerTimeoutMs, passMs: options.passTimeoutMs },
     away: () => gate.state().phase === "away",
     quiet: (session) => settlement.allOver(session),
     foreign: metrics.foreign,

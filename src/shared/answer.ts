@@ -9,8 +9,8 @@ export type Answer =
   | { kind: "answer"; status: number; headers: [name: string, value: string][]; body: Uint8Array }
   | { kind: "accepted"; reason: string };
 
-/** Four fields, and three values for each header: the relay takes 16 KiB of them, 4,096 of the shortest ("a:" and a line break). */
-const BOUNDS: Bounds = { values: 4 + 3 * 4096, depth: 3 };
+/** Four fields, and three values for each header: the relay takes 64 KiB of them, 16,384 of the shortest ("a:" and a line break). */
+const BOUNDS: Bounds = { values: 4 + 3 * 16_384, depth: 3 };
 
 export function encodeAnswer(answer: Answer): Uint8Array {
   return pack(answer);

@@ -68,6 +68,8 @@ export async function startTestRelay(
     pageToken: PAGE_TOKEN,
     connections: 32,
     attemptTimeoutMs: 30_000,
+    passTimeoutMs: 600_000,
+    runnerTimeoutMs: 90_000,
     exhaustAfterMs: 15 * 60_000,
     poisonPolicy: "skip",
     batch: undefined,

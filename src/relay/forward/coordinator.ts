@@ -1,14 +1,12 @@
-import { Pool, errors, type Dispatcher } from "undici";
+import { errors, type Dispatcher } from "undici";
 import { errorText } from "../../shared/errors.ts";
 import type { SecretRegistry } from "../../shared/logger.ts";
 import { USER_AGENT } from "../../shared/version.ts";
+import { ClosedInUse, openConnections } from "../connections/index.ts";
 import { unpack } from "./unpack.ts";
 import { Pieces } from "../../shared/pieces.ts";
 import type { AttemptResult } from "./verdict.ts";
 
-/** An idle socket is dropped before uvicorn closes it (5 s): no request is sent into a closing connection. */
-const IDLE_SOCKET_MS = 2000;
-const CONNECT_TIMEOUT_MS = 5000;
 /** Answers are small; what is longer is cut off and counts as broken. */
 const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
 
@@ -27,6 +25,8 @@ export type CoordinatorRequest = {
   path: string;
   headers: Record<string, string>;
   body?: Uint8Array;
+  /** On a connection of its own: a kept one was closed as it was used. */
+  fresh?: boolean;
 };
 
 /** One attempt under way. */
@@ -51,20 +51,18 @@ export function createCoordinator(options: {
 }): Coordinator {
   const base = new URL(options.url);
   const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
-  const pool = new Pool(base.origin, {
+  const limits = {
     connections: options.connections,
-    pipelining: 1,
-    keepAliveTimeout: IDLE_SOCKET_MS,
-    keepAliveMaxTimeout: IDLE_SOCKET_MS,
     headersTimeout: options.attemptTimeoutMs,
     bodyTimeout: options.attemptTimeoutMs,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-  });
+  };
+  const kept = openConnections(base.origin, { ...limits, kept: true });
+  const fresh = openConnections(base.origin, { ...limits, kept: false });
 
   return {
     send(request) {
       const handler = new Collector(options.secrets);
-      pool.dispatch(
+      (request.fresh === true ? fresh : kept).dispatch(
         {
           method: request.method,
           path: prefix + request.path,
@@ -75,7 +73,7 @@ export function createCoordinator(options: {
       );
       return handler;
     },
-    close: () => pool.destroy(),
+    close: async () => void (await Promise.all([kept.destroy(), fresh.destroy()])),
   };
 }
 
@@ -188,11 +186,13 @@ function withoutSecrets(
 }
 
 /** The one door for undici's and the system's errors. */
-function causeOf(error: Error): "connect" | "timeout" | "reset" | "garbage" {
+function causeOf(error: Error): "connect" | "timeout" | "closed" | "reset" | "garbage" {
+  if (error instanceof ClosedInUse) return "closed";
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError)
     return "timeout";
   if (error instanceof errors.ConnectTimeoutError) return "connect";
-  if (error instanceof errors.HTTPParserError) return "garbage";
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
+    return "garbage";
   const code = "code" in error ? String(error.code) : "";
   const syscall = "syscall" in error ? String(error.syscall) : "";
   if (error instanceof AggregateError || syscall === "connect" || syscall === "getaddrinfo") return "connect";

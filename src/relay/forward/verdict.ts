@@ -14,8 +14,11 @@ export type AttemptResult =
     }
   | {
       kind: "failed";
-      /** `connect`: no connection could be made. `yielded`: given up early so that other sessions are served. */
-      cause: "connect" | "timeout" | "reset" | "garbage" | "yielded";
+      /**
+       * `connect`: no connection could be made. `yielded`: given up early so that other sessions are served. `closed`: a kept connection was closed as it was
+       * used, before any byte of an answer; a fresh one tells what is the matter.
+       */
+      cause: "connect" | "timeout" | "closed" | "reset" | "garbage" | "yielded";
       text: string;
     };
 

@@ -11,7 +11,14 @@ import { verdictOf, type AttemptResult, type Verdict } from "../forward/verdict.
 import type { AttemptReport } from "../report/metrics.ts";
 import { ACCEPTED, batchBody, resultsOf, type Response } from "./batch-wire.ts";
 import type { Entry, Lane } from "./lane.ts";
-import type { Judged, Settlement, Turn, TurnContext, TurnOutcome } from "./turn.ts";
+import {
+  closedInUse,
+  type Judged,
+  type Settlement,
+  type Turn,
+  type TurnContext,
+  type TurnOutcome,
+} from "./turn.ts";
 
 /** Bodies of one batch together, bytes. */
 const MAX_BATCH_BYTES: number = 1024 * 1024;
@@ -127,6 +134,7 @@ export function createBatchTurn(
         ...pass.headers,
       },
       body: batchBody(entries),
+      fresh: lane.fresh,
     });
     context.began(attempt);
     const result = await attempt.result;
@@ -155,6 +163,7 @@ export function createBatchTurn(
         "batch forwarded",
       );
 
+    if (closedInUse(lane, result)) return { kind: "again" };
     if (verdict.kind === "dead") {
       gate.answered(lane.token);
       if (!BISECTED.has(verdict.status)) return firstAlone(lane, first, context, settled);

@@ -83,6 +83,8 @@ export class Lane {
   holding: Promise<void> | undefined;
   /** Attempts that were refused with 401 or 403 in a row. */
   refusedTokens = 0;
+  /** The head met a kept connection that was closed in that moment: it goes on one of its own, at once. */
+  fresh = false;
   #queue: Entry[] = [];
   #head = 0;
   #bytes = 0;
@@ -174,6 +176,7 @@ export class Lane {
     this.failedForMs = 0;
     this.lastReason = "";
     this.refusedTokens = 0;
+    this.fresh = false;
   }
 
   /** A failed attempt at `now`, when `successes` attempts of others had succeeded. */

@@ -91,6 +91,16 @@ export type Judged = {
   probe: boolean;
 };
 
+/**
+ * A kept connection was closed as it was used: no failure of the coordinator, and nothing to wait for. Once for each head, or an event at which a server
+ * always hangs up would be sent in a circle. Notes in the lane that it was so.
+ */
+export function closedInUse(lane: Lane, result: AttemptResult): boolean {
+  if (lane.fresh || result.kind !== "failed" || result.cause !== "closed") return false;
+  lane.fresh = true;
+  return true;
+}
+
 /** One turn: the head of a lane, from the checks before it is sent to what its verdict means. */
 export function createTurn(deps: TurnDeps): Turn {
   const { clock, log, coordinator, credentials, gate, answers, spans } = deps;
@@ -143,6 +153,7 @@ export function createTurn(deps: TurnDeps): Turn {
       ...targetOf(envelope),
       headers: requestHeaders(entry, envelope, pass.headers, span?.context ?? traceOfEnvelope(envelope)),
       body: envelope.body,
+      fresh: lane.fresh,
     });
     context.began(attempt);
     const result = await attempt.result;
@@ -150,6 +161,7 @@ export function createTurn(deps: TurnDeps): Turn {
     const verdict = await clarified(verdictOf(result, envelope.kind, clock.wall()), health);
     if (span !== undefined) endAttempt(span, verdict.kind, result);
     report(lane, entry, envelope, verdict, result, clock.now() - began);
+    if (closedInUse(lane, result)) return { kind: "again" };
     return conclude({ lane, entry, verdict, result, generation: pass.generation, probe: context.probe });
   }
 

@@ -5,7 +5,7 @@ import type { Logger } from "../../shared/logger.ts";
 import { stateKey } from "../../shared/topology.ts";
 import type { Tracing } from "../../shared/tracing.ts";
 import type { Credentials } from "../credentials/index.ts";
-import type { AllowRule } from "./limits.ts";
+import type { AllowRule, HeadLimits } from "./limits.ts";
 import { shieldRunner } from "./runner-shield.ts";
 import { traceUpstream } from "./traced.ts";
 import { serveTunnel, type RelayTunnel } from "./tunnel.ts";
@@ -27,6 +27,7 @@ export function openTunnel(deps: {
   credentials: Credentials;
   tracing: Tracing | undefined;
   allow: readonly AllowRule[] | undefined;
+  headLimits: HeadLimits;
   /** Answer a runner's polls and heartbeats in an outage. */
   shield: boolean;
   /** Is the coordinator known to be away? */

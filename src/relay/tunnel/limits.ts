@@ -1,20 +1,16 @@
 import { sessionIdProblem } from "../../shared/session-id.ts";
 
 /** How long the coordinator may take until the head of its answer, milliseconds; after the head nothing is limited. */
-const HEAD_LIMITS = {
-  /** Questions that need no work. */
-  short: 10_000,
-  normal: 30_000,
-  /** The coordinator itself holds a long-poll for 30 s. */
-  longPoll: 90_000,
-} as const;
+export type HeadLimits = {
+  /** Of a runner's own calls: its poll is held by the coordinator for 30 s. */
+  runnerMs: number;
+  /** Of everything else. */
+  passMs: number;
+};
 
 /** Which limit a request has. Pure. */
-export function headLimit(method: string, target: string): number {
-  const path = target.split("?", 1)[0] ?? "";
-  if (method === "GET" && /^\/+runner\/runs\/?$/.test(path)) return HEAD_LIMITS.longPoll;
-  if (method === "HEAD" || method === "OPTIONS" || path === "/health") return HEAD_LIMITS.short;
-  return HEAD_LIMITS.normal;
+export function headLimit(limits: HeadLimits, target: string): number {
+  return /^\/+runner\//.test(target) ? limits.runnerMs : limits.passMs;
 }
 
 /** Requests under way per relay: each may hold 2 × 2 MiB. */

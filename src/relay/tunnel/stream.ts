@@ -8,7 +8,7 @@ import type { Credentials } from "../credentials/index.ts";
 import type { ReadyCredential } from "../credentials/port.ts";
 import type { Needles } from "../echo/needles.ts";
 import { screened, type ScreenedEvents } from "../echo/screened.ts";
-import { headLimit } from "./limits.ts";
+import { headLimit, type HeadLimits } from "./limits.ts";
 import type { Upstream, UpstreamCall, UpstreamEvents } from "./upstream.ts";
 
 /** One passed-through request at the relay, from its opening to its end. */
@@ -31,6 +31,7 @@ export function createStream(deps: {
   opening: Opening;
   credentials: Credentials;
   upstream: Upstream;
+  headLimits: HeadLimits;
   /** Knows what must not come back. */
   sent: { of(pass: ReadyCredential): Needles };
   /** Resolves when the request may go out; false if it never may. */
@@ -103,7 +104,7 @@ export function createStream(deps: {
       method: opening.method,
       target: opening.target,
       headers,
-      headLimitMs: headLimit(opening.method, opening.target),
+      headLimitMs: headLimit(deps.headLimits, opening.target),
       body: opening.body.kind === "whole" ? opening.body.bytes : body,
       ...(opening.body.kind === "frames" && opening.body.length !== undefined
         ? { length: opening.body.length }

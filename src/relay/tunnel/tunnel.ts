@@ -11,7 +11,14 @@ import { notPassable } from "../../shared/tunnel/passable.ts";
 import { createWire, type Wire } from "../../shared/tunnel/wire.ts";
 import type { Credentials } from "../credentials/index.ts";
 import { createSentCredentials } from "../echo/needles.ts";
-import { deletedSession, isAllowed, MAX_STREAMS, MAX_STREAMS_PER_GATEWAY, type AllowRule } from "./limits.ts";
+import {
+  deletedSession,
+  isAllowed,
+  MAX_STREAMS,
+  MAX_STREAMS_PER_GATEWAY,
+  type AllowRule,
+  type HeadLimits,
+} from "./limits.ts";
 import { createStream, type Stream } from "./stream.ts";
 import { traceHeaders } from "./traced.ts";
 import type { Upstream } from "./upstream.ts";
@@ -45,6 +52,7 @@ export function serveTunnel(deps: {
   relay: string;
   credentials: Credentials;
   upstream: Upstream;
+  headLimits: HeadLimits;
   /** Does nothing of this session wait? */
   quiet: (session: string) => Promise<boolean>;
   /** Undefined: everything. */
@@ -103,6 +111,7 @@ export function serveTunnel(deps: {
       opening,
       credentials: deps.credentials,
       upstream: deps.upstream,
+      headLimits: deps.headLimits,
       sent,
       turn: () => behindEvents(opening.method, opening.target),
       ended(outcome, status) {

@@ -1,14 +1,15 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { PassThrough, type Duplex } from "node:stream";
-import { Pool, errors, type Dispatcher } from "undici";
+import { errors, type Dispatcher } from "undici";
 import { errorText } from "../../shared/errors.ts";
+import { ClosedInUse, MAX_HEAD_BYTES, openConnections } from "../connections/index.ts";
 import { MAX_STREAMS } from "./limits.ts";
 
 /** Connections for passed-through requests, apart from the lanes': a hundred open streams delay no event. One for each, so that none waits. */
 const CONNECTIONS: number = MAX_STREAMS;
-const IDLE_SOCKET_MS = 2000;
-const CONNECT_TIMEOUT_MS = 5000;
+/** Methods that change nothing, so that they may be sent again where it is not known whether they arrived. */
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 const TOO_LATE = "the Agent Coordinator did not answer in time";
 
 export type UpstreamRequest = {
@@ -41,25 +42,24 @@ export type Upstream = {
 export function createUpstream(url: string): Upstream {
   const base = new URL(url);
   const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
-  const pool = new Pool(base.origin, {
-    connections: CONNECTIONS,
-    pipelining: 1,
-    keepAliveTimeout: IDLE_SOCKET_MS,
-    keepAliveMaxTimeout: IDLE_SOCKET_MS,
-    bodyTimeout: 0,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-  });
+  const limits = { connections: CONNECTIONS, bodyTimeout: 0 };
+  const pools: Pools = {
+    kept: openConnections(base.origin, { ...limits, kept: true }),
+    fresh: openConnections(base.origin, { ...limits, kept: false }),
+  };
   return {
     call: (request, events) =>
       request.upgrade === undefined && request.target !== "*"
-        ? dispatch(pool, prefix, request, events)
+        ? dispatch(pools, prefix, request, events)
         : dispatchPlain(base, prefix, request, events),
-    close: () => pool.destroy(),
+    close: async () => void (await Promise.all([pools.kept.destroy(), pools.fresh.destroy()])),
   };
 }
 
+type Pools = { kept: Dispatcher; fresh: Dispatcher };
+
 function dispatch(
-  pool: Pool,
+  pools: Pools,
   prefix: string,
   request: UpstreamRequest,
   events: UpstreamEvents,
@@ -69,42 +69,43 @@ function dispatch(
   let headSent = false;
   const headers = [...request.headers];
   if (request.length !== undefined) headers.push("content-length", String(request.length));
-  pool.dispatch(
-    {
-      method: request.method,
-      path: prefix + request.target,
-      headers,
-      headersTimeout: request.headLimitMs,
-      body: request.body ?? null,
+  const what = {
+    method: request.method,
+    path: prefix + request.target,
+    headers,
+    headersTimeout: request.headLimitMs,
+    body: request.body ?? null,
+  };
+  const repeatable = SAFE.has(request.method) && !(request.body instanceof PassThrough);
+  const answered = (mayRepeat: boolean): Dispatcher.DispatchHandler => ({
+    onRequestStart(begun) {
+      controller = begun;
+      if (aborted) begun.abort(new Error("cancelled"));
     },
-    {
-      onRequestStart(begun) {
-        controller = begun;
-        if (aborted) begun.abort(new Error("cancelled"));
-      },
-      onResponseStart(current, status, parsed, statusText) {
-        if (status < 200) return; // informational answers stay on their connection
-        headSent = true;
-        events.head(status, statusText ?? "", rawHeaders(current, parsed));
-      },
-      onResponseData(current, chunk) {
-        if (!events.data(chunk)) current.pause();
-      },
-      onResponseEnd(_, trailers) {
-        events.end(
-          Object.entries(trailers ?? {}).flatMap(([name, value]) =>
-            [value]
-              .flat()
-              .map((one) => [name, String(one)])
-              .flat(),
-          ),
-        );
-      },
-      onResponseError(_, error) {
-        if (!aborted) events.failed(...failureOf(error, headSent));
-      },
+    onResponseStart(current, status, parsed, statusText) {
+      headSent = true;
+      events.head(status, statusText ?? "", rawHeaders(current, parsed));
     },
-  );
+    onResponseData(current, chunk) {
+      if (!events.data(chunk)) current.pause();
+    },
+    onResponseEnd(_, trailers) {
+      events.end(
+        Object.entries(trailers ?? {}).flatMap(([name, value]) =>
+          [value]
+            .flat()
+            .map((one) => [name, String(one)])
+            .flat(),
+        ),
+      );
+    },
+    onResponseError(_, error) {
+      if (aborted) return;
+      if (mayRepeat && error instanceof ClosedInUse) pools.fresh.dispatch(what, answered(false));
+      else events.failed(...failureOf(error, headSent));
+    },
+  });
+  pools.kept.dispatch(what, answered(repeatable));
   return {
     resume: () => controller?.resume(),
     abort() {
@@ -166,13 +167,19 @@ function dispatchPlain(
         ? ["Connection", "close", ...framingOf(body)]
         : ["Connection", "Upgrade", "Upgrade", upgrade]),
     ],
-    timeout: request.headLimitMs,
+    maxHeaderSize: MAX_HEAD_BYTES,
     agent: false,
     // each half of an upgraded connection ends by itself
     allowHalfOpen: upgrade !== undefined,
   } as RequestOptions);
   let flowing: Duplex | IncomingMessage | undefined;
   let timedOut = false;
+  // of the whole head: neither informational answers nor its single bytes start it anew
+  const limit = setTimeout(() => {
+    timedOut = true;
+    outgoing.destroy();
+  }, request.headLimitMs);
+  outgoing.on("close", () => clearTimeout(limit));
   const pass = (source: Duplex | IncomingMessage): void => {
     flowing = source;
     let ended = false;
@@ -189,21 +196,16 @@ function dispatchPlain(
     });
   };
   outgoing.on("upgrade", (response, socket, head) => {
-    outgoing.setTimeout(0);
-    socket.setTimeout(0);
+    clearTimeout(limit);
     events.head(101, response.statusMessage ?? "Switching Protocols", response.rawHeaders);
     if (head.length > 0) socket.unshift(head);
     pass(socket);
     if (body instanceof PassThrough) body.pipe(socket);
   });
   outgoing.on("response", (response) => {
-    outgoing.setTimeout(0);
+    clearTimeout(limit);
     events.head(response.statusCode ?? 502, response.statusMessage ?? "", response.rawHeaders);
     pass(response);
-  });
-  outgoing.on("timeout", () => {
-    timedOut = true;
-    outgoing.destroy();
   });
   outgoing.on("error", (error) => {
     if (timedOut) events.failed("coordinator_timeout", TOO_LATE);

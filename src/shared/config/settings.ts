@@ -191,6 +191,18 @@ export const RELAY_SETTINGS = {
     fallback: 30 * SECOND,
     help: "how long one attempt may take",
   },
+  passTimeout: {
+    env: "RUNNER_RELAY_PASS_TIMEOUT",
+    kind: { type: "duration", minMs: 50, maxMs: DAY },
+    fallback: 10 * MINUTE,
+    help: "how long the coordinator may take until the head of an answer that is passed through; some work for minutes, and a client that leaves ends it",
+  },
+  runnerTimeout: {
+    env: "RUNNER_RELAY_RUNNER_TIMEOUT",
+    kind: { type: "duration", minMs: 50, maxMs: DAY },
+    fallback: 90 * SECOND,
+    help: "the same for a runner's own calls, `/runner/…`; more than the 30 s for which a coordinator holds a poll",
+  },
   exhaustAfter: {
     env: "RUNNER_RELAY_EXHAUST_AFTER",
     kind: { type: "duration", minMs: 100, maxMs: 30 * DAY },

@@ -30,10 +30,10 @@ const FRAME_HEAD = 5;
 
 /** Frames of one message: a window of data, its credit (one frame for four), and a few of the other types. More is a flood of empty ones. */
 const MAX_FRAMES: number = 2 * WINDOW_FRAMES;
-/** Bytes of one message: {@link MAX_DATA_BYTES} of data, and head and trailers of an answer, 16 KiB each, which Latin-1 doubles. */
-const MAX_MESSAGE_BYTES: number = 4 * MAX_DATA_BYTES;
-/** Values of one frame: names and values of 16 KiB of headers, 4,096 of the shortest. */
-const BOUNDS: Bounds = { values: 8 + 2 * 4096, depth: 2 };
+/** Bytes of one message: {@link MAX_DATA_BYTES} of data, and head and trailers of an answer, 64 KiB each, which Latin-1 doubles. */
+const MAX_MESSAGE_BYTES: number = 6 * MAX_DATA_BYTES;
+/** Values of one frame: names and values of 64 KiB of headers, 16,384 of the shortest. */
+const BOUNDS: Bounds = { values: 8 + 2 * 16_384, depth: 2 };
 /** Longest text that is kept of one, characters: it goes into log lines and answers. */
 const MAX_TEXT = 2000;
 

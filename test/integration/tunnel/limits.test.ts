@@ -45,8 +45,8 @@ it("a coordinator that does not answer: 504 when its time is over, and the reque
   await using upstream = await startReflector({
     on: { "/hang": (_, response) => void response.on("close", () => (closed = true)) },
   });
-  await using stack = await startStack(upstream.url);
-  const answer = await fetch(`${stack.url}/hang`, { method: "OPTIONS" });
+  await using stack = await startStack(upstream.url, { passTimeoutMs: 1000 });
+  const answer = await fetch(`${stack.url}/hang`, { method: "POST" });
   expect(answer.status).toBe(504);
   expect(await answer.json()).toMatchObject({ code: "coordinator_timeout" });
   await expect.poll(() => closed).toBe(true);

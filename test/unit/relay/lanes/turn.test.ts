@@ -9,6 +9,39 @@ function take(stage: Stage, entry: StageEntry = stage.entry(), probe = false): P
   return stage.turn.single(stage.lane, entry, { ...stage.context, probe });
 }
 
+describe("a kept connection that was closed as it was used", () => {
+  const closed = { kind: "failed", cause: "closed", text: "other side closed" } as const;
+  const alone = (stage: Stage): Promise<TurnOutcome> => take(stage);
+  const together = async (stage: Stage): Promise<TurnOutcome | undefined> => {
+    const outcome = await stage.batch(stage.lane, [stage.entry(), stage.entry()], stage.context);
+    return outcome.kind === "batch" ? outcome.next : outcome;
+  };
+
+  test.each([
+    ["alone", alone],
+    ["in a batch", together],
+  ])(
+    "costs an event %s no wait and the coordinator no bad name; the next attempt has a fresh one",
+    async (_, send) => {
+      const stage = createStage();
+      stage.answer = () => closed;
+      expect(await send(stage)).toEqual({ kind: "again" });
+      expect(stage.verdicts).toEqual([]);
+      expect(await send(stage)).toMatchObject({ kind: "retry", counts: true }); // at which a server always hangs up
+      expect(stage.verdicts).toEqual([["retry", false]]);
+      expect(stage.sent.map(({ fresh }) => fresh)).toEqual([false, true]);
+    },
+  );
+
+  test("only until the head is settled", async () => {
+    const stage = createStage();
+    stage.answer = () => closed;
+    await take(stage);
+    stage.lane.succeeded();
+    expect(await take(stage)).toEqual({ kind: "again" });
+  });
+});
+
 describe("what is sent", () => {
   test("the body byte for byte, with what makes a repeat recognisable", async () => {
     const stage = createStage();
@@ -31,6 +64,7 @@ describe("what is sent", () => {
           authorization: "Bearer t1",
         },
         body: Buffer.from('{"n":1}'),
+        fresh: false,
       },
     ]);
   });

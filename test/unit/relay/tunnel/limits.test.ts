@@ -81,15 +81,15 @@ describe("the allow-list", () => {
 
 describe("time limits", () => {
   it.each([
-    ["GET", "/health", 10_000],
-    ["HEAD", "/sessions", 10_000],
-    ["OPTIONS", "*", 10_000],
-    ["GET", "/sessions", 30_000],
-    ["POST", "/runs", 30_000],
-    ["GET", "/runner/runs?runner_id=r", 90_000],
-    ["GET", "//runner/runs/?runner_id=r", 90_000],
-    ["POST", "/runner/runs", 30_000],
-  ])("%s %s: %i ms", (method, target, ms) => expect(headLimit(method, target)).toBe(ms));
+    ["/health", 2],
+    ["*", 2],
+    ["/sessions", 2],
+    ["/runs?x=/runner/runs", 2],
+    ["/runnerx/runs", 2],
+    ["/runner/runs?runner_id=r", 1],
+    ["//runner/runs/?runner_id=r", 1],
+    ["/runner/register", 1],
+  ])("%s: %i ms", (target, ms) => expect(headLimit({ runnerMs: 1, passMs: 2 }, target)).toBe(ms));
 });
 
 it.each([

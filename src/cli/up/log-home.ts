@@ -4,7 +4,7 @@ import type { Broker } from "../../embedded/server.ts";
 import type { StoreLoss, StoreWatch } from "../../embedded/store-watch.ts";
 import type { BrokerAccess } from "../../shared/broker.ts";
 import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
+import { errorText, isCoded } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { BrokerRole } from "../../shared/permissions.ts";
 import { restartDelay } from "./child.ts";
@@ -102,7 +102,8 @@ export function keepBroker(options: {
         await broker.restart();
         log.info({ pid: broker.pid() }, "broker runs again");
       } catch (error) {
-        log.error({ error: errorText(error) }, "broker does not start");
+        const code = isCoded(error) ? { code: error.code } : {};
+        log.error({ ...code, error: errorText(error) }, "broker does not start");
       }
     }
   };

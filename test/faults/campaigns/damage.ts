@@ -31,7 +31,7 @@ type Harm = { name: string; to: (store: string) => void };
 
 const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
 const STORE = "broker/store/jetstream/$G/streams";
-/** What keeps a relay from starting until somebody decides, while the gateway goes on. */
+/** What keeps a relay or the broker from starting until somebody decides. */
 const REFUSALS: readonly ErrorCode[] = [
   "checkpoint_missing",
   "log_gone",
@@ -42,7 +42,7 @@ const REFUSALS: readonly ErrorCode[] = [
 const REFUSED_OFTEN = 3;
 const SESSIONS = 10;
 /** A loaded machine takes many times as long as an idle one. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /**
  * Every file of the store removed, truncated and flipped, of a folder that was stopped in order and of a broker that runs and is then killed. What was
@@ -250,7 +250,7 @@ type UpProcess = {
   ended(): boolean;
   /** Of the error that it ended with. */
   code(): string | undefined;
-  /** How often it said that its relay cannot start, and why. */
+  /** How often it said that its relay or its broker cannot start, and why. */
   refusals(): number;
   /** Its last words. */
   said(): string;

@@ -4,7 +4,7 @@
  * persistent profile, `{"type":"turn","parameters":{"prompt":…}}` and at last `{"type":"shutdown"}`; the end of stdin also ends it.
  * Out, after each turn: `{"type":"turn_complete","result":…}`.
  *
- *   echo '{"mode":"start","session_id":"ses_1","parameters":{"prompt":"hi"}}' | node examples/echo-executor.ts
+ *   echo '{"mode":"start","session_id":"ses_1","parameters":{"prompt":"hi"}}' | node examples/echo-executor.ts   (Node 24)
  */
 import { createInterface } from "node:readline";
 import { createSessionClient } from "../src/client/index.ts"; // "runner-relay/client" outside this repository

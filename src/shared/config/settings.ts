@@ -91,13 +91,13 @@ export const GATEWAY_SETTINGS = {
     flag: "gateway-id",
     kind: { type: "text" },
     fallback: "gw1",
-    help: "name of this gateway at the broker; its user may read this inbox and ask in this name only",
+    help: "name of this gateway at the broker; the gateway's user there must be allowed to use it",
   },
   runner: {
     env: "RUNNER_RELAY_RUNNER",
     flag: "runner",
     kind: { type: "text" },
-    help: "name of the runner in subjects, under which alone its user at the broker may write (default: hostname and profile, joined by a dot)",
+    help: "name of the runner in subjects; the gateway's user at the broker must be allowed to publish under it (default: hostname and profile, joined by a dot)",
   },
   hostname: {
     env: "RUNNER_RELAY_HOSTNAME",

@@ -1,5 +1,5 @@
 // port.ts is what the forwarder sees · choice.ts reads the settings · secret.ts re-reads rotated files · api-key.ts is the static key
-// oidc.ts keeps a token fresh, by schedule.ts · issuer.ts asks for it over HTTP · failure.ts says why that failed · same-origin.ts guards
+// oidc.ts keeps a token fresh, by schedule.ts · issuer.ts asks for it over HTTP · token-answer.ts takes from the answer what we use · failure.ts says why that failed · same-origin.ts guards
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger, SecretRegistry } from "../../shared/logger.ts";
 import { createApiKey } from "./api-key.ts";

@@ -17,10 +17,13 @@ import { USER_AGENT } from "../../shared/version.ts";
 import type { OidcChoice } from "./choice.ts";
 import { failureOf, type HttpOutcome } from "./failure.ts";
 import type { Issuer, TokenAnswer } from "./oidc.ts";
+import { tokenMembers } from "./token-answer.ts";
 
 /** Largest answer that is read; a token or a discovery document has a few KiB, and up to a hundred values. */
 const MAX_ANSWER_BYTES: number = 256 * 1024;
 const LIMITS: JsonLimits = { depth: 32, values: 10_000 };
+
+type Step = "discovery" | "token";
 
 /**
  * The issuer over HTTP, by openid-client: discovery once, and again after any failure (the issuer may have moved its endpoints).
@@ -33,8 +36,12 @@ export function createIssuer(
 ): Issuer {
   let metadata: Readonly<ServerMetadata> | undefined;
 
-  /** openid-client's `fetch` for one attempt; notes in `seen` what the issuer did. */
-  function recordingFetch(signal: AbortSignal, seen: { outcome?: HttpOutcome }): CustomFetch {
+  /** openid-client's `fetch` for one attempt; notes in `seen` what the issuer did. Of a token it shows the library only what we use. */
+  function recordingFetch(
+    signal: AbortSignal,
+    at: { step: Step },
+    seen: { outcome?: HttpOutcome },
+  ): CustomFetch {
     return async (url, options) => {
       delete seen.outcome;
       const named = { ...options.headers, "user-agent": USER_AGENT };
@@ -52,6 +59,8 @@ export function createIssuer(
           throw new Error("the answer holds too many values");
         seen.outcome = { kind: "answered", status: response.status, headers: response.headers, body };
         const { status, headers } = response;
+        const members = at.step === "token" && response.ok ? tokenMembers(body) : undefined;
+        if (members !== undefined) return Response.json(members); // any 2xx, any JSON type, and no header that the library objects to
         return new Response(body === "" ? null : body, { status, headers });
       } catch (error) {
         seen.outcome ??= { kind: "unreachable", text: errorText(error) };
@@ -79,8 +88,8 @@ export function createIssuer(
 
   async function requestToken(clientSecret: string, signal: AbortSignal): Promise<TokenAnswer> {
     const seen: { outcome?: HttpOutcome } = {};
-    const fetchOnce = recordingFetch(signal, seen);
-    const at = { step: "discovery" as "discovery" | "token", issuer: choice.issuer };
+    const at = { step: "discovery" as Step, issuer: choice.issuer };
+    const fetchOnce = recordingFetch(signal, at, seen);
     try {
       metadata ??= await discover(fetchOnce);
       at.step = "token";

@@ -3,7 +3,7 @@ import type { CredentialProblemCode } from "./port.ts";
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** An issuer that does not say how long its token lives (RFC 6749 allows it). Too long is no harm: the coordinator's 401 brings a new one. */
+/** An issuer that does not say how long its token lives (RFC 6749 allows it), or says 0, null and the like. Too long is no harm: the coordinator's 401 brings a new one. */
 export const ASSUMED_TTL_MS = 5 * MINUTE;
 
 /** One attempt, discovery and token request together. */

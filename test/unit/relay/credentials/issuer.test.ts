@@ -62,6 +62,86 @@ function json(value: unknown, status = 200): () => Response {
 
 const token = json({ access_token: "the-token", token_type: "Bearer", expires_in: 60 });
 
+const ISSUER = {
+  RUNNER_RELAY_OIDC_ISSUER: "https://id.example",
+  RUNNER_RELAY_OIDC_CLIENT_ID: "relay",
+  RUNNER_RELAY_OIDC_CLIENT_SECRET: SECRET,
+};
+
+/** What comes of an issuer's answer to the token request. */
+async function given(answer: () => Response): Promise<TokenAnswer> {
+  const played = await ask(ISSUER, {
+    "https://id.example/.well-known/openid-configuration": json({
+      issuer: "https://id.example",
+      token_endpoint: "https://id.example/token",
+      id_token_signing_alg_values_supported: ["RS256"],
+      scopes_supported: null,
+      jwks_uri: 7,
+    }),
+    "https://id.example/token": answer,
+  });
+  return played.answer;
+}
+
+/** An id token as issuers send it unasked: `claims` on top of what would be right. */
+function idToken(claims: object, head: object = { alg: "RS256" }): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part(head)}.${part({ iss: "https://id.example", aud: "relay", sub: "relay", ...claims })}.c2ln`;
+}
+
+describe("which answers bring a token", () => {
+  const usual = { access_token: "the-token", token_type: "Bearer", expires_in: 60 };
+
+  test.each<[string, object]>([
+    ["id token of another audience", { id_token: idToken({ aud: "another", exp: 1, iat: 1 }) }],
+    ["id token from the future", { id_token: idToken({ exp: 9e12, iat: 8e12, nbf: 8e12 }) }],
+    ["id token with another algorithm", { id_token: idToken({}, { alg: "ES512" }) }],
+    ["id token that is none", { id_token: "none" }],
+    ["id token null", { id_token: null }],
+    ["id token object", { id_token: {} }],
+    ["scope null", { scope: null }],
+    ["scope list", { scope: ["a", "b"] }],
+    ["refresh token null", { refresh_token: null }],
+    ["refresh token empty", { refresh_token: "" }],
+    ["error beside the token", { error: null, error_description: null }],
+    ["type in capitals", { token_type: "BEARER" }],
+    ["type in small letters", { token_type: "bearer" }],
+    ["type null", { token_type: null }],
+    ["type missing", { token_type: undefined }],
+  ])("with %s", async (_, members) => {
+    const answer = await given(json({ ...usual, ...members }));
+    expect(answer).toEqual({ kind: "token", accessToken: "the-token", ttlMs: 60_000 });
+  });
+
+  test.each([[null], [0], [-1], ["soon"], [{}]])("with a life of %j, which says nothing", async (life) => {
+    const answer = await given(json({ ...usual, expires_in: life }));
+    expect(answer).toEqual({ kind: "token", accessToken: "the-token" });
+  });
+
+  test.each<[string, ResponseInit]>([
+    ["201", { status: 201 }],
+    ["another type", { headers: { "content-type": "text/plain" } }],
+    ["a challenge", { headers: { "www-authenticate": 'Bearer realm="x"' } }],
+  ])("with %s", async (_, how) => {
+    expect((await given(() => new Response(JSON.stringify(usual), how))).kind).toBe("token");
+  });
+
+  test.each<[string, unknown]>([
+    ["no token", { ...usual, access_token: undefined }],
+    ["a null token", { ...usual, access_token: null }],
+    ["an empty token", { ...usual, access_token: "" }],
+    ["a number as token", { ...usual, access_token: 7 }],
+    ["a token of two lines", { ...usual, access_token: "a\nb" }],
+    ["a token for another scheme", { ...usual, token_type: "mac" }],
+    ["a token that needs a proof", { ...usual, token_type: "DPoP" }],
+    ["a type that is no text", { ...usual, token_type: 1 }],
+    ["an error instead", { error: "slow_down" }],
+    ["a list", [usual]],
+  ])("but not with %s", async (_, body) => {
+    expect(await given(json(body))).toMatchObject({ kind: "failed", code: "token_unavailable" });
+  });
+});
+
 describe("how the issuer is asked", () => {
   test("by the Auth0 names: https://DOMAIN/ and the request of the original runner", async () => {
     const { answer, calls } = await ask(
@@ -144,11 +224,6 @@ describe("how the issuer is asked", () => {
     ["no token", json({ token_type: "Bearer" }), /access_token/],
     ["a token of another kind", json({ access_token: "x", token_type: "dpop" }), /bearer/],
     ["a token with a line end", json({ access_token: "x\r\ny: z", token_type: "bearer" }), /bearer/],
-    [
-      "a life that is no number",
-      json({ access_token: "x", token_type: "bearer", expires_in: "soon" }),
-      /expires_in|200/,
-    ],
     ["an endless answer", () => new Response("x".repeat(2_000_000)), /larger/],
     [
       "broken JSON",

@@ -52,8 +52,7 @@ export class Settled {
     if (seq <= this.#floor) return true;
     const chunk = this.#chunks.get(Math.floor(seq / CHUNK_BITS));
     if (chunk === undefined) return false;
-    const bit = seq % CHUNK_BITS;
-    return ((chunk[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
+    return isSet(chunk, seq % CHUNK_BITS);
   }
 
   /** Forgets what arrived, not what is settled: after a reset everything above the ack floor arrives again. */
@@ -87,8 +86,14 @@ export class Settled {
   /** How many of ascending ranges are settled, one by one: what the floor passed counts as none, because it passes other shards' too. */
   countIn(ranges: readonly [from: number, to: number][]): number {
     let count = 0;
-    for (const at of this.#bits())
-      if (at > this.#floor && ranges.some(([from, to]) => from <= at && at <= to)) count++;
+    for (const [index, chunk] of this.#chunks) {
+      const first = index * CHUNK_BITS;
+      for (const [from, to] of ranges) {
+        const begin = Math.max(from, first, this.#floor + 1) - first;
+        const end = Math.min(to, first + CHUNK_BITS - 1) - first;
+        for (let bit = begin; bit <= end; bit++) if (isSet(chunk, bit)) count++;
+      }
+    }
     return count;
   }
 
@@ -142,16 +147,14 @@ export class Settled {
     chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7));
   }
 
-  *#bits(): Generator<number> {
-    for (const [index, chunk] of this.#chunks)
-      for (let bit = 0; bit < CHUNK_BITS; bit++)
-        if (((chunk[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0) yield index * CHUNK_BITS + bit;
-  }
-
+  /** Highest settled sequence of the chunks; 0 for none. Looks at as few bits as it can: there may be hundreds of millions. */
   #last(): number {
-    let last = 0;
-    for (const seq of this.#bits()) last = Math.max(last, seq);
-    return last;
+    for (const index of [...this.#chunks.keys()].sort((a, b) => b - a)) {
+      const chunk = this.#chunks.get(index);
+      for (let bit = CHUNK_BITS - 1; chunk !== undefined && bit >= 0; bit--)
+        if (isSet(chunk, bit)) return index * CHUNK_BITS + bit;
+    }
+    return 0;
   }
 
   #chunk(index: number): Uint8Array {
@@ -192,6 +195,10 @@ export class Settled {
     if (now === before) return;
     for (const index of this.#chunks.keys()) if (index < now) this.#chunks.delete(index);
   }
+}
+
+function isSet(chunk: Uint8Array, bit: number): boolean {
+  return ((chunk[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
 }
 
 function unpacked(snapshot: Uint8Array): Buffer {

@@ -1,3 +1,4 @@
+import type { Transform } from "node:stream";
 import {
   createBrotliDecompress,
   createGunzip,
@@ -5,7 +6,7 @@ import {
   createInflateRaw,
   createZstdDecompress,
 } from "node:zlib";
-import type { Transform } from "node:stream";
+import { ZSTD_WINDOW } from "../forward/unpack.ts";
 import type { Needles } from "./needles.ts";
 import { createScreen } from "./screen.ts";
 
@@ -17,8 +18,10 @@ const DECODERS: Record<string, (first: number) => Transform> = {
   "x-gzip": () => createGunzip(OPTIONS),
   deflate: (first) => ((first & 0x0f) === 8 ? createInflate(OPTIONS) : createInflateRaw(OPTIONS)),
   br: () => createBrotliDecompress(OPTIONS),
-  zstd: () => createZstdDecompress(OPTIONS),
+  zstd: () => createZstdDecompress({ ...OPTIONS, params: ZSTD_WINDOW }),
 };
+/** A frame of zstd that asks for more memory than {@link ZSTD_WINDOW}. */
+const WINDOW_TOO_LARGE = "ZSTD_error_frameParameter_windowTooLarge";
 
 /** An answer that unpacks to more than this, and to this many times its size, is searched no further and cut: it would cost seconds. */
 const MOST_BYTES: number = 64 * 1024 * 1024;
@@ -58,7 +61,9 @@ export function createUnpacked(
       screen.take(decoded);
       if (bytes > MOST_BYTES && bytes > MOST_TIMES * packed) stop("bomb");
     });
-    made?.on("error", () => {
+    made?.on("error", (error: NodeJS.ErrnoException) => {
+      if (screen.found) return stop("quoted");
+      if (error.code === WINDOW_TOO_LARGE) return stop("bomb"); // others may be able to read it
       over = true;
       release(true);
     });
@@ -99,11 +104,13 @@ export function createUnpacked(
     end(go) {
       if (over || decoder === undefined) return go();
       waiting.push({ go, searched: false });
-      decoder.once("end", () => {
+      const last = (): void => {
         screen.end();
         if (screen.found) stop("quoted");
         else release(true);
-      });
+      };
+      if (decoder.readableEnded) return last(); // more bytes came behind what was coded
+      decoder.once("end", last);
       decoder.end();
     },
     close() {

@@ -12,7 +12,7 @@ const inflateZlib: Decoder = promisify(inflate);
 const inflateBare: Decoder = promisify(inflateRaw);
 const unzstd = promisify(zstdDecompress);
 /** A frame may ask for 128 MiB of memory for its window; RFC 9659 allows a coding of answers 8 MiB. */
-const ZSTD_WINDOW = { [constants.ZSTD_d_windowLogMax]: 23 };
+export const ZSTD_WINDOW: Readonly<Record<number, number>> = { [constants.ZSTD_d_windowLogMax]: 23 };
 
 const DECODERS: Readonly<Record<string, Decoder | undefined>> = {
   gzip: promisify(gunzip),

@@ -137,7 +137,9 @@ export function keepBroker(options: {
 }
 
 async function roomIn(folder: string, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && (await freeBytesOf(folder)) < ROOM_BYTES) {
+  // a folder that was removed to make room tells nothing: what became of the store is looked at next
+  const room = (): Promise<number> => freeBytesOf(folder).catch(() => Infinity);
+  while (!signal.aborted && (await room()) < ROOM_BYTES) {
     await delay(DISK_POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -34,6 +34,8 @@ const HALF_MS = 5000;
 export function createExchange(deps: {
   wire: Wire;
   outlet: Outlet;
+  /** An upgrade is asked for: the executor has no body, and says nothing before the answer. */
+  upgrading: boolean;
   clock: Clock;
   ended: () => void;
 }): Exchange {
@@ -115,7 +117,7 @@ export function createExchange(deps: {
       return relay;
     },
     get silentSince() {
-      return asked || begun || source?.isPaused() ? undefined : heardAt;
+      return asked || begun || deps.upgrading || source?.isPaused() ? undefined : heardAt;
     },
     receive(payload) {
       if (over) return;

@@ -134,6 +134,7 @@ export function createTunnel(deps: {
     const exchange = createExchange({
       wire: createWire(connection),
       outlet,
+      upgrading: opening.upgrade !== undefined,
       clock,
       ended() {
         exchanges.delete(id);

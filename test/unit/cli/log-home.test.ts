@@ -1,4 +1,5 @@
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { keepBroker } from "../../../src/cli/up/log-home.ts";
 import type { Broker } from "../../../src/embedded/server.ts";
@@ -32,12 +33,12 @@ function fakeBroker(options: { refuse?: number } = {}) {
   return { broker, calls, crash: () => exit.resolve({ code: 1, signal: null }) };
 }
 
-function keep(broker: Broker, loss?: StoreLoss) {
+function keep(broker: Broker, loss?: StoreLoss, storeFolder = tmpdir()) {
   let failure = Promise.withResolvers<void>();
   const home = keepBroker({
     broker,
     gateway: "gw1",
-    storeFolder: tmpdir(),
+    storeFolder,
     freeBytes: 1,
     clock: systemClock,
     log: silentLogger(),
@@ -79,6 +80,16 @@ test("a broker whose store is gone is not started again: it would make an empty 
   const { broker, calls, crash } = fakeBroker();
   const { home } = keep(broker, loss);
   crash();
+  expect(await home.store?.lost).toEqual(loss);
+  await home.stop();
+  expect(calls).toEqual(["stop"]);
+});
+
+test("a data folder that is removed to make room on a full disk is a lost store, and no failure of ours", async () => {
+  const loss: StoreLoss = { path: "/data", how: "removed" };
+  const { broker, calls } = fakeBroker();
+  const { home, failWrite } = keep(broker, loss, join(tmpdir(), "rr-nothing-is-here"));
+  failWrite();
   expect(await home.store?.lost).toEqual(loss);
   await home.stop();
   expect(calls).toEqual(["stop"]);

@@ -10,7 +10,7 @@ const ADVICE: Record<string, string> = {
   wrong_address: "check RUNNER_RELAY_COORDINATOR_URL",
   route_unknown: "check the path in RUNNER_RELAY_COORDINATOR_URL",
   redirected: "name the address that it redirects to",
-  unauthorized: "check audience and rights of the client",
+  unauthorized: "check the key, or audience and rights of the client",
   token_unavailable: "check issuer, client and secret, or the key; see the relay's log",
   mass_refusal: "see the reasons in the relay's log: an incompatible coordinator, most likely",
   poison_stop: "heal the event's cause, then `runner-relay resume`",

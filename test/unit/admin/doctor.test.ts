@@ -293,6 +293,15 @@ describe("relays, credentials, coordinator", () => {
   ])("%#", (facts, expected) => {
     expect(brief(judgeRelays(facts))).toEqual(expected);
   });
+
+  test.each(["unauthorized", "token_unavailable"])(
+    "%s: the advice names the key as well as the client",
+    (reason) => {
+      const heard = read([relay({ coordinator: { state: "paused", reason } })]);
+      const said = judgeRelays({ heard, local: undefined }).find(({ level }) => level === "fail");
+      expect(said?.todo).toMatch(/\bkey\b.*\bclient\b|\bclient\b.*\bkey\b/);
+    },
+  );
 });
 
 describe("gateways", () => {

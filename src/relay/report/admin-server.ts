@@ -69,6 +69,7 @@ export async function startAdminServer(deps: {
     (_request, body, done) => done(null, new URLSearchParams(String(body))),
   );
   addDoor(app, deps);
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: "not_found" }));
   app.get("/health", () => ({ status: "alive", version: deps.version }));
   app.get("/ready", (_request, reply) => {
     const dependencies = deps.ready();

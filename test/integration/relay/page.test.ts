@@ -145,6 +145,19 @@ test("every page is kept by no cache and allows nothing foreign; what came from 
   expect((await get("/", { host: "evil.example" })).status).not.toBe(500); // fetch sets its own Host: see the guard's test
 });
 
+test("what is not there is an error with a code, and its answer repeats no path", async () => {
+  const { url } = await setUp();
+  for (const [method, path] of [
+    ["GET", "/no-such-page"],
+    ["POST", "/status?token=a-token-in-the-wrong-place"],
+    ["DELETE", "/dead/an-event"],
+  ] as const) {
+    const answer = await fetch(url + path, { method, headers: PAGE_BEARER });
+    expect(answer.status, path).toBe(404);
+    expect(await answer.json(), path).toEqual({ code: "not_found" });
+  }
+});
+
 test("without the token nothing is shown and nothing is done; what stays open shows no session and no body", async () => {
   const lines: string[] = [];
   const { broker, coordinator, jsm, url } = await setUp({ onLine: (line) => lines.push(line) });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { withoutMark } from "../shared/byte-order-mark.ts";
 import { judgementOf, type Command, type RunnerIdentity } from "./command.ts";
 import type { WriteKind } from "./routes.ts";
 
@@ -41,7 +42,8 @@ export function createJudge(
     schedule();
   }
 
-  return ({ write, session, bytes, digest }, then) => {
+  return ({ write, session, bytes: arrived, digest }, then) => {
+    const bytes = withoutMark(arrived); // it is forwarded without one, too
     const judgement = judgementOf(write, session, bytes, runner);
     const hash = digest ? createHash("sha256") : undefined;
     let at = 0;

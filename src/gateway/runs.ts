@@ -1,3 +1,4 @@
+import { withoutMark } from "../shared/byte-order-mark.ts";
 import { scanJson, type JsonMember } from "../shared/json-scan.ts";
 import { sessionIdProblem } from "../shared/session-id.ts";
 
@@ -34,7 +35,8 @@ export function createRuns(deps: {
 }): Runs {
   const sessions = new Map<string, string>(deps.kept.read());
 
-  function learn(body: Uint8Array): void {
+  function learn(answer: Uint8Array): void {
+    const body = withoutMark(answer);
     const told = membersOf(body);
     const run = told.get("run");
     const within = run !== undefined && body[run.valueFrom] === OBJECT ? valueOf(body, run) : body;

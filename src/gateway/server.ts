@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "../shared/clock.ts";
 import { codedError, errorText, type HttpErrorCode } from "../shared/errors.ts";
 import { limitConnections } from "./connections.ts";
+import { serveHalfClosed } from "./half-closed.ts";
 import { problemOf } from "./problem.ts";
 
 /** Limits of a request, each with its reason. */
@@ -68,6 +69,7 @@ export function createHttpServer(
     shouldUpgradeCallback: isWebSocket,
   });
   limitConnections(server, options.clock, options.onDropped);
+  serveHalfClosed(server, options.clock);
   const nothing = (): void => undefined;
   server.on("request", (request, response) => handler(request, response, nothing));
   server.on("checkContinue", (request, response) => {

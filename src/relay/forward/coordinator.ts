@@ -1,4 +1,5 @@
 import { errors, type Dispatcher } from "undici";
+import { withoutMark } from "../../shared/byte-order-mark.ts";
 import { errorText } from "../../shared/errors.ts";
 import type { SecretRegistry } from "../../shared/logger.ts";
 import { USER_AGENT } from "../../shared/version.ts";
@@ -156,11 +157,6 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
     } as const;
     this.#resolve(withoutSecrets(answer, this.#secrets));
   }
-}
-
-/** Some servers put a byte order mark in front of JSON; `JSON.parse` knows none, and executors do not either. */
-function withoutMark(body: Uint8Array): Uint8Array {
-  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
 }
 
 /** An answer of success is data: a password that is also a word must not damage it. */

@@ -1,4 +1,4 @@
-import { connect as connectSocket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MAX_BODY_BYTES } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
@@ -34,6 +34,17 @@ afterAll(async () => {
   await gateway?.close();
   await broker?.[Symbol.asyncDispose]();
 });
+
+/** Sends this, closes its side, and reads to the end. */
+function answerTo(socket: Socket, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let got = "";
+    socket.on("data", (chunk: Buffer) => (got += chunk.toString("latin1")));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(got));
+    socket.end(bytes);
+  });
+}
 
 const text = '{"session_id":"s-http"}';
 const head = (more: string): string => `POST /events HTTP/1.1\r\nHost: ${host}\r\n${more}\r\n`;
@@ -180,6 +191,18 @@ describe("bodies in other forms", () => {
     );
     expect(refused).toMatch(/^HTTP\/1.1 413 /);
   });
+
+  test.each(["", "Connection: close\r\n"])(
+    "from a client that closes its side behind it %j",
+    async (more) => {
+      const { hostname, port } = new URL(url);
+      const socket = connectSocket({ host: hostname, port: Number(port), allowHalfOpen: true });
+      const whole = head(`${more}Content-Length: ${text.length}\r\n`) + text;
+      expect(await answerTo(socket, whole)).toMatch(/^HTTP\/1.1 202 /);
+      const early = connectSocket({ host: hostname, port: Number(port), allowHalfOpen: true });
+      expect(await answerTo(early, whole.slice(0, -1))).toMatch(/^HTTP\/1.1 400 /);
+    },
+  );
 
   test("nothing at all", async () => {
     for (const reply of [await call(url, "POST", "/events"), await call(url, "POST", "/events", "")]) {

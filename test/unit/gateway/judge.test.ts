@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { createJudge } from "../../../src/gateway/judge.ts";
+import type { WriteKind } from "../../../src/gateway/routes.ts";
 
 /** A judge whose turns of the event loop the test takes, and what it came to, in order. */
 function stage() {
@@ -36,6 +37,29 @@ test("ISOLATE-1: usual bodies at once; large ones a slice a turn, in rotation", 
   }
   expect(told).toEqual(["small", "medium", "bad body_invalid_json", "late", "big"]);
   expect(taken).toBe(16 + 4 + 2 + 2);
+});
+
+test("one byte order mark in front of a body is taken off before anything is made of it, on every route", () => {
+  const judge = createJudge({ hostname: "h", profile: "p" });
+  const text = '{"session_id":"s","executor_session_id":"e","text":"\ufeff"}';
+  const made = (write: WriteKind, body: string | Uint8Array): string[] => {
+    const said: string[] = [];
+    judge({ write, session: "s", bytes: Buffer.from(body), digest: true }, (command, digest = "") =>
+      said.push(command.ok ? Buffer.from(command.body).toString() : command.code, digest),
+    );
+    return said;
+  };
+  for (const write of ["event", "bind", "metadata", "run"] as const)
+    expect(made(write, `\ufeff${text}`)).toEqual(made(write, text));
+  expect(made("event", `\ufeff${text}`)[0]).toBe(text);
+  expect(made("event", "\ufeff")).toEqual(["body_required", ""]);
+  for (const body of [
+    `\ufeff\ufeff${text}`,
+    ` \ufeff${text}`,
+    Buffer.from(`\ufeff${text}`, "utf16le"),
+    Buffer.from([0xef, 0xbb]),
+  ])
+    expect(made("event", body)).toEqual(["body_invalid_json", ""]);
 });
 
 test("the digest is that of the whole body, in slices or not, and of none that is refused", () => {

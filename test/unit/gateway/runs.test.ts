@@ -18,6 +18,8 @@ test.each([
   ['{"run":{"run_id":"r"},"session_id":"s"}', undefined],
   ['{"run":{"run_id":"r","session_id":7}}', undefined],
   ['{"run":{"run_id":"r","session_id":"a/b"}}', undefined],
+  ['\ufeff{"run":{"run_id":"r","session_id":"s"}}', "s"],
+  ['\ufeff\ufeff{"run_id":"r","session_id":"s"}', undefined],
   ['[{"run_id":"r","session_id":"s"}]', undefined],
   ['{"run":{"run_id":"r","session_id":"s"}', undefined],
   ["", undefined],

@@ -12,7 +12,8 @@ import { shardOf } from "../../shared/partition.ts";
 import { countOf, startingAt } from "../../shared/ranges.ts";
 import { readRevision, readState, writeState } from "../../shared/state-store.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
-import { scrub, unsettledOf, type Unsettled } from "./scrub.ts";
+import { readPage, scrub, unsettledOf, type Unsettled } from "./scrub.ts";
+import { REPLICA_LAG_MS } from "../lanes/stored.ts";
 import type { WaitingHere } from "../report/waiting.ts";
 
 /** How often the newest event's place is written down. */
@@ -83,7 +84,17 @@ export function createLogWatch(deps: {
   async function look(found: LogCheck, unsettled: Unsettled): Promise<void> {
     const goesOn = (): boolean => connected && last === found;
     const known = [...found.missing, ...(found.mark?.mark.unreadable ?? [])].sort(([a], [b]) => a - b);
-    const ranges = await scrub({ nc, jsm, clock: deps.clock, goesOn }, unsettled, known);
+    const ranges = await scrub(
+      {
+        read: (from) => readPage(nc, from),
+        first: async () => (await jsm.streams.info(EVENTS_STREAM)).state.first_seq,
+        clock: deps.clock,
+        goesOn,
+        lagMs: found.log.config.num_replicas > 1 ? REPLICA_LAG_MS : 0,
+      },
+      unsettled,
+      known,
+    );
     if (ranges === undefined || ranges.length === 0) return;
     const damage = await noteUnreadable({ nc, jsm, wall: () => deps.clock.wall() }, found, ranges);
     tellDamage(deps.log, damage);

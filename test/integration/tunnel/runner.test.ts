@@ -61,7 +61,7 @@ describe("a runner behind the gateway", () => {
       )
       .toBe(null);
     await expect
-      .poll(() => coordinator.writes().at(-1)?.path, { timeout: 15_000 })
+      .poll(() => coordinator.writes().findLast(({ path }) => path !== "/runner/heartbeat")?.path)
       .toBe(`/runner/runs/${runId}/completed`);
     expect(await (await fetch(`${stack.url}/sessions/${sessionId}/result`)).json()).toMatchObject({
       result_text: "done",

@@ -1,4 +1,5 @@
 import type { ConsumerConfig, StreamConfig, StreamUpdateConfig } from "@nats-io/jetstream";
+import { LEAST_ACK_PENDING, MAX_ACK_PENDING } from "../shared/topology.ts";
 import type { ConsumerPlan, StreamPlan } from "./topology.ts";
 
 /** What an existing stream needs. `differences` are what `provision` must not change; with one of them nothing is changed at all. */
@@ -70,7 +71,7 @@ export function compareConsumer(plan: ConsumerPlan, existing: ConsumerConfig): s
   const found: Record<string, unknown> = { ...existing };
   if (existing.filter_subject) found["filter_subjects"] = [existing.filter_subject];
   for (const [name, wanted] of Object.entries(plan)) {
-    if (name === "deliver_policy") continue;
+    if (name === "deliver_policy" || (name === "max_ack_pending" && isTolerable(existing))) continue;
     const [a, b] = [show(found[name]), show(wanted)];
     if (a !== b) differences.push(`${name} is ${a}, must be ${b}`);
   }
@@ -83,6 +84,11 @@ export function compareConsumer(plan: ConsumerPlan, existing: ConsumerConfig): s
   if (existing.headers_only) differences.push("headers_only is set");
   if (existing.backoff?.length) differences.push("backoff is set, which reorders");
   return differences;
+}
+
+/** A broker may allow less than we want: provisioning widens it as far as it goes, and says what follows. */
+function isTolerable({ max_ack_pending: found = 0 }: ConsumerConfig): boolean {
+  return found >= LEAST_ACK_PENDING && found <= MAX_ACK_PENDING;
 }
 
 function show(value: unknown): string {

@@ -1,7 +1,6 @@
 import {
   jetstreamManager,
   JetStreamApiError,
-  type ConsumerInfo,
   type JetStreamManager,
   type StreamInfo,
 } from "@nats-io/jetstream";
@@ -9,22 +8,22 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Damage } from "../shared/damage.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import { checkLog } from "../shared/log-check.ts";
-import { DUPLICATE_WINDOW_MS, EVENTS_STREAM, MIN_BROKER_VERSION } from "../shared/topology.ts";
-import { ensureCheckpoints, type ShardStart, type StartFrom } from "./checkpoints.ts";
-import { noteDamage } from "../shared/note-damage.ts";
-import { compareConsumer, compareStream } from "./differences.ts";
-import { goneError, noteGone, rememberedLog } from "./gone.ts";
-import { deleteConsumer, ensureMark, mendLog } from "./mend.ts";
 import {
-  consumerPlan,
-  deadPlan,
-  defaultLogBytes,
-  eventsPlan,
-  statePlan,
-  type StreamPlan,
-} from "./topology.ts";
+  DUPLICATE_WINDOW_MS,
+  EVENTS_STREAM,
+  LEAST_DUPLICATE_WINDOW_MS,
+  MIN_BROKER_VERSION,
+} from "../shared/topology.ts";
+import { ensureCheckpoints, type StartFrom } from "./checkpoints.ts";
+import { noteDamage } from "../shared/note-damage.ts";
+import { ensureConsumer, type Telling } from "./consumers.ts";
+import { compareStream } from "./differences.ts";
+import { goneError, noteGone, rememberedLog } from "./gone.ts";
+import { NO_ROOM, refusalOf, windowLimitMs, windowNote } from "./limits.ts";
+import { ensureMark, mendLog } from "./mend.ts";
+import { deadPlan, defaultLogBytes, eventsPlan, statePlan, type StreamPlan } from "./topology.ts";
 
-// topology.ts what must be · differences.ts what is otherwise · checkpoints.ts where consumers start · mend.ts and gone.ts what was lost · ../shared/state-store.ts the KV bucket
+// topology.ts what must be · differences.ts what is otherwise · limits.ts what the broker does not allow · consumers.ts one per shard · checkpoints.ts where consumers start · mend.ts and gone.ts what was lost · ../shared/state-store.ts the KV bucket
 
 export type ProvisionOptions = {
   /** Size of the log, bytes. An existing log only grows. */
@@ -43,13 +42,15 @@ export type Provisioned = {
   stream: { created: string; maxBytes: number; replicas: number };
   /** What was done, for people: empty when everything was there. */
   changes: string[];
+  /** What the broker's limits made smaller than it should be, and what follows from that, for people. */
+  limits: string[];
   /** What was found damaged now. What is remembered was made to fit, and somebody has to know. */
   damage: Damage[];
 };
 
 /**
  * Makes the log, the dead-letter stream, the relay's state and the consumers, or widens what is there (DESIGN 6). Idempotent, and safe
- * when two run at once. Throws `broker_too_old`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`, `checkpoint_mismatch`.
+ * when two run at once. Throws `broker_too_old`, `broker_limited`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`, `checkpoint_mismatch`.
  */
 export async function provision(nc: NatsConnection, options: ProvisionOptions = {}): Promise<Provisioned> {
   try {
@@ -61,7 +62,7 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
         `${error.message}. Stop the broker, remove that consumer's folder (${EVENTS_STREAM}/obs/<consumer> of its store), and start again`,
         { cause: error },
       );
-    throw error;
+    throw error instanceof JetStreamApiError ? refusalOf(error) : error;
   }
 }
 
@@ -73,7 +74,8 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
   const jsm = await openManager(nc);
   const replicas = options.replicas ?? 1;
   const duplicateWindowMs = options.duplicateWindowMs ?? DUPLICATE_WINDOW_MS;
-  const changes: string[] = [];
+  const telling: Telling = { changes: [], limits: new Set() };
+  const { changes, limits } = telling;
   // The small ones first: their room is reserved before the log takes what is left.
   await Promise.all([
     ensureStream(jsm, statePlan(replicas), changes),
@@ -82,12 +84,11 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
   const before = await rememberedLog(jsm);
   if (before !== undefined && options.from === undefined && (await infoOf(jsm, EVENTS_STREAM)) === undefined)
     throw goneError(before, "the broker has no log now");
-  const log = await ensureLog(
-    jsm,
-    options,
-    (bytes) => eventsPlan({ bytes, replicas, duplicateWindowMs }),
-    changes,
-  );
+  const log = await withinWindow(duplicateWindowMs, limits, (windowMs) => {
+    const planOf = (bytes: number): StreamPlan =>
+      eventsPlan({ bytes, replicas, duplicateWindowMs: windowMs });
+    return ensureLog(jsm, options, planOf, changes);
+  });
   const check = await checkLog(jsm);
   const deps = { nc, jsm, wall: options.wall ?? Date.now };
   if (
@@ -108,7 +109,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     ...(options.from === undefined ? {} : { from: options.from }),
   });
   if (damage === undefined) await ensureMark({ nc, jsm }, check);
-  await Promise.all(starts.map((start) => ensureConsumer(jsm, start, changes)));
+  await Promise.all(starts.map((start) => ensureConsumer(jsm, start, telling)));
   return {
     stream: {
       created: log.created,
@@ -116,6 +117,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
       replicas: log.config.num_replicas,
     },
     changes,
+    limits: [...limits],
     damage: damage === undefined ? noted : [...noted, damage],
   };
 }
@@ -158,7 +160,6 @@ async function openManager(nc: NatsConnection): Promise<JetStreamManager> {
 }
 
 const NAME_IN_USE = 10058;
-const INSUFFICIENT_STORAGE: readonly number[] = [10047, 10023, 10002];
 
 /** Reads, creates or widens a stream. Two at once: the second's creation is either the same or finds the name in use, and compares. */
 async function ensureStream(jsm: JetStreamManager, plan: StreamPlan, changes: string[]): Promise<StreamInfo> {
@@ -195,6 +196,23 @@ async function writeAgain(jsm: JetStreamManager, stream: string): Promise<Stream
   return await jsm.streams.update(stream, {});
 }
 
+/** Makes the log with the window that we want, or else with the longest that the broker allows. */
+async function withinWindow(
+  wantedMs: number,
+  limits: Set<string>,
+  make: (windowMs: number) => Promise<StreamInfo>,
+): Promise<StreamInfo> {
+  try {
+    return await make(wantedMs);
+  } catch (error) {
+    const limitMs = error instanceof JetStreamApiError ? windowLimitMs(error) : undefined;
+    if (limitMs === undefined || limitMs < LEAST_DUPLICATE_WINDOW_MS || limitMs >= wantedMs) throw error;
+    const log = await make(limitMs);
+    limits.add(windowNote(wantedMs, limitMs));
+    return log;
+  }
+}
+
 /** A size that nobody chose halves until the broker has room for it, down to 64 MiB; an existing log keeps its size. */
 async function ensureLog(
   jsm: JetStreamManager,
@@ -210,7 +228,7 @@ async function ensureLog(
     try {
       return await ensureStream(jsm, planOf(bytes), changes);
     } catch (error) {
-      const full = error instanceof JetStreamApiError && INSUFFICIENT_STORAGE.includes(error.code);
+      const full = error instanceof JetStreamApiError && NO_ROOM.includes(error.code);
       if (!full || bytes / 2 < 64 * 1024 * 1024) throw error;
     }
   }
@@ -222,51 +240,5 @@ async function infoOf(jsm: JetStreamManager, stream: string): Promise<StreamInfo
   } catch (error) {
     if (error instanceof JetStreamApiError && error.code === 10059) return undefined;
     throw error;
-  }
-}
-
-const CONSUMER_NOT_FOUND = 10014;
-/** Somebody else made it meanwhile, from a checkpoint that had moved on. */
-const CONSUMER_EXISTS: readonly number[] = [10148, 10105, 10013, 10012];
-
-async function ensureConsumer(jsm: JetStreamManager, start: ShardStart, changes: string[]): Promise<void> {
-  const plan = consumerPlan(start.shard);
-  const name = plan.durable_name;
-  if (start.restart) await deleteConsumer(jsm, name);
-  try {
-    verify(plan, await jsm.consumers.info(EVENTS_STREAM, name));
-    return;
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
-  }
-  try {
-    await jsm.consumers.add(EVENTS_STREAM, { ...plan, opt_start_seq: start.floor + 1 });
-    changes.push(`consumer ${name} created from sequence ${start.floor + 1}`);
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || !CONSUMER_EXISTS.includes(error.code)) throw error;
-    verify(plan, await foundConsumer(jsm, name, error));
-  }
-}
-
-/** A consumer whose name is taken and that is not there: the broker cannot read its files, and makes no other one of this name. */
-async function foundConsumer(jsm: JetStreamManager, name: string, refusal: Error): Promise<ConsumerInfo> {
-  try {
-    return await jsm.consumers.info(EVENTS_STREAM, name);
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
-    throw codedError(
-      "consumer_damaged",
-      `${name}: ${refusal.message}. Stop the broker, remove the folder ${EVENTS_STREAM}/obs/${name} of its store, and start again: what is settled is known from the checkpoints`,
-    );
-  }
-}
-
-function verify(
-  plan: ReturnType<typeof consumerPlan>,
-  existing: Awaited<ReturnType<JetStreamManager["consumers"]["info"]>>,
-): void {
-  const differences = compareConsumer(plan, existing.config);
-  if (differences.length > 0) {
-    throw codedError("stream_differs", `consumer ${plan.durable_name}: ${differences.join("; ")}`);
   }
 }

@@ -31,15 +31,18 @@ export function command(context: Context): Command {
   return addFlags(self, TABLE).action(async ({ from }: { from?: StartFrom }) => {
     const flags = flagsOf(self, TABLE);
     const { values } = loadSettings(TABLE, { env: context.env, flags, known: ALL_SETTINGS });
-    const { changes, stream, damage } = await withBroker({ role: "admin", env: context.env, flags }, (nc) =>
-      provision(nc, {
-        replicas: values.replicas,
-        duplicateWindowMs: values.duplicateWindow,
-        ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
-        ...(from === undefined ? {} : { from }),
-      }),
+    const { changes, limits, stream, damage } = await withBroker(
+      { role: "admin", env: context.env, flags },
+      (nc) =>
+        provision(nc, {
+          replicas: values.replicas,
+          duplicateWindowMs: values.duplicateWindow,
+          ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
+          ...(from === undefined ? {} : { from }),
+        }),
     );
     for (const found of damage) context.warn(`${found.code}: ${damageText(found)}. ${damageAdvice(found)}`);
+    for (const limit of limits) context.warn(`broker_limited: ${limit}`);
     for (const change of changes) context.print(change);
     if (changes.length === 0) context.print("everything is there");
     const copies = counted(stream.replicas, "copy", "copies");

@@ -20,6 +20,7 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "stream_differs",
   "log_gone",
   "consumer_damaged",
+  "broker_limited",
 ];
 
 export function command(context: Context): Command {

@@ -23,6 +23,8 @@ export type BrokerAccess = {
   caFile?: string;
   certFile?: string;
   keyFile?: string;
+  /** TLS before the broker's first word (`handshake_first`). */
+  tlsFirst?: boolean;
 };
 
 /**
@@ -36,12 +38,13 @@ export async function connectBroker(
   const { servers } = access;
   const ordered = servers.some((url) => /^tls:/i.test(url)); // the client would go on without, and send the password in the clear
   const tls =
-    ordered || access.caFile || access.certFile
+    ordered || access.tlsFirst || access.caFile || access.certFile
       ? {
           tls: {
             ...(access.caFile ? { caFile: access.caFile } : {}),
             ...(access.certFile ? { certFile: access.certFile } : {}),
             ...(access.keyFile ? { keyFile: access.keyFile } : {}),
+            ...(access.tlsFirst ? { handshakeFirst: true } : {}),
           },
         }
       : {};
@@ -68,7 +71,7 @@ export async function connectBroker(
   try {
     return await connect(settings);
   } catch (cause) {
-    const text = errorText(cause);
+    const text = `${errorText(cause)}${hint(access, cause)}`;
     const refused = /authori[sz]ation|authentication|certificate|credentials|permissions|'tls'/i.test(text);
     throw codedError(
       refused ? "broker_refused" : "log_unreachable",
@@ -78,4 +81,16 @@ export async function connectBroker(
       },
     );
   }
+}
+
+/** What helps where the two sides disagree about who speaks first: each waits for the other, or takes its words for TLS. */
+function hint({ tlsFirst }: BrokerAccess, cause: unknown): string {
+  const text = errorText(cause);
+  if (tlsFirst)
+    return /wrong version number|packet length|protocol/i.test(text)
+      ? ". The broker does not begin with TLS: NATS_TLS_FIRST is for one with handshake_first"
+      : "";
+  return /timeout/i.test(text)
+    ? ". A broker that begins with TLS (handshake_first) needs NATS_TLS_FIRST=true"
+    : "";
 }

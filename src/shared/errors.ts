@@ -66,6 +66,7 @@ export const ERRORS = {
   broker_failed: { title: "nats-server does not start" },
   broker_too_old: { title: "The nats-server is too old" },
   broker_refused: { title: "The nats-server refuses the connection" },
+  broker_limited: { title: "The broker's limits are too small" },
   not_durable: { title: "The broker's settings do not make writes durable" },
   jetstream_disabled: { title: "JetStream is not enabled at the nats-server" },
   stream_missing: { title: "The log does not exist" },

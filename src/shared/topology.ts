@@ -19,6 +19,8 @@ export const STATE_BYTES: number = 32 * MIB;
 
 /** How long the broker recognises a repeated message id. About 155 B of its memory per event. */
 export const DUPLICATE_WINDOW_MS: number = 60 * 60 * 1000;
+/** Shortest window that a broker's limits may leave us: a commit is repeated for 4 s after a lost connection. */
+export const LEAST_DUPLICATE_WINDOW_MS = 10_000;
 /** `max_payload` of the embedded broker. */
 export const MAX_PAYLOAD: number = 8 * MIB;
 /** Largest body of a write; smaller where the broker's `max_payload` is smaller (see {@link bodyLimit}). */
@@ -44,6 +46,8 @@ export const PRIORITY_GROUP = "relay";
 export const PRIORITY_TIMEOUT_MS = 3000;
 /** A hot session may fill this before its shard's other sessions are held up: see jetstream facts, "hot session". */
 export const MAX_ACK_PENDING = 100_000;
+/** Least that a broker's limits may leave us, its own default: with fewer, a few busy sessions hold up their shard all the time. */
+export const LEAST_ACK_PENDING = 1000;
 /** The broker never redelivers by itself within a relay's life; every reconnect resets the consumer instead. */
 export const ACK_WAIT_MS: number = 60 * 60 * 1000;
 

@@ -7,11 +7,18 @@ import {
 import { millis } from "@nats-io/nats-core";
 import { SHARDS } from "../../shared/partition.ts";
 import { showBytes } from "../../shared/show.ts";
-import { consumerName, DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/topology.ts";
+import {
+  consumerName,
+  DEAD_STREAM,
+  EVENTS_STREAM,
+  MAX_ACK_PENDING,
+  STATE_STREAM,
+} from "../../shared/topology.ts";
 import { compareConsumer, compareStream } from "../differences.ts";
 import { judgeDurability, type SyncKnowledge } from "../durability.ts";
 import { consumerPlan, deadPlan, eventsPlan, statePlan, type StreamPlan } from "../topology.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
+import { ackPendingNote } from "../limits.ts";
 import { reading, type Reading } from "./reading.ts";
 
 const STREAM_NOT_FOUND = 10059;
@@ -105,11 +112,25 @@ function judgeConsumers(consumers: StreamFacts["consumers"]): Line {
       problems.push(`${name} does not exist`);
     } else problems.push(...compareConsumer(consumerPlan(shard), config.value).map((it) => `${name}: ${it}`));
   }
-  if (problems.length === 0) return ok(check, `${consumers.length} as provisioned`);
+  if (problems.length === 0) return judgeRoom(check, consumers);
   const todo = missing
     ? `${PROVISION}; what is settled is known from the checkpoints`
     : "delete it and run `runner-relay provision`: what is settled is known from the checkpoints";
   return fail(check, problems.join("; "), todo);
+}
+
+function judgeRoom(check: string, consumers: StreamFacts["consumers"]): Line {
+  const least = Math.min(
+    ...consumers.map(
+      ({ config }) => (config.kind === "read" ? config.value?.max_ack_pending : undefined) ?? MAX_ACK_PENDING,
+    ),
+  );
+  if (least >= MAX_ACK_PENDING) return ok(check, `${consumers.length} as provisioned`);
+  return warn(
+    check,
+    ackPendingNote(least),
+    "raise max_ack_pending in the broker's limits, then `runner-relay provision`",
+  );
 }
 
 function judgeSync(sync: SyncKnowledge, { config }: Pick<StreamInfo, "config">): Line[] {

@@ -69,6 +69,7 @@ export function brokerVariables(access: BrokerAccess): Record<string, string> {
     NATS_CA: access.caFile,
     NATS_CERT: access.certFile,
     NATS_KEY: access.keyFile,
+    NATS_TLS_FIRST: access.tlsFirst === true ? "true" : undefined,
   };
   return Object.fromEntries(Object.entries(variables).flatMap(([k, v]) => (v === undefined ? [] : [[k, v]])));
 }

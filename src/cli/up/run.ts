@@ -103,7 +103,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   const kept = readKept(dataDir);
   let { from } = options;
   const makeLog = async (): Promise<void> => {
-    const { damage } = await provision(admin, {
+    const { damage, limits } = await provision(admin, {
       replicas: values.replicas,
       duplicateWindowMs: values.duplicateWindow,
       ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
@@ -112,6 +112,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
     });
     from = undefined; // said of what is there now, not of what happens later
     for (const found of damage) tellDamage(log, found);
+    for (const limit of limits) log.warn({ code: "broker_limited" }, limit);
   };
   const whole = kept.provisionedAt === home.url && (await isWhole(admin));
   const provisioned = makeLog();

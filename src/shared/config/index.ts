@@ -48,5 +48,6 @@ export function brokerAccess(values: Values<typeof BROKER_SETTINGS>): BrokerAcce
   if (values.natsCa !== undefined) access.caFile = values.natsCa;
   if (values.natsCert !== undefined) access.certFile = values.natsCert;
   if (values.natsKey !== undefined) access.keyFile = values.natsKey;
+  if (values.natsTlsFirst) access.tlsFirst = true;
   return access;
 }

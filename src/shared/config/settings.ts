@@ -31,6 +31,12 @@ export const BROKER_SETTINGS = {
   natsCa: { env: "NATS_CA", kind: { type: "path" }, help: "certificate authority of the broker, PEM file" },
   natsCert: { env: "NATS_CERT", kind: { type: "path" }, help: "own certificate for the broker, PEM file" },
   natsKey: { env: "NATS_KEY", kind: { type: "path" }, help: "key of the own certificate, PEM file" },
+  natsTlsFirst: {
+    env: "NATS_TLS_FIRST",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "begin with TLS, before the broker says anything: for one with `handshake_first`",
+  },
 } as const satisfies Record<string, Setting>;
 
 /** What every process takes. */

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import { Command } from "commander";
 import { codedError, errorText } from "../shared/errors.ts";
+import { pastProxies } from "../shared/proxies.ts";
 import { showUrl } from "../shared/show-url.ts";
 import type { Context } from "./context.ts";
 import { dataFolder } from "./folders.ts";
@@ -29,6 +30,8 @@ export function command(context: Context): Command {
         options.gatewayUrl === undefined
           ? runningGateway(dataFolder(options.data ?? env["RUNNER_RELAY_DATA"], env))
           : { url: options.gatewayUrl };
+      // The address would be of no use to a child that asks a proxy for it.
+      if (URL.canParse(url)) Object.assign(env, pastProxies(env, [new URL(url).hostname]));
       await refuseSilentGateway(url);
       process.exitCode = await run(words, {
         ...strippedEnvironment(env),
@@ -65,16 +68,32 @@ async function refuseSilentGateway(url: string): Promise<void> {
   throw codedError("nothing_found", `no gateway answers at ${showUrl(url)}: ${why}`);
 }
 
-/** Runs it in our place: same terminal, our signals are its own, its end is our exit code (128 + n for a signal). */
+/** What a shell ends with where a command is not found, and where it is there and cannot be run. */
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+
+function cannotRun(file: string, cause: unknown): Error {
+  const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+  process.exitCode = missing ? NOT_FOUND : NOT_EXECUTABLE;
+  return codedError("nothing_found", `${file} cannot be run: ${errorText(cause)}`, { cause });
+}
+
+function start(file: string, args: readonly string[], env: Record<string, string>): ChildProcess {
+  try {
+    return spawn(file, args, { stdio: "inherit", env });
+  } catch (error) {
+    throw cannotRun(file, error); // an empty name
+  }
+}
+
+/** Runs it in our place: same terminal, our signals are its own, its end is our exit code (as a shell's: 128 + n for a signal). */
 async function run(words: string[], env: Record<string, string>): Promise<number> {
   const [file, ...args] = words;
   if (file === undefined) throw codedError("usage", "no command given");
-  const child = spawn(file, args, { stdio: "inherit", env });
+  const child = start(file, args, env);
   for (const signal of FORWARDED) process.on(signal, () => void child.kill(signal));
   return await new Promise((done, fail) => {
-    child.once("error", (cause) =>
-      fail(codedError("nothing_found", `${file} cannot be run: ${errorText(cause)}`, { cause })),
-    );
+    child.once("error", (cause) => fail(cannotRun(file, cause)));
     child.once("exit", (code, signal) =>
       done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
     );

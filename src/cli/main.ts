@@ -4,6 +4,7 @@ import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { buffer } from "node:stream/consumers";
+import { LOOPBACK_HOSTS, pastProxies } from "../shared/proxies.ts";
 import { standardLines } from "../shared/output/standard.ts";
 import { compileCacheFolder } from "./folders.ts";
 import { COMMANDS } from "./commands.ts";
@@ -70,6 +71,9 @@ const context: Context = {
   },
   readStdin: () => buffer(process.stdin),
 };
+
+// Our own processes on this machine are never asked through a proxy, nor by what we start.
+Object.assign(process.env, pastProxies(process.env, LOOPBACK_HOSTS));
 
 const { runCommandLine } = await import("./run.ts");
 const code = await runCommandLine(process.argv.slice(2), COMMANDS, context);

@@ -14,6 +14,7 @@ import { createLogger, fatalLine, type Logger, SecretRegistry } from "../shared/
 import { standardLines } from "../shared/output/standard.ts";
 import { speakForOthers } from "../shared/output/others-words.ts";
 import { exitWithParent } from "../shared/parent.ts";
+import { proxyVariableFor } from "../shared/proxies.ts";
 import { onStopSignal } from "../shared/stop-signals.ts";
 import { startTracing } from "../shared/tracing.ts";
 import { VERSION } from "../shared/version.ts";
@@ -60,6 +61,12 @@ async function main(): Promise<void> {
   const { coordinatorUrl } = values;
   if (coordinatorUrl === undefined)
     throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
+  const proxy = proxyVariableFor(new URL(coordinatorUrl), process.env);
+  if (proxy !== undefined)
+    throw codedError(
+      "config_invalid",
+      `${proxy}: the coordinator is not asked through a proxy (the issuer is). Where it can be reached directly, put its host into NO_PROXY`,
+    );
 
   const version = VERSION;
   const relay = values.relay ?? `${hostname()}-${process.pid}`;

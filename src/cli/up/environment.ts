@@ -24,9 +24,13 @@ export const NETWORK: readonly string[] = [
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
   "NODE_USE_ENV_PROXY",
+  // Most systems set the lower case ones; Node reads both.
   "HTTP_PROXY",
   "HTTPS_PROXY",
   "NO_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
 ];
 
 /**

@@ -1,5 +1,7 @@
 import { JetStreamApiError, type ConsumerInfo, type JetStreamManager } from "@nats-io/jetstream";
 import { codedError } from "../shared/errors.ts";
+import { readHeld } from "../shared/held.ts";
+import { shardOf } from "../shared/partition.ts";
 import { EVENTS_STREAM, LEAST_ACK_PENDING, MAX_ACK_PENDING } from "../shared/topology.ts";
 import type { ShardStart } from "./checkpoints.ts";
 import { compareConsumer } from "./differences.ts";
@@ -28,15 +30,25 @@ export async function ensureConsumer(
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
   }
+  const first = await firstSeq(jsm, start);
   try {
     await withinLimit(telling, MAX_ACK_PENDING, (max) =>
-      jsm.consumers.add(EVENTS_STREAM, { ...plan, max_ack_pending: max, opt_start_seq: start.floor + 1 }),
+      jsm.consumers.add(EVENTS_STREAM, { ...plan, max_ack_pending: max, opt_start_seq: first }),
     );
-    telling.changes.push(`consumer ${name} created from sequence ${start.floor + 1}`);
+    telling.changes.push(`consumer ${name} created from sequence ${first}`);
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || !CONSUMER_EXISTS.includes(error.code)) throw error;
     await verify(jsm, plan, await foundConsumer(jsm, name, error), telling);
   }
+}
+
+/**
+ * Where a consumer starts: behind what is settled, but not behind a held session's next event. Those count as settled and are acknowledged when they come; without
+ * them nothing might come at all, and a shard that nothing comes of has no owner, so that nobody would release the session.
+ */
+async function firstSeq(jsm: JetStreamManager, { shard, floor }: ShardStart): Promise<number> {
+  const held = [...(await readHeld(jsm)).values()].filter(({ session }) => shardOf(session) === shard);
+  return Math.max(1, Math.min(floor + 1, ...held.map(({ from }) => from)));
 }
 
 /** Asks for as many unacknowledged messages as we want, then for as many as the broker allows. */

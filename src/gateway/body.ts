@@ -1,13 +1,16 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../shared/clock.ts";
 import type { HttpErrorCode } from "../shared/errors.ts";
-import { free } from "./free.ts";
 import type { Budget, Loss, Share } from "./budget.ts";
+import { free } from "./free.ts";
+import { MOST_CRUMBS, Parts } from "./parts.ts";
 
 /** A body that arrived, or why there is none. `release` gives its share of the budget back; call it when the bytes are no longer held. */
 export type BodyResult =
   | { kind: "body"; bytes: Uint8Array; release: () => void }
   | { kind: "too_large" }
+  /** It came in too many pieces of next to nothing. */
+  | { kind: "crumbled" }
   /** It took longer than it may. */
   | { kind: "too_slow" }
   /** Its memory was needed. */
@@ -19,12 +22,17 @@ const nothing = (): void => undefined;
 
 /** What the sender of a body that could not be read is told. Pure. */
 export function refusalOf(
-  kind: "too_large" | "too_slow" | Loss,
+  kind: "too_large" | "crumbled" | "too_slow" | Loss,
   limit: number,
 ): { code: HttpErrorCode; detail: string } {
   switch (kind) {
     case "too_large":
       return { code: "body_too_large", detail: `the body is larger than ${limit} bytes` };
+    case "crumbled":
+      return {
+        code: "body_too_large",
+        detail: `the body comes in more than ${MOST_CRUMBS} pieces of a few bytes: send larger ones`,
+      };
     case "too_slow":
       return { code: "request_timeout", detail: "the body took too long to arrive" };
     case "silent":
@@ -68,8 +76,7 @@ function collect(
   { limit, limitMs, clock, budget }: BodyOptions,
   done: (result: BodyResult) => void,
 ): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const parts = new Parts();
   let open = true;
   let share: Share | undefined;
   let release: (() => void) | undefined;
@@ -77,41 +84,34 @@ function collect(
     if (!open) return;
     open = false;
     cancel();
-    if (result.kind !== "body") {
-      (release ?? share?.leave)?.();
-      chunks.forEach(free);
-    }
-    chunks.length = 0; // the request lives on until it is answered
+    if (result.kind !== "body") (release ?? share?.leave)?.();
+    parts.free(); // the request lives on until it is answered
     done(result);
   };
   const cancel = clock.after(limitMs, () => end({ kind: "too_slow" }));
   request.on("data", (chunk: Buffer) => {
     if (!open) return; // refused already: what still comes is dropped
-    size += chunk.length;
-    if (size > limit) return end({ kind: "too_large" });
-    chunks.push(chunk);
-    if (size === expected && share === undefined) {
+    if (parts.size + chunk.length > limit) return end({ kind: "too_large" });
+    parts.add(chunk);
+    if (parts.crumbled) return end({ kind: "crumbled" });
+    if (parts.size === expected && share === undefined) {
       // the usual case: it came in one piece
-      release = budget.hold(size);
+      release = budget.hold(parts.size);
       if (release === undefined) end({ kind: "full" });
       return;
     }
     share ??= budget.open({ lose: (kind) => end({ kind }), resume: () => void request.resume() });
-    if (!share.take(chunk.length) && size !== expected) request.pause();
+    if (!share.take(chunk.length) && parts.size !== expected) request.pause();
   });
   request.on("end", () => {
     if (!open) return;
     share?.complete();
-    const [first] = chunks;
-    if (chunks.length === 1 && first !== undefined)
-      return end({ kind: "body", bytes: first, release: release ?? share?.leave ?? nothing });
-    const bytes = Buffer.concat(chunks, size);
-    chunks.forEach(free);
+    const { bytes, own } = parts.take();
     const leave = (): void => {
       share?.leave();
-      free(bytes);
+      if (own) free(bytes);
     };
-    end({ kind: "body", bytes, release: leave });
+    end({ kind: "body", bytes, release: release ?? leave });
   });
   request.on("error", () => end({ kind: "aborted" }));
   request.on("close", () => end({ kind: "aborted" }));

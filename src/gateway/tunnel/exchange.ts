@@ -1,7 +1,9 @@
 import type { Readable } from "node:stream";
 import type { Clock } from "../../shared/clock.ts";
 import { isHttpCode, type HttpErrorCode } from "../../shared/errors.ts";
+import { MAX_DATA_BYTES } from "../../shared/tunnel/frame.ts";
 import type { Wire } from "../../shared/tunnel/wire.ts";
+import { MOST_CRUMBS, NEXT_TO_NOTHING_BYTES, Parts } from "../parts.ts";
 
 /** Where an answer goes: a response, or the socket of an upgrade. */
 export type Outlet = {
@@ -30,6 +32,16 @@ export type Exchange = {
 
 /** How long one half of an upgraded connection outlives the other: a close is answered in less. */
 const HALF_MS = 5000;
+/** Smaller pieces than this, on average, are crumbs: a stream that is paused keeps each of them by itself, and they would take a hundred times their bytes. */
+const CRUMB_BYTES = 64;
+/** So a body in crumbs is not paused. They are gathered, go on in frames of the usual size, and end the request if the relay takes none of so many. */
+const MOST_CRUMB_BYTES: number = 4 * MAX_DATA_BYTES;
+/** And none is read on that brings {@link MOST_CRUMBS} of next to nothing within this time: they cost everybody else a tenth of a second. */
+const CRUMBS_MS = 1000;
+const CRUMBLED = [
+  "body_too_large",
+  "the body comes in pieces of a few bytes, faster than it is taken: send larger ones",
+] as const;
 
 export function createExchange(deps: {
   wire: Wire;
@@ -132,14 +144,33 @@ export function createExchange(deps: {
       source = from;
       asked = false;
       heardAt = clock.now();
-      wire.onDrain = () => from.resume();
+      let gathered = new Parts();
+      const goOn = (): void => {
+        const parts = gathered;
+        gathered = new Parts();
+        if (parts.size === 0 || wire.write(parts.take().bytes)) from.resume();
+      };
+      wire.onDrain = goOn;
+      let crumbs = 0;
+      let countedFrom = heardAt;
       from.on("data", (chunk: Buffer) => {
         heardAt = clock.now();
-        if (!over && !wire.write(chunk)) from.pause();
+        if (over) return;
+        if (heardAt - countedFrom > CRUMBS_MS) [crumbs, countedFrom] = [0, heardAt];
+        if (chunk.length < NEXT_TO_NOTHING_BYTES && ++crumbs > MOST_CRUMBS) return fail(...CRUMBLED);
+        if (!wire.blocked) {
+          if (!wire.write(chunk) && chunk.length >= CRUMB_BYTES) from.pause();
+          return;
+        }
+        gathered.add(chunk);
+        if (gathered.mean >= CRUMB_BYTES) from.pause();
+        else if (gathered.size > MOST_CRUMB_BYTES) fail(...CRUMBLED);
       });
       from.on("end", () => {
         if (over) return;
         asked = true;
+        if (gathered.size > 0) wire.write(gathered.take().bytes);
+        wire.onDrain = () => undefined;
         wire.send({ type: "end", trailers: [] });
         settle();
       });

@@ -102,6 +102,36 @@ describe("ISOLATE-1: bodies that never end hold up no other session", () => {
   }, 60_000);
 });
 
+describe("BOUND-1: bodies in crumbs", () => {
+  const inChunks = (text: string, size: number): string => {
+    const chunks: string[] = [];
+    for (let at = 0; at < text.length; at += size) {
+      const chunk = text.slice(at, at + size);
+      chunks.push(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
+    }
+    return `${half("POST /events", "Transfer-Encoding: chunked", chunks.join(""))}0\r\n\r\n`;
+  };
+
+  test("a large one in chunks of a byte is refused before it costs much", async () => {
+    const senders = await crowd(3, inChunks(event(1_000_000), 1));
+    await othersAreServed();
+    for (const { text } of senders)
+      await expect.poll(text, { timeout: 20_000 }).toContain('"code":"body_too_large"');
+  }, 60_000);
+
+  test.each([
+    { bytes: 60_000, chunk: 1 },
+    { bytes: 2_000_000, chunk: 20 },
+  ])(
+    "one of $bytes bytes in chunks of $chunk is taken",
+    async ({ bytes, chunk }) => {
+      const [sender] = await crowd(1, inChunks(event(bytes), chunk));
+      await expect.poll(() => sender?.text(), { timeout: 20_000 }).toMatch(/^HTTP\/1.1 202 /);
+    },
+    60_000,
+  );
+});
+
 describe("BOUND-1: bodies that are expensive to read", () => {
   const units = ["{}", "[[[]]]", '{"a":1}', "1234567890".repeat(40), '"\\u0041\\n"', '"é😀"'];
   const values = (unit: string): string => {

@@ -1,6 +1,9 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { openControl } from "../../../src/shared/control.ts";
+import { SHARDS } from "../../../src/shared/partition.ts";
+import { consumerName, EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay, type TestRelay } from "../../support/relay.ts";
@@ -48,6 +51,29 @@ describe("sessions that wait for long are left to the log", () => {
     await expect.poll(() => heldSessions(first)).toEqual(["hot"]);
     await first.close();
     coordinator.faults.clear();
+    await using second = await startTestRelay(broker, coordinator.url, { holdAbove: 100, relay: "b" });
+    await expect
+      .poll(() => coordinator.writes("hot").filter((e) => e.status === 201).length, { timeout: 30_000 })
+      .toBe(400);
+    expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
+    expect(second.fatal).toEqual([]);
+  }, 120_000);
+
+  it("SETTLE-1: a held session is released though its shard's consumer was made anew and nothing else comes", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    coordinator.faults.set([{ session: "hot", action: { kind: "status", status: 503 } }]);
+    const first = await startTestRelay(broker, coordinator.url, { holdAbove: 100, relay: "a" });
+    const { append } = createAppender(await broker.connect("gateway"));
+    await append("cool");
+    for (let i = 0; i < 400; i++) await append("hot");
+    await expect.poll(() => heldSessions(first), { timeout: 10_000 }).toEqual(["hot"]);
+    await first.close();
+    coordinator.faults.clear();
+    const jsm = await jetstreamManager(await broker.connect("admin"));
+    for (let shard = 0; shard < SHARDS; shard++)
+      await jsm.consumers.delete(EVENTS_STREAM, consumerName(shard));
+    await provisioned(broker);
     await using second = await startTestRelay(broker, coordinator.url, { holdAbove: 100, relay: "b" });
     await expect
       .poll(() => coordinator.writes("hot").filter((e) => e.status === 201).length, { timeout: 30_000 })

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { expect, it } from "vitest";
@@ -39,6 +40,30 @@ it("ISOLATE-1: bodies that stopped arriving give way to another request, and the
   expect(await waiting).toBe(200);
   for (const socket of half) socket.destroy();
 }, 60_000);
+
+/** A request whose body comes in chunks of a byte; resolves to what comes back. */
+function crumbs(url: string, path: string, bytes: number): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    let text = "";
+    const socket = connect(Number(port), hostname);
+    socket.on("error", () => {}).on("close", () => resolve(text));
+    socket.on("data", (data) => void (text += data.toString("latin1")));
+    const head = `POST ${path} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    socket.write(`${head}${"1\r\nx\r\n".repeat(bytes)}0\r\n\r\n`);
+  });
+}
+
+it("BOUND-1: a body in chunks of a byte arrives whole, and a flood of them is refused", async () => {
+  await using upstream = await startReflector();
+  await using stack = await startStack(upstream.url);
+  expect(await crumbs(stack.url, "/sessions", 40_000)).toMatch(/^HTTP\/1.1 200 /);
+  const sha = createHash("sha256").update(Buffer.alloc(40_000, "x")).digest("hex");
+  expect(upstream.seen.at(-1)).toMatchObject({ length: 40_000, sha });
+  const floods = await Promise.all([1, 2, 3].map(() => crumbs(stack.url, "/sessions", 1_000_000)));
+  for (const text of floods) expect(text).toContain('"code":"body_too_large"');
+  expect((await fetch(`${stack.url}/sessions`)).status).toBe(200);
+}, 120_000);
 
 it("a coordinator that does not answer: 504 when its time is over, and the request is cancelled there", async () => {
   let closed = false;

@@ -34,7 +34,7 @@ export type Exchange = {
 const HALF_MS = 5000;
 /** Smaller pieces than this, on average, are crumbs: a stream that is paused keeps each of them by itself, and they would take a hundred times their bytes. */
 const CRUMB_BYTES = 64;
-/** So a body in crumbs is not paused. They are gathered, go on in frames of the usual size, and end the request if the relay takes none of so many. */
+/** So a body in crumbs is not paused before so many were gathered, which go on in frames of the usual size. If they hold next to nothing, the request ends. */
 const MOST_CRUMB_BYTES: number = 4 * MAX_DATA_BYTES;
 /** And none is read on that brings {@link MOST_CRUMBS} of next to nothing within this time: they cost everybody else a tenth of a second. */
 const CRUMBS_MS = 1000;
@@ -129,7 +129,7 @@ export function createExchange(deps: {
       return relay;
     },
     get silentSince() {
-      return asked || begun || deps.upgrading || source?.isPaused() ? undefined : heardAt;
+      return asked || begun || deps.upgrading || wire.blocked || source?.isPaused() ? undefined : heardAt;
     },
     receive(payload) {
       if (over) return;
@@ -163,8 +163,9 @@ export function createExchange(deps: {
           return;
         }
         gathered.add(chunk);
-        if (gathered.mean >= CRUMB_BYTES) from.pause();
-        else if (gathered.size > MOST_CRUMB_BYTES) fail(...CRUMBLED);
+        const full = gathered.size > MOST_CRUMB_BYTES;
+        if (full && gathered.mean < NEXT_TO_NOTHING_BYTES) fail(...CRUMBLED);
+        else if (full || gathered.mean >= CRUMB_BYTES) from.pause();
       });
       from.on("end", () => {
         if (over) return;

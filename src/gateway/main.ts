@@ -107,8 +107,7 @@ async function main(): Promise<void> {
   await gateway.listen();
   const { socket } = values;
   logger.info({ url: gateway.url(), socket, durability: durability.current() }, "gateway ready");
-  stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}
-`);
+  stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}\n`);
 
   let stopping = false;
   void connection.closed().then((error) => {

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { connectBroker } from "../shared/broker.ts";
@@ -8,7 +7,7 @@ import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
 import { dataFolder } from "../shared/data-folder.ts";
 import { pageTokenOf } from "../shared/door/page-token.ts";
-import { PAGE_TOKEN_FILE } from "../shared/door/secret-file.ts";
+import { newSecret, PAGE_TOKEN_FILE } from "../shared/door/secret-file.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
 import { createLogger, fatalLine, type Logger, SecretRegistry } from "../shared/logger.ts";
 import { standardLines } from "../shared/output/standard.ts";
@@ -141,7 +140,7 @@ function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logge
     if (!isCoded(error, "data_unusable")) throw error;
     const todo = "name a folder by RUNNER_RELAY_DATA, or a token by RUNNER_RELAY_PAGE_TOKEN_FILE";
     log.warn({ code: error.code, err: errorText(error), todo }, "the status page stays shut");
-    return randomBytes(32).toString("base64url");
+    return newSecret();
   }
 }
 

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { codedError, errorText, isCoded } from "../errors.ts";
+import { codedError, errorText } from "../errors.ts";
 import { secretProblem } from "./secret.ts";
 
 /** The token of the status page, in a data folder. */
@@ -24,6 +24,11 @@ export const COORDINATOR_KEY_FILE = "coordinator-key";
 const MADE_BYTES = 32;
 const OTHERS = 0o077;
 
+/** A secret that nobody guesses, as it may stand in headers, addresses and files. */
+export function newSecret(): string {
+  return randomBytes(MADE_BYTES).toString("base64url");
+}
+
 /**
  * The secret that a folder keeps in a file of that name; made (0600) if there is none. One that others may have read, or that is not ours, or
  * damaged, is replaced: it protects nothing any more. Of several processes that make it at once, all get the same. Throws `data_unusable`.
@@ -31,32 +36,37 @@ const OTHERS = 0o077;
 export function keepSecret(folder: string, name: string): string {
   const file = join(folder, name);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const kept = readSecret(file);
-    if (kept !== undefined) return kept;
-    const made = randomBytes(MADE_BYTES).toString("base64url");
-    const draft = `${file}.${randomBytes(6).toString("hex")}`;
-    writeFileSync(draft, `${made}\n`, { mode: 0o600, flag: "wx" });
-    try {
-      place(draft, file);
-    } finally {
-      rmSync(draft, { force: true });
-    }
-    return readSecret(file) ?? made;
+    return readSecret(file) ?? placeSecret(folder, name, newSecret(), readSecret);
   } catch (cause) {
-    if (isCoded(cause)) throw cause;
     throw codedError("data_unusable", `${file}: ${errorText(cause)}`, { cause });
   }
 }
 
-/** Where nothing is, a link: it fails if somebody was faster. Where something is that cannot be used, over it. */
-function place(draft: string, file: string): void {
+/**
+ * Puts a new secret into a file, whole or not at all, also through a power loss; returns the one that is there afterwards, which is another process's if
+ * that was faster. What `read` finds no secret in is replaced. Throws what the file system does.
+ */
+export function placeSecret(
+  folder: string,
+  name: string,
+  made: string,
+  read: (file: string) => string | undefined,
+): string {
+  const file = join(folder, name);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(6).toString("hex")}`;
   try {
-    linkSync(draft, file);
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-    if (readSecret(file) === undefined) renameSync(draft, file);
+    writeFileSync(draft, `${made}\n`, { mode: 0o600, flag: "wx", flush: true });
+    try {
+      linkSync(draft, file); // fails if somebody was faster
+    } catch {
+      // or where something is that is no secret, or the file system has no links
+      if (read(file) === undefined) renameSync(draft, file);
+    }
+  } finally {
+    rmSync(draft, { force: true });
   }
+  return read(file) ?? made;
 }
 
 /** Undefined if there is none that can be trusted. Throws what the file system does where it is there and cannot be read. */

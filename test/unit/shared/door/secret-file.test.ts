@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -10,10 +11,15 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { pageTokenOf } from "../../../../src/shared/door/page-token.ts";
 import { keepSecret, readSecret } from "../../../../src/shared/door/secret-file.ts";
 import { secretProblem } from "../../../../src/shared/door/secret.ts";
+
+vi.mock("node:fs", async (original) => {
+  const real = await original<typeof import("node:fs")>();
+  return { ...real, linkSync: vi.fn(real.linkSync) };
+});
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), "rr-secret-"));
@@ -47,6 +53,16 @@ test.each<[string, (file: string) => void]>([
   expect(after).not.toBe(before);
   expect(statSync(join(where, "key")).mode & 0o777).toBe(0o600);
   expect(keepSecret(where, "key")).toBe(after);
+  expect(readdirSync(where)).toEqual(["key"]);
+});
+
+test("where the file system has no hard links it is kept all the same", () => {
+  vi.mocked(linkSync).mockImplementationOnce(() => {
+    throw Object.assign(new Error("operation not permitted"), { code: "EPERM" });
+  });
+  const where = folder();
+  const made = keepSecret(where, "key");
+  expect(keepSecret(where, "key")).toBe(made);
   expect(readdirSync(where)).toEqual(["key"]);
 });
 

@@ -1,16 +1,7 @@
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../shared/atomic-file.ts";
 import { codedError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../shared/topology.ts";
@@ -74,7 +65,7 @@ export function sealStreams(storeDir: string, log: Logger): void {
     });
     if (verdict.kind === "seal") {
       log.warn({ stream: name, folder }, "seal of a stream made again, the broker would have forgotten it");
-      replace(join(folder, "meta.sum"), verdict.sum);
+      replaceFile(join(folder, "meta.sum"), verdict.sum, { flush: true });
     }
     if (verdict.kind !== "damaged") continue;
     const text = `${folder}: ${verdict.why}, so the broker would forget what the stream holds`;
@@ -109,17 +100,4 @@ function read(file: string): Buffer | undefined {
       return undefined;
     throw error;
   }
-}
-
-/** Whole or not at all, also through a power loss. */
-function replace(file: string, text: string): void {
-  const next = `${file}.new`;
-  const handle = openSync(next, "w", 0o600);
-  try {
-    writeSync(handle, text);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-  renameSync(next, file);
 }

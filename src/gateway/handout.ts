@@ -1,3 +1,4 @@
+import { looksLikeObject } from "../shared/json-ends.ts";
 import { scanJson } from "../shared/json-scan.ts";
 import type { CoordinatorAnswer } from "./waiting.ts";
 
@@ -56,11 +57,4 @@ function isJsonObject(body: Uint8Array): boolean {
   if (body.length > MAX_READ_BYTES) return looksLikeObject(body);
   const scan = scanJson(body, { depth: MAX_READ_DEPTH });
   return scan.ok ? scan.object : scan.problem === "depth" && looksLikeObject(body);
-}
-
-/** Its first and its last byte that is no space are braces. */
-function looksLikeObject(body: Uint8Array): boolean {
-  const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-  const last = body.findLast((byte) => !isSpace(byte));
-  return body.find((byte) => !isSpace(byte)) === 0x7b && last === 0x7d;
 }

@@ -1,5 +1,5 @@
-import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../shared/atomic-file.ts";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { sessionToken } from "../shared/session-id.ts";
@@ -23,8 +23,7 @@ export function keptRuns(dataDir: string, gateway: string, logger: Logger): Kept
     },
     write(runs) {
       try {
-        writeFileSync(`${file}.new`, JSON.stringify(runs), { mode: 0o600 });
-        renameSync(`${file}.new`, file);
+        replaceFile(file, JSON.stringify(runs));
       } catch (error) {
         logger.warn({ err: errorText(error) }, "runs not kept");
       }

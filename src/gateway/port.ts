@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../shared/atomic-file.ts";
 import { sessionToken } from "../shared/session-id.ts";
 
 /** The port that a gateway keeps over restarts, because running agents hold its URL. */
@@ -21,9 +22,7 @@ export function createKeptPort(dataDir: string, gateway: string): KeptPort {
     },
     keep(port) {
       mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-      const half = `${file}.${process.pid}`;
-      writeFileSync(half, `${port}\n`, { mode: 0o600 });
-      renameSync(half, file); // whole or not at all
+      replaceFile(file, `${port}\n`);
     },
   };
 }

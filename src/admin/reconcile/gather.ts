@@ -117,10 +117,6 @@ function readable(data: Uint8Array): Envelope | undefined {
 const LIMITS = { bytes: MAX_PAYLOAD, depth: 500 };
 
 function objectOf(body: Uint8Array): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = parseJsonWithin(body, LIMITS);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJsonWithin(body, LIMITS);
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
 }

@@ -1,6 +1,7 @@
+import { replaceFile } from "../../shared/atomic-file.ts";
 import { errorText } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { writeAtomically, type ReadyInfo } from "./kept.ts";
+import type { ReadyInfo } from "./kept.ts";
 
 /** Says in files where everything is, for programs. */
 export type Announcement = {
@@ -16,7 +17,7 @@ export type Announcement = {
 export function createAnnouncement(files: readonly string[], log: Logger): Announcement {
   let written: string | undefined;
   const write = (text: string): void => {
-    for (const file of files) writeAtomically(file, text);
+    for (const file of files) replaceFile(file, `${text}\n`);
     written = text;
   };
   return {

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { replaceFile } from "../../shared/atomic-file.ts";
 import { codedError } from "../../shared/errors.ts";
 import { readShortFileSync } from "../../shared/short-file.ts";
 
@@ -24,7 +24,7 @@ export function readKept(dataDir: string): Kept {
 }
 
 export function writeKept(dataDir: string, kept: Kept): void {
-  writeAtomically(join(dataDir, FILE), JSON.stringify(kept));
+  replaceFile(join(dataDir, FILE), `${JSON.stringify(kept)}\n`);
 }
 
 /** Where everything is, for programs (DESIGN 10). */
@@ -51,21 +51,6 @@ export function readRunning(dataDir: string): ReadyInfo | undefined {
     return JSON.parse(readShortFileSync(runningFile(dataDir))) as ReadyInfo;
   } catch {
     return undefined;
-  }
-}
-
-/**
- * Whoever waits for the file never sees half of it. Only its user can read it, also in a folder where others may write: the draft is new and
- * its name is not known before.
- */
-export function writeAtomically(file: string, text: string): void {
-  const draft = `${file}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    writeFileSync(draft, `${text}\n`, { mode: 0o600, flag: "wx" });
-    renameSync(draft, file);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { looksLikeObject, looksLikeStructure } from "../../shared/json-ends.ts";
 import { createJsonScanner, parseJsonWithin, scanJson, type JsonLimits } from "../../shared/json-scan.ts";
 
 // What the coordinator answers is foreign: 4 MiB of `{}` become 400 MB of objects, and reading them takes a second in which nobody else is served.
@@ -59,19 +60,6 @@ const HEAD_BYTES = 64;
 export function looksLikeRefusal(body: Uint8Array): boolean {
   const head = Buffer.from(body.subarray(0, HEAD_BYTES)).toString("latin1");
   return body.length > DIRECT_BYTES && looksLikeObject(body) && /^\s*\{\s*"detail"\s*:/.test(head);
-}
-
-/** Its first and its last byte that is no space are braces. */
-function looksLikeObject(body: Uint8Array): boolean {
-  return body.find(isInk) === 0x7b && body.findLast(isInk) === 0x7d;
-}
-
-function looksLikeStructure(body: Uint8Array): boolean {
-  return looksLikeObject(body) || (body.find(isInk) === 0x5b && body.findLast(isInk) === 0x5d);
-}
-
-function isInk(byte: number): boolean {
-  return byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09;
 }
 
 function parse(body: Uint8Array): unknown {

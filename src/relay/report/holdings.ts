@@ -149,12 +149,8 @@ function holdingsOf(about: JsonObject, listed: JsonObject): Holdings {
 }
 
 function sessionOf(msg: Msg): string | undefined {
-  try {
-    const { session } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<HoldingsQuestion>;
-    return typeof session === "string" && sessionIdProblem(session) === undefined ? session : undefined;
-  } catch {
-    return undefined;
-  }
+  const { session } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<HoldingsQuestion>;
+  return typeof session === "string" && sessionIdProblem(session) === undefined ? session : undefined;
 }
 
 function isObject(value: unknown): value is JsonObject {

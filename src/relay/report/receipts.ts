@@ -135,17 +135,7 @@ function nothing(error: unknown): null {
 }
 
 function parseQuestion(msg: Msg): ReceiptQuestion | undefined {
-  try {
-    const { id, seq } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<ReceiptQuestion>;
-    if (
-      typeof id !== "string" ||
-      !/^[\w-]{1,100}$/.test(id) ||
-      typeof seq !== "number" ||
-      !Number.isSafeInteger(seq)
-    )
-      return undefined;
-    return { id, seq };
-  } catch {
-    return undefined;
-  }
+  const { id, seq } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<ReceiptQuestion>;
+  if (typeof id !== "string" || !/^[\w-]{1,100}$/.test(id)) return undefined;
+  return typeof seq === "number" && Number.isSafeInteger(seq) ? { id, seq } : undefined;
 }

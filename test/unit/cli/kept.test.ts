@@ -1,16 +1,5 @@
-import {
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { folderProblem, writeAtomically } from "../../../src/cli/up/kept.ts";
+import { expect, test } from "vitest";
+import { folderProblem } from "../../../src/cli/up/kept.ts";
 
 test.each([
   ["ours alone", { uid: 1000, mode: 0o40700 }, 1000, undefined],
@@ -25,18 +14,4 @@ test.each([
 ])("a data folder that is %s", (_, folder, us, problem) => {
   if (problem === undefined) expect(folderProblem(folder, us)).toBeUndefined();
   else expect(folderProblem(folder, us)).toMatch(problem);
-});
-
-test("a file with a secret is its user's alone, also over one that was not, and leaves nothing else", () => {
-  const folder = mkdtempSync(join(tmpdir(), "rr-kept-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, "ready.json");
-  writeFileSync(file, "old", { mode: 0o644 });
-  writeAtomically(file, "secret");
-  expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(readFileSync(file, "utf8")).toBe("secret\n");
-  const elsewhere = join(folder, "elsewhere");
-  symlinkSync(elsewhere, `${file}.link`);
-  writeAtomically(`${file}.link`, "secret");
-  expect(readdirSync(folder).toSorted()).toEqual(["ready.json", "ready.json.link"]); // nothing was written through the link
 });

@@ -1,3 +1,4 @@
+import type fs from "node:fs";
 import {
   chmodSync,
   linkSync,
@@ -17,7 +18,7 @@ import { keepSecret, readSecret } from "../../../../src/shared/door/secret-file.
 import { secretProblem } from "../../../../src/shared/door/secret.ts";
 
 vi.mock("node:fs", async (original) => {
-  const real = await original<typeof import("node:fs")>();
+  const real = await original<typeof fs>();
   return { ...real, linkSync: vi.fn(real.linkSync) };
 });
 

@@ -1,0 +1,13 @@
+/** Has a text the ends of a JSON object? For what is too long to be read: its first and its last byte that is no space are braces. Pure. */
+export function looksLikeObject(text: Uint8Array): boolean {
+  return text.find(isInk) === 0x7b && text.findLast(isInk) === 0x7d;
+}
+
+/** The same for an object or a list. Pure. */
+export function looksLikeStructure(text: Uint8Array): boolean {
+  return looksLikeObject(text) || (text.find(isInk) === 0x5b && text.findLast(isInk) === 0x5d);
+}
+
+function isInk(byte: number): boolean {
+  return byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09;
+}

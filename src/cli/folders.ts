@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import type { Environment } from "../shared/config/load.ts";
+import { homeFolder } from "../shared/home-folder.ts";
 
 export { dataFolder } from "../shared/data-folder.ts";
 
-/** Compiled code of our processes: about 100 ms less at each start. */
-export function compileCacheFolder(env: Environment, home: string): string {
-  return join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "runner-relay", "compile");
+/** Compiled code of our processes: about 100 ms less at each start. Undefined where a user has no place for it. */
+export function compileCacheFolder(env: Environment): string | undefined {
+  const home = homeFolder(env);
+  const cache = env["XDG_CACHE_HOME"] || (home === undefined ? undefined : join(home, ".cache"));
+  return cache === undefined ? undefined : join(cache, "runner-relay", "compile");
 }

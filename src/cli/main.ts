@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { fstatSync } from "node:fs";
 import { enableCompileCache } from "node:module";
-import { homedir } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { buffer } from "node:stream/consumers";
 import { LOOPBACK_HOSTS, pastProxies } from "../shared/proxies.ts";
@@ -15,7 +14,8 @@ import { harmless } from "./render/text.ts";
 
 // The one place that touches the process · commands.ts lists the commands · run.ts dispatches
 
-enableCompileCache(compileCacheFolder(process.env, homedir()));
+const cache = compileCacheFolder(process.env);
+if (cache !== undefined) enableCompileCache(cache);
 
 let mayEnd = true;
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import { codedError, errorText, isCoded } from "../shared/errors.ts";
+import { homeFolder } from "../shared/home-folder.ts";
 import type { Logger } from "../shared/logger.ts";
 import { MIN_BROKER_VERSION } from "../shared/topology.ts";
 import { findExecutable, isExecutable, runCommand, type CommandEnv } from "./command.ts";
@@ -45,7 +45,8 @@ const CHILD_VARIABLE =
 
 /** Picks what {@link findBroker} needs from a process's environment. */
 export function brokerEnv(environment: NodeJS.ProcessEnv): BrokerEnv {
-  const { NATS_SERVER_BIN, PATH, HOME, XDG_CACHE_HOME } = environment;
+  const { NATS_SERVER_BIN, PATH, XDG_CACHE_HOME } = environment;
+  const home = homeFolder(environment);
   const children: CommandEnv = {};
   for (const [name, value] of Object.entries(environment)) {
     if (value !== undefined && CHILD_VARIABLE.test(name)) children[name] = value;
@@ -54,7 +55,7 @@ export function brokerEnv(environment: NodeJS.ProcessEnv): BrokerEnv {
     ...(NATS_SERVER_BIN ? { natsServerBin: NATS_SERVER_BIN } : {}),
     // Debian installs nats-server to /usr/sbin, which is not in everyone's PATH.
     path: [PATH ?? "/usr/bin:/bin", "/usr/local/sbin", "/usr/sbin"].join(delimiter),
-    ...(HOME ? { home: HOME } : {}),
+    ...(home === undefined ? {} : { home }),
     ...(XDG_CACHE_HOME ? { cache: XDG_CACHE_HOME } : {}),
     children,
   };
@@ -74,7 +75,7 @@ export async function findBroker(options: {
   const commandEnv: CommandEnv = {
     ...env.children,
     PATH: env.path ?? "",
-    HOME: env.home ?? userInfo().homedir,
+    ...(env.home === undefined ? {} : { HOME: env.home }),
     LC_ALL: "C", // reasons are shown to people as one language
   };
   const tried: { step: string; error: unknown }[] = [];
@@ -95,12 +96,14 @@ export async function findBroker(options: {
     return found;
   }
 
-  const cached = join(cacheFolder(env), "nats-server");
+  const cache = cacheFolder(env);
+  const cached = cache === undefined ? undefined : join(cache, "nats-server");
   const inPath = findExecutable("nats-server", env.path);
   const present =
     (await attempt("PATH", () => orElse(inPath, "none there"))) ??
-    (await attempt("cache", () => orElse(isExecutable(cached) ? cached : undefined, `none at ${cached}`)));
+    (await attempt("cache", () => inCache(cached)));
   if (present !== undefined) return present;
+  if (cached === undefined) throw nothingFits(tried);
 
   for (const { step, fetch } of options.fetchers ?? FETCHERS) {
     log.info({ step }, "no fit nats-server here, fetching one");
@@ -111,6 +114,12 @@ export async function findBroker(options: {
     }
   }
   throw nothingFits(tried);
+}
+
+async function inCache(cached: string | undefined): Promise<string> {
+  if (cached === undefined)
+    throw new Error("there is none: this user has no home folder, and XDG_CACHE_HOME names no folder");
+  return orElse(isExecutable(cached) ? cached : undefined, `none at ${cached}`);
 }
 
 async function orElse(path: string | undefined, otherwise: string): Promise<string> {
@@ -145,12 +154,9 @@ async function intoCache(cached: string, env: CommandEnv, fetch: Fetcher["fetch"
 }
 
 /** XDG: a relative path in the variable is to be ignored. */
-function cacheFolder(env: BrokerEnv): string {
-  const base =
-    env.cache !== undefined && isAbsolute(env.cache)
-      ? env.cache
-      : join(env.home ?? userInfo().homedir, ".cache");
-  return join(base, "runner-relay");
+function cacheFolder({ cache, home }: BrokerEnv): string | undefined {
+  if (cache !== undefined && isAbsolute(cache)) return join(cache, "runner-relay");
+  return home === undefined ? undefined : join(home, ".cache", "runner-relay");
 }
 
 function nothingFits(tried: readonly { step: string; error: unknown }[]): Error {

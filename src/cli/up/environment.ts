@@ -18,11 +18,16 @@ const PLAIN = [
   "XDG_CACHE_HOME",
   "SystemRoot",
 ];
-/** What a program needs that calls the coordinator or an issuer. May carry credentials (proxies do). */
-export const NETWORK: readonly string[] = [
+/** Which certificates Node trusts, also at a broker or a collector of traces. */
+export const TRUST: readonly string[] = [
   "NODE_EXTRA_CA_CERTS",
+  "NODE_USE_SYSTEM_CA",
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
+];
+/** What a program needs that calls the coordinator or an issuer. May carry credentials (proxies do). */
+export const NETWORK: readonly string[] = [
+  ...TRUST,
   "NODE_USE_ENV_PROXY",
   // Most systems set the lower case ones; Node reads both.
   "HTTP_PROXY",
@@ -52,6 +57,18 @@ export function childEnvironment(options: {
   }
   for (const table of options.tables) Object.assign(result, flagVariables(table, options.flags));
   return { ...result, ...options.set };
+}
+
+const TRUST_OPTION = /^--(?:no-)?use-(?:openssl|system|bundled)-ca$/;
+
+/**
+ * Options of Node that say which certificates it trusts, of `NODE_OPTIONS` and of the command line, as a variable for a child. No other goes on:
+ * what a person debugs or loads in one process is not meant for all.
+ */
+export function trustOptions(env: Environment, execArgv: readonly string[]): { NODE_OPTIONS?: string } {
+  const given = [...(env["NODE_OPTIONS"] ?? "").split(/\s+/), ...execArgv];
+  const options = given.filter((option) => TRUST_OPTION.test(option));
+  return options.length === 0 ? {} : { NODE_OPTIONS: options.join(" ") };
 }
 
 /** OpenTelemetry's standard variables, for the processes that trace; there may be credentials of a collector among them. */

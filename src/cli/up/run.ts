@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { jetstreamManager } from "@nats-io/jetstream";
@@ -30,7 +29,14 @@ import type { Flags } from "../flags.ts";
 import { compileCacheFolder, dataFolder } from "../folders.ts";
 import { createAnnouncement } from "./announcement.ts";
 import { keepRunning, type Child, type ChildPlan } from "./child.ts";
-import { brokerVariables, childEnvironment, NETWORK, telemetryVariables } from "./environment.ts";
+import {
+  brokerVariables,
+  childEnvironment,
+  NETWORK,
+  telemetryVariables,
+  TRUST,
+  trustOptions,
+} from "./environment.ts";
 import { keepPruning } from "./housekeeping.ts";
 import {
   freePort,
@@ -208,9 +214,10 @@ function planChildren(options: {
 }): Plans {
   const { flags, home, dataDir, values } = options;
   const { env } = options.context;
+  const cache = compileCacheFolder(env);
   const common = {
     RUNNER_RELAY_DATA: dataDir,
-    NODE_COMPILE_CACHE: compileCacheFolder(env, homedir()),
+    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
     ...(home.configFile === undefined ? {} : { RUNNER_RELAY_BROKER_CONFIG: home.configFile }),
   };
   const key = values.coordinatorUrl === undefined ? standInKey(env, dataDir) : undefined;
@@ -221,6 +228,7 @@ function planChildren(options: {
     extra: [...NETWORK, ...telemetryVariables(env)],
     set: {
       ...common,
+      ...trustOptions(env, process.execArgv),
       ...brokerVariables(home.access("relay")),
       RUNNER_RELAY_COORDINATOR_URL: options.coordinatorUrl,
     },
@@ -230,8 +238,8 @@ function planChildren(options: {
     env,
     flags,
     tables: [COMMON_SETTINGS, GATEWAY_SETTINGS],
-    extra: telemetryVariables(env),
-    set: { ...common, ...brokerVariables(home.access("gateway")) },
+    extra: [...TRUST, ...telemetryVariables(env)],
+    set: { ...common, ...trustOptions(env, process.execArgv), ...brokerVariables(home.access("gateway")) },
   });
   const plans: Plans = {
     relay: {

@@ -5,6 +5,8 @@ import {
   NETWORK,
   strippedEnvironment,
   telemetryVariables,
+  TRUST,
+  trustOptions,
 } from "../../../src/cli/up/environment.ts";
 import { COMMON_SETTINGS, GATEWAY_SETTINGS, RELAY_SETTINGS } from "../../../src/shared/config/settings.ts";
 
@@ -91,5 +93,34 @@ describe("CRED-1: environments", () => {
       "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
       "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
     ]);
+  });
+});
+
+describe("what Node trusts", () => {
+  test.each([
+    [undefined, [], undefined],
+    ["--use-openssl-ca", [], "--use-openssl-ca"],
+    ["--require ./x.js  --use-system-ca --inspect", [], "--use-system-ca"],
+    ["--max-old-space-size=9", ["--use-bundled-ca", "--inspect-brk"], "--use-bundled-ca"],
+    ["--use-openssl-ca", ["--no-use-system-ca"], "--use-openssl-ca --no-use-system-ca"],
+    ["--use-system-ca-and-more", ["--title=--use-system-ca"], undefined],
+  ])("of NODE_OPTIONS %j and options %j", (options, execArgv, expected) => {
+    const given = options === undefined ? {} : { NODE_OPTIONS: options };
+    expect(trustOptions(given, execArgv).NODE_OPTIONS).toBe(expected);
+  });
+
+  test("the variables go to gateway and relay, proxies to the relay alone", () => {
+    const all = Object.fromEntries([...NETWORK, "NODE_OPTIONS"].map((name) => [name, name]));
+    const child = (extra: readonly string[]) =>
+      Object.keys(childEnvironment({ env: all, flags: {}, tables: [], extra, set: {} }));
+    expect(child(TRUST).toSorted()).toEqual([
+      "NODE_EXTRA_CA_CERTS",
+      "NODE_USE_SYSTEM_CA",
+      "SSL_CERT_DIR",
+      "SSL_CERT_FILE",
+    ]);
+    expect(child(NETWORK)).toEqual(
+      expect.arrayContaining([...TRUST, "http_proxy", "HTTPS_PROXY", "no_proxy"]),
+    );
   });
 });

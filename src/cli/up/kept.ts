@@ -45,12 +45,24 @@ export function runningFile(dataDir: string): string {
   return join(dataDir, "running.json");
 }
 
-/** Undefined if nothing runs there, as far as the file tells. */
+/**
+ * Undefined if nothing runs there. What an `up` left that was killed counts for nothing: its ports may be another user's by now, who would be
+ * given the page's token.
+ */
 export function readRunning(dataDir: string): ReadyInfo | undefined {
   try {
-    return JSON.parse(readShortFileSync(runningFile(dataDir))) as ReadyInfo;
+    const info = JSON.parse(readShortFileSync(runningFile(dataDir))) as ReadyInfo;
+    return lives(info.pid) ? info : undefined;
   } catch {
     return undefined;
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM"; // another user's
   }
 }
 

@@ -27,8 +27,8 @@ export type StoreGuard = {
 };
 
 const LOOK_MS = 1000;
-/** The broker is to end soon: what it says of the store must come at once. */
-const ASK_MS = 1000;
+/** The broker is to end soon, so it is not asked for long; on a loaded machine an answer takes a second and more. */
+const ASK_MS = 3000;
 /** A loss is said again this often. */
 const REPEAT_MS = 60_000;
 

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,11 +10,17 @@ import { quietContext } from "./quiet-context.ts";
 const TOKEN = "a".repeat(43);
 
 /** What `page` prints for a data folder with a token, in which `up` runs a relay at that URL. */
-async function page(relay: string | undefined, ...args: string[]): Promise<string> {
+const page = (relay: string | undefined, ...args: string[]): Promise<string> =>
+  pageOf(relay === undefined ? undefined : { relay, pid: process.pid }, ...args);
+
+async function pageOf(
+  running: { relay: string; pid: number } | undefined,
+  ...args: string[]
+): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "rr-page-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, PAGE_TOKEN_FILE), `${TOKEN}\n`, { mode: 0o600 });
-  if (relay !== undefined) writeFileSync(join(folder, "running.json"), JSON.stringify({ relay }));
+  if (running !== undefined) writeFileSync(join(folder, "running.json"), JSON.stringify(running));
   const said: string[] = [];
   const context = quietContext({ print: (text) => void said.push(text) });
   await command(context).parseAsync(["--data", folder, ...args], { from: "user" });
@@ -34,4 +41,9 @@ test("CRED-1: the token of one relay is printed for no other port", async () => 
   await expect(page("http://127.0.0.1:8767", "--admin-port", "8768")).rejects.toThrow(
     /8768 is not the relay of .*, which is http:\/\/127\.0\.0\.1:8767: name the data folder/,
   );
+});
+
+test("CRED-1: no token is printed for the port that a killed `up` had", async () => {
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  await expect(pageOf({ relay: "http://127.0.0.1:8767", pid })).rejects.toThrow(/^no relay runs in /);
 });

@@ -7,7 +7,10 @@ const DISCARD_MS = 2000;
 /** Most pieces of it: 4 MiB come in a hundred. One in chunks of a byte would take the time of everybody else. */
 const DISCARD_PIECES = 4096;
 
-/** Sends a whole answer. Returns false if nobody is there to read it. */
+/**
+ * Sends a whole answer. Returns false if nobody is there to read it, as far as can be known: a client that closed its side may be gone or may
+ * still read, so it is answered, and what it must know is kept as if it had not seen it.
+ */
 export function send(
   response: ServerResponse,
   status: number,
@@ -16,9 +19,10 @@ export function send(
 ): boolean {
   if (response.headersSent || response.destroyed) return false;
   headers["content-length"] = String(typeof body === "string" ? Buffer.byteLength(body) : body.length);
+  const reads = response.socket?.readableEnded !== true;
   response.writeHead(status, headers);
   response.end(body);
-  return true;
+  return reads;
 }
 
 /** Sends an error answer of the catalogue. */

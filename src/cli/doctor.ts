@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { examine } from "../admin/doctor/examine.ts";
 import type { Line } from "../admin/doctor/line.ts";
+import { portIn } from "../shared/port-number.ts";
+import { readShortFileSync } from "../shared/short-file.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { pageTokenHere } from "./page.ts";
@@ -43,11 +45,19 @@ export function command(context: Context): Command {
 /** Gateways that keep their port in the folder: their agents hold the URL, whether or not they run now. */
 function gatewaysOf(dataDir: string): string[] {
   const running = readRunning(dataDir)?.gateway;
-  const kept = portFiles(dataDir).map((file) => {
-    const port = Number(readFileSync(join(dataDir, file), "utf8").trim());
-    return `http://127.0.0.1:${port}`;
+  const kept = portFiles(dataDir).flatMap((file) => {
+    const port = keptPort(join(dataDir, file));
+    return port === undefined ? [] : [`http://127.0.0.1:${port}`];
   });
   return [...new Set([...(running === undefined ? [] : [running.replace(/\/$/, "")]), ...kept])];
+}
+
+function keptPort(file: string): number | undefined {
+  try {
+    return portIn(readShortFileSync(file));
+  } catch {
+    return undefined; // its gateway chooses another one at its next start
+  }
 }
 
 function portFiles(dataDir: string): string[] {

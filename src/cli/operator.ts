@@ -14,10 +14,10 @@ import { codedError, errorText, isCoded } from "../shared/errors.ts";
 import { loadSettings, type Environment, type Values } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS } from "../shared/config/settings.ts";
 import type { BrokerRole } from "../shared/permissions.ts";
-import { readShortFileSync } from "../shared/short-file.ts";
 import { ADMIN_INBOX, OPERATOR_INBOX, PRUNE_INBOX } from "../shared/subjects.ts";
 import type { Flags } from "./flags.ts";
 import { dataFolder } from "./folders.ts";
+import { readKept } from "../embedded/kept.ts";
 import { readRunning } from "./up/kept.ts";
 
 /** Settings of every command that talks to the broker. */
@@ -119,15 +119,10 @@ export function brokerOf(options: { role: Role; env: Environment; flags: Flags }
 function ownAccess(dataDir: string, role: Role): BrokerAccess | undefined {
   const running = readRunning(dataDir);
   if (running === undefined) return undefined;
-  try {
-    const { passwords } = JSON.parse(readShortFileSync(join(dataDir, "broker", "kept.json"))) as {
-      passwords: Record<string, string>;
-    };
-    const password = passwords[role];
-    return password === undefined ? undefined : { servers: [running.nats], user: role, password };
-  } catch {
-    return { servers: [running.nats] };
-  }
+  const password = readKept(dataDir).passwords[role];
+  return password === undefined
+    ? { servers: [running.nats] }
+    : { servers: [running.nats], user: role, password };
 }
 
 /** Where it may be read whether the broker syncs every write. */

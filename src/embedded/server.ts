@@ -4,15 +4,16 @@ import type { BrokerAccess } from "../shared/broker.ts";
 import { systemClock, type Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logger.ts";
 import type { BrokerRole, GatewayUser } from "../shared/permissions.ts";
-import { readShortFileSync } from "../shared/short-file.ts";
 import { brokerConfig, USERS_FILE, usersConfig } from "./config.ts";
+import { codedError, errorText } from "../shared/errors.ts";
+import { keptFile, readKept, type Kept } from "./kept.ts";
 import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
 import { endLeftover, spawnServer, type Exit, type ServerProcess } from "./process.ts";
 import { sealStreams } from "./stream-meta.ts";
 import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
 
-// lock.ts keeps the folder ours · stream-meta.ts gives streams their seal back · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
+// lock.ts keeps the folder ours · kept.ts what a start leaves for the next · stream-meta.ts gives streams their seal back · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
 
 export type StartOptions = {
   /** A nats-server that {@link findBroker} accepted. */
@@ -46,9 +47,6 @@ export type Broker = {
   stop: () => Promise<void>;
 };
 
-/** What is kept between starts: running gateways and relays, and people's `nats` contexts, hold both. */
-type Kept = { port: number; passwords: Record<string, string> };
-
 /**
  * Starts the embedded nats-server and waits until JetStream answers. Throws `data_locked`, `data_unusable`, `store_damaged`,
  * `broker_failed` (with the server's last words).
@@ -60,12 +58,11 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   const release = lockFolder(resolve(options.dataDir));
   try {
     const runDir = join(home, "run");
-    mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    makeFolder(runDir);
     const configFile = join(home, "nats-server.conf");
     await endLeftover(runDir, configFile, log);
 
-    const keptFile = join(home, "kept.json");
-    const kept = readKept(keptFile);
+    const kept = readKept(resolve(options.dataDir));
     const storeDir = join(home, "store");
     if (kept.port !== -1 && !existsSync(join(storeDir, "jetstream")))
       log.error(
@@ -90,7 +87,10 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
       return start(-1);
     });
     const { port } = server;
-    writeSecret(keptFile, JSON.stringify({ port, passwords: passwordsOf(users) } satisfies Kept));
+    writeSecret(
+      keptFile(resolve(options.dataDir)),
+      JSON.stringify({ port, passwords: passwordsOf(users) } satisfies Kept),
+    );
     const url = `nats://127.0.0.1:${port}`;
 
     return {
@@ -120,16 +120,19 @@ function isPortTaken(error: unknown): boolean {
   return error instanceof Error && /address already in use|bind:/i.test(error.message);
 }
 
-function readKept(file: string): Kept {
+function makeFolder(folder: string): void {
   try {
-    const value = JSON.parse(readShortFileSync(file)) as Partial<Kept>;
-    return { port: value.port ?? -1, passwords: value.passwords ?? {} };
-  } catch {
-    return { port: -1, passwords: {} }; // the first start, or a start that was cut short
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw codedError("data_unusable", `${folder} cannot be made: ${errorText(cause)}`, { cause });
   }
 }
 
 /** `mode` counts only when a file is made; it always was made by us. */
 function writeSecret(file: string, text: string): void {
-  writeFileSync(file, text, { mode: 0o600 });
+  try {
+    writeFileSync(file, text, { mode: 0o600 });
+  } catch (cause) {
+    throw codedError("data_unusable", `${file} cannot be written: ${errorText(cause)}`, { cause });
+  }
 }

@@ -1,7 +1,10 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile } from "../shared/atomic-file.ts";
+import { codedError, errorText } from "../shared/errors.ts";
+import { portIn } from "../shared/port-number.ts";
 import { sessionToken } from "../shared/session-id.ts";
+import { readShortFileSync } from "../shared/short-file.ts";
 
 /** The port that a gateway keeps over restarts, because running agents hold its URL. */
 export type KeptPort = { read(): number | undefined; keep(port: number): void };
@@ -11,18 +14,19 @@ export function createKeptPort(dataDir: string, gateway: string): KeptPort {
   const file = join(dataDir, `gateway-${sessionToken(gateway)}.port`);
   return {
     read() {
-      let text: string;
       try {
-        text = readFileSync(file, "utf8");
+        return portIn(readShortFileSync(file));
       } catch {
         return undefined; // first start
       }
-      const port = Number(text.trim());
-      return Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined;
     },
     keep(port) {
-      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-      replaceFile(file, `${port}\n`);
+      try {
+        mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+        replaceFile(file, `${port}\n`);
+      } catch (cause) {
+        throw codedError("data_unusable", `${file} cannot be written: ${errorText(cause)}`, { cause });
+      }
     },
   };
 }

@@ -2,7 +2,9 @@ import { mkdirSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { replaceFile } from "../../shared/atomic-file.ts";
-import { codedError } from "../../shared/errors.ts";
+import { readServers } from "../../shared/config/servers.ts";
+import { codedError, errorText } from "../../shared/errors.ts";
+import { isPort } from "../../shared/port-number.ts";
 import { readShortFileSync } from "../../shared/short-file.ts";
 
 /** What `up` keeps in the data folder between starts. */
@@ -17,14 +19,28 @@ const FILE = "up.json";
 
 export function readKept(dataDir: string): Kept {
   try {
-    return JSON.parse(readShortFileSync(join(dataDir, FILE))) as Kept;
+    return keptIn(JSON.parse(readShortFileSync(join(dataDir, FILE))));
   } catch {
     return {}; // the first start
   }
 }
 
+/** What is damaged is as if it was never kept: another port is chosen, the log is looked at again. Pure. */
+export function keptIn(value: unknown): Kept {
+  const { coordinatorPort, provisionedAt } = (value ?? {}) as Record<string, unknown>;
+  return {
+    ...(isPort(coordinatorPort) ? { coordinatorPort } : {}),
+    ...(typeof provisionedAt === "string" ? { provisionedAt } : {}),
+  };
+}
+
 export function writeKept(dataDir: string, kept: Kept): void {
-  replaceFile(join(dataDir, FILE), `${JSON.stringify(kept)}\n`);
+  const file = join(dataDir, FILE);
+  try {
+    replaceFile(file, `${JSON.stringify(kept)}\n`);
+  } catch (cause) {
+    throw codedError("data_unusable", `${file} cannot be written: ${errorText(cause)}`, { cause });
+  }
 }
 
 /** Where everything is, for programs (DESIGN 10). */
@@ -51,11 +67,32 @@ export function runningFile(dataDir: string): string {
  */
 export function readRunning(dataDir: string): ReadyInfo | undefined {
   try {
-    const info = JSON.parse(readShortFileSync(runningFile(dataDir))) as ReadyInfo;
-    return lives(info.pid) ? info : undefined;
+    const info = runningIn(JSON.parse(readShortFileSync(runningFile(dataDir))));
+    return info !== undefined && lives(info.pid) ? info : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What a `running.json` says; undefined if `up` cannot have written it so. Pure. */
+export function runningIn(value: unknown): ReadyInfo | undefined {
+  const { page, socket, ...info } = (value ?? {}) as Record<string, unknown>;
+  const { gateway, relay, nats, coordinator, pid } = info;
+  if (!isWebUrl(gateway) || !isWebUrl(relay) || !isWebUrl(coordinator)) return undefined;
+  if (typeof nats !== "string" || typeof pid !== "number" || !readServers(nats).ok) return undefined;
+  return {
+    gateway,
+    relay,
+    nats,
+    coordinator,
+    pid,
+    ...(isWebUrl(page) ? { page } : {}),
+    ...(typeof socket === "string" ? { socket } : {}),
+  };
+}
+
+function isWebUrl(value: unknown): value is string {
+  return typeof value === "string" && /^https?:$/.test(URL.parse(value)?.protocol ?? "");
 }
 
 function lives(pid: number): boolean {
@@ -77,7 +114,11 @@ const EVERYBODY_WRITES = 0o002;
  * log and its secrets. Throws `data_unusable`.
  */
 export function makeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw codedError("data_unusable", `${folder} cannot be made: ${errorText(cause)}`, { cause });
+  }
   const problem = folderProblem(statSync(folder), process.getuid?.());
   if (problem !== undefined) throw codedError("data_unusable", `${folder} ${problem}`);
 }

@@ -1,5 +1,9 @@
-import { expect, test } from "vitest";
-import { folderProblem } from "../../../src/cli/up/kept.ts";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { isCoded } from "../../../src/shared/errors.ts";
+import { folderProblem, keptIn, makeFolder, runningIn, writeKept } from "../../../src/cli/up/kept.ts";
 
 test.each([
   ["ours alone", { uid: 1000, mode: 0o40700 }, 1000, undefined],
@@ -14,4 +18,69 @@ test.each([
 ])("a data folder that is %s", (_, folder, us, problem) => {
   if (problem === undefined) expect(folderProblem(folder, us)).toBeUndefined();
   else expect(folderProblem(folder, us)).toMatch(problem);
+});
+
+test.each<[unknown, object]>([
+  [
+    { coordinatorPort: 4711, provisionedAt: "nats://127.0.0.1:4222" },
+    { coordinatorPort: 4711, provisionedAt: "nats://127.0.0.1:4222" },
+  ],
+  [{ coordinatorPort: 65_535, provisionedAt: 7 }, { coordinatorPort: 65_535 }],
+  [{ coordinatorPort: "4711", provisionedAt: "x" }, { provisionedAt: "x" }],
+  [{ coordinatorPort: 0 }, {}],
+  [{ coordinatorPort: -1 }, {}],
+  [{ coordinatorPort: 65_536 }, {}],
+  [{ coordinatorPort: 22.5 }, {}],
+  [{ coordinatorPort: null, provisionedAt: null }, {}],
+  [null, {}],
+  [undefined, {}],
+  [[], {}],
+  [7, {}],
+  ["text", {}],
+])("of what `up` kept, %j, what can be used is used", (value, kept) => {
+  expect(keptIn(value)).toEqual(kept);
+});
+
+const RUNNING = {
+  gateway: "http://127.0.0.1:1",
+  relay: "http://127.0.0.1:2",
+  nats: "nats://127.0.0.1:3,tls://b:4",
+  coordinator: "https://c.example/api",
+  pid: 4,
+};
+
+test("a running.json is read with what may be in it, and nothing else", () => {
+  const full = { ...RUNNING, page: "http://127.0.0.1:2/?token=x", socket: "/run/s" };
+  expect(runningIn(RUNNING)).toEqual(RUNNING);
+  expect(runningIn({ ...full, more: 1 })).toEqual(full);
+  expect(runningIn({ ...full, page: 7, socket: {} })).toEqual(RUNNING);
+});
+
+test.each([
+  null,
+  undefined,
+  [],
+  7,
+  "x",
+  {},
+  ...Object.keys(RUNNING).flatMap((name) => [
+    { ...RUNNING, [name]: undefined },
+    { ...RUNNING, [name]: null },
+    { ...RUNNING, [name]: "garbage garbage" },
+    { ...RUNNING, [name]: {} },
+  ]),
+  { ...RUNNING, gateway: "file:///etc/passwd" },
+])("nothing runs as far as %j tells", (value) => {
+  expect(runningIn(value)).toBeUndefined();
+});
+
+test("what stands in the place of a file or a folder is named", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rr-kept-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [taken, file] = [join(folder, "up.json"), join(folder, "file")];
+  mkdirSync(taken);
+  writeFileSync(file, "");
+  for (const attempt of [() => writeKept(folder, {}), () => makeFolder(join(file, "data"))])
+    expect(attempt).toThrow(expect.toSatisfy((error: unknown) => isCoded(error, "data_unusable")));
+  expect(readdirSync(folder).toSorted()).toEqual(["file", "up.json"]);
 });

@@ -20,7 +20,13 @@ async function pageOf(
   const folder = mkdtempSync(join(tmpdir(), "rr-page-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, PAGE_TOKEN_FILE), `${TOKEN}\n`, { mode: 0o600 });
-  if (running !== undefined) writeFileSync(join(folder, "running.json"), JSON.stringify(running));
+  const rest = {
+    gateway: "http://127.0.0.1:1",
+    nats: "nats://127.0.0.1:2",
+    coordinator: "http://127.0.0.1:3",
+  };
+  if (running !== undefined)
+    writeFileSync(join(folder, "running.json"), JSON.stringify({ ...running, ...rest }));
   const said: string[] = [];
   const context = quietContext({ print: (text) => void said.push(text) });
   await command(context).parseAsync(["--data", folder, ...args], { from: "user" });

@@ -1,7 +1,8 @@
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { codedError, errorText } from "../shared/errors.ts";
+import { makeOwnFolder } from "../shared/own-folder.ts";
 
 /**
  * Takes the data folder for this process, and makes it (0700) if needed. nats-server takes no lock of its own: a second one on the same
@@ -17,7 +18,7 @@ export function lockFolder(folder: string): () => void {
   const owner = join(folder, "lock.owner");
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeOwnFolder(folder);
     closeSync(openSync(join(folder, "lock"), "a", 0o600)); // who can read it can lock it
     database = new DatabaseSync(join(folder, "lock"));
     database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");

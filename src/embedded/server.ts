@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BrokerAccess } from "../shared/broker.ts";
 import { systemClock, type Clock } from "../shared/clock.ts";
@@ -12,6 +12,7 @@ import type { OrphanGuard } from "./orphan.ts";
 import { endLeftover, spawnServer, type Exit, type ServerProcess } from "./process.ts";
 import { sealStreams } from "./stream-meta.ts";
 import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
+import { makeOwnFolder } from "../shared/own-folder.ts";
 
 // lock.ts keeps the folder ours · kept.ts what a start leaves for the next · stream-meta.ts gives streams their seal back · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
 
@@ -122,7 +123,7 @@ function isPortTaken(error: unknown): boolean {
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeOwnFolder(folder);
   } catch (cause) {
     throw codedError("data_unusable", `${folder} cannot be made: ${errorText(cause)}`, { cause });
   }

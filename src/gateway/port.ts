@@ -1,10 +1,10 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile } from "../shared/atomic-file.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import { portIn } from "../shared/port-number.ts";
 import { sessionToken } from "../shared/session-id.ts";
 import { readShortFileSync } from "../shared/short-file.ts";
+import { makeOwnFolder } from "../shared/own-folder.ts";
 
 /** The port that a gateway keeps over restarts, because running agents hold its URL. */
 export type KeptPort = { read(): number | undefined; keep(port: number): void };
@@ -22,7 +22,7 @@ export function createKeptPort(dataDir: string, gateway: string): KeptPort {
     },
     keep(port) {
       try {
-        mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+        makeOwnFolder(dataDir);
         replaceFile(file, `${port}\n`);
       } catch (cause) {
         throw codedError("data_unusable", `${file} cannot be written: ${errorText(cause)}`, { cause });

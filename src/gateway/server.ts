@@ -6,6 +6,7 @@ import { codedError, errorText, type HttpErrorCode } from "../shared/errors.ts";
 import { limitConnections } from "./connections.ts";
 import { serveHalfClosed } from "./half-closed.ts";
 import { problemOf } from "./problem.ts";
+import { refuseUnread } from "./reply.ts";
 
 /** Limits of a request, each with its reason. */
 const LIMITS = {
@@ -74,6 +75,9 @@ export function createHttpServer(
   server.on("request", (request, response) => handler(request, response, nothing));
   server.on("checkContinue", (request, response) => {
     handler(request, response, () => response.writeContinue());
+  });
+  server.on("checkExpectation", (request, response) => {
+    refuseUnread(request, response, "expectation_failed", "only Expect: 100-continue can be met");
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     const code = CODES[error.code ?? ""] ?? "request_malformed";

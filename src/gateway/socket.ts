@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { linkSync, lstatSync, mkdirSync, renameSync, rmSync, statSync, type Stats } from "node:fs";
+import { linkSync, lstatSync, renameSync, rmSync, statSync, type Stats } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { codedError, errorText, isCoded } from "../shared/errors.ts";
+import { makeOwnFolder } from "../shared/own-folder.ts";
 
 /** Bytes of a socket's path that a kernel takes, without the NUL: `sun_path` has 108 on Linux, 104 on macOS and BSD. */
 export const MOST_PATH_BYTES: number = process.platform === "linux" ? 107 : 103;
@@ -72,7 +73,7 @@ function checkLength(path: string, bytes: number): void {
  */
 async function checkPlace(place: string): Promise<number | undefined> {
   const folder = dirname(place);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeOwnFolder(folder);
   const { uid, mode } = statSync(folder);
   const us = process.getuid?.();
   if (us !== undefined && uid !== us && uid !== 0)

@@ -33,6 +33,7 @@ export const ERRORS = {
   receipt_gone: { status: 410, title: "The event is older than the retention" },
   session_busy: { status: 409, title: "Events of the session still wait" },
   body_too_large: { status: 413, title: "The body is too large" },
+  expectation_failed: { status: 417, title: "This expectation cannot be met" },
   media_type_unsupported: { status: 415, title: "JSON is required" },
   idempotency_key_reused: { status: 422, title: "The Idempotency-Key was used with another body" },
   session_backlog_full: { status: 429, title: "Too many events of this session wait" },

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { replaceFile } from "../../shared/atomic-file.ts";
@@ -6,6 +6,7 @@ import { readServers } from "../../shared/config/servers.ts";
 import { codedError, errorText } from "../../shared/errors.ts";
 import { isPort } from "../../shared/port-number.ts";
 import { readShortFileSync } from "../../shared/short-file.ts";
+import { makeOwnFolder } from "../../shared/own-folder.ts";
 
 /** What `up` keeps in the data folder between starts. */
 export type Kept = {
@@ -115,7 +116,7 @@ const EVERYBODY_WRITES = 0o002;
  */
 export function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeOwnFolder(folder);
   } catch (cause) {
     throw codedError("data_unusable", `${folder} cannot be made: ${errorText(cause)}`, { cause });
   }

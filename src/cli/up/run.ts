@@ -28,6 +28,7 @@ import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { compileCacheFolder, dataFolder } from "../folders.ts";
 import { createAnnouncement } from "./announcement.ts";
+import { checkReadyFile } from "./ready-file.ts";
 import { keepRunning, type Child, type ChildPlan } from "./child.ts";
 import {
   brokerVariables,
@@ -96,6 +97,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   fatal.promise.catch(() => undefined); // raced below
   await using scope = new AsyncDisposableStack();
   makeFolder(dataDir);
+  if (values.readyFile !== undefined) checkReadyFile(values.readyFile);
   const home = await openHome({ values, env, dataDir, clock, log });
   scope.defer(() => home.stop());
   if (values.readyFile !== undefined) removeFile(values.readyFile); // only now: before, it may be that of who runs here

@@ -4,7 +4,6 @@ import {
   constants,
   fstatSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -14,6 +13,7 @@ import {
 import { join } from "node:path";
 import { codedError, errorText } from "../errors.ts";
 import { secretProblem } from "./secret.ts";
+import { makeOwnFolder } from "../own-folder.ts";
 
 /** The token of the status page, in a data folder. */
 export const PAGE_TOKEN_FILE = "page-token";
@@ -53,7 +53,7 @@ export function placeSecret(
   read: (file: string) => string | undefined,
 ): string {
   const file = join(folder, name);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeOwnFolder(folder);
   const draft = `${file}.${randomBytes(6).toString("hex")}`;
   try {
     writeFileSync(draft, `${made}\n`, { mode: 0o600, flag: "wx", flush: true });

@@ -1,0 +1,27 @@
+import { accessSync, constants, lstatSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { codedError, errorText } from "../../shared/errors.ts";
+
+/**
+ * Refuses what cannot be removed and replaced as a plain file: a device, a FIFO, a folder, or a link, whose target would not be written. Throws
+ * `config_invalid`; nothing is changed.
+ */
+export function checkReadyFile(file: string): void {
+  const problem = problemOf(file);
+  if (problem !== undefined)
+    throw codedError("config_invalid", `RUNNER_RELAY_READY_FILE (--ready-file): ${file}: ${problem}`);
+}
+
+function problemOf(file: string): string | undefined {
+  try {
+    const there = lstatSync(file, { throwIfNoEntry: false });
+    if (there?.isSymbolicLink() === true) return "is a link; name the file itself";
+    if (there !== undefined && !there.isFile()) return "is no plain file";
+    const folder = dirname(file);
+    if (!statSync(folder).isDirectory()) return "its folder is no folder";
+    accessSync(folder, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return errorText(error);
+  }
+}

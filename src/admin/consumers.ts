@@ -6,13 +6,12 @@ import { EVENTS_STREAM, LEAST_ACK_PENDING, MAX_ACK_PENDING } from "../shared/top
 import type { ShardStart } from "./checkpoints.ts";
 import { compareConsumer } from "./differences.ts";
 import { ackPendingLimit, ackPendingNote } from "./limits.ts";
-import { deleteConsumer } from "./mend.ts";
+import { CONSUMER_NOT_FOUND, deleteConsumer } from "./mend.ts";
 import { consumerPlan, type ConsumerPlan } from "./topology.ts";
 
 /** What was done, and what the broker's limits made smaller, for people. */
 export type Telling = { changes: string[]; limits: Set<string> };
 
-const CONSUMER_NOT_FOUND = 10014;
 /** Somebody else made it meanwhile, from a checkpoint that had moved on. */
 const CONSUMER_EXISTS: readonly number[] = [10148, 10105, 10013, 10012];
 

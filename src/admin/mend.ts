@@ -1,14 +1,14 @@
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { JetStreamApiError, type JetStreamManager, type StreamInfo } from "@nats-io/jetstream";
-import { encodeCheckpoint, freshCheckpoint } from "../shared/checkpoint.ts";
+import { encodeCheckpoint, freshCheckpoint, type Checkpoint } from "../shared/checkpoint.ts";
 import { recordDamage, type Damage } from "../shared/damage.ts";
 import { encodeHeld, decodeHeld, type HeldRecord } from "../shared/held.ts";
-import type { LogCheck } from "../shared/log-check.ts";
+import { readPruned, type LogCheck } from "../shared/log-check.ts";
 import { stampMs } from "../shared/log-end.ts";
 import { encodeMark, type LogMark } from "../shared/log-mark.ts";
 import { SHARDS } from "../shared/partition.ts";
 import { lossOf, shapeOf } from "../shared/note-damage.ts";
-import { rangesOf } from "../shared/ranges.ts";
+import { countOf, rangesOf, without, type Range } from "../shared/ranges.ts";
 import { readRevision, readStates, writeState } from "../shared/state-store.ts";
 import { PASSED_SUBJECT } from "../shared/subjects.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
@@ -24,12 +24,12 @@ const TIMEOUT_MS = 10_000;
 /**
  * Makes what is remembered fit a log that lost its end: what lies above counts as never seen, so that nothing is taken for settled that only has a lost
  * event's number. Then new events get higher numbers than any before, where that can be had. Can be cut short and begun again: the mark is written last,
- * and by it the loss is found. Returns what is missing.
+ * and by it the loss is found. Undefined for nothing to mend; without damage if all that is gone was pruned before.
  */
 export async function mendLog(
   deps: { nc: NatsConnection; jsm: JetStreamManager; wall: () => number },
   check: LogCheck,
-): Promise<Damage | undefined> {
+): Promise<{ damage: Damage | undefined } | undefined> {
   const { end, log, mark, checkpoints, dead } = check;
   if (end.kind === "whole") return undefined;
   const { nc, jsm } = deps;
@@ -37,18 +37,23 @@ export async function mendLog(
   const own = checkpoints.map((it) => (it?.checkpoint.stream === log.created ? it : undefined));
   const known = mark?.mark.created === log.created ? mark.mark : undefined;
   const highest = Math.max(end.highest, known?.highest ?? 0);
-  const damage: Damage = {
-    ...(await lossOf(deps, check, [[kept + 1, end.highest]])),
-    id: `${Date.parse(log.created)}-${kept + 1}-${end.highest}`,
-    code: "log_shortened",
-  };
-  await recordDamage(nc, damage);
+  const gone = goneOf(end, known, await readPruned(jsm, log.created));
+  const damage: Damage | undefined =
+    countOf(gone) === 0
+      ? undefined
+      : {
+          ...(await lossOf(deps, check, gone)),
+          id: `${Date.parse(log.created)}-${kept + 1}-${end.highest}`,
+          code: "log_shortened",
+        };
+  if (damage !== undefined) await recordDamage(nc, damage);
   for (const [shard, it] of own.entries()) {
     if (it === undefined) continue;
     it.settled.truncate(kept);
     const value = encodeCheckpoint({
       ...freshCheckpoint(log.created, it.settled.floor),
       settled: it.settled.snapshot(),
+      ...cutPlaces(it.checkpoint, kept),
     });
     await conditionally(nc, stateKey.checkpoint(shard), value, it.revision);
   }
@@ -65,7 +70,17 @@ export async function mendLog(
     ...(epoch === undefined ? {} : { epoch }),
   };
   await conditionally(nc, stateKey.mark, encodeMark(next), await revisionOf(jsm, mark));
-  return damage;
+  return { damage };
+}
+
+/** Numbers behind the log's end that were stored and that were not gone before: pruned, or known to be missing. Pure. */
+export function goneOf(
+  { kept, highest }: { kept: number; highest: number },
+  known: Pick<LogMark, "first" | "holes"> | undefined,
+  pruned = 0,
+): Range[] {
+  const first = Math.max(kept + 1, known?.first ?? 0, pruned);
+  return first > highest ? [] : without([[first, highest]], known?.holes ?? []);
 }
 
 /**
@@ -84,6 +99,7 @@ export async function ensureMark(
     ...(same ? known : {}),
     ...now,
     highest: Math.max(now.seq, same ? known.highest : 0),
+    ...(nc.info === undefined ? {} : { broker: nc.info.server_id }),
     mended: (known?.mended ?? 0) + (known === undefined || same ? 0 : 1),
   };
   if (JSON.stringify(next) === JSON.stringify(known)) return;
@@ -110,7 +126,7 @@ async function revisionOf(jsm: JetStreamManager, mark: LogCheck["mark"]): Promis
   return mark?.revision ?? (await readRevision(jsm, stateKey.mark)); // somebody may have deleted it
 }
 
-const CONSUMER_NOT_FOUND = 10014;
+export const CONSUMER_NOT_FOUND = 10014;
 
 /** A consumer that stands beyond the log's end would pass over new events. `provision` makes it anew from the checkpoint. */
 export async function deleteConsumer(jsm: JetStreamManager, name: string): Promise<void> {
@@ -126,6 +142,11 @@ export function cutPointer(record: HeldRecord, kept: number): HeldRecord {
   const { skip, ...rest } = record;
   const cut = { ...rest, from: Math.min(record.from, kept + 1) };
   return skip === undefined || skip > kept ? cut : { ...cut, skip };
+}
+
+function cutPlaces({ held }: Checkpoint, kept: number): Pick<Checkpoint, "held"> {
+  if (held === undefined) return {};
+  return { held: held.map(([session, from, reason]) => [session, Math.min(from, kept + 1), reason]) };
 }
 
 async function cutHeld(nc: NatsConnection, jsm: JetStreamManager, kept: number): Promise<void> {

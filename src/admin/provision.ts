@@ -5,9 +5,11 @@ import {
   type StreamInfo,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Damage } from "../shared/damage.ts";
+import { recordDamage, type Damage } from "../shared/damage.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import { checkLog } from "../shared/log-check.ts";
+import { stampMs } from "../shared/log-end.ts";
+import { findForgotten, lostState } from "./forgotten.ts";
 import {
   DUPLICATE_WINDOW_MS,
   EVENTS_STREAM,
@@ -23,7 +25,7 @@ import { NO_ROOM, refusalOf, windowLimitMs, windowNote } from "./limits.ts";
 import { ensureMark, mendLog } from "./mend.ts";
 import { deadPlan, defaultLogBytes, eventsPlan, statePlan, type StreamPlan } from "./topology.ts";
 
-// topology.ts what must be · differences.ts what is otherwise · limits.ts what the broker does not allow · consumers.ts one per shard · checkpoints.ts where consumers start · mend.ts and gone.ts what was lost · ../shared/state-store.ts the KV bucket
+// topology.ts what must be · differences.ts what is otherwise · limits.ts what the broker does not allow · consumers.ts one per shard · checkpoints.ts where consumers start · mend.ts, gone.ts and forgotten.ts what was lost · ../shared/state-store.ts the KV bucket
 
 export type ProvisionOptions = {
   /** Size of the log, bytes. An existing log only grows. */
@@ -77,7 +79,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
   const telling: Telling = { changes: [], limits: new Set() };
   const { changes, limits } = telling;
   // The small ones first: their room is reserved before the log takes what is left.
-  await Promise.all([
+  const [state] = await Promise.all([
     ensureStream(jsm, statePlan(replicas), changes),
     ensureStream(jsm, deadPlan(replicas), changes),
   ]);
@@ -98,18 +100,34 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     options.from === undefined
   )
     throw goneError(before, `another one, made ${log.created}, is in its place and empty`);
+  const broker = nc.info?.server_id;
+  const sameBroker = broker !== undefined && check.mark?.mark.broker === broker;
   const noted = await noteDamage(deps, check);
   const gone = before && options.from !== undefined ? await noteGone(deps, before, check) : undefined;
   if (gone !== undefined) noted.push(gone);
-  const damage = await mendLog(deps, noted.length === 0 ? check : await checkLog(jsm));
+  const latest = noted.length === 0 ? check : await checkLog(jsm);
+  const mended = await mendLog(deps, latest);
+  if (mended?.damage !== undefined) noted.push(mended.damage);
   const starts = await ensureCheckpoints({
     nc,
     jsm,
-    log: damage === undefined ? log : await jsm.streams.info(EVENTS_STREAM),
+    log: mended === undefined ? log : await jsm.streams.info(EVENTS_STREAM),
     ...(options.from === undefined ? {} : { from: options.from }),
   });
-  if (damage === undefined) await ensureMark({ nc, jsm }, check);
+  if (!sameBroker) {
+    const forgotten = await findForgotten(jsm, starts);
+    for (const { shard } of forgotten)
+      starts.filter((it) => it.shard === shard).forEach((it) => (it.restart = true));
+    const newestAt = stampMs(state.state.last_ts);
+    const lost = lostState(forgotten, { created: log.created, newestAt, now: deps.wall() });
+    if (lost !== undefined) {
+      await recordDamage(nc, lost);
+      noted.push(lost);
+    }
+  }
   await Promise.all(starts.map((start) => ensureConsumer(jsm, start, telling)));
+  // last: it says that what was acked before this broker's start was held against the checkpoints
+  if (mended === undefined) await ensureMark({ nc, jsm }, latest);
   return {
     stream: {
       created: log.created,
@@ -118,7 +136,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     },
     changes,
     limits: [...limits],
-    damage: damage === undefined ? noted : [...noted, damage],
+    damage: noted,
   };
 }
 

@@ -239,6 +239,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
         await held.load(n);
       },
       heldFrom: (n) => held.lowestFrom(n, control.goesOn),
+      heldPlaces: (n) => held.places(n),
       room: () => dispatcher.hasRoom(),
       posted: (n) => (closing ? Promise.resolve() : dispatcher.posted(n)), // a stop waited for that already
       fatal: deps.fatal,

@@ -1,4 +1,6 @@
 import { codedError } from "./errors.ts";
+import { isHeldPlace, type HeldPlace } from "./held.ts";
+import { parseJsonWithin } from "./json-scan.ts";
 import { pack, RECORD, unpack } from "./msgpack.ts";
 
 /** Version that this program writes. */
@@ -15,15 +17,30 @@ export type Checkpoint = {
   settled: Uint8Array;
   /** The newest event that was delivered, so that a number that comes again is noticed (log-end.ts); missing in what older versions wrote. */
   top?: { seq: number; at: number };
+  /**
+   * Held sessions of the shard: their events count as settled here, so what counts them says from where on they are not (SETTLE-1). Whatever of the bucket is
+   * lost, this and the settled set are lost together. At most {@link MOST_HELD}; missing in what older versions wrote.
+   */
+  held?: HeldPlace[];
 };
+
+/** Held sessions that a checkpoint names: 8 shards × 1,000 × 50 bytes = 400 kB in the bucket's 32 MiB. Those of the others only the bucket's pointers know. */
+export const MOST_HELD = 1000;
+/** Twice a thousand places, each an array of three, with session ids of up to 200 bytes. */
+const HELD = { bytes: 2 * 1024 * 1024, depth: 3, values: 10_000 };
 
 /** Nothing above `floor` is settled yet. */
 export function freshCheckpoint(stream: string, floor: number): Checkpoint {
   return { v: CHECKPOINT_VERSION, stream, floor, settled: new Uint8Array() };
 }
 
-export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  return pack(checkpoint);
+/** The held sessions travel as JSON within one value: programs that read no more than a few values pass over it. */
+export function encodeCheckpoint({ held, ...checkpoint }: Checkpoint): Uint8Array {
+  return pack(
+    held === undefined || held.length === 0
+      ? checkpoint
+      : { ...checkpoint, held: new TextEncoder().encode(JSON.stringify(held)) },
+  );
 }
 
 /** Throws `schema_newer` for a version this program does not know, `checkpoint_mismatch` for anything that is no checkpoint. */
@@ -40,11 +57,19 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   if (value.v > CHECKPOINT_VERSION) {
     throw codedError("schema_newer", `checkpoint version ${value.v} is newer than ${CHECKPOINT_VERSION}`);
   }
-  const it = value as Checkpoint;
+  const it = value as Omit<Checkpoint, "held"> & { held?: unknown };
   const whole =
     typeof it.stream === "string" && Number.isSafeInteger(it.floor) && it.settled instanceof Uint8Array;
   if (!whole || !isTop(it.top)) throw codedError("checkpoint_mismatch", "the checkpoint lacks fields");
-  return it;
+  const { held, ...rest } = it;
+  return held === undefined ? rest : { ...rest, held: heldIn(held) };
+}
+
+function heldIn(packed: unknown): HeldPlace[] {
+  const value = packed instanceof Uint8Array ? parseJsonWithin(packed, HELD) : undefined;
+  if (!Array.isArray(value) || !value.every(isHeldPlace))
+    throw codedError("checkpoint_mismatch", "the checkpoint's list of held sessions cannot be read");
+  return value;
 }
 
 function isTop(top: unknown): boolean {

@@ -23,6 +23,9 @@ export type HeldRecord = {
   skip?: number;
 };
 
+/** A held session as others remember it, so that a pointer that was lost can be written again: lowest unsettled sequence, and why it is held. */
+export type HeldPlace = [session: string, from: number, reason: HeldReason];
+
 const REASONS: ReadonlySet<string> = new Set<HeldReason>(["backlog", "parked", "paused"]);
 /** Longest text that is kept, characters: a coordinator may refuse in megabytes, and every command shows it. */
 const MAX_TEXT = 2000;
@@ -52,6 +55,12 @@ export function decodeHeld(bytes: Uint8Array): HeldRecord {
     typeof it.text === "string";
   if (!whole) throw codedError("envelope_invalid", "the held record lacks fields");
   return it;
+}
+
+export function isHeldPlace(it: unknown): it is HeldPlace {
+  if (!Array.isArray(it)) return false;
+  const [session, from, reason] = it as unknown[];
+  return typeof session === "string" && Number.isSafeInteger(from) && REASONS.has(reason as string);
 }
 
 /**

@@ -97,11 +97,16 @@ async function lostHead(
   end: LogEnd,
 ): Promise<Range[]> {
   if (known?.first === undefined || log.state.first_seq <= known.first) return [];
-  const stored = await readState(jsm, stateKey.pruned);
-  const pruned = stored && prunedBelow(stored.value, log.created);
+  const pruned = await readPruned(jsm, log.created);
   const last = Math.min(log.state.first_seq - 1, known.seq, end.kind === "whole" ? Infinity : end.kept);
   const head = Math.max(known.first, pruned ?? 0);
   return head <= last ? without([[head, last]], known.holes ?? []) : [];
+}
+
+/** Below it nothing is missing: it was pruned. */
+export async function readPruned(jsm: JetStreamManager, created: string): Promise<number | undefined> {
+  const stored = await readState(jsm, stateKey.pruned);
+  return stored && prunedBelow(stored.value, created);
 }
 
 /** Letters that somebody dropped while a relay ran are no longer in its mark. Pure. */

@@ -1,5 +1,5 @@
 import { codedError } from "./errors.ts";
-import type { HeldReason } from "./held.ts";
+import type { HeldPlace } from "./held.ts";
 import { parseJsonWithin } from "./json-scan.ts";
 import type { Range } from "./ranges.ts";
 
@@ -29,14 +29,14 @@ export type LogMark = {
   /** Sessions whose events waited, with how many; those with most first. Whose events were lost, nobody else could say. */
   waiting?: [session: string, events: number][];
   /** Held sessions, with their pointers into the log: what a pointer's loss would hide. */
-  held?: [session: string, from: number, reason: HeldReason][];
+  held?: HeldPlace[];
+  /** The broker's process at the last `provision`: while it lives, nothing of its store is lost. */
+  broker?: string;
   /** Of the stream of dead letters. */
   dead?: { created: string; seq: number; messages: number };
 };
 
 export const MOST_HOLES = 1000;
-/** Held sessions that a mark names; more than that, and the pointers of the others are protected by the bucket alone. */
-export const MOST_HELD = 1000;
 /** A thousand ranges and some thousand sessions of 200 bytes; a few times as much. */
 const MARK = { bytes: 4 * 1024 * 1024, depth: 8, values: 100_000 };
 

@@ -3,7 +3,8 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { MOST_SESSIONS, recordDamage, type Damage } from "./damage.ts";
 import type { LogCheck } from "./log-check.ts";
 import { decodeMark, encodeMark, MOST_HOLES, type LogMark } from "./log-mark.ts";
-import { restorePointers } from "./lost-pointers.ts";
+import type { HeldPlace } from "./held.ts";
+import { claimed, claimsOf, restorePointers } from "./lost-pointers.ts";
 import { shardOf } from "./partition.ts";
 import { atMost, countOf, type Range } from "./ranges.ts";
 import { readState, writeState } from "./state-store.ts";
@@ -18,9 +19,13 @@ const MOST_RANGES = 100;
 
 /**
  * Records what went missing within the log, at its beginning, and among the dead letters. Nothing that is remembered by number has to change for these, so a
- * relay does it as well as `provision`. The mark is written last and knows it then. Returns what is new.
+ * relay does it as well as `provision`. The mark is written last and knows it then. `seenHeld`: what a relay held when it lost its connection. Returns what is new.
  */
-export async function noteDamage(deps: Deps, check: LogCheck): Promise<Damage[]> {
+export async function noteDamage(
+  deps: Deps,
+  check: LogCheck,
+  seenHeld: readonly HeldPlace[] = [],
+): Promise<Damage[]> {
   const { holes, log, dead, deadLost, mark } = check;
   const found: Damage[] = [];
   const [first] = holes;
@@ -42,10 +47,7 @@ export async function noteDamage(deps: Deps, check: LogCheck): Promise<Damage[]>
       settled: deadLost,
       sessions: [],
     });
-  const pointers = await restorePointers(
-    deps,
-    mark?.mark.created === log.created ? mark.mark.held : undefined,
-  );
+  const pointers = await restorePointers(deps, [...claimsOf(check), ...claimed(seenHeld)]);
   if (pointers.length > 0)
     found.push({
       v: 1,

@@ -3,7 +3,7 @@ import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
 import { errorText } from "../../shared/errors.ts";
-import { encodeHeld, readHeld, type HeldReason, type HeldRecord } from "../../shared/held.ts";
+import { encodeHeld, readHeld, type HeldPlace, type HeldReason, type HeldRecord } from "../../shared/held.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { sessionToken, textOfToken } from "../../shared/session-id.ts";
@@ -14,6 +14,7 @@ import type { Death } from "../forward/dead-letters.ts";
 import type { Shard } from "../log/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Entry, Lane, Source } from "./lane.ts";
+import { placesOf } from "./places.ts";
 import type { Stored } from "./stored.ts";
 
 /** More waiting events of one session than this are read from the log: a fifth of the window that its shard's sessions share. */
@@ -82,6 +83,8 @@ export type HeldSessions = {
    */
   resume(token: string, skip?: number): Promise<void>;
   list(): { record: HeldRecord; waiting: number; bytes: number }[];
+  /** Held sessions of a shard, for its checkpoint. */
+  places(shard: number): HeldPlace[];
   /** Is it known how much waits of the shard's held sessions? */
   isCounted: (shard: number) => boolean;
 };
@@ -415,6 +418,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       if (lane !== undefined && !joining.has(token)) dispatcher.unpark(lane);
       void fill(token);
     },
+    places: (shard) => placesOf(held.values(), shard),
     isCounted: (shard) => !uncounted.has(shard),
     list: () => [...held.values()].map(({ record, waiting, bytes }) => ({ record, waiting, bytes })),
   };

@@ -5,6 +5,7 @@ import {
   freshCheckpoint,
   type Checkpoint,
 } from "../../shared/checkpoint.ts";
+import type { HeldPlace } from "../../shared/held.ts";
 import { codedError } from "../../shared/errors.ts";
 import { stateKey } from "../../shared/topology.ts";
 import type { Settled } from "../../shared/settled.ts";
@@ -21,8 +22,11 @@ export type CheckpointStore = {
    * `checkpoint_mismatch` when it belongs to another log. That the log still reaches so far was seen before (log-watch.ts).
    */
   load(settled: Settled): Promise<void>;
-  /** Stores what is settled now, if that changed since the last time, and the newest event that was delivered. */
-  save(settled: Settled, top: Top | undefined): Promise<void>;
+  /**
+   * Stores what is settled now, if that changed since the last time, with the newest event that was delivered and the shard's held sessions. They are asked for
+   * in the moment of the write; undefined: they are not known now, and those that are stored stay.
+   */
+  save(settled: Settled, top: Top | undefined, held: () => HeldPlace[] | undefined): Promise<void>;
 };
 
 /**
@@ -41,6 +45,7 @@ export function createCheckpointStore(deps: {
   let savedVersion = -1;
   /** As another relay wrote it, which may have been given more than this one. */
   let known: Top | undefined;
+  let storedHeld: HeldPlace[] = [];
 
   async function load(settled: Settled): Promise<void> {
     const entry = await kv.get(key);
@@ -63,33 +68,49 @@ export function createCheckpointStore(deps: {
       throw codedError("checkpoint_mismatch", `the checkpoint of shard ${shard} cannot be read`, { cause });
     }
     known = checkpoint.top;
+    storedHeld = checkpoint.held ?? [];
     revision = entry.revision;
   }
 
-  async function save(settled: Settled, top: Top | undefined): Promise<void> {
-    if (settled.version === savedVersion) return;
+  async function save(
+    settled: Settled,
+    top: Top | undefined,
+    held: () => HeldPlace[] | undefined,
+  ): Promise<void> {
+    if (settled.version === savedVersion && same(held() ?? storedHeld, storedHeld)) return;
     try {
-      await write(settled, top);
+      await write(settled, top, held);
     } catch (error) {
       if (!isWrongRevision(error)) throw error;
       await load(settled); // somebody wrote between, or our own write came through without its answer
-      await write(settled, top);
+      await write(settled, top, held);
     }
   }
 
-  async function write(settled: Settled, top: Top | undefined): Promise<void> {
+  async function write(
+    settled: Settled,
+    top: Top | undefined,
+    held: () => HeldPlace[] | undefined,
+  ): Promise<void> {
     const { version } = settled;
+    const places = held() ?? storedHeld;
     const newest = (top?.seq ?? 0) >= (known?.seq ?? 0) ? top : known;
     const value = encodeCheckpoint({
       ...freshCheckpoint(stream, settled.floor),
       settled: settled.snapshot(),
       ...(newest === undefined ? {} : { top: newest }),
+      ...(places.length === 0 ? {} : { held: places }),
     });
     revision = await kv.update(key, value, revision, WRITE_TIMEOUT_MS);
     savedVersion = version;
+    storedHeld = places;
   }
 
   return { load, save };
+}
+
+function same(a: readonly HeldPlace[], b: readonly HeldPlace[]): boolean {
+  return a === b || (a.length === b.length && JSON.stringify(a) === JSON.stringify(b));
 }
 
 /** JetStream's "wrong last sequence". */

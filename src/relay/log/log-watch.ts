@@ -1,11 +1,13 @@
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { MOST_HELD } from "../../shared/checkpoint.ts";
 import type { Clock } from "../../shared/clock.ts";
+import type { HeldPlace } from "../../shared/held.ts";
 import { MOST_SESSIONS, readDamages, tellDamage } from "../../shared/damage.ts";
 import { codedError, errorText, isCoded } from "../../shared/errors.ts";
 import { checkLog, missingIn, shortenedText, type LogCheck } from "../../shared/log-check.ts";
 import { stampMs } from "../../shared/log-end.ts";
-import { decodeMark, encodeMark, MOST_HELD, type LogMark } from "../../shared/log-mark.ts";
+import { decodeMark, encodeMark, type LogMark } from "../../shared/log-mark.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { noteDamage, noteUnreadable, shapeOf } from "../../shared/note-damage.ts";
 import { shardOf } from "../../shared/partition.ts";
@@ -58,13 +60,15 @@ export function createLogWatch(deps: {
   let checking: Promise<void> | undefined;
   let last: LogCheck | undefined;
   let mended: number | undefined;
+  /** Sessions that were held here when the connection was lost: a broker that starts again may have lost also what names them. */
+  let seenHeld: HeldPlace[] = [];
 
   async function check(): Promise<void> {
     last = await checkLog(jsm);
     const { end, mark, log } = last;
     if (mark !== undefined && mark.mark.created !== log.created)
       throw codedError("checkpoint_mismatch", anewText(mark.mark.created, log.created));
-    const noted = await noteDamage({ nc, jsm, wall: () => deps.clock.wall() }, last);
+    const noted = await noteDamage({ nc, jsm, wall: () => deps.clock.wall() }, last, seenHeld);
     if (end.kind === "shortened")
       throw codedError(
         "log_shortened",
@@ -75,6 +79,7 @@ export function createLogWatch(deps: {
     mended ??= times;
     if (times !== mended) throw codedError("log_shortened", MENDED);
     for (const damage of first ? await readDamages(jsm) : noted) tellDamage(deps.log, damage);
+    seenHeld = [];
     void look(last, await unsettledOf(jsm, last)).catch((error: unknown) => {
       deps.log.warn({ err: errorText(error) }, "the log could not be read through");
     });
@@ -173,6 +178,7 @@ export function createLogWatch(deps: {
   return {
     whole,
     disconnected() {
+      if (connected) seenHeld = deps.waiting().held;
       connected = false;
       checking = undefined;
     },

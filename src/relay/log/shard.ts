@@ -1,6 +1,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
 import { errorText, isCoded } from "../../shared/errors.ts";
+import type { HeldPlace } from "../../shared/held.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { consumerName, EVENTS_STREAM, PRIORITY_GROUP } from "../../shared/topology.ts";
 import type { Entry, Source } from "../lanes/lane.ts";
@@ -56,6 +57,8 @@ export type ShardDeps = {
   clear(shard: number): void;
   /** Lowest sequence that a held session of the shard still has to send; undefined for none. */
   heldFrom(shard: number): Promise<number | undefined>;
+  /** The shard's held sessions, as many as a checkpoint names. */
+  heldPlaces(shard: number): HeldPlace[];
   /** Is there room for more to wait here? */
   room: () => boolean;
   /** Runs before a takeover's reset, for what else is to be read from the broker. */
@@ -291,9 +294,14 @@ export function createShard(deps: ShardDeps): Shard {
   }
 
   /** What was remembered before the log lost its end must not outlive it. */
-  async function saveNow(): Promise<void> {
+  async function saveNow(held: () => HeldPlace[] | undefined): Promise<void> {
     await deps.whole();
-    await deps.checkpoints.save(settled, topSeq === 0 ? undefined : { seq: topSeq, at: topAt });
+    await deps.checkpoints.save(settled, topSeq === 0 ? undefined : { seq: topSeq, at: topAt }, held);
+  }
+
+  /** Undefined while they are not all known: in a takeover, until they were read, and without the shard. */
+  function heldNow(): HeldPlace[] | undefined {
+    return phase === "active" || phase === "resetting" ? deps.heldPlaces(shard) : undefined;
   }
 
   function ack(deliverySeq: number, seq: number): void {
@@ -317,6 +325,7 @@ export function createShard(deps: ShardDeps): Shard {
     },
     async stop(unpin) {
       const mine = pin;
+      const held = heldNow(); // those that are held later are not: what ends after this is only what is on its way
       cancelWatch();
       flushAcks();
       forget("handed_over");
@@ -329,7 +338,7 @@ export function createShard(deps: ShardDeps): Shard {
         new Promise<void>((resolve) => void clock.after(POSTED_MS, resolve)),
       ]);
       flushAcks();
-      await saveNow().catch((error: unknown) => {
+      await saveNow(() => held).catch((error: unknown) => {
         log.warn({ shard, err: errorText(error) }, "checkpoint not written at hand-over");
       });
       await nc.flush().catch(() => {});
@@ -368,7 +377,7 @@ export function createShard(deps: ShardDeps): Shard {
       // acks remember what the floor passed, at least while the broker lives, so only what lies above it is pressing
       if (phase !== "active" || (!settled.held && clock.now() - savedAt < RELAXED_SAVE_MS)) return;
       savedAt = clock.now();
-      await saveNow();
+      await saveNow(heldNow);
     },
     status: () => ({
       shard,

@@ -2,7 +2,12 @@ import * as fc from "fast-check";
 import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import { decodeAnswer, encodeAnswer, type Answer } from "../../../src/shared/answer.ts";
-import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint } from "../../../src/shared/checkpoint.ts";
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  freshCheckpoint,
+  MOST_HELD,
+} from "../../../src/shared/checkpoint.ts";
 import {
   decodeEnvelope,
   encodeEnvelope,
@@ -10,7 +15,14 @@ import {
   type Envelope,
 } from "../../../src/shared/envelope.ts";
 import { CodedError, isCoded } from "../../../src/shared/errors.ts";
-import { decodeHeld, encodeHeld, heldUnder, type HeldRecord } from "../../../src/shared/held.ts";
+import { RECORD, unpack } from "../../../src/shared/msgpack.ts";
+import {
+  decodeHeld,
+  encodeHeld,
+  heldUnder,
+  type HeldPlace,
+  type HeldRecord,
+} from "../../../src/shared/held.ts";
 import { decodeState, encodeState, type RelayState } from "../../../src/shared/relay-state.ts";
 import { sessionIdProblem } from "../../../src/shared/session-id.ts";
 import { KINDS } from "../../../src/shared/subjects.ts";
@@ -235,6 +247,20 @@ test("a held record's text is shortened: every command shows it", () => {
 });
 
 describe("checkpoints", () => {
+  test("name held sessions, also many, and older programs pass over the list", () => {
+    const places = Array.from({ length: MOST_HELD }, (_, i): HeldPlace => [
+      `s${i}`.padEnd(200, "ä"),
+      i,
+      "paused",
+    ]);
+    const it = { ...freshCheckpoint("2026-11-21T00:00:00Z", 7), held: places };
+    expect(decodeCheckpoint(encodeCheckpoint(it)).held).toEqual(places);
+    expect(decodeCheckpoint(encodeCheckpoint({ ...it, held: [] })).held).toBeUndefined();
+    expect(unpack(encodeCheckpoint(it), RECORD)).toMatchObject({ v: 1, floor: 7 });
+    for (const held of [1, "x", new Uint8Array([1]), new TextEncoder().encode('[["s","1","paused"]]')])
+      expect(refusal(() => decodeCheckpoint(pack({ ...it, held })))).toBe("checkpoint_mismatch");
+  });
+
   test("come back as they were, and whatever else is refused with a code", () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), bytes, (floor, settled) => {

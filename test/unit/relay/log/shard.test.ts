@@ -45,6 +45,7 @@ function stage(): Stage {
     log: silentLogger(),
     relay: "r",
     shard: 0,
+    heldPlaces: () => [],
     checkpoints: { load: () => Promise.resolve(), save: () => Promise.resolve() },
     whole: () => Promise.resolve(),
     deliver() {},

@@ -1,0 +1,70 @@
+import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+import type { Damage } from "../shared/damage.ts";
+import { stampMs } from "../shared/log-end.ts";
+import { CONSUMER_NOT_FOUND } from "./mend.ts";
+import { consumerName, EVENTS_STREAM, shardSubjects } from "../shared/topology.ts";
+import type { ShardStart } from "./checkpoints.ts";
+
+/** Oldest event of a shard that was acked and that its checkpoint does not know as settled. */
+export type Forgotten = { shard: number; seq: number; at: number };
+
+/**
+ * A state bucket that lost its newest records has older checkpoints in their place, and may lack the pointers of sessions that were held since. Consumers are
+ * kept elsewhere and have those sessions' events behind them. So after a broker's start an ack that no checkpoint confirms counts for nothing: the
+ * consumer is made anew from the checkpoint, and what was delivered comes again, with its key. A kill of the broker leaves the same behind, at most half a
+ * second of it. One info for each shard, and one direct get where there is something.
+ */
+export async function findForgotten(
+  jsm: JetStreamManager,
+  starts: readonly ShardStart[],
+): Promise<Forgotten[]> {
+  const found = await Promise.all(starts.map((start) => forgottenOf(jsm, start)));
+  return found.filter((it) => it !== undefined);
+}
+
+async function forgottenOf(
+  jsm: JetStreamManager,
+  { shard, floor, restart }: ShardStart,
+): Promise<Forgotten | undefined> {
+  if (restart) return undefined;
+  const acked = await ackFloor(jsm, consumerName(shard));
+  if (acked <= floor) return undefined;
+  const [filter = ""] = shardSubjects(shard);
+  const message = await jsm.direct.getMessage(EVENTS_STREAM, { seq: floor + 1, next_by_subj: filter });
+  if (message === null || message.seq > acked) return undefined; // the floor of acks also passes other shards' events
+  return { shard, seq: message.seq, at: stampMs(message.timestamp) };
+}
+
+async function ackFloor(jsm: JetStreamManager, name: string): Promise<number> {
+  try {
+    return (await jsm.consumers.info(EVENTS_STREAM, name)).ack_floor.stream_seq;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return 0;
+    throw error;
+  }
+}
+
+/** While a relay works, it writes to the bucket at least once a second; what it acked that much later, it had also written down. */
+const LATE_MS = 2000;
+
+/** What is surely lost, not only unwritten: events that came later than the bucket's newest record, and were acked. Pure. */
+export function lostState(
+  forgotten: readonly Forgotten[],
+  { created, newestAt, now }: { created: string; newestAt: number; now: number },
+): Damage | undefined {
+  const late = forgotten.filter(({ at }) => at > newestAt + LATE_MS);
+  if (late.length === 0) return undefined;
+  const first = Math.min(...late.map(({ seq }) => seq));
+  const since = new Date(newestAt).toISOString();
+  return {
+    v: 1,
+    id: `${Date.parse(created)}-state-${first}-${newestAt}`,
+    code: "state_damaged",
+    at: now,
+    missing: late.length,
+    ranges: [],
+    settled: 0,
+    sessions: [],
+    note: `checkpoints, written after ${since}: events from ${first} on come again, with their keys; what operators paused, parked or superseded since is forgotten`,
+  };
+}

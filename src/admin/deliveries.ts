@@ -164,7 +164,7 @@ function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
   }
 
   async function askBroker(event: Event): Promise<Delivery["receipt"]> {
-    settlement ??= readSettlement(jsm);
+    settlement ??= readSettlement(jsm, nc.info?.server_id);
     const { seq } = event;
     const became = await becameOf(jsm, await settlement, event);
     switch (became.verdict) {

@@ -1,6 +1,11 @@
-import { jetstreamManager, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+import {
+  jetstreamManager,
+  JetStreamApiError,
+  type ConsumerInfo,
+  type JetStreamManager,
+} from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { decodeCheckpoint } from "../shared/checkpoint.ts";
+import { acksCount, decodeCheckpoint } from "../shared/checkpoint.ts";
 import type { Clock } from "../shared/clock.ts";
 import { codedError } from "../shared/errors.ts";
 import { readHeld } from "../shared/held.ts";
@@ -14,7 +19,7 @@ import { putState, readState } from "../shared/state-store.ts";
 type ShardProgress = {
   /** From its checkpoint, if that belongs to this log. */
   floor: number | undefined;
-  /** Its consumer has nothing to deliver and nothing unacknowledged: all its events up to the log's end are acknowledged. */
+  /** Its consumer has nothing to deliver and nothing unacknowledged, and its acks count: all its events up to the log's end are settled. */
   idle: boolean;
 };
 
@@ -61,7 +66,7 @@ export async function runPrune(
   const { first_seq: firstSeq, last_seq: lastSeq } = log.state;
   if (log.state.messages === 0) return { removed: 0, below: firstSeq };
   const shards = await Promise.all(
-    Array.from({ length: SHARDS }, (_, shard) => progressOf(jsm, shard, log.created)),
+    Array.from({ length: SHARDS }, (_, shard) => progressOf({ nc, jsm }, shard, log.created)),
   );
   const held = await readHeld(jsm);
   const oldest = new Date(options.clock.wall() - options.retentionMs);
@@ -80,22 +85,24 @@ export async function runPrune(
   return { removed: purged, below };
 }
 
-async function progressOf(jsm: JetStreamManager, shard: number, created: string): Promise<ShardProgress> {
+async function progressOf(
+  { nc, jsm }: { nc: NatsConnection; jsm: JetStreamManager },
+  shard: number,
+  created: string,
+): Promise<ShardProgress> {
   const [consumer, stored] = await Promise.all([
     consumerInfo(jsm, shard),
     readState(jsm, stateKey.checkpoint(shard)),
   ]);
   const checkpoint = stored === undefined ? undefined : decodeCheckpoint(stored.value);
-  return {
-    floor: checkpoint?.stream === created ? checkpoint.floor : undefined,
-    idle: consumer !== undefined && consumer.num_pending === 0 && consumer.num_ack_pending === 0,
-  };
+  const floor = checkpoint?.stream === created ? checkpoint.floor : undefined;
+  const believed =
+    consumer !== undefined &&
+    (consumer.ack_floor.stream_seq <= (floor ?? 0) || acksCount(checkpoint, nc.info?.server_id));
+  return { floor, idle: believed && consumer.num_pending === 0 && consumer.num_ack_pending === 0 };
 }
 
-async function consumerInfo(
-  jsm: JetStreamManager,
-  shard: number,
-): Promise<{ num_pending: number; num_ack_pending: number } | undefined> {
+async function consumerInfo(jsm: JetStreamManager, shard: number): Promise<ConsumerInfo | undefined> {
   try {
     return await jsm.consumers.info(EVENTS_STREAM, consumerName(shard));
   } catch (error) {

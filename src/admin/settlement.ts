@@ -1,5 +1,5 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { decodeCheckpoint } from "../shared/checkpoint.ts";
+import { acksCount, decodeCheckpoint } from "../shared/checkpoint.ts";
 import { readHeld } from "../shared/held.ts";
 import { shardOf, SHARDS } from "../shared/partition.ts";
 import { sessionToken } from "../shared/session-id.ts";
@@ -12,9 +12,9 @@ export type Settlement = (session: string, seq: number) => boolean;
 
 /**
  * What is settled, as of now. A checkpoint may be a second old where the broker's acknowledgements know better, and those know nothing of what
- * lies above them, so both are asked. Events of held sessions are acknowledged but not settled.
+ * lies above them, so both are asked, if `broker`, the id of its process, says that they count. Events of held sessions are acknowledged but not settled.
  */
-export async function readSettlement(jsm: JetStreamManager): Promise<Settlement> {
+export async function readSettlement(jsm: JetStreamManager, broker?: string): Promise<Settlement> {
   const { created } = await jsm.streams.info(EVENTS_STREAM);
   const shards = await Promise.all(
     Array.from({ length: SHARDS }, async (_, shard) => {
@@ -22,8 +22,8 @@ export async function readSettlement(jsm: JetStreamManager): Promise<Settlement>
         readState(jsm, stateKey.checkpoint(shard)),
         jsm.consumers.info(EVENTS_STREAM, consumerName(shard)),
       ]);
-      const settled = new Settled(consumer.ack_floor.stream_seq);
       const checkpoint = stored && decodeCheckpoint(stored.value);
+      const settled = new Settled(acksCount(checkpoint, broker) ? consumer.ack_floor.stream_seq : 0);
       if (checkpoint?.stream === created)
         settled.merge({ floor: checkpoint.floor, snapshot: checkpoint.settled });
       return settled;

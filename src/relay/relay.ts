@@ -226,7 +226,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       log,
       relay: sessionToken(options.relay),
       shard,
-      checkpoints: createCheckpointStore({ kv, shard, stream: stream.created }),
+      checkpoints: createCheckpointStore({ nc, kv, shard, stream: stream.created }),
       whole: () => watch.whole(),
       deliver: (from, delivery) => deliver(from, delivery),
       clear(n) {

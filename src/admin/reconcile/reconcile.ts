@@ -117,14 +117,19 @@ async function* gathering(
   if (options.sessions !== undefined) {
     options.found(options.sessions.length);
     for (const session of options.sessions) {
-      begin(session, await gatherOne(jsm, session, await readSettlement(jsm)));
+      begin(session, await gatherOne(jsm, session, await readSettlement(jsm, deps.nc.info?.server_id)));
       if (flying.length >= AT_ONCE) yield flying.shift()!;
     }
   } else {
     for (let partition = 0; partition < SHARDS; partition++) {
       for (const group of await sessionGroups(jsm, partition, options.from)) {
         options.found((found += group.size));
-        const all = await gatherMany(jsm, partition, group, await readSettlement(jsm));
+        const all = await gatherMany(
+          jsm,
+          partition,
+          group,
+          await readSettlement(jsm, deps.nc.info?.server_id),
+        );
         for (const [session, gathered] of all) {
           all.delete(session);
           begin(session, gathered);

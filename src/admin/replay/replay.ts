@@ -58,12 +58,12 @@ async function sequenceAt(jsm: JetStreamManager, at: number, last: number): Prom
 
 /** What a run would do: every event that it looks at, in order. Changes nothing. */
 export async function* previewReplay(deps: ReplayDeps, record: ReplayRecord): AsyncGenerator<Looked> {
-  yield* look(await facts(deps.jsm), record.selection, record, false);
+  yield* look(await facts(deps), record.selection, record, false);
 }
 
 /** What is known when a run begins; what becomes a dead letter later was sent by somebody else meanwhile. */
-async function facts(jsm: JetStreamManager): Promise<LookDeps> {
-  const [settlement, dead] = await Promise.all([readSettlement(jsm), deadIds(jsm)]);
+async function facts({ nc, jsm }: ReplayDeps): Promise<LookDeps> {
+  const [settlement, dead] = await Promise.all([readSettlement(jsm, nc.info?.server_id), deadIds(jsm)]);
   return { jsm, settlement, finished: createFinished(jsm), dead };
 }
 
@@ -115,7 +115,7 @@ export async function runReplay(
   start: ReplayRecord,
   options: ReplayOptions,
 ): Promise<ReplayRecord> {
-  const { nc, jsm, clock } = deps;
+  const { nc, clock } = deps;
   const { signal } = options;
   const record: ReplayRecord = { ...start, position: { ...start.position }, leftOut: { ...start.leftOut } };
   let keptAt = clock.now();
@@ -129,7 +129,7 @@ export async function runReplay(
   const throttle = createThrottle(deps, options.rate);
 
   try {
-    const looked = look(await facts(jsm), record.selection, record, true);
+    const looked = look(await facts(deps), record.selection, record, true);
     for await (const { seq, filter, choice, envelope, headers, left } of looked) {
       if (choice.kind === "leave") record.leftOut[choice.why]++;
       if (choice.kind === "send" && envelope !== undefined) {

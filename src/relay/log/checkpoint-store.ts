@@ -1,5 +1,7 @@
 import type { KV } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
 import {
+  acksCount,
   decodeCheckpoint,
   encodeCheckpoint,
   freshCheckpoint,
@@ -20,10 +22,11 @@ export type CheckpointStore = {
   /**
    * Merges what is stored into `settled`. Throws `checkpoint_missing` when there is none (`provision` writes the first) and
    * `checkpoint_mismatch` when it belongs to another log. That the log still reaches so far was seen before (log-watch.ts).
+   * Resolves to whether the broker's own acks count as well ({@link acksCount}).
    */
-  load(settled: Settled): Promise<void>;
+  load(settled: Settled): Promise<boolean>;
   /**
-   * Stores what is settled now, if that changed since the last time, with the newest event that was delivered and the shard's held sessions. They are asked for
+   * Stores what is settled now, if that or the broker's process changed since the last time, with the newest event that was delivered and the shard's held sessions. They are asked for
    * in the moment of the write; undefined: they are not known now, and those that are stored stay.
    */
   save(settled: Settled, top: Top | undefined, held: () => HeldPlace[] | undefined): Promise<void>;
@@ -38,16 +41,19 @@ export function createCheckpointStore(deps: {
   shard: number;
   /** When the log was made. */
   stream: string;
+  /** Tells which of the broker's processes answers now. */
+  nc: Pick<NatsConnection, "info">;
 }): CheckpointStore {
-  const { kv, shard, stream } = deps;
+  const { kv, shard, stream, nc } = deps;
+  const broker = (): string | undefined => nc.info?.server_id;
   const key = stateKey.checkpoint(shard);
   let revision = 0;
-  let savedVersion = -1;
+  let saved: { version: number; broker: string | undefined } | undefined;
   /** As another relay wrote it, which may have been given more than this one. */
   let known: Top | undefined;
   let storedHeld: HeldPlace[] = [];
 
-  async function load(settled: Settled): Promise<void> {
+  async function load(settled: Settled): Promise<boolean> {
     const entry = await kv.get(key);
     if (entry === null || entry.operation !== "PUT") {
       throw codedError(
@@ -70,6 +76,7 @@ export function createCheckpointStore(deps: {
     known = checkpoint.top;
     storedHeld = checkpoint.held ?? [];
     revision = entry.revision;
+    return acksCount(checkpoint, broker());
   }
 
   async function save(
@@ -77,7 +84,8 @@ export function createCheckpointStore(deps: {
     top: Top | undefined,
     held: () => HeldPlace[] | undefined,
   ): Promise<void> {
-    if (settled.version === savedVersion && same(held() ?? storedHeld, storedHeld)) return;
+    const same = settled.version === saved?.version && broker() === saved.broker;
+    if (same && areSame(held() ?? storedHeld, storedHeld)) return;
     try {
       await write(settled, top, held);
     } catch (error) {
@@ -94,22 +102,23 @@ export function createCheckpointStore(deps: {
   ): Promise<void> {
     const { version } = settled;
     const places = held() ?? storedHeld;
+    const by = broker();
     const newest = (top?.seq ?? 0) >= (known?.seq ?? 0) ? top : known;
     const value = encodeCheckpoint({
-      ...freshCheckpoint(stream, settled.floor),
+      ...freshCheckpoint(stream, settled.floor, by),
       settled: settled.snapshot(),
       ...(newest === undefined ? {} : { top: newest }),
       ...(places.length === 0 ? {} : { held: places }),
     });
     revision = await kv.update(key, value, revision, WRITE_TIMEOUT_MS);
-    savedVersion = version;
+    saved = { version, broker: by };
     storedHeld = places;
   }
 
   return { load, save };
 }
 
-function same(a: readonly HeldPlace[], b: readonly HeldPlace[]): boolean {
+function areSame(a: readonly HeldPlace[], b: readonly HeldPlace[]): boolean {
   return a === b || (a.length === b.length && JSON.stringify(a) === JSON.stringify(b));
 }
 

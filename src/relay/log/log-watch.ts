@@ -80,7 +80,7 @@ export function createLogWatch(deps: {
     if (times !== mended) throw codedError("log_shortened", MENDED);
     for (const damage of first ? await readDamages(jsm) : noted) tellDamage(deps.log, damage);
     seenHeld = [];
-    void look(last, await unsettledOf(jsm, last)).catch((error: unknown) => {
+    void look(last, await unsettledOf({ nc, jsm }, last)).catch((error: unknown) => {
       deps.log.warn({ err: errorText(error) }, "the log could not be read through");
     });
   }

@@ -1,5 +1,6 @@
 import { JetStreamApiError, type ConsumerInfo, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { acksCount } from "../../shared/checkpoint.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { LogCheck } from "../../shared/log-check.ts";
 import { SHARDS } from "../../shared/partition.ts";
@@ -23,12 +24,19 @@ export type Unsettled = { from: number; to: number };
  * Lowest sequence that no shard has settled, up to the log's end. A shard that has nothing to deliver has settled everything, whatever its floor says. To be
  * asked before anything is delivered: what cannot be read is passed over then.
  */
-export async function unsettledOf(jsm: JetStreamManager, { log, checkpoints }: LogCheck): Promise<Unsettled> {
+export async function unsettledOf(
+  { nc, jsm }: { nc: NatsConnection; jsm: JetStreamManager },
+  { log, checkpoints }: LogCheck,
+): Promise<Unsettled> {
   const floors = await Promise.all(
     Array.from({ length: SHARDS }, async (_, shard) => {
       const consumer = await consumerOf(jsm, consumerName(shard));
-      const idle = consumer.num_pending === 0 && consumer.num_ack_pending === 0;
-      return idle ? Infinity : (checkpoints[shard]?.settled.floor ?? 0);
+      const known = checkpoints[shard];
+      const floor = known?.settled.floor ?? 0;
+      const believed =
+        consumer.ack_floor.stream_seq <= floor || acksCount(known?.checkpoint, nc.info?.server_id);
+      const idle = believed && consumer.num_pending === 0 && consumer.num_ack_pending === 0;
+      return idle ? Infinity : floor;
     }),
   );
   const { first_seq: first, last_seq: to } = log.state;

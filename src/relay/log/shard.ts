@@ -31,6 +31,7 @@ const BEHIND = 256;
 type ConsumerReply = {
   num_ack_pending?: number;
   num_pending?: number;
+  ack_floor?: { stream_seq: number };
   priority_groups?: { group: string; pinned_client_id?: string }[];
 };
 
@@ -122,6 +123,8 @@ export function createShard(deps: ShardDeps): Shard {
   let verifying: Promise<boolean> | undefined;
   let cancelWatch: () => void = () => {};
   let savedAt = 0;
+  /** Ack floor of an idle consumer that was found to be true. */
+  let claimed = 0;
 
   const pull = createPull({
     nc,
@@ -193,13 +196,13 @@ export function createShard(deps: ShardDeps): Shard {
           return pull.renew();
         }
         await deps.whole();
-        await deps.checkpoints.load(settled);
+        const acksCount = await deps.checkpoints.load(settled);
         await deps.prepare(shard);
         if (turn !== takeovers) return;
         settled.restart();
         resetAnswered = false;
         phase = "resetting";
-        const info = await api("RESET");
+        const info = await api("RESET", acksCount ? undefined : { seq: settled.floor + 1 });
         if (turn !== takeovers) return;
         resetAnswered = true;
         toCatchUp = (info.num_pending ?? 0) + (info.num_ack_pending ?? 0);
@@ -265,11 +268,23 @@ export function createShard(deps: ShardDeps): Shard {
       log.info({ shard, unacked: info.num_ack_pending }, "events without an owner");
       return void (await api("RESET"));
     }
+    if (info.num_pending) return; // whoever pulls gets them
+    const acked = await falselyAcked(info.ack_floor?.stream_seq ?? 0);
     // events of held sessions are acked, so none is delivered and nobody is pinned: deliver again what can be passed at once
-    const from = info.num_pending ? undefined : await deps.heldFrom(shard);
+    const from = acked ?? (await deps.heldFrom(shard));
     if (from === undefined || phase !== "waiting" || pin !== undefined) return;
-    log.info({ shard, from }, "held events without an owner");
+    log.info({ shard, from }, acked === undefined ? "held events without an owner" : "acks that nobody sent");
     await api("RESET", { seq: from });
+  }
+
+  /** From where on the broker claims acks that do not count; undefined for nowhere. A claim is looked into once. */
+  async function falselyAcked(floor: number): Promise<number | undefined> {
+    if (floor <= settled.floor || floor === claimed) return undefined;
+    await deps.whole();
+    const acksCount = await deps.checkpoints.load(settled);
+    if (!acksCount && floor > settled.floor) return settled.floor + 1;
+    claimed = floor;
+    return undefined;
   }
 
   async function checkConsumer(): Promise<void> {
@@ -363,6 +378,7 @@ export function createShard(deps: ShardDeps): Shard {
     disconnected() {
       lease.revoke();
       acks = [];
+      claimed = 0;
     },
     reconnected() {
       if (phase === "handed_over") return;

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { decodeCheckpoint } from "../../shared/checkpoint.ts";
+import { acksCount, decodeCheckpoint } from "../../shared/checkpoint.ts";
 import { heldUnder } from "../../shared/held.ts";
 import { shardOf } from "../../shared/partition.ts";
 import { sessionToken } from "../../shared/session-id.ts";
@@ -55,6 +55,9 @@ export function createSettlement(deps: {
 
   /** What a relay acked but could not write down before it died does not come again; nobody else remembers it before its shard's next event. */
   async function ackFloor(shard: number): Promise<number> {
+    const entry = await kv.get(stateKey.checkpoint(shard));
+    const checkpoint = entry?.operation === "PUT" ? decodeCheckpoint(entry.value) : undefined;
+    if (!acksCount(checkpoint, nc.info?.server_id)) return 0;
     const { ack_floor: floor } = await jsm.consumers.info(EVENTS_STREAM, consumerName(shard));
     return floor.stream_seq;
   }

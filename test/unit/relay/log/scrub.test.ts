@@ -1,4 +1,5 @@
 import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
 import type { LogCheck } from "../../../../src/shared/log-check.ts";
 import type { Range } from "../../../../src/shared/ranges.ts";
@@ -119,7 +120,8 @@ test("a log that cannot be read tells nothing", async () => {
 test("a consumer that is missing is said by its code: nothing would be delivered without it", async () => {
   const error = new JetStreamApiError({ code: 404, err_code: 10014, description: "consumer not found" });
   const jsm = { consumers: { info: () => Promise.reject(error) } } as unknown as JetStreamManager;
-  await expect(unsettledOf(jsm, { checkpoints: [] } as unknown as LogCheck)).rejects.toMatchObject({
+  const nc = {} as NatsConnection;
+  await expect(unsettledOf({ nc, jsm }, { checkpoints: [] } as unknown as LogCheck)).rejects.toMatchObject({
     code: "consumer_missing",
   });
 });

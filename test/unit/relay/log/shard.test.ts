@@ -46,7 +46,7 @@ function stage(): Stage {
     relay: "r",
     shard: 0,
     heldPlaces: () => [],
-    checkpoints: { load: () => Promise.resolve(), save: () => Promise.resolve() },
+    checkpoints: { load: () => Promise.resolve(true), save: () => Promise.resolve() },
     whole: () => Promise.resolve(),
     deliver() {},
     clear() {},

@@ -1,5 +1,6 @@
+import type { NatsConnection } from "@nats-io/nats-core";
 import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
-import type { Damage } from "../shared/damage.ts";
+import { recordDamage, type Damage } from "../shared/damage.ts";
 import { stampMs } from "../shared/log-end.ts";
 import { CONSUMER_NOT_FOUND } from "./mend.ts";
 import { consumerName, EVENTS_STREAM, shardSubjects } from "../shared/topology.ts";
@@ -11,15 +12,29 @@ export type Forgotten = { shard: number; seq: number; at: number };
 /**
  * A state bucket that lost its newest records has older checkpoints in their place, and may lack the pointers of sessions that were held since. Consumers are
  * kept elsewhere and have those sessions' events behind them. So after a broker's start an ack that no checkpoint confirms counts for nothing: the
- * consumer is made anew from the checkpoint, and what was delivered comes again, with its key. A kill of the broker leaves the same behind, at most half a
- * second of it. One info for each shard, and one direct get where there is something.
+ * shard's consumer is marked to be made anew from the checkpoint, and what was delivered comes again, with its key. A kill of the broker leaves the same behind,
+ * at most half a second of it. One info for each shard, and one direct get where there is something. Returns what is surely lost, recorded.
  */
-export async function findForgotten(
-  jsm: JetStreamManager,
+export async function confirmAcks(
+  { nc, jsm, wall }: { nc: NatsConnection; jsm: JetStreamManager; wall: () => number },
   starts: readonly ShardStart[],
-): Promise<Forgotten[]> {
+  bucket: { created: string; newestAt: number },
+  changes: string[],
+): Promise<Damage[]> {
   const found = await Promise.all(starts.map((start) => forgottenOf(jsm, start)));
-  return found.filter((it) => it !== undefined);
+  const forgotten = found.filter((it) => it !== undefined);
+  for (const start of starts) {
+    const it = forgotten.find(({ shard }) => shard === start.shard);
+    if (it === undefined) continue;
+    start.restart = true;
+    changes.push(
+      `shard ${it.shard} goes back to sequence ${it.seq}: more was acknowledged than its checkpoint knows`,
+    );
+  }
+  const lost = lostState(forgotten, { ...bucket, now: wall() });
+  if (lost === undefined) return [];
+  await recordDamage(nc, lost);
+  return [lost];
 }
 
 async function forgottenOf(
@@ -58,7 +73,7 @@ export function lostState(
   const since = new Date(newestAt).toISOString();
   return {
     v: 1,
-    id: `${Date.parse(created)}-state-${first}-${newestAt}`,
+    id: `${Date.parse(created)}-state-${first}-${Math.trunc(newestAt)}`,
     code: "state_damaged",
     at: now,
     missing: late.length,

@@ -5,11 +5,11 @@ import {
   type StreamInfo,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { recordDamage, type Damage } from "../shared/damage.ts";
+import type { Damage } from "../shared/damage.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import { checkLog } from "../shared/log-check.ts";
 import { stampMs } from "../shared/log-end.ts";
-import { findForgotten, lostState } from "./forgotten.ts";
+import { confirmAcks } from "./forgotten.ts";
 import {
   DUPLICATE_WINDOW_MS,
   EVENTS_STREAM,
@@ -100,8 +100,6 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     options.from === undefined
   )
     throw goneError(before, `another one, made ${log.created}, is in its place and empty`);
-  const broker = nc.info?.server_id;
-  const sameBroker = broker !== undefined && check.mark?.mark.broker === broker;
   const noted = await noteDamage(deps, check);
   const gone = before && options.from !== undefined ? await noteGone(deps, before, check) : undefined;
   if (gone !== undefined) noted.push(gone);
@@ -114,16 +112,9 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     log: mended === undefined ? log : await jsm.streams.info(EVENTS_STREAM),
     ...(options.from === undefined ? {} : { from: options.from }),
   });
-  if (!sameBroker) {
-    const forgotten = await findForgotten(jsm, starts);
-    for (const { shard } of forgotten)
-      starts.filter((it) => it.shard === shard).forEach((it) => (it.restart = true));
-    const newestAt = stampMs(state.state.last_ts);
-    const lost = lostState(forgotten, { created: log.created, newestAt, now: deps.wall() });
-    if (lost !== undefined) {
-      await recordDamage(nc, lost);
-      noted.push(lost);
-    }
+  if (check.mark?.mark.broker !== (nc.info?.server_id ?? "")) {
+    const bucket = { created: log.created, newestAt: stampMs(state.state.last_ts) };
+    noted.push(...(await confirmAcks(deps, starts, bucket, changes)));
   }
   await Promise.all(starts.map((start) => ensureConsumer(jsm, start, telling)));
   // last: it says that what was acked before this broker's start was held against the checkpoints

@@ -26,7 +26,7 @@ export async function noteDamage(
   check: LogCheck,
   seenHeld: readonly HeldPlace[] = [],
 ): Promise<Damage[]> {
-  const { holes, log, dead, deadLost, mark } = check;
+  const { holes, log, dead, deadLost, mark, checkpoints } = check;
   const found: Damage[] = [];
   const [first] = holes;
   const last = holes.at(-1);
@@ -48,18 +48,15 @@ export async function noteDamage(
       sessions: [],
     });
   const pointers = await restorePointers(deps, [...claimsOf(check), ...claimed(seenHeld)]);
-  if (pointers.length > 0)
-    found.push({
-      v: 1,
-      id: `${Date.parse(log.created)}-pointers-${deps.wall()}`,
-      code: "state_damaged",
-      at: deps.wall(),
-      missing: pointers.length,
-      ranges: [],
-      settled: 0,
-      sessions: [],
-      note: `pointers of held sessions, written again: ${pointers.slice(0, MOST_SESSIONS).join(", ")}`,
-    });
+  if (pointers.length > 0) {
+    const note = `pointers of held sessions, written again: ${pointers.slice(0, MOST_SESSIONS).join(", ")}`;
+    found.push(stateDamage("pointers", pointers.length, note, log.created, deps.wall()));
+  }
+  const remembered = checkpoints.some((it) => it?.checkpoint.stream === log.created && it.checkpoint.top);
+  if (mark === undefined && remembered) {
+    const note = "the mark of the log; what the log lost before this moment may not be seen";
+    found.push(stateDamage("mark", 1, note, log.created, deps.wall()));
+  }
   if (found.length === 0) return found;
   for (const damage of found) await recordDamage(deps.nc, damage);
   if (mark !== undefined) {
@@ -67,6 +64,11 @@ export async function noteDamage(
     await writeState(deps.nc, stateKey.mark, value, mark.revision); // or somebody else noted it
   }
   return found;
+}
+
+function stateDamage(what: string, missing: number, note: string, created: string, at: number): Damage {
+  const id = `${Date.parse(created)}-${what}-${at}`;
+  return { v: 1, id, code: "state_damaged", at, missing, ranges: [], settled: 0, sessions: [], note };
 }
 
 /** Records events that are there and cannot be read (scrub.ts), and has the mark know them. */

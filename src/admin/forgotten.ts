@@ -1,37 +1,37 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+import { acksCount } from "../shared/checkpoint.ts";
 import { recordDamage, type Damage } from "../shared/damage.ts";
+import type { LogCheck } from "../shared/log-check.ts";
 import { stampMs } from "../shared/log-end.ts";
 import { CONSUMER_NOT_FOUND } from "./mend.ts";
 import { consumerName, EVENTS_STREAM, shardSubjects } from "../shared/topology.ts";
 import type { ShardStart } from "./checkpoints.ts";
 
-/** Oldest event of a shard that was acked and that its checkpoint does not know as settled. */
+/** Oldest event of a shard that was acked and that its checkpoint does not know as settled; `at`: when the event was stored up to which was acked. */
 export type Forgotten = { shard: number; seq: number; at: number };
 
 /**
  * A state bucket that lost its newest records has older checkpoints in their place, and may lack the pointers of sessions that were held since. Consumers are
- * kept elsewhere and have those sessions' events behind them. So after a broker's start an ack that no checkpoint confirms counts for nothing: the
- * shard's consumer is marked to be made anew from the checkpoint, and what was delivered comes again, with its key. A kill of the broker leaves the same behind,
- * at most half a second of it. One info for each shard, and one direct get where there is something. Returns what is surely lost, recorded.
+ * kept elsewhere and have those sessions' events behind them; after a broker's start that counts for nothing ({@link acksCount}), and relays deliver again from the
+ * checkpoint. A kill of the broker leaves the same behind, at most half a second of it. Here it is said. One info for each shard of an earlier process, and one direct get
+ * where there is something. Returns what is surely lost, recorded.
  */
-export async function confirmAcks(
+export async function findForgotten(
   { nc, jsm, wall }: { nc: NatsConnection; jsm: JetStreamManager; wall: () => number },
   starts: readonly ShardStart[],
-  bucket: { created: string; newestAt: number },
+  { log, rememberedAt, checkpoints }: Pick<LogCheck, "log" | "rememberedAt" | "checkpoints">,
   changes: string[],
 ): Promise<Damage[]> {
-  const found = await Promise.all(starts.map((start) => forgottenOf(jsm, start)));
+  const broker = nc.info?.server_id;
+  const asked = starts.filter(({ shard }) => !acksCount(checkpoints[shard]?.checkpoint, broker));
+  const found = await Promise.all(asked.map((start) => forgottenOf(jsm, start)));
   const forgotten = found.filter((it) => it !== undefined);
-  for (const start of starts) {
-    const it = forgotten.find(({ shard }) => shard === start.shard);
-    if (it === undefined) continue;
-    start.restart = true;
+  for (const { shard, seq } of forgotten)
     changes.push(
-      `shard ${it.shard} goes back to sequence ${it.seq}: more was acknowledged than its checkpoint knows`,
+      `shard ${shard} goes back to sequence ${seq}: more was acknowledged than its checkpoint knows`,
     );
-  }
-  const lost = lostState(forgotten, { ...bucket, now: wall() });
+  const lost = lostState(forgotten, { created: log.created, newestAt: rememberedAt, now: wall() });
   if (lost === undefined) return [];
   await recordDamage(nc, lost);
   return [lost];
@@ -47,7 +47,8 @@ async function forgottenOf(
   const [filter = ""] = shardSubjects(shard);
   const message = await jsm.direct.getMessage(EVENTS_STREAM, { seq: floor + 1, next_by_subj: filter });
   if (message === null || message.seq > acked) return undefined; // the floor of acks also passes other shards' events
-  return { shard, seq: message.seq, at: stampMs(message.timestamp) };
+  const last = await jsm.direct.getMessage(EVENTS_STREAM, { seq: acked });
+  return { shard, seq: message.seq, at: stampMs((last ?? message).timestamp) };
 }
 
 async function ackFloor(jsm: JetStreamManager, name: string): Promise<number> {
@@ -59,7 +60,7 @@ async function ackFloor(jsm: JetStreamManager, name: string): Promise<number> {
   }
 }
 
-/** While a relay works, it writes to the bucket at least once a second; what it acked that much later, it had also written down. */
+/** While events come, relays write checkpoints and mark at least once a second; what was acked that much later, they had also written down. */
 const LATE_MS = 2000;
 
 /** What is surely lost, not only unwritten: events that came later than the bucket's newest record, and were acked. Pure. */
@@ -73,7 +74,7 @@ export function lostState(
   const since = new Date(newestAt).toISOString();
   return {
     v: 1,
-    id: `${Date.parse(created)}-state-${first}-${Math.trunc(newestAt)}`,
+    id: `${Date.parse(created)}-state-${first}-${newestAt}`,
     code: "state_damaged",
     at: now,
     missing: late.length,

@@ -99,7 +99,6 @@ export async function ensureMark(
     ...(same ? known : {}),
     ...now,
     highest: Math.max(now.seq, same ? known.highest : 0),
-    ...(nc.info === undefined ? {} : { broker: nc.info.server_id }),
     mended: (known?.mended ?? 0) + (known === undefined || same ? 0 : 1),
   };
   if (JSON.stringify(next) === JSON.stringify(known)) return;

@@ -8,8 +8,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Damage } from "../shared/damage.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import { checkLog } from "../shared/log-check.ts";
-import { stampMs } from "../shared/log-end.ts";
-import { confirmAcks } from "./forgotten.ts";
+import { findForgotten } from "./forgotten.ts";
 import {
   DUPLICATE_WINDOW_MS,
   EVENTS_STREAM,
@@ -79,7 +78,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
   const telling: Telling = { changes: [], limits: new Set() };
   const { changes, limits } = telling;
   // The small ones first: their room is reserved before the log takes what is left.
-  const [state] = await Promise.all([
+  await Promise.all([
     ensureStream(jsm, statePlan(replicas), changes),
     ensureStream(jsm, deadPlan(replicas), changes),
   ]);
@@ -112,13 +111,9 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     log: mended === undefined ? log : await jsm.streams.info(EVENTS_STREAM),
     ...(options.from === undefined ? {} : { from: options.from }),
   });
-  if (check.mark?.mark.broker !== (nc.info?.server_id ?? "")) {
-    const bucket = { created: log.created, newestAt: stampMs(state.state.last_ts) };
-    noted.push(...(await confirmAcks(deps, starts, bucket, changes)));
-  }
-  await Promise.all(starts.map((start) => ensureConsumer(jsm, start, telling)));
-  // last: it says that what was acked before this broker's start was held against the checkpoints
+  noted.push(...(await findForgotten(deps, starts, check, changes)));
   if (mended === undefined) await ensureMark({ nc, jsm }, latest);
+  await Promise.all(starts.map((start) => ensureConsumer(jsm, start, telling)));
   return {
     stream: {
       created: log.created,

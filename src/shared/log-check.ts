@@ -23,6 +23,8 @@ export type LogCheck = {
   /** All numbers that are missing within the log. */
   missing: Range[];
   dead: StreamInfo;
+  /** When the newest of what is remembered was written, milliseconds since 1970; 0 for never. An index may claim newer records than a bucket still has. */
+  rememberedAt: number;
   /** Dead letters that went missing since. */
   deadLost: number;
 };
@@ -70,6 +72,7 @@ async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
     checkpoints,
     holes: holes.sort(([a], [b]) => a - b),
     missing,
+    rememberedAt: Math.max(0, ...[stored, ...points].map((it) => it?.at ?? 0)),
     dead,
     deadLost: lostLetters(mark?.mark.dead, dead),
   };

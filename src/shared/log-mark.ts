@@ -30,8 +30,6 @@ export type LogMark = {
   waiting?: [session: string, events: number][];
   /** Held sessions, with their pointers into the log: what a pointer's loss would hide. */
   held?: HeldPlace[];
-  /** The broker's process at the last `provision`: while it lives, nothing of its store is lost. */
-  broker?: string;
   /** Of the stream of dead letters. */
   dead?: { created: string; seq: number; messages: number };
 };

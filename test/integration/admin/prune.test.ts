@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { provision } from "../../../src/admin/provision.ts";
@@ -10,6 +12,7 @@ import { shardOf } from "../../../src/shared/partition.ts";
 import { eventSubject } from "../../../src/shared/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
+import { streamFolder } from "../../support/store.ts";
 
 const HOUR = 3_600_000;
 /** A clock for which every event of the test is `age` old. */
@@ -34,7 +37,7 @@ async function setUp(events: number) {
     const value = encodeCheckpoint(freshCheckpoint(stream.created, floor));
     expect(await writeState(nc, key, value, revision)).toBe(true);
   };
-  return { nc, jsm, prune, checkpoint, shard: shardOf("s1") };
+  return { broker, nc, jsm, prune, checkpoint, shard: shardOf("s1") };
 }
 
 async function firstSeq(jsm: JetStreamManager): Promise<number> {
@@ -93,4 +96,19 @@ test("what was pruned is not missing", async () => {
   await jsm.streams.purge(EVENTS_STREAM, { seq: 6 }); // somebody else's doing
   expect((await provision(nc)).damage).toMatchObject([{ code: "log_holes", missing: 1, ranges: [[5, 5]] }]);
   expect((await provision(nc)).damage).toEqual([]);
+});
+
+test("a log that was pruned to its end and then lost its files has lost nothing, and goes on above", async () => {
+  const { broker, jsm, nc, prune, checkpoint, shard } = await setUp(6);
+  await checkpoint(shard, 6);
+  await provision(nc, { logBytes: 16 * 1024 * 1024 }); // as relays do: it is written down how far the log goes
+  await runPrune(prune, { retentionMs: HOUR, clock: later(2 * HOUR) });
+  expect((await jsm.streams.info(EVENTS_STREAM)).state).toMatchObject({ messages: 0, last_seq: 6 });
+  await broker.kill9();
+  rmSync(join(streamFolder(broker.dataDir, EVENTS_STREAM), "msgs"), { recursive: true });
+  await broker.restart();
+  const admin = await broker.connect("admin");
+  expect((await provision(admin, { logBytes: 16 * 1024 * 1024 })).damage).toEqual([]);
+  const { state } = await (await jetstreamManager(admin)).streams.info(EVENTS_STREAM);
+  expect(state.last_seq).toBeGreaterThanOrEqual(6);
 });

@@ -77,6 +77,24 @@ async function heldLog(broker: TestBroker): Promise<{ sent: Sent[]; early: strin
   return { sent, early, late };
 }
 
+/** In order, when an operator lets the session go on. */
+async function everythingArrives(
+  broker: TestBroker,
+  coordinator: Pick<Awaited<ReturnType<typeof startCoordinator>>, "writes">,
+  sent: Sent[],
+): Promise<void> {
+  const control = await openControl(await broker.connect("operator"), systemClock);
+  await control.resumeSession("hot").catch((error: unknown) => {
+    if (!isCoded(error, "nothing_found")) throw error; // the pause is lost as well
+  });
+  const ids = sent.map(({ id }) => id);
+  const arrived = (): string[] => {
+    const keys = coordinator.writes("hot").flatMap(({ status, key = "" }) => (status < 300 ? [key] : []));
+    return [...new Set(keys)].filter((key) => ids.includes(key));
+  };
+  await expect.poll(arrived, { timeout: 30_000 }).toEqual(ids);
+}
+
 /** Either the start is refused until somebody says where to begin, or every event arrives; no receipt says otherwise. */
 async function startedAgain(broker: TestBroker, sent: Sent[]): Promise<"refused" | "delivered"> {
   await broker.restart();
@@ -99,16 +117,7 @@ async function startedAgain(broker: TestBroker, sent: Sent[]): Promise<"refused"
   );
   expect(receipt.json<{ state: string }>().state).not.toBe("delivered");
   coordinator.faults.clear();
-  const control = await openControl(await broker.connect("operator"), systemClock);
-  await control.resumeSession("hot").catch((error: unknown) => {
-    if (!isCoded(error, "nothing_found")) throw error; // the pause is lost as well
-  });
-  const ids = sent.map(({ id }) => id);
-  const arrived = (): string[] => {
-    const keys = coordinator.writes("hot").flatMap(({ status, key = "" }) => (status < 300 ? [key] : []));
-    return [...new Set(keys)].filter((key) => ids.includes(key));
-  };
-  await expect.poll(arrived, { timeout: 30_000 }).toEqual(ids);
+  await everythingArrives(broker, coordinator, sent);
   expect(relay.fatal).toEqual([]);
   return "delivered";
 }
@@ -156,4 +165,27 @@ describe("SETTLE-1: a state bucket that lost records hides no event of a held se
     }
     expect(seen).toContain("delivered");
   }, 300_000);
+
+  it("it lost them under a running relay, which knows what it held", async () => {
+    await using broker = await startTestBroker();
+    const { sent, early } = await heldLog(broker);
+    await broker.restart();
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    await using relay = await startTestRelay(broker, coordinator.url, { retarget: true });
+    const listed = async (): Promise<number> =>
+      (JSON.parse((await relay.get("/status")).text) as { held: unknown[] }).held.length;
+    const { append } = createAppender(await broker.connect("gateway"));
+    sent.push(await append("hot"));
+    await expect.poll(listed, PATIENT).toBe(1);
+    await stopBroker(broker);
+    rmSync(streamFolder(broker.dataDir, STATE_STREAM), { recursive: true });
+    cpSync(early, streamFolder(broker.dataDir, STATE_STREAM), { recursive: true });
+    await broker.restart();
+    const jsm = await managerOf(broker);
+    await expect
+      .poll(() => readDamages(jsm), PATIENT)
+      .toMatchObject([{ code: "state_damaged", note: expect.stringContaining("hot") as string }]);
+    await everythingArrives(broker, coordinator, sent);
+    expect(relay.fatal).toEqual([]);
+  }, 120_000);
 });

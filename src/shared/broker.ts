@@ -90,7 +90,8 @@ function hint({ tlsFirst }: BrokerAccess, cause: unknown): string {
     return /wrong version number|packet length|protocol/i.test(text)
       ? ". The broker does not begin with TLS: NATS_TLS_FIRST is for one with handshake_first"
       : "";
-  return /timeout/i.test(text)
+  // which side gives up first is chance: a time-out here, or the broker ended the connection, which the client calls an undefined error
+  return /timeout|undefined error/i.test(text)
     ? ". A broker that begins with TLS (handshake_first) needs NATS_TLS_FIRST=true"
     : "";
 }

@@ -20,7 +20,7 @@ export type BodyResult =
 
 const nothing = (): void => undefined;
 
-/** What the sender of a body that could not be read is told. Pure. */
+/** The answer to the sender of a body that could not be read. Pure. */
 export function refusalOf(
   kind: "too_large" | "crumbled" | "too_slow" | Loss,
   limit: number,
@@ -51,7 +51,7 @@ export type BodyOptions = {
   limitMs: number;
   budget: Budget;
   clock: Clock;
-  /** Is called when reading begins: a client that waits for `100 Continue` is told then. */
+  /** Is called when reading begins; a client that waits for `100 Continue` gets it then. */
   start: () => void;
 };
 

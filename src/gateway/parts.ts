@@ -26,7 +26,7 @@ export class Parts {
     return this.#size / this.#pieces;
   }
 
-  /** It comes in so many pieces of so little that it must not be read on. */
+  /** It comes in too many pieces, each of too few bytes, to be read on. */
   get crumbled(): boolean {
     return this.#pieces > MOST_CRUMBS && this.#size < this.#pieces * NEXT_TO_NOTHING_BYTES;
   }

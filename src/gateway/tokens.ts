@@ -7,7 +7,7 @@ const LENGTH = 20;
 /** Drawn at once: the system's generator costs a microsecond a call, whatever it gives. Used only once, and held for some hundred events. */
 const POOL_BYTES: number = LENGTH * 256;
 
-/** Unguessable tokens, all of the same length: whoever knows every one that was given learns nothing of the next. */
+/** Unguessable tokens, all of the same length: knowing every earlier one tells nothing of the next. */
 export function createTokens(fill: (bytes: Buffer) => void = randomFillSync): () => string {
   const pool = Buffer.alloc(POOL_BYTES);
   let at = POOL_BYTES;

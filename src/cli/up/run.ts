@@ -199,7 +199,7 @@ async function isWhole(admin: NatsConnection): Promise<boolean> {
     const { end, log, mark } = await checkLog(await jetstreamManager(admin, { checkAPI: false }));
     return end.kind === "whole" && mark?.mark.created === log.created;
   } catch {
-    return false; // whoever makes the log says why
+    return false; // the step that makes the log says why
   }
 }
 

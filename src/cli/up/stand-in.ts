@@ -11,7 +11,7 @@ const KEY = RELAY_SETTINGS.apiKey.env;
 const TOKEN = COORDINATOR_SETTINGS.coordinatorToken.env;
 
 /**
- * The key between the stand-in and its relay, as variables of each. The stand-in shows every session to whoever asks, so it asks for a key too:
+ * The key between the stand-in and its relay, as variables of each. The stand-in would show every session to anyone, so it asks for a key too:
  * the one that was set for it, else one that the data folder keeps. Throws `data_unusable`.
  */
 export function standInKey(

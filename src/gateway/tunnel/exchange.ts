@@ -34,7 +34,7 @@ export type Exchange = {
 const HALF_MS = 5000;
 /** Smaller pieces than this, on average, are crumbs: a stream that is paused keeps each of them by itself, and they would take a hundred times their bytes. */
 const CRUMB_BYTES = 64;
-/** So a body in crumbs is not paused before so many were gathered, which go on in frames of the usual size. If they hold next to nothing, the request ends. */
+/** So a body in crumbs is not paused before that number was gathered; they go on in frames of the usual size. If they hold next to nothing, the request ends. */
 const MOST_CRUMB_BYTES: number = 4 * MAX_DATA_BYTES;
 /** And none is read on that brings {@link MOST_CRUMBS} of next to nothing within this time: they cost everybody else a tenth of a second. */
 const CRUMBS_MS = 1000;

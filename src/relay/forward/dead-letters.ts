@@ -10,7 +10,7 @@ import { walk } from "../../shared/walk.ts";
 /** Longest reason that is stored with a dead letter, bytes. */
 const MAX_REASON_BYTES = 4096;
 /**
- * Longest headers of a letter, and more: a reason of 4 KiB and ten short lines. What a gateway stored fits with them (`bodyLimit`). Whoever writes into
+ * Longest headers of a letter, and more: a reason of 4 KiB and ten short lines. What a gateway stored fits with them (`bodyLimit`). A program that writes into
  * the log without one may write more: such a letter is stored without its payload, or its session would wait for ever.
  */
 const MAX_HEAD_BYTES: number = 8 * 1024;

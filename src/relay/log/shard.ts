@@ -268,7 +268,7 @@ export function createShard(deps: ShardDeps): Shard {
       log.info({ shard, unacked: info.num_ack_pending }, "events without an owner");
       return void (await api("RESET"));
     }
-    if (info.num_pending) return; // whoever pulls gets them
+    if (info.num_pending) return; // the next pull gets them
     const acked = await falselyAcked(info.ack_floor?.stream_seq ?? 0);
     // events of held sessions are acked, so none is delivered and nobody is pinned: deliver again what can be passed at once
     const from = acked ?? (await deps.heldFrom(shard));

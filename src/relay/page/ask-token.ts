@@ -3,7 +3,7 @@ import { html } from "./html.ts";
 /** Where a token is sent by hand. */
 export const ENTRANCE = "/enter";
 
-/** The page that asks for the token. It shows nothing of the relay: whoever sees it may be anybody. Pure. */
+/** The page that asks for the token. It shows nothing of the relay, because anybody may see it. Pure. */
 export function askToken(wrong: boolean): string {
   return html`<!doctype html>
     <html lang="en">

@@ -35,7 +35,7 @@ export async function startAdminServer(deps: {
   port: number;
   version: string;
   clock: Clock;
-  /** Whoever has it may see and do everything here. */
+  /** With it, everything here may be seen and done. */
   token: string;
   ready(): Record<string, Dependency>;
   status(): unknown;

@@ -57,7 +57,7 @@ export function createStatePublisher(deps: {
 }
 
 /**
- * What is told of the shards: those that this relay has, and those that it would take. `isCounted`: how much waits of its held sessions is known. A relay that only stands by must not say anything of
+ * What is said of the shards: those that this relay has, and those that it would take. `isCounted`: how much waits of its held sessions is known. A relay that only stands by must not say anything of
  * another's sessions: gateways would take its empty lanes for theirs. Pure.
  */
 export function claimsOf(

@@ -53,11 +53,19 @@ async function refused(gateway: string): Promise<number> {
 
 /** What `up` says of the loss, with the number of events for N: what was acknowledged, but for what came between the count and the end. */
 function expectSaid(up: Up, said: RegExp, acknowledged: number): void {
-  const counted = Number(/at least (\d+) acknowledged/.exec(up.output.stdout)?.[1]);
-  expect(counted).toBeGreaterThanOrEqual(3);
-  expect(counted).toBeLessThanOrEqual(acknowledged + 1); // the first that was refused may be there all the same
-  expect(up.output.stdout.replace(/at least \d+/, "at least N")).toMatch(said);
-  expect(up.output.stdout).not.toMatch(/delivered at the next start/);
+  const { stdout } = up.output;
+  const counted = /at least (\d+) acknowledged/.exec(stdout)?.[1];
+  if (counted === undefined) {
+    // a broker whose files are gone, on a busy machine, may not answer any more
+    expect(stdout).toMatch(
+      /the acknowledged events that waited there are (lost|with it), and could not be counted/,
+    );
+  } else {
+    expect(Number(counted)).toBeGreaterThanOrEqual(3);
+    expect(Number(counted)).toBeLessThanOrEqual(acknowledged + 1); // the first that was refused may be there all the same
+    expect(stdout.replace(/at least \d+/, "at least N")).toMatch(said);
+  }
+  expect(stdout).not.toMatch(/delivered at the next start/);
 }
 
 describe("DURABLE-1: the store of a running broker that is no longer where it was", () => {

@@ -27,7 +27,7 @@ export type Damage = {
   missing: number;
   /** Their numbers, first and last. */
   ranges: [number, number][];
-  /** At least so many of the missing ones had ended: delivered, superseded or dead. */
+  /** How many of the missing ones had ended at least: delivered, superseded or dead. */
   settled: number;
   /** Sessions whose waiting events are among them, as far as a relay had told; those with most first. */
   sessions: [session: string, events: number][];

@@ -25,7 +25,7 @@ export class SecretRegistry {
     this.#forms = this.#forms.filter((form) => !gone.has(form));
   }
 
-  /** The text with every known secret replaced that has at least so many characters. */
+  /** The text with every known secret replaced that has at least `least` characters. */
   hide(text: string, least = 0): string {
     let hidden = text;
     for (const form of this.#forms) {

@@ -37,7 +37,7 @@ export function startingAt(ranges: readonly Range[], first: number): Range[] {
   return ranges.filter(([, to]) => to >= first).map(([a, b]) => [Math.max(a, first), b]);
 }
 
-/** At most so many ranges: those behind become one, which holds the gaps between them too. Pure. */
+/** At most `most` ranges: those behind become one, which holds the gaps between them too. Pure. */
 export function atMost(ranges: readonly Range[], most: number): Range[] {
   const rest = ranges.slice(most - 1);
   const [first] = rest;

@@ -105,7 +105,7 @@ export function inboxOwner(subject: string | undefined): string | undefined {
 }
 
 /**
- * Token of the gateway that asks `question`; undefined if the answer would go to anybody else. Who asks is told by the subject, which the
+ * Token of the gateway that asks `question`; undefined if the answer would go to anybody else. The subject says who asks, which the
  * broker lets that gateway alone publish. Gateways of before ADR 0018 ask on the bare subject, which only users of before may publish. Pure.
  */
 export function askingGateway(

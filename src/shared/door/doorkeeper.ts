@@ -8,7 +8,7 @@ export const WRONG_MS = 500;
 export const MOST_WRONG = 20;
 
 export type Doorkeeper = {
-  /** Answers whoever may not pass, and whoever has a token in the address; true if it did. */
+  /** Answers a request that may not pass, or that has a token in its address; true if it did. */
   stops(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
   /** Takes a token from a form: a cookie and the way to the page, or the refusal. */
   enter(request: FastifyRequest, reply: FastifyReply, token: string): Promise<FastifyReply>;

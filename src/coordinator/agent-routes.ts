@@ -1,5 +1,6 @@
 import { detail, json } from "./call.ts";
 import type { Route } from "./router.ts";
+import type { JsonObject } from "./validation.ts";
 
 /** The one blueprint that the stand-in knows: the procedural echo agent of the recorded calls. */
 const ECHO = {
@@ -23,6 +24,11 @@ const ECHO = {
 /** Which executors may take a run of this agent. */
 export function agentType(name: string | undefined): string {
   return name === ECHO.name ? ECHO.type : "autonomous";
+}
+
+/** The agent as a run carries it to its runner; none for a run without a known agent. */
+export function blueprintOf(name: string | undefined): JsonObject | undefined {
+  return name === ECHO.name ? ECHO : undefined;
 }
 
 export function agentRoutes(): Route[] {

@@ -32,6 +32,7 @@ async function main(): Promise<void> {
     batch: values.coordinatorBatch,
     faults: values.coordinatorFaults,
     autoCreateSessions: values.coordinatorAutoCreate,
+    ghostPolls: values.coordinatorGhostPolls,
   };
   if (values.coordinatorToken !== undefined) options.token = values.coordinatorToken;
   if (values.coordinatorRecord || values.coordinatorLedger !== undefined) options.record = "keys";

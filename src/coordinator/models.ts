@@ -42,6 +42,7 @@ export const RUN_FIELDS: readonly Field[] = [
   { name: "project_dir", type: "string" },
   { name: "parent_session_id", type: "string" },
   { name: "execution_mode", type: "string" },
+  { name: "scope", type: "object" },
 ];
 
 export const REGISTER_FIELDS: readonly Field[] = [
@@ -49,9 +50,16 @@ export const REGISTER_FIELDS: readonly Field[] = [
   { name: "project_dir", type: "string", required: true },
   { name: "executor_profile", type: "string", required: true },
   { name: "executor", type: "object" },
+  { name: "tags", type: "list" },
 ];
 
 export const RUNNER_ID_FIELDS: readonly Field[] = [{ name: "runner_id", type: "string", required: true }];
+
+export const RUN_COMPLETED_FIELDS: readonly Field[] = [
+  ...RUNNER_ID_FIELDS,
+  { name: "status", type: "string" },
+  { name: "session_status", type: "string" },
+];
 
 export const RUN_FAILED_FIELDS: readonly Field[] = [
   ...RUNNER_ID_FIELDS,

@@ -1,46 +1,24 @@
-import {
-  bodyOf,
-  detail,
-  done,
-  json,
-  NO_CONTENT,
-  OK,
-  invalid,
-  NO_SESSION,
-  type Call,
-  type Outcome,
-  type Reply,
-} from "./call.ts";
-import type { Clock } from "../shared/clock.ts";
-import { agentType } from "./agent-routes.ts";
-import {
-  REGISTER_FIELDS,
-  RUN_FAILED_FIELDS,
-  RUN_FIELDS,
-  RUNNER_ID_FIELDS,
-  SESSION_STATUS_FIELDS,
-} from "./models.ts";
+import { agentType, blueprintOf } from "./agent-routes.ts";
+import { bodyOf, detail, done, json, NO_SESSION, type Call, type Reply } from "./call.ts";
+import { RUN_FIELDS } from "./models.ts";
 import type { Route } from "./router.ts";
 import { shownRun, type Run } from "./runs.ts";
 import type { State } from "./state.ts";
-import { isObject, missingQuery, textOf, type JsonObject } from "./validation.ts";
+import { isObject, textOf, type JsonObject } from "./validation.ts";
 
-const NOT_REGISTERED = detail(401, "Runner not registered");
-const NO_RUN = detail(404, "Run not found");
-const HEARTBEAT_S = 60;
-const REPORTS = ["started", "completed", "failed", "stopped"] as const;
-type RunReport = (typeof REPORTS)[number];
+export const NO_RUN: Reply = detail(404, "Run not found");
 
-/** Runs as people and parents create them, and as runners take them and report on them. */
-export function runRoutes(state: State, deps: { clock: Clock; pollMs: number }): Route[] {
-  const { runs, sessions } = state;
+/** Runs as people and parents create them, look at them and stop them. */
+export function runRoutes(state: State): Route[] {
+  const { runs, runners, sessions } = state;
 
   function create(call: Call): Reply {
     const { body, refusal } = bodyOf(call, RUN_FIELDS);
     if (refusal) return refusal;
     const type = textOf(body, "type") ?? "";
     const asked = textOf(body, "session_id");
-    const demands: JsonObject = { executor_type: agentType(textOf(body, "agent_name")), tags: [] };
+    const agent = textOf(body, "agent_name");
+    const demands: JsonObject = { executor_type: agentType(agent), tags: [] };
     if (type === "resume_session") {
       const session = sessions.get(asked ?? "");
       if (session === undefined) return NO_SESSION;
@@ -51,7 +29,7 @@ export function runRoutes(state: State, deps: { clock: Clock; pollMs: number }):
     }
     const sessionId = asked ?? `ses_${state.newId()}`;
     const known = {
-      agent_name: textOf(body, "agent_name") ?? null,
+      agent_name: agent ?? null,
       project_dir: textOf(body, "project_dir") ?? null,
       parent_session_id: textOf(body, "parent_session_id") ?? null,
     };
@@ -59,136 +37,98 @@ export function runRoutes(state: State, deps: { clock: Clock; pollMs: number }):
       const session = sessions.create({ id: sessionId, status: "pending", ...known });
       state.broadcast.send("session_created", sessionId, { session });
     }
-    const parameters = isObject(body["parameters"]) ? body["parameters"] : {};
-    const mode = textOf(body, "execution_mode") ?? "sync";
     const run = runs.create({
       type,
       session_id: sessionId,
       ...known,
-      parameters,
+      parameters: isObject(body["parameters"]) ? body["parameters"] : {},
       demands,
-      execution_mode: mode,
+      execution_mode: textOf(body, "execution_mode") ?? "sync",
+      scope: isObject(body["scope"]) ? body["scope"] : null,
+      resolved_agent_blueprint: blueprintOf(agent) ?? null,
     });
     return done(201, { run_id: run.run_id, session_id: sessionId, status: run.status });
   }
 
-  function register(call: Call): Reply {
-    const { body, refusal } = bodyOf(call, REGISTER_FIELDS);
-    if (refusal) return refusal;
-    const executor = isObject(body["executor"]) ? body["executor"] : {};
-    const runner = runs.register(
-      {
-        hostname: textOf(body, "hostname") ?? "",
-        executor_profile: textOf(body, "executor_profile") ?? "",
-        executor_type: textOf(executor, "type") ?? "autonomous",
-      },
-      textOf(body, "project_dir") ?? "",
-    );
-    return done(200, {
-      runner_id: runner.runner_id,
-      poll_endpoint: "/runner/runs",
-      poll_timeout_seconds: deps.pollMs / 1000,
-      heartbeat_interval_seconds: HEARTBEAT_S,
-    });
+  /** A stop is about the session's oldest run, even if a newer one is under way; so it is at the real one. */
+  function stopSession(id: string): Reply {
+    const session = sessions.get(id);
+    if (session === undefined) return NO_SESSION;
+    const { status } = session;
+    const about = { ok: true, session_id: id };
+    if (status === "stopping")
+      return done(200, { ...about, status, message: "Session is already being stopped" });
+    if (ENDED.includes(status)) return done(200, { ...about, status, message: `Session already ${status}` });
+    const run = runs.firstOf(id);
+    if (status === "idle") return stopIdle(id, run);
+    if (run !== undefined && STOPPABLE.has(run.status)) return stopRun(run);
+    if (status === "running") state.setStatus(id, "stopped");
+    const stopped = { ...about, status: "stopped" };
+    if (run === undefined)
+      return done(200, { ...stopped, message: "No active run found - session marked as stopped" });
+    const message = `Run already in ${run.status} state - session marked as stopped`;
+    return done(200, { ...about, run_id: run.run_id, status: "stopped", message });
   }
 
-  function poll(call: Call): Outcome {
-    const id = call.query.get("runner_id");
-    if (id === null) return invalid([missingQuery("runner_id")]);
-    const runner = runs.runner(id);
-    if (runner === undefined) return NOT_REGISTERED;
-    const ready = runs.claim(runner);
-    if (ready !== undefined) return done(200, { run: ready });
-    return new Promise<Reply>((resolve) => {
-      const finish = (reply: Reply): void => {
-        cancel();
-        stopListening();
-        resolve(reply);
-      };
-      const cancel = deps.clock.after(deps.pollMs, () => finish(NO_CONTENT));
-      const stopListening = runs.onNew(() => {
-        if (call.response.socket?.destroyed) return; // gone, though nobody told us yet
-        const run = runs.claim(runner);
-        if (run !== undefined) finish(done(200, { run }));
-      });
-      // who has gone away must not take a run with them
-      call.response.on("close", () => finish(NO_CONTENT));
-    });
-  }
-
-  function report(call: Call, kind: RunReport): Reply {
-    const { body, refusal } = bodyOf(call, kind === "failed" ? RUN_FAILED_FIELDS : RUNNER_ID_FIELDS);
-    if (refusal) return refusal;
-    if (runs.runner(textOf(body, "runner_id") ?? "") === undefined) return NOT_REGISTERED;
-    const run = runs.get(call.params[0] ?? "");
-    if (run === undefined) return NO_RUN;
-    const effect = EFFECTS[kind];
-    run.status = effect.run;
-    if (kind === "failed") run.error = textOf(body, "error") ?? null;
-    if (kind === "started") run.started_at = state.stamp();
-    else run.completed_at = state.stamp();
-    if (effect.event !== undefined) {
-      const { session_id } = run;
-      sessions.addEvent(session_id, { event_type: effect.event, session_id, timestamp: state.stamp() });
+  function stopIdle(id: string, run: Run | undefined): Reply {
+    const about = { ok: true, session_id: id };
+    if (run?.runner_id == null) {
+      state.setStatus(id, "stopped");
+      const message = "Idle session marked as stopped (no runner info)";
+      return done(200, { ...about, status: "stopped", message });
     }
-    if (effect.session !== undefined) setStatus(run.session_id, effect.session);
-    return OK;
+    if (!runners.addStop(run.runner_id, id)) return NOT_QUEUED;
+    state.setStatus(id, "stopping");
+    state.polls.wake();
+    return done(200, { ...about, status: "stopping", message: "Stop command queued for idle session" });
   }
 
-  function setStatus(sessionId: string, status: string): boolean {
-    const session = sessions.get(sessionId);
-    if (session === undefined) return false;
-    session.status = status;
-    state.changed(session);
-    return true;
-  }
-
-  function sessionStatus(call: Call): Reply {
-    const { body, refusal } = bodyOf(call, SESSION_STATUS_FIELDS);
-    if (refusal) return refusal;
-    if (runs.runner(textOf(body, "runner_id") ?? "") === undefined) return NOT_REGISTERED;
-    return setStatus(call.params[0] ?? "", textOf(body, "status") ?? "") ? OK : NO_SESSION;
-  }
-
-  function heartbeat(call: Call): Reply {
-    const { body, refusal } = bodyOf(call, RUNNER_ID_FIELDS);
-    if (refusal) return refusal;
-    return runs.runner(textOf(body, "runner_id") ?? "") === undefined ? NOT_REGISTERED : OK;
+  function stopRun(run: Run): Reply {
+    const about = { ok: true, run_id: run.run_id, session_id: run.session_id };
+    if (run.status === "pending") {
+      runs.setStatus(run, "stopped");
+      state.setStatus(run.session_id, "stopped");
+      return done(200, { ...about, status: "stopped", message: "Run cancelled before execution" });
+    }
+    if (!runners.addStop(run.runner_id ?? "", run.session_id)) return NOT_QUEUED;
+    runs.setStatus(run, "stopping");
+    state.setStatus(run.session_id, "stopping");
+    state.polls.wake();
+    return done(200, { ...about, status: "stopping" });
   }
 
   function list(call: Call): Reply {
     const status = call.query.get("status");
-    const wanted = runs.list().filter((run) => status === null || run.status === status);
+    const wanted = runs.list().filter((run) => !status || run.status === status);
     return json(200, { runs: wanted.map(shownRun) });
   }
 
+  const withRun = (call: Call, answer: (run: Run) => Reply): Reply => {
+    const run = runs.get(call.params[0] ?? "");
+    return run === undefined ? NO_RUN : answer(run);
+  };
+
   return [
-    { method: "POST", path: "/runner/heartbeat", handle: heartbeat },
-    { method: "GET", path: "/runner/runs", handle: poll },
-    { method: "POST", path: "/runner/register", handle: register },
-    ...REPORTS.map((kind) => ({
-      method: "POST",
-      path: `/runner/runs/{run_id}/${kind}`,
-      handle: (call: Call) => report(call, kind),
-    })),
-    { method: "POST", path: "/runner/sessions/{session_id}/status", handle: sessionStatus },
     { method: "POST", path: "/runs", handle: create },
     { method: "GET", path: "/runs", handle: list },
     {
       method: "GET",
       path: "/runs/{run_id}",
-      handle: (call) => {
-        const run = runs.get(call.params[0] ?? "");
-        return run === undefined ? NO_RUN : json(200, shownRun(run));
-      },
+      handle: (call) => withRun(call, (run) => json(200, shownRun(run))),
+    },
+    {
+      method: "POST",
+      path: "/runs/{run_id}/stop",
+      handle: (call) => withRun(call, (run) => stopSession(run.session_id)),
+    },
+    {
+      method: "POST",
+      path: "/sessions/{session_id}/stop",
+      handle: (call) => stopSession(call.params[0] ?? ""),
     },
   ];
 }
 
-/** What a report makes of the run and its session, and the event that the coordinator itself adds then. */
-const EFFECTS: Record<RunReport, { run: Run["status"]; session?: string; event?: string }> = {
-  started: { run: "running", event: "run_start" },
-  completed: { run: "completed", session: "finished", event: "run_completed" },
-  failed: { run: "failed", session: "failed" },
-  stopped: { run: "stopped", session: "stopped" },
-};
+const ENDED: readonly string[] = ["stopped", "finished", "failed"];
+const STOPPABLE: ReadonlySet<Run["status"]> = new Set(["pending", "claimed", "running"]);
+const NOT_QUEUED = detail(500, "Failed to queue stop command");

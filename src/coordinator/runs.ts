@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import type { Runner } from "./runners.ts";
 import type { JsonObject } from "./validation.ts";
 
 /** A run while it is in the coordinator's memory; the order of the fields is the coordinator's. */
@@ -12,7 +12,7 @@ export type Run = {
   parent_session_id: string | null;
   execution_mode: string;
   demands: JsonObject;
-  status: "pending" | "claimed" | "running" | "completed" | "failed" | "stopped";
+  status: "pending" | "claimed" | "running" | "stopping" | "completed" | "failed" | "stopped";
   runner_id: string | null;
   error: string | null;
   created_at: string;
@@ -20,27 +20,39 @@ export type Run = {
   started_at: string | null;
   completed_at: string | null;
   timeout_at: string | null;
-  scope: null;
-  resolved_agent_blueprint: null;
+  scope: JsonObject | null;
+  resolved_agent_blueprint: JsonObject | null;
 };
-
-export type Runner = { runner_id: string; hostname: string; executor_profile: string; executor_type: string };
 
 export type Runs = ReturnType<typeof createRuns>;
 
 /** How long a run waits for a matching runner before the coordinator would fail it; only shown here. */
 const NO_MATCH_MS = 5 * 60_000;
+const RUNNER_GONE = "Runner disconnected during execution";
 
-/** Runs, the runners that take them, and who waits for one. `stamp(ms)` is the time of now plus `ms`. */
-export function createRuns(deps: { stamp: (aheadMs?: number) => string; newId: () => string }) {
+/** Runs and who takes them. `stamp(ms)` is the time of now plus `ms`; `onNew` is called when a run was made. */
+export function createRuns(deps: {
+  stamp: (aheadMs?: number) => string;
+  newId: () => string;
+  onNew: () => void;
+}) {
   const runs = new Map<string, Run>();
-  const runners = new Map<string, Runner>();
-  const waiting = new Set<() => void>();
+  // The real one fails a lost runner's runs in its database alone. What it shows are the runs in its memory, until it restarts.
+  const failedInStore = new Map<Run, string>();
 
   return {
     get: (id: string): Run | undefined => runs.get(id),
     list: (): Run[] => Array.from(runs.values()),
-    runner: (id: string): Runner | undefined => runners.get(id),
+    /** The oldest run of a session, ended or not: the one that a stop is about. */
+    firstOf: (sessionId: string): Run | undefined =>
+      runs.values().find((run) => run.session_id === sessionId),
+    /** Sessions whose newest run was this runner's. */
+    lastServedBy(runnerId: string): string[] {
+      const newest = new Map(Array.from(runs.values(), (run) => [run.session_id, run]));
+      return Array.from(newest.values())
+        .filter((run) => run.runner_id === runnerId)
+        .map((run) => run.session_id);
+    },
 
     create(known: Pick<Run, "type" | "session_id"> & Partial<Run>): Run {
       const run: Run = {
@@ -61,11 +73,11 @@ export function createRuns(deps: { stamp: (aheadMs?: number) => string; newId: (
         started_at: null,
         completed_at: null,
         timeout_at: deps.stamp(NO_MATCH_MS),
-        scope: null,
-        resolved_agent_blueprint: null,
+        scope: known.scope ?? null,
+        resolved_agent_blueprint: known.resolved_agent_blueprint ?? null,
       };
       runs.set(run.run_id, run);
-      for (const wake of waiting) wake();
+      deps.onNew();
       return run;
     },
 
@@ -76,18 +88,12 @@ export function createRuns(deps: { stamp: (aheadMs?: number) => string; newId: (
       return removed;
     },
 
-    /** The id follows from who the runner is, so that one that comes back is the same. */
-    register(runner: Omit<Runner, "runner_id">, projectDir: string): Runner {
-      const identity = `${runner.hostname}:${projectDir}:${runner.executor_profile}`;
-      const id = `lnch_${createHash("sha256").update(identity).digest("hex").slice(0, 12)}`;
-      const registered = { ...runner, runner_id: id };
-      runners.set(id, registered);
-      return registered;
-    },
-
-    /** The registry lives in the coordinator's memory only: a restart forgets it, then runners get 401. */
-    forgetRunners(): void {
-      runners.clear();
+    setStatus(run: Run, status: Run["status"], error?: string): void {
+      run.status = status;
+      if (error !== undefined) run.error = error;
+      if (status === "running") run.started_at = deps.stamp();
+      if (ENDED.has(status)) run.completed_at = deps.stamp();
+      failedInStore.delete(run);
     },
 
     /** Gives the oldest pending run that fits, if there is one. */
@@ -102,33 +108,45 @@ export function createRuns(deps: { stamp: (aheadMs?: number) => string; newId: (
       return undefined;
     },
 
-    /** Calls `wake` at the next new run; the returned function ends that. */
-    onNew(wake: () => void): () => void {
-      waiting.add(wake);
-      return () => waiting.delete(wake);
+    /** Fails what a lost runner had claimed or begun, as far as nobody sees it before {@link restart}. */
+    failOf(runnerId: string): Run[] {
+      const failed = Array.from(runs.values()).filter(
+        (run) =>
+          run.runner_id === runnerId &&
+          (run.status === "claimed" || run.status === "running") &&
+          !failedInStore.has(run),
+      );
+      for (const run of failed) failedInStore.set(run, deps.stamp());
+      return failed;
+    },
+
+    /** A restart of the coordinator reads all runs from its database. */
+    restart(): void {
+      for (const [run, completed_at] of failedInStore)
+        Object.assign(run, { status: "failed", error: RUNNER_GONE, completed_at });
+      failedInStore.clear();
     },
   };
 }
 
+const ENDED: ReadonlySet<Run["status"]> = new Set(["completed", "failed", "stopped"]);
+
 /** A resumed session goes back to its own machine and profile: both must be what the runner registered. */
 function fits(demands: JsonObject, runner: Runner): boolean {
-  return (["executor_type", "hostname", "executor_profile"] as const).every(
-    (name) => demands[name] === undefined || demands[name] === null || demands[name] === runner[name],
+  const has = { ...runner, executor_type: runner.executor["type"] };
+  return (["executor_type", "hostname", "project_dir", "executor_profile"] as const).every(
+    (name) => demands[name] === undefined || demands[name] === null || demands[name] === has[name],
   );
 }
 
-function isActive(run: Run): boolean {
-  return run.status === "pending" || run.status === "claimed" || run.status === "running";
-}
-
-// An ended run is shown as its row in the database, whose columns stand in another order.
-const ROW: readonly (keyof Run)[] = [
+// Scope and blueprint are handed out by a poll and shown nowhere else: neither in the list nor under the run's own address.
+const SHOWN: readonly (keyof Run)[] = [
   ...(["run_id", "type", "session_id", "agent_name", "parameters", "status"] as const),
   ...(["project_dir", "parent_session_id", "execution_mode", "demands", "runner_id", "error"] as const),
   ...(["created_at", "claimed_at", "started_at", "completed_at", "timeout_at"] as const),
 ];
 
-/** A run as `GET /runs/{id}` shows it. */
+/** A run as `GET /runs` and `GET /runs/{id}` show it. Pure. */
 export function shownRun(run: Run): JsonObject {
-  return isActive(run) ? run : Object.fromEntries(ROW.map((name) => [name, run[name]]));
+  return Object.fromEntries(SHOWN.map((name) => [name, run[name]]));
 }

@@ -11,6 +11,7 @@ import { createLedger, type Ledger } from "./ledger.ts";
 import { play, scripted, send } from "./respond.ts";
 import { createRouter, type Route } from "./router.ts";
 import { runRoutes } from "./run-routes.ts";
+import { runnerRoutes } from "./runner-routes.ts";
 import { batchRoute } from "./batch-route.ts";
 import { createAddEvent, sessionRoutes } from "./session-routes.ts";
 import { createState, type State } from "./state.ts";
@@ -18,7 +19,7 @@ import { faultRoutes, ledgerRoutes } from "./test-routes.ts";
 import { arrivalOf, itemArrivalOf, sessionOfPath } from "./arrival.ts";
 
 // server.ts takes requests in · router.ts finds the route · auth.ts refuses · validation.ts + models.ts judge bodies
-// session-routes.ts, run-routes.ts, agent-routes.ts the coordinator's contract · state.ts what it knows · sse.ts who listens
+// session-routes.ts, run-routes.ts, runner-routes.ts, agent-routes.ts the coordinator's contract · state.ts what it knows · sse.ts who listens
 // beyond the real one: ledger.ts + arrival.ts record, faults.ts + respond.ts break, test-routes.ts opens both over HTTP
 
 export type CoordinatorOptions = {
@@ -36,7 +37,10 @@ export type CoordinatorOptions = {
   ledgerFile?: string;
   /** Numbers from 0 to below 1, for rules with a probability. */
   random?: () => number;
+  /** How long a poll without work is held. */
   pollMs?: number;
+  /** Polls go on when their client has left, as at the real one, and may take a run that nobody gets. Default: off. */
+  ghostPolls?: boolean;
   heartbeatMs?: number;
 };
 
@@ -70,7 +74,11 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const routes: Route[] = [
     { method: "GET", path: "/health", handle: () => json(200, { status: "healthy" }) },
     ...sessionRoutes(state, sessionOptions, addEvent),
-    ...runRoutes(state, { clock, pollMs: options.pollMs ?? POLL_MS }),
+    ...runRoutes(state),
+    ...runnerRoutes(state, {
+      pollMs: options.pollMs ?? POLL_MS,
+      ghostPolls: options.ghostPolls ?? false,
+    }),
     ...agentRoutes(),
     { method: "GET", path: "/sse/sessions", handle: openStream },
   ];
@@ -148,6 +156,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     else if (outcome instanceof Promise) void outcome.then((reply) => finish(call, reply, strike));
     else {
       note(call, outcome, strike);
+      if (call.response.closed) return; // a poll that outlived its client
       const made = strike && scripted(strike);
       if (strike === undefined || made !== undefined) send(call.response, made ?? outcome);
       else play(call.response, strike, outcome, clock);

@@ -38,13 +38,17 @@ export type TestCoordinator = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** `await using coordinator = await startCoordinator()`. Faults are on, and the ledger keeps bodies and headers. */
+/**
+ * `await using coordinator = await startCoordinator()`. Faults are on, the ledger keeps bodies and headers, and polls outlive
+ * their clients as at the real one.
+ */
 export async function startCoordinator(options: Partial<CoordinatorOptions> = {}): Promise<TestCoordinator> {
   const coordinator = createCoordinator({
     clock: systemClock,
     log: silentLogger(),
     faults: true,
     record: "requests",
+    ghostPolls: true,
     ...options,
   });
   const url = await coordinator.listen(0);
@@ -67,10 +71,11 @@ export async function startCoordinator(options: Partial<CoordinatorOptions> = {}
     },
     stop: () => coordinator.close(),
     async start({ forgetRunners = false } = {}) {
-      if (forgetRunners) state.runs.forgetRunners();
+      if (forgetRunners) state.restart();
       await coordinator.listen(port);
     },
     async [Symbol.asyncDispose]() {
+      state.polls.endAll();
       await coordinator.close();
       ledger.close();
     },

@@ -346,6 +346,13 @@ export const COORDINATOR_SETTINGS = {
     fallback: false,
     help: "create a session at the first write to it, where a real coordinator answers 404; `up` sets it for its own stand-in",
   },
+  coordinatorGhostPolls: {
+    env: "RUNNER_RELAY_COORDINATOR_GHOST_POLLS",
+    flag: "ghost-polls",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "go on with a poll whose client left, as a real coordinator does: it may take the next run, which nobody gets",
+  },
   coordinatorRecord: {
     env: "RUNNER_RELAY_COORDINATOR_RECORD",
     flag: "record",

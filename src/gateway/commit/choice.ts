@@ -21,7 +21,7 @@ const LEAST_BATCH_MS = 1;
  * the quick ones tell what the broker needs.
  */
 const WEIGHT = { below: 0.3, above: 0.05 };
-/** Part of the way back to the first guess that every batch makes: a stall must not rule out singles for ever. */
+/** Part of the way back to the other way's first guess that every commit makes: a stall must rule out neither way for ever. */
 const FORGET = 0.02;
 /** One stalled commit says nothing about the next: at most this many times the estimate counts. */
 const MAX_FACTOR = 2;
@@ -57,6 +57,7 @@ export function createChoice(synced: boolean): Choice {
         singleMs += FORGET * (firstSingleMs - singleMs);
       } else if (count >= 4) {
         singleMs = moved(singleMs, Math.max(MIN_SINGLE_MS, (ms - rounds * ROUND_TRIP_MS) / count));
+        batchMs += FORGET * (FIRST_BATCH_MS - batchMs);
       }
     },
   };

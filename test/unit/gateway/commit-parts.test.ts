@@ -71,6 +71,14 @@ describe("singles or a batch", () => {
     expect(choice.of(64, 1)).toBe("singles");
   });
 
+  test("batches that stalled are tried again", () => {
+    const choice = createChoice(true);
+    for (let i = 0; i < 60; i++) choice.took("batch", 64, 1, 200);
+    expect(choice.of(64, 1)).toBe("singles");
+    for (let i = 0; i < 200; i++) choice.took("singles", 64, 1, 16);
+    expect(choice.of(64, 1)).toBe("batch");
+  });
+
   test("what it costs decides, and a stall is forgotten", () => {
     const choice = createChoice(false);
     for (let i = 0; i < 60; i++) choice.took("singles", 10, 1, 3); // an fsync each after all

@@ -15,11 +15,13 @@ export type Polls = ReturnType<typeof createPolls>;
 /** Polls that wait for something to do, oldest first. */
 export function createPolls(clock: Clock) {
   const waiting = new Set<{ look: Look; finish(reply: Reply): void }>();
+  let begun = 0;
 
   return {
     /** Answers what `look` finds at once or within `holdMs`, else 204. */
     hold(look: Look, holdMs: number): HeldPoll {
       const { promise, resolve } = Promise.withResolvers<Reply>();
+      begun++;
       const poll = {
         look,
         finish(reply: Reply): void {
@@ -43,8 +45,9 @@ export function createPolls(clock: Clock) {
       }
     },
 
-    /** How many wait. */
+    /** How many wait, and how many ever came. */
     waiting: (): number => waiting.size,
+    begun: (): number => begun,
 
     /** A restart of the coordinator ends them all; those that waited were cut off anyway. */
     endAll(): void {

@@ -110,7 +110,7 @@ export function runnerRoutes(state: State, options: RunnerRouteOptions): Route[]
       const run = runs.claim(runner);
       return run && done(200, { run });
     }, options.pollMs);
-    if (!options.ghostPolls) call.response.on("close", held.end);
+    if (!options.ghostPolls) call.response.on("close", () => held.end());
     return held.reply;
   }
 

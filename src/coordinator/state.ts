@@ -22,7 +22,7 @@ export type State = {
   /** Tells those who listen that a session has changed. */
   changed(session: Session): void;
   /** Sets a session's status and tells who listens; false for an unknown session. */
-  setStatus(sessionId: string, status: string): boolean;
+  setStatus(this: void, sessionId: string, status: string): boolean;
   /** As after a restart of the coordinator: runners are forgotten and polls ended, sessions and runs are kept. */
   restart(): void;
 };
@@ -34,7 +34,7 @@ export function createState(deps: { clock: Clock; heartbeatMs: number }): State 
   const broadcast = createBroadcaster(deps);
   const sessions = createSessions(stamp);
   const polls = createPolls(deps.clock);
-  const runs = createRuns({ stamp, newId, onNew: polls.wake });
+  const runs = createRuns({ stamp, newId, onNew: () => polls.wake() });
   const runners = createRunners({ clock: deps.clock, stamp });
   const changed = (session: Session): void =>
     broadcast.send("session_updated", session.session_id, { session });

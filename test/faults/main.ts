@@ -13,7 +13,7 @@ import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
 import { DEFAULT_RATE } from "../../src/admin/replay/pace.ts";
 import { replay } from "./campaigns/replay.ts";
-import { runner } from "./campaigns/runner.ts";
+import { runner, RUNNER_PLAYS } from "./campaigns/runner.ts";
 import { soak } from "./campaigns/soak.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
@@ -22,7 +22,7 @@ import { EVIDENCE } from "./stage.ts";
 
 // campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
 
-const USAGE = `npm run faults -- [--rounds N] [--seed N] [--only NAME] [--gap MS] [--minutes N]
+const USAGE = `npm run faults -- [--rounds N] [--seed N] [--only NAME] [--play NAME] [--gap MS] [--minutes N]
 
 Campaigns against the product as it runs: real processes, killed and disturbed under load. Prints the seed and every figure, and
 ends with 1 if one does not hold.
@@ -30,6 +30,7 @@ ends with 1 if one does not hold.
   --rounds  kills in the campaign "kill", shared by gateway, relay and nats-server (default 100)
   --seed    moments and victims repeat with it (default: random)
   --only    run one campaign
+  --play    one play of the campaign "runner": ${RUNNER_PLAYS.join(", ")}
   --gap     mean time between two kills, milliseconds (default 3000)
   --minutes length of the campaign "soak" (default 60)`;
 
@@ -47,6 +48,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "100" },
     seed: { type: "string" },
     only: { type: "string" },
+    play: { type: "string" },
     gap: { type: "string", default: "3000" },
     minutes: { type: "string", default: "60" },
     help: { type: "boolean", default: false },
@@ -103,9 +105,9 @@ const campaigns: Campaign[] = [
   },
   {
     name: "runner",
-    what: "a polling runner through outages of 60 s and restarts that forget it",
-    limitMs: 300_000,
-    run: (report) => runner({ awayMs: 60_000, events: 200, runs: 5 }, report),
+    what: "a runner at work while everything between it and its coordinator is restarted, killed and frozen",
+    limitMs: 1_200_000,
+    run: (report) => runner({ play: values.play }, report),
   },
   {
     name: "bombs-gateway",
@@ -197,7 +199,13 @@ async function main(): Promise<number> {
   const wanted = campaigns.filter(({ name, byName }) =>
     values.only === undefined ? !byName : name === values.only,
   );
-  if (values.help || wanted.length === 0 || ![rounds, gapMs, minutes, seed].every(Number.isFinite)) {
+  const noPlay = values.play !== undefined && !RUNNER_PLAYS.includes(values.play);
+  if (
+    values.help ||
+    wanted.length === 0 ||
+    noPlay ||
+    ![rounds, gapMs, minutes, seed].every(Number.isFinite)
+  ) {
     console.log(`${USAGE}\n\nCampaigns: ${campaigns.map(({ name }) => name).join(", ")}`);
     return values.help ? 0 : 2;
   }

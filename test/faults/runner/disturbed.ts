@@ -1,0 +1,118 @@
+import { startCoordinator } from "../../support/coordinator.ts";
+import { startProcesses, type Processes } from "../processes.ts";
+import { ms, type Report } from "../report.ts";
+import { IDENTITY, startCrew, type Crew } from "./crew.ts";
+import { startUpService } from "./up-service.ts";
+import { judgeCrew } from "./verdict.ts";
+
+// What is done to the processes between a runner and its coordinator while its agents work.
+
+/** Runs that last from before to after what is done, and others that begin after it. */
+const BEFORE = 4;
+const AFTER = 2;
+/** Until polls are held and events flow again. */
+const CALM_MS = 2000;
+
+type Play = { name: string; report: Report; pollMs: number };
+
+/** `disturb` ends early when the runner dies, so that a play that fails does not take longer than one that holds. */
+async function disturbed<World extends AsyncDisposable>(
+  { name, report, pollMs }: Play,
+  start: (coordinatorUrl: string) => Promise<{ world: World; url: string }>,
+  disturb: (world: World, crew: Crew) => Promise<void>,
+): Promise<void> {
+  await using coordinator = await startCoordinator({ pollMs });
+  const { world, url } = await start(coordinator.url);
+  await using _ = world;
+  await using crew = await startCrew(coordinator, url);
+  const before = await crew.give(BEFORE);
+  await crew.pause(CALM_MS);
+  await disturb(world, crew);
+  await crew.pause(CALM_MS);
+  const after = crew.runner.died() === undefined ? await crew.give(AFTER) : [];
+  await crew.pause(CALM_MS);
+  const jobs = [...before, ...after];
+  crew.finish(jobs);
+  await judgeCrew(name, coordinator, crew, jobs, report);
+}
+
+/** Gateway, relay and broker as services of their own. */
+function withServices(play: Play, disturb: (world: Processes, crew: Crew) => Promise<void>): Promise<void> {
+  const start = async (url: string): Promise<{ world: Processes; url: string }> => {
+    const world = await startProcesses(url, { env: IDENTITY });
+    return { world, url: world.gateway.url() };
+  };
+  return disturbed(play, start, disturb);
+}
+
+/** `up` is stopped as a service manager does, and started again as soon as it ended. */
+export async function upRestarted(play: Play & { times: number }): Promise<void> {
+  const took: { stoppedMs: number; readyMs: number }[] = [];
+  await disturbed(
+    play,
+    async (url) => {
+      const world = await startUpService(url, IDENTITY);
+      return { world, url: world.url };
+    },
+    async (up, crew) => {
+      for (let i = 0; i < play.times && crew.runner.died() === undefined; i++) {
+        took.push(await up.restart());
+        await crew.pause(CALM_MS);
+      }
+    },
+  );
+  const shown = took.map(({ stoppedMs, readyMs }) => `${ms(stoppedMs)} + ${ms(readyMs - stoppedMs)}`);
+  play.report.check(
+    `${play.name}: all restarts were made`,
+    took.length === play.times,
+    `${took.length} of ${play.times}`,
+  );
+  play.report.note(`${play.name}: to end + until ready`, shown.join(", "));
+}
+
+/** The relay is killed and comes back at once, or `awayMs` later. */
+export async function relayKilled(
+  play: Play & { times: number; gapMs: number; awayMs?: number },
+): Promise<void> {
+  await withServices(play, async ({ relays }, crew) => {
+    for (let i = 0; i < play.times && crew.runner.died() === undefined; i++) {
+      await relays[0]?.kill9(play.awayMs);
+      await relays[0]?.ready();
+      await crew.pause(play.gapMs);
+    }
+  });
+}
+
+/** The relay hangs. */
+export async function relayStopped(play: Play & { stoppedMs: number }): Promise<void> {
+  await withServices(play, async ({ relays }, crew) => {
+    relays[0]?.signal("SIGSTOP");
+    await crew.pause(play.stoppedMs);
+    relays[0]?.signal("SIGCONT");
+  });
+}
+
+/** The broker is killed, and started again at once. */
+export async function brokerKilled(play: Play & { times: number; gapMs: number }): Promise<void> {
+  await withServices(play, async ({ broker }, crew) => {
+    for (let i = 0; i < play.times && crew.runner.died() === undefined; i++) {
+      await broker.kill9();
+      await broker.restart();
+      await crew.pause(play.gapMs);
+    }
+  });
+}
+
+/** The gateway is killed and comes back at once, on its port. */
+export async function gatewayKilled(play: Play & { times: number; gapMs: number }): Promise<void> {
+  const downtimes: number[] = [];
+  await withServices(play, async ({ gateway }, crew) => {
+    for (let i = 0; i < play.times && crew.runner.died() === undefined; i++) {
+      await gateway.kill9();
+      await gateway.ready();
+      await crew.pause(play.gapMs);
+    }
+    downtimes.push(...gateway.downtimes);
+  });
+  play.report.note(`${play.name}: the gateway was away`, downtimes.map(ms).join(", "));
+}

@@ -1,0 +1,84 @@
+import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import { startProcesses, type Processes } from "../processes.ts";
+import type { Report } from "../report.ts";
+import { IDENTITY, startCrew, until, type Crew, type Job } from "./crew.ts";
+import { judgeCrew } from "./verdict.ts";
+
+/** A runner polls anew within this when relay and gateway are there. */
+const POLLED_MS = 5000;
+/** A run that a ghost poll took is handed out within this, or never. */
+const FOUND_MS = 60_000;
+
+/**
+ * Polls are broken by kills of relay and gateway in turn, and while the coordinator's handler goes on, a run is made: the handler takes it
+ * for nobody. Each must be executed all the same, once.
+ */
+export async function ghosts(play: {
+  name: string;
+  report: Report;
+  pollMs: number;
+  runs: number;
+}): Promise<void> {
+  const { name, report } = play;
+  await using coordinator = await startCoordinator({ pollMs: play.pollMs });
+  await using processes = await startProcesses(coordinator.url, { env: IDENTITY });
+  await using crew = await startCrew(coordinator, processes.gateway.url());
+  const taken: Job[] = [];
+  const others: Job[] = [];
+  for (let round = 0; taken.length < play.runs && round < 2 * play.runs; round++) {
+    if (crew.runner.died() !== undefined) break;
+    const job = await breakPoll(coordinator, processes, round);
+    (statusOf(coordinator, job) === "claimed" ? taken : others).push(job);
+  }
+  const jobs = [...taken, ...others];
+  const begun = (): number => taken.filter(({ sessionId }) => crew.agents.has(sessionId)).length;
+  await until(() => begun() === taken.length || crew.runner.died() !== undefined, FOUND_MS);
+  report.check(
+    `${name}: runs taken by ghost polls`,
+    taken.length === play.runs,
+    `${taken.length} of ${play.runs}, and ${others.length} others`,
+  );
+  await finishAll(crew, jobs);
+  await judgeCrew(name, coordinator, crew, jobs, report);
+  const executed = taken.filter((job) => statusOf(coordinator, job) === "completed").length;
+  report.check(`${name}: of them executed`, executed === play.runs, `${executed} of ${play.runs}`);
+  const starts = taken.map(({ runId }) => startsOf(coordinator, runId));
+  const twice = starts.filter((count) => count > 1).length;
+  report.check(`${name}: none was begun twice`, twice === 0, `${twice} were`);
+}
+
+/** Kills relay or gateway while a poll is held, and makes a run before the next poll comes. */
+async function breakPoll(
+  coordinator: TestCoordinator,
+  { relays, gateway }: Processes,
+  round: number,
+): Promise<Job> {
+  const victim = round % 2 === 0 ? relays[0] : gateway;
+  await victim?.kill9();
+  const job = coordinator.createSession();
+  const polls = coordinator.state.polls.begun();
+  await victim?.ready();
+  await until(() => coordinator.state.polls.begun() > polls, POLLED_MS);
+  return job;
+}
+
+/** Agents that begin late are told as well. */
+async function finishAll(crew: Crew, jobs: readonly Job[]): Promise<void> {
+  const left = new Set(jobs);
+  await until(() => {
+    const begun = Array.from(left).filter(({ sessionId }) => crew.agents.has(sessionId));
+    crew.finish(begun);
+    for (const job of begun) left.delete(job);
+    return left.size === 0 || crew.runner.died() !== undefined;
+  }, POLLED_MS);
+}
+
+function statusOf(coordinator: TestCoordinator, { runId }: Job): string | undefined {
+  return coordinator.state.runs.get(runId)?.status;
+}
+
+function startsOf(coordinator: TestCoordinator, runId: string): number {
+  return coordinator
+    .writes()
+    .filter(({ path, applied, repeat }) => path.endsWith(`/${runId}/started`) && applied && !repeat).length;
+}

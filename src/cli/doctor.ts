@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { examine } from "../admin/doctor/examine.ts";
 import type { Line } from "../admin/doctor/line.ts";
 import { portIn } from "../shared/port-number.ts";
-import { readShortFileSync } from "../shared/short-file.ts";
+import { readKeptFileSync } from "../shared/short-file.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { pageTokenHere } from "./page.ts";
@@ -54,7 +54,7 @@ function gatewaysOf(dataDir: string): string[] {
 
 function keptPort(file: string): number | undefined {
   try {
-    return portIn(readShortFileSync(file));
+    return portIn(readKeptFileSync(file));
   } catch {
     return undefined; // its gateway chooses another one at its next start
   }

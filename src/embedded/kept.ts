@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { isPort } from "../shared/port-number.ts";
-import { readShortFileSync } from "../shared/short-file.ts";
+import { readKeptFileSync } from "../shared/short-file.ts";
 
 /** What is kept between starts: running gateways and relays, and people's `nats` contexts, hold both. -1: any free port. */
 export type Kept = { port: number; passwords: Record<string, string> };
@@ -13,7 +13,7 @@ export function keptFile(dataDir: string): string {
 /** What a data folder keeps of its broker. What is damaged or missing is as if it was never kept, each for itself: it is made anew. */
 export function readKept(dataDir: string): Kept {
   try {
-    return keptIn(JSON.parse(readShortFileSync(keptFile(dataDir))));
+    return keptIn(JSON.parse(readKeptFileSync(keptFile(dataDir))));
   } catch {
     return keptIn(undefined); // the first start, or a start that was cut short
   }

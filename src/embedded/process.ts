@@ -7,6 +7,7 @@ import { connectBroker } from "../shared/broker.ts";
 import type { Clock } from "../shared/clock.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
+import { readKeptFileSync } from "../shared/short-file.ts";
 import { ADMIN_INBOX } from "../shared/subjects.ts";
 import { PID_FILE } from "./config.ts";
 import { guarded, type OrphanGuard } from "./orphan.ts";
@@ -152,12 +153,12 @@ export async function endLeftover(runDir: string, configFile: string, log: Logge
       await sleep(POLL_MS);
     }
   }
-  for (const name of readdirSync(runDir)) rmSync(join(runDir, name), { force: true });
+  for (const name of readdirSync(runDir)) rmSync(join(runDir, name), { force: true, recursive: true });
 }
 
 function leftoverPid(pidFile: string, configFile: string): number | undefined {
   try {
-    const pid = Number(readFileSync(pidFile, "utf8"));
+    const pid = Number(readKeptFileSync(pidFile));
     return commandLine(pid).includes(configFile) ? pid : undefined;
   } catch {
     return undefined; // no pid file, or no such process

@@ -1,11 +1,13 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { replaceFile } from "../shared/atomic-file.ts";
 import type { BrokerAccess } from "../shared/broker.ts";
 import { systemClock, type Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logger.ts";
 import type { BrokerRole, GatewayUser } from "../shared/permissions.ts";
 import { brokerConfig, USERS_FILE, usersConfig } from "./config.ts";
-import { codedError, errorText } from "../shared/errors.ts";
+import { dropUnreadableConsumers } from "./consumer-state.ts";
+import { codedError, errorText, isCoded } from "../shared/errors.ts";
 import { keptFile, readKept, type Kept } from "./kept.ts";
 import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
@@ -14,7 +16,7 @@ import { sealStreams } from "./stream-meta.ts";
 import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
 import { makeOwnFolder } from "../shared/own-folder.ts";
 
-// lock.ts keeps the folder ours · kept.ts what a start leaves for the next · stream-meta.ts gives streams their seal back · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
+// lock.ts keeps the folder ours · kept.ts what a start leaves for the next · stream-meta.ts gives streams their seal back · consumer-state.ts drops consumers that cannot be read · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
 
 export type StartOptions = {
   /** A nats-server that {@link findBroker} accepted. */
@@ -76,7 +78,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
 
     const start = async (port: number): Promise<ServerProcess> => {
       const layout = { port, runDir, storeDir };
-      sealStreams(storeDir, log); // also after a crash that came while a stream was made
+      mendStore(storeDir, log); // also after a crash that came while a stream was made
       writeSecret(configFile, brokerConfig({ ...layout, syncAlways: options.syncAlways ?? true }));
       return spawnServer({ ...options, clock, configFile, runDir, admin });
     };
@@ -117,6 +119,16 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   }
 }
 
+function mendStore(storeDir: string, log: Logger): void {
+  try {
+    sealStreams(storeDir, log);
+    dropUnreadableConsumers(storeDir, log);
+  } catch (cause) {
+    if (isCoded(cause)) throw cause;
+    throw codedError("data_unusable", `${storeDir}: ${errorText(cause)}`, { cause });
+  }
+}
+
 function isPortTaken(error: unknown): boolean {
   return error instanceof Error && /address already in use|bind:/i.test(error.message);
 }
@@ -129,10 +141,10 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** `mode` counts only when a file is made; it always was made by us. */
+/** Replaced, not overwritten: where a FIFO stands in its place, writing would never return. */
 function writeSecret(file: string, text: string): void {
   try {
-    writeFileSync(file, text, { mode: 0o600 });
+    replaceFile(file, text);
   } catch (cause) {
     throw codedError("data_unusable", `${file} cannot be written: ${errorText(cause)}`, { cause });
   }

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile } from "../shared/atomic-file.ts";
 import { codedError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../shared/topology.ts";
 import { highwayHash64 } from "./highway-hash.ts";
+import { readPlain } from "./plain-file.ts";
 
 /** Where nats-server keeps the streams of its one account, below the store folder. */
 const STREAMS = "jetstream/$G/streams";
@@ -92,12 +93,8 @@ function holdsSomething(messages: string): boolean {
   return readdirSync(messages).some((file) => statSync(join(messages, file)).size > 0);
 }
 
+/** Undefined for what is missing or no plain file. */
 function read(file: string): Buffer | undefined {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
-      return undefined;
-    throw error;
-  }
+  const found = readPlain(file);
+  return found.kind === "file" ? found.bytes : undefined;
 }

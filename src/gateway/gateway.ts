@@ -15,6 +15,7 @@ import { createAddresses } from "./addresses.ts";
 import { createBacklog } from "./backlog.ts";
 import { BODY_MS } from "./body.ts";
 import { createBudget, HELD_BYTES } from "./budget.ts";
+import { createAcceptance } from "./commit/acceptance.ts";
 import { createChoice } from "./commit/choice.ts";
 import { createCommitter } from "./commit/commit.ts";
 import { messageOf } from "./commit/message.ts";
@@ -31,6 +32,8 @@ import { createRelays } from "./relays.ts";
 import { createRepeats } from "./repeats.ts";
 import { refuseUnread, sendProblem } from "./reply.ts";
 import { matchRoute } from "./routes.ts";
+import { createKnownRunners, type KeptRunners } from "./runner/known-runners.ts";
+import { readCall } from "./runner/runner-calls.ts";
 import { createRuns, type KeptRuns } from "./runs.ts";
 import { createSequences } from "./sequence.ts";
 import { createHttpServer, refuseSocket, type Handler, type HttpServer, type ServerTimes } from "./server.ts";
@@ -41,7 +44,7 @@ import { createWaiting } from "./waiting.ts";
 import { createWrites } from "./writes.ts";
 
 // server.ts HTTP and its limits · guard.ts who may ask · routes.ts which route · writes.ts the writes (with a map of its own)
-// tunnel/ everything else · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · socket.ts a Unix socket beside it · main.ts the process
+// tunnel/ everything else · runner/ whose runners these are · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · socket.ts a Unix socket beside it · main.ts the process
 
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;
@@ -75,6 +78,7 @@ export type GatewayDeps = {
   connection: NatsConnection;
   keptPort: KeptPort;
   keptRuns: KeptRuns;
+  keptRunners: KeptRunners;
   /** Of the ids of events with an `Idempotency-Key`: see `key-secret.ts`. */
   keySecret: string;
   durability: () => Durability;
@@ -129,6 +133,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     newToken,
     clock,
   });
+  const runners = createKnownRunners({
+    written: { hostname: options.hostname, profile: options.profile },
+    kept: deps.keptRunners,
+    clock,
+    logger,
+  });
   const metrics = createMetrics({
     waiting: () => waiting.size,
     queued: () => committer.waiting,
@@ -137,7 +147,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     durable: () => durability() === "fsync",
     logUp: () => log.up(),
     linesDropped: deps.linesDropped,
+    mismatches: () => runners.mismatches().length,
   });
+  const acceptance = createAcceptance({ clock, connection: () => log.connection() });
   const committer = createCommitter({
     log,
     sequences: createSequences(nonce),
@@ -147,6 +159,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     clock,
     logger,
     report: metrics.commit,
+    noted: (outcome) => acceptance.noted(outcome),
   });
 
   /** A message of a relay that is not as it should be must not end the reading of the connection, as an exception there would. */
@@ -196,9 +209,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     version: deps.version,
     gateway: options.gateway,
     logUp: log.up,
+    refusal: () => acceptance.refusal(),
     durability,
     stopping: () => stopping,
     relays,
+    mismatches: () => runners.mismatches(),
     metrics,
     now: () => clock.now(),
   });
@@ -246,6 +261,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       else refuseUnread(request, response, code, detail);
     },
     learn: (body) => runs.learn(body),
+    readCall: (opening) => readCall(runners, opening),
   });
   const passages = createPassages({
     tracing,

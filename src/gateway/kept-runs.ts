@@ -3,7 +3,7 @@ import { replaceFile } from "../shared/atomic-file.ts";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { sessionToken } from "../shared/session-id.ts";
-import { readShortFileSync } from "../shared/short-file.ts";
+import { readKeptFileSync } from "../shared/short-file.ts";
 import type { KeptRuns } from "./runs.ts";
 
 /** Ten thousand runs of some 100 B, and eight times as much. */
@@ -15,7 +15,7 @@ export function keptRuns(dataDir: string, gateway: string, logger: Logger): Kept
   return {
     read() {
       try {
-        const value: unknown = JSON.parse(readShortFileSync(file, MOST_BYTES));
+        const value: unknown = JSON.parse(readKeptFileSync(file, MOST_BYTES));
         return Array.isArray(value) ? value.filter(isPair) : [];
       } catch {
         return []; // none yet, or cut by a crash: they are asked for again

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { placeSecret } from "../shared/door/secret-file.ts";
 import { errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
-import { readShortFileSync } from "../shared/short-file.ts";
+import { readKeptFileSync } from "../shared/short-file.ts";
 
 const FILE = "event-keys.secret";
 /** 32 bytes in hexadecimal digits: as long as the digest that it keys. */
@@ -38,12 +38,14 @@ function secretIn(file: string): string | undefined {
   return text !== undefined && SECRET.test(text) ? text : undefined;
 }
 
-/** Undefined: there is no file. */
+/** Undefined: there is no file. Empty: something else is in its place. */
 function textOf(file: string): string | undefined {
   try {
-    return readShortFileSync(file).trim();
+    return readKeptFileSync(file).trim();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    if (error.code === "ENOENT") return undefined;
+    if (error.code === "EINVAL") return "";
     throw error;
   }
 }

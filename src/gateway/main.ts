@@ -19,6 +19,7 @@ import { createGateway } from "./gateway.ts";
 import { keptRuns } from "./kept-runs.ts";
 import { keptKeySecret } from "./key-secret.ts";
 import { createKeptPort } from "./port.ts";
+import { keptRunners } from "./runner/kept-runners.ts";
 
 /** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
 const EXIT_CONFIG = 78;
@@ -96,6 +97,7 @@ async function main(): Promise<void> {
     connection,
     keptPort: createKeptPort(data, values.gateway),
     keptRuns: keptRuns(data, values.gateway, logger),
+    keptRunners: keptRunners(data, values.gateway, logger),
     keySecret,
     durability: durability.current,
     version: VERSION,

@@ -32,6 +32,8 @@ export function createMetrics(levels: {
   durable: () => boolean;
   logUp: () => boolean;
   linesDropped: () => number;
+  /** Runners that registered something else than this gateway writes. */
+  mismatches: () => number;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -127,6 +129,11 @@ export function createMetrics(levels: {
     "runner_relay_gateway_log_lines_dropped_total",
     "Log lines that stderr did not take",
     levels.linesDropped,
+  );
+  level(
+    "runner_relay_gateway_runner_mismatches",
+    "Runners that registered another hostname or profile than this gateway writes",
+    levels.mismatches,
   );
   level("runner_relay_gateway_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
 

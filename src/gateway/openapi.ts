@@ -86,7 +86,10 @@ export function openApi(version: string): object {
       ),
       "/runner/sessions/{session_id}/status": { post: runReport("session_id", "Report a session's status") },
       "/_relay/health": read("Is the process alive?", "Alive, with its version"),
-      "/_relay/ready": read("Can events be stored?", "Every dependency by name; 503 while the log is away"),
+      "/_relay/ready": read(
+        "Can events be stored?",
+        "Every dependency by name; 503 while the log is away or stores nothing",
+      ),
       "/_relay/metrics": read("Metrics", "Prometheus text"),
       "/_relay/deliveries/{event_id}": {
         get: {

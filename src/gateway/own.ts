@@ -1,20 +1,26 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Durability } from "../shared/durability.ts";
+import type { Refusal } from "./commit/acceptance.ts";
 import type { Metrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
 import { askReceipt, questionOf } from "./receipts.ts";
 import type { Relays } from "./relays.ts";
 import { send, sendProblem } from "./reply.ts";
+import type { Affinity } from "./runner/affinity.ts";
+import type { Mismatch } from "./runner/known-runners.ts";
 
 export type OwnDeps = {
   connection: NatsConnection;
   version: string;
   gateway: string;
   logUp: () => boolean;
+  /** Why the log takes no writes, though it is connected. */
+  refusal: () => Refusal | undefined;
   durability: () => Durability;
   stopping: () => boolean;
   relays: Relays;
+  mismatches: () => Mismatch[];
   metrics: Metrics;
   now: () => number;
 };
@@ -66,19 +72,37 @@ export function createOwnRoutes(
 
 /** Ready means: writes can be stored. An absent relay or coordinator is shown, but the log takes events without them. */
 function ready(deps: OwnDeps, response: ServerResponse): void {
-  const log = deps.logUp() ? "up" : "down";
+  const log = logOf(deps);
   const { relay, coordinator, reason } = deps.relays.summary(deps.now());
-  const isReady = log === "up" && !deps.stopping();
+  const isReady = log.state === "up" && !deps.stopping();
   json(response, isReady ? 200 : 503, {
     ready: isReady,
     ...(deps.stopping() ? { stopping: true } : {}),
     dependencies: {
-      log: { state: log },
+      log,
       relay: { state: relay },
       coordinator: { state: coordinator, ...(reason === undefined ? {} : { reason }) },
     },
     durability: deps.durability(),
+    runner_mismatches: deps.mismatches().map(({ runner, registered, written }) => ({
+      runner_id: runner,
+      registered: wireOf(registered),
+      written: wireOf(written),
+    })),
   });
+}
+
+/** `refusing`: the broker is there, and stores nothing. */
+function logOf(deps: OwnDeps): { state: "up" | "down" | "refusing"; reason?: string; detail?: string } {
+  if (!deps.logUp()) return { state: "down" };
+  const refusal = deps.refusal();
+  if (refusal === undefined) return { state: "up" };
+  return { state: "refusing", reason: refusal.code, detail: refusal.detail };
+}
+
+/** With the names that registrations and binds have for it. */
+function wireOf({ hostname, profile }: Affinity): { hostname: string; executor_profile: string } {
+  return { hostname, executor_profile: profile };
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

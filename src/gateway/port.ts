@@ -3,7 +3,7 @@ import { replaceFile } from "../shared/atomic-file.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import { portIn } from "../shared/port-number.ts";
 import { sessionToken } from "../shared/session-id.ts";
-import { readShortFileSync } from "../shared/short-file.ts";
+import { readKeptFileSync } from "../shared/short-file.ts";
 import { makeOwnFolder } from "../shared/own-folder.ts";
 
 /** The port that a gateway keeps over restarts, because running agents hold its URL. */
@@ -15,7 +15,7 @@ export function createKeptPort(dataDir: string, gateway: string): KeptPort {
   return {
     read() {
       try {
-        return portIn(readShortFileSync(file));
+        return portIn(readKeptFileSync(file));
       } catch {
         return undefined; // first start
       }

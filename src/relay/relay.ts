@@ -387,6 +387,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     shield: options.shield,
     headLimits: { runnerMs: options.runnerTimeoutMs, passMs: options.passTimeoutMs },
     away: () => gate.state().phase === "away",
+    doubt: () => gate.doubt(),
     quiet: (session) => settlement.allOver(session),
     foreign: metrics.foreign,
   });

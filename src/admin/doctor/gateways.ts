@@ -2,8 +2,14 @@ import { showUrl } from "../../shared/show-url.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
 
+/** A runner that registered something else than its gateway writes into binds, in words. */
+export type RunnerMismatch = { runner: string; registered: string; written: string };
+
 /** What `/_relay/ready` of a gateway says, or that it asks for its token first; undefined if that is no gateway's answer. */
-export type GatewayReady = { ready: boolean; log: string; durability: string } | "asks" | undefined;
+export type GatewayReady =
+  | { ready: boolean; log: string; durability: string; mismatches: RunnerMismatch[] }
+  | "asks"
+  | undefined;
 export type GatewayFact = { url: string; ready: Reading<GatewayReady> };
 
 export async function readGateways(urls: readonly string[]): Promise<GatewayFact[]> {
@@ -25,15 +31,37 @@ export function gatewayReady(body: unknown): GatewayReady {
     return "asks";
   if (typeof body !== "object" || body === null || !("ready" in body) || typeof body.ready !== "boolean")
     return undefined;
-  const { dependencies, durability } = body as {
-    dependencies?: { log?: { state?: unknown } };
+  const {
+    dependencies,
+    durability,
+    runner_mismatches: mismatches,
+  } = body as {
+    dependencies?: { log?: unknown };
     durability?: unknown;
+    runner_mismatches?: unknown;
   };
   return {
     ready: body.ready,
-    log: textOf(dependencies?.log?.state),
+    log: logText(dependencies?.log),
     durability: textOf(durability),
+    mismatches: Array.isArray(mismatches) ? mismatches.map(mismatchOf) : [],
   };
+}
+
+/** Its state, with the reason if there is one. */
+function logText(value: unknown): string {
+  const { state, reason } = (value ?? {}) as Record<string, unknown>;
+  return typeof reason === "string" ? `${textOf(state)} (${reason})` : textOf(state);
+}
+
+function mismatchOf(value: unknown): RunnerMismatch {
+  const { runner_id: runner, registered, written } = (value ?? {}) as Record<string, unknown>;
+  return { runner: textOf(runner), registered: affinityText(registered), written: affinityText(written) };
+}
+
+function affinityText(value: unknown): string {
+  const { hostname, executor_profile: profile } = (value ?? {}) as Record<string, unknown>;
+  return `hostname ${textOf(hostname)}, profile ${textOf(profile)}`;
 }
 
 function textOf(value: unknown): string {
@@ -50,15 +78,25 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
         "name one: `doctor --gateway URL`, or the data folder: `--data DIR`",
       ),
     ];
-  return facts.map(({ url, ready }) => {
+  return facts.flatMap(({ url, ready }) => {
     const check = `gateway ${showUrl(url)}`;
     if (ready.kind === "failed")
       return fail(check, ready.why, "start it: agents that hold this URL cannot report meanwhile");
     if (ready.value === undefined)
       return fail(check, "something else answers there", "find out what has the port");
     if (ready.value === "asks") return ok(check, "answers, and asks for its token");
-    const { ready: isReady, log, durability } = ready.value;
-    if (!isReady) return fail(check, `not ready; the log is ${log}`, "see its log, and broker");
-    return ok(check, `ready, durability ${durability}`);
+    const { ready: isReady, log, durability, mismatches } = ready.value;
+    const itself = isReady
+      ? ok(check, `ready, durability ${durability}`)
+      : fail(check, `not ready; the log is ${log}`, "see its log, and broker");
+    return [itself, ...mismatches.map((mismatch) => judgeMismatch(check, mismatch))];
   });
+}
+
+function judgeMismatch(check: string, { runner, registered, written }: RunnerMismatch): Line {
+  return fail(
+    `runner ${runner} behind ${check}`,
+    `registered ${registered}; the gateway writes ${written} into binds, so resumes of its sessions go elsewhere`,
+    "start the gateway with the --hostname and --profile that the runner registered, or the runner with the gateway's",
+  );
 }

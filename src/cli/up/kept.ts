@@ -5,7 +5,7 @@ import { replaceFile } from "../../shared/atomic-file.ts";
 import { readServers } from "../../shared/config/servers.ts";
 import { codedError, errorText } from "../../shared/errors.ts";
 import { isPort } from "../../shared/port-number.ts";
-import { readShortFileSync } from "../../shared/short-file.ts";
+import { readKeptFileSync } from "../../shared/short-file.ts";
 import { makeOwnFolder } from "../../shared/own-folder.ts";
 
 /** What `up` keeps in the data folder between starts. */
@@ -20,7 +20,7 @@ const FILE = "up.json";
 
 export function readKept(dataDir: string): Kept {
   try {
-    return keptIn(JSON.parse(readShortFileSync(join(dataDir, FILE))));
+    return keptIn(JSON.parse(readKeptFileSync(join(dataDir, FILE))));
   } catch {
     return {}; // the first start
   }
@@ -68,7 +68,7 @@ export function runningFile(dataDir: string): string {
  */
 export function readRunning(dataDir: string): ReadyInfo | undefined {
   try {
-    const info = runningIn(JSON.parse(readShortFileSync(runningFile(dataDir))));
+    const info = runningIn(JSON.parse(readKeptFileSync(runningFile(dataDir))));
     return info !== undefined && lives(info.pid) ? info : undefined;
   } catch {
     return undefined;

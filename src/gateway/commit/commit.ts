@@ -10,7 +10,7 @@ import { judgeWave, pickWave, roundsOf, type Fate } from "./wave.ts";
 import type { Outcome, SessionNumber, Write } from "./write.ts";
 
 // write.ts what is committed · queue.ts waits · choice.ts singles or batch · wave.ts picks and judges singles · message.ts encodes
-// log.ts the port · nats-log.ts the broker behind it · ack.ts reads its answers
+// acceptance.ts what the outcomes say of the log · log.ts the port · nats-log.ts the broker behind it · ack.ts reads its answers
 
 /** A write that could not be stored for this long is given up: executors hang up after 5 s. */
 export const GIVE_UP_MS = 4000;
@@ -61,8 +61,10 @@ export function createCommitter(deps: {
   clock: Clock;
   logger: Logger;
   report?: (report: CommitReport) => void;
+  /** Is given every outcome, for what it says of the log. */
+  noted?: (outcome: Outcome) => void;
 }): Committer {
-  const { log, sequences, encode, choice, sideBySide, clock, logger, report } = deps;
+  const { log, sequences, encode, choice, sideBySide, clock, logger, report, noted } = deps;
   const queue = createFifo<Entry>();
   let underWay = 0;
   let running = false;
@@ -295,6 +297,7 @@ export function createCommitter(deps: {
    */
   function settle(entry: Entry, outcome: Outcome): void {
     entry.settled = true;
+    noted?.(outcome);
     if (outcomes.push({ write: entry.write, outcome }) === 1) process.nextTick(tell);
   }
 

@@ -18,7 +18,11 @@ type UnderWay = {
   answer(position: number | undefined, text: string | undefined, ack?: Ack): void;
 };
 
-export type NatsLog = Log & { close(): void };
+export type NatsLog = Log & {
+  /** Counts connections to the broker: each that was lost makes the next one another. */
+  connection(): number;
+  close(): void;
+};
 
 /**
  * The log behind a connection to the broker. Publishes raw, with our own inbox instead of the client's requests: that is three times
@@ -180,6 +184,7 @@ export function createNatsLog(deps: {
     singles,
     batch,
     up: () => up,
+    connection: () => losses,
     whenUp(ms) {
       if (up) return Promise.resolve();
       return new Promise((resolve) => {

@@ -13,6 +13,7 @@ import { decodeMessage, encodeMessage } from "../../shared/tunnel/frame.ts";
 import { createWire } from "../../shared/tunnel/wire.ts";
 import type { Budget } from "../budget.ts";
 import type { Passage } from "../passage.ts";
+import type { Registering } from "../runner/known-runners.ts";
 import { createExchange, type Exchange, type Outlet } from "./exchange.ts";
 import { copying, responseOutlet, socketOutlet } from "./outlets.ts";
 import { openingOf, readable, readSmallBody, tellsOfRun } from "./request.ts";
@@ -66,6 +67,8 @@ export function createTunnel(deps: {
   refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
   /** Reads answers that tell which session a run belongs to. */
   learn: (body: Uint8Array) => void;
+  /** Reads a runner's own calls; what a registration comes to. */
+  readCall: (opening: Opening) => Registering | undefined;
 }): Tunnel {
   const { connection, clock, nonce } = deps;
   const prefix = `${deps.inbox}.tunnel.`;
@@ -118,6 +121,15 @@ export function createTunnel(deps: {
       exchange.fail("request_timeout", "the body stopped arriving while others waited");
       return;
     }
+  }
+
+  /** Who reads the answer to a request beside the executor. */
+  function learnerOf(
+    { method, target }: Opening,
+    registering: Extract<Registering, { kind: "passed" }> | undefined,
+  ): ((status: number, body: Uint8Array) => void) | undefined {
+    if (registering !== undefined) return (status, body) => registering.answered({ status, body });
+    return method === "GET" && tellsOfRun(target) ? (_, body) => deps.learn(body) : undefined;
   }
 
   function open(opening: Opening, outlet: Outlet): Exchange | undefined {
@@ -195,10 +207,16 @@ export function createTunnel(deps: {
         if (read.kind === "refused") return refuse(read.code, read.detail);
         const { body } = read;
         const plain = responseOutlet(response, refuse);
-        const tells = request.method === "GET" && tellsOfRun(request.url ?? "");
-        const outlet = tells ? copying(plain, MAX_LEARNT_BYTES, (_, answer) => deps.learn(answer)) : plain;
         const opening = openingOf(request, body, nonce, passage);
-        const exchange = open(tells ? readable(opening) : opening, outlet);
+        const registering = deps.readCall(opening);
+        if (registering?.kind === "refused") {
+          read.sent();
+          return refuse("runner_conflict", registering.detail);
+        }
+        const learn = learnerOf(opening, registering);
+        const outlet = learn === undefined ? plain : copying(plain, MAX_LEARNT_BYTES, learn);
+        if (registering !== undefined) response.on("close", () => registering.answered(undefined));
+        const exchange = open(learn === undefined ? opening : readable(opening), outlet);
         atTurnEnd(read.sent); // after the opening, with which it went
         if (exchange === undefined) return;
         if (response.destroyed) return exchange.gone();

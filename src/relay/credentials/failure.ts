@@ -57,7 +57,8 @@ export function failureOf(
   const refused =
     at.step === "token" &&
     status < 500 &&
-    (status === 401 || status === 403 || (error !== undefined && REFUSALS.has(error)));
+    (((status === 401 || status === 403) && !isPage(outcome.body)) ||
+      (error !== undefined && REFUSALS.has(error)));
   const detail = [error ?? type, description].filter((text) => text !== undefined).map(shown);
   return {
     ...failed(
@@ -70,6 +71,11 @@ export function failureOf(
 
 function failed(code: CredentialProblemCode, reason: string): Failure {
   return { kind: "failed", code, reason };
+}
+
+/** Of a proxy or a firewall in between: it knows nothing of the client. */
+function isPage(body: string): boolean {
+  return body.trimStart().startsWith("<");
 }
 
 function oauthError(body: string): { error?: string; description?: string } {

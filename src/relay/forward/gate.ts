@@ -43,6 +43,8 @@ export type Gate = {
   verdict(session: string, verdict: Verdict, probe: boolean): boolean;
   /** Tells that the coordinator answered and is well, and that no event was judged: such an answer is neither a delivery nor a refusal. */
   answered(session: string): void;
+  /** Something else than the coordinator answered a request that is no event: the address is asked what is there. */
+  doubt(): void;
   pause(reason: PauseReason, text: string): void;
   /** Ends a pause with this reason; after one that somebody had to end, the coordinator is asked first. */
   resume(reason: PauseReason): void;
@@ -172,6 +174,17 @@ export function createGate(deps: {
     });
   }
 
+  function doubt(): void {
+    if (verifying || stopped || state.phase !== "up") return;
+    verifying = true;
+    void health().then((found) => {
+      verifying = false;
+      if (state.phase !== "up" || stopped) return;
+      if (found.kind === "away") away(found.text);
+      else if (found.kind === "wrong_address") pause("wrong_address", found.text);
+    });
+  }
+
   /** The next probe was scheduled when this one was taken. */
   function verdictOfProbe(verdict: Verdict): boolean {
     const refusing = state.phase === "paused" && state.reason === "mass_refusal";
@@ -218,10 +231,10 @@ export function createGate(deps: {
           pause("mass_refusal", `${verdict.status} ${verdict.reason}`);
           return false;
         case "retry":
-          if (!verdict.failure) return true;
-          if (breaker.failure(now, session, verdict.connection)) {
+          if (verdict.failure && breaker.failure(now, session, verdict.connection)) {
             if (state.phase === "up") away(verdict.reason);
           } else if (verdict.connection) verify();
+          else if (verdict.foreign) doubt(); // few sessions open no breaker
           return true;
         case "pause":
           pause(verdict.reason, verdict.text);
@@ -232,6 +245,7 @@ export function createGate(deps: {
       }
     },
     answered: (session) => breaker.success(clock.now(), session),
+    doubt,
     pause,
     resume(reason) {
       if (state.phase !== "paused" || state.reason !== reason) return;

@@ -20,6 +20,8 @@ export function healthOf(result: AttemptResult): Exclude<Health, { kind: "no_cre
   const { status } = result;
   if (status >= 500 || status === 429 || result.broken)
     return { kind: "away", text: `status ${status}`, connection: false };
+  if (status === 407)
+    return { kind: "wrong_address", text: "GET /health is answered by a proxy that asks for a login (407)" };
   if (status >= 300 && status < 400)
     return { kind: "wrong_address", text: `GET /health answers with a redirect (${status})` };
   if (!isJsonStructure(result.body))

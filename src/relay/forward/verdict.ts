@@ -38,7 +38,7 @@ export type Verdict =
   | { kind: "delivered" }
   /**
    * `connection`: the coordinator could not be reached at all. `failure`: counts for the breaker. `unclear`: a success in words, which the coordinator or
-   * somebody in front of it may have said.
+   * somebody in front of it may have said. `foreign`: an answer without the coordinator's form, which somebody else may have given.
    */
   | {
       kind: "retry";
@@ -47,6 +47,7 @@ export type Verdict =
       connection: boolean;
       failure: boolean;
       unclear?: true;
+      foreign?: true;
     }
   /** The coordinator understood the event and refuses it for good. */
   | { kind: "dead"; status: number; reason: string }
@@ -85,6 +86,8 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
       text: `${status} to ${one(result.headers["location"]) ?? "nowhere"}`,
     };
   }
+  if (status === 407)
+    return { kind: "pause", reason: "wrong_address", text: "a proxy asks for a login (407)" };
   // without a type, the form alone tells whose word it is
   const detail = json || type === undefined ? detailOf(result.body) : undefined;
   if (status === 405 || (status === 404 && detail === UNKNOWN_ROUTE)) {
@@ -127,12 +130,14 @@ function retry(
   wallMs: number,
 ): Verdict & { kind: "retry" } {
   const after = retryAfterMs(one(result.headers["retry-after"]), wallMs);
+  const foreign = result.status < 400 || detailOf(result.body) === undefined;
   return {
     kind: "retry",
     reason,
     connection: false,
     failure: result.status !== 429, // asks for patience: the coordinator is well
     ...(after === undefined ? {} : { retryAfterMs: after }),
+    ...(foreign ? { foreign } : {}),
   };
 }
 

@@ -32,6 +32,8 @@ export function openTunnel(deps: {
   shield: boolean;
   /** Is the coordinator known to be away? */
   away: () => boolean;
+  /** Asks whether it is there. */
+  doubt: () => void;
   /** Does nothing of this session wait? */
   quiet: (session: string) => Promise<boolean>;
   foreign: (what: "request" | "frame") => void;

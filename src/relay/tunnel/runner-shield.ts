@@ -4,6 +4,7 @@ import { sessionIdProblem, sessionToken } from "../../shared/session-id.ts";
 import { readAnswerObject } from "../forward/answer-body.ts";
 import { collect, type Collected } from "./collect.ts";
 import type { Upstream, UpstreamCall, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
+import { isCoordinatorsWord, isForgotten } from "./whose-word.ts";
 
 /** The coordinator answers a poll without work after this long; so do we for it. */
 const POLL_MS = 30_000;
@@ -13,8 +14,6 @@ const HEARTBEAT_MS = 3000;
 const WHOLE_MS = 10_000;
 /** While a poll is held, the coordinator is looked for this often; the pause of a runner whose coordinator fails without being away. */
 const LOOK_MS = 1000;
-/** Of a refusal, where its words stand. */
-const MAX_READ_BYTES = 4096;
 const ANSWERED_BY = ["Rr-Answered-By", "relay"];
 const JSON_TYPE = ["content-type", "application/json"];
 
@@ -45,9 +44,20 @@ export function shieldRunner(deps: {
   registrations: Registrations;
   /** Is the coordinator known to be away? Then nobody is asked. */
   away: () => boolean;
+  /** Something else than the coordinator answers: is it there at all? */
+  doubt: () => void;
 }): Upstream {
   const { upstream, clock, log, registrations } = deps;
   const registering = new Map<string, Promise<boolean>>();
+  /** Status of the last answer that was not the coordinator's; undefined since it spoke itself. */
+  let strange: number | undefined;
+
+  function notCoordinators(status: number): void {
+    deps.doubt();
+    if (status === strange) return;
+    strange = status;
+    log.warn({ status }, "a runner was answered by something else than the coordinator, and is kept alive");
+  }
 
   /** Tells the coordinator again what a runner registered; true when it knows the runner now. */
   function registerAgain(runner: string, like: UpstreamRequest): Promise<boolean> {
@@ -98,7 +108,13 @@ export function shieldRunner(deps: {
         : runnerOf(bodyOf(request));
     if (forgotten(answer) && runner !== undefined && (await registerAgain(runner, request)))
       answer = await ask(request, signal, limitMs);
-    if (answer.kind === "answer" && answer.status < 500) return hand(answer, events);
+    if (answer.kind === "answer") {
+      if (!isCoordinatorsWord(answer)) notCoordinators(answer.status);
+      else {
+        strange = undefined;
+        return hand(answer, events);
+      }
+    }
     if (kind === "heartbeat")
       return answerOurselves(events, 200, "OK", JSON_TYPE, Buffer.from('{"ok":true}'));
     // Held until the coordinator is back; the runner then polls anew. Asking for it here could take as long again as the coordinator
@@ -171,13 +187,8 @@ function answerOurselves(
   events.end([]);
 }
 
-/** A coordinator that restarted: its registry was in memory. */
 function forgotten(answer: Collected): boolean {
-  return (
-    answer.kind === "answer" &&
-    answer.status === 401 &&
-    /runner not registered/i.test(Buffer.from(answer.body.subarray(0, MAX_READ_BYTES)).toString("utf8"))
-  );
+  return answer.kind === "answer" && isForgotten(answer);
 }
 
 function bodyOf(request: UpstreamRequest): Uint8Array {

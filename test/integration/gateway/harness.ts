@@ -49,6 +49,7 @@ export async function startTestGateway(
     connection,
     keptPort: { read: () => kept, keep: (port) => void (kept = port) },
     keptRuns: { read: () => [], write() {} },
+    keptRunners: { read: () => [], write() {} },
     keySecret: "a secret of this test",
     durability: () => "fsync",
     version: "test",

@@ -141,3 +141,51 @@ describe("a runner behind the gateway", () => {
     await expect.poll(() => runner.died(), { timeout: 10_000 }).toMatch(/502 .*coordinator_unreachable/);
   }, 120_000);
 });
+
+describe("a runner that registers something else than the gateway writes", () => {
+  const registration = (executor_profile: string, project_dir = "/p"): string =>
+    JSON.stringify({
+      hostname: "host-1",
+      project_dir,
+      executor_profile,
+      executor: { type: "autonomous", command: "x", config: {} },
+    });
+
+  it("is served and named, and another kind is refused until it stops", async () => {
+    await using coordinator = await startCoordinator({ pollMs: 300 });
+    await using stack = await startStack(coordinator.url);
+    const register = (body: string): Promise<Response> =>
+      fetch(`${stack.url}/runner/register`, { method: "POST", headers: json, body });
+    const mismatches = async (): Promise<unknown> =>
+      ((await (await fetch(`${stack.url}/_relay/ready`)).json()) as { runner_mismatches: unknown })
+        .runner_mismatches;
+
+    const first = await register(registration("autonomous"));
+    expect(first.status).toBe(200);
+    const { runner_id: runner } = (await first.json()) as { runner_id: string };
+    expect(await mismatches()).toEqual([
+      {
+        runner_id: runner,
+        registered: { hostname: "host-1", executor_profile: "autonomous" },
+        written: { hostname: "host-1", executor_profile: "coding" },
+      },
+    ]);
+    expect(await (await fetch(`${stack.url}/_relay/metrics`)).text()).toContain(
+      "runner_relay_gateway_runner_mismatches 1",
+    );
+
+    expect((await register(registration("autonomous", "/q"))).status, "another folder").toBe(200);
+    const refused = await register(registration("coding"));
+    expect([refused.status, await refused.json()]).toMatchObject([409, { code: "runner_conflict" }]);
+    expect(coordinator.writes().filter(({ path }) => path === "/runner/register")).toHaveLength(2);
+
+    const stop = async (id: string): Promise<void> => {
+      await (await fetch(`${stack.url}/runners/${id}?self=true`, { method: "DELETE" })).text();
+    };
+    await stop(runner);
+    expect((await register(registration("coding"))).status, "the second one is still there").toBe(409);
+    for (const { runner_id: id } of (await mismatches()) as { runner_id: string }[]) await stop(id);
+    expect((await register(registration("coding"))).status).toBe(200);
+    expect(await mismatches()).toEqual([]);
+  }, 60_000);
+});

@@ -38,6 +38,7 @@ export async function startStack(
     connection: await broker.connect("gateway"),
     keptPort: { read: () => undefined, keep: () => {} },
     keptRuns: { read: () => [], write() {} },
+    keptRunners: { read: () => [], write() {} },
     keySecret: "a secret of this test",
     durability: () => "fsync",
     version: "test",

@@ -323,6 +323,26 @@ describe("gateways", () => {
     expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([expected]);
   });
 
+  test("whose runner registered something else than they write", () => {
+    const body = {
+      ready: true,
+      durability: "fsync",
+      runner_mismatches: [
+        {
+          runner_id: "lnch_1",
+          registered: { hostname: "m", executor_profile: "autonomous" },
+          written: { hostname: "m", executor_profile: "default" },
+        },
+        null,
+      ],
+    };
+    expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([
+      "ok gateway u: ready, durability fsync",
+      "fail runner lnch_1 behind gateway u: registered hostname m, profile autonomous; the gateway writes hostname m, profile default into binds, so resumes of its sessions go elsewhere",
+      expect.stringContaining("fail runner unknown behind gateway u"),
+    ]);
+  });
+
   test("that do not answer, or are not known", () => {
     expect(brief(judgeGateways([{ url: "u", ready: failed }]))).toEqual([
       "fail gateway u: no answer within 3 s",

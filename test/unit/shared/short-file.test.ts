@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readShortFile, readShortFileSync } from "../../../src/shared/short-file.ts";
+import { readKeptFileSync, readShortFile, readShortFileSync } from "../../../src/shared/short-file.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -33,6 +34,23 @@ describe("a file that is read whole", () => {
   test.runIf(process.platform === "linux")("without an end is refused", async () => {
     expect(() => readShortFileSync("/dev/zero")).toThrow("longer than");
     await expect(readShortFile("/dev/zero")).rejects.toThrow("longer than");
+  });
+
+  test("of our own keeping is a plain file: nothing else is waited for", () => {
+    expect(readKeptFileSync(fileWith("kept"), 100)).toBe("kept");
+    expect(() => readKeptFileSync(fileWith("x".repeat(101)), 100)).toThrow("longer than 100 bytes");
+    expect(() => readKeptFileSync(join(folder, "none"))).toThrow("ENOENT");
+    const places: [string, (file: string) => void][] = [
+      ["folder", (file) => mkdirSync(file)],
+      ["fifo", (file) => execFileSync("mkfifo", [file])],
+      ["device", (file) => symlinkSync("/dev/zero", file)],
+    ];
+    for (const [name, make] of places) {
+      make(join(folder, name));
+      expect(() => readKeptFileSync(join(folder, name)), name).toThrow(
+        expect.objectContaining({ code: "EINVAL" }),
+      );
+    }
   });
 
   test("that is not there is the error of reading", async () => {

@@ -1,29 +1,35 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { Pool } from "undici";
 import { expect, test } from "vitest";
-import { ClosedInUse, openConnections } from "../../../../src/relay/connections/index.ts";
+import { ClosedInUse, MAX_HEAD_BYTES, openConnections } from "../../../../src/relay/connections/index.ts";
+import { selfSigned } from "../../../support/certificate.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /** A server of raw bytes that answers the nth request of each connection by `answer`, and connections to it. */
 async function facing(
   answer: (socket: Socket, request: number) => void,
-  kept = true,
+  { kept = true, tls = false } = {},
 ): Promise<{ pool: Pool; connections: () => number; [Symbol.asyncDispose](): Promise<void> }> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const serve = (socket: Socket): void => {
     sockets.add(socket);
     let requests = 0;
     socket.on("error", () => {});
     socket.on("data", () => answer(socket, requests++));
-  }).listen(0, "127.0.0.1");
+  };
+  const server = (tls ? createTlsServer(trusted(), serve) : createServer(serve)).listen(0, "127.0.0.1");
   await once(server, "listening");
-  const pool = openConnections(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
-    connections: 1,
-    headersTimeout: 1000,
-    kept,
-  });
+  const pool = openConnections(
+    `${tls ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    {
+      connections: 1,
+      headersTimeout: 1000,
+      kept,
+    },
+  );
   return {
     pool,
     connections: () => sockets.size,
@@ -33,6 +39,14 @@ async function facing(
       server.close();
     },
   };
+}
+
+const { certificate: cert, key } = selfSigned();
+
+/** The certificate, which this process trusts from now on. */
+function trusted(): { cert: string; key: string } {
+  setDefaultCACertificates([...getCACertificates("default"), cert]);
+  return { cert, key };
 }
 
 async function get(pool: Pool): Promise<string> {
@@ -64,13 +78,48 @@ test("informational answers without an end do not put off the time limit", async
   await expect(get(server.pool)).rejects.toMatchObject({ code: "UND_ERR_HEADERS_TIMEOUT" });
 });
 
-test("a head of 60 KiB is read", async () => {
-  const cookies = Array.from({ length: 15 }, (_, i) => `Set-Cookie: c${i}=${"x".repeat(4000)}\r\n`).join("");
-  await using server = await facing((socket) =>
-    socket.write(`HTTP/1.1 200 OK\r\n${cookies}Content-Length: 2\r\n\r\nok`),
-  );
-  expect(await get(server.pool)).toBe("200 ok");
-});
+/** An answer whose head has about so many bytes of cookies, as some ingresses send them. */
+function withCookies(bytes: number): string {
+  const cookie = `Set-Cookie: c=${"x".repeat(1000)}\r\n`;
+  const whole = cookie.repeat(Math.floor(bytes / cookie.length));
+  const rest = `X-Rest: ${"x".repeat(bytes - whole.length)}\r\n`;
+  return `HTTP/1.1 200 OK\r\n${whole}${rest}Content-Length: 2\r\n\r\nok`;
+}
+
+/** In pieces of 1,000 bytes, a turn for each. */
+async function trickle(socket: Socket, text: string): Promise<void> {
+  for (let at = 0; at < text.length && !socket.destroyed; at += 1000) {
+    socket.write(text.slice(at, at + 1000));
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+}
+
+test.each<[string, boolean, (socket: Socket, text: string) => unknown]>([
+  ["plain", false, (socket, text) => socket.write(text)],
+  ["plain, in pieces", false, trickle],
+  ["TLS", true, (socket, text) => socket.write(text)],
+  ["TLS, in pieces", true, trickle],
+  [
+    "TLS, behind an informational answer",
+    true,
+    (socket, text) => socket.write(`HTTP/1.1 103 Hints\r\n\r\n${text}`),
+  ],
+])(
+  "over %s: a head just below 64 KiB is read, and a larger one fails by name and spoils nothing",
+  async (_, tls, write) => {
+    const sizes = [60 * 1024, MAX_HEAD_BYTES - 100, 20, MAX_HEAD_BYTES + 1000, 20, 4 * MAX_HEAD_BYTES, 20];
+    let asked = 0;
+    await using server = await facing((socket) => void write(socket, withCookies(sizes[asked++] ?? 20)), {
+      tls,
+    });
+    const came: string[] = [];
+    for (let i = 0; i < sizes.length; i++)
+      came.push(await get(server.pool).catch((error: unknown) => String((error as { code?: unknown }).code)));
+    const ok = "200 ok";
+    const large = "UND_ERR_HEADERS_OVERFLOW";
+    expect(came).toEqual([ok, ok, ok, large, ok, large, ok]);
+  },
+);
 
 test.each<[string, (socket: Socket) => void]>([
   ["ended", (socket) => socket.end()],
@@ -98,7 +147,7 @@ test.each<[string, (socket: Socket, n: number) => void]>([
 });
 
 test("a connection that is not kept carries one request", async () => {
-  await using server = await facing((socket) => socket.write(OK), false);
+  await using server = await facing((socket) => socket.write(OK), { kept: false });
   for (let i = 0; i < 3; i++) expect(await get(server.pool)).toBe("200 ok");
   expect(server.connections()).toBe(3);
 });

@@ -31,6 +31,12 @@ describe("code and reason of a failed attempt", () => {
     ["wrong scope", answered(400, '{"error":"invalid_scope"}'), "credentials_invalid", /invalid_scope/],
     ["401 without a body", answered(401, "", {}), "credentials_invalid", /401 \(no content type\)$/],
     ["400 of something between", answered(400, "<html>"), "token_unavailable", /400/],
+    ["401 of something between", answered(401, " <html>"), "token_unavailable", /401/],
+    ["403 of something between", answered(403, "<!doctype html>"), "token_unavailable", /403/],
+    ["407 of a proxy", answered(407, "<html>"), "token_unavailable", /407/],
+    ["407 of a proxy, in JSON", answered(407, '{"error":"login"}'), "token_unavailable", /407/],
+    ["502 of a proxy", answered(502, "<html>"), "token_unavailable", /502/],
+    ["a page with 200 that is called JSON", answered(200, "<html>"), "token_unavailable", /200/],
     ["rate limit", answered(429, '{"error":"too_many_requests"}'), "token_unavailable", /429/],
     ["busy", answered(503, '{"error":"temporarily_unavailable"}'), "token_unavailable", /503/],
     [

@@ -175,6 +175,7 @@ describe("GET /health", () => {
     ["a web page's 404", answer(404, "<html>"), "wrong_address"],
     ["nothing", answer(204, ""), "wrong_address"],
     ["a redirect", answer(302, ""), "wrong_address"],
+    ["407 of a proxy, in JSON", answer(407, { error: "login" }), "wrong_address"],
     ["500", answer(500, { detail: "no" }), "away"],
     ["503 of an ingress", answer(503, "<html>"), "away"],
     ["429", answer(429, ""), "away"],

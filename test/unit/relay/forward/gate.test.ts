@@ -104,6 +104,33 @@ describe("an outage", () => {
     expect(stage.phases).toEqual(["up"]);
   });
 
+  test.each<[string, Answer, string[]]>([
+    ["is well: nothing follows", WELL, ["up"]],
+    ["is no coordinator's", { kind: "wrong_address", text: "a page" }, ["up", "paused"]],
+    ["is away", { kind: "away", text: "status 502", connection: false }, ["up", "away"]],
+    ["has not this route", { kind: "unknown" }, ["up"]],
+  ])(
+    "one session's answer that is no JSON is enough to ask; an address that %s",
+    async (_, health, phases) => {
+      const stage = await start();
+      stage.health = health;
+      for (let i = 0; i < 3; i++) stage.gate.verdict("a", { ...FAILED, foreign: true }, false);
+      await stage.clock.pass(100);
+      expect(stage.phases).toEqual(phases);
+    },
+  );
+
+  test("in doubt the address is asked once at a time, and not while it is known to be away", async () => {
+    const stage = await start();
+    stage.health = AWAY;
+    for (let i = 0; i < 3; i++) stage.gate.doubt();
+    await stage.clock.pass(0);
+    expect(stage.phases).toEqual(["up", "away"]);
+    stage.gate.doubt();
+    await stage.clock.pass(100);
+    expect(stage.phases).toEqual(["up", "away"]);
+  });
+
   test("ISOLATE-1: one failing session closes nothing", async () => {
     const stage = await start();
     report(stage.gate, FAILED, 200, 1);

@@ -112,6 +112,16 @@ describe("pause: something else than this event is wrong", () => {
       { kind: "pause", reason: "route_unknown", text: "405 Method Not Allowed" },
     ],
     [
+      "407 of a proxy",
+      answer(407, HTML, { type: "text/html" }),
+      { kind: "pause", reason: "wrong_address", text: "a proxy asks for a login (407)" },
+    ],
+    [
+      "407 of a proxy, in JSON",
+      answer(407, { detail: "login" }),
+      { kind: "pause", reason: "wrong_address", text: "a proxy asks for a login (407)" },
+    ],
+    [
       "405 of an ingress",
       answer(405, HTML, { type: "text/html" }),
       { kind: "pause", reason: "route_unknown", text: "405" },

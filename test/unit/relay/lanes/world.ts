@@ -254,6 +254,7 @@ export function scriptedGate(): ScriptedGate {
     },
     verdict: () => true,
     answered() {},
+    doubt() {},
     pause() {},
     resume() {},
     start() {},

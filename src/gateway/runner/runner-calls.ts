@@ -1,0 +1,53 @@
+import type { Opening } from "../../shared/tunnel/opening.ts";
+import type { KnownRunners, Registering } from "./known-runners.ts";
+import { shortTexts } from "./texts.ts";
+
+/** Of a runner's own calls, what matters here. `undefined`: it is none of them. */
+export type RunnerCall =
+  | { kind: "register"; body: Uint8Array }
+  /** A poll or a heartbeat. */
+  | { kind: "lives"; runner: string }
+  /** `DELETE /runners/{id}?self=true`: the runner stops, whatever the coordinator answers. */
+  | { kind: "leaves"; runner: string };
+
+/**
+ * Which of them a passed-through request is. A registration that comes in frames, larger than 64 KiB, is not read: nothing is known of its
+ * runner then. Pure.
+ */
+export function runnerCallOf({
+  method,
+  target,
+  body,
+}: Pick<Opening, "method" | "target" | "body">): RunnerCall | undefined {
+  const [path = "", query = ""] = target.split("?", 2);
+  const whole = body.kind === "whole" ? body.bytes : undefined;
+  const [, own] = /^\/runner\/(register|runs|heartbeat)\/?$/.exec(path) ?? [];
+  if (method === "GET" && own === "runs") return livesAs(new URLSearchParams(query).get("runner_id"));
+  if (method === "POST" && own === "register") return whole && { kind: "register", body: whole };
+  if (method === "POST" && own === "heartbeat")
+    return livesAs(whole && shortTexts(whole, ["runner_id"]).get("runner_id"));
+  const [, runner] = method === "DELETE" ? (/^\/runners\/([\w-]+)$/.exec(path) ?? []) : [];
+  if (runner === undefined || new URLSearchParams(query).get("self") !== "true") return undefined;
+  return { kind: "leaves", runner };
+}
+
+function livesAs(runner: string | null | undefined): RunnerCall | undefined {
+  return typeof runner === "string" ? { kind: "lives", runner } : undefined;
+}
+
+/** Tells what is known of runners what a request says; what it comes to if it is a registration. */
+export function readCall(known: KnownRunners, opening: Opening): Registering | undefined {
+  const call = runnerCallOf(opening);
+  switch (call?.kind) {
+    case "register":
+      return known.registering(call.body);
+    case "lives":
+      known.heard(call.runner);
+      return undefined;
+    case "leaves":
+      known.left(call.runner);
+      return undefined;
+    case undefined:
+      return undefined;
+  }
+}

@@ -1,0 +1,70 @@
+import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { startCoordinator } from "../../support/coordinator.ts";
+import { dataFolder, startUp } from "../../support/up.ts";
+import { call } from "../gateway/harness.ts";
+
+const CONSUMERS = "broker/store/jetstream/$G/streams/RR_EVENTS/obs";
+const PATIENT = { timeout: 60_000, interval: 200 };
+
+function half(file: string): void {
+  truncateSync(file, statSync(file).size >> 1);
+}
+
+/** What befalls the consumers, in their order. */
+const DAMAGES: ((folder: string) => void)[] = [
+  (folder) => half(join(folder, "o.dat")),
+  (folder) => truncateSync(join(folder, "o.dat"), 0),
+  (folder) => writeFileSync(join(folder, "o.dat"), "garbage".repeat(9)),
+  (folder) => writeFileSync(join(folder, "o.dat"), Buffer.alloc(49)),
+  (folder) => half(join(folder, "meta.inf")),
+  (folder) => truncateSync(join(folder, "meta.sum"), 0),
+  (folder) => writeFileSync(join(folder, "meta.inf"), "garbage"),
+  (folder) => {
+    rmSync(join(folder, "o.dat"));
+    mkdirSync(join(folder, "o.dat"));
+  },
+];
+
+test("SETTLE-1, ONCE-1: torn consumers are made anew at the next start: what waited is delivered, what was is not again", async () => {
+  await using folder = await dataFolder();
+  await using coordinator = await startCoordinator({ autoCreateSessions: true });
+  const args = ["--coordinator", coordinator.url, "--port", "0"];
+  const first = startUp(folder.path, { args });
+  const { gateway } = await first.ready();
+  /** Sessions of every shard. */
+  const send = async (): Promise<string[]> => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => {
+        const body = { session_id: `s${i}`, event_type: "message", timestamp: "t" };
+        return call(gateway, "POST", "/events", body, { prefer: "respond-async" });
+      }),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
+    return answers.map(({ json }) => String(json["event_id"]));
+  };
+  const applied = (): (string | undefined)[] =>
+    coordinator
+      .writes()
+      .filter((entry) => entry.applied)
+      .map(({ key }) => key);
+  const delivered = await send();
+  await vi.waitFor(() => expect(new Set(applied())).toEqual(new Set(delivered)), PATIENT);
+  coordinator.faults.set([{ method: "POST", action: { kind: "status", status: 503 } }]);
+  const waiting = await send();
+  expect((await first.stop()).code).toBe(0);
+
+  const consumers = join(folder.path, "data", CONSUMERS);
+  const names = readdirSync(consumers).toSorted();
+  expect(names).toHaveLength(DAMAGES.length);
+  for (const [i, name] of names.entries()) DAMAGES[i]?.(join(consumers, name));
+
+  coordinator.faults.clear();
+  const second = startUp(folder.path, { args });
+  await second.ready();
+  await vi.waitFor(() => expect(new Set(applied())).toEqual(new Set([...delivered, ...waiting])), PATIENT);
+  expect(applied()).toHaveLength(80);
+  expect(second.output.stderr).toContain('"code":"consumer_damaged"');
+  expect((await second.stop()).code).toBe(0);
+}, 240_000);

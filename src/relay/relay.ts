@@ -5,7 +5,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/clock.ts";
 import { codedError, errorText } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
-import { shardOf as shardNumber, SHARDS } from "../shared/partition.ts";
+import { SHARDS } from "../shared/partition.ts";
 import { relayToken, type RelayState } from "../shared/relay-state.ts";
 import { sessionToken } from "../shared/session-id.ts";
 import { STATE_BUCKET } from "../shared/topology.ts";
@@ -29,7 +29,7 @@ import type { PoisonPolicy } from "./lanes/turn.ts";
 import { createTurns } from "./lanes/turns.ts";
 import { createCheckpointStore } from "./log/checkpoint-store.ts";
 import { Gaps } from "./log/gaps.ts";
-import { LEASE_CONFIRM_MS } from "./log/lease.ts";
+import { confirmLeases, LEASE_CONFIRM_MS } from "./log/lease.ts";
 import { createLogWatch, MARK_MS } from "./log/log-watch.ts";
 import { createShard, type Shard } from "./log/shard.ts";
 import { claimLog } from "./log/owner.ts";
@@ -41,7 +41,8 @@ import { createMetrics } from "./report/metrics.ts";
 import { serveHoldings } from "./report/holdings.ts";
 import { serveReceipts } from "./report/receipts.ts";
 import { waitingHere } from "./report/waiting.ts";
-import { createSettlement } from "./report/settlement.ts";
+import { createSettlement, knownHere } from "./report/settlement.ts";
+import { createRunners, LEAVING_LOOK_MS, type RunnerTimes } from "./registrations/index.ts";
 import type { AllowRule } from "./tunnel/limits.ts";
 import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
 import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from "./report/state.ts";
@@ -82,6 +83,8 @@ export type RelayOptions = {
   shield: boolean;
   /** Paths that may be passed through; undefined: all. */
   allow: readonly AllowRule[] | undefined;
+  /** Of runners that are gone or leave; default as in `registrations/`. */
+  runnerTimes?: RunnerTimes;
   /** More waiting events of one session than this are read from the log; default {@link HOLD_ABOVE}. */
   holdAbove?: number;
 };
@@ -159,7 +162,24 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
     paused: () => stoppedBy(gate.state()) !== undefined,
     heldSessions: () => control.counts(),
+    leaving: () => runners.leaving.size,
     linesDropped: deps.linesDropped,
+  });
+  const settlement = createSettlement({
+    nc,
+    jsm,
+    kv,
+    whole: () => watch.whole(),
+    ...knownHere({ shardOf, lane: (session) => dispatcher.lane(sessionToken(session)) }),
+  });
+  const runners = createRunners({
+    ...deps,
+    jsm,
+    kv,
+    settlement,
+    up: () => gate.state().phase === "up",
+    registered: metrics.registered,
+    times: options.runnerTimes,
   });
   const turn = createTurns({
     clock,
@@ -170,6 +190,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     answers,
     deadLetters: createDeadLetters(nc, jsm),
     superseded: createSuperseded(nc),
+    homecoming: runners.homecoming,
     policy: options.poisonPolicy,
     streamEpoch: watch.epoch(),
     spans: tracing && createEventSpans(tracing, options.coordinatorUrl, clock),
@@ -358,25 +379,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     }
   })();
 
-  const settlement = createSettlement({
-    nc,
-    jsm,
-    kv,
-    whole: () => watch.whole(),
-    settled: (shard) => (shardOf(shard).status().phase === "active" ? shardOf(shard).settled : undefined),
-    here(session) {
-      const { phase, delivered } = shardOf(shardNumber(session)).status();
-      if (phase !== "active") return undefined;
-      const lane = dispatcher.lane(sessionToken(session));
-      return {
-        waits: lane !== undefined && lane.length + lane.inFlight.length > 0,
-        next: delivered + 1,
-      };
-    },
-  });
   tunnel = openTunnel({
     nc,
-    kv,
     clock,
     log,
     relay: relayToken({ relay: options.relay, instance }),
@@ -385,6 +389,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     tracing,
     allow: options.allow,
     shield: options.shield,
+    runners,
     headLimits: { runnerMs: options.runnerTimeoutMs, passMs: options.passTimeoutMs },
     away: () => gate.state().phase === "away",
     doubt: () => gate.doubt(),
@@ -404,14 +409,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   chores.every(CHECKPOINT_MS, () => held.save(), "held sessions not written");
   chores.every(MARK_MS, () => watch.mark(), "the log's end not written down");
   chores.every(CONTROL_MS, () => control.tick(), "operators' wishes not looked at");
-  chores.every(LEASE_CONFIRM_MS, confirmLeases, "leases not confirmed");
-
-  async function confirmLeases(): Promise<void> {
-    const pulls = shards.map((shard) => ({ shard, at: shard.pinnedPullAt() })).filter(({ at }) => at > 0);
-    if (pulls.length === 0) return;
-    await nc.flush();
-    for (const { shard, at } of pulls) shard.confirm(at);
-  }
+  chores.every(LEASE_CONFIRM_MS, () => confirmLeases(nc, shards), "leases not confirmed");
+  chores.every(LEAVING_LOOK_MS, () => runners.leaving.look(), "runners that leave not looked at");
 
   await control.read(); // a pause outlives relays: nothing is sent before it is known
   gate.start();

@@ -63,6 +63,8 @@ export const stateKey = {
   superseded: (eventId: string): string => `superseded.${eventId}`,
   /** What a runner registered. */
   runner: (token: string): string => `runner.${token}`,
+  /** A runner that leaves, and why it is not gone yet (departure.ts). */
+  leaving: (token: string): string => `leaving.${token}`,
   /** The newest message of the log that was seen (log-mark.ts). */
   mark: "log",
   /** Up to where the log was pruned (prune.ts). */

@@ -15,11 +15,12 @@ import { isDeaf, judgePermissions, readPermissions } from "./permissions.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
 import { judgeRelays, withReason, type LocalRelay, type RelayGate } from "./relays.ts";
 import { judgeRoom, readFree } from "./room.ts";
+import { judgeRunners, readRunners } from "./runners.ts";
 import { judgeStreams, readStreams } from "./streams.ts";
 import { judgeWrites, readWrites } from "./writes.ts";
 
 // broker.ts connection, version, JetStream · streams.ts streams, consumers, durability · room.ts log and disk · writes.ts dead streams · damage.ts what is gone ·
-// permissions.ts the login · clock.ts wall clocks · relays.ts relays, credentials, coordinator · gateways.ts; each reads facts and judges them
+// permissions.ts the login · clock.ts wall clocks · relays.ts relays, credentials, coordinator · runners.ts those that leave · gateways.ts; each reads facts and judges them
 
 export type Patient = {
   access: BrokerAccess;
@@ -86,12 +87,13 @@ async function examineBroker(
       ...judgeRelays({ heard, local }),
     ];
   }
-  const [broker, streams, clock, writes, damage, heard] = await Promise.all([
+  const [broker, streams, clock, writes, damage, runners, heard] = await Promise.all([
     readBroker({ kind: "read", value: nc }, jsm),
     readSync(patient.sync).then((sync) => readStreams(jsm, sync)),
     readClock(nc, patient.wall),
     readWrites(nc),
     readDamage(jsm),
+    readRunners(jsm),
     reading(() => hear(nc)),
   ]);
   return [
@@ -103,6 +105,7 @@ async function examineBroker(
     ...judgeRoom({ streams: streams.streams, free }),
     judgeClock(clock),
     ...judgeRelays({ heard, local }),
+    ...judgeRunners(runners, patient.wall()),
   ];
 }
 

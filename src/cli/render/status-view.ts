@@ -1,6 +1,7 @@
 import type { Status } from "../../admin/status.ts";
 import type { Rates } from "../../admin/status-rates.ts";
 import { damageText } from "../../shared/damage.ts";
+import { departureText } from "../../shared/departure.ts";
 import { counted } from "../../shared/show.ts";
 import { renderTable, showAge, showBytes, type Cell } from "../table.ts";
 import { renderFacts, type Fact } from "./facts.ts";
@@ -42,6 +43,15 @@ export function renderStatus(status: Status, screen: Screen, { now, top }: Statu
     const all = Math.max(held.length, backlog.heldSessions);
     const more = all > rows.length ? `\n${counted(all - rows.length, "more held session")} (--top N)` : "";
     parts.push(renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE", "TEXT"], rows, screen) + more);
+  }
+  const { leaving } = status;
+  if (leaving.length > 0) {
+    const rows = leaving.slice(0, top).map((it) => leavingRow(it, now));
+    const more =
+      leaving.length > rows.length
+        ? `\n${counted(leaving.length - rows.length, "more runner")} (--top N)`
+        : "";
+    parts.push(renderTable(["RUNNER", "SINCE", "WHAT", "WHAT TO DO"], rows, screen) + more);
   }
   return parts.join("\n\n");
 }
@@ -134,6 +144,11 @@ function ranges(numbers: readonly number[]): string {
     else runs.push([n, n]);
   }
   return runs.length === 0 ? "none" : runs.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(" ");
+}
+
+function leavingRow(it: Status["leaving"][number], now: number): Cell[] {
+  const { text, todo } = departureText(it);
+  return [it.runner, `${showAge(now - it.since)} ago`, { text, style: "wait" }, todo];
 }
 
 type Held = Status["backlog"]["held"][number];

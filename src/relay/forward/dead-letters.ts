@@ -19,8 +19,8 @@ const PUBLISH_TIMEOUT_MS = 3000;
 const WRONG_LAST_SEQUENCE = 10071;
 
 /**
- * Why an event is a dead letter. `answered`: the executor itself received the refusal, so it is counted, without an alarm. `decided`: an
- * operator wants it, so no poison policy applies.
+ * Why an event is a dead letter. `answered`: the executor itself received the refusal, so it is counted, without an alarm. `decided`: no
+ * poison policy applies, because an operator wants it, or because its runner is gone and the event itself is well.
  */
 export type Death = {
   reason: string;

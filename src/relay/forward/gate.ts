@@ -36,6 +36,8 @@ function isStop(reason: PauseReason): reason is StopReason {
 
 export type Gate = {
   state(): GateState;
+  /** How long it has been up in all, milliseconds. */
+  upMs(): number;
   /** `one` is given out once per probe: the taker must report its verdict with `probe: true`. */
   permit(): "all" | "one" | "none";
   takeProbe(): void;
@@ -72,9 +74,18 @@ export function createGate(deps: {
   let probes = 0;
   let verifying = false;
   let stopped = false;
+  /** Until it was up last, and since when it is up. */
+  let wasUpMs = 0;
+  let upSince = 0;
+
+  function upMs(): number {
+    return wasUpMs + (state.phase === "up" ? clock.now() - upSince : 0);
+  }
 
   function enter(next: GateState): void {
     const before = state;
+    wasUpMs = upMs();
+    upSince = clock.now();
     state = next;
     cancelProbe();
     probes = 0;
@@ -210,6 +221,7 @@ export function createGate(deps: {
 
   return {
     state: () => state,
+    upMs,
     permit: () => (state.phase === "up" ? "all" : state.phase !== "checking" && state.probe ? "one" : "none"),
     takeProbe() {
       if (state.phase !== "away" && state.phase !== "paused") return;

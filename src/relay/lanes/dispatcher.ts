@@ -290,12 +290,12 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       };
       return makeReady(lane);
     }
-    backOff(lane, outcome.retryAfterMs);
+    backOff(lane, outcome.retryAfterMs, outcome.afterMs);
   }
 
-  function backOff(lane: Lane, retryAfterMs: number | undefined): void {
+  function backOff(lane: Lane, retryAfterMs: number | undefined, exactMs?: number): void {
     waiters.tellBehind(lane);
-    const delay = delayFor(Math.max(1, lane.attempts), deps.random(), retryAfterMs);
+    const delay = exactMs ?? delayFor(Math.max(1, lane.attempts), deps.random(), retryAfterMs);
     const cancel = clock.after(delay, () => {
       makeReady(lane);
       pump();

@@ -32,6 +32,11 @@ export type Entry = {
   death: Death | undefined;
   /** Its consumer was reset while it was in flight, and it did not come again yet. */
   stale: boolean;
+  /**
+   * A report whose runner the coordinator does not know: the gate's time of being up when it said so first, and whether the runner has been registered again
+   * since.
+   */
+  unregistered?: { since: number; again: boolean };
   /** A gateway waits for the answer and was told nothing yet. */
   waiting: boolean;
   /** clock.now() of its arrival here. */

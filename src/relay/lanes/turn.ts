@@ -28,9 +28,16 @@ export type TurnOutcome =
   | { kind: "settled"; how: Settlement }
   /**
    * Not now: wait and try again. `counts`: the lane failed, and may be exhausted by it. `together`: so many failed as one, and any of them may be
-   * the reason; else the head is.
+   * the reason; else the head is. `afterMs`: exactly so long.
    */
-  | { kind: "retry"; reason: string; retryAfterMs?: number; counts: boolean; together?: number }
+  | {
+      kind: "retry";
+      reason: string;
+      retryAfterMs?: number;
+      afterMs?: number;
+      counts: boolean;
+      together?: number;
+    }
   /** Nothing was tried; at once again, or when the gate opens. */
   | { kind: "again" }
   /** This relay may not send for the lane's shard right now. */
@@ -38,6 +45,16 @@ export type TurnOutcome =
   | { kind: "park"; reason: string }
   /** Some of a batch are settled; `next` is what becomes of the others, the first of them in front. */
   | { kind: "batch"; settled: ReadonlyMap<Entry, Settlement>; next: TurnOutcome | undefined };
+
+/** What becomes of a report whose runner the coordinator does not know. `forMs`: since it said so first, of its time here; `tried`: it took the registration. */
+export type Homecomings = (report: {
+  session: string;
+  body: Uint8Array;
+  forMs: number;
+  tried: boolean;
+}) => Promise<
+  { kind: "again" } | { kind: "wait"; afterMs: number; reason: string } | { kind: "dead"; reason: string }
+>;
 
 export type PoisonPolicy = "skip" | "park" | "stop";
 
@@ -50,6 +67,7 @@ export type TurnDeps = {
   answers: Answers;
   deadLetters: DeadLetters;
   superseded: Superseded;
+  homecoming: Homecomings;
   policy: PoisonPolicy;
   /** Creation of the stream, milliseconds: with it a sequence is unique for ever. */
   streamEpoch: number;
@@ -169,6 +187,7 @@ export function createTurn(deps: TurnDeps): Turn {
     const { envelope } = entry;
     if (envelope === undefined) return { kind: "again" };
     const carryOut = gate.verdict(lane.token, verdict, probe);
+    if (verdict.kind !== "unregistered" && entry.unregistered !== undefined) entry.unregistered.again = false;
     if (verdict.kind === "delivered" || verdict.kind === "dead") refused.accepted(clock.now());
     switch (verdict.kind) {
       case "delivered":
@@ -189,7 +208,7 @@ export function createTurn(deps: TurnDeps): Turn {
       case "unauthorized":
         return refusedToken(lane, verdict.status, generation);
       case "unregistered":
-        return { kind: "retry", reason: "runner not registered", counts: false };
+        return unregistered(lane, entry, envelope);
       case "pause":
         return { kind: "again" };
       case "retry":
@@ -199,6 +218,30 @@ export function createTurn(deps: TurnDeps): Turn {
           counts: true,
           ...(verdict.retryAfterMs === undefined ? {} : { retryAfterMs: verdict.retryAfterMs }),
         };
+    }
+  }
+
+  /**
+   * The runner is registered again, and the report sent at once; if that does not help in time, it is a dead letter. No poison policy applies: nothing is wrong
+   * with the event, and its session is to go on.
+   */
+  async function unregistered(lane: Lane, entry: Entry, envelope: Envelope): Promise<TurnOutcome> {
+    const seen = (entry.unregistered ??= { since: gate.upMs(), again: false });
+    const { session, body } = envelope;
+    const home = await deps.homecoming({ session, body, forMs: gate.upMs() - seen.since, tried: seen.again });
+    switch (home.kind) {
+      case "again":
+        seen.again = true;
+        return { kind: "again" };
+      case "wait":
+        return { kind: "retry", reason: home.reason, afterMs: home.afterMs, counts: false };
+      case "dead":
+        return bury(entry, envelope, {
+          reason: home.reason,
+          status: 401,
+          attempts: lane.attempts + 1,
+          decided: true,
+        });
     }
   }
 

@@ -1,3 +1,4 @@
+import type { NatsConnection } from "@nats-io/nats-core";
 import { PRIORITY_TIMEOUT_MS } from "../../shared/topology.ts";
 
 /** Kept between the end of our lease and the moment at which the broker may pin another relay. */
@@ -25,4 +26,15 @@ export class Lease {
   holds(now: number): boolean {
     return this.#confirmedAt > 0 && now < this.#confirmedAt + PRIORITY_TIMEOUT_MS - LEASE_MARGIN_MS;
   }
+}
+
+/** Tells shards that their newest pull with a pin reached the broker. */
+export async function confirmLeases(
+  nc: Pick<NatsConnection, "flush">,
+  shards: readonly { pinnedPullAt(): number; confirm(at: number): void }[],
+): Promise<void> {
+  const pulls = shards.map((shard) => ({ shard, at: shard.pinnedPullAt() })).filter(({ at }) => at > 0);
+  if (pulls.length === 0) return;
+  await nc.flush();
+  for (const { shard, at } of pulls) shard.confirm(at);
 }

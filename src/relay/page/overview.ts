@@ -1,4 +1,5 @@
 import { damageAdvice, damageText } from "../../shared/damage.ts";
+import { departureText } from "../../shared/departure.ts";
 import { showAge, showBytes } from "../../shared/show.ts";
 import { chart, RANGES, type ChartRange } from "./chart.ts";
 import { html, type Html } from "./html.ts";
@@ -14,6 +15,7 @@ import { ago, counted, showCount, showRate, timeOf, titleOf } from "./words.ts";
 
 const MOST_SESSIONS = 8;
 const MOST_TROUBLES = 10;
+const MOST_LEAVING = 5;
 
 /** The page that one looks at first: state, numbers, charts, what went wrong, where it waits. Pure. */
 export function overview(
@@ -24,6 +26,7 @@ export function overview(
   return html`<h1 class="hide">Overview</h1>
     <section class="state" id="state" data-live aria-label="State">${stateOf(snapshot)}</section>
     <section id="damage" data-live aria-label="Damage">${damage(snapshot)}</section>
+    <section id="leaving" data-live aria-label="Runners that leave">${leaving(snapshot)}</section>
     <section id="numbers" data-live aria-label="Numbers">${numbers(snapshot)}</section>
     <section aria-labelledby="charts-title">
       <div class="heading">
@@ -107,6 +110,18 @@ function damage({ reading }: Snapshot): Html[] {
         </div>
       </div>`,
   );
+}
+
+function leaving({ reading, now }: Snapshot): Html[] {
+  const all = reading.known?.status.leaving ?? [];
+  const shown = all.slice(0, MOST_LEAVING).map((it) => {
+    const { text, todo } = departureText(it);
+    return html`<p>
+      Runner <code>${it.runner}</code> ${text}, for ${showAge(now - it.since)}. What to do: ${todo}.
+    </p>`;
+  });
+  const more = all.length - shown.length;
+  return more > 0 ? [...shown, html`<p class="more">${counted(more, "more runner")}.</p>`] : shown;
 }
 
 function numbers({ reading, latest, now, sources, otherRelays }: Snapshot): Html {

@@ -4,6 +4,7 @@ import type { HeldReason } from "../../shared/held.ts";
 import type { GateState } from "../forward/gate.ts";
 import type { AttemptKind } from "../forward/verdict.ts";
 import type { Settlement } from "../lanes/turn.ts";
+import type { Registered } from "../registrations/registrations.ts";
 import type { LogReading } from "./log-reading.ts";
 
 /** What gate states are called in metrics: a reason is shown as such, so that an alert can tell an outage from a wrong address. */
@@ -37,6 +38,13 @@ export type AttemptReport = {
 const FOREIGN = ["answer", "request", "frame"] as const;
 type Foreign = (typeof FOREIGN)[number];
 
+const REGISTRATIONS = [
+  "known",
+  "nothing_kept",
+  "refused",
+  "unanswered",
+] as const satisfies readonly Registered["kind"][];
+
 /** What a relay counts; names and units by Prometheus' conventions, no label without a bound. */
 export function createMetrics(now: {
   waiting: () => number;
@@ -53,12 +61,15 @@ export function createMetrics(now: {
   /** Somebody has to resume. */
   paused: () => boolean;
   heldSessions: () => Record<HeldReason, number>;
+  /** Runners that leave. */
+  leaving: () => number;
   linesDropped: () => number;
 }): {
   /** `arrivedAt` and `at` are monotonic milliseconds; what was read back from the log did not arrive, and has no duration. */
   settled(how: Settlement, arrivedAt: number, at: number): void;
   gap: (missing: number) => void;
   foreign: (what: Foreign) => void;
+  registered: (result: Registered["kind"]) => void;
   text(): Promise<string>;
   contentType: string;
 } & AttemptReport {
@@ -88,6 +99,13 @@ export function createMetrics(now: {
     registers,
   });
   for (const what of FOREIGN) foreign.inc({ what }, 0);
+  const registrations = new Counter({
+    name: "runner_relay_runner_registrations_total",
+    help: "Runners that the coordinator forgot and that were registered again, by what came of it",
+    labelNames: ["result"],
+    registers,
+  });
+  for (const result of REGISTRATIONS) registrations.inc({ result }, 0);
   const gauge = (name: string, help: string, read: () => number): void => {
     const metric: Gauge = new Gauge({
       name,
@@ -101,6 +119,11 @@ export function createMetrics(now: {
   gauge("runner_relay_events_waiting", "Events in the lanes", now.waiting);
   gauge("runner_relay_lanes", "Sessions with a lane", now.lanes);
   gauge("runner_relay_lane_bytes", "Bytes of messages kept whole", now.wholeBytes);
+  gauge(
+    "runner_relay_leaving_runners",
+    "Runners that are to be removed, or whose reports wait though they are gone",
+    now.leaving,
+  );
   gauge("runner_relay_passing_requests", "Passed-through requests under way", now.passing);
   gauge("runner_relay_coordinator_up", "1 while events are forwarded", () =>
     Number(now.gate().phase === "up"),
@@ -210,6 +233,7 @@ export function createMetrics(now: {
     },
     gap: (missing) => gaps.inc(missing),
     foreign: (what) => foreign.inc({ what }),
+    registered: (result) => registrations.inc({ result }),
     attempted(verdict, ms) {
       attempts.set(verdict, (attempts.get(verdict) ?? 0) + 1);
       duration.observe(ms / 1000);

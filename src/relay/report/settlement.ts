@@ -8,7 +8,9 @@ import { sessionToken } from "../../shared/session-id.ts";
 import { Settled } from "../../shared/settled.ts";
 import { sessionFilter } from "../../shared/subjects.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import type { Lane } from "../lanes/lane.ts";
 import { readDirect } from "../log/direct.ts";
+import type { Shard } from "../log/shard.ts";
 
 /** Messages read at once to see whether they are settled. */
 const PAGE = 100;
@@ -23,7 +25,31 @@ export type Settlement = {
   isOver(session: string, seq: number): Promise<boolean>;
   /** Are all of the session's events over that the log holds? */
   allOver(session: string): Promise<boolean>;
+  /** Up to here all of a shard's events are over, but for those of held sessions. */
+  floor(shard: number): Promise<number>;
 };
+
+/** What a relay knows of the shards that it serves. */
+export function knownHere(deps: {
+  shardOf: (shard: number) => Pick<Shard, "status" | "settled">;
+  lane: (session: string) => Lane | undefined;
+}): Pick<Parameters<typeof createSettlement>[0], "settled" | "here"> {
+  return {
+    settled(shard) {
+      const it = deps.shardOf(shard);
+      return it.status().phase === "active" ? it.settled : undefined;
+    },
+    here(session) {
+      const { phase, delivered } = deps.shardOf(shardOf(session)).status();
+      if (phase !== "active") return undefined;
+      const lane = deps.lane(session);
+      return {
+        waits: lane !== undefined && lane.length + lane.inFlight.length > 0,
+        next: delivered + 1,
+      };
+    },
+  };
+}
 
 /**
  * What this relay settled itself it knows at once; of shards that another relay serves it reads the checkpoint, at most half a second old.
@@ -76,6 +102,10 @@ export function createSettlement(deps: {
   }
 
   return {
+    async floor(shard) {
+      await deps.whole();
+      return (await memoryOf(shard)).floor;
+    },
     async isOver(session, seq) {
       await deps.whole();
       return (await allSettled(shardOf(session), [seq])) && seq < (await heldFrom(session));

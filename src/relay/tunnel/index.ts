@@ -1,24 +1,23 @@
-import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { stateKey } from "../../shared/topology.ts";
 import type { Tracing } from "../../shared/tracing.ts";
 import type { Credentials } from "../credentials/index.ts";
+import type { Runners } from "../registrations/index.ts";
 import type { AllowRule, HeadLimits } from "./limits.ts";
+import { letRunnersLeave } from "./runner-leaver.ts";
 import { shieldRunner } from "./runner-shield.ts";
 import { traceUpstream } from "./traced.ts";
 import { serveTunnel, type RelayTunnel } from "./tunnel.ts";
 import { createUpstream } from "./upstream.ts";
 
-// tunnel.ts takes requests of gateways · stream.ts is one under way · upstream.ts speaks HTTP · traced.ts and runner-shield.ts stand before it
+// tunnel.ts takes requests of gateways · stream.ts is one under way · upstream.ts speaks HTTP · traced.ts, runner-leaver.ts and runner-shield.ts stand before it
 
 export type { RelayTunnel } from "./tunnel.ts";
 
 /** The tunnel with all that stands between it and the coordinator. */
 export function openTunnel(deps: {
   nc: NatsConnection;
-  kv: KV;
   clock: Clock;
   log: Logger;
   /** Token of this relay's process in subjects. */
@@ -28,8 +27,9 @@ export function openTunnel(deps: {
   tracing: Tracing | undefined;
   allow: readonly AllowRule[] | undefined;
   headLimits: HeadLimits;
-  /** Answer a runner's polls and heartbeats in an outage. */
+  /** Answer a runner's polls, heartbeats and removal in an outage. */
   shield: boolean;
+  runners: Runners;
   /** Is the coordinator known to be away? */
   away: () => boolean;
   /** Asks whether it is there. */
@@ -38,17 +38,17 @@ export function openTunnel(deps: {
   quiet: (session: string) => Promise<boolean>;
   foreign: (what: "request" | "frame") => void;
 }): RelayTunnel {
-  const { kv, coordinatorUrl, tracing } = deps;
+  const { coordinatorUrl, tracing } = deps;
   const untraced = createUpstream(coordinatorUrl);
   const plain = tracing ? traceUpstream(untraced, tracing, coordinatorUrl) : untraced;
-  const registrations = {
-    get: async (token: string): Promise<Uint8Array | undefined> => {
-      const entry = await kv.get(stateKey.runner(token));
-      return entry?.operation === "PUT" ? entry.value : undefined;
-    },
-    put: async (token: string, body: Uint8Array): Promise<void> =>
-      void (await kv.put(stateKey.runner(token), body)),
-  };
-  const upstream = deps.shield ? shieldRunner({ ...deps, upstream: plain, registrations }) : plain;
+  const { registrations, leaving, reports } = deps.runners;
+  const upstream = deps.shield
+    ? shieldRunner({
+        ...deps,
+        registrations,
+        leaving,
+        upstream: letRunnersLeave({ ...deps, upstream: plain, leaving, reports }),
+      })
+    : plain;
   return serveTunnel({ ...deps, upstream });
 }

@@ -1,8 +1,12 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { sessionIdProblem, sessionToken } from "../../shared/session-id.ts";
+import { errorText } from "../../shared/errors.ts";
 import { readAnswerObject } from "../forward/answer-body.ts";
-import { collect, type Collected } from "./collect.ts";
+import { usableRunnerId } from "../registrations/runner-id.ts";
+import type { Leaving } from "../registrations/leaving.ts";
+import type { Registrations } from "../registrations/registrations.ts";
+import { answerOurselves, createAskWhole, hand } from "./ask-whole.ts";
+import type { Collected } from "./collect.ts";
 import type { Upstream, UpstreamCall, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
 import { isCoordinatorsWord, isForgotten } from "./whose-word.ts";
 
@@ -10,12 +14,8 @@ import { isCoordinatorsWord, isForgotten } from "./whose-word.ts";
 const POLL_MS = 30_000;
 /** A runner gives up on a heartbeat after 5 s; a coordinator that hangs is none that is there. */
 const HEARTBEAT_MS = 3000;
-/** A whole answer that is read here must be over so long after its head was due; a runner waits no longer either. */
-const WHOLE_MS = 10_000;
 /** While a poll is held, the coordinator is looked for this often; the pause of a runner whose coordinator fails without being away. */
 const LOOK_MS = 1000;
-const ANSWERED_BY = ["Rr-Answered-By", "relay"];
-const JSON_TYPE = ["content-type", "application/json"];
 
 /** Which of the runner's own calls a request is. Pure. */
 function runnerCall(method: string, target: string): { kind: "register" | "poll" | "heartbeat" } | undefined {
@@ -25,12 +25,6 @@ function runnerCall(method: string, target: string): { kind: "register" | "poll"
   if (method === "POST" && path === "/runner/heartbeat") return { kind: "heartbeat" };
   return undefined;
 }
-
-/** Where registrations outlive a relay; keys are tokens. */
-export type Registrations = {
-  get(token: string): Promise<Uint8Array | undefined>;
-  put(token: string, body: Uint8Array): Promise<void>;
-};
 
 /**
  * Keeps a runner alive through an outage (DESIGN 7): its poller gives up after three failures, about 3 s, and takes all its agents with it.
@@ -42,13 +36,14 @@ export function shieldRunner(deps: {
   clock: Clock;
   log: Logger;
   registrations: Registrations;
+  leaving: Pick<Leaving, "heard" | "removeNow">;
   /** Is the coordinator known to be away? Then nobody is asked. */
   away: () => boolean;
   /** Something else than the coordinator answers: is it there at all? */
   doubt: () => void;
 }): Upstream {
-  const { upstream, clock, log, registrations } = deps;
-  const registering = new Map<string, Promise<boolean>>();
+  const { upstream, clock, log, registrations, leaving } = deps;
+  const ask = createAskWhole(deps);
   /** Status of the last answer that was not the coordinator's; undefined since it spoke itself. */
   let strange: number | undefined;
 
@@ -59,31 +54,27 @@ export function shieldRunner(deps: {
     log.warn({ status }, "a runner was answered by something else than the coordinator, and is kept alive");
   }
 
-  /** Tells the coordinator again what a runner registered; true when it knows the runner now. */
-  function registerAgain(runner: string, like: UpstreamRequest): Promise<boolean> {
-    let under = registering.get(runner);
-    if (under === undefined) {
-      under = (async () => {
-        const body = await registrations.get(sessionToken(runner));
-        if (body === undefined) return false;
-        const headers = like.headers.filter(
-          (_, i) => like.headers[i - (i % 2)]?.toLowerCase() !== "content-type",
-        );
-        const request = {
-          method: "POST",
-          target: "/runner/register",
-          headers: [...headers, ...JSON_TYPE],
-          headLimitMs: like.headLimitMs,
-          body,
-        };
-        const answer = await ask(request, new AbortController().signal);
-        const known = answer.kind === "answer" && answer.status < 300 && runnerOf(answer.body) === runner;
-        log.info({ runner, known }, "runner registered again");
-        return known;
-      })().finally(() => registering.delete(runner));
-      registering.set(runner, under);
-    }
-    return under;
+  /** A runner that polls does not leave, whatever was kept of it. */
+  async function heard(runner: string | undefined): Promise<void> {
+    if (runner === undefined) return;
+    await leaving.heard(runner).catch((error: unknown) => {
+      log.warn({ runner, err: errorText(error) }, "runner heard, and that could not be kept");
+    });
+  }
+
+  /** That it could not be kept must not cost the runner its start. */
+  async function keep(runner: string, body: Uint8Array): Promise<void> {
+    await registrations.keep(runner, body).catch((error: unknown) => {
+      log.warn({ runner, err: errorText(error) }, "registration not kept");
+    });
+  }
+
+  /** One that comes back at once is no second one beside itself: what it left behind is removed first. */
+  async function register(request: UpstreamRequest, signal: AbortSignal): Promise<Collected> {
+    const answer = await ask(request, signal);
+    const there = duplicateOf(answer);
+    const again = there !== undefined && (await leaving.removeNow(there).catch(() => false));
+    return again ? ask(request, signal) : answer;
   }
 
   async function serve(
@@ -94,19 +85,22 @@ export function shieldRunner(deps: {
   ): Promise<void> {
     const began = clock.now();
     const limitMs = kind === "heartbeat" ? HEARTBEAT_MS : undefined;
-    let answer = await ask(request, signal, limitMs);
     if (kind === "register") {
+      const answer = await register(request, signal);
       if (answer.kind === "answer" && answer.status < 300 && request.body instanceof Uint8Array) {
         const runner = runnerOf(answer.body);
-        if (runner !== undefined) await registrations.put(sessionToken(runner), request.body);
+        if (runner !== undefined) await keep(runner, request.body);
+        await heard(runner);
       }
       return hand(answer, events);
     }
     const runner =
       kind === "poll"
-        ? usableId(new URL(request.target, "http://x").searchParams.get("runner_id"))
+        ? usableRunnerId(new URL(request.target, "http://x").searchParams.get("runner_id"))
         : runnerOf(bodyOf(request));
-    if (forgotten(answer) && runner !== undefined && (await registerAgain(runner, request)))
+    void heard(runner);
+    let answer = await ask(request, signal, limitMs);
+    if (forgotten(answer) && runner !== undefined && (await registrations.again(runner)).kind === "known")
       answer = await ask(request, signal, limitMs);
     if (answer.kind === "answer") {
       if (!isCoordinatorsWord(answer)) notCoordinators(answer.status);
@@ -115,41 +109,13 @@ export function shieldRunner(deps: {
         return hand(answer, events);
       }
     }
-    if (kind === "heartbeat")
-      return answerOurselves(events, 200, "OK", JSON_TYPE, Buffer.from('{"ok":true}'));
+    if (kind === "heartbeat") return answerOurselves(events, 200, "OK", Buffer.from('{"ok":true}'));
     // Held until the coordinator is back; the runner then polls anew. Asking for it here could take as long again as the coordinator
     // holds a poll, and a run handed to a runner that gave up meanwhile would be lost.
     const end = began + POLL_MS;
     do await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve));
     while (!signal.aborted && deps.away() && clock.now() < end);
-    if (!signal.aborted) answerOurselves(events, 204, "No Content", [], undefined);
-  }
-
-  async function ask(
-    request: UpstreamRequest,
-    signal: AbortSignal,
-    limitMs: number = request.headLimitMs + WHOLE_MS,
-  ): Promise<Collected> {
-    if (deps.away())
-      return {
-        kind: "failed",
-        code: "coordinator_unreachable",
-        text: "Failed to connect to Agent Coordinator: it is away",
-      };
-    const { result, call } = collect(upstream, request);
-    const stop = (): void => call.abort();
-    signal.addEventListener("abort", stop, { once: true });
-    const late = Promise.withResolvers<Collected>();
-    const cancel = clock.after(limitMs, () => {
-      stop();
-      late.resolve({ kind: "failed", code: "coordinator_timeout", text: "no answer in time" });
-    });
-    try {
-      return await Promise.race([result, late.promise]);
-    } finally {
-      cancel();
-      signal.removeEventListener("abort", stop);
-    }
+    if (!signal.aborted) answerOurselves(events, 204, "No Content", undefined);
   }
 
   return {
@@ -168,27 +134,18 @@ export function shieldRunner(deps: {
   };
 }
 
-function hand(answer: Collected, events: UpstreamEvents): void {
-  if (answer.kind === "failed") return events.failed(answer.code, answer.text);
-  events.head(answer.status, answer.statusText, answer.headers);
-  if (answer.body.length > 0) events.data(answer.body);
-  events.end([]);
-}
-
-function answerOurselves(
-  events: UpstreamEvents,
-  status: number,
-  statusText: string,
-  headers: string[],
-  body: Uint8Array | undefined,
-): void {
-  events.head(status, statusText, [...ANSWERED_BY, ...headers]);
-  if (body !== undefined) events.data(body);
-  events.end([]);
-}
-
 function forgotten(answer: Collected): boolean {
   return answer.kind === "answer" && isForgotten(answer);
+}
+
+/** Whom a refused registration names as being there already. */
+function duplicateOf(answer: Collected): string | undefined {
+  if (answer.kind !== "answer" || answer.status !== 409) return undefined;
+  const detail = readAnswerObject(answer.body)?.["detail"];
+  if (typeof detail !== "object" || detail === null || !("runner_id" in detail)) return undefined;
+  return "error" in detail && detail.error === "duplicate_runner"
+    ? usableRunnerId(detail.runner_id)
+    : undefined;
 }
 
 function bodyOf(request: UpstreamRequest): Uint8Array {
@@ -197,10 +154,5 @@ function bodyOf(request: UpstreamRequest): Uint8Array {
 
 /** `runner_id` of a JSON body. */
 function runnerOf(body: Uint8Array): string | undefined {
-  return usableId(readAnswerObject(body)?.["runner_id"]);
-}
-
-/** It becomes a key and a subject: a long one makes the broker drop the connection. */
-function usableId(id: unknown): string | undefined {
-  return typeof id === "string" && sessionIdProblem(id) === undefined ? id : undefined;
+  return usableRunnerId(readAnswerObject(body)?.["runner_id"]);
 }

@@ -243,7 +243,7 @@ export const RELAY_SETTINGS = {
     env: "RUNNER_RELAY_RUNNER_SHIELD",
     kind: { type: "flag" },
     fallback: true,
-    help: "answer a runner's polls and heartbeats in an outage, and register it again with a coordinator that forgot it",
+    help: "answer a runner's polls, heartbeats and removal in an outage, and register it again with a coordinator that forgot it",
   },
   retarget: {
     env: "RUNNER_RELAY_RETARGET",

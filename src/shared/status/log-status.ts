@@ -1,6 +1,7 @@
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { readControls, type Controls } from "../control.ts";
 import { readDamages, type Damage } from "../damage.ts";
+import { readDepartures, type Departure } from "../departure.ts";
 import { readState } from "../state-store.ts";
 import { sessionFilter } from "../subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../topology.ts";
@@ -29,19 +30,22 @@ export type LogStatus = {
   controls: Controls;
   /** What was found to be gone, and nobody ended the alarm. */
   damage: Damage[];
+  /** Runners that are to be removed, or are gone while a report of theirs waits. */
+  leaving: Departure[];
 };
 
 /** Reads it all, as an operator or as a relay; with the log's settings, which tell more than a status shows. */
 export async function readLogStatus(
   jsm: JetStreamManager,
 ): Promise<{ status: LogStatus; settings: StreamConfig }> {
-  const [log, dead, backlog, coordinator, controls, damage] = await Promise.all([
+  const [log, dead, backlog, coordinator, controls, damage, leaving] = await Promise.all([
     jsm.streams.info(EVENTS_STREAM),
     jsm.streams.info(DEAD_STREAM),
     readBacklog(jsm),
     readState(jsm, stateKey.coordinator),
     readControls(jsm),
     readDamages(jsm),
+    readDepartures(jsm),
   ]);
   const oldestWaiting = await oldestOf(jsm, backlog);
   const status: LogStatus = {
@@ -61,6 +65,7 @@ export async function readLogStatus(
     paused: controls.paused !== undefined,
     controls,
     damage,
+    leaving,
   };
   return { status, settings: log.config };
 }

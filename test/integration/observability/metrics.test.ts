@@ -143,6 +143,7 @@ test("names say what is counted and in which unit; labels come from fixed lists"
     verdict: ["delivered", "retry", "dead", "unauthorized", "unregistered", "pause"],
     answered: ["true", "false"],
     what: ["answer", "request", "frame"],
+    result: ["known", "nothing_kept", "refused", "unanswered"],
     state: ["up", "checking", ...Object.keys(ERRORS)],
   };
   for (const text of Object.values(texts)) {

@@ -9,6 +9,7 @@ import { judgePermissions, type PermissionFact } from "../../../src/admin/doctor
 import type { Reading } from "../../../src/admin/doctor/reading.ts";
 import { judgeRelays, withReason } from "../../../src/admin/doctor/relays.ts";
 import { judgeRoom } from "../../../src/admin/doctor/room.ts";
+import { judgeRunners } from "../../../src/admin/doctor/runners.ts";
 import { judgeStreams, type StreamFacts } from "../../../src/admin/doctor/streams.ts";
 import { judgeWrites } from "../../../src/admin/doctor/writes.ts";
 import { consumerPlan, deadPlan, eventsPlan, statePlan } from "../../../src/admin/topology.ts";
@@ -389,4 +390,26 @@ test("what the log holds: an alarm for everything that is gone, noticed before o
   ]);
   expect(lines.every(({ todo }) => todo !== undefined)).toBe(true);
   expect(brief(judgeDamage(failed))).toEqual(["warn contents: no answer within 3 s"]);
+});
+
+test("runners that leave are named with what to do, the first ten of them", () => {
+  expect(judgeRunners(read([]), 0)).toEqual([]);
+  const lines = judgeRunners(
+    read([
+      { v: 1, runner: "lnch_1", why: "returned", since: 0, session: "ses_1" },
+      { v: 1, runner: "lnch_2", why: "asked", since: 0 },
+    ]),
+    90_000,
+  );
+  expect(brief(lines)).toEqual([
+    "warn runner lnch_1: is gone, and was registered again for a report of session ses_1; for 1m 30s",
+    "warn runner lnch_2: asked to be removed, and the coordinator does not know yet; for 1m 30s",
+  ]);
+  expect(lines.every(({ todo }) => todo !== undefined)).toBe(true);
+  const many = Array.from(
+    { length: 12 },
+    (_, i) => ({ v: 1, runner: `r${i}`, why: "asked", since: 0 }) as const,
+  );
+  expect(brief(judgeRunners(read(many), 0)).at(-1)).toBe("warn runners: 2 more runners that leave");
+  expect(brief(judgeRunners(failed, 0))).toEqual(["warn runners: no answer within 3 s"]);
 });

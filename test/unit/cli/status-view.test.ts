@@ -30,6 +30,7 @@ function statusOf(relays: RelayState[], damage: Status["damage"] = []): Status {
     paused: false,
     controls: { sessions: [] },
     damage,
+    leaving: [],
     durability: { durability: "fsync", problems: [] },
     relays,
     rates: { seconds: 1, in: 0, out: 0 },
@@ -77,4 +78,17 @@ test("what is gone stands first", () => {
   const text = renderStatus(statusOf([], damage), PLAIN, { now: 0, top: 10 });
   expect(text).toMatch(/^DAMAGED +log_holes: .*1 stored event is gone, sequences 7/);
   expect(renderStatus(statusOf([]), PLAIN, { now: 0, top: 10 })).not.toContain("DAMAGED");
+});
+
+test("runners that leave are named, with what is done about them", () => {
+  const leaving: Status["leaving"] = [
+    { v: 1, runner: "lnch_1", why: "missing", since: 0, session: "ses_1", text: "nothing is kept" },
+    { v: 1, runner: "lnch_2", why: "asked", since: 5000 },
+    { v: 1, runner: "lnch_3", why: "returned", since: 6000, session: "ses_3" },
+  ];
+  const text = renderStatus({ ...statusOf([]), leaving }, PLAIN, { now: 10_000, top: 2 });
+  expect(text).toMatch(/lnch_1 +10s ago +is gone, and a report of session ses_1 waits: nothing is kept/);
+  expect(text).toMatch(/lnch_2 +5s ago +asked to be removed/);
+  expect(text).toContain("1 more runner (--top N)");
+  expect(text).not.toContain("lnch_3");
 });

@@ -7,6 +7,7 @@ import { createBatchTurn } from "../../../../src/relay/lanes/batch.ts";
 import { Lane, type Entry } from "../../../../src/relay/lanes/lane.ts";
 import {
   createTurn,
+  type Homecomings,
   type PoisonPolicy,
   type Turn,
   type TurnContext,
@@ -38,6 +39,11 @@ export type Stage = {
   sent: CoordinatorRequest[];
   letters: DeadLetter[];
   lettersRefused: boolean;
+  /** What becomes of a report whose runner is unknown, and what was asked of it. */
+  home: Awaited<ReturnType<Homecomings>>;
+  reports: Parameters<Homecomings>[0][];
+  /** How long the gate has been up. */
+  upMs: number;
   superseded: [id: string, reason: string][];
   pauses: PauseReason[];
   resumed: PauseReason[];
@@ -74,6 +80,7 @@ export function createStage(policy: PoisonPolicy = "skip"): Stage {
       stage.verdicts.push([verdict.kind, probe]);
       return verdict.kind !== "dead" || stage.carryOut;
     },
+    upMs: () => stage.upMs,
     answered: () => void stage.answered++,
     pause: (reason: PauseReason) => void stage.pauses.push(reason),
     resume: (reason: PauseReason) => void stage.resumed.push(reason),
@@ -126,6 +133,10 @@ export function createStage(policy: PoisonPolicy = "skip"): Stage {
       },
     },
     superseded: { put: (id, reason) => Promise.resolve(void stage.superseded.push([id, reason])) },
+    homecoming(report) {
+      stage.reports.push(report);
+      return Promise.resolve(stage.home);
+    },
     policy,
     streamEpoch: 1700,
   });
@@ -147,6 +158,9 @@ export function createStage(policy: PoisonPolicy = "skip"): Stage {
     sent: [],
     letters: [],
     lettersRefused: false,
+    home: { kind: "wait", afterMs: 2000, reason: "not yet" },
+    reports: [],
+    upMs: 0,
     superseded: [],
     pauses: [],
     resumed: [],

@@ -248,6 +248,7 @@ export function scriptedGate(): ScriptedGate {
   };
   return {
     state: () => states[permit],
+    upMs: () => 0,
     permit: () => permit,
     takeProbe() {
       permit = "none";

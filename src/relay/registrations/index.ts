@@ -1,0 +1,58 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { KV } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { Credentials } from "../credentials/port.ts";
+import type { Coordinator } from "../forward/coordinator.ts";
+import type { Settlement } from "../report/settlement.ts";
+import { createHomecoming, type Homecoming, type Unregistered } from "./homecoming.ts";
+import { createLeaving, LEAVING_LOOK_MS, type Leaving } from "./leaving.ts";
+import { LEAVING_TIMES, type LeavingTimes } from "./next-step.ts";
+import { createRegistrations, type Registered, type Registrations } from "./registrations.ts";
+import { createReports, type Reports } from "./reports.ts";
+
+// registrations.ts tells a coordinator again of its runners · homecoming.ts brings a report home by that, or says why not · leaving.ts removes runners
+// (next-step.ts decides) · reports.ts asks the log which reports of a runner wait · runner-id.ts reads whose a report is
+
+export { LEAVING_LOOK_MS };
+
+/** What a relay knows of runners, and does for those that are gone (ADR 0023). */
+export type Runners = {
+  registrations: Registrations;
+  leaving: Leaving;
+  reports: Reports;
+  /** Of a report whose runner the coordinator does not know. */
+  homecoming: (report: Unregistered) => Promise<Homecoming>;
+};
+
+/** Limits, milliseconds; defaults are {@link LEAVING_TIMES} and `HOME_WITHIN_MS`. */
+export type RunnerTimes = Partial<LeavingTimes & { homeWithinMs: number }>;
+
+export function createRunners(deps: {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  kv: KV;
+  clock: Clock;
+  log: Logger;
+  coordinator: Coordinator;
+  credentials: Credentials;
+  settlement: Settlement;
+  /** Is the coordinator there, and is anything sent? */
+  up: () => boolean;
+  /** Counts registrations. */
+  registered: (how: Registered["kind"]) => void;
+  times: RunnerTimes | undefined;
+}): Runners {
+  const { homeWithinMs, ...times } = deps.times ?? {};
+  const reports = createReports(deps);
+  const registrations = createRegistrations(deps);
+  const leaving = createLeaving({ ...deps, reports, times: { ...LEAVING_TIMES, ...times } });
+  const within = homeWithinMs === undefined ? {} : { withinMs: homeWithinMs };
+  return {
+    reports,
+    registrations,
+    leaving,
+    homecoming: createHomecoming({ registrations, leaving, log: deps.log, ...within }),
+  };
+}

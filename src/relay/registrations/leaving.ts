@@ -1,0 +1,211 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/clock.ts";
+import {
+  decodeDeparture,
+  encodeDeparture,
+  type Departure,
+  type DepartureReason,
+} from "../../shared/departure.ts";
+import { errorText } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { pathSegment, sessionToken } from "../../shared/session-id.ts";
+import {
+  decodeStates,
+  deleteState,
+  putState,
+  readRevision,
+  readState,
+  writeState,
+} from "../../shared/state-store.ts";
+import { stateKey } from "../../shared/topology.ts";
+import type { Credentials } from "../credentials/port.ts";
+import type { Coordinator } from "../forward/coordinator.ts";
+import { nextStep, removedBy, type LeavingTimes, type Removed } from "./next-step.ts";
+import { askAs } from "./registrations.ts";
+import type { Report, Reports } from "./reports.ts";
+
+/** Runners that leave at the same time; a client that removes any number of them fills no bucket. */
+const MOST_LEAVING = 1000;
+/** Of them, how many are looked at side by side. */
+const AT_ONCE = 8;
+/** Between two looks; a longer silence between them is an absence of the broker, in which no runner can be heard. */
+export const LEAVING_LOOK_MS = 1000;
+/** The coordinator fails a removed runner's runs one by one. */
+const REMOVE_MS = 10_000;
+/** A removal that failed is tried again after this, growing twofold. */
+const RETRY_MS = { first: 1000, most: 30_000 };
+/** How long a runner that registers waits until the removal is out that it asked for before; it waits 35 s in all. */
+const BEFORE_REGISTER_MS = 10_000;
+
+/** Runners that leave: kept in the state bucket, carried out by any relay (ADR 0023). */
+export type Leaving = {
+  /** Keeps that a runner asked to be removed. False: too many do. */
+  ask(runner: string): Promise<boolean>;
+  /**
+   * Keeps that a report of a runner waits which is gone. What the runner itself asked for stands above it. `onlyFirst`: what is kept already stays.
+   */
+  note(runner: string, why: DepartureReason, more: Noted): Promise<void>;
+  /** The runner lives: it does not leave. */
+  heard(runner: string): Promise<void>;
+  /** It was removed by somebody else. */
+  gone(runner: string): Promise<void>;
+  /** Removes a runner that leaves at once, behind its reports. False: it does not leave, or could not be removed. */
+  removeNow(runner: string): Promise<boolean>;
+  /** Looks at all of them, and does what is due. */
+  look(): Promise<void>;
+  /** How many there are. */
+  readonly size: number;
+};
+
+/** Whose report waits, and what is in the way. */
+export type Noted = { session: string; text?: string; onlyFirst?: true };
+
+/** One of them as it stands in the bucket, and what this relay saw of it. */
+type Known = {
+  record: Departure;
+  revision: number;
+  /** So long it has been there, of the time in which the coordinator was up and a runner could be heard. */
+  seenMs: number;
+  /** Undefined: not read yet, or nobody can say. */
+  reports: Report[] | undefined;
+  failures: number;
+  notBefore: number;
+};
+
+export function createLeaving(deps: {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  clock: Clock;
+  log: Logger;
+  coordinator: Coordinator;
+  credentials: Credentials;
+  reports: Reports;
+  /** Is the coordinator there, and may be asked? */
+  up: () => boolean;
+  times: LeavingTimes;
+}): Leaving {
+  const { nc, jsm, clock, log, reports, times } = deps;
+  const known = new Map<string, Known>();
+  let lookedAt: number | undefined;
+
+  const keyOf = (runner: string): string => stateKey.leaving(sessionToken(runner));
+
+  async function forget(runner: string, why: string): Promise<void> {
+    const stored = await readState(jsm, keyOf(runner));
+    if (stored === undefined) return;
+    if (await deleteState(nc, keyOf(runner), stored.revision)) log.info({ runner }, why);
+  }
+
+  async function remove(runner: string): Promise<Removed> {
+    const path = `/runners/${pathSegment(runner)}?self=true`;
+    const result = await askAs(deps, { method: "DELETE", path, fresh: true }, REMOVE_MS);
+    const removed = removedBy(result);
+    const status = result.kind === "response" ? result.status : result.cause;
+    log[removed === "refused" ? "warn" : "info"]({ runner, status, removed }, "removal of a runner");
+    return removed;
+  }
+
+  /** What is in the bucket now, with what was seen of it before. */
+  async function read(elapsedMs: number): Promise<void> {
+    const found = await decodeStates(jsm, stateKey.leaving("*"), ({ value, revision }) => ({
+      record: decodeDeparture(value),
+      revision,
+    }));
+    for (const key of known.keys()) if (!found.has(key)) known.delete(key);
+    for (const [key, { record, revision }] of found) {
+      if (record === undefined) continue;
+      const before = known.get(key);
+      if (before?.revision === revision) before.seenMs += elapsedMs;
+      else
+        known.set(key, {
+          record,
+          revision,
+          seenMs: 0,
+          reports: undefined,
+          failures: 0,
+          notBefore: 0,
+        });
+    }
+  }
+
+  async function carryOut(key: string, it: Known): Promise<void> {
+    const { record, seenMs } = it;
+    if (clock.now() < it.notBefore) return;
+    const oldMs = clock.wall() - record.since;
+    const early = nextStep({ why: record.why, seenMs, oldMs, waiting: undefined }, times);
+    if (early === "wait") {
+      it.reports = await (it.reports === undefined ? reports.of(record.runner) : reports.left(it.reports));
+      if (it.reports === undefined) return;
+    }
+    const waiting = it.reports?.length;
+    const step = early === "wait" ? nextStep({ why: record.why, seenMs, oldMs, waiting }, times) : early;
+    if (step === "wait" || step === "listen") return;
+    if (step === "remove") {
+      const now = await readState(jsm, key);
+      if (now?.revision !== it.revision) return; // it was heard meanwhile, or removed by another relay
+      const removed = await remove(record.runner);
+      if (removed === "later") {
+        it.notBefore = clock.now() + Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** it.failures++);
+        return;
+      }
+    }
+    if (step === "give_up") log.warn({ runner: record.runner }, "removal of a runner given up");
+    await deleteState(nc, key, it.revision);
+  }
+
+  return {
+    get size() {
+      return known.size;
+    },
+    async ask(runner) {
+      if (known.size >= MOST_LEAVING && !known.has(keyOf(runner))) return false;
+      const record: Departure = { v: 1, runner, why: "asked", since: clock.wall() };
+      await putState(nc, keyOf(runner), encodeDeparture(record));
+      log.info({ runner }, "removal of a runner kept");
+      return true;
+    },
+    async note(runner, why, { session, text, onlyFirst }) {
+      const key = keyOf(runner);
+      const stored = await readState(jsm, key);
+      const before = stored && decodeDeparture(stored.value);
+      if (before?.why === "asked" || (before?.why === why && before.text === text)) return;
+      if (before !== undefined && onlyFirst) return;
+      const record: Departure = {
+        v: 1,
+        runner,
+        why,
+        since: before?.since ?? clock.wall(),
+        session: before?.session ?? session,
+        ...(text === undefined ? {} : { text }),
+      };
+      // who is faster knows as much
+      await writeState(nc, key, encodeDeparture(record), stored?.revision ?? (await readRevision(jsm, key)));
+    },
+    heard: (runner) => forget(runner, "a runner that was to be removed is heard again"),
+    gone: (runner) => forget(runner, "runner removed"),
+    async removeNow(runner) {
+      const stored = await readState(jsm, keyOf(runner));
+      if (stored === undefined || !deps.up()) return false;
+      await reports.quiet(runner, BEFORE_REGISTER_MS);
+      if ((await remove(runner)) === "later") return false;
+      await deleteState(nc, keyOf(runner), stored.revision);
+      return true;
+    },
+    async look() {
+      const now = clock.now();
+      const elapsed = now - (lookedAt ?? now);
+      lookedAt = now;
+      await read(deps.up() ? Math.min(elapsed, 2 * LEAVING_LOOK_MS) : 0);
+      if (!deps.up()) return;
+      const due = known.entries();
+      const worker = async (): Promise<void> => {
+        for (const [key, it] of due)
+          await carryOut(key, it).catch((error: unknown) =>
+            log.warn({ runner: it.record.runner, err: errorText(error) }, "runner that leaves not looked at"),
+          );
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    },
+  };
+}

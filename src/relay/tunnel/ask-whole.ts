@@ -1,0 +1,66 @@
+import type { Clock } from "../../shared/clock.ts";
+import { collect, type Collected } from "./collect.ts";
+import type { Upstream, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
+
+/** A whole answer that is read here must be over so long after its head was due; a runner waits no longer either. */
+const WHOLE_MS = 10_000;
+const ANSWERED_BY = ["Rr-Answered-By", "relay"];
+const JSON_TYPE: readonly string[] = ["content-type", "application/json"];
+
+/** Sends a request of a runner and reads its whole answer. */
+export type AskWhole = (
+  request: UpstreamRequest,
+  signal: AbortSignal,
+  limitMs?: number,
+) => Promise<Collected>;
+
+export function createAskWhole(deps: {
+  upstream: Upstream;
+  clock: Clock;
+  /** Is the coordinator known to be away? Then nobody is asked. */
+  away: () => boolean;
+}): AskWhole {
+  const { upstream, clock } = deps;
+  return async (request, signal, limitMs = request.headLimitMs + WHOLE_MS) => {
+    if (deps.away())
+      return {
+        kind: "failed",
+        code: "coordinator_unreachable",
+        text: "Failed to connect to Agent Coordinator: it is away",
+      };
+    const { result, call } = collect(upstream, request);
+    const stop = (): void => call.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    const late = Promise.withResolvers<Collected>();
+    const cancel = clock.after(limitMs, () => {
+      stop();
+      late.resolve({ kind: "failed", code: "coordinator_timeout", text: "no answer in time" });
+    });
+    try {
+      return await Promise.race([result, late.promise]);
+    } finally {
+      cancel();
+      signal.removeEventListener("abort", stop);
+    }
+  };
+}
+
+/** Hands an answer on as it came. */
+export function hand(answer: Collected, events: UpstreamEvents): void {
+  if (answer.kind === "failed") return events.failed(answer.code, answer.text);
+  events.head(answer.status, answer.statusText, answer.headers);
+  if (answer.body.length > 0) events.data(answer.body);
+  events.end([]);
+}
+
+/** Answers for the coordinator, and says so. */
+export function answerOurselves(
+  events: UpstreamEvents,
+  status: number,
+  statusText: string,
+  body: Uint8Array | undefined,
+): void {
+  events.head(status, statusText, [...ANSWERED_BY, ...(body === undefined ? [] : JSON_TYPE)]);
+  if (body !== undefined) events.data(body);
+  events.end([]);
+}

@@ -1,0 +1,65 @@
+import type { Clock } from "../../shared/clock.ts";
+import { errorText } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { leavingRunner } from "../../shared/tunnel/leaving-runner.ts";
+import type { Leaving } from "../registrations/leaving.ts";
+import type { Reports } from "../registrations/reports.ts";
+import { answerOurselves, createAskWhole, hand } from "./ask-whole.ts";
+import type { Upstream, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
+import { isCoordinatorsWord } from "./whose-word.ts";
+
+/** How long a runner waits until its own reports are delivered; then its removal is kept, and goes out behind them. */
+const BEHIND_REPORTS_MS = 5000;
+/** A runner waits 35 s, and whoever stops it may wait less; what takes longer is kept, and asked again. */
+const REMOVE_MS = 10_000;
+const KEPT: Uint8Array = Buffer.from(
+  '{"ok":true,"message":"Runner is removed as soon as that is possible","initiated_by":"self"}',
+);
+
+/**
+ * A runner that stops removes itself (`DELETE /runners/{id}?self=true`), and nobody asks again for it. So what the coordinator does not take is kept, and
+ * carried out later; and it does not overtake the runner's own reports: a removed runner's runs fail, and its reports are refused.
+ */
+export function letRunnersLeave(deps: {
+  upstream: Upstream;
+  clock: Clock;
+  log: Logger;
+  leaving: Pick<Leaving, "ask" | "gone">;
+  reports: Pick<Reports, "quiet">;
+  /** Is the coordinator known to be away? */
+  away: () => boolean;
+}): Upstream {
+  const { upstream, log, leaving, reports } = deps;
+  const ask = createAskWhole(deps);
+
+  async function serve(runner: string, request: UpstreamRequest, events: UpstreamEvents): Promise<void> {
+    const quiet = !deps.away() && (await reports.quiet(runner, BEHIND_REPORTS_MS));
+    // who stops may close the connection at once, and means it all the same
+    const answer = quiet ? await ask(request, new AbortController().signal, REMOVE_MS) : undefined;
+    if (answer?.kind === "answer" && isCoordinatorsWord(answer)) {
+      hand(answer, events);
+      const removed = answer.status < 300 || answer.status === 404;
+      if (removed)
+        await leaving
+          .gone(runner)
+          .catch((error: unknown) => log.warn({ runner, err: errorText(error) }, "removal not forgotten"));
+      return;
+    }
+    if (await leaving.ask(runner)) return answerOurselves(events, 200, "OK", KEPT);
+    events.failed("tunnel_busy", "too many runners are about to be removed");
+  }
+
+  return {
+    call(request, events) {
+      const runner = leavingRunner(request.method, request.target);
+      const streamed = request.body !== undefined && !(request.body instanceof Uint8Array);
+      if (runner === undefined || streamed || request.upgrade !== undefined)
+        return upstream.call(request, events);
+      serve(runner, request, events).catch((error: unknown) =>
+        events.failed("log_unreachable", errorText(error)),
+      );
+      return { resume() {}, abort() {} };
+    },
+    close: () => upstream.close(),
+  };
+}

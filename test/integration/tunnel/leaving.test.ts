@@ -1,0 +1,284 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { describe, expect, it } from "vitest";
+import { deadLetters, type DeadLetter } from "../../../src/shared/dead-letters.ts";
+import { readDepartures, type Departure } from "../../../src/shared/departure.ts";
+import { startProcesses } from "../../faults/processes.ts";
+import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import { startStack, type Stack } from "./stack.ts";
+
+const POST = { method: "POST", headers: { "content-type": "application/json" } };
+const REGISTRATION = {
+  hostname: "host-1",
+  project_dir: "/p",
+  executor_profile: "coding",
+  executor: { type: "autonomous", command: "x", config: {} },
+};
+const QUICK = { silentMs: 1500, homeWithinMs: 3000 };
+
+/** What a runner and its executors do through a stack, call by call. */
+function runnerAt({ url, broker }: Pick<Stack, "url" | "broker">): {
+  post(path: string, body: unknown): Promise<Response>;
+  register(): Promise<string>;
+  /** A run that it took and started. */
+  take(runner: string): Promise<string>;
+  event(session: string, n: number): Promise<number>;
+  leave(runner: string): Promise<Response>;
+  leaving(): Promise<Departure[]>;
+  letters(session: string): Promise<DeadLetter[]>;
+} {
+  const post = (path: string, body: unknown): Promise<Response> =>
+    fetch(url + path, { ...POST, body: JSON.stringify(body) });
+  const manager = async (): ReturnType<typeof jetstreamManager> =>
+    jetstreamManager(await broker.connect("operator"), { checkAPI: false });
+  const jsm = manager();
+  return {
+    post,
+    async register() {
+      const answer = await post("/runner/register", REGISTRATION);
+      expect(answer.status).toBe(200);
+      return ((await answer.json()) as { runner_id: string }).runner_id;
+    },
+    async take(runner) {
+      const answer = await fetch(`${url}/runner/runs?runner_id=${runner}`);
+      const { run } = (await answer.json()) as { run: { run_id: string } };
+      const started = await post(`/runner/runs/${run.run_id}/started`, { runner_id: runner });
+      expect(started.ok).toBe(true);
+      return run.run_id;
+    },
+    event: async (session, n) =>
+      (await post("/events", { session_id: session, event_type: "message", timestamp: `t${n}` })).status,
+    leave: (runner) => fetch(`${url}/runners/${runner}?self=true`, { method: "DELETE" }),
+    leaving: async () => readDepartures(await jsm),
+    async letters(session) {
+      const found: DeadLetter[] = [];
+      for await (const letter of deadLetters(await jsm, session)) found.push(letter);
+      return found;
+    },
+  };
+}
+
+/** Calls that the coordinator took, in order: method and path. */
+function taken(coordinator: TestCoordinator): string[] {
+  return coordinator
+    .ledger()
+    .filter(({ method, status }) => method !== "GET" && status < 300)
+    .map(({ method, path }) => `${method} ${path}`);
+}
+
+async function outage(
+  coordinator: TestCoordinator,
+  runner: ReturnType<typeof runnerAt>,
+  session: string,
+): Promise<void> {
+  await coordinator.stop();
+  await expect.poll(() => runner.event(session, 0), { timeout: 20_000 }).toBe(202);
+}
+
+describe("a runner that stopped in an outage", () => {
+  it("SETTLE-1: its report comes home with a coordinator that forgot it, its session goes on, and then it is removed", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: QUICK });
+    const runner = runnerAt(stack);
+    const id = await runner.register();
+    const { sessionId, runId } = coordinator.createSession();
+    expect(await runner.take(id)).toBe(runId);
+    await outage(coordinator, runner, sessionId);
+    const stopped = await runner.post(`/runner/runs/${runId}/stopped`, { runner_id: id, signal: "SIGTERM" });
+    expect(stopped.status).toBe(202);
+    expect(await runner.event(sessionId, 1)).toBe(202);
+    await coordinator.start({ forgetRunners: true });
+    await expect
+      .poll(() => taken(coordinator).slice(-3), { timeout: 30_000 })
+      .toEqual([
+        "POST /runner/register",
+        `POST /runner/runs/${runId}/stopped`,
+        `POST /sessions/${sessionId}/events`,
+      ]);
+    expect(await runner.leaving()).toMatchObject([{ runner: id, why: "returned", session: sessionId }]);
+    await expect.poll(() => taken(coordinator).at(-1), { timeout: 30_000 }).toBe(`DELETE /runners/${id}`);
+    await expect.poll(() => runner.leaving(), { timeout: 10_000 }).toEqual([]);
+    expect(await runner.letters(sessionId)).toEqual([]);
+  }, 120_000);
+
+  it("SETTLE-1: where nothing is kept of it, the report is a dead letter that says so, and its session goes on", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: QUICK });
+    const runner = runnerAt(stack);
+    const { sessionId, runId } = coordinator.createSession();
+    const began = performance.now();
+    const stopped = await runner.post(`/runner/runs/${runId}/stopped`, { runner_id: "lnch_unknown" });
+    expect(stopped.status).toBe(202);
+    expect(await runner.event(sessionId, 1)).toBe(202);
+    await expect
+      .poll(() => runner.leaving(), { timeout: 20_000 })
+      .toMatchObject([{ runner: "lnch_unknown", why: "missing", session: sessionId }]);
+    await expect
+      .poll(() => taken(coordinator), { timeout: 30_000 })
+      .toContain(`POST /sessions/${sessionId}/events`);
+    expect(performance.now() - began).toBeGreaterThan(QUICK.homeWithinMs);
+    expect(await runner.letters(sessionId)).toMatchObject([
+      {
+        kind: "run",
+        status: 401,
+        reason:
+          "runner lnch_unknown is gone: the coordinator does not know it, and what it registered is not kept",
+      },
+    ]);
+    await expect.poll(() => runner.leaving(), { timeout: 20_000 }).toEqual([]);
+  }, 120_000);
+
+  it("a registration that the coordinator refuses ends as a dead letter too, with its words", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: QUICK });
+    const runner = runnerAt(stack);
+    const id = await runner.register();
+    const { sessionId, runId } = coordinator.createSession();
+    await runner.take(id);
+    await outage(coordinator, runner, sessionId);
+    expect((await runner.post(`/runner/runs/${runId}/completed`, { runner_id: id })).status).toBe(202);
+    const detail = { error: "agent_name_collision", message: "Agent 'a' is already registered" };
+    coordinator.faults.set([
+      { path: "/runner/register", action: { kind: "status", status: 409, body: { detail } } },
+    ]);
+    await coordinator.start({ forgetRunners: true });
+    await expect
+      .poll(() => runner.letters(sessionId), { timeout: 30_000 })
+      .toMatchObject([{ kind: "run", reason: expect.stringContaining("Agent 'a' is already registered") }]);
+    await expect.poll(() => runner.event(sessionId, 1), { timeout: 20_000 }).toBe(201);
+  }, 120_000);
+
+  it("one that lives is not removed: it is heard again", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: { ...QUICK, silentMs: 4000 } });
+    const runner = runnerAt(stack);
+    const id = await runner.register();
+    const { sessionId, runId } = coordinator.createSession();
+    await runner.take(id);
+    await outage(coordinator, runner, sessionId);
+    expect((await runner.post(`/runner/runs/${runId}/completed`, { runner_id: id })).status).toBe(202);
+    await coordinator.start({ forgetRunners: true });
+    await expect.poll(() => runner.leaving(), { timeout: 30_000 }).toMatchObject([{ why: "returned" }]);
+    expect((await fetch(`${stack.url}/runner/runs?runner_id=${id}`)).status).toBe(204);
+    await expect.poll(() => runner.leaving(), { timeout: 10_000 }).toEqual([]);
+    await expect
+      .poll(() => taken(coordinator), { timeout: 20_000 })
+      .toContain(`POST /runner/runs/${runId}/completed`);
+    expect(taken(coordinator)).not.toContain(`DELETE /runners/${id}`);
+  }, 120_000);
+});
+
+describe("a runner that removes itself", () => {
+  it("in an outage: it is answered, and removed when the coordinator is back, behind its reports", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: QUICK });
+    const runner = runnerAt(stack);
+    const id = await runner.register();
+    const { sessionId, runId } = coordinator.createSession();
+    await runner.take(id);
+    await outage(coordinator, runner, sessionId);
+    await runner.post(`/runner/runs/${runId}/stopped`, { runner_id: id, signal: "SIGTERM" });
+    const left = await runner.leave(id);
+    expect([left.status, left.headers.get("rr-answered-by"), await left.json()]).toEqual([
+      200,
+      "relay",
+      { ok: true, message: expect.any(String), initiated_by: "self" },
+    ]);
+    expect(await runner.leaving()).toMatchObject([{ runner: id, why: "asked" }]);
+    await coordinator.start({ forgetRunners: true });
+    await expect
+      .poll(() => taken(coordinator).slice(-3), { timeout: 30_000 })
+      .toEqual(["POST /runner/register", `POST /runner/runs/${runId}/stopped`, `DELETE /runners/${id}`]);
+    await expect.poll(() => runner.leaving(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => runner.event(sessionId, 2), { timeout: 20_000 }).toBe(201);
+  }, 120_000);
+
+  it("while the coordinator is well: behind its own reports that are on their way, and with the coordinator's answer", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: QUICK });
+    const runner = runnerAt(stack);
+    const id = await runner.register();
+    const { runId } = coordinator.createSession();
+    await runner.take(id);
+    coordinator.faults.set([
+      {
+        path: "/stopped$",
+        times: 1,
+        action: { kind: "status", status: 503, headers: { "retry-after": "3" } },
+      },
+    ]);
+    const stopped = await runner.post(`/runner/runs/${runId}/stopped`, { runner_id: id, signal: "SIGTERM" });
+    expect(stopped.status).toBe(202);
+    const left = await runner.leave(id);
+    expect([left.status, left.headers.get("rr-answered-by")]).toEqual([200, null]);
+    expect(taken(coordinator).slice(-2)).toEqual([
+      `POST /runner/runs/${runId}/stopped`,
+      `DELETE /runners/${id}`,
+    ]);
+    expect(await runner.leaving()).toEqual([]);
+  }, 120_000);
+
+  it("survives kill -9 of both relays, and is carried out by one of them, behind the reports", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stage = await startProcesses(coordinator.url, { relays: 2 });
+    const runner = runnerAt({ url: stage.gateway.url(), broker: stage.broker });
+    const id = await runner.register();
+    const { sessionId, runId } = coordinator.createSession();
+    await runner.take(id);
+    await outage(coordinator, runner, sessionId);
+    await runner.post(`/runner/runs/${runId}/stopped`, { runner_id: id, signal: "SIGTERM" });
+    const left = await runner.leave(id);
+    expect([left.status, left.headers.get("rr-answered-by")]).toEqual([200, "relay"]);
+    await Promise.all(stage.relays.map((relay) => relay.kill9(100)));
+    await coordinator.start({ forgetRunners: true });
+    await expect
+      .poll(() => taken(coordinator).includes(`DELETE /runners/${id}`), { timeout: 60_000 })
+      .toBe(true);
+    const calls = taken(coordinator);
+    expect(calls.indexOf(`POST /runner/runs/${runId}/stopped`)).toBeGreaterThan(-1);
+    expect(calls.indexOf(`POST /runner/runs/${runId}/stopped`)).toBeLessThan(
+      calls.indexOf(`DELETE /runners/${id}`),
+    );
+    await expect.poll(() => runner.leaving(), { timeout: 10_000 }).toEqual([]);
+  }, 180_000);
+
+  it("is forgotten when the runner registers again before that", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: QUICK });
+    const runner = runnerAt(stack);
+    const id = await runner.register();
+    const { sessionId } = coordinator.createSession();
+    await outage(coordinator, runner, sessionId);
+    expect((await runner.leave(id)).status).toBe(200);
+    expect(await runner.leaving()).toMatchObject([{ why: "asked" }]);
+    // a runner that was started again and answered from what is known polls in the outage
+    const poll = fetch(`${stack.url}/runner/runs?runner_id=${id}`);
+    await expect.poll(() => runner.leaving(), { timeout: 10_000 }).toEqual([]);
+    await coordinator.start();
+    expect((await poll).status).toBe(204);
+    await expect.poll(() => runner.event(sessionId, 1), { timeout: 20_000 }).toBe(201);
+    expect(taken(coordinator)).not.toContain(`DELETE /runners/${id}`);
+  }, 120_000);
+
+  it("and registers again before that is no second one beside itself: what it left is removed first", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: QUICK });
+    const runner = runnerAt(stack);
+    const id = await runner.register();
+    const { sessionId } = coordinator.createSession();
+    await runner.take(id);
+    coordinator.faults.set([{ path: `/runners/${id}`, action: { kind: "status", status: 503 } }]);
+    const left = await runner.leave(id);
+    expect([left.status, left.headers.get("rr-answered-by")]).toEqual([200, "relay"]);
+    coordinator.faults.clear();
+    expect(await runner.register(), "the coordinator takes it for a duplicate at first").toBe(id);
+    const calls = taken(coordinator);
+    expect(calls.slice(calls.indexOf(`DELETE /runners/${id}`))).toEqual([
+      `DELETE /runners/${id}`,
+      "POST /runner/register",
+    ]);
+    expect(await runner.leaving()).toEqual([]);
+    expect((await fetch(`${stack.url}/runner/runs?runner_id=${id}`)).status).toBe(204);
+    expect(coordinator.state.sessions.get(sessionId)?.status).toBe("failed");
+    expect(await runner.event(sessionId, 1)).toBe(201);
+  }, 120_000);
+});

@@ -6,8 +6,9 @@ import { coordinatorAway } from "../runner/outages.ts";
 
 // runner/crew.ts a runner with agents at work · disturbed.ts, ghosts.ts, outages.ts, leaving.ts what is done · verdict.ts what must hold
 
-/** A coordinator holds a poll this long; the real one 30 s. */
+/** A coordinator holds a poll this long in most plays. */
 const POLL_MS = 5000;
+/** And the real one so long. Only a finished poll resets a runner's count, so that three hiccups within a minute are three in a row. */
 const REAL_POLL_MS = 30_000;
 
 type Begin = { name: string; report: Report; pollMs: number };
@@ -15,12 +16,11 @@ type Begin = { name: string; report: Report; pollMs: number };
 const PLAYS: Record<string, (play: Begin) => Promise<void>> = {
   "up-restarts": (play) => upRestarted({ ...play, times: 5 }),
   "relay-killed": (play) => relayKilled({ ...play, times: 3, gapMs: 5000 }),
-  // a poll is finished only after 30 s: three hiccups within a minute are three in a row
   "relay-killed-30s": (play) => relayKilled({ ...play, pollMs: REAL_POLL_MS, times: 3, gapMs: 15_000 }),
   "relay-stopped": (play) => relayStopped({ ...play, stoppedMs: 20_000 }),
   "relay-away": (play) => relayKilled({ ...play, times: 1, gapMs: 5000, awayMs: 5000 }),
-  "broker-killed": (play) => brokerKilled({ ...play, times: 3, gapMs: 10_000 }),
-  "gateway-killed": (play) => gatewayKilled({ ...play, times: 2, gapMs: 10_000 }),
+  "broker-killed": (play) => brokerKilled({ ...play, pollMs: REAL_POLL_MS, times: 3, gapMs: 10_000 }),
+  "gateway-killed": (play) => gatewayKilled({ ...play, pollMs: REAL_POLL_MS, times: 2, gapMs: 10_000 }),
   ghosts: (play) => ghosts({ ...play, runs: 20 }),
   "left-in-outage": (play) => leftInOutage({ ...play, awayMs: 3000, forgetRunners: false }),
   "left-in-restart": (play) => leftInOutage({ ...play, awayMs: 3000, forgetRunners: true }),

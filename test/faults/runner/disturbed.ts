@@ -1,7 +1,7 @@
 import { startCoordinator } from "../../support/coordinator.ts";
 import { startProcesses, type Processes } from "../processes.ts";
 import { ms, type Report } from "../report.ts";
-import { IDENTITY, startCrew, type Crew } from "./crew.ts";
+import { IDENTITY, startCrew, until, type Crew, type Job } from "./crew.ts";
 import { startUpService } from "./up-service.ts";
 import { judgeCrew } from "./verdict.ts";
 
@@ -12,14 +12,19 @@ const BEFORE = 4;
 const AFTER = 2;
 /** Until polls are held and events flow again. */
 const CALM_MS = 2000;
+/** A run that a broken poll took is handed out within this, or never. */
+const FOUND_MS = 60_000;
 
 type Play = { name: string; report: Report; pollMs: number };
 
-/** `disturb` ends early when the runner dies, so that a play that fails does not take longer than one that holds. */
+/**
+ * `disturb` ends early when the runner dies, so that a play that fails does not take longer than one that holds. It may add runs, which
+ * must be executed as well.
+ */
 async function disturbed<World extends AsyncDisposable>(
   { name, report, pollMs }: Play,
   start: (coordinatorUrl: string) => Promise<{ world: World; url: string }>,
-  disturb: (world: World, crew: Crew) => Promise<void>,
+  disturb: (world: World, crew: Crew, add: () => void) => Promise<void>,
 ): Promise<void> {
   await using coordinator = await startCoordinator({ pollMs });
   const { world, url } = await start(coordinator.url);
@@ -27,17 +32,25 @@ async function disturbed<World extends AsyncDisposable>(
   await using crew = await startCrew(coordinator, url);
   const before = await crew.give(BEFORE);
   await crew.pause(CALM_MS);
-  await disturb(world, crew);
+  const added: Job[] = [];
+  await disturb(world, crew, () => void added.push(coordinator.createSession()));
   await crew.pause(CALM_MS);
   const after = crew.runner.died() === undefined ? await crew.give(AFTER) : [];
+  await until(
+    () => added.every(({ sessionId }) => crew.agents.has(sessionId)) || crew.runner.died() !== undefined,
+    FOUND_MS,
+  );
   await crew.pause(CALM_MS);
-  const jobs = [...before, ...after];
+  const jobs = [...before, ...added, ...after];
   crew.finish(jobs);
   await judgeCrew(name, coordinator, crew, jobs, report);
 }
 
 /** Gateway, relay and broker as services of their own. */
-function withServices(play: Play, disturb: (world: Processes, crew: Crew) => Promise<void>): Promise<void> {
+function withServices(
+  play: Play,
+  disturb: (world: Processes, crew: Crew, add: () => void) => Promise<void>,
+): Promise<void> {
   const start = async (url: string): Promise<{ world: Processes; url: string }> => {
     const world = await startProcesses(url, { env: IDENTITY });
     return { world, url: world.gateway.url() };
@@ -103,12 +116,13 @@ export async function brokerKilled(play: Play & { times: number; gapMs: number }
   });
 }
 
-/** The gateway is killed and comes back at once, on its port. */
+/** The gateway is killed and comes back at once, on its port. Each time a run is made that the broken poll takes. */
 export async function gatewayKilled(play: Play & { times: number; gapMs: number }): Promise<void> {
   const downtimes: number[] = [];
-  await withServices(play, async ({ gateway }, crew) => {
+  await withServices(play, async ({ gateway }, crew, add) => {
     for (let i = 0; i < play.times && crew.runner.died() === undefined; i++) {
       await gateway.kill9();
+      add();
       await gateway.ready();
       await crew.pause(play.gapMs);
     }

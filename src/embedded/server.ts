@@ -28,6 +28,8 @@ export type StartOptions = {
   log: Logger;
   guard: OrphanGuard;
   clock?: Clock;
+  /** The caller has locked the data folder. */
+  locked?: true;
   /** False only for measurements of a broker that does not sync. */
   syncAlways?: boolean;
 };
@@ -58,7 +60,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   const { log, gateways } = options;
   const clock = options.clock ?? systemClock;
   const home = join(resolve(options.dataDir), "broker");
-  const release = lockFolder(resolve(options.dataDir));
+  const release = options.locked ? (): void => undefined : lockFolder(resolve(options.dataDir));
   try {
     const runDir = join(home, "run");
     makeFolder(runDir);

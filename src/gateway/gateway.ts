@@ -4,7 +4,6 @@ import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node"
 import { decodeAnswer } from "../shared/answer.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Durability } from "../shared/durability.ts";
-import { codedError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { decodeState } from "../shared/relay-state.ts";
 import { answerInbox, gatewayInbox, runnerName, STATE_SUBJECT } from "../shared/subjects.ts";
@@ -21,7 +20,8 @@ import { createCommitter } from "./commit/commit.ts";
 import { messageOf } from "./commit/message.ts";
 import { createNatsLog } from "./commit/nats-log.ts";
 import { framingProblem } from "./framing.ts";
-import { createGuard, isLoopback, type Guard } from "./guard.ts";
+import { createEntrance, type Entrance, type EntranceOptions, type Served } from "./entrance.ts";
+import { createGuard, type Guard } from "./guard.ts";
 import { keyedIds } from "./identity.ts";
 import { createJudge } from "./judge.ts";
 import { createMetrics } from "./metrics.ts";
@@ -36,30 +36,22 @@ import { createKnownRunners, type KeptRunners } from "./runner/known-runners.ts"
 import { readCall } from "./runner/runner-calls.ts";
 import { createRuns, type KeptRuns } from "./runs.ts";
 import { createSequences } from "./sequence.ts";
-import { createHttpServer, refuseSocket, type Handler, type HttpServer, type ServerTimes } from "./server.ts";
-import { openSocket } from "./socket.ts";
+import { refuseSocket, type Handler, type ServerTimes } from "./server.ts";
 import { createTokens } from "./tokens.ts";
 import { createTunnel } from "./tunnel/tunnel.ts";
 import { createWaiting } from "./waiting.ts";
 import { createWrites } from "./writes.ts";
 
-// server.ts HTTP and its limits · guard.ts who may ask · routes.ts which route · writes.ts the writes (with a map of its own)
+// entrance.ts takes port and socket · server.ts HTTP and its limits · guard.ts who may ask · routes.ts which route · writes.ts the writes (with a map of its own)
 // tunnel/ everything else · runner/ whose runners these are · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · socket.ts a Unix socket beside it · main.ts the process
 
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;
 
-/** How long a stop waits for connections, beyond the answer wait. */
+/** How long a stop then waits for connections, to take what was written and to end. */
 const LINGER_MS = 500;
 
-export type GatewayOptions = {
-  /** Undefined: the kept one, else a free one. 0: a free one, not kept. */
-  port: number | undefined;
-  listen: string;
-  /** Path of a Unix socket to serve on as well. */
-  socket?: string | undefined;
-  /** What the port asks for. The socket asks for nothing: only its user can open it. */
-  inboundToken: string | undefined;
+export type GatewayOptions = EntranceOptions & {
   /** Name of this gateway at the broker. */
   gateway: string;
   /** Name of the runner in subjects; by default hostname and profile. */
@@ -67,6 +59,8 @@ export type GatewayOptions = {
   hostname: string;
   profile: string;
   answerWaitMs: number;
+  /** How long a stop waits for passed-through requests that work. */
+  drainMs: number;
   maxBodyBytes: number;
   sessionMaxEvents: number;
   sessionMaxBytes: number;
@@ -77,6 +71,8 @@ export type GatewayDeps = {
   /** Of the gateway's user. Whoever made it closes it, after {@link Gateway.close}. */
   connection: NatsConnection;
   keptPort: KeptPort;
+  /** One that was taken already; by default it is taken by {@link Gateway.listen}. */
+  entrance?: Entrance;
   keptRuns: KeptRuns;
   keptRunners: KeptRunners;
   /** Of the ids of events with an `Idempotency-Key`: see `key-secret.ts`. */
@@ -93,23 +89,21 @@ export type GatewayDeps = {
 };
 
 export type Gateway = {
-  /** Starts to accept. Throws `port_taken` or `listen_refused`. */
+  /** Starts to serve. Throws `port_taken` or `listen_refused`. */
   listen(): Promise<void>;
   /** Set after {@link listen}. */
   url(): string;
-  /** Stops accepting, finishes commits and waiting answers (at most the answer wait), ends. */
+  /**
+   * Stops accepting, finishes commits, and ends. Writes that are stored are told so at once; passed-through requests that work get the drain
+   * time, and those that last until something happens get none.
+   */
   close(): Promise<void>;
 };
 
 /** Puts a gateway together. */
 export function createGateway(deps: GatewayDeps): Gateway {
   const { options, connection, keptPort, durability, tracing, clock, logger } = deps;
-  if (!isLoopback(options.listen) && options.inboundToken === undefined) {
-    throw codedError(
-      "listen_refused",
-      `${options.listen} is not loopback, and RUNNER_RELAY_INBOUND_TOKEN is not set`,
-    );
-  }
+  const entrance = deps.entrance ?? createEntrance({ options, keptPort, clock, times: deps.times });
   const newToken = createTokens();
   // Part of every epoch and request id of this process: two processes must never share it. Executors and the coordinator see it.
   const nonce = newToken();
@@ -318,50 +312,39 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (problem !== undefined) return refuseSocket(socket, problem.code, problem.text);
     tunnel.upgrade(request, socket, head, passages.ofUpgrade(request, socket));
   };
-  // each with its own share of connections: a flood at the port takes no place at the socket
-  const serverFor = (guard: Guard): HttpServer =>
-    createHttpServer(
-      (...request) => onRequest(guard, ...request),
-      (...request) => onUpgrade(guard, ...request),
-      { times: deps.times, clock, onDropped: () => metrics.counts.refused("gateway_busy") },
-    );
-  const server = serverFor(atPort);
-  const local = options.socket === undefined ? undefined : serverFor(atSocket);
-  let leaveSocket = (): void => undefined;
-
-  let url = "";
+  const serve = (guard: Guard): Served => ({
+    request: (...came) => onRequest(guard, ...came),
+    upgrade: (...came) => onUpgrade(guard, ...came),
+  });
   return {
     async listen() {
-      const kept = options.port === undefined ? keptPort.read() : undefined;
-      const port = await server.listen(options.listen, options.port ?? kept ?? 0);
-      if (options.port === undefined && kept === undefined) keptPort.keep(port);
-      const host = options.listen.includes(":") ? `[${options.listen}]` : options.listen;
-      url = `http://${host}:${port}`;
-      if (local !== undefined && options.socket !== undefined)
-        leaveSocket = await openSocket(options.socket, (path) => local.listenAt(path));
+      await entrance.listen();
       // The subscriptions must be in place before the first event: its answer could come before them.
       await connection.flush();
+      entrance.open({
+        port: serve(atPort),
+        socket: serve(atSocket),
+        onDropped: () => metrics.counts.refused("gateway_busy"),
+      });
     },
-    url: () => url,
+    url: () => entrance.url(),
     async close() {
       stopping = true;
-      leaveSocket();
-      const closed = Promise.all([server.close(), local?.close()]);
-      const enough = new Promise<void>((resolve) => void clock.after(options.answerWaitMs, resolve));
-      void enough.then(() => waiting.releaseAll());
+      const closed = entrance.close();
+      const after = (ms: number): Promise<void> =>
+        new Promise((resolve) => void clock.after(Math.min(ms, options.drainMs), resolve));
+      const enough = after(options.drainMs);
+      waiting.close();
+      tunnel.leave();
       await committer.idle();
       await Promise.race([tunnel.idle(), enough]);
       tunnel.close();
       // every answer is out or was broken off; a connection that lingers all the same is ended below
-      await Promise.race([
-        closed,
-        new Promise<void>((resolve) => void clock.after(options.answerWaitMs + LINGER_MS, resolve)),
-      ]);
+      await Promise.race([closed, after(LINGER_MS)]);
       stopSilenceCheck();
       for (const subscription of subscriptions) subscription.unsubscribe();
       log.close();
-      server.destroy();
-      local?.destroy();
+      entrance.destroy();
     },
   };
 }

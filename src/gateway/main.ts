@@ -5,16 +5,18 @@ import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS, GATEWAY_SETTINGS } from "../shared/config/settings.ts";
 import { dataFolder } from "../shared/data-folder.ts";
+import { drainTime } from "../shared/drain.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
 import { createLogger, fatalLine, SecretRegistry } from "../shared/logger.ts";
 import { standardLines } from "../shared/output/standard.ts";
 import { speakForOthers } from "../shared/output/others-words.ts";
-import { exitWithParent } from "../shared/parent.ts";
+import { exitWithParent, toldVariables, UNDER_UP } from "../shared/parent.ts";
 import { onStopSignal } from "../shared/stop-signals.ts";
 import { gatewayInbox } from "../shared/subjects.ts";
 import { startTracing } from "../shared/tracing.ts";
 import { VERSION } from "../shared/version.ts";
 import { createDurabilityWatch } from "./durability-watch.ts";
+import { createEntrance } from "./entrance.ts";
 import { createGateway } from "./gateway.ts";
 import { keptRuns } from "./kept-runs.ts";
 import { keptKeySecret } from "./key-secret.ts";
@@ -24,8 +26,8 @@ import { keptRunners } from "./runner/kept-runners.ts";
 /** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
 const EXIT_CONFIG = 78;
 const EXIT_FAILED = 1;
-/** A stop that takes longer than this is ended: the longest answer wait, and a commit that is given up. */
-const LAST_RESORT_MS = 35_000;
+/** A stop that takes longer than this is ended: 4 s until a commit is given up, 2 s of drain, 0.5 s for connections. */
+const LAST_RESORT_MS = 10_000;
 
 const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "config_invalid",
@@ -38,6 +40,8 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
 
 const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...GATEWAY_SETTINGS };
 
+// First the port: what comes until there is a broker waits (entrance.ts).
+
 const secrets = new SecretRegistry();
 const stdout = standardLines(1, "gateway");
 const stderr = standardLines(2, "gateway");
@@ -46,11 +50,24 @@ exitWithParent();
 await main().catch(fail);
 
 async function main(): Promise<void> {
-  const { env } = process;
+  const given = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS }).values;
+  for (const secret of knownSecrets(TABLE, given, process.env)) secrets.add(secret);
+  const logger = createLogger({ name: "gateway", level: given.logLevel, lines: stderr, secrets });
+  speakForOthers(logger, fail);
+  const { port, listen, socket, inboundToken } = given;
+  const data = dataFolder(given.data, process.env);
+  const keptPort = createKeptPort(data, given.gateway);
+  const entrance = createEntrance({
+    options: { port, listen, socket, inboundToken },
+    keptPort,
+    clock: systemClock,
+  });
+  await entrance.listen();
+
+  const told = process.argv.includes(UNDER_UP) ? await toldVariables() : {};
+  const env = { ...process.env, ...told };
   const { values } = loadSettings(TABLE, { env, known: ALL_SETTINGS });
   for (const secret of knownSecrets(TABLE, values, env)) secrets.add(secret);
-  const logger = createLogger({ name: "gateway", level: values.logLevel, lines: stderr, secrets });
-  speakForOthers(logger, fail);
   logger.info({ version: VERSION, settings: redacted(TABLE, values) }, "gateway starting");
 
   const tracing = await startTracing({
@@ -76,26 +93,27 @@ async function main(): Promise<void> {
       "it is not known that the broker syncs every write (sync_interval: always)",
     );
   }
-  const data = dataFolder(values.data, env);
   const keySecret = keptKeySecret(data, logger);
   secrets.add(keySecret);
   const gateway = createGateway({
     options: {
-      port: values.port,
-      listen: values.listen,
-      socket: values.socket,
-      inboundToken: values.inboundToken,
+      port,
+      listen,
+      socket,
+      inboundToken,
       gateway: values.gateway,
       runner: values.runner,
       hostname: values.hostname,
       profile: values.profile,
       answerWaitMs: values.answerWait,
+      drainMs: drainTime(process.argv),
       maxBodyBytes: values.maxBody,
       sessionMaxEvents: values.sessionMaxEvents,
       sessionMaxBytes: values.sessionMaxBytes,
     },
     connection,
-    keptPort: createKeptPort(data, values.gateway),
+    keptPort,
+    entrance,
     keptRuns: keptRuns(data, values.gateway, logger),
     keptRunners: keptRunners(data, values.gateway, logger),
     keySecret,
@@ -107,7 +125,6 @@ async function main(): Promise<void> {
     linesDropped: stderr.dropped,
   });
   await gateway.listen();
-  const { socket } = values;
   logger.info({ url: gateway.url(), socket, durability: durability.current() }, "gateway ready");
   stdout.write(`${JSON.stringify({ ready: true, url: gateway.url() })}\n`);
 

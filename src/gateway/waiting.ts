@@ -40,11 +40,13 @@ export type Waiting = {
   answered(id: string, answer: Answer, confirm: ((seen: boolean) => void) | undefined): boolean;
   /** Ends the wait for everything of these shards. */
   release(shards: readonly number[]): void;
-  releaseAll(): void;
+  /** Ends every wait, and nobody waits any more: those that come later are told when they are stored. */
+  close(): void;
 };
 
 export function createWaiting(clock: Clock): Waiting {
   const exchanges = new Map<string, Exchange>();
+  let closed = false;
 
   /** Concludes if both things are there. */
   function advance(exchange: Exchange): void {
@@ -83,14 +85,14 @@ export function createWaiting(clock: Clock): Waiting {
       const exchange: Exchange = {
         id,
         shard,
-        waits: waitMs !== undefined,
+        waits: waitMs !== undefined && !closed,
         outcome: undefined,
         answer: undefined,
         confirm: undefined,
         cancelTimer: undefined,
         conclude,
       };
-      if (waitMs !== undefined) {
+      if (waitMs !== undefined && exchange.waits) {
         exchanges.set(id, exchange);
         exchange.cancelTimer = clock.after(waitMs, () => release(exchange));
       }
@@ -119,7 +121,8 @@ export function createWaiting(clock: Clock): Waiting {
     release(shards) {
       for (const exchange of exchanges.values()) if (shards.includes(exchange.shard)) release(exchange);
     },
-    releaseAll() {
+    close() {
+      closed = true;
       for (const exchange of exchanges.values()) release(exchange);
     },
   };

@@ -8,6 +8,7 @@ import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/conf
 import { dataFolder } from "../shared/data-folder.ts";
 import { pageTokenOf } from "../shared/door/page-token.ts";
 import { newSecret, PAGE_TOKEN_FILE } from "../shared/door/secret-file.ts";
+import { drainTime } from "../shared/drain.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
 import { createLogger, fatalLine, type Logger, SecretRegistry } from "../shared/logger.ts";
 import { standardLines } from "../shared/output/standard.ts";
@@ -100,6 +101,7 @@ async function main(): Promise<void> {
       passTimeoutMs: values.passTimeout,
       runnerTimeoutMs: values.runnerTimeout,
       exhaustAfterMs: values.exhaustAfter,
+      drainMs: drainTime(process.argv),
       poisonPolicy: values.poisonPolicy as "skip" | "park" | "stop",
       shield: values.runnerShield,
       allow: values.allow === undefined ? undefined : allowRules(values.allow),

@@ -57,8 +57,6 @@ import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from ".
 const CHECKPOINT_MS = 100;
 /** Ready is said when the coordinator was asked once, or this is over: whoever comes then gets the coordinator's own answer. */
 const FIRST_CHECK_MS = 500;
-/** How long a stop waits for what is in flight. */
-const DRAIN_MS = 2000; // `up` gives a relay 3 s in all
 
 export type RelayOptions = {
   relay: string;
@@ -76,6 +74,8 @@ export type RelayOptions = {
   passTimeoutMs: number;
   runnerTimeoutMs: number;
   exhaustAfterMs: number;
+  /** How long a stop waits for what is on its way. */
+  drainMs: number;
   poisonPolicy: PoisonPolicy;
   /** The coordinator's batch endpoint, `{session_id}` in its path, and the most events of one batch. */
   batch: { path: string; max: number } | undefined;
@@ -430,8 +430,9 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       state.stop();
       await Promise.race([
         Promise.all([dispatcher.drain(), tunnel?.leave()]),
-        new Promise<void>((resolve) => void clock.after(DRAIN_MS, resolve)),
+        new Promise<void>((resolve) => void clock.after(options.drainMs, resolve)),
       ]);
+      await coordinator.close(); // what is still on its way is given up before another relay may send it
       await save().catch((error: unknown) =>
         log.warn({ err: errorText(error) }, "last checkpoint not written"),
       );
@@ -439,7 +440,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       await scope.disposeAsync();
       answers.close();
       credentials.close();
-      await coordinator.close();
       await nc.drain().catch(() => {});
     },
   };

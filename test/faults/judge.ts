@@ -11,7 +11,7 @@ const SETTLE_MS = 60_000;
  * recognisable. Repeats are counted by the caller's own limit.
  */
 export async function judge(
-  stage: Stage,
+  stage: Pick<Stage, "settled" | "arrivals" | "dead" | "crashes">,
   load: Pick<Load, "calls">,
   report: Report,
   settleMs: number = SETTLE_MS,

@@ -12,6 +12,7 @@ import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
 import { DEFAULT_RATE } from "../../src/admin/replay/pace.ts";
+import { restart } from "./campaigns/restart.ts";
 import { replay } from "./campaigns/replay.ts";
 import { runner, RUNNER_PLAYS } from "./campaigns/runner.ts";
 import { soak } from "./campaigns/soak.ts";
@@ -108,6 +109,13 @@ const campaigns: Campaign[] = [
     what: "a runner at work while everything between it and its coordinator is restarted, killed and frozen",
     limitMs: 1_200_000,
     run: (report) => runner({ play: values.play }, report),
+  },
+  {
+    name: "restart",
+    what: "planned restarts of `up` while a runner polls and executors write",
+    limitMs: 600_000,
+    run: (report) =>
+      restart({ seed, rounds: 12, sessions: 16, perSecond: 10, calmMs: 1500, settleMs: 60_000 }, report),
   },
   {
     name: "bombs-gateway",

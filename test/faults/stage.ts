@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { deadLetters } from "../../src/shared/dead-letters.ts";
 import { provision } from "../../src/admin/provision.ts";
 import type { BrokerAccess } from "../../src/shared/broker.ts";
@@ -121,28 +122,9 @@ async function startStage(options: StageOptions): Promise<Stage> {
   );
   const relay = await addRelay("relay-a");
 
-  async function arrivals(): Promise<LedgerEntry[]> {
-    for (;;) {
-      try {
-        return await coordinator.ledger();
-      } catch (error) {
-        if (!(error instanceof SyntaxError)) throw error;
-        await delay(20); // the last line was half written
-      }
-    }
-  }
+  const arrivals = (): Promise<LedgerEntry[]> => arrivalsAt(coordinator);
 
-  async function dead(): Promise<Set<string>> {
-    const markers = new Set<string>();
-    const jsm = await jetstreamManager(operator, { checkAPI: false });
-    for await (const letter of deadLetters(jsm)) {
-      const body = JSON.parse(Buffer.from(decodeEnvelope(letter.payload).body).toString()) as {
-        marker?: string;
-      };
-      if (body.marker !== undefined) markers.add(body.marker);
-    }
-    return markers;
-  }
+  const dead = (): Promise<Set<string>> => deadMarkers(operator);
 
   home = scope.move();
   return {
@@ -165,21 +147,7 @@ async function startStage(options: StageOptions): Promise<Stage> {
     },
     crashes,
     crashed,
-    async settled(markers, timeoutMs) {
-      const end = performance.now() + timeoutMs;
-      for (;;) {
-        const applied = new Set(
-          (await arrivals()).filter((entry) => entry.applied).map((entry) => entry.marker),
-        );
-        const missing = markers.filter((marker) => !applied.has(marker));
-        if (missing.length === 0) return true;
-        if (performance.now() > end) {
-          const letters = await dead();
-          return missing.every((marker) => letters.has(marker));
-        }
-        await delay(250);
-      }
-    },
+    settled: (markers, timeoutMs) => areSettled({ arrivals, dead }, markers, timeoutMs),
     async keepEvidence() {
       keep = true;
       await writeFile(join(dir, "journal.txt"), `${done.join("\n")}\n`);
@@ -189,6 +157,50 @@ async function startStage(options: StageOptions): Promise<Stage> {
     },
     [Symbol.asyncDispose]: () => home.disposeAsync(),
   };
+}
+
+/** The ledger, also while it is being written. */
+export async function arrivalsAt(coordinator: Pick<CoordinatorProcess, "ledger">): Promise<LedgerEntry[]> {
+  for (;;) {
+    try {
+      return await coordinator.ledger();
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      await delay(20); // the last line was half written
+    }
+  }
+}
+
+/** Markers of the events that are dead letters, read as the operator. */
+export async function deadMarkers(operator: NatsConnection): Promise<Set<string>> {
+  const markers = new Set<string>();
+  const jsm = await jetstreamManager(operator, { checkAPI: false });
+  for await (const letter of deadLetters(jsm)) {
+    const body = JSON.parse(Buffer.from(decodeEnvelope(letter.payload).body).toString()) as {
+      marker?: string;
+    };
+    if (body.marker !== undefined) markers.add(body.marker);
+  }
+  return markers;
+}
+
+/** True as soon as each of these markers was carried out or is a dead letter. */
+export async function areSettled(
+  { arrivals, dead }: Pick<Stage, "arrivals" | "dead">,
+  markers: readonly string[],
+  timeoutMs: number,
+): Promise<boolean> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const applied = new Set((await arrivals()).filter((entry) => entry.applied).map((entry) => entry.marker));
+    const missing = markers.filter((marker) => !applied.has(marker));
+    if (missing.length === 0) return true;
+    if (performance.now() > end) {
+      const letters = await dead();
+      return missing.every((marker) => letters.has(marker));
+    }
+    await delay(250);
+  }
 }
 
 function loginEnv(access: BrokerAccess): Record<string, string> {

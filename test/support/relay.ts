@@ -71,6 +71,7 @@ export async function startTestRelay(
     passTimeoutMs: 600_000,
     runnerTimeoutMs: 90_000,
     exhaustAfterMs: 15 * 60_000,
+    drainMs: 2000,
     poisonPolicy: "skip",
     batch: undefined,
     shield: true,

@@ -84,7 +84,7 @@ export function startUp(
           if (child.exitCode !== null) throw new Error(`up ended: ${output.stderr}`);
           return JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo;
         },
-        { timeout: 20_000, interval: 5 },
+        { timeout: 60_000, interval: 5 }, // a loaded machine takes many times as long as an idle one
       ),
     async stop(signal = "SIGTERM") {
       const startedAt = performance.now();

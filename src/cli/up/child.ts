@@ -11,7 +11,10 @@ export type ChildPlan = {
   name: string;
   /** Path of its composition root. */
   main: string;
+  args: readonly string[];
   env: Record<string, string>;
+  /** Variables that are not known yet when it starts: they are sent to it, each time that it runs. */
+  told?: Promise<Record<string, string>>;
   /** Options of Node itself. */
   nodeOptions: readonly string[];
 };
@@ -81,7 +84,7 @@ export function keepRunning(options: {
 
   const start = (): void => {
     if (stopping) return;
-    const child = spawn(process.execPath, [...plan.nodeOptions, plan.main], {
+    const child = spawn(process.execPath, [...plan.nodeOptions, plan.main, ...plan.args], {
       env: plan.env,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       detached: true,
@@ -98,6 +101,9 @@ export function keepRunning(options: {
       });
     }
     const said = child.stderr && passLines(child.stderr, options.lines, clock);
+    void plan.told?.then((variables) => {
+      if (child.connected) child.send(variables, () => undefined); // one that is gone meanwhile is told the next time
+    });
     child.once("error", (error) => {
       log.error({ child: plan.name, error: errorText(error) }, "child cannot be started");
       if (child.pid === undefined) ended(null, null);

@@ -19,16 +19,21 @@ export function keepPruning(options: {
   const stopping = new AbortController();
   const once = async (): Promise<void> => {
     const nc = await connectBroker(access, { name: "prune", inboxPrefix: PRUNE_INBOX });
+    const stop = (): void => void nc.close(); // a stop does not wait for what the next start does as well
+    stopping.signal.addEventListener("abort", stop, { once: true });
     try {
       const { removed, below } = await runPrune(nc, options);
       if (removed > 0) log.info({ removed, below }, "pruned");
     } finally {
+      stopping.signal.removeEventListener("abort", stop);
       await nc.close();
     }
   };
   const loop = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      await once().catch((error: unknown) => log.warn({ error: errorText(error) }, "prune failed"));
+      await once().catch((error: unknown) => {
+        if (!stopping.signal.aborted) log.warn({ error: errorText(error) }, "prune failed");
+      });
       await delay(EVERY_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
     }
   };

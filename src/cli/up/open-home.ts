@@ -1,5 +1,4 @@
 import { brokerEnv, findBroker } from "../../embedded/binary.ts";
-import { lockFolder } from "../../embedded/lock.ts";
 import { orphanGuard } from "../../embedded/orphan.ts";
 import { startBroker } from "../../embedded/server.ts";
 import { createStoreWatch } from "../../embedded/store-watch.ts";
@@ -12,7 +11,7 @@ import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/topology.
 import type { UpValues } from "./table.ts";
 import { foreignHome, freeBytesOf, keepBroker, watchWrites, type LogHome } from "./log-home.ts";
 
-/** Takes the data folder and the broker: the user's if one is named, else our own. Throws `data_locked` and what a start can throw. */
+/** Takes the broker: the user's if one is named, else our own, in the data folder, which is locked. Throws what a start can throw. */
 export async function openHome(options: {
   values: UpValues;
   env: Environment;
@@ -21,7 +20,7 @@ export async function openHome(options: {
   log: Logger;
 }): Promise<LogHome> {
   const { values, env, dataDir, clock, log } = options;
-  if (values.natsUrl !== undefined) return foreignHome(brokerAccess(values), lockFolder(dataDir));
+  if (values.natsUrl !== undefined) return foreignHome(brokerAccess(values));
   const search = brokerEnv(env);
   if (values.natsServerBin !== undefined) search.natsServerBin = values.natsServerBin;
   const found = await findBroker({ env: search, log });
@@ -29,6 +28,7 @@ export async function openHome(options: {
   const broker = await startBroker({
     binary: found.path,
     dataDir,
+    locked: true,
     gateways: [{ gateway: values.gateway, runner: runnerName(values) }],
     log: watchWrites(log, () => failed.resolve()),
     guard: orphanGuard(process.platform, env["PATH"]),

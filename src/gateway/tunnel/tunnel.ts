@@ -9,6 +9,7 @@ import { atTurnEnd } from "../../shared/turn-end.ts";
 import { sessionToken } from "../../shared/session-id.ts";
 import { FLOW_PREFIX, questionSubject } from "../../shared/subjects.ts";
 import { encodeOpening, GATEWAY_BEAT_MS, TUNNEL_SUBJECT, type Opening } from "../../shared/tunnel/opening.ts";
+import { isOpenEnded } from "../../shared/tunnel/open-ended.ts";
 import { decodeMessage, encodeMessage } from "../../shared/tunnel/frame.ts";
 import { createWire } from "../../shared/tunnel/wire.ts";
 import type { Budget } from "../budget.ts";
@@ -30,6 +31,8 @@ const CROWDED_EXCHANGES = 384;
 /** A body whose sender makes a pause as long as this gives way. */
 const SILENT_MS = 1000;
 
+const STOPPING = ["gateway_stopping", "the gateway is stopping"] as const;
+
 /** Longest answer that is read for what it tells of runs. */
 const MAX_LEARNT_BYTES = 256 * 1024;
 
@@ -43,6 +46,8 @@ export type Tunnel = {
   /** What a relay says of itself: it lives. */
   heard(state: RelayState): void;
   readonly size: number;
+  /** Ends what lasts until something happens: a stop need not wait for it. */
+  leave(): void;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
   close(): void;
@@ -75,6 +80,8 @@ export function createTunnel(deps: {
   const openings = questionSubject(TUNNEL_SUBJECT, deps.gateway);
   const beats = `${sessionToken(deps.gateway)}.beat.${nonce}`;
   const exchanges = new Map<string, Exchange>();
+  /** Those that last until something happens. */
+  const openEnded = new Set<string>();
   /** When each relay's process was heard last. */
   const relaysSeen = new Map<string, number>();
   /** The newest process of each relay. */
@@ -150,11 +157,13 @@ export function createTunnel(deps: {
       clock,
       ended() {
         exchanges.delete(id);
+        openEnded.delete(id);
         if (exchanges.size === 0) idle?.();
         cancel();
       },
     });
     exchanges.set(id, exchange);
+    if (isOpenEnded(opening)) openEnded.add(id);
     const cancel = clock.after(ACCEPT_MS, () => {
       if (exchange.relay === undefined)
         exchange.fail("relay_lost", "no relay said in time that it took the request; one may have");
@@ -264,6 +273,9 @@ export function createTunnel(deps: {
     get size() {
       return exchanges.size;
     },
+    leave() {
+      for (const id of openEnded) exchanges.get(id)?.fail(...STOPPING);
+    },
     idle: () =>
       new Promise((resolve) => {
         idle = resolve;
@@ -272,7 +284,7 @@ export function createTunnel(deps: {
     close() {
       cancelBeat();
       subscription.unsubscribe();
-      for (const exchange of exchanges.values()) exchange.fail("gateway_stopping", "the gateway is stopping");
+      for (const exchange of exchanges.values()) exchange.fail(...STOPPING);
     },
   };
 }

@@ -243,6 +243,7 @@ export function createGate(deps: {
           pause("mass_refusal", `${verdict.status} ${verdict.reason}`);
           return false;
         case "retry":
+          if (stopped) return true; // a stop ends attempts, and that says nothing of the coordinator
           if (verdict.failure && breaker.failure(now, session, verdict.connection)) {
             if (state.phase === "up") away(verdict.reason);
           } else if (verdict.connection) verify();

@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { errorText } from "../../shared/errors.ts";
 import { endToEnd } from "../../shared/tunnel/headers.ts";
+import { isOpenEnded } from "../../shared/tunnel/open-ended.ts";
 import type { Opening } from "../../shared/tunnel/opening.ts";
 import { USER_AGENT } from "../../shared/version.ts";
 import type { Wire } from "../../shared/tunnel/wire.ts";
@@ -14,6 +15,8 @@ import type { Upstream, UpstreamCall, UpstreamEvents } from "./upstream.ts";
 /** One passed-through request at the relay, from its opening to its end. */
 export type Stream = {
   readonly gateway: string;
+  /** Lasts until something happens: nobody waits for its end. */
+  readonly openEnded: boolean;
   receive(payload: Uint8Array): void;
   /** Ends it because nobody waits for it any more. */
   cancel(why: string): void;
@@ -148,6 +151,7 @@ export function createStream(deps: {
 
   return {
     gateway: deps.gateway,
+    openEnded: isOpenEnded(opening),
     receive(payload) {
       if (over) return;
       const received = wire.receive(payload);

@@ -35,7 +35,7 @@ const DELETE_LOOK_MS = 50;
 
 export type RelayTunnel = {
   readonly size: number;
-  /** Takes no more requests; resolves when those under way are over. */
+  /** Takes no more requests, and ends those that last until something happens; resolves when the others are over. */
   leave(): Promise<void>;
   /** The connection to the broker was away: frames may be lost, and an end among them would be waited for for ever. */
   reconnected(): void;
@@ -208,6 +208,8 @@ export function serveTunnel(deps: {
     },
     async leave() {
       await Promise.all(openings.map((subscription) => subscription.drain())); // what is on its way here is still taken
+      for (const stream of streams.values())
+        if (stream.openEnded) stream.fail("relay_lost", "the relay is stopping");
       if (streams.size === 0) return;
       await new Promise<void>((resolve) => {
         idle = resolve;

@@ -40,7 +40,7 @@ async function child(source: string, mayFail: Promise<unknown> = Promise.resolve
   const urls: string[] = [];
   const fatal: Error[] = [];
   const it: Child = keepRunning({
-    plan: { name: "c", main, env: { PATH: process.env["PATH"] ?? "", MARK: dir }, nodeOptions: [] },
+    plan: { name: "c", main, args: [], env: { PATH: process.env["PATH"] ?? "", MARK: dir }, nodeOptions: [] },
     clock: systemClock,
     log: silentLogger(),
     lines,

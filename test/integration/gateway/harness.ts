@@ -41,6 +41,7 @@ export async function startTestGateway(
       hostname: "dev-machine",
       profile: "coding",
       answerWaitMs: 2000,
+      drainMs: 2000,
       maxBodyBytes: 4 * 1024 * 1024,
       sessionMaxEvents: 1_000_000,
       sessionMaxBytes: 1024 ** 4,

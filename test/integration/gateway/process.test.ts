@@ -2,12 +2,13 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { Agent } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { UNDER_UP } from "../../../src/shared/parent.ts";
 import { natsServerPath, startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 import { call, readLog, startScriptedRelay } from "./harness.ts";
@@ -43,17 +44,25 @@ type Process = {
   exit: Promise<number | null>;
 };
 
-function start(env: Record<string, string> = {}): Process {
-  const access = broker.access("gateway", "gw1");
-  const child = spawn(process.execPath, [MAIN], {
-    stdio: ["ignore", "pipe", "pipe"],
+/** How it reaches the broker. */
+function brokerVariables(): Record<string, string> {
+  const { user = "", password = "" } = broker.access("gateway", "gw1");
+  return {
+    NATS_URL: broker.url,
+    NATS_USER: user,
+    NATS_PASSWORD: password,
+    RUNNER_RELAY_BROKER_CONFIG: broker.configFile,
+  };
+}
+
+/** `underUp`: as `up` starts it, which tells it later where the broker is. */
+function start(env: Record<string, string> = {}, underUp = false): Process {
+  const child = spawn(process.execPath, underUp ? [MAIN, UNDER_UP] : [MAIN], {
+    stdio: ["ignore", "pipe", "pipe", ...(underUp ? (["ipc"] as const) : [])],
     env: {
       PATH: process.env["PATH"] ?? "",
-      NATS_URL: broker.url,
-      NATS_USER: access.user ?? "",
-      NATS_PASSWORD: access.password ?? "",
       RUNNER_RELAY_DATA: data,
-      RUNNER_RELAY_BROKER_CONFIG: broker.configFile,
+      ...(underUp ? {} : brokerVariables()),
       ...env,
     },
   });
@@ -88,10 +97,49 @@ test("tells its URL, is durable as the broker's configuration says, keeps its po
   expect(await second.exit).toBe(0);
 });
 
-test("SIGTERM: what waits is answered, at the latest after the answer wait, and stored", async () => {
+test("under up it takes its port before it knows the broker; what comes then waits, and is served when it was told", async () => {
+  const before = start();
+  const url = await before.url;
+  before.child.kill("SIGTERM");
+  await before.exit;
+  const gateway = start({}, true);
+  const early = await vi.waitFor(
+    async () => {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1");
+      await once(socket, "connect");
+      return socket;
+    },
+    { interval: 5, timeout: 20_000 },
+  );
+  early.write("GET /_relay/health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+  const stored = call(url, "POST", "/events", { session_id: "s-early" });
+  gateway.child.send(brokerVariables());
+  expect((await stored).json).toMatchObject({ status: "accepted", durability: "fsync" });
+  expect(((await once(early, "data")) as [Buffer])[0].toString()).toContain("200 OK");
+  early.destroy();
+  expect(await gateway.url).toBe(url);
+  gateway.child.kill("SIGTERM");
+  expect(await gateway.exit).toBe(0);
+});
+
+test("under up, one that was told a broker that refuses it ends with the code for that", async () => {
+  const gateway = start({}, true);
+  gateway.child.send({ ...brokerVariables(), NATS_PASSWORD: "wrong" });
+  expect(await gateway.exit).toBe(78);
+  expect(gateway.stderr()).toContain('"code":"broker_refused"');
+  expect(gateway.stderr()).not.toContain("wrong");
+});
+
+test("under up, one whose supervisor goes before it was told ends", async () => {
+  const gateway = start({}, true);
+  gateway.child.disconnect();
+  await gateway.exit;
+});
+
+test("SIGTERM: what waits for the coordinator's answer is told at once that it is stored, however long its wait", async () => {
   await using relay = await startScriptedRelay(broker);
   relay.tell();
-  const gateway = start({ RUNNER_RELAY_ANSWER_WAIT: "700ms" });
+  const gateway = start();
   const url = await gateway.url;
   await expect
     .poll(async () => (await call(url, "GET", "/_relay/ready")).json)

@@ -19,6 +19,7 @@ export async function startStack(
   upstream: string,
   options: TestRelayOptions = {},
   times?: GatewayDeps["times"],
+  gatewayOptions: Partial<GatewayDeps["options"]> = {},
 ): Promise<Stack> {
   const broker = await provisioned(await startTestBroker());
   const gateway = createGateway({
@@ -31,9 +32,11 @@ export async function startStack(
       hostname: "host-1",
       profile: "coding",
       answerWaitMs: 2000,
+      drainMs: 2000,
       maxBodyBytes: 4 * 1024 * 1024,
       sessionMaxEvents: 50_000,
       sessionMaxBytes: 256 * 1024 * 1024,
+      ...gatewayOptions,
     },
     connection: await broker.connect("gateway"),
     keptPort: { read: () => undefined, keep: () => {} },

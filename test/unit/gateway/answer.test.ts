@@ -193,10 +193,21 @@ describe("an exchange", () => {
   test("an answer that is there already outlives the end of the wait", () => {
     const { waiting, exchange, told, clock, confirm } = begin();
     waiting.answered("e1", answer, confirm);
-    waiting.releaseAll();
+    waiting.close();
     clock.advance(10_000);
     waiting.settled(exchange, stored);
     expect(told).toEqual(["answer"]);
+  });
+
+  test("after the end of all waits those that come later do not wait either", () => {
+    const { waiting, told } = begin();
+    waiting.close();
+    const later: string[] = [];
+    const exchange = waiting.open("e2", 0, 2000, ({ kind }) => later.push(kind) > 0);
+    expect([told, later], "DURABLE-1").toEqual([[], []]);
+    waiting.settled(exchange, stored);
+    expect(later).toEqual(["accepted"]);
+    expect(waiting.size).toBe(0);
   });
 
   test("what could not be stored fails, even with an answer", () => {

@@ -308,6 +308,14 @@ describe("after a stop", () => {
     expect(stage.gate.state().phase).toBe("away");
     expect(stage.clock.pending()).toBe(0);
   });
+
+  test("attempts that it ends say nothing of the coordinator", async () => {
+    const stage = await start(WELL);
+    stage.gate.stop();
+    for (let i = 0; i < 30; i++) stage.gate.verdict(`s${i}`, i % 2 === 0 ? FAILED : REFUSED, false);
+    expect(stage.gate.state().phase).toBe("up");
+    expect(stage.clock.pending()).toBe(0);
+  });
 });
 
 describe("any story", () => {

@@ -1,0 +1,138 @@
+import { fileURLToPath } from "node:url";
+import {
+  COMMON_SETTINGS,
+  COORDINATOR_SETTINGS,
+  GATEWAY_SETTINGS,
+  RELAY_SETTINGS,
+} from "../../shared/config/settings.ts";
+import { UNDER_UP } from "../../shared/parent.ts";
+import type { Context } from "../context.ts";
+import type { Flags } from "../flags.ts";
+import { compileCacheFolder } from "../folders.ts";
+import type { ChildPlan } from "./child.ts";
+import {
+  brokerVariables,
+  childEnvironment,
+  NETWORK,
+  telemetryVariables,
+  TRUST,
+  trustOptions,
+} from "./environment.ts";
+import type { LogHome } from "./log-home.ts";
+import { standInKey, withoutCredentials } from "./stand-in.ts";
+import type { UpValues } from "./table.ts";
+
+/** 120 MB of gateway at the same speed; without them 262 MB (facts/performance.md). */
+const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
+/** 129 MB, and a quarter faster at 256 connections, where collecting is the largest cost. */
+const GATEWAY_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=8"];
+/**
+ * How glibc keeps memory. Every thread would get memory of its own to keep; with two of them a draining relay is resident with 164 to 170 MB instead of 190. And
+ * the size from which memory goes back to the system at once would grow with the largest block ever freed, so that large bodies, once seen, stayed: 25 MB.
+ */
+const LITTLE_KEPT = {
+  MALLOC_ARENA_MAX: "2",
+  MALLOC_MMAP_THRESHOLD_: "131072",
+  MALLOC_TRIM_THRESHOLD_: "131072",
+};
+
+/** What `up` was asked for, and where. */
+export type Asked = { values: UpValues; flags: Flags; context: Context; dataDir: string };
+
+/** The gateway's process; it is told by {@link tellGateway} where the broker is, as soon as that is known. */
+export function planGateway(asked: Asked, told: Promise<Record<string, string>>): ChildPlan {
+  const { flags } = asked;
+  const { env } = asked.context;
+  const environment = childEnvironment({
+    env,
+    flags,
+    tables: [COMMON_SETTINGS, GATEWAY_SETTINGS],
+    extra: [...TRUST, ...telemetryVariables(env)],
+    set: { ...commonVariables(asked), ...trustOptions(env, process.execArgv) },
+  });
+  return {
+    name: "gateway",
+    main: rootOf("gateway"),
+    args: [UNDER_UP],
+    env: { ...LITTLE_KEPT, ...environment },
+    told,
+    nodeOptions: GATEWAY_HEAP,
+  };
+}
+
+export function tellGateway(home: LogHome): Record<string, string> {
+  return { ...brokerVariables(home.access("gateway")), ...configVariable(home) };
+}
+
+/** The processes that start when the broker runs: the relay, and the stand-in where no coordinator was named. */
+export function planOthers(
+  asked: Asked,
+  {
+    home,
+    coordinatorPort,
+    coordinatorUrl,
+  }: { home: LogHome; coordinatorPort: number; coordinatorUrl: string },
+): { relay: ChildPlan; coordinator?: ChildPlan } {
+  const { flags, dataDir, values } = asked;
+  const { env } = asked.context;
+  const common = { ...commonVariables(asked), ...configVariable(home) };
+  const key = values.coordinatorUrl === undefined ? standInKey(env, dataDir) : undefined;
+  const forRelay = childEnvironment({
+    env,
+    flags,
+    tables: [COMMON_SETTINGS, RELAY_SETTINGS],
+    extra: [...NETWORK, ...telemetryVariables(env)],
+    set: {
+      ...common,
+      ...trustOptions(env, process.execArgv),
+      ...brokerVariables(home.access("relay")),
+      RUNNER_RELAY_COORDINATOR_URL: coordinatorUrl,
+    },
+  });
+  const environment = key === undefined ? forRelay : { ...withoutCredentials(forRelay), ...key.relay };
+  const relay: ChildPlan = {
+    name: "relay",
+    main: rootOf("relay"),
+    args: [UNDER_UP],
+    env: { ...LITTLE_KEPT, ...environment },
+    nodeOptions: SMALL_HEAP,
+  };
+  if (key === undefined) return { relay };
+  const standIn = childEnvironment({
+    env,
+    flags: { "log-level": flags["log-level"] },
+    tables: [COMMON_SETTINGS, COORDINATOR_SETTINGS],
+    set: {
+      RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true",
+      ...common,
+      ...key.coordinator,
+      RUNNER_RELAY_COORDINATOR_PORT: String(coordinatorPort),
+    },
+  });
+  const coordinator = {
+    name: "coordinator",
+    main: rootOf("coordinator"),
+    args: [],
+    env: standIn,
+    nodeOptions: [],
+  };
+  return { relay, coordinator };
+}
+
+function commonVariables({ context, dataDir }: Asked): Record<string, string> {
+  const cache = compileCacheFolder(context.env);
+  return {
+    RUNNER_RELAY_DATA: dataDir,
+    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
+  };
+}
+
+function configVariable({ configFile }: LogHome): Record<string, string> {
+  return configFile === undefined ? {} : { RUNNER_RELAY_BROKER_CONFIG: configFile };
+}
+
+/** Composition root of a process, `.ts` among sources and `.js` in the package. */
+function rootOf(part: string): string {
+  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return fileURLToPath(new URL(`../../${part}/main.${ending}`, import.meta.url));
+}

@@ -76,6 +76,7 @@ export async function startScriptedRunner(
 ): Promise<ScriptedRunner> {
   const ending = new AbortController();
   let death: string | undefined;
+  let leaving = false;
   const answers = { relay: 0, coordinator: 0 };
   const runs: [string, string][] = [];
   const failures: PollFailure[] = [];
@@ -159,7 +160,7 @@ export async function startScriptedRunner(
 
   async function pollOn(): Promise<void> {
     let count = 0;
-    while (!ending.signal.aborted && death === undefined) {
+    while (alive()) {
       try {
         await poll();
         count = 0;
@@ -177,15 +178,18 @@ export async function startScriptedRunner(
   }
 
   async function beat(): Promise<void> {
-    while (!ending.signal.aborted && death === undefined) {
+    while (alive()) {
       await post("/runner/heartbeat", { runner_id: id }).catch(() => undefined);
       await pause(options.heartbeatMs ?? HEARTBEAT_MS);
     }
   }
 
+  const alive = (): boolean => !leaving && !ending.signal.aborted && death === undefined;
+
   const pause = (ms: number): Promise<void> =>
     delay(ms, undefined, { signal: ending.signal }).catch(() => undefined);
-  const loops = Promise.all([pollOn(), beat()]);
+  const polling = pollOn();
+  const beating = beat();
 
   return {
     id,
@@ -200,13 +204,16 @@ export async function startScriptedRunner(
       work((path, body) => call("POST", path, body, EXECUTOR_LIMIT_MS), id, { run, session, events }),
     async stop() {
       await endAll();
+      // no new polls and heartbeats; the poll that is held goes on until the end of the process
+      leaving = true;
+      await beating;
       await call("DELETE", `/runners/${id}?self=true`).catch(() => undefined);
       ending.abort();
-      await loops;
+      await Promise.all([polling, beating]);
     },
     async [Symbol.asyncDispose]() {
       ending.abort();
-      await loops;
+      await Promise.all([polling, beating]);
       for (const { executor } of working.values()) await executor.stop();
     },
   };

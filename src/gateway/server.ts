@@ -74,11 +74,11 @@ export function createHttpServer(
   const nothing = (): void => undefined;
   server.on("request", (request, response) => handler(request, response, nothing));
   server.on("checkContinue", (request, response) => {
+    if (!/^\s*100-continue\s*$/i.test(request.headers.expect ?? ""))
+      return refuseExpectation(request, response);
     handler(request, response, () => response.writeContinue());
   });
-  server.on("checkExpectation", (request, response) => {
-    refuseUnread(request, response, "expectation_failed", "only Expect: 100-continue can be met");
-  });
+  server.on("checkExpectation", refuseExpectation);
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     const code = CODES[error.code ?? ""] ?? "request_malformed";
     refuseSocket(socket, code, code === "request_malformed" ? "the request is not valid HTTP" : "");
@@ -127,6 +127,10 @@ export function createHttpServer(
     },
     destroy: () => server.closeAllConnections(),
   };
+}
+
+function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+  refuseUnread(request, response, "expectation_failed", "only Expect: 100-continue can be met");
 }
 
 function isWebSocket(request: IncomingMessage): boolean {

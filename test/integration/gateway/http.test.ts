@@ -204,17 +204,20 @@ describe("bodies in other forms", () => {
     },
   );
 
-  test.each(["200-ok", "x"])("Expect: %s is refused, on every route", async (expectation) => {
-    for (const [method, path] of [
-      ["POST", "/events"],
-      ["GET", "/runs"],
-    ] as const) {
-      const reply = await call(url, method, path, method === "POST" ? text : undefined, {
-        expect: expectation,
-      });
-      expect(reply).toMatchObject({ status: 417, json: { code: "expectation_failed" } });
-    }
-  });
+  test.each(["200-ok", "x", "100-continue, x", "x, 100-continue", "100-continue;a=b"])(
+    "Expect: %s is refused, on every route",
+    async (expectation) => {
+      for (const [method, path] of [
+        ["POST", "/events"],
+        ["GET", "/runs"],
+      ] as const) {
+        const reply = await call(url, method, path, method === "POST" ? text : undefined, {
+          expect: expectation,
+        });
+        expect(reply).toMatchObject({ status: 417, json: { code: "expectation_failed" } });
+      }
+    },
+  );
 
   test("nothing at all", async () => {
     for (const reply of [await call(url, "POST", "/events"), await call(url, "POST", "/events", "")]) {

@@ -73,6 +73,11 @@ export function createOwnRoutes(
 /** Ready means: writes can be stored. An absent relay or coordinator is shown, but the log takes events without them. */
 function ready(deps: OwnDeps, response: ServerResponse): void {
   const log = logOf(deps);
+  const mismatches = deps.mismatches().map(({ runner, registered, written }) => ({
+    runner_id: runner,
+    registered: wireOf(registered),
+    written: wireOf(written),
+  }));
   const { relay, coordinator, reason } = deps.relays.summary(deps.now());
   const isReady = log.state === "up" && !deps.stopping();
   json(response, isReady ? 200 : 503, {
@@ -84,11 +89,7 @@ function ready(deps: OwnDeps, response: ServerResponse): void {
       coordinator: { state: coordinator, ...(reason === undefined ? {} : { reason }) },
     },
     durability: deps.durability(),
-    runner_mismatches: deps.mismatches().map(({ runner, registered, written }) => ({
-      runner_id: runner,
-      registered: wireOf(registered),
-      written: wireOf(written),
-    })),
+    ...(mismatches.length === 0 ? {} : { runner_mismatches: mismatches }),
   });
 }
 

@@ -1,9 +1,10 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { decodeAnswer } from "../shared/answer.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Durability } from "../shared/durability.ts";
+import type { HttpErrorCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { decodeState } from "../shared/relay-state.ts";
 import { answerInbox, gatewayInbox, runnerName, STATE_SUBJECT } from "../shared/subjects.ts";
@@ -26,27 +27,32 @@ import { keyedIds } from "./identity.ts";
 import { createJudge } from "./judge.ts";
 import { createMetrics } from "./metrics.ts";
 import { createOwnRoutes } from "./own.ts";
-import { createPassages } from "./passage.ts";
+import { createPassages, type Passage } from "./passage.ts";
 import type { KeptPort } from "./port.ts";
 import { createRelays } from "./relays.ts";
 import { createRepeats } from "./repeats.ts";
 import { refuseUnread, sendProblem } from "./reply.ts";
 import { matchRoute } from "./routes.ts";
+import { createShield } from "./runner/index.ts";
+import type { KeptShield } from "./runner/kept.ts";
 import { createKnownRunners, type KeptRunners } from "./runner/known-runners.ts";
 import { readCall } from "./runner/runner-calls.ts";
 import { createRuns, type KeptRuns } from "./runs.ts";
 import { createSequences } from "./sequence.ts";
 import { refuseSocket, type Handler, type ServerTimes } from "./server.ts";
 import { createTokens } from "./tokens.ts";
-import { createTunnel } from "./tunnel/tunnel.ts";
+import { createTunnel, MAX_LEARNT_BYTES } from "./tunnel/tunnel.ts";
 import { createWaiting } from "./waiting.ts";
 import { createWrites } from "./writes.ts";
 
 // entrance.ts takes port and socket · server.ts HTTP and its limits · guard.ts who may ask · routes.ts which route · writes.ts the writes (with a map of its own)
-// tunnel/ everything else · runner/ whose runners these are · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · socket.ts a Unix socket beside it · main.ts the process
+// tunnel/ everything else · runner/ keeps a runner alive where the way fails, and knows whose runners these are · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · socket.ts a Unix socket beside it · main.ts the process
 
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;
+
+/** How long a run is asked for: whoever reports on it gives up at 35 s. */
+const ASK_MS = 25_000;
 
 /** How long a stop then waits for connections, to take what was written and to end. */
 const LINGER_MS = 500;
@@ -75,6 +81,7 @@ export type GatewayDeps = {
   entrance?: Entrance;
   keptRuns: KeptRuns;
   keptRunners: KeptRunners;
+  keptShield: KeptShield;
   /** Of the ids of events with an `Idempotency-Key`: see `key-secret.ts`. */
   keySecret: string;
   durability: () => Durability;
@@ -172,6 +179,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const state = decodeState(message.string());
       if (state === undefined) return;
       tunnel.heard(state);
+      shield.heard(state);
       const ended = relays.take(state, clock.now());
       if (ended.length > 0) waiting.release(ended);
       backlog.reported(state);
@@ -214,7 +222,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const budget = createBudget(HELD_BYTES, clock);
   const runs = createRuns({
     kept: deps.keptRuns,
-    ask: (run) => tunnel.ask("GET", `/runs/${encodeURIComponent(run)}`),
+    ask: (run) => {
+      const limits = { limitMs: ASK_MS, bytes: MAX_LEARNT_BYTES };
+      return tunnel.ask("GET", `/runs/${encodeURIComponent(run)}`, limits);
+    },
   });
   const write = createWrites({
     runs,
@@ -239,6 +250,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
     logger,
   });
 
+  const refuse = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    code: HttpErrorCode,
+    detail: string,
+  ): void => {
+    metrics.counts.refused(code);
+    if (request.complete) sendProblem(response, code, detail);
+    else refuseUnread(request, response, code, detail);
+  };
   const tunnel = createTunnel({
     connection,
     gateway: options.gateway,
@@ -249,13 +270,21 @@ export function createGateway(deps: GatewayDeps): Gateway {
     up: log.up,
     bodyMs,
     budget,
-    refuse(request, response, code, detail) {
-      metrics.counts.refused(code);
-      if (request.complete) sendProblem(response, code, detail);
-      else refuseUnread(request, response, code, detail);
-    },
+    refuse,
     learn: (body) => runs.learn(body),
     readCall: (opening) => readCall(runners, opening),
+  });
+  const shield = createShield({
+    tunnel,
+    runs,
+    kept: deps.keptShield,
+    readCall: (opening) => readCall(runners, opening),
+    refuse,
+    count: (what) => metrics.counts.shielded[what]++,
+    budget,
+    bodyMs,
+    clock,
+    logger,
   });
   const passages = createPassages({
     tracing,
@@ -276,6 +305,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     switch (route.kind) {
       case "write":
         if (stopping) return refuseUnread(request, response, "gateway_stopping", "the gateway is stopping");
+        shield.reported(route);
         return write(request, response, route, start);
       case "undecodable":
         return refuseUnread(request, response, "session_id_invalid", "session_id is no valid Unicode text");
@@ -290,13 +320,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
         });
         return;
       case "other": {
-        if (stopping) return refuseUnread(request, response, "gateway_stopping", "the gateway is stopping");
         const problem = passProblem(request, undefined);
         if (problem !== undefined) {
           metrics.counts.refused(problem.code);
           return refuseUnread(request, response, problem.code, problem.text);
         }
-        return tunnel.serve(request, response, start, passages.ofRequest(request, response));
+        const passage = (): Passage => passages.ofRequest(request, response);
+        if (shield.serve(request, response, start, passage)) return;
+        if (stopping) return refuseUnread(request, response, "gateway_stopping", "the gateway is stopping");
+        return tunnel.serve(request, response, start, passage());
       }
     }
   };
@@ -330,6 +362,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     url: () => entrance.url(),
     async close() {
       stopping = true;
+      shield.stop();
       const closed = entrance.close();
       const after = (ms: number): Promise<void> =>
         new Promise((resolve) => void clock.after(Math.min(ms, options.drainMs), resolve));

@@ -22,6 +22,7 @@ import { keptRuns } from "./kept-runs.ts";
 import { keptKeySecret } from "./key-secret.ts";
 import { createKeptPort } from "./port.ts";
 import { keptRunners } from "./runner/kept-runners.ts";
+import { keptShield } from "./runner/kept.ts";
 
 /** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
 const EXIT_CONFIG = 78;
@@ -116,6 +117,7 @@ async function main(): Promise<void> {
     entrance,
     keptRuns: keptRuns(data, values.gateway, logger),
     keptRunners: keptRunners(data, values.gateway, logger),
+    keptShield: keptShield(data, values.gateway, logger),
     keySecret,
     durability: durability.current,
     version: VERSION,

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { ERRORS, type HttpErrorCode } from "../shared/errors.ts";
 import type { CommitReport } from "./commit/commit.ts";
 import type { NoWait } from "./relays.ts";
+import type { Shielded } from "./runner/index.ts";
 
 /** What the hot path counts: plain numbers, read when somebody asks for the metrics. */
 export type Counts = {
@@ -10,6 +11,7 @@ export type Counts = {
   answeredByCoordinator: number;
   clientGone: number;
   notWaited: Record<NoWait, number>;
+  shielded: Record<Shielded, number>;
   refused(code: HttpErrorCode): void;
 };
 
@@ -44,6 +46,7 @@ export function createMetrics(levels: {
     answeredByCoordinator: 0,
     clientGone: 0,
     notWaited: { no_relay: 0, coordinator_away: 0, coordinator_paused: 0, backlog: 0 },
+    shielded: { poll: 0, heartbeat: 0, register: 0, run: 0, stop: 0 },
     refused: (code) => refusals.set(code, (refusals.get(code) ?? 0) + 1),
   };
 
@@ -102,6 +105,12 @@ export function createMetrics(levels: {
     "Writes answered without waiting for the coordinator, by reason",
     "reason",
     () => Object.entries(counts.notWaited),
+  );
+  countBy(
+    "runner_relay_gateway_shielded_total",
+    "Answers to a runner that the gateway gave for the coordinator; run and stop are what broken polls had taken",
+    "answer",
+    () => Object.entries(counts.shielded),
   );
   countBy("runner_relay_gateway_refused_total", "Requests refused, by code", "code", () =>
     [...refusals].filter(([code]) => code in ERRORS),

@@ -10,15 +10,14 @@ export type RunnerCall =
   /** `DELETE /runners/{id}?self=true`: the runner stops, whatever the coordinator answers. */
   | { kind: "leaves"; runner: string };
 
+/** What tells, of a request. */
+export type Asked = Pick<Opening, "method" | "target" | "body">;
+
 /**
  * Which of them a passed-through request is. A registration that comes in frames, larger than 64 KiB, is not read: nothing is known of its
  * runner then. Pure.
  */
-export function runnerCallOf({
-  method,
-  target,
-  body,
-}: Pick<Opening, "method" | "target" | "body">): RunnerCall | undefined {
+export function runnerCallOf({ method, target, body }: Asked): RunnerCall | undefined {
   const [path = "", query = ""] = target.split("?", 2);
   const whole = body.kind === "whole" ? body.bytes : undefined;
   const [, own] = /^\/runner\/(register|runs|heartbeat)\/?$/.exec(path) ?? [];
@@ -36,7 +35,7 @@ function livesAs(runner: string | null | undefined): RunnerCall | undefined {
 }
 
 /** Tells what is known of runners what a request says; what it comes to if it is a registration. */
-export function readCall(known: KnownRunners, opening: Opening): Registering | undefined {
+export function readCall(known: KnownRunners, opening: Asked): Registering | undefined {
   const call = runnerCallOf(opening);
   switch (call?.kind) {
     case "register":

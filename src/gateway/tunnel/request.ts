@@ -39,7 +39,7 @@ export function readable(opening: Opening): Opening {
 }
 
 /** Path and query as they came; of an absolute-form target only those. Pure. */
-function targetOf(url: string): string {
+export function targetOf(url: string): string {
   if (url === "*") return url;
   const rest = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "");
   const path = rest.split("#", 1)[0] ?? "";

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import { Readable, type Duplex } from "node:stream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
 import type { HttpErrorCode } from "../../shared/errors.ts";
@@ -10,7 +10,7 @@ import { sessionToken } from "../../shared/session-id.ts";
 import { FLOW_PREFIX, questionSubject } from "../../shared/subjects.ts";
 import { encodeOpening, GATEWAY_BEAT_MS, TUNNEL_SUBJECT, type Opening } from "../../shared/tunnel/opening.ts";
 import { isOpenEnded } from "../../shared/tunnel/open-ended.ts";
-import { decodeMessage, encodeMessage } from "../../shared/tunnel/frame.ts";
+import { decodeMessage, encodeMessage, MAX_DATA_BYTES } from "../../shared/tunnel/frame.ts";
 import { createWire } from "../../shared/tunnel/wire.ts";
 import type { Budget } from "../budget.ts";
 import type { Passage } from "../passage.ts";
@@ -34,15 +34,22 @@ const SILENT_MS = 1000;
 const STOPPING = ["gateway_stopping", "the gateway is stopping"] as const;
 
 /** Longest answer that is read for what it tells of runs. */
-const MAX_LEARNT_BYTES = 256 * 1024;
+export const MAX_LEARNT_BYTES: number = 256 * 1024;
 
 export type Tunnel = {
   /** Passes a request on; `start` asks for its body. */
   serve(request: IncomingMessage, response: ServerResponse, start: () => void, passage: Passage): void;
   /** Passes an upgrade on (WebSocket). */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, passage: Passage): void;
-  /** Asks the coordinator for something of our own; undefined if nobody could be asked. */
-  ask(method: string, target: string): Promise<{ status: number; body: Uint8Array } | undefined>;
+  /** Passes a request on whose body is here, as often as it is called; `outlet` gets the answer. Returns the function that leaves it. */
+  pass(request: IncomingMessage, body: Uint8Array, passage: Passage, outlet: Outlet): () => void;
+  /** Asks the coordinator for something of our own; undefined if nobody answered in time, or with more bytes than that. */
+  ask(
+    method: string,
+    target: string,
+    limits: { limitMs: number; bytes: number },
+    json?: string,
+  ): Promise<{ status: number; body: Uint8Array } | undefined>;
   /** What a relay says of itself: it lives. */
   heard(state: RelayState): void;
   readonly size: number;
@@ -233,6 +240,17 @@ export function createTunnel(deps: {
         if (body.kind === "frames") exchange.pump(request);
       });
     },
+    pass(request, body, passage, outlet) {
+      const large = body.length > MAX_DATA_BYTES;
+      const travelling: Opening["body"] = large
+        ? { kind: "frames", length: body.length }
+        : request.headers["content-length"] === undefined
+          ? { kind: "none" }
+          : { kind: "whole", bytes: body };
+      const exchange = open(readable(openingOf(request, travelling, nonce, passage)), outlet);
+      if (large) exchange?.pump(Readable.from(Buffer.from(body)));
+      return () => exchange?.gone();
+    },
     upgrade(request, socket, head, passage) {
       const opening = openingOf(request, { kind: "frames" }, nonce, passage, request.headers.upgrade);
       const exchange = open(opening, socketOutlet(socket));
@@ -242,22 +260,36 @@ export function createTunnel(deps: {
       if (head.length > 0) socket.unshift(head);
       exchange.pump(socket);
     },
-    ask: (method, target) =>
-      new Promise((resolve) => {
+    ask: (method, target, { limitMs, bytes }, json) =>
+      new Promise((done) => {
+        const resolve = (answer: { status: number; body: Uint8Array } | undefined): void => {
+          cancel();
+          done(answer);
+        };
+        const cancel = clock.after(limitMs, () => {
+          exchange?.gone();
+          done(undefined);
+        });
         const nowhere: Outlet = {
           head() {},
-          data: (_, done) => done(),
+          data: (_, taken) => taken(),
           end: () => resolve(undefined), // too long to be read
           fail: () => resolve(undefined),
         };
-        const outlet = copying(nowhere, MAX_LEARNT_BYTES, (status, body) => resolve({ status, body }));
-        open(
+        const outlet = copying(nowhere, bytes, (status, body) => resolve({ status, body }));
+        const exchange = open(
           {
             v: 1,
             method,
             target,
-            headers: ["accept", "application/json", "accept-encoding", "identity"],
-            body: { kind: "none" },
+            headers: [
+              "accept",
+              "application/json",
+              "accept-encoding",
+              "identity",
+              ...(json === undefined ? [] : ["content-type", "application/json"]),
+            ],
+            body: json === undefined ? { kind: "none" } : { kind: "whole", bytes: Buffer.from(json) },
             gateway: nonce,
           },
           outlet,

@@ -1,5 +1,6 @@
 import { createJsonScanner, type JsonMember } from "../../shared/json-scan.ts";
-import { MAX_SESSION_TOKEN_BYTES, sessionIdProblem } from "../../shared/session-id.ts";
+import { usableRunnerId } from "../../shared/runner-call.ts";
+import { MAX_SESSION_TOKEN_BYTES } from "../../shared/session-id.ts";
 
 /** Nesting of a report that is read. */
 const MAX_DEPTH = 256;
@@ -7,11 +8,6 @@ const MAX_DEPTH = 256;
 const SLICE_BYTES: number = 64 * 1024;
 /** In JSON each character may be written as `\u0061`. */
 const MAX_TEXT_BYTES: number = 6 * MAX_SESSION_TOKEN_BYTES + 2;
-
-/** It becomes a key and a segment of a path; undefined for one that cannot. Pure. */
-export function usableRunnerId(id: unknown): string | undefined {
-  return typeof id === "string" && sessionIdProblem(id) === undefined ? id : undefined;
-}
 
 /** `runner_id` of a report's body; the last one counts, as for the coordinator. Undefined where it names no usable one. */
 export async function runnerIdOf(body: Uint8Array): Promise<string | undefined> {

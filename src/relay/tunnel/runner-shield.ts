@@ -1,8 +1,8 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { errorText } from "../../shared/errors.ts";
+import { runnerCall, usableRunnerId, type RunnerCall } from "../../shared/runner-call.ts";
 import { readAnswerObject } from "../forward/answer-body.ts";
-import { usableRunnerId } from "../registrations/runner-id.ts";
 import type { Leaving } from "../registrations/leaving.ts";
 import type { Registrations } from "../registrations/registrations.ts";
 import { answerOurselves, createAskWhole, hand } from "./ask-whole.ts";
@@ -12,19 +12,10 @@ import { isCoordinatorsWord, isForgotten } from "./whose-word.ts";
 
 /** The coordinator answers a poll without work after this long; so do we for it. */
 const POLL_MS = 30_000;
-/** A runner gives up on a heartbeat after 5 s; a coordinator that hangs is none that is there. */
-const HEARTBEAT_MS = 3000;
+/** A gateway answers a heartbeat itself after 3 s; a coordinator that hangs is none that is there. */
+const HEARTBEAT_MS = 2500;
 /** While a poll is held, the coordinator is looked for this often; the pause of a runner whose coordinator fails without being away. */
 const LOOK_MS = 1000;
-
-/** Which of the runner's own calls a request is. Pure. */
-function runnerCall(method: string, target: string): { kind: "register" | "poll" | "heartbeat" } | undefined {
-  const path = (target.split("?", 1)[0] ?? "").replace(/\/+$/, "");
-  if (method === "POST" && path === "/runner/register") return { kind: "register" };
-  if (method === "GET" && path === "/runner/runs") return { kind: "poll" };
-  if (method === "POST" && path === "/runner/heartbeat") return { kind: "heartbeat" };
-  return undefined;
-}
 
 /**
  * Keeps a runner alive through an outage (DESIGN 7): its poller gives up after three failures, about 3 s, and takes all its agents with it.
@@ -78,11 +69,12 @@ export function shieldRunner(deps: {
   }
 
   async function serve(
-    kind: "register" | "poll" | "heartbeat",
+    call: RunnerCall,
     request: UpstreamRequest,
     events: UpstreamEvents,
     signal: AbortSignal,
   ): Promise<void> {
+    const { kind } = call;
     const began = clock.now();
     const limitMs = kind === "heartbeat" ? HEARTBEAT_MS : undefined;
     if (kind === "register") {
@@ -94,10 +86,7 @@ export function shieldRunner(deps: {
       }
       return hand(answer, events);
     }
-    const runner =
-      kind === "poll"
-        ? usableRunnerId(new URL(request.target, "http://x").searchParams.get("runner_id"))
-        : runnerOf(bodyOf(request));
+    const runner = call.kind === "poll" ? call.runner : runnerOf(bodyOf(request));
     void heard(runner);
     let answer = await ask(request, signal, limitMs);
     if (forgotten(answer) && runner !== undefined && (await registrations.again(runner)).kind === "known")
@@ -125,7 +114,7 @@ export function shieldRunner(deps: {
       if (known === undefined || streamed || request.upgrade !== undefined)
         return upstream.call(request, events);
       const abort = new AbortController();
-      serve(known.kind, request, events, abort.signal).catch((error: unknown) =>
+      serve(known, request, events, abort.signal).catch((error: unknown) =>
         events.failed("internal", String(error)),
       );
       return { resume() {}, abort: () => abort.abort() };

@@ -1,0 +1,141 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { Handouts } from "./handouts.ts";
+import { runOf, runsOf, type ListedRun } from "./run-list.ts";
+import type { Stops } from "./stops.ts";
+import { isOver, wholeRun, wholeRunOf, type Whole } from "./whole-run.ts";
+
+/** Longest list of runs that is read: as long as a relay reads one. Each run brings its parameters along. */
+const MAX_LIST_BYTES: number = 4 * 1024 * 1024;
+/** How long a claimed run is left to its abandoned handler where a start hook runs in it: the hook's usual limit, and something on top. */
+const HOOK_MS = 310_000;
+/** Runs with hooks that are waited for. */
+const MAX_HOOKED = 100;
+
+/** Asks the coordinator, with a POST if there is a body; undefined if nobody could be asked in time. */
+export type Ask = (
+  target: string,
+  limits: { limitMs: number; bytes: number },
+  body?: string,
+) => Promise<{ status: number; body: Uint8Array } | undefined>;
+
+/** What a broken poll of this runner had taken: one run, or all stop commands. */
+export type Found =
+  | { kind: "run"; run: string; session: string; body: Buffer }
+  | { kind: "stops"; runs: string[]; body: string };
+
+export type Ghosts = {
+  /** Looks for at most this long. `waiting`: there is a run that must be left alone for now. */
+  look(runner: string, limitMs: number): Promise<{ found: Found | undefined; waiting: boolean }>;
+};
+
+type Asking = (target: string, body?: string) => ReturnType<Ask>;
+
+/** A run as it is found, or that it must wait, or that it can be given to nobody any more. */
+type Claimed = Extract<Found, { kind: "run" }> | { kind: "waits" } | { kind: "lost" } | undefined;
+
+/**
+ * Finds what polls took that broke: the coordinator goes on with their handlers and hands a run, or a stop command, to nobody. Its lists tell:
+ * the run is claimed for this runner and was neither started nor given out here.
+ */
+export function createGhosts(deps: {
+  ask: Ask;
+  handouts: Handouts;
+  stops: Stops;
+  clock: Clock;
+  logger: Logger;
+}): Ghosts {
+  const { handouts, stops, clock, logger } = deps;
+  /** When a run with a hook was seen first. */
+  const hooked = new Map<string, number>();
+
+  /** A hook may change the run or forbid it: what its handler holds is not given out before it can be over. */
+  function isLeftToHook(run: string): boolean {
+    const seen = hooked.get(run) ?? clock.now();
+    hooked.set(run, seen);
+    const [oldest] = hooked.keys();
+    if (hooked.size > MAX_HOOKED && oldest !== undefined) hooked.delete(oldest);
+    return clock.now() - seen < HOOK_MS;
+  }
+
+  async function claimedRun(listed: ListedRun, ask: Asking): Promise<Claimed> {
+    const { run, session, agent = "" } = listed;
+    const told = await ask(`/runs/${encodeURIComponent(run)}`);
+    // it may have started while we asked, and what is given must be the run that was meant
+    if (told?.status !== 200 || !isSame(runOf(told.body), listed)) return undefined;
+    const status = await ask(`/sessions/${encodeURIComponent(session)}/status`);
+    if (status?.status !== 200 || isOver(status.body)) return undefined;
+    let whole: Whole = wholeRun(told.body);
+    if (whole.kind === "needs_agent") {
+      const found = await ask(`/agents/${encodeURIComponent(agent)}`);
+      if (found?.status !== 200 && found?.status !== 404) return undefined;
+      whole = wholeRunOf(told.body, found.status === 200 ? found.body : undefined);
+    }
+    if (whole.kind === "hooked" && isLeftToHook(run)) return { kind: "waits" };
+    if (!handouts.mayGive(run)) return undefined; // another poll was faster
+    const body = "answer" in whole ? whole.answer : undefined;
+    return body === undefined ? { kind: "lost" } : { kind: "run", run, session, body };
+  }
+
+  /** Nobody would ever run it, and whoever waits for it would wait for good: it fails, with the reason. */
+  async function fail({ run, session, agent, runner }: ListedRun, ask: Asking): Promise<void> {
+    handouts.giving(run, runner);
+    const error = `The run was claimed by a poll that was cut off before it got the answer, and the coordinator gives the blueprint of agent ${agent} to nobody twice. Start it again.`;
+    const answer = await ask(
+      `/runner/runs/${encodeURIComponent(run)}/failed`,
+      JSON.stringify({ runner_id: runner, error }),
+    );
+    if (answer === undefined || answer.status >= 300) handouts.takeBack(run);
+    else handouts.reported(run, "failed");
+    logger.warn(
+      { run, session, agent, status: answer?.status },
+      "a run that a broken poll had taken was failed",
+    );
+  }
+
+  return {
+    async look(runner, limitMs) {
+      const until = clock.now() + limitMs;
+      const ask: Asking = (target, body) => {
+        const leftMs = until - clock.now();
+        if (leftMs <= 0) return Promise.resolve(undefined);
+        return deps.ask(target, { limitMs: leftMs, bytes: MAX_LIST_BYTES }, body);
+      };
+      const list = async (status: string): Promise<ListedRun[]> => {
+        const answer = await ask(`/runs?status=${status}`);
+        if (answer?.status !== 200) return [];
+        return (await runsOf(answer.body, runner)).filter((run) => run.status === status);
+      };
+      const [claimed, stopping] = await Promise.all([list("claimed"), list("stopping")]);
+      let waiting = false;
+      for (const listed of claimed.filter(({ run, started }) => !started && handouts.mayGive(run))) {
+        const found = await claimedRun(listed, ask);
+        if (found?.kind === "waits") waiting = true;
+        else if (found?.kind === "lost") await fail(listed, ask);
+        else if (found !== undefined) return { found, waiting };
+      }
+      const due = stopping.filter(({ run, session }) => stops.mayTell(run, session) && !handouts.ended(run));
+      return { found: due.length === 0 ? undefined : stopAnswer(due), waiting };
+    },
+  };
+}
+
+function isSame(run: ListedRun | undefined, listed: ListedRun): boolean {
+  return (
+    run?.run === listed.run &&
+    run.session === listed.session &&
+    run.runner === listed.runner &&
+    run.agent === listed.agent &&
+    run.status === "claimed" &&
+    !run.started
+  );
+}
+
+function stopAnswer(due: readonly ListedRun[]): Found {
+  const sessions = new Set(due.map(({ session }) => session));
+  return {
+    kind: "stops",
+    runs: due.map(({ run }) => run),
+    body: JSON.stringify({ stop_sessions: [...sessions] }),
+  };
+}

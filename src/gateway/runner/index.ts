@@ -1,0 +1,202 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../../shared/clock.ts";
+import type { HttpErrorCode } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { RelayState } from "../../shared/relay-state.ts";
+import { runnerCall, type RunnerCall } from "../../shared/runner-call.ts";
+import { readBody, refusalOf } from "../body.ts";
+import type { Budget } from "../budget.ts";
+import type { Passage } from "../passage.ts";
+import type { Route } from "../routes.ts";
+import type { Runs } from "../runs.ts";
+import { responseOutlet } from "../tunnel/outlets.ts";
+import { targetOf } from "../tunnel/request.ts";
+import type { Tunnel } from "../tunnel/tunnel.ts";
+import { createRoom, MAX_ANSWER_BYTES, tryOnce, type Tried } from "./attempt.ts";
+import { createCall, type Call } from "./call.ts";
+import { createGhosts } from "./ghosts.ts";
+import { createHandouts } from "./handouts.ts";
+import { createHeartbeats } from "./heartbeat.ts";
+import type { KeptShield } from "./kept.ts";
+import type { Registering } from "./known-runners.ts";
+import { createPolls } from "./poll.ts";
+import { createRegisters } from "./register.ts";
+import { createRegistrations } from "./registrations.ts";
+import { createStops } from "./stops.ts";
+import type { Asked } from "./runner-calls.ts";
+import { createSuspicion } from "./suspicion.ts";
+import { createWay } from "./way.ts";
+
+// poll.ts, heartbeat.ts, register.ts serve one call each · verdict.ts decides what they do · attempt.ts passes one on, once · call.ts follows one
+// way.ts is our way open? · answers.ts what we say ourselves · ghosts.ts finds what broken polls took: run-list.ts reads, suspicion.ts when,
+// handouts.ts and stops.ts what was given already · registrations.ts what was registered · kept.ts, kept-list.ts the files
+
+/** Longest body of a runner's own call that is held to be sent again; a registration names its agents. */
+const MAX_BODY_BYTES: number = 256 * 1024;
+/** Answers that all calls hold at once until they are whole: four of the largest, a thousand usual ones. */
+const MAX_HELD_BYTES: number = 4 * MAX_ANSWER_BYTES;
+
+/** What the gateway answers for the coordinator, as metrics name it. */
+export type Shielded = "poll" | "heartbeat" | "register" | "run" | "stop";
+
+/** Keeps a runner and its agents alive while the way from here to the coordinator is missing or broken (ADR 0022). */
+export type Shield = {
+  /** Serves a request if it is one of a runner's own calls; false if it is none. */
+  serve(request: IncomingMessage, response: ServerResponse, start: () => void, pass: () => Passage): boolean;
+  /** A relay told of itself. */
+  heard(state: RelayState): void;
+  /** A runner reports on a run, or on a session without one. */
+  reported(route: Extract<Route, { kind: "write" }>): void;
+  /** Answers what is held, at once; later polls and heartbeats too. */
+  stop(): void;
+};
+
+export type ShieldDeps = {
+  tunnel: Tunnel;
+  runs: Runs;
+  kept: KeptShield;
+  /** Knows whose runners these are; what a registration comes to. */
+  readCall: (asked: Asked) => Registering | undefined;
+  refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
+  count: (what: Shielded) => void;
+  budget: Budget;
+  /** How long a body may take to arrive. */
+  bodyMs: number;
+  clock: Clock;
+  logger: Logger;
+};
+
+export function createShield(deps: ShieldDeps): Shield {
+  const { tunnel, runs, clock, logger } = deps;
+  const way = createWay({ clock, logger });
+  const suspicion = createSuspicion(clock);
+  const handouts = createHandouts({ kept: deps.kept.handouts, clock });
+  const stops = createStops();
+  const room = createRoom(MAX_HELD_BYTES);
+  /** Ends the calls under way that the stop answers. */
+  const under = new Set<() => void>();
+  let stopping = false;
+
+  const plainOf = ({ request, response }: Call): ReturnType<typeof responseOutlet> =>
+    responseOutlet(response, (code, detail) => deps.refuse(request, response, code, detail));
+  const attempt = async (call: Call, limitMs: number): Promise<Tried> => {
+    const { request, body, passage, signal } = call;
+    const open = (outlet: Parameters<Tunnel["pass"]>[3]): (() => void) =>
+      tunnel.pass(request, body, passage, outlet);
+    const tried = await tryOnce({ open, plain: plainOf(call), limitMs, signal, room, clock });
+    if (tried.kind === "failed") way.failed(tried.code);
+    return tried;
+  };
+  const handOn = (call: Call, tried: Extract<Tried, { kind: "answer" | "failed" }>): void => {
+    const plain = plainOf(call);
+    if (tried.kind === "failed") return plain.fail(tried.code, tried.detail);
+    const { status, statusText, headers, body, trailers } = tried.answer;
+    plain.head(status, statusText, headers, false);
+    if (body.length > 0) plain.data(body, () => undefined);
+    plain.end(trailers);
+  };
+  const answered = (call: Call, what: Shielded, fields: Record<string, unknown>): void => {
+    deps.count(what);
+    const line = {
+      request: call.passage.id,
+      call: what,
+      ms: Math.round(clock.now() - call.began),
+      ...fields,
+    };
+    if (what === "run" || what === "stop") logger.info(line, "what a broken poll had taken was given out");
+    else logger.debug(line, "runner answered for the coordinator");
+  };
+  const common = { attempt, handOn, way, answered, clock };
+  const ghosts = createGhosts({
+    ask: (target, limits, body) => tunnel.ask(body === undefined ? "GET" : "POST", target, limits, body),
+    handouts,
+    stops,
+    clock,
+    logger,
+  });
+  const know = (run: string, session: string): void => runs.know(run, session);
+  const poll = createPolls({ ...common, suspicion, ghosts, handouts, stops, know });
+  const heartbeat = createHeartbeats(common);
+  const register = createRegisters({
+    ...common,
+    registrations: createRegistrations(deps.kept.registrations),
+    registered(runner) {
+      suspicion.registered(runner);
+      handouts.forget(runner);
+    },
+    stopping: () => stopping,
+  });
+
+  function begin(known: RunnerCall, parts: Omit<Call, "signal" | "ended">, release: () => void): void {
+    const { request, response, body } = parts;
+    const registering = deps.readCall({
+      method: request.method ?? "",
+      target: targetOf(request.url ?? ""),
+      body: { kind: "whole", bytes: body },
+    });
+    if (registering?.kind === "refused") {
+      release();
+      return deps.refuse(request, response, "runner_conflict", registering.detail);
+    }
+    const leaves = known.kind === "poll" ? "when_half_closed" : "when_closed";
+    const { call, stop } = createCall(parts, leaves, () => {
+      under.delete(stop);
+      registering?.answered(undefined); // if nobody else has said so
+      release();
+    });
+    if (response.destroyed) {
+      registering?.answered(undefined);
+      return release();
+    }
+    if (known.kind !== "register") under.add(stop);
+    if (known.kind !== "register" && stopping) stop();
+    const serving =
+      known.kind === "poll"
+        ? poll(call, known.runner)
+        : known.kind === "heartbeat"
+          ? heartbeat(call)
+          : register(call, (status, answer) => registering?.answered({ status, body: answer }));
+    serving.catch((error: unknown) => {
+      logger.error({ err: error, call: known.kind }, "request failed unexpectedly");
+      plainOf(call).fail("internal", "unexpected failure");
+    });
+  }
+
+  return {
+    serve(request, response, start, pass) {
+      const known = runnerCall(request.method ?? "", targetOf(request.url ?? ""));
+      if (known === undefined || !canBeHeld(request)) return false;
+      const began = clock.now();
+      const { budget, bodyMs: limitMs } = deps;
+      readBody(request, { limit: MAX_BODY_BYTES, limitMs, budget, clock, start }, (result) => {
+        if (result.kind === "aborted") return;
+        if (result.kind !== "body") {
+          const { code, detail } = refusalOf(result.kind, MAX_BODY_BYTES);
+          return deps.refuse(request, response, code, detail);
+        }
+        const { bytes: body, release } = result;
+        request.resume();
+        begin(known, { request, response, passage: pass(), body, began }, release);
+      });
+      return true;
+    },
+    heard: (state) => way.heard(state),
+    reported({ run, session }) {
+      if (run !== undefined) handouts.reported(run.id, run.report);
+      const ended =
+        run === undefined ? session : run.report === "started" ? undefined : runs.sessionOf(run.id);
+      if (ended !== undefined) stops.ended(ended);
+    },
+    stop() {
+      stopping = true;
+      for (const end of under) end();
+    },
+  };
+}
+
+/** A body of unknown or great length is passed on as it comes, unshielded; no runner sends one. */
+function canBeHeld({ headers }: IncomingMessage): boolean {
+  return (
+    headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) <= MAX_BODY_BYTES
+  );
+}

@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { replaceFile } from "../../shared/atomic-file.ts";
+import { errorText } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { sessionToken } from "../../shared/session-id.ts";
+import { readShortFileSync } from "../../shared/short-file.ts";
+
+/** What the shield keeps: 2,000 runs of some 150 B, or 16 registrations of some 500 B, and a few times as much. */
+const MOST_BYTES: number = 2 * 1024 * 1024;
+
+/** A list in a file of the data folder, which only its user can read. What is no entry of ours is left out. */
+export type KeptList<Entry> = { read(): Entry[]; write(all: Entry[]): void };
+
+export function keptList<Entry>(
+  place: { dataDir: string; gateway: string; name: string },
+  isEntry: (value: unknown) => value is Entry,
+  logger: Logger,
+): KeptList<Entry> {
+  const file = join(place.dataDir, `gateway-${sessionToken(place.gateway)}.${place.name}.json`);
+  return {
+    read() {
+      try {
+        const value: unknown = JSON.parse(readShortFileSync(file, MOST_BYTES));
+        return Array.isArray(value) ? value.filter(isEntry) : [];
+      } catch {
+        return []; // none yet, or damaged: less is known, and nothing more
+      }
+    },
+    write(all) {
+      try {
+        replaceFile(file, JSON.stringify(all));
+      } catch (error) {
+        logger.warn({ err: errorText(error), kept: place.name }, "the shield's memory could not be written");
+      }
+    },
+  };
+}

@@ -16,12 +16,18 @@ export type Processes = {
 
 export async function startProcesses(
   coordinatorUrl: string,
-  options: { relays?: number; nodeOptions?: string[]; env?: Record<string, string> } = {},
+  options: {
+    relays?: number;
+    nodeOptions?: string[];
+    env?: Record<string, string>;
+    /** For logs, and left as it is; without it, a folder that is removed at the end. */
+    dir?: string;
+  } = {},
 ): Promise<Processes> {
   await using scope = new AsyncDisposableStack();
   const { nodeOptions = [] } = options;
-  const dir = await mkdtemp(join(tmpdir(), "rr-tunnel-"));
-  scope.defer(() => rm(dir, { recursive: true, force: true }));
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "rr-tunnel-")));
+  if (options.dir === undefined) scope.defer(() => rm(dir, { recursive: true, force: true }));
   const broker = scope.use(await provisioned(await startTestBroker()));
   const journal = (): void => undefined;
   const relays: Service[] = [];

@@ -3,6 +3,7 @@ import { brokerKilled, gatewayKilled, relayKilled, relayStopped, upRestarted } f
 import { ghosts } from "../runner/ghosts.ts";
 import { leftInOutage } from "../runner/leaving.ts";
 import { coordinatorAway } from "../runner/outages.ts";
+import { inFolder, type Play } from "../runner/play.ts";
 
 // runner/crew.ts a runner with agents at work · disturbed.ts, ghosts.ts, outages.ts, leaving.ts what is done · verdict.ts what must hold
 
@@ -11,9 +12,7 @@ const POLL_MS = 5000;
 /** And the real one so long. Only a finished poll resets a runner's count, so that three hiccups within a minute are three in a row. */
 const REAL_POLL_MS = 30_000;
 
-type Begin = { name: string; report: Report; pollMs: number };
-
-const PLAYS: Record<string, (play: Begin) => Promise<void>> = {
+const PLAYS: Record<string, (play: Play) => Promise<void>> = {
   "up-restarts": (play) => upRestarted({ ...play, times: 5 }),
   "relay-killed": (play) => relayKilled({ ...play, times: 3, gapMs: 5000 }),
   "relay-killed-30s": (play) => relayKilled({ ...play, pollMs: REAL_POLL_MS, times: 3, gapMs: 15_000 }),
@@ -35,6 +34,6 @@ export const RUNNER_PLAYS: readonly string[] = Object.keys(PLAYS);
 export async function runner({ play: only }: { play?: string | undefined }, report: Report): Promise<void> {
   for (const [name, play] of Object.entries(PLAYS)) {
     if (only !== undefined && only !== name) continue;
-    await play({ name, report, pollMs: POLL_MS });
+    await inFolder(report, (dir) => play({ name, report, pollMs: POLL_MS, dir }));
   }
 }

@@ -1,7 +1,7 @@
-import { startCoordinator } from "../../support/coordinator.ts";
 import { startProcesses, type Processes } from "../processes.ts";
-import { ms, type Report } from "../report.ts";
+import { ms } from "../report.ts";
 import { IDENTITY, startCrew, until, type Crew, type Job } from "./crew.ts";
+import { coordinatorOf, type Play } from "./play.ts";
 import { startUpService } from "./up-service.ts";
 import { judgeCrew } from "./verdict.ts";
 
@@ -15,18 +15,16 @@ const CALM_MS = 2000;
 /** A run that a broken poll took is handed out within this, or never. */
 const FOUND_MS = 60_000;
 
-type Play = { name: string; report: Report; pollMs: number };
-
 /**
  * `disturb` ends early when the runner dies, so that a play that fails does not take longer than one that holds. It may add runs, which
  * must be executed as well.
  */
 async function disturbed<World extends AsyncDisposable>(
-  { name, report, pollMs }: Play,
+  play: Play,
   start: (coordinatorUrl: string) => Promise<{ world: World; url: string }>,
   disturb: (world: World, crew: Crew, add: () => void) => Promise<void>,
 ): Promise<void> {
-  await using coordinator = await startCoordinator({ pollMs });
+  await using coordinator = await coordinatorOf(play);
   const { world, url } = await start(coordinator.url);
   await using _ = world;
   await using crew = await startCrew(coordinator, url);
@@ -43,7 +41,7 @@ async function disturbed<World extends AsyncDisposable>(
   await crew.pause(CALM_MS);
   const jobs = [...before, ...added, ...after];
   crew.finish(jobs);
-  await judgeCrew(name, coordinator, crew, jobs, report);
+  await judgeCrew(play, coordinator, crew, jobs);
 }
 
 /** Gateway, relay and broker as services of their own. */
@@ -52,7 +50,7 @@ function withServices(
   disturb: (world: Processes, crew: Crew, add: () => void) => Promise<void>,
 ): Promise<void> {
   const start = async (url: string): Promise<{ world: Processes; url: string }> => {
-    const world = await startProcesses(url, { env: IDENTITY });
+    const world = await startProcesses(url, { env: IDENTITY, dir: play.dir });
     return { world, url: world.gateway.url() };
   };
   return disturbed(play, start, disturb);
@@ -64,7 +62,7 @@ export async function upRestarted(play: Play & { times: number }): Promise<void>
   await disturbed(
     play,
     async (url) => {
-      const world = await startUpService(url, IDENTITY);
+      const world = await startUpService(url, play.dir, IDENTITY);
       return { world, url: world.url };
     },
     async (up, crew) => {

@@ -1,7 +1,7 @@
-import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import type { TestCoordinator } from "../../support/coordinator.ts";
 import { startProcesses, type Processes } from "../processes.ts";
-import type { Report } from "../report.ts";
 import { IDENTITY, startCrew, until, type Crew, type Job } from "./crew.ts";
+import { coordinatorOf, type Play } from "./play.ts";
 import { judgeCrew } from "./verdict.ts";
 
 /** A runner polls anew within this when relay and gateway are there. */
@@ -14,15 +14,10 @@ const FOUND_MS = 60_000;
  * for nobody. Each must be executed all the same, once. (Kills of the gateway do the same in a play of their own: a machine under load
  * may need longer for its start than a runner waits.)
  */
-export async function ghosts(play: {
-  name: string;
-  report: Report;
-  pollMs: number;
-  runs: number;
-}): Promise<void> {
+export async function ghosts(play: Play & { runs: number }): Promise<void> {
   const { name, report } = play;
-  await using coordinator = await startCoordinator({ pollMs: play.pollMs });
-  await using processes = await startProcesses(coordinator.url, { env: IDENTITY });
+  await using coordinator = await coordinatorOf(play);
+  await using processes = await startProcesses(coordinator.url, { env: IDENTITY, dir: play.dir });
   await using crew = await startCrew(coordinator, processes.gateway.url());
   const taken: Job[] = [];
   const others: Job[] = [];
@@ -40,7 +35,7 @@ export async function ghosts(play: {
     `${taken.length} of ${play.runs}, and ${others.length} others`,
   );
   await finishAll(crew, jobs);
-  await judgeCrew(name, coordinator, crew, jobs, report);
+  await judgeCrew(play, coordinator, crew, jobs);
   const executed = taken.filter((job) => statusOf(coordinator, job) === "completed").length;
   report.check(`${name}: of them executed`, executed === play.runs, `${executed} of ${play.runs}`);
   const starts = taken.map(({ runId }) => startsOf(coordinator, runId));

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import type { TestCoordinator } from "../../support/coordinator.ts";
 import { startScriptedRunner } from "../../support/scripted-runner.ts";
 import { startProcesses } from "../processes.ts";
-import type { Report } from "../report.ts";
 import { IDENTITY, startCrew, until } from "./crew.ts";
+import { coordinatorOf, type Play } from "./play.ts";
 import { storyOf } from "./verdict.ts";
 
 /** A session goes on within this after the coordinator's return. */
@@ -14,16 +14,10 @@ const ENDED = ["stopped", "failed", "finished"];
 const LATE = "late";
 
 /** A runner is stopped in an outage, with an agent at work: its report and its leave must reach the coordinator, or block nothing. */
-export async function leftInOutage(play: {
-  name: string;
-  report: Report;
-  pollMs: number;
-  awayMs: number;
-  forgetRunners: boolean;
-}): Promise<void> {
+export async function leftInOutage(play: Play & { awayMs: number; forgetRunners: boolean }): Promise<void> {
   const { name, report } = play;
-  await using coordinator = await startCoordinator({ pollMs: play.pollMs });
-  await using processes = await startProcesses(coordinator.url, { env: IDENTITY });
+  await using coordinator = await coordinatorOf(play);
+  await using processes = await startProcesses(coordinator.url, { env: IDENTITY, dir: play.dir });
   await using crew = await startCrew(coordinator, processes.gateway.url());
   const [job] = await crew.give(1);
   if (job === undefined) return;
@@ -64,16 +58,11 @@ export async function leftInOutage(play: {
     `${heard.length} of ${sent.length}`,
   );
   report.note(`${name}: its run`, coordinator.state.runs.get(runId)?.status ?? "unknown");
-  await nextRunner(name, coordinator, processes.gateway.url(), report);
+  await nextRunner(play, coordinator, processes.gateway.url());
 }
 
 /** The same runner, started again, is taken back at once and gets work. */
-async function nextRunner(
-  name: string,
-  coordinator: TestCoordinator,
-  url: string,
-  report: Report,
-): Promise<void> {
+async function nextRunner({ name, report }: Play, coordinator: TestCoordinator, url: string): Promise<void> {
   const gone = await until(() => coordinator.state.runners.list().length === 0, GOES_ON_MS);
   report.check(`${name}: it is not registered any more`, gone, gone ? "it is not" : "it still is");
   try {

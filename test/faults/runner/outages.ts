@@ -1,7 +1,6 @@
-import { startCoordinator } from "../../support/coordinator.ts";
 import { startProcesses } from "../processes.ts";
-import type { Report } from "../report.ts";
 import { IDENTITY, startCrew } from "./crew.ts";
+import { coordinatorOf, type Play } from "./play.ts";
 import { judgeCrew } from "./verdict.ts";
 
 const RUNS = 5;
@@ -12,16 +11,12 @@ const CALM_MS = 2000;
  * The coordinator is away, longer than a poll lasts; half of the runs end meanwhile. `forgetRunners`: it comes back as after a restart,
  * and once more after a quick one.
  */
-export async function coordinatorAway(play: {
-  name: string;
-  report: Report;
-  pollMs: number;
-  awayMs: number;
-  forgetRunners: boolean;
-}): Promise<void> {
+export async function coordinatorAway(
+  play: Play & { awayMs: number; forgetRunners: boolean },
+): Promise<void> {
   const { name, report, forgetRunners } = play;
-  await using coordinator = await startCoordinator({ pollMs: play.pollMs });
-  await using processes = await startProcesses(coordinator.url, { env: IDENTITY });
+  await using coordinator = await coordinatorOf(play);
+  await using processes = await startProcesses(coordinator.url, { env: IDENTITY, dir: play.dir });
   await using crew = await startCrew(coordinator, processes.gateway.url());
   const jobs = await crew.give(RUNS);
   const relayed = crew.runner.answers.relay;
@@ -43,5 +38,5 @@ export async function coordinatorAway(play: {
   }
   const later = await crew.give(1);
   crew.finish([...jobs, ...later]);
-  await judgeCrew(name, coordinator, crew, [...jobs, ...later], report);
+  await judgeCrew(play, coordinator, crew, [...jobs, ...later]);
 }

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
@@ -22,11 +21,12 @@ const MAIN = new URL("../../../src/cli/main.ts", import.meta.url).pathname;
 const READY_MS = 60_000;
 const LAST_RESORT_MS = 20_000;
 
+/** `dir` is for data and logs, and left as it is. */
 export async function startUpService(
   coordinatorUrl: string,
+  dir: string,
   env: Record<string, string>,
 ): Promise<UpService> {
-  const dir = await mkdtemp(join(tmpdir(), "rr-up-"));
   const readyFile = join(dir, "ready.json");
   const binary = await natsServerPath();
 
@@ -74,7 +74,6 @@ export async function startUpService(
     },
     async [Symbol.asyncDispose]() {
       await stop();
-      await rm(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { LedgerEntry, TestCoordinator } from "../../support/coordinator.ts";
-import { ms, type Report } from "../report.ts";
+import { ms } from "../report.ts";
 import { until, type Crew, type Job } from "./crew.ts";
+import type { Play } from "./play.ts";
 
 /** A backlog drains in seconds; a run that nobody hears of within this is lost. */
 const SETTLE_MS = 60_000;
@@ -10,11 +11,10 @@ const SETTLE_MS = 60_000;
  * it once, the events of each session came in order and none is lost, and each run was reported as completed after its result.
  */
 export async function judgeCrew(
-  name: string,
+  { name, report }: Play,
   coordinator: TestCoordinator,
   crew: Crew,
   jobs: readonly Job[],
-  report: Report,
 ): Promise<void> {
   const { runner, agents } = crew;
   const since = Date.now();
@@ -50,7 +50,7 @@ export async function judgeCrew(
     `${ended()} of ${jobs.length}, ${tookMs} ms after they ended`,
   );
   report.note(`${name}: failed polls in a row`, failuresOf(crew));
-  report.note(`${name}: longest without a finished poll`, ms(longestGap(runner.polled)));
+  report.note(`${name}: longest without a finished poll`, ms(longestGap([...runner.polled, Date.now()])));
   report.note(`${name}: answers by us / the coordinator`, answersOf(crew));
   const refused = jobs.flatMap(({ sessionId }) => agents.get(sessionId)?.refused ?? []);
   const slowest = Math.max(0, ...jobs.map(({ sessionId }) => agents.get(sessionId)?.slowestMs() ?? 0));

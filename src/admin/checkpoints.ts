@@ -105,7 +105,7 @@ export async function ensureCheckpoints(options: {
       await moveHeld(nc, jsm, log, checkpoints, starts);
       for (const { shard, floor } of starts) {
         if (verdicts[shard]?.kind === "valid") continue;
-        const value = encodeCheckpoint(freshCheckpoint(log.created, floor, nc.info?.server_id));
+        const value = encodeCheckpoint(freshCheckpoint(log.created, floor));
         const key = stateKey.checkpoint(shard);
         const revision = stored[shard]?.revision ?? (await readRevision(jsm, key)); // somebody may have deleted it
         due.push(writeState(nc, key, value, revision));

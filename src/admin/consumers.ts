@@ -24,12 +24,15 @@ export async function ensureConsumer(
   const plan = consumerPlan(start.shard);
   const name = plan.durable_name;
   if (start.restart) await deleteConsumer(jsm, name);
+  const first = await firstSeq(jsm, start);
   try {
-    return await verify(jsm, plan, await jsm.consumers.info(EVENTS_STREAM, name), telling);
+    const info = await jsm.consumers.info(EVENTS_STREAM, name);
+    await verify(jsm, plan, info, telling);
+    if ((info.config.opt_start_seq ?? 1) <= first) return;
+    await deleteConsumer(jsm, name); // it would never go back so far: its checkpoint or a pointer is older than it
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
   }
-  const first = await firstSeq(jsm, start);
   try {
     await withinLimit(telling, MAX_ACK_PENDING, (max) =>
       jsm.consumers.add(EVENTS_STREAM, { ...plan, max_ack_pending: max, opt_start_seq: first }),

@@ -14,7 +14,7 @@ export type Forgotten = { shard: number; seq: number; at: number };
 /**
  * A state bucket that lost its newest records has older checkpoints in their place, and may lack the pointers of sessions that were held since. Consumers are
  * kept elsewhere and have those sessions' events behind them; after a broker's start that counts for nothing ({@link acksCount}), and relays deliver again from the
- * checkpoint. A kill of the broker leaves the same behind, at most half a second of it. Here it is said. One info for each shard of an earlier process, and one direct get
+ * checkpoint. A kill of the broker leaves the same behind, at most a quarter of a second of it. Here it is said. One info for each shard of an earlier process, and one direct get
  * where there is something. Returns what is surely lost, recorded.
  */
 export async function findForgotten(

@@ -3,12 +3,14 @@ import {
   JetStreamApiError,
   type ConsumerInfo,
   type JetStreamManager,
+  type StreamInfo,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { acksCount, decodeCheckpoint } from "../shared/checkpoint.ts";
 import type { Clock } from "../shared/clock.ts";
 import { codedError } from "../shared/errors.ts";
 import { readHeld } from "../shared/held.ts";
+import { isIdle } from "../shared/idle.ts";
 import { checkLog, shortenedText } from "../shared/log-check.ts";
 import { SHARDS } from "../shared/partition.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/topology.ts";
@@ -19,7 +21,7 @@ import { putState, readState } from "../shared/state-store.ts";
 type ShardProgress = {
   /** From its checkpoint, if that belongs to this log. */
   floor: number | undefined;
-  /** Its consumer has nothing to deliver and nothing unacknowledged, and its acks count: all its events up to the log's end are settled. */
+  /** All its events up to the log's end are settled (idle.ts). */
   idle: boolean;
 };
 
@@ -66,7 +68,7 @@ export async function runPrune(
   const { first_seq: firstSeq, last_seq: lastSeq } = log.state;
   if (log.state.messages === 0) return { removed: 0, below: firstSeq };
   const shards = await Promise.all(
-    Array.from({ length: SHARDS }, (_, shard) => progressOf({ nc, jsm }, shard, log.created)),
+    Array.from({ length: SHARDS }, (_, shard) => progressOf({ nc, jsm }, shard, log)),
   );
   const held = await readHeld(jsm);
   const oldest = new Date(options.clock.wall() - options.retentionMs);
@@ -88,7 +90,7 @@ export async function runPrune(
 async function progressOf(
   { nc, jsm }: { nc: NatsConnection; jsm: JetStreamManager },
   shard: number,
-  created: string,
+  { created, state }: StreamInfo,
 ): Promise<ShardProgress> {
   const [consumer, stored] = await Promise.all([
     consumerInfo(jsm, shard),
@@ -96,10 +98,12 @@ async function progressOf(
   ]);
   const checkpoint = stored === undefined ? undefined : decodeCheckpoint(stored.value);
   const floor = checkpoint?.stream === created ? checkpoint.floor : undefined;
-  const believed =
-    consumer !== undefined &&
-    (consumer.ack_floor.stream_seq <= (floor ?? 0) || acksCount(checkpoint, nc.info?.server_id));
-  return { floor, idle: believed && consumer.num_pending === 0 && consumer.num_ack_pending === 0 };
+  const known = {
+    floor: floor ?? 0,
+    firstSeq: state.first_seq,
+    acksCount: acksCount(checkpoint, nc.info?.server_id),
+  };
+  return { floor, idle: consumer !== undefined && isIdle(consumer, known) };
 }
 
 async function consumerInfo(jsm: JetStreamManager, shard: number): Promise<ConsumerInfo | undefined> {

@@ -22,7 +22,10 @@ export type Checkpoint = {
    * lost, this and the settled set are lost together. At most {@link MOST_HELD}; missing in what older versions wrote.
    */
   held?: HeldPlace[];
-  /** Id of the broker's process when it was written, for {@link acksCount}; missing in what older versions wrote. */
+  /**
+   * Id of the broker's process in which the relay had the shard delivered from its own memory, so that its acks are the relay's ({@link acksCount}); missing where nobody
+   * knows, and in what older versions wrote.
+   */
   broker?: string;
 };
 
@@ -33,16 +36,15 @@ const HELD = { bytes: 2 * 1024 * 1024, depth: 3, values: 10_000 };
 
 /**
  * Whether the broker's word counts that an event is acknowledged. After a kill its consumers may claim that everything is (2.15.1: in 1 of 10 kills
- * right after a takeover), so it counts only while the process lives that was there when the checkpoint was written. Pure.
+ * right after a takeover), so it counts only while the process lives that the checkpoint names. Pure.
  */
 export function acksCount(checkpoint: Checkpoint | undefined, broker: string | undefined): boolean {
   return checkpoint?.broker !== undefined && checkpoint.broker === broker;
 }
 
-/** Nothing above `floor` is settled yet. `broker`: id of its process, where the consumer is made with the checkpoint. */
-export function freshCheckpoint(stream: string, floor: number, broker?: string): Checkpoint {
-  const fresh = { v: CHECKPOINT_VERSION, stream, floor, settled: new Uint8Array() };
-  return broker === undefined ? fresh : { ...fresh, broker };
+/** Nothing above `floor` is settled yet. */
+export function freshCheckpoint(stream: string, floor: number): Checkpoint {
+  return { v: CHECKPOINT_VERSION, stream, floor, settled: new Uint8Array() };
 }
 
 /** The held sessions travel as JSON within one value: programs that read no more than a few values pass over it. */

@@ -74,6 +74,7 @@ export const ERRORS = {
   stream_missing: { title: "The log does not exist" },
   stream_differs: { title: "The log exists with other settings" },
   consumer_missing: { title: "A consumer of the log does not exist" },
+  consumer_differs: { title: "A consumer starts behind what has to be sent" },
   consumer_damaged: { title: "The broker cannot read a consumer" },
   checkpoint_missing: { title: "Events without a checkpoint" },
   checkpoint_mismatch: { title: "The checkpoint belongs to another log" },

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -13,7 +13,7 @@ export type Service = {
   urls: readonly string[];
   /** Milliseconds from each end to the next ready line. */
   downtimes: readonly number[];
-  /** Ends that nobody asked for, with the exit code. */
+  /** Ends that nobody asked for, with the exit code and the code of the error. */
   surprises: readonly string[];
   pid(): number | undefined;
   /** SIGKILL; returns when it is gone. It is started again `downMs` later. Waits for a start that is due. */
@@ -75,7 +75,8 @@ export async function startService(options: {
       options.crashed?.();
       journal(`${name} ended: ${signal ?? `exit ${code}`}`);
       endedAt ??= performance.now();
-      if (!stopping && downMs === undefined) surprises.push(signal ?? `exit ${code}`);
+      if (!stopping && downMs === undefined)
+        surprises.push(signal ?? `exit ${code}${reasonOf(options.logFile)}`);
       const pause = downMs ?? RESTART_MS;
       downMs = undefined;
       tell();
@@ -141,4 +142,11 @@ export async function startService(options: {
     throw error;
   }
   return service;
+}
+
+/** Code of the error that a process said last, in brackets; empty for none. */
+function reasonOf(logFile: string): string {
+  const last = readFileSync(logFile, "utf8").trimEnd().split("\n").at(-1) ?? "";
+  const [, code] = /"level":60,.*?"code":"(\w+)"/.exec(last) ?? [];
+  return code === undefined ? "" : ` (${code})`;
 }

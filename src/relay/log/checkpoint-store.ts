@@ -25,11 +25,18 @@ export type CheckpointStore = {
    * Resolves to whether the broker's own acks count as well ({@link acksCount}).
    */
   load(settled: Settled): Promise<boolean>;
-  /**
-   * Stores what is settled now, if that or the broker's process changed since the last time, with the newest event that was delivered and the shard's held sessions. They are asked for
-   * in the moment of the write; undefined: they are not known now, and those that are stored stay.
-   */
-  save(settled: Settled, top: Top | undefined, held: () => HeldPlace[] | undefined): Promise<void>;
+  /** Stores what is settled now, with what belongs to it, if something of it changed since the last time. */
+  save(settled: Settled, more: More): Promise<void>;
+};
+
+/** What a checkpoint says beside what is settled. */
+export type More = {
+  /** The newest event that was delivered. */
+  top: Top | undefined;
+  /** The shard's held sessions, asked for in the moment of the write; undefined: they are not known now, and those that are stored stay. */
+  held: () => HeldPlace[] | undefined;
+  /** The broker's process whose acks are ours (keeper.ts). */
+  broker: string | undefined;
 };
 
 /**
@@ -41,11 +48,10 @@ export function createCheckpointStore(deps: {
   shard: number;
   /** When the log was made. */
   stream: string;
-  /** Tells which of the broker's processes answers now. */
+  /** Tells which of the broker's processes answers now, for what is read. */
   nc: Pick<NatsConnection, "info">;
 }): CheckpointStore {
   const { kv, shard, stream, nc } = deps;
-  const broker = (): string | undefined => nc.info?.server_id;
   const key = stateKey.checkpoint(shard);
   let revision = 0;
   let saved: { version: number; broker: string | undefined } | undefined;
@@ -76,42 +82,34 @@ export function createCheckpointStore(deps: {
     known = checkpoint.top;
     storedHeld = checkpoint.held ?? [];
     revision = entry.revision;
-    return acksCount(checkpoint, broker());
+    return acksCount(checkpoint, nc.info?.server_id);
   }
 
-  async function save(
-    settled: Settled,
-    top: Top | undefined,
-    held: () => HeldPlace[] | undefined,
-  ): Promise<void> {
-    const same = settled.version === saved?.version && broker() === saved.broker;
-    if (same && areSame(held() ?? storedHeld, storedHeld)) return;
+  async function save(settled: Settled, more: More): Promise<void> {
+    const same = settled.version === saved?.version && more.broker === saved.broker;
+    if (same && areSame(more.held() ?? storedHeld, storedHeld)) return;
     try {
-      await write(settled, top, held);
+      await write(settled, more);
     } catch (error) {
       if (!isWrongRevision(error)) throw error;
       await load(settled); // somebody wrote between, or our own write came through without its answer
-      await write(settled, top, held);
+      await write(settled, more);
     }
   }
 
-  async function write(
-    settled: Settled,
-    top: Top | undefined,
-    held: () => HeldPlace[] | undefined,
-  ): Promise<void> {
+  async function write(settled: Settled, { top, held, broker }: More): Promise<void> {
     const { version } = settled;
     const places = held() ?? storedHeld;
-    const by = broker();
     const newest = (top?.seq ?? 0) >= (known?.seq ?? 0) ? top : known;
     const value = encodeCheckpoint({
-      ...freshCheckpoint(stream, settled.floor, by),
+      ...freshCheckpoint(stream, settled.floor),
       settled: settled.snapshot(),
       ...(newest === undefined ? {} : { top: newest }),
       ...(places.length === 0 ? {} : { held: places }),
+      ...(broker === undefined ? {} : { broker }),
     });
     revision = await kv.update(key, value, revision, WRITE_TIMEOUT_MS);
-    saved = { version, broker: by };
+    saved = { version, broker };
     storedHeld = places;
   }
 

@@ -3,6 +3,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { acksCount } from "../../shared/checkpoint.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { LogCheck } from "../../shared/log-check.ts";
+import { isIdle } from "../../shared/idle.ts";
 import { SHARDS } from "../../shared/partition.ts";
 import { rangesOf, without, type Range } from "../../shared/ranges.ts";
 import { EVERYTHING } from "../../shared/subjects.ts";
@@ -28,18 +29,16 @@ export async function unsettledOf(
   { nc, jsm }: { nc: NatsConnection; jsm: JetStreamManager },
   { log, checkpoints }: LogCheck,
 ): Promise<Unsettled> {
+  const { first_seq: first, last_seq: to } = log.state;
   const floors = await Promise.all(
     Array.from({ length: SHARDS }, async (_, shard) => {
       const consumer = await consumerOf(jsm, consumerName(shard));
       const known = checkpoints[shard];
       const floor = known?.settled.floor ?? 0;
-      const believed =
-        consumer.ack_floor.stream_seq <= floor || acksCount(known?.checkpoint, nc.info?.server_id);
-      const idle = believed && consumer.num_pending === 0 && consumer.num_ack_pending === 0;
-      return idle ? Infinity : floor;
+      const counts = acksCount(known?.checkpoint, nc.info?.server_id);
+      return isIdle(consumer, { floor, firstSeq: first, acksCount: counts }) ? Infinity : floor;
     }),
   );
-  const { first_seq: first, last_seq: to } = log.state;
   return { from: Math.max(first, Math.min(...floors) + 1), to };
 }
 

@@ -52,7 +52,7 @@ export function knownHere(deps: {
 }
 
 /**
- * What this relay settled itself it knows at once; of shards that another relay serves it reads the checkpoint, at most half a second old.
+ * What this relay settled itself it knows at once; of shards that another relay serves it reads the checkpoint, at most a quarter of a second old.
  * Events of a held session count as settled and are acked, so its pointer is asked for after that.
  */
 export function createSettlement(deps: {

@@ -8,9 +8,9 @@ import { readState, writeState } from "../../../src/shared/state-store.ts";
 import { encodeCheckpoint, freshCheckpoint } from "../../../src/shared/checkpoint.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { encodeHeld } from "../../../src/shared/held.ts";
-import { shardOf } from "../../../src/shared/partition.ts";
+import { shardOf, SHARDS } from "../../../src/shared/partition.ts";
 import { eventSubject } from "../../../src/shared/subjects.ts";
-import { EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
+import { consumerName, EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { streamFolder } from "../../support/store.ts";
 
@@ -53,6 +53,20 @@ test("SETTLE-1: only what is below the floor of the shard at work goes; idle sha
   expect(await firstSeq(jsm)).toBe(1);
   expect(await runPrune(prune, options)).toEqual({ removed: 4, below: 5 });
   expect(await firstSeq(jsm)).toBe(5);
+});
+
+test("a prune before and a restart of the broker do not make idle shards hold the next one back", async () => {
+  const { broker, nc, jsm, prune, checkpoint, shard } = await setUp(6);
+  const options = { retentionMs: HOUR, clock: later(2 * HOUR) };
+  await checkpoint(shard, 4);
+  await runPrune(prune, options);
+  const other = await jsm.consumers.info(EVENTS_STREAM, consumerName((shard + 1) % SHARDS));
+  expect(other.ack_floor.stream_seq).toBe(4); // the broker's word for what is gone
+  await broker.kill9();
+  await broker.restart();
+  await nc.flush();
+  await checkpoint(shard, 6);
+  expect(await runPrune(await broker.connect("prune"), options)).toEqual({ removed: 2, below: 7 });
 });
 
 test("SETTLE-1: a held session's events stay", async () => {

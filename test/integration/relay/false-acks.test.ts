@@ -1,8 +1,10 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
+import { provision } from "../../../src/admin/provision.ts";
 import { runPrune } from "../../../src/admin/prune.ts";
 import { readSettlement } from "../../../src/admin/settlement.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
+import { isCoded } from "../../../src/shared/errors.ts";
 import { SHARDS } from "../../../src/shared/partition.ts";
 import { consumerName, EVENTS_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
@@ -83,4 +85,34 @@ test("ONCE-1: what was written down is not sent again after a restart of relay a
   await expect.poll(() => coordinator.writes().length).toBeGreaterThan(EVENTS);
   expect(coordinator.writes()).toHaveLength(EVENTS + 1);
   expect(again.fatal).toEqual([]);
+});
+
+test("SETTLE-1: a consumer that is younger than its shard's checkpoint is made anew, not asked in vain to go back", async () => {
+  await using broker = await provisioned(await startTestBroker());
+  const { append } = createAppender(await broker.connect("gateway"), "before", PATIENT_MS);
+  for (let i = 0; i < EVENTS; i++) await append(`ses_${i % 12}`);
+  const admin = await broker.connect("admin");
+  const jsm = await jetstreamManager(admin, { checkAPI: false });
+  for (let shard = 0; shard < SHARDS; shard++) {
+    const name = consumerName(shard);
+    const { config } = await jsm.consumers.info(EVENTS_STREAM, name);
+    await jsm.consumers.delete(EVENTS_STREAM, name);
+    await jsm.consumers.add(EVENTS_STREAM, { ...config, opt_start_seq: EVENTS + 1 });
+  }
+  await using coordinator = await startCoordinator({ autoCreateSessions: true });
+  {
+    await using relay = await startTestRelay(broker, coordinator.url);
+    const later = createAppender(await broker.connect("gateway"), "later", PATIENT_MS);
+    await later.append("ses_0");
+    await expect
+      .poll(() => relay.fatal.map((error) => isCoded(error) && error.code))
+      .toContain("consumer_differs");
+    expect(coordinator.writes()).toEqual([]);
+  }
+  const { changes } = await provision(admin, { logBytes: 512 * 1024 * 1024 });
+  expect(changes).toContain(`consumer ${consumerName(0)} created from sequence 1`);
+  await using relay = await startTestRelay(broker, coordinator.url);
+  const delivered = (): Set<unknown> => new Set(coordinator.writes().map(({ key }) => key));
+  await expect.poll(() => delivered().size, { timeout: PATIENT_MS }).toBe(EVENTS + 1);
+  expect(relay.fatal).toEqual([]);
 });

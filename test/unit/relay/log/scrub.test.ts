@@ -121,7 +121,7 @@ test("a consumer that is missing is said by its code: nothing would be delivered
   const error = new JetStreamApiError({ code: 404, err_code: 10014, description: "consumer not found" });
   const jsm = { consumers: { info: () => Promise.reject(error) } } as unknown as JetStreamManager;
   const nc = {} as NatsConnection;
-  await expect(unsettledOf({ nc, jsm }, { checkpoints: [] } as unknown as LogCheck)).rejects.toMatchObject({
-    code: "consumer_missing",
-  });
+  const log = { state: { first_seq: 1, last_seq: 1 } };
+  const check = { log, checkpoints: [] } as unknown as LogCheck;
+  await expect(unsettledOf({ nc, jsm }, check)).rejects.toMatchObject({ code: "consumer_missing" });
 });

@@ -15,6 +15,14 @@ type Stage = {
   asked: string[];
   /** Whose pin it is; at first ours. */
   owner: string;
+  /** The broker's process. */
+  broker: string;
+  /** Whose acks each checkpoint says to be ours. */
+  saved: (string | undefined)[];
+  /** What is on its way at a hand-over. */
+  posted: Promise<void>;
+  /** Happens between a takeover's questions. */
+  meanwhile(): void;
   pinned(): void;
 };
 
@@ -25,6 +33,9 @@ function stage(): Stage {
   let reply = "";
   const nc = {
     isClosed: () => false,
+    get info() {
+      return { server_id: it.broker, jetstream: true };
+    },
     subscribe(_subject: string, { callback }: { callback: typeof inbox }) {
       inbox = callback;
       return { unsubscribe() {} };
@@ -46,14 +57,17 @@ function stage(): Stage {
     relay: "r",
     shard: 0,
     heldPlaces: () => [],
-    checkpoints: { load: () => Promise.resolve(true), save: () => Promise.resolve() },
+    checkpoints: {
+      load: () => Promise.resolve(true),
+      save: async (_, { broker }) => void it.saved.push(broker),
+    },
     whole: () => Promise.resolve(),
     deliver() {},
     clear() {},
     heldFrom: () => Promise.resolve(undefined),
     room: () => true,
-    prepare: () => Promise.resolve(),
-    posted: () => Promise.resolve(),
+    prepare: async () => it.meanwhile(),
+    posted: () => it.posted,
     fatal(error) {
       throw error;
     },
@@ -63,6 +77,10 @@ function stage(): Stage {
     shard,
     asked: [],
     owner: "p",
+    broker: "first",
+    saved: [],
+    posted: Promise.resolve(),
+    meanwhile() {},
     pinned: () =>
       inbox(null, {
         subject: "rr.ev.0.r.s.event",
@@ -98,4 +116,31 @@ test("a hand-over ends our pin, not the one that the broker gave another relay w
     await it.shard.stop(true);
     expect(it.asked.includes("UNPIN")).toBe(unpinned);
   }
+});
+
+test("SETTLE-1: a checkpoint names the broker's process whose acks are ours, not one that was started during a hand-over", async () => {
+  const it = stage();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  it.shard.start();
+  it.pinned();
+  await it.clock.pass(10);
+  await it.shard.save();
+  it.posted = promise;
+  const stopped = it.shard.stop(true);
+  it.shard.disconnected();
+  it.broker = "second";
+  it.shard.reconnected();
+  resolve();
+  await stopped;
+  expect(it.saved).toEqual(["first", "first"]);
+});
+
+test("SETTLE-1: while it is open whether the broker was started meanwhile, no process is named", async () => {
+  const it = stage();
+  it.shard.start();
+  it.meanwhile = () => (it.broker = "second");
+  it.pinned();
+  await it.clock.pass(10);
+  await it.shard.save();
+  expect(it.saved).toEqual([undefined]);
 });

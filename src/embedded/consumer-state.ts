@@ -42,14 +42,20 @@ export function dropUnreadableConsumers(storeDir: string, log: Logger): void {
   for (const name of existsSync(consumers) ? readdirSync(consumers) : []) {
     if (!OURS.test(name)) continue;
     const folder = join(consumers, name);
-    const state = readPlain(join(folder, "o.dat"));
-    if (state.kind === "missing" || (state.kind === "file" && isConsumerState(state.bytes))) continue;
+    if (isReadable(folder)) continue;
     log.warn(
       { code: "consumer_damaged", consumer: name, folder },
       "state of a consumer cannot be read: it is removed, and made anew from the checkpoint",
     );
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A FIFO in the place of one of its files would keep the server waiting. */
+function isReadable(folder: string): boolean {
+  const [state, ...others] = ["o.dat", "meta.inf", "meta.sum"].map((name) => readPlain(join(folder, name)));
+  if (others.some(({ kind }) => kind === "something_else")) return false;
+  return state?.kind === "file" ? isConsumerState(state.bytes) : state?.kind === "missing";
 }
 
 /** Where the varint that begins here ends; undefined where the bytes end first, or where it is longer than 64 bits. */

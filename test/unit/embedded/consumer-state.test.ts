@@ -60,11 +60,12 @@ describe("before the server starts", () => {
     place("relay-2", (file) => mkdirSync(file));
     place("relay-3", (file) => execFileSync("mkfifo", [file]));
     place("relay-4", () => undefined);
+    place("relay-5", (file) => execFileSync("mkfifo", [file.replace("o.dat", "meta.inf")]));
+    place("relay-6", (file) => mkdirSync(file.replace("o.dat", "meta.sum")));
     place("somebody", (file) => writeFileSync(file, "x"));
     dropUnreadableConsumers(store, silentLogger());
-    const left = ["relay-0", "relay-1", "relay-2", "relay-3", "relay-4", "somebody"].filter((name) =>
-      existsSync(folder(name)),
-    );
+    const names = [...Array.from({ length: 7 }, (_, i) => `relay-${i}`), "somebody"];
+    const left = names.filter((name) => existsSync(folder(name)));
     expect(left).toEqual(["relay-0", "relay-4", "somebody"]);
   });
 

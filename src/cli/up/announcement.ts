@@ -1,11 +1,11 @@
 import { replaceFile } from "../../shared/atomic-file.ts";
-import { errorText } from "../../shared/errors.ts";
+import { codedError, errorText } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { ReadyInfo } from "./kept.ts";
 
 /** Says in files where everything is, for programs. */
 export type Announcement = {
-  /** Throws what the file system does: nobody could find what runs. */
+  /** Throws `data_unusable`: nobody could find what runs. */
   first(info: ReadyInfo): void;
   /**
    * A child runs again. Before the first time, and where nothing has changed, nothing is written; what cannot be written is said in the
@@ -17,7 +17,7 @@ export type Announcement = {
 export function createAnnouncement(files: readonly string[], log: Logger): Announcement {
   let written: string | undefined;
   const write = (text: string): void => {
-    for (const file of files) replaceFile(file, `${text}\n`);
+    for (const file of files) place(file, `${text}\n`);
     written = text;
   };
   return {
@@ -32,4 +32,12 @@ export function createAnnouncement(files: readonly string[], log: Logger): Annou
       }
     },
   };
+}
+
+function place(file: string, text: string): void {
+  try {
+    replaceFile(file, text);
+  } catch (cause) {
+    throw codedError("data_unusable", `${file} cannot be written: ${errorText(cause)}`, { cause });
+  }
 }

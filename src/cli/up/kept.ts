@@ -1,4 +1,4 @@
-import { rmSync, statSync } from "node:fs";
+import { lstatSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { replaceFile } from "../../shared/atomic-file.ts";
@@ -104,8 +104,9 @@ function lives(pid: number): boolean {
   }
 }
 
+/** A folder in its place is none of ours, and stays. */
 export function removeFile(file: string): void {
-  rmSync(file, { force: true });
+  if (lstatSync(file, { throwIfNoEntry: false })?.isDirectory() !== true) rmSync(file, { force: true });
 }
 
 const EVERYBODY_WRITES = 0o002;

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { createAnnouncement } from "../../../src/cli/up/announcement.ts";
-import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
+import { removeFile, type ReadyInfo } from "../../../src/cli/up/kept.ts";
 
 const INFO: ReadyInfo = {
   gateway: "http://127.0.0.1:1",
@@ -50,4 +50,15 @@ test("what cannot be written ends the start, and later is said in the log; it is
   expect(said).toHaveLength(2);
   for (const line of said) expect(line).toContain("where everything is cannot be written");
   expect(() => announcement.first(INFO)).toThrow("ENOENT");
+});
+
+test("a folder in the place of a file is refused by name, and stays", () => {
+  const { announcement, files } = stage();
+  const [running = ""] = files;
+  mkdirSync(running);
+  expect(() => announcement.first(INFO)).toThrow(
+    expect.objectContaining({ code: "data_unusable", message: expect.stringContaining(running) }),
+  );
+  for (const file of files) removeFile(file);
+  expect(existsSync(running)).toBe(true);
 });

@@ -81,7 +81,11 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
   return facts.flatMap(({ url, ready }) => {
     const check = `gateway ${showUrl(url)}`;
     if (ready.kind === "failed")
-      return fail(check, ready.why, "start it: agents that hold this URL cannot report meanwhile");
+      return fail(
+        check,
+        ready.why,
+        "start it, anew if it is stuck: agents that hold this URL cannot report meanwhile",
+      );
     if (ready.value === undefined)
       return fail(check, "something else answers there", "find out what has the port");
     if (ready.value === "asks") return ok(check, "answers, and asks for its token");

@@ -4,16 +4,15 @@ import { errorText, isCoded } from "../../shared/errors.ts";
 /** No look at anything takes longer. */
 export const LOOK_MS = 3000;
 
+const NO_ANSWER = `no answer within ${LOOK_MS / 1000} s`;
+
 /** What was read, or why not. */
 export type Reading<T> = { kind: "read"; value: T } | { kind: "failed"; why: string };
 
 /** Reads something within {@link LOOK_MS}; never throws. */
 export async function reading<T>(work: () => Promise<T>): Promise<Reading<T>> {
   const late = Promise.withResolvers<Reading<T>>();
-  const timer = setTimeout(
-    () => late.resolve({ kind: "failed", why: `no answer within ${LOOK_MS / 1000} s` }),
-    LOOK_MS,
-  );
+  const timer = setTimeout(() => late.resolve({ kind: "failed", why: NO_ANSWER }), LOOK_MS);
   const read = async (): Promise<Reading<T>> => {
     try {
       return { kind: "read", value: await work() };
@@ -30,6 +29,7 @@ export async function reading<T>(work: () => Promise<T>): Promise<Reading<T>> {
 
 function whyOf(error: unknown): string {
   if (violationOf(error) !== undefined) return "this login may not look";
+  if (error instanceof DOMException && error.name === "TimeoutError") return NO_ANSWER; // a request's own limit was faster
   return isCoded(error) ? `${error.code}: ${error.message}` : errorText(error);
 }
 

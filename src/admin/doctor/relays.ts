@@ -81,7 +81,8 @@ const SAID_BY_STATE: ReadonlySet<string> = new Set(["coordinator", "credentials"
 function judgeLocal(local: RelayFacts["local"], heard: readonly RelayState[] = []): Line[] {
   if (local === undefined) return [];
   const check = "relay on this machine";
-  if (local.kind === "failed") return [fail(check, local.why, "see its log: it may be starting, or gone")];
+  if (local.kind === "failed")
+    return [fail(check, local.why, "see its log: it may be starting, gone or stuck")];
   const lacks = Object.entries(local.value).filter(([, it]) => !it.ok);
   if (lacks.length === 0) return [ok(check, "ready")];
   const said = heard.some(({ coordinator }) => coordinator.state !== "up");

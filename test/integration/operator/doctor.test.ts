@@ -1,10 +1,12 @@
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { expect, test, vi } from "vitest";
 import { examine, type Patient } from "../../../src/admin/doctor/examine.ts";
 import type { Line } from "../../../src/admin/doctor/line.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { openControl } from "../../../src/shared/control.ts";
+import { HOLDINGS_SUBJECT } from "../../../src/shared/subjects.ts";
 import { consumerName, DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
@@ -108,6 +110,26 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
     expect.stringMatching(/^fail gateway .*ECONNREFUSED/),
   ]);
 }, 120_000);
+
+test.concurrent("relays and gateways that hang are said as what they are, and the login is not blamed", async () => {
+  await using broker = await start();
+  const stuck = createServer(() => undefined).listen(0, "127.0.0.1");
+  await once(stuck, "listening");
+  const { port } = stuck.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  // subscribed at the broker, as a relay that was stopped
+  (await broker.connect("admin")).subscribe(HOLDINGS_SUBJECT);
+  try {
+    const lines = await examine(patientOf(broker, { relay: url, gateways: [url] }));
+    expect(bad(lines)).toEqual([
+      "fail relays: none is heard",
+      "fail relay on this machine: no answer within 3 s",
+      `fail gateway ${url}: no answer within 3 s`,
+    ]);
+  } finally {
+    stuck.close();
+  }
+}, 60_000);
 
 test.concurrent("HONEST-1: a broker that does not sync, a missing consumer, changed streams", async () => {
   await using broker = await start({ sync: false });

@@ -13,8 +13,8 @@ import type { Way } from "./way.ts";
 /** A look for ghosts. The first poll of a runner must be over sooner. */
 const LOOK_MS = 3000;
 const FIRST_LOOK_MS = 1000;
-/** After a longer look a poll is not passed on any more: the coordinator would hold it for longer than we have. The next one is. */
-const SLOW_LOOK_MS = 500;
+/** After a longer look a poll is not passed on: the coordinator would hold it for longer than there is, 1 + 30 s < 31.8. The next one is. */
+const SLOW_LOOK_MS = 1000;
 
 export type PollDeps = {
   /** Passes the call on once, for at most this long. */

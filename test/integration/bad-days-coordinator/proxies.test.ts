@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { pollThrough } from "../../support/runner-poll.ts";
 import { startCoordinator, type FaultAction } from "../../support/coordinator.ts";
 import { startStack } from "../tunnel/stack.ts";
 import { appendTo, attemptsOf, expectAllDelivered, expectTold, startDay } from "./day.ts";
@@ -72,7 +73,7 @@ it.concurrent.each(ANSWERS)(
     const { runner_id } = (await (await post("/runner/register", registration)).json()) as {
       runner_id: string;
     };
-    const poll = (): Promise<Response> => fetch(`${stack.url}/runner/runs?runner_id=${runner_id}`);
+    const poll = (): Promise<Response> => pollThrough(stack.url, runner_id);
     const said = ({ status, headers }: Response): unknown => [status, headers.get("rr-answered-by")];
     expect(said(await poll())).toEqual([204, null]);
     // the address itself is well, so that nobody is known to be away

@@ -154,7 +154,7 @@ test("the answer to another's waiting request cannot be forged: not by publishin
   expect(await waiting).toMatchObject({ status: 200, json: { of: "/sessions/slow/events" } });
 });
 
-test("another's run poll can be neither answered, nor cancelled, nor kept: frames count for the gateway that opened it", async () => {
+test("another's request can be neither answered, nor cancelled, nor kept: frames count for the gateway that opened it", async () => {
   // what gw2 hears of its own exchange: where its answer goes, and where its frames go
   const spy = await broker.connect("gateway", "gw2");
   const heard: { inbox: string; frame: Frame }[] = [];
@@ -164,7 +164,7 @@ test("another's run poll can be neither answered, nor cancelled, nor kept: frame
     },
   });
   await spy.flush();
-  const poll = call(gateway.url(), "GET", "/runner/runs?runner_id=r2");
+  const poll = call(gateway.url(), "GET", "/runs?of=r2");
   const accepted = await vi.waitFor(() => {
     const found = heard.find(({ frame }) => frame.type === "accept");
     if (found?.frame.type !== "accept") throw new Error("not accepted yet");
@@ -201,7 +201,7 @@ test("another's run poll can be neither answered, nor cancelled, nor kept: frame
   ]);
   expect(coordinator.got.filter(({ target }) => target === "/forged")).toEqual([]);
   coordinator.release();
-  expect(await poll).toMatchObject({ status: 200, json: { of: "/runner/runs?runner_id=r2" } });
+  expect(await poll).toMatchObject({ status: 200, json: { of: "/runs?of=r2" } });
   expect(relay.fatal).toEqual([]);
 });
 

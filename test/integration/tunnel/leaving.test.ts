@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { deadLetters, type DeadLetter } from "../../../src/shared/dead-letters.ts";
 import { readDepartures, type Departure } from "../../../src/shared/departure.ts";
 import { startProcesses } from "../../faults/processes.ts";
+import { pollThrough } from "../../support/runner-poll.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { startStack, type Stack } from "./stack.ts";
 
@@ -39,7 +40,7 @@ function runnerAt({ url, broker }: Pick<Stack, "url" | "broker">): {
       return ((await answer.json()) as { runner_id: string }).runner_id;
     },
     async take(runner) {
-      const answer = await fetch(`${url}/runner/runs?runner_id=${runner}`);
+      const answer = await pollThrough(url, runner);
       const { run } = (await answer.json()) as { run: { run_id: string } };
       const started = await post(`/runner/runs/${run.run_id}/started`, { runner_id: runner });
       expect(started.ok).toBe(true);
@@ -158,7 +159,7 @@ describe("a runner that stopped in an outage", () => {
     expect((await runner.post(`/runner/runs/${runId}/completed`, { runner_id: id })).status).toBe(202);
     await coordinator.start({ forgetRunners: true });
     await expect.poll(() => runner.leaving(), { timeout: 30_000 }).toMatchObject([{ why: "returned" }]);
-    expect((await fetch(`${stack.url}/runner/runs?runner_id=${id}`)).status).toBe(204);
+    expect((await pollThrough(stack.url, id)).status).toBe(204);
     await expect.poll(() => runner.leaving(), { timeout: 10_000 }).toEqual([]);
     await expect
       .poll(() => taken(coordinator), { timeout: 20_000 })
@@ -251,7 +252,7 @@ describe("a runner that removes itself", () => {
     expect((await runner.leave(id)).status).toBe(200);
     expect(await runner.leaving()).toMatchObject([{ why: "asked" }]);
     // a runner that was started again and answered from what is known polls in the outage
-    const poll = fetch(`${stack.url}/runner/runs?runner_id=${id}`);
+    const poll = pollThrough(stack.url, id);
     await expect.poll(() => runner.leaving(), { timeout: 10_000 }).toEqual([]);
     await coordinator.start();
     expect((await poll).status).toBe(204);
@@ -277,7 +278,7 @@ describe("a runner that removes itself", () => {
       "POST /runner/register",
     ]);
     expect(await runner.leaving()).toEqual([]);
-    expect((await fetch(`${stack.url}/runner/runs?runner_id=${id}`)).status).toBe(204);
+    expect((await pollThrough(stack.url, id)).status).toBe(204);
     expect(coordinator.state.sessions.get(sessionId)?.status).toBe("failed");
     expect(await runner.event(sessionId, 1)).toBe(201);
   }, 120_000);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { openControl } from "../../../src/shared/control.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
+import { pollThrough } from "../../support/runner-poll.ts";
 import { startScriptedRunner } from "../../support/scripted-runner.ts";
 import { createAppender } from "../../support/relay.ts";
 import { startStack } from "./stack.ts";
@@ -24,7 +25,7 @@ describe("a runner behind the gateway", () => {
       })
     ).json()) as { runner_id: string };
     const { sessionId, runId } = coordinator.createSession();
-    const poll = await fetch(`${stack.url}/runner/runs?runner_id=${registered.runner_id}`);
+    const poll = await pollThrough(stack.url, registered.runner_id);
     expect(await poll.json()).toMatchObject({ run: { run_id: runId, session_id: sessionId } });
     expect((await post(`/runner/runs/${runId}/started`, { runner_id: registered.runner_id })).status).toBe(
       200,

@@ -188,9 +188,9 @@ test("it is looked for ghosts while a broken poll may still act, every 2 s, at o
 
 test("after a slow look the poll is not passed on, and the next one is", async () => {
   const it = polling();
-  it.lookMs = 700;
+  it.lookMs = 1200;
   const { response } = it.poll();
-  await it.clock.pass(1000);
+  await it.clock.pass(1200);
   expect([response.status, it.asked]).toEqual([204, 0]);
   it.poll();
   await it.clock.pass(0);

@@ -14,10 +14,15 @@ const MAX_HANDOUTS = 2000;
 /** A run that was being given as the gateway died may have arrived. Its report comes right after, so that it is given again only after this. */
 export const DOUBT_MS = 10_000;
 
+/** Two polls of one runner can find the same run at once, one by asking and one by being answered; not later than this. */
+const ECHO_MS = 60_000;
+
 /** Which runs were given out, so that none is given twice because its `started` waits in the log. */
 export type Handouts = {
   /** May a run that the coordinator calls claimed and not started be given to its runner? */
   mayGive(run: string): boolean;
+  /** Was it given just now, so that the coordinator's own answer with it is an echo? Later the coordinator may give it anew. */
+  justGiven(run: string): boolean;
   /** Is written before the answer goes out. */
   giving(run: string, runner: string): void;
   /** The answer went out. */
@@ -32,7 +37,7 @@ export type Handouts = {
   forget(runner: string): void;
 };
 
-type Entry = Handout & { doubtfulSince?: number };
+type Entry = Handout & { doubtfulSince?: number; givenAt?: number };
 
 export function createHandouts(deps: { kept: KeptHandouts; clock: Clock }): Handouts {
   const { kept, clock } = deps;
@@ -47,7 +52,7 @@ export function createHandouts(deps: { kept: KeptHandouts; clock: Clock }): Hand
     kept.write(Array.from(entries.values(), ({ run, runner, state }) => ({ run, runner, state })));
   }
 
-  function put(entry: Handout): void {
+  function put(entry: Entry): void {
     entries.delete(entry.run); // the newest stands last
     entries.set(entry.run, entry);
     const [oldest] = entries.keys();
@@ -56,8 +61,9 @@ export function createHandouts(deps: { kept: KeptHandouts; clock: Clock }): Hand
 
   return {
     mayGive: (run) => mayGive(entries.get(run), clock.now()),
+    justGiven: (run) => clock.now() - (entries.get(run)?.givenAt ?? -Infinity) < ECHO_MS,
     giving(run, runner) {
-      put({ run, runner, state: "giving" });
+      put({ run, runner, state: "giving", givenAt: clock.now() });
       keep();
     },
     given(run) {

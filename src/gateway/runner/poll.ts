@@ -64,7 +64,9 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
     suspicion.looked(runner);
     const found = looked?.found;
     if (looked?.waiting === true) suspicion.goOn(runner);
-    if (found !== undefined && call.ended === undefined && !seemsGone(call.response)) {
+    // another poll may have found the same at the same time
+    const given = found?.kind === "run" && !handouts.mayGive(found.run);
+    if (found !== undefined && !given && call.ended === undefined && !seemsGone(call.response)) {
       await give(call, runner, found);
       return true;
     }
@@ -121,6 +123,7 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
     if (isOfRelay(answer) && runner !== undefined) suspicion.aroused(runner);
     if (runner === undefined || (told === undefined && sessions.length === 0))
       return deps.handOn(call, { kind: "answer", answer });
+    if (told !== undefined && handouts.justGiven(told.run)) return finish(call, "given_already");
     if (seemsGone(response)) {
       suspicion.aroused(runner);
       return finish(call, "client_gone");

@@ -211,6 +211,25 @@ test("a run of the coordinator's own answer is written before it goes out, and f
   expect(it.handouts.mayGive("r1")).toBe(false);
 });
 
+test("a run that two polls find at once is given once", async () => {
+  const it = polling();
+  it.lookMs = 100;
+  const found: Found = { kind: "run", run: "r1", session: "s1", body: Buffer.from("{}") };
+  it.found = [found, found];
+  const polls = [it.poll(), it.poll()];
+  await it.clock.pass(200);
+  expect(polls.map(({ response }) => response.status).toSorted()).toEqual([200, 204]);
+  it.next = answer(200, RUN);
+  const echo = it.poll();
+  await it.clock.pass(2000);
+  expect([echo.response.status, echo.response.headers["rr-answered-by"]]).toEqual([204, "gateway"]);
+  await it.clock.pass(60_000);
+  it.found = [];
+  const anew = it.poll();
+  await it.clock.pass(200);
+  expect(anew.response.status).toBe(200);
+});
+
 test("a client that closed its side gets no run", async () => {
   const it = polling();
   it.next = answer(200, RUN);

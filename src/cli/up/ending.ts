@@ -1,11 +1,6 @@
-import { jetstreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { readBacklog } from "../../shared/status/backlog.ts";
 import { onStopSignal } from "../../shared/stop-signals.ts";
-import type { Context } from "../context.ts";
 import type { Child } from "./child.ts";
 
 // A runner gives up after 3 s of failed polls, and a supervisor needs part of them to start us again. Where nothing is stuck it takes 0.2 to 0.4 s: the
@@ -13,8 +8,6 @@ import type { Child } from "./child.ts";
 const RELAY_GRACE_MS = 1500;
 const GATEWAY_GRACE_MS = 1000;
 const COORDINATOR_GRACE_MS = 150;
-/** Most shards answer in a millisecond; a number is not worth more of a runner's patience. */
-const COUNT_MS = 250;
 /** The graces, the count, and 5 s for a broker that writes its indexes. */
 const LAST_RESORT_MS = 8000;
 
@@ -52,23 +45,6 @@ export function watchSignals(): Signals {
     else if (signal !== "SIGHUP") for (const fn of hurry) fn(); // a closed terminal sends several, and is in no hurry
   });
   return { first: promise, came: () => count > 0, onSecond: (fn) => void hurry.push(fn) };
-}
-
-/** Prints how many events wait `where`, if any do and they can be counted in time. */
-export async function tellWhatWaits(admin: NatsConnection, where: string, context: Context): Promise<void> {
-  try {
-    const jsm = await jetstreamManager(admin, { checkAPI: false, timeout: COUNT_MS });
-    const late = new Promise<never>((_, fail) => {
-      setTimeout(() => fail(new Error(`it takes longer than ${COUNT_MS} ms`)), COUNT_MS).unref();
-    });
-    const { events } = await Promise.race([readBacklog(jsm), late]);
-    if (events === 0) return;
-    context.print(
-      `${events} ${events === 1 ? "event waits" : "events wait"} in ${where}, delivered at the next start`,
-    );
-  } catch (error) {
-    context.warn(`what waits cannot be counted: ${errorText(error)}`);
-  }
 }
 
 /** Ends this process, should its end be stuck. */

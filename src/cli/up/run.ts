@@ -1,28 +1,20 @@
 import { resolve } from "node:path";
-import { jetstreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
 import type { StartFrom } from "../../admin/checkpoints.ts";
-import { provision } from "../../admin/provision.ts";
 import { lockFolder } from "../../embedded/lock.ts";
-import { connectBroker } from "../../shared/broker.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { ALL_SETTINGS } from "../../shared/config/index.ts";
 import { knownSecrets, loadSettings } from "../../shared/config/load.ts";
-import { tellDamage } from "../../shared/damage.ts";
 import { addressWithToken } from "../../shared/door/door.ts";
 import { pageTokenOf } from "../../shared/door/page-token.ts";
 import { codedError } from "../../shared/errors.ts";
-import { checkLog } from "../../shared/log-check.ts";
 import { createLogger, fatalLine, SecretRegistry } from "../../shared/logger.ts";
 import { speakForOthers } from "../../shared/output/others-words.ts";
-import { ADMIN_INBOX } from "../../shared/subjects.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { dataFolder } from "../folders.ts";
 import { createAnnouncement } from "./announcement.ts";
 import { keepRunning, type Child, type ChildPlan } from "./child.ts";
-import { lastResort, stopChildren, stopEarly, tellWhatWaits, watchSignals } from "./ending.ts";
-import { keepPruning } from "./housekeeping.ts";
+import { lastResort, stopChildren, stopEarly, watchSignals } from "./ending.ts";
 import {
   freePort,
   makeFolder,
@@ -32,13 +24,11 @@ import {
   writeKept,
   type ReadyInfo,
 } from "./kept.ts";
-import { openHome } from "./open-home.ts";
 import { planGateway, planOthers, tellGateway, type Asked } from "./plans.ts";
 import { checkReadyFile } from "./ready-file.ts";
-import { guardStore } from "./store-guard.ts";
 import { UP_TABLE } from "./table.ts";
 
-// plans.ts says what each process is given (environment.ts what it may know) · child.ts keeps one process · open-home.ts takes the broker · log-home.ts keeps it
+// plans.ts says what each process is given (environment.ts what it may know) · child.ts keeps one process · open-home.ts takes the broker · log-home.ts keeps it · log.ts makes the log
 // kept.ts what lies in the data folder · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes · ending.ts ends everything in order
 
 /** Runs everything until a signal comes or something fails that no restart heals. */
@@ -84,7 +74,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
       log,
       lines,
       mayFail: standing.promise,
-      beforeRestart: () => makeLog(), // somebody may have deleted a consumer
+      beforeRestart: () => theLog.make(), // somebody may have deleted a consumer
       onFatal: (error) => fatal.reject(error),
       onReady: (url) => {
         learn(url);
@@ -106,27 +96,22 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   });
   scope.defer(() => stopEarly(gateway));
 
+  // What comes now takes longer to load than the gateway needs to get its port.
+  const [{ openHome }, { openLog }, { guardStore }, { keepPruning }] = await Promise.all([
+    import("./open-home.ts"),
+    import("./log.ts"),
+    import("./store-guard.ts"),
+    import("./housekeeping.ts"),
+  ]);
   const home = await openHome({ values, env, dataDir, clock, log });
   scope.defer(() => home.stop());
-  const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
-  scope.defer(() => admin.close());
   const kept = readKept(dataDir);
-  let { from } = options;
-  const makeLog = async (): Promise<void> => {
-    const { damage, limits } = await provision(admin, {
-      replicas: values.replicas,
-      duplicateWindowMs: values.duplicateWindow,
-      ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
-      ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
-      ...(from === undefined ? {} : { from }),
-    });
-    from = undefined; // said of what is there now, not of what happens later
-    for (const found of damage) tellDamage(log, found);
-    for (const limit of limits) log.warn({ code: "broker_limited" }, limit);
-  };
-  const whole = kept.provisionedAt === home.url && (await isWhole(admin));
-  makeLog().then(standing.resolve, standing.reject);
-  if (!whole) await standing.promise; // else the children start beside it
+  const { provisionedAt } = kept;
+  const theLog = await openLog({ home, values, dataDir, provisionedAt, from: options.from, log });
+  const { admin } = theLog;
+  scope.defer(() => admin.close());
+  theLog.make().then(standing.resolve, standing.reject);
+  if (!theLog.whole) await standing.promise; // else the children start beside it
   told.resolve(tellGateway(home));
 
   const coordinatorPort = kept.coordinatorPort ?? (await freePort());
@@ -148,8 +133,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
     const lost = guard?.lost();
     if (lost !== undefined) return context.print(lost);
     // only when somebody stopped us: after a failure the failure is what matters
-    const where = values.natsUrl === undefined ? dataDir : `the log at ${home.url}`;
-    if (signals.came()) await tellWhatWaits(admin, where, context);
+    if (signals.came()) await theLog.tellWhatWaits(context);
   });
 
   const ready = Promise.all([standing.promise, gateway.ready, relay.ready, standIn?.ready]);
@@ -163,16 +147,6 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   lastResort(clock, log);
   const lost = guard?.lost();
   if (lost !== undefined) throw codedError("store_lost", lost);
-}
-
-/** Nothing is written before a log that lost its end was mended, so that no number comes again. */
-async function isWhole(admin: NatsConnection): Promise<boolean> {
-  try {
-    const { end, log, mark } = await checkLog(await jetstreamManager(admin, { checkAPI: false }));
-    return end.kind === "whole" && mark?.mark.created === log.created;
-  } catch {
-    return false; // the step that makes the log says why
-  }
 }
 
 function welcome(info: ReadyInfo, dataDir: string, standIn: boolean, journal: boolean): string {

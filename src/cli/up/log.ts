@@ -1,0 +1,89 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { StartFrom } from "../../admin/checkpoints.ts";
+import { provision } from "../../admin/provision.ts";
+import { connectBroker } from "../../shared/broker.ts";
+import { tellDamage } from "../../shared/damage.ts";
+import { errorText } from "../../shared/errors.ts";
+import { checkLog } from "../../shared/log-check.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { readBacklog } from "../../shared/status/backlog.ts";
+import { ADMIN_INBOX } from "../../shared/subjects.ts";
+import type { Context } from "../context.ts";
+import type { LogHome } from "./log-home.ts";
+import type { UpValues } from "./table.ts";
+
+/** Most shards answer in a millisecond; a number is not worth more of a runner's patience. */
+const COUNT_MS = 250;
+
+/** The log as `up` keeps it. */
+export type KeptLog = {
+  admin: NatsConnection;
+  /** Was the log found whole? Then others may begin while it is provisioned. */
+  whole: boolean;
+  /** Makes streams and consumers, or what of them is missing. */
+  make(): Promise<void>;
+  /** Prints how many events wait, if any do and they can be counted in time. */
+  tellWhatWaits(context: Context): Promise<void>;
+};
+
+/** Connects to the broker as its admin and looks at the log. `provisionedAt`: where the last start made one. */
+export async function openLog(options: {
+  home: LogHome;
+  values: UpValues;
+  dataDir: string;
+  provisionedAt: string | undefined;
+  from: StartFrom | undefined;
+  log: Logger;
+}): Promise<KeptLog> {
+  const { home, values, log } = options;
+  const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
+  let { from } = options;
+  return {
+    admin,
+    whole: options.provisionedAt === home.url && (await isWhole(admin)),
+    async make() {
+      const { damage, limits } = await provision(admin, {
+        replicas: values.replicas,
+        duplicateWindowMs: values.duplicateWindow,
+        ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
+        ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
+        ...(from === undefined ? {} : { from }),
+      });
+      from = undefined; // said of what is there now, not of what happens later
+      for (const found of damage) tellDamage(log, found);
+      for (const limit of limits) log.warn({ code: "broker_limited" }, limit);
+    },
+    async tellWhatWaits(context) {
+      try {
+        const events = await countWaiting(admin);
+        if (events === 0) return;
+        const where = values.natsUrl === undefined ? options.dataDir : `the log at ${home.url}`;
+        context.print(
+          `${events} ${events === 1 ? "event waits" : "events wait"} in ${where}, delivered at the next start`,
+        );
+      } catch (error) {
+        context.warn(`what waits cannot be counted: ${errorText(error)}`);
+      }
+    },
+  };
+}
+
+/** Nothing is written before a log that lost its end was mended, so that no number comes again. */
+async function isWhole(admin: NatsConnection): Promise<boolean> {
+  try {
+    const { end, log, mark } = await checkLog(await jetstreamManager(admin, { checkAPI: false }));
+    return end.kind === "whole" && mark?.mark.created === log.created;
+  } catch {
+    return false; // the step that makes the log says why
+  }
+}
+
+async function countWaiting(admin: NatsConnection): Promise<number> {
+  const jsm = await jetstreamManager(admin, { checkAPI: false, timeout: COUNT_MS });
+  const late = new Promise<never>((_, fail) => {
+    setTimeout(() => fail(new Error(`it takes longer than ${COUNT_MS} ms`)), COUNT_MS).unref();
+  });
+  const { events } = await Promise.race([readBacklog(jsm), late]);
+  return events;
+}

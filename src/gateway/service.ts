@@ -1,0 +1,111 @@
+import { readFile } from "node:fs/promises";
+import { connectBroker } from "../shared/broker.ts";
+import { systemClock } from "../shared/clock.ts";
+import { brokerAccess } from "../shared/config/index.ts";
+import type { Environment } from "../shared/config/load.ts";
+import type { Durability } from "../shared/durability.ts";
+import { codedError, errorText } from "../shared/errors.ts";
+import type { Logger, SecretRegistry } from "../shared/logger.ts";
+import { gatewayInbox } from "../shared/subjects.ts";
+import { startTracing } from "../shared/tracing.ts";
+import { VERSION } from "../shared/version.ts";
+import { createDurabilityWatch } from "./durability-watch.ts";
+import type { Entrance } from "./entrance.ts";
+import { createGateway } from "./gateway.ts";
+import { keptRuns } from "./kept-runs.ts";
+import { keptKeySecret } from "./key-secret.ts";
+import type { KeptPort } from "./port.ts";
+import { keptRunners } from "./runner/kept-runners.ts";
+import { keptShield } from "./runner/kept.ts";
+import type { GatewayValues } from "./table.ts";
+
+/** A gateway with its connection to the broker. */
+export type Service = { url: string; durability: Durability; close(): Promise<void> };
+
+/** Puts everything behind an entrance, and opens it. Throws what `connectBroker` does, and `not_durable`. `fatal`: the broker refuses us for good. */
+export async function startService(deps: {
+  values: GatewayValues;
+  env: Environment;
+  /** The data folder. */
+  data: string;
+  drainMs: number;
+  entrance: Entrance;
+  keptPort: KeptPort;
+  secrets: SecretRegistry;
+  logger: Logger;
+  linesDropped: () => number;
+  fatal: (error: Error) => void;
+}): Promise<Service> {
+  const { values, env, data, secrets, logger } = deps;
+  const tracing = await startTracing({
+    env,
+    process: { service: "runner-relay-gateway", instance: values.gateway, version: VERSION },
+    log: logger,
+    secrets,
+  });
+  const connection = await connectBroker(brokerAccess(values), {
+    name: `gateway ${values.gateway}`,
+    inboxPrefix: gatewayInbox(values.gateway),
+  });
+  const { brokerConfig } = values;
+  const durability = createDurabilityWatch({
+    connection,
+    logger,
+    readConfig: brokerConfig === undefined ? undefined : () => readFile(brokerConfig, "utf8"),
+    monitor: values.brokerMonitor,
+  });
+  if ((await durability.check()) !== "fsync" && values.requireDurable) {
+    throw codedError(
+      "not_durable",
+      "it is not known that the broker syncs every write (sync_interval: always)",
+    );
+  }
+  const keySecret = keptKeySecret(data, logger);
+  secrets.add(keySecret);
+  const gateway = createGateway({
+    options: {
+      port: values.port,
+      listen: values.listen,
+      socket: values.socket,
+      inboundToken: values.inboundToken,
+      gateway: values.gateway,
+      runner: values.runner,
+      hostname: values.hostname,
+      profile: values.profile,
+      answerWaitMs: values.answerWait,
+      drainMs: deps.drainMs,
+      maxBodyBytes: values.maxBody,
+      sessionMaxEvents: values.sessionMaxEvents,
+      sessionMaxBytes: values.sessionMaxBytes,
+    },
+    connection,
+    keptPort: deps.keptPort,
+    entrance: deps.entrance,
+    keptRuns: keptRuns(data, values.gateway, logger),
+    keptRunners: keptRunners(data, values.gateway, logger),
+    keptShield: keptShield(data, values.gateway, logger),
+    keySecret,
+    durability: durability.current,
+    version: VERSION,
+    tracing,
+    clock: systemClock,
+    logger,
+    linesDropped: deps.linesDropped,
+  });
+  await gateway.listen();
+  let closing = false;
+  void connection.closed().then((error) => {
+    // The client reconnects for ever, unless the broker refuses its credentials again and again.
+    if (!closing) deps.fatal(codedError("broker_refused", errorText(error ?? "connection closed")));
+  });
+  return {
+    url: gateway.url(),
+    durability: durability.current(),
+    async close() {
+      closing = true;
+      await gateway.close();
+      await tracing?.close();
+      await connection.close();
+    },
+  };
+}

@@ -115,7 +115,7 @@ const campaigns: Campaign[] = [
     what: "planned restarts of `up` while a runner polls and executors write",
     limitMs: 600_000,
     run: (report) =>
-      restart({ seed, rounds: 12, sessions: 16, perSecond: 10, calmMs: 1500, settleMs: 60_000 }, report),
+      restart({ seed, rounds: 8, sessions: 16, perSecond: 10, calmMs: 1500, settleMs: 60_000 }, report),
   },
   {
     name: "bombs-gateway",

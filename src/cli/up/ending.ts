@@ -3,8 +3,8 @@ import type { Logger } from "../../shared/logger.ts";
 import { onStopSignal } from "../../shared/stop-signals.ts";
 import type { Child } from "./child.ts";
 
-// A runner gives up after 3 s of failed polls, and a supervisor needs part of them to start us again. Where nothing is stuck it takes 0.2 to 0.4 s: the
-// relay's 0.2 s of drain (drain.ts) and what the others need to end. These are for a process that is stuck.
+// A runner gives up after 3 s of failed polls, and a supervisor needs part of them to start us again. Where nothing is stuck a stop takes less than half a
+// second: at most 0.15 s of drain (drain.ts), and what each process needs to end. These graces are for one that is stuck.
 const RELAY_GRACE_MS = 1500;
 const GATEWAY_GRACE_MS = 1000;
 const COORDINATOR_GRACE_MS = 150;

@@ -1,5 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { openControl } from "../../../src/shared/control.ts";
 import { deadLetters, type DeadLetter } from "../../../src/shared/dead-letters.ts";
 import { readDepartures, type Departure } from "../../../src/shared/departure.ts";
 import { startProcesses } from "../../faults/processes.ts";
@@ -127,6 +129,26 @@ describe("a runner that stopped in an outage", () => {
     ]);
     await expect.poll(() => runner.leaving(), { timeout: 20_000 }).toEqual([]);
   }, 120_000);
+
+  it("with the usual times its session goes on within 60 s of the coordinator's return, though nothing is kept", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stage = await startProcesses(coordinator.url);
+    const runner = runnerAt({ url: stage.gateway.url(), broker: stage.broker });
+    const { sessionId, runId } = coordinator.createSession();
+    expect((await fetch(`${stage.gateway.url()}/runs/${runId}`)).status).toBe(200); // whose run it is
+    await outage(coordinator, runner, sessionId);
+    const stopped = await runner.post(`/runner/runs/${runId}/stopped`, { runner_id: "lnch_unknown" });
+    expect(stopped.status).toBe(202);
+    expect(await runner.event(sessionId, 1)).toBe(202);
+    await coordinator.start({ forgetRunners: true });
+    const began = performance.now();
+    const events = (): number =>
+      taken(coordinator).filter((call) => call === `POST /sessions/${sessionId}/events`).length;
+    const before = events();
+    await expect.poll(events, { timeout: 60_000 }).toBeGreaterThan(before + 1);
+    expect(performance.now() - began).toBeLessThan(60_000);
+    expect(await runner.letters(sessionId)).toMatchObject([{ kind: "run", status: 401 }]);
+  }, 180_000);
 
   it("a registration that the coordinator refuses ends as a dead letter too, with its words", async () => {
     await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
@@ -281,5 +303,29 @@ describe("a runner that removes itself", () => {
     expect((await pollThrough(stack.url, id)).status).toBe(204);
     expect(coordinator.state.sessions.get(sessionId)?.status).toBe("failed");
     expect(await runner.event(sessionId, 1)).toBe(201);
+  }, 120_000);
+
+  it("waits for its reports for so long only: one that an operator holds back comes home later all the same", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using stack = await startStack(coordinator.url, { runnerTimes: { ...QUICK, latestMs: 4000 } });
+    const runner = runnerAt(stack);
+    const id = await runner.register();
+    const { sessionId, runId } = coordinator.createSession();
+    await runner.take(id);
+    const control = await openControl(await stack.broker.connect("operator"), systemClock);
+    await control.pauseSession(sessionId, "why");
+    await expect
+      .poll(async () => (await stack.relay.get("/status")).text, { timeout: 10_000 })
+      .toContain(`"sessions":["${sessionId}"]`);
+    await runner.post(`/runner/runs/${runId}/stopped`, { runner_id: id, signal: "SIGTERM" });
+    const left = await runner.leave(id);
+    expect([left.status, left.headers.get("rr-answered-by")]).toEqual([200, "relay"]);
+    expect(taken(coordinator)).not.toContain(`DELETE /runners/${id}`);
+    await expect.poll(() => taken(coordinator).at(-1), { timeout: 30_000 }).toBe(`DELETE /runners/${id}`);
+    await control.resumeSession(sessionId);
+    await expect
+      .poll(() => taken(coordinator).slice(-2), { timeout: 30_000 })
+      .toEqual(["POST /runner/register", `POST /runner/runs/${runId}/stopped`]);
+    expect(await runner.letters(sessionId)).toEqual([]);
   }, 120_000);
 });

@@ -46,7 +46,7 @@ export function createMetrics(levels: {
     answeredByCoordinator: 0,
     clientGone: 0,
     notWaited: { no_relay: 0, coordinator_away: 0, coordinator_paused: 0, backlog: 0 },
-    shielded: { poll: 0, heartbeat: 0, register: 0, run: 0, stop: 0 },
+    shielded: { poll: 0, heartbeat: 0, register: 0, leave: 0, run: 0, stop: 0 },
     refused: (code) => refusals.set(code, (refusals.get(code) ?? 0) + 1),
   };
 

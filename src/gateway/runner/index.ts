@@ -4,6 +4,7 @@ import type { HttpErrorCode } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { RelayState } from "../../shared/relay-state.ts";
 import { runnerCall, type RunnerCall } from "../../shared/runner-call.ts";
+import { leavingRunner } from "../../shared/tunnel/leaving-runner.ts";
 import { readBody, refusalOf } from "../body.ts";
 import type { Budget } from "../budget.ts";
 import type { Passage } from "../passage.ts";
@@ -19,6 +20,7 @@ import { createHandouts } from "./handouts.ts";
 import { createHeartbeats } from "./heartbeat.ts";
 import type { KeptShield } from "./kept.ts";
 import type { Registering } from "./known-runners.ts";
+import { createLeaves } from "./leaving.ts";
 import { createPolls } from "./poll.ts";
 import { createRegisters } from "./register.ts";
 import { createRegistrations } from "./registrations.ts";
@@ -27,7 +29,7 @@ import type { Asked } from "./runner-calls.ts";
 import { createSuspicion } from "./suspicion.ts";
 import { createWay } from "./way.ts";
 
-// poll.ts, heartbeat.ts, register.ts serve one call each · verdict.ts decides what they do · attempt.ts passes one on, once · call.ts follows one
+// poll.ts, heartbeat.ts, register.ts serve one call each · leaving.ts keeps removals · verdict.ts decides what they do · attempt.ts passes one on, once · call.ts follows one
 // way.ts is our way open? · answers.ts what we say ourselves · ghosts.ts finds what broken polls took: run-list.ts reads, suspicion.ts when,
 // handouts.ts and stops.ts what was given already · registrations.ts what was registered · kept.ts, kept-list.ts the files
 
@@ -37,7 +39,10 @@ const MAX_BODY_BYTES: number = 256 * 1024;
 const MAX_HELD_BYTES: number = 4 * MAX_ANSWER_BYTES;
 
 /** What the gateway answers for the coordinator, as metrics name it. */
-export type Shielded = "poll" | "heartbeat" | "register" | "run" | "stop";
+export type Shielded = "poll" | "heartbeat" | "register" | "leave" | "run" | "stop";
+
+/** A runner's own calls, and the one by which it removes itself. */
+type OwnCall = RunnerCall | { kind: "leave"; runner: string };
 
 /** Keeps a runner and its agents alive while the way from here to the coordinator is missing or broken (ADR 0022). */
 export type Shield = {
@@ -126,8 +131,35 @@ export function createShield(deps: ShieldDeps): Shield {
     },
     stopping: () => stopping,
   });
+  const removals = createLeaves({
+    ...common,
+    kept: deps.kept.removals,
+    ask: (...asked) => tunnel.ask(...asked),
+    logger,
+  });
 
-  function begin(known: RunnerCall, parts: Omit<Call, "signal" | "ended">, release: () => void): void {
+  async function serveRegister(call: Call, registering: Registering | undefined): Promise<void> {
+    await removals.beforeRegister();
+    await register(call, (status, body) => {
+      if (registering?.kind === "passed") registering.answered({ status, body });
+    });
+  }
+
+  function servedBy(known: OwnCall, call: Call, registering: Registering | undefined): Promise<void> {
+    switch (known.kind) {
+      case "poll":
+        if (known.runner !== undefined) removals.heard(known.runner);
+        return poll(call, known.runner);
+      case "heartbeat":
+        return heartbeat(call);
+      case "register":
+        return serveRegister(call, registering);
+      case "leave":
+        return removals.serve(call, known.runner);
+    }
+  }
+
+  function begin(known: OwnCall, parts: Omit<Call, "signal" | "ended">, release: () => void): void {
     const { request, response, body } = parts;
     const registering = deps.readCall({
       method: request.method ?? "",
@@ -150,13 +182,7 @@ export function createShield(deps: ShieldDeps): Shield {
     }
     if (known.kind !== "register") under.add(stop);
     if (known.kind !== "register" && stopping) stop();
-    const serving =
-      known.kind === "poll"
-        ? poll(call, known.runner)
-        : known.kind === "heartbeat"
-          ? heartbeat(call)
-          : register(call, (status, answer) => registering?.answered({ status, body: answer }));
-    serving.catch((error: unknown) => {
+    servedBy(known, call, registering).catch((error: unknown) => {
       logger.error({ err: error, call: known.kind }, "request failed unexpectedly");
       plainOf(call).fail("internal", "unexpected failure");
     });
@@ -164,7 +190,11 @@ export function createShield(deps: ShieldDeps): Shield {
 
   return {
     serve(request, response, start, pass) {
-      const known = runnerCall(request.method ?? "", targetOf(request.url ?? ""));
+      const { method = "" } = request;
+      const target = targetOf(request.url ?? "");
+      const leaver = leavingRunner(method, target);
+      const known: OwnCall | undefined =
+        leaver === undefined ? runnerCall(method, target) : { kind: "leave", runner: leaver };
       if (known === undefined || !canBeHeld(request)) return false;
       const began = clock.now();
       const { budget, bodyMs: limitMs } = deps;
@@ -190,6 +220,7 @@ export function createShield(deps: ShieldDeps): Shield {
     stop() {
       stopping = true;
       for (const end of under) end();
+      removals.stop();
     },
   };
 }

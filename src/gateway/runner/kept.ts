@@ -1,15 +1,21 @@
 import type { Logger } from "../../shared/logger.ts";
 import { isHandout, type KeptHandouts } from "./handouts.ts";
-import { keptList } from "./kept-list.ts";
+import { keptList, type KeptList } from "./kept-list.ts";
+import { isKeptRemoval, type KeptRemoval } from "./leaving.ts";
 import { isRegistration, type KeptRegistrations } from "./registrations.ts";
 
 /** What the shield knows, where it outlives a gateway. */
-export type KeptShield = { handouts: KeptHandouts; registrations: KeptRegistrations };
+export type KeptShield = {
+  handouts: KeptHandouts;
+  registrations: KeptRegistrations;
+  removals: KeptList<KeptRemoval>;
+};
 
-/** In two files of the data folder: `gateway-<name>.handouts.json` and `gateway-<name>.registrations.json`. */
+/** In files of the data folder: `gateway-<name>.handouts.json`, `gateway-<name>.registrations.json` and `gateway-<name>.removals.json`. */
 export function keptShield(dataDir: string, gateway: string, logger: Logger): KeptShield {
   return {
     handouts: keptList({ dataDir, gateway, name: "handouts" }, isHandout, logger),
     registrations: keptList({ dataDir, gateway, name: "registrations" }, isRegistration, logger),
+    removals: keptList({ dataDir, gateway, name: "removals" }, isKeptRemoval, logger),
   };
 }

@@ -51,7 +51,11 @@ export async function startTestGateway(
     keptPort: { read: () => kept, keep: (port) => void (kept = port) },
     keptRuns: { read: () => [], write() {} },
     keptRunners: { read: () => [], write() {} },
-    keptShield: { handouts: { read: () => [], write() {} }, registrations: { read: () => [], write() {} } },
+    keptShield: {
+      handouts: { read: () => [], write() {} },
+      registrations: { read: () => [], write() {} },
+      removals: { read: () => [], write() {} },
+    },
     keySecret: "a secret of this test",
     durability: () => "fsync",
     version: "test",

@@ -144,6 +144,7 @@ test("names say what is counted and in which unit; labels come from fixed lists"
     answered: ["true", "false"],
     what: ["answer", "request", "frame"],
     result: ["known", "nothing_kept", "refused", "unanswered"],
+    answer: ["poll", "heartbeat", "register", "leave", "run", "stop"],
     state: ["up", "checking", ...Object.keys(ERRORS)],
   };
   for (const text of Object.values(texts)) {

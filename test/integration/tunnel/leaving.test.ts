@@ -1,12 +1,20 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
+import { keptShield } from "../../../src/gateway/runner/kept.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { openControl } from "../../../src/shared/control.ts";
 import { deadLetters, type DeadLetter } from "../../../src/shared/dead-letters.ts";
 import { readDepartures, type Departure } from "../../../src/shared/departure.ts";
+import { silentLogger } from "../../../src/shared/logger.ts";
 import { startProcesses } from "../../faults/processes.ts";
 import { pollThrough } from "../../support/runner-poll.ts";
+import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import { provisioned, startTestRelay } from "../../support/relay.ts";
+import { dataFolder } from "../../support/up.ts";
+import { startTestGateway } from "../gateway/harness.ts";
 import { startStack, type Stack } from "./stack.ts";
 
 const POST = { method: "POST", headers: { "content-type": "application/json" } };
@@ -327,5 +335,43 @@ describe("a runner that removes itself", () => {
       .poll(() => taken(coordinator).slice(-2), { timeout: 30_000 })
       .toEqual(["POST /runner/register", `POST /runner/runs/${runId}/stopped`]);
     expect(await runner.letters(sessionId)).toEqual([]);
+  }, 120_000);
+});
+
+describe("a runner that removes itself where no relay is there", () => {
+  it("is answered by the gateway, which keeps it through its own restart, and is removed when a relay is there", async () => {
+    await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
+    await using broker = await provisioned(await startTestBroker());
+    await using folder = await dataFolder();
+    const deps = { keptShield: keptShield(folder.path, "gw1", silentLogger()) };
+    const gateway = await startTestGateway(broker, { hostname: "host-1" }, deps);
+    const relay = await startTestRelay(broker, coordinator.url, { runnerTimes: QUICK });
+    const runner = runnerAt({ url: gateway.url(), broker });
+    const id = await runner.register();
+    const { runId } = coordinator.createSession();
+    await runner.take(id);
+    await relay.close();
+    expect(
+      (await runner.post(`/runner/runs/${runId}/stopped`, { runner_id: id, signal: "SIGTERM" })).status,
+    ).toBe(202);
+    const left = await runner.leave(id);
+    expect([left.status, left.headers.get("rr-answered-by"), await left.json()]).toMatchObject([
+      200,
+      "gateway",
+      { ok: true },
+    ]);
+    const file = join(folder.path, "gateway-gw1.removals.json");
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await gateway.close();
+    await using again = await startTestGateway(broker, { hostname: "host-1" }, deps);
+    await using other = await startTestRelay(broker, coordinator.url, {
+      relay: "relay-b",
+      runnerTimes: QUICK,
+    });
+    await expect
+      .poll(() => taken(coordinator).slice(-2), { timeout: 60_000 })
+      .toEqual([`POST /runner/runs/${runId}/stopped`, `DELETE /runners/${id}`]);
+    await expect.poll(() => readFile(file, "utf8"), { timeout: 20_000 }).toBe("[]");
+    expect([again.url(), other.fatal]).toEqual([expect.any(String), []]);
   }, 120_000);
 });

@@ -42,7 +42,11 @@ export async function startStack(
     keptPort: { read: () => undefined, keep: () => {} },
     keptRuns: { read: () => [], write() {} },
     keptRunners: { read: () => [], write() {} },
-    keptShield: { handouts: { read: () => [], write() {} }, registrations: { read: () => [], write() {} } },
+    keptShield: {
+      handouts: { read: () => [], write() {} },
+      registrations: { read: () => [], write() {} },
+      removals: { read: () => [], write() {} },
+    },
     keySecret: "a secret of this test",
     durability: () => "fsync",
     version: "test",

@@ -1,0 +1,136 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { usableRunnerId } from "../../shared/runner-call.ts";
+import { answerOurselves } from "./answers.ts";
+import type { Tried } from "./attempt.ts";
+import type { Call } from "./call.ts";
+import type { KeptList } from "./kept-list.ts";
+import { isOurs } from "./verdict.ts";
+import type { Way } from "./way.ts";
+
+/** A runner waits 35 s for the answer to its removal; a relay takes 5 s until its reports are out, and 10 s until the coordinator answers. */
+const LEAVE_MS = 25_000;
+/** Between two tries of what is kept, while a relay is heard. */
+const RETRY_MS = 2000;
+/** A registration waits no longer until what is kept is sent. */
+const BEFORE_REGISTER_MS = 5000;
+/** One gateway has one runner. What is beyond this comes from somebody who removes any number, and the oldest is dropped: the coordinator drops it by itself. */
+const MOST_KEPT = 100;
+/** The coordinator has forgotten it long before. */
+const KEPT_MS: number = 24 * 60 * 60_000;
+/** Answers are short. */
+const MAX_ANSWER_BYTES = 4096;
+const KEPT = '{"ok":true,"message":"Runner is removed as soon as that is possible","initiated_by":"self"}';
+/** Credentials, time and patience say nothing of the runner. */
+const LATER = new Set([401, 403, 408, 425, 429]);
+
+/** A runner whose removal waits here, and since when: wall clock, milliseconds since 1970. */
+export type KeptRemoval = { runner: string; since: number };
+
+export function isKeptRemoval(value: unknown): value is KeptRemoval {
+  if (typeof value !== "object" || value === null) return false;
+  const { runner, since } = value as Partial<Record<keyof KeptRemoval, unknown>>;
+  return usableRunnerId(runner) !== undefined && Number.isFinite(since);
+}
+
+/** Removals that runners asked for while no relay was there (ADR 0023). */
+export type Leaves = {
+  /** Serves `DELETE /runners/{id}?self=true`. */
+  serve(call: Call, runner: string): Promise<void>;
+  /** It polls, so it does not leave. */
+  heard(runner: string): void;
+  /** Sends what is kept, if the way is there; before a runner registers, which would be taken for a second one. */
+  beforeRegister(): Promise<void>;
+  stop(): void;
+};
+
+/** Is a removal over with this answer of the coordinator? Pure. */
+export function isRemoved(status: number): boolean {
+  return status < 300 || (status >= 400 && status < 500 && !LATER.has(status));
+}
+
+export function createLeaves(deps: {
+  attempt: (call: Call, limitMs: number) => Promise<Tried>;
+  handOn: (call: Call, tried: Extract<Tried, { kind: "answer" | "failed" }>) => void;
+  ask: (
+    method: string,
+    target: string,
+    limits: { limitMs: number; bytes: number },
+  ) => Promise<{ status: number } | undefined>;
+  answered: (call: Call, what: "leave", fields: Record<string, unknown>) => void;
+  way: Way;
+  kept: KeptList<KeptRemoval>;
+  clock: Clock;
+  logger: Logger;
+}): Leaves {
+  const { way, clock, logger } = deps;
+  const kept = new Map(deps.kept.read().map(({ runner, since }) => [runner, since]));
+  let cancel = (): void => {};
+  let sending: Promise<void> | undefined;
+
+  function write(): void {
+    deps.kept.write(Array.from(kept, ([runner, since]) => ({ runner, since })));
+  }
+
+  function drop(runner: string, why: string): void {
+    if (!kept.delete(runner)) return;
+    write();
+    logger.info({ runner }, why);
+  }
+
+  function keep(runner: string): void {
+    kept.set(runner, clock.wall());
+    const [oldest] = kept.keys();
+    if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
+    write();
+    again();
+  }
+
+  function again(): void {
+    cancel();
+    if (kept.size > 0) cancel = clock.after(RETRY_MS, () => void send().finally(again));
+  }
+
+  /** One after the other; the first that nobody answers ends it. */
+  async function sendAll(): Promise<void> {
+    for (const [runner, since] of kept) {
+      if (way.broken) return;
+      if (clock.wall() - since > KEPT_MS) {
+        drop(runner, "removal of a runner given up");
+        continue;
+      }
+      const target = `/runners/${encodeURIComponent(runner)}?self=true`;
+      const answer = await deps.ask("DELETE", target, { limitMs: LEAVE_MS, bytes: MAX_ANSWER_BYTES });
+      if (answer === undefined) return;
+      if (isRemoved(answer.status)) drop(runner, "removal of a runner passed on");
+    }
+  }
+
+  function send(): Promise<void> {
+    sending ??= sendAll().finally(() => (sending = undefined));
+    return sending;
+  }
+
+  again();
+  return {
+    async serve(call, runner) {
+      const tried: Tried = await deps.attempt(call, LEAVE_MS);
+      if (tried.kind === "passing") return;
+      if (tried.kind === "answer") {
+        drop(runner, "runner removed");
+        return deps.handOn(call, tried);
+      }
+      if (tried.kind === "failed" && !isOurs(tried.code)) return deps.handOn(call, tried);
+      keep(runner);
+      if (answerOurselves(call.response, { status: 200, body: KEPT }))
+        deps.answered(call, "leave", { runner, why: tried.kind === "failed" ? tried.code : tried.kind });
+    },
+    heard: (runner) => drop(runner, "a runner that was to be removed is heard again"),
+    async beforeRegister() {
+      if (kept.size === 0 || way.broken) return;
+      const enough = new Promise<void>((resolve) => void clock.after(BEFORE_REGISTER_MS, resolve));
+      await Promise.race([send(), enough]);
+    },
+    stop: () => cancel(),
+  };
+}

@@ -7,7 +7,7 @@ import { UNDER_UP } from "./parent.ts";
 const DRAIN_MS = 2000;
 /**
  * Under `up` everything is away while it stops, and a runner gives up after three failed polls, about 3 s. A coordinator that answers within this time is
- * sent nothing twice; of a slower one, what was on the wire is, at most one event, or batch, per connection (ONCE-1): 7 of 16 sessions' events at a stop
+ * sent nothing twice; of a slower one, what was on the wire is, at most one event, or batch, per connection (ONCE-1): 8 events of 16 sessions at a stop
  * before a coordinator that takes 400 ms (`npm run faults -- --only restart`).
  */
 const UNDER_UP_MS = 150;

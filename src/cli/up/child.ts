@@ -13,7 +13,10 @@ export type ChildPlan = {
   main: string;
   args: readonly string[];
   env: Record<string, string>;
-  /** Variables that are not known yet when it starts: they are sent to it, each time that it runs. */
+  /**
+   * Variables that are not known yet when it starts: they are sent to it, each time that it runs. Such a child is there before what it needs is: it is
+   * started again at once, and told when that is restored.
+   */
   told?: Promise<Record<string, string>>;
   /** Options of Node itself. */
   nodeOptions: readonly string[];
@@ -82,7 +85,7 @@ export function keepRunning(options: {
     () => undefined,
   );
 
-  const start = (): void => {
+  const start = (restored: Promise<unknown> = Promise.resolve()): void => {
     if (stopping) return;
     const child = spawn(process.execPath, [...plan.nodeOptions, plan.main, ...plan.args], {
       env: plan.env,
@@ -101,8 +104,8 @@ export function keepRunning(options: {
       });
     }
     const said = child.stderr && passLines(child.stderr, options.lines, clock);
-    void plan.told?.then((variables) => {
-      if (child.connected) child.send(variables, () => undefined); // one that is gone meanwhile is told the next time
+    void Promise.all([plan.told, restored]).then(([variables]) => {
+      if (variables !== undefined && child.connected) child.send(variables, () => undefined); // one that is gone meanwhile is told the next time
     });
     child.once("error", (error) => {
       log.error({ child: plan.name, error: errorText(error) }, "child cannot be started");
@@ -118,7 +121,10 @@ export function keepRunning(options: {
       state = { phase: "stopped" };
       if (stopping) return;
       if (!standing) {
-        void options.mayFail.then(start, () => undefined);
+        void options.mayFail.then(
+          () => start(),
+          () => undefined,
+        );
         return;
       }
       failures = lasted >= HEALTHY_MS ? 1 : failures + 1;
@@ -134,20 +140,24 @@ export function keepRunning(options: {
       }
       const delay = restartDelay(failures);
       log.error({ child: plan.name, code, signal, restartInMs: delay }, "child ended, starting it again");
-      const again = async (): Promise<void> => {
-        await options.beforeRestart?.().catch((error: unknown) => {
-          const code = isCoded(error) ? { code: error.code } : {};
-          log.error(
-            { child: plan.name, ...code, err: errorText(error) },
-            "what the child needs is not there",
-          );
-        });
-        start();
+      const again = (): void => {
+        const restored = restore();
+        if (plan.told !== undefined) start(restored);
+        else void restored.then(() => start());
       };
-      state = { phase: "waiting", cancel: clock.after(delay, () => void again()) };
+      state = { phase: "waiting", cancel: clock.after(delay, again) };
     }
   };
   start();
+
+  async function restore(): Promise<void> {
+    try {
+      await options.beforeRestart?.();
+    } catch (error) {
+      const code = isCoded(error) ? { code: error.code } : {};
+      log.error({ child: plan.name, ...code, err: errorText(error) }, "what the child needs is not there");
+    }
+  }
 
   return {
     name: plan.name,

@@ -33,20 +33,33 @@ function stderr(room = Infinity) {
   };
 }
 
-async function child(source: string, mayFail: Promise<unknown> = Promise.resolve(), lines: Lines = stderr()) {
+async function child(
+  source: string,
+  mayFail: Promise<unknown> = Promise.resolve(),
+  lines: Lines = stderr(),
+  more: { told?: Promise<Record<string, string>>; beforeRestart?: () => Promise<unknown> } = {},
+) {
   const dir = await mkdtemp(join(tmpdir(), "rr-child-"));
   const main = join(dir, "main.mjs");
   await writeFile(main, source);
   const urls: string[] = [];
   const fatal: Error[] = [];
   const it: Child = keepRunning({
-    plan: { name: "c", main, args: [], env: { PATH: process.env["PATH"] ?? "", MARK: dir }, nodeOptions: [] },
+    plan: {
+      name: "c",
+      main,
+      args: [],
+      env: { PATH: process.env["PATH"] ?? "", MARK: dir },
+      nodeOptions: [],
+      ...(more.told === undefined ? {} : { told: more.told }),
+    },
     clock: systemClock,
     log: silentLogger(),
     lines,
     mayFail,
     onFatal: (error) => void fatal.push(error),
     onReady: (url) => void urls.push(url),
+    ...(more.beforeRestart === undefined ? {} : { beforeRestart: more.beforeRestart }),
   });
   onTestFinished(async () => {
     await it.stop(0);
@@ -70,6 +83,30 @@ test("a killed child runs again at once", async () => {
   process.kill(it.pid() ?? 0, "SIGKILL");
   await expect.poll(() => urls.length, { interval: 5 }).toBe(2);
   expect(performance.now() - killedAt).toBeLessThan(2000);
+});
+
+test("a child that is told later runs again at once, and is told when what it needs is restored; another waits for that", async () => {
+  const restored = Promise.withResolvers<void>();
+  const beforeRestart = (): Promise<void> => restored.promise;
+  const tells = `process.on("message", ({ X }) => process.stdout.write(JSON.stringify({ ready: true, url: X }) + "\\n"));`;
+  const told = Promise.resolve({ X: "http://told" });
+  const early = await child(tells + STAY, undefined, undefined, { told, beforeRestart });
+  const late = await child(READY + STAY, undefined, undefined, { beforeRestart });
+  const killed: number[] = [];
+  for (const { it } of [early, late]) {
+    await it.ready;
+    killed.push(it.pid() ?? 0);
+    process.kill(it.pid() ?? 0, "SIGKILL");
+  }
+  await expect.poll(() => late.it.pid(), { interval: 5, timeout: 10_000 }).toBeUndefined();
+  await expect.poll(() => early.it.pid() ?? killed[0], { interval: 5, timeout: 10_000 }).not.toBe(killed[0]);
+  expect(early.urls).toHaveLength(1);
+  expect(late.it.pid()).toBeUndefined();
+  restored.resolve();
+  await expect
+    .poll(() => early.urls, { interval: 5, timeout: 10_000 })
+    .toEqual(["http://told", "http://told"]);
+  await expect.poll(() => late.urls.length, { interval: 5, timeout: 10_000 }).toBe(2);
 });
 
 test("code 78 ends the supervision: a restart cannot heal it", async () => {

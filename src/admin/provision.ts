@@ -51,7 +51,8 @@ export type Provisioned = {
 
 /**
  * Makes the log, the dead-letter stream, the relay's state and the consumers, or widens what is there (DESIGN 6). Idempotent, and safe
- * when two run at once. Throws `broker_too_old`, `broker_limited`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`, `checkpoint_mismatch`.
+ * when two run at once. Throws `log_unreachable`, `broker_too_old`, `broker_limited`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`,
+ * `checkpoint_mismatch`.
  */
 export async function provision(nc: NatsConnection, options: ProvisionOptions = {}): Promise<Provisioned> {
   try {
@@ -71,7 +72,8 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
 const OFFLINE = /\bis offline\b/;
 
 async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<Provisioned> {
-  refuseOldBroker(nc.info?.version ?? "0.0.0");
+  if (nc.info === undefined) throw codedError("log_unreachable", "the broker is away"); // while it connects again
+  refuseOldBroker(nc.info.version);
   const jsm = await openManager(nc);
   const replicas = options.replicas ?? 1;
   const duplicateWindowMs = options.duplicateWindowMs ?? DUPLICATE_WINDOW_MS;

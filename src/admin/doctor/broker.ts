@@ -19,7 +19,11 @@ export async function readBroker(
 ): Promise<BrokerFacts> {
   if (connected.kind === "failed") return { connection: connected, jetstream: undefined };
   const nc = connected.value;
-  const value = { url: nc.getServer(), version: nc.info?.version ?? "0.0.0" };
+  if (nc.info === undefined) {
+    const connection = { kind: "failed", why: "log_unreachable: the broker went away" } as const;
+    return { connection, jetstream: undefined };
+  }
+  const value = { url: nc.getServer(), version: nc.info.version };
   const jetstream =
     jsm &&
     (await reading(async () => {

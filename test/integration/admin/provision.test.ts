@@ -29,6 +29,14 @@ async function append(it: TestBroker, sessions: string[]): Promise<void> {
   for (const session of sessions) await gateway.request(eventSubject("r1", session, "event"), "x");
 }
 
+test("a broker that went away meanwhile is away, and not too old", async () => {
+  const it = await broker();
+  const { nc } = await admin(it);
+  await it.kill9();
+  await expect.poll(() => nc.info, { interval: 5, timeout: 10_000 }).toBeUndefined();
+  await expect(provision(nc)).rejects.toMatchObject({ code: "log_unreachable" });
+});
+
 describe("a fresh broker", () => {
   test("gets streams, state, checkpoints at 0 and eight consumers", async () => {
     const it = await broker();

@@ -216,6 +216,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     stopping: () => stopping,
     relays,
     mismatches: () => runners.mismatches(),
+    leaving: () => shield.leaving(),
     metrics,
     now: () => clock.now(),
   });

@@ -9,6 +9,7 @@ import type { Relays } from "./relays.ts";
 import { send, sendProblem } from "./reply.ts";
 import type { Affinity } from "./runner/affinity.ts";
 import type { Mismatch } from "./runner/known-runners.ts";
+import type { KeptRemoval } from "./runner/leaving.ts";
 
 export type OwnDeps = {
   connection: NatsConnection;
@@ -21,6 +22,8 @@ export type OwnDeps = {
   stopping: () => boolean;
   relays: Relays;
   mismatches: () => Mismatch[];
+  /** Runners whose removal waits here. */
+  leaving: () => KeptRemoval[];
   metrics: Metrics;
   now: () => number;
 };
@@ -78,6 +81,7 @@ function ready(deps: OwnDeps, response: ServerResponse): void {
     registered: wireOf(registered),
     written: wireOf(written),
   }));
+  const leaving = deps.leaving().map(({ runner }) => runner);
   const { relay, coordinator, reason } = deps.relays.summary(deps.now());
   const isReady = log.state === "up" && !deps.stopping();
   json(response, isReady ? 200 : 503, {
@@ -90,6 +94,7 @@ function ready(deps: OwnDeps, response: ServerResponse): void {
     },
     durability: deps.durability(),
     ...(mismatches.length === 0 ? {} : { runner_mismatches: mismatches }),
+    ...(leaving.length === 0 ? {} : { leaving_runners: leaving }),
   });
 }
 

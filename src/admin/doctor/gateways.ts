@@ -2,12 +2,15 @@ import { showUrl } from "../../shared/show-url.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
 
+/** Runners that are named for one gateway. */
+const MOST_LEAVING = 10;
+
 /** A runner that registered something else than its gateway writes into binds, in words. */
 export type RunnerMismatch = { runner: string; registered: string; written: string };
 
 /** What `/_relay/ready` of a gateway says, or that it asks for its token first; undefined if that is no gateway's answer. */
 export type GatewayReady =
-  | { ready: boolean; log: string; durability: string; mismatches: RunnerMismatch[] }
+  | { ready: boolean; log: string; durability: string; mismatches: RunnerMismatch[]; leaving: string[] }
   | "asks"
   | undefined;
 export type GatewayFact = { url: string; ready: Reading<GatewayReady> };
@@ -35,16 +38,19 @@ export function gatewayReady(body: unknown): GatewayReady {
     dependencies,
     durability,
     runner_mismatches: mismatches,
+    leaving_runners: leaving,
   } = body as {
     dependencies?: { log?: unknown };
     durability?: unknown;
     runner_mismatches?: unknown;
+    leaving_runners?: unknown;
   };
   return {
     ready: body.ready,
     log: logText(dependencies?.log),
     durability: textOf(durability),
     mismatches: Array.isArray(mismatches) ? mismatches.map(mismatchOf) : [],
+    leaving: Array.isArray(leaving) ? leaving.map(textOf) : [],
   };
 }
 
@@ -89,12 +95,24 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
     if (ready.value === undefined)
       return fail(check, "something else answers there", "find out what has the port");
     if (ready.value === "asks") return ok(check, "answers, and asks for its token");
-    const { ready: isReady, log, durability, mismatches } = ready.value;
+    const { ready: isReady, log, durability, mismatches, leaving } = ready.value;
     const itself = isReady
       ? ok(check, `ready, durability ${durability}`)
       : fail(check, `not ready; the log is ${log}`, "see its log, and broker");
-    return [itself, ...mismatches.map((mismatch) => judgeMismatch(check, mismatch))];
+    return [
+      itself,
+      ...mismatches.map((mismatch) => judgeMismatch(check, mismatch)),
+      ...leaving.slice(0, MOST_LEAVING).map((runner) => judgeLeaving(check, runner)),
+    ];
   });
+}
+
+function judgeLeaving(check: string, runner: string): Line {
+  return warn(
+    `runner ${runner} behind ${check}`,
+    "asked to be removed while no relay was there",
+    "nothing, once a relay is there: the gateway asks again for it",
+  );
 }
 
 function judgeMismatch(check: string, { runner, registered, written }: RunnerMismatch): Line {

@@ -20,7 +20,7 @@ import { createHandouts } from "./handouts.ts";
 import { createHeartbeats } from "./heartbeat.ts";
 import type { KeptShield } from "./kept.ts";
 import type { Registering } from "./known-runners.ts";
-import { createLeaves } from "./leaving.ts";
+import { createLeaves, type KeptRemoval } from "./leaving.ts";
 import { createPolls } from "./poll.ts";
 import { createRegisters } from "./register.ts";
 import { createRegistrations } from "./registrations.ts";
@@ -52,6 +52,8 @@ export type Shield = {
   heard(state: RelayState): void;
   /** A runner reports on a run, or on a session without one. */
   reported(route: Extract<Route, { kind: "write" }>): void;
+  /** Runners whose removal waits here. */
+  leaving(): KeptRemoval[];
   /** Answers what is held, at once; later polls and heartbeats too. */
   stop(): void;
 };
@@ -211,6 +213,7 @@ export function createShield(deps: ShieldDeps): Shield {
       return true;
     },
     heard: (state) => way.heard(state),
+    leaving: () => removals.waiting(),
     reported({ run, session }) {
       if (run !== undefined) handouts.reported(run.id, run.report);
       const ended =

@@ -41,6 +41,8 @@ export type Leaves = {
   heard(runner: string): void;
   /** Sends what is kept, if the way is there; before a runner registers, which would be taken for a second one. */
   beforeRegister(): Promise<void>;
+  /** Those that wait here. */
+  waiting(): KeptRemoval[];
   stop(): void;
 };
 
@@ -69,7 +71,11 @@ export function createLeaves(deps: {
   let sending: Promise<void> | undefined;
 
   function write(): void {
-    deps.kept.write(Array.from(kept, ([runner, since]) => ({ runner, since })));
+    deps.kept.write(waiting());
+  }
+
+  function waiting(): KeptRemoval[] {
+    return Array.from(kept, ([runner, since]) => ({ runner, since }));
   }
 
   function drop(runner: string, why: string): void {
@@ -131,6 +137,7 @@ export function createLeaves(deps: {
       const enough = new Promise<void>((resolve) => void clock.after(BEFORE_REGISTER_MS, resolve));
       await Promise.race([send(), enough]);
     },
+    waiting,
     stop: () => cancel(),
   };
 }

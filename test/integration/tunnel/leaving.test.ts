@@ -360,6 +360,8 @@ describe("a runner that removes itself where no relay is there", () => {
       "gateway",
       { ok: true },
     ]);
+    const ready = await fetch(`${gateway.url()}/_relay/ready`);
+    expect(await ready.json()).toMatchObject({ ready: true, leaving_runners: [id] });
     const file = join(folder.path, "gateway-gw1.removals.json");
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     await gateway.close();

@@ -324,6 +324,15 @@ describe("gateways", () => {
     expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([expected]);
   });
 
+  test("which keep the removal of a runner", () => {
+    const body = { ready: true, durability: "fsync", leaving_runners: ["lnch_1", 7] };
+    expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([
+      "ok gateway u: ready, durability fsync",
+      "warn runner lnch_1 behind gateway u: asked to be removed while no relay was there",
+      "warn runner unknown behind gateway u: asked to be removed while no relay was there",
+    ]);
+  });
+
   test("whose runner registered something else than they write", () => {
     const body = {
       ready: true,

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { connectBroker } from "../shared/broker.ts";
+import { BROKER_WAIT_MS, connectBroker } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
 import { brokerAccess } from "../shared/config/index.ts";
 import type { Environment } from "../shared/config/load.ts";
@@ -46,6 +46,7 @@ export async function startService(deps: {
   const connection = await connectBroker(brokerAccess(values), {
     name: `gateway ${values.gateway}`,
     inboxPrefix: gatewayInbox(values.gateway),
+    waitMs: BROKER_WAIT_MS,
   });
   const { brokerConfig } = values;
   const durability = createDurabilityWatch({

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { connectBroker } from "../shared/broker.ts";
+import { BROKER_WAIT_MS, connectBroker } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/config/load.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
@@ -80,7 +80,11 @@ async function main(): Promise<void> {
   const clock = systemClock;
   const random = Math.random;
   const credentials = createCredentials({ values, secretFiles }, { clock, random, log, secrets });
-  const nc = await connectBroker(brokerAccess(values), { name: `relay ${relay}`, inboxPrefix: RELAY_INBOX });
+  const nc = await connectBroker(brokerAccess(values), {
+    name: `relay ${relay}`,
+    inboxPrefix: RELAY_INBOX,
+    waitMs: BROKER_WAIT_MS,
+  });
   const coordinator = createCoordinator({
     url: coordinatorUrl,
     connections: values.connections,

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   connect,
   credsAuthenticator,
   type ConnectionOptions,
   type NatsConnection,
 } from "@nats-io/transport-node";
-import { codedError, errorText } from "./errors.ts";
+import { codedError, errorText, type CodedError } from "./errors.ts";
 import { showUrl } from "./show-url.ts";
 import { tolerateOddHeaders } from "./odd-headers.ts";
 
@@ -27,13 +28,17 @@ export type BrokerAccess = {
   tlsFirst?: boolean;
 };
 
+/** How long a service that starts waits for a broker that nobody answers for: one that is being started again is there by then, a wrong address is soon said. */
+export const BROKER_WAIT_MS = 3000;
+const AGAIN_MS = 100;
+
 /**
  * Connects and keeps connecting for ever after. The first attempt fails loudly after `timeoutMs` (`broker_refused` when the broker
- * answered and said no, else `log_unreachable`).
+ * answered and said no, else `log_unreachable`, and that only if nobody answers within `waitMs`, default 0).
  */
 export async function connectBroker(
   access: BrokerAccess,
-  options: { name: string; inboxPrefix: string; timeoutMs?: number },
+  options: { name: string; inboxPrefix: string; timeoutMs?: number; waitMs?: number },
 ): Promise<NatsConnection> {
   const { servers } = access;
   const ordered = servers.some((url) => /^tls:/i.test(url)); // the client would go on without, and send the password in the clear
@@ -68,19 +73,23 @@ export async function connectBroker(
       : { authenticator: credsAuthenticator(readFileSync(access.credsFile)) }),
     ...tls,
   };
-  try {
-    return await connect(settings);
-  } catch (cause) {
-    const text = `${errorText(cause)}${hint(access, cause)}`;
-    const refused = /authori[sz]ation|authentication|certificate|credentials|permissions|'tls'/i.test(text);
-    throw codedError(
-      refused ? "broker_refused" : "log_unreachable",
-      `${showUrl(servers.join(", "))}: ${text}`,
-      {
-        cause,
-      },
-    );
+  const until = performance.now() + (options.waitMs ?? 0);
+  for (;;) {
+    try {
+      return await connect(settings);
+    } catch (cause) {
+      const error = failureOf(access, cause);
+      if (error.code !== "log_unreachable" || performance.now() > until) throw error;
+      await delay(AGAIN_MS);
+    }
   }
+}
+
+function failureOf(access: BrokerAccess, cause: unknown): CodedError {
+  const text = `${errorText(cause)}${hint(access, cause)}`;
+  const refused = /authori[sz]ation|authentication|certificate|credentials|permissions|'tls'/i.test(text);
+  const message = `${showUrl(access.servers.join(", "))}: ${text}`;
+  return codedError(refused ? "broker_refused" : "log_unreachable", message, { cause });
 }
 
 /** What helps where the two sides disagree about who speaks first: each waits for the other, or takes its words for TLS. */

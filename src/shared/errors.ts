@@ -160,5 +160,5 @@ function textOf(error: unknown, depth: number): string {
   if (error instanceof AggregateError && error.errors.length > 0) return textOf(error.errors[0], depth + 1);
   if (error.cause === undefined) return own;
   const below = textOf(error.cause, depth + 1);
-  return own === below ? own : `${own}: ${below}`; // nats.js wraps some errors in others of the same words
+  return own.includes(below) ? own : `${own}: ${below}`; // nats.js wraps some errors in others of the same words, and we quote causes
 }

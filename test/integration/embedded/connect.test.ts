@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { connectBroker } from "../../../src/shared/broker.ts";
+import { errorText } from "../../../src/shared/errors.ts";
+import { startTestBroker } from "../../support/broker.ts";
+
+const as = { name: "test", inboxPrefix: "_INBOX_test" };
+
+test("a service waits for a broker that is being started again; a command says at once that nobody answers, and says it once", async () => {
+  await using broker = await startTestBroker();
+  const access = broker.access("admin");
+  await broker.kill9();
+  const connecting = connectBroker(access, { ...as, waitMs: 60_000 });
+  const refusal: unknown = await connectBroker(access, as).catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ code: "log_unreachable" });
+  expect(errorText(refusal).match(/ECONNREFUSED/g)).toHaveLength(1);
+  await broker.restart();
+  await using scope = new AsyncDisposableStack();
+  const nc = await connecting;
+  scope.defer(() => nc.close());
+  expect(nc.isClosed()).toBe(false);
+}, 60_000);
+
+test("a refused login is not tried again", async () => {
+  await using broker = await startTestBroker();
+  const access = { ...broker.access("admin"), password: "wrong" };
+  await expect(connectBroker(access, { ...as, waitMs: 600_000 })).rejects.toMatchObject({
+    code: "broker_refused",
+  });
+});

@@ -2,6 +2,7 @@ import { startProcesses, type Processes } from "../processes.ts";
 import { ms } from "../report.ts";
 import { IDENTITY, startCrew, until, type Crew, type Job } from "./crew.ts";
 import { coordinatorOf, type Play } from "./play.ts";
+import { bareStartMs, watchPort } from "./port-watch.ts";
 import { startUpService } from "./up-service.ts";
 import { judgeCrew } from "./verdict.ts";
 
@@ -27,6 +28,7 @@ async function disturbed<World extends AsyncDisposable>(
   await using coordinator = await coordinatorOf(play);
   const { world, url } = await start(coordinator.url);
   await using _ = world;
+  await using watch = watchPort(url);
   await using crew = await startCrew(coordinator, url);
   const before = await crew.give(BEFORE);
   await crew.pause(CALM_MS);
@@ -42,6 +44,10 @@ async function disturbed<World extends AsyncDisposable>(
   const jobs = [...before, ...added, ...after];
   crew.finish(jobs);
   await judgeCrew(play, coordinator, crew, jobs);
+  if (watch.refusals.length > 0) {
+    play.report.note(`${play.name}: nobody listened for`, watch.refusals.map(ms).join(", "));
+    play.report.note(`${play.name}: a Node that does nothing takes`, ms(await bareStartMs()));
+  }
 }
 
 /** Gateway, relay and broker as services of their own. */
@@ -116,7 +122,6 @@ export async function brokerKilled(play: Play & { times: number; gapMs: number }
 
 /** The gateway is killed and comes back at once, on its port. Each time a run is made that the broken poll takes. */
 export async function gatewayKilled(play: Play & { times: number; gapMs: number }): Promise<void> {
-  const downtimes: number[] = [];
   await withServices(play, async ({ gateway }, crew, add) => {
     for (let i = 0; i < play.times && crew.runner.died() === undefined; i++) {
       await gateway.kill9();
@@ -124,7 +129,5 @@ export async function gatewayKilled(play: Play & { times: number; gapMs: number 
       await gateway.ready();
       await crew.pause(play.gapMs);
     }
-    downtimes.push(...gateway.downtimes);
   });
-  play.report.note(`${play.name}: the gateway was away`, downtimes.map(ms).join(", "));
 }

@@ -215,10 +215,22 @@ describe("a runner that removes itself", () => {
       { ok: true, message: expect.any(String), initiated_by: "self" },
     ]);
     expect(await runner.leaving()).toMatchObject([{ runner: id, why: "asked" }]);
+    coordinator.faults.set([
+      {
+        path: "/stopped$",
+        times: 1,
+        action: { kind: "status", status: 503, headers: { "retry-after": "3" } },
+      },
+    ]);
     await coordinator.start({ forgetRunners: true });
     await expect
       .poll(() => taken(coordinator).slice(-3), { timeout: 30_000 })
       .toEqual(["POST /runner/register", `POST /runner/runs/${runId}/stopped`, `DELETE /runners/${id}`]);
+    const removals = coordinator.ledger().filter(({ method }) => method === "DELETE");
+    expect(
+      removals.map(({ status }) => status),
+      "once, and not before its report",
+    ).toEqual([200]);
     await expect.poll(() => runner.leaving(), { timeout: 10_000 }).toEqual([]);
     await expect.poll(() => runner.event(sessionId, 2), { timeout: 20_000 }).toBe(201);
   }, 120_000);

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { BROKER_WAIT_MS, connectBroker } from "../shared/broker.ts";
+import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
 import { brokerAccess } from "../shared/config/index.ts";
 import type { Environment } from "../shared/config/load.ts";
@@ -22,8 +22,7 @@ import type { GatewayValues } from "./table.ts";
 /** A gateway with its connection to the broker. */
 export type Service = { url: string; durability: Durability; close(): Promise<void> };
 
-/** Puts everything behind an entrance, and opens it. Throws what `connectBroker` does, and `not_durable`. `fatal`: the broker refuses us for good. */
-export async function startService(deps: {
+type ServiceDeps = {
   values: GatewayValues;
   env: Environment;
   /** The data folder. */
@@ -34,8 +33,18 @@ export async function startService(deps: {
   secrets: SecretRegistry;
   logger: Logger;
   linesDropped: () => number;
+  /** The broker refuses us for good. */
   fatal: (error: Error) => void;
-}): Promise<Service> {
+};
+
+/** Puts everything behind an entrance, and opens it. Throws what `connectBroker` does, and `not_durable`. */
+export function startService(deps: ServiceDeps): Promise<Service> {
+  return start(deps).catch((error: unknown) => {
+    throw unreachableOr(error);
+  });
+}
+
+async function start(deps: ServiceDeps): Promise<Service> {
   const { values, env, data, secrets, logger } = deps;
   const tracing = await startTracing({
     env,

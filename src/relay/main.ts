@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { BROKER_WAIT_MS, connectBroker } from "../shared/broker.ts";
+import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/broker.ts";
 import { systemClock } from "../shared/clock.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/config/load.ts";
 import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
@@ -48,7 +48,7 @@ const stdout = standardLines(1, "relay");
 const stderr = standardLines(2, "relay");
 
 exitWithParent();
-await main().catch(fail);
+await main().catch((error: unknown) => fail(unreachableOr(error)));
 
 async function main(): Promise<void> {
   const { values, secretFiles } = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });

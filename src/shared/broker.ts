@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   connect,
   credsAuthenticator,
+  errors,
   type ConnectionOptions,
   type NatsConnection,
 } from "@nats-io/transport-node";
@@ -90,6 +91,22 @@ function failureOf(access: BrokerAccess, cause: unknown): CodedError {
   const refused = /authori[sz]ation|authentication|certificate|credentials|permissions|'tls'/i.test(text);
   const message = `${showUrl(access.servers.join(", "))}: ${text}`;
   return codedError(refused ? "broker_refused" : "log_unreachable", message, { cause });
+}
+
+/** What the client throws when the broker went away while it was asked, or when JetStream is not there yet. */
+const WENT_AWAY = [
+  errors.ConnectionError,
+  errors.ClosedConnectionError,
+  errors.DrainingConnectionError,
+  errors.NoRespondersError,
+  errors.RequestError,
+  errors.TimeoutError,
+];
+
+/** A start whose broker went away in its middle failed as `log_unreachable`; every other error stays what it is. Pure. */
+export function unreachableOr(error: unknown): unknown {
+  if (!WENT_AWAY.some((known) => error instanceof known)) return error;
+  return codedError("log_unreachable", `the broker went away: ${errorText(error)}`, { cause: error });
 }
 
 /** What helps where the two sides disagree about who speaks first: each waits for the other, or takes its words for TLS. */

@@ -1,5 +1,6 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
-import { connectBroker } from "../../../src/shared/broker.ts";
+import { connectBroker, unreachableOr } from "../../../src/shared/broker.ts";
 import { errorText } from "../../../src/shared/errors.ts";
 import { startTestBroker } from "../../support/broker.ts";
 
@@ -27,3 +28,21 @@ test("a refused login is not tried again", async () => {
     code: "broker_refused",
   });
 });
+
+test("a broker that goes away while a service starts is unreachable, whatever the client calls it; other errors stay what they are", async () => {
+  await using broker = await startTestBroker();
+  await using scope = new AsyncDisposableStack();
+  const nc = await connectBroker(broker.access("admin"), as);
+  scope.defer(() => nc.close());
+  const fate = (asked: Promise<unknown>): Promise<unknown> => asked.then(String, unreachableOr);
+  const nobody = await fate(nc.request("rr.nobody", "", { timeout: 10_000 }));
+  expect(nobody).toMatchObject({ code: "log_unreachable" });
+  await broker.kill9();
+  const silent = await fate(jetstreamManager(nc, { checkAPI: true, timeout: 200 }));
+  expect(silent).toMatchObject({ code: "log_unreachable" });
+  await nc.close();
+  const closed = await fate(nc.flush());
+  expect(closed).toMatchObject({ code: "log_unreachable" });
+  const other = new TypeError("x");
+  expect(unreachableOr(other)).toBe(other);
+}, 60_000);

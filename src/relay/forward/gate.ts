@@ -45,7 +45,7 @@ export type Gate = {
   verdict(session: string, verdict: Verdict, probe: boolean): boolean;
   /** Tells that the coordinator answered and is well, and that no event was judged: such an answer is neither a delivery nor a refusal. */
   answered(session: string): void;
-  /** Something else than the coordinator answered a request that is no event: the address is asked what is there. */
+  /** Something else than the coordinator answered, or nobody: the address is asked what is there. */
   doubt(): void;
   pause(reason: PauseReason, text: string): void;
   /** Ends a pause with this reason; after one that somebody had to end, the coordinator is asked first. */
@@ -247,7 +247,7 @@ export function createGate(deps: {
           if (verdict.failure && breaker.failure(now, session, verdict.connection)) {
             if (state.phase === "up") away(verdict.reason);
           } else if (verdict.connection) verify();
-          else if (verdict.foreign) doubt(); // few sessions open no breaker
+          else if (verdict.foreign || verdict.silent) doubt(); // few sessions open no breaker
           return true;
         case "pause":
           pause(verdict.reason, verdict.text);

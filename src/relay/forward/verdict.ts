@@ -39,6 +39,7 @@ export type Verdict =
   /**
    * `connection`: the coordinator could not be reached at all. `failure`: counts for the breaker. `unclear`: a success in words, which the coordinator or
    * somebody in front of it may have said. `foreign`: an answer without the coordinator's form, which somebody else may have given.
+   * `silent`: no answer for as long as an attempt may take.
    */
   | {
       kind: "retry";
@@ -48,6 +49,7 @@ export type Verdict =
       failure: boolean;
       unclear?: true;
       foreign?: true;
+      silent?: true;
     }
   /** The coordinator understood the event and refuses it for good. */
   | { kind: "dead"; status: number; reason: string }
@@ -73,6 +75,7 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
       reason: `${result.cause}: ${result.text}`,
       connection: result.cause === "connect",
       failure: result.cause !== "yielded",
+      ...(result.cause === "timeout" ? { silent: true as const } : {}),
     };
   }
   const { status } = result;

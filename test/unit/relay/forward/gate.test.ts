@@ -8,6 +8,7 @@ import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts"
 
 const WELL: Health = { kind: "well" };
 const AWAY: Health = { kind: "away", text: "ECONNREFUSED", connection: true };
+const HANGS: Health = { kind: "away", text: "timeout", connection: false };
 const DELIVERED: Verdict = { kind: "delivered" };
 const DEAD: Verdict = { kind: "dead", status: 422, reason: "no" };
 const FAILED: Verdict = { kind: "retry", reason: "503", connection: false, failure: true };
@@ -119,6 +120,21 @@ describe("an outage", () => {
       expect(stage.phases).toEqual(phases);
     },
   );
+
+  test.each<[string, Answer, string[]]>([
+    [
+      "a coordinator that hangs is away at the first attempt without an answer, though one session opens no breaker",
+      HANGS,
+      ["up", "away"],
+    ],
+    ["ISOLATE-1: a session that hangs while the coordinator answers closes nothing", WELL, ["up"]],
+  ])("%s", async (_, health, phases) => {
+    const stage = await start();
+    stage.health = health;
+    stage.gate.verdict("a", { ...FAILED, silent: true }, false);
+    await stage.clock.pass(100);
+    expect(stage.phases).toEqual(phases);
+  });
 
   test("in doubt the address is asked once at a time, and not while it is known to be away", async () => {
     const stage = await start();

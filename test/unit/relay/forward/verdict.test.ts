@@ -180,7 +180,8 @@ describe("retry: everything else", () => {
     ["yielded", false, false],
   ])("a failure of kind %s", (cause, connection, failure) => {
     const found = verdict({ kind: "failed", cause, text: "why" });
-    expect(found).toEqual({ kind: "retry", reason: `${cause}: why`, connection, failure });
+    const silent = cause === "timeout" ? { silent: true } : {};
+    expect(found).toEqual({ kind: "retry", reason: `${cause}: why`, connection, failure, ...silent });
   });
 
   test.each([

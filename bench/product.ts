@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { provision } from "../src/admin/provision.ts";
+import { provision } from "../src/shared/log/provision/provision.ts";
 import { brokerVariables } from "../src/cli/up/environment.ts";
 import { readyUrl } from "../src/cli/up/child.ts";
 import { startTestBroker, type TestBroker } from "../test/support/broker.ts";
@@ -68,7 +68,7 @@ export function startRelay(
 
 /** The stand-in coordinator, which creates sessions by itself. */
 export function startStandIn(): Promise<Product> {
-  return startMain("coordinator", [], {
+  return startMain("standin", [], {
     RUNNER_RELAY_COORDINATOR_PORT: "0",
     RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true",
     RUNNER_RELAY_LOG_LEVEL: "warn",

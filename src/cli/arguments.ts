@@ -1,4 +1,4 @@
-import { codedError } from "../shared/errors.ts";
+import { codedError } from "../shared/base/errors.ts";
 
 /** Commander's parser of an option that takes a whole number from 1. */
 export function wholeNumber(flag: string): (text: string) => number {

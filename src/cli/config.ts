@@ -1,8 +1,7 @@
 import { Command } from "commander";
-import { ALL_SETTINGS } from "../shared/config/index.ts";
-import { loadSettings, redacted } from "../shared/config/load.ts";
-import { COORDINATOR_SETTINGS } from "../shared/config/settings.ts";
-import type { Setting } from "../shared/config/setting.ts";
+import { ALL_SETTINGS, COORDINATOR_SETTINGS } from "../shared/settings/index.ts";
+import { loadSettings, redacted } from "../shared/base/config/load.ts";
+import type { Setting } from "../shared/base/config/setting.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { dataFolder } from "./folders.ts";

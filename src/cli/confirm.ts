@@ -1,4 +1,4 @@
-import { codedError } from "../shared/errors.ts";
+import { codedError } from "../shared/base/errors.ts";
 import type { Context } from "./context.ts";
 
 /**

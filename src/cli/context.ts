@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { Environment } from "../shared/config/load.ts";
-import type { Lines } from "../shared/output/lines.ts";
+import type { Environment } from "../shared/base/config/load.ts";
+import type { Lines } from "../shared/base/output/lines.ts";
 import type { Screen } from "./render/screen.ts";
 
 /** What a command gets of the process it runs in; made by `main.ts` alone. */

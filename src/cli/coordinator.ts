@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { COMMON_SETTINGS, COORDINATOR_SETTINGS } from "../shared/config/settings.ts";
+import { COMMON_SETTINGS, COORDINATOR_SETTINGS } from "../shared/settings/index.ts";
 import type { Context } from "./context.ts";
 import { rootCommand } from "./root.ts";
 
@@ -10,6 +10,6 @@ export function command(context: Context): Command {
       "Runs the stand-in for an Agent Coordinator: for trying out and for tests, it keeps everything in memory.",
     table: { ...COMMON_SETTINGS, ...COORDINATOR_SETTINGS },
     context,
-    run: () => import("../coordinator/main.ts"),
+    run: () => import("../standin/main.ts"),
   });
 }

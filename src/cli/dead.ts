@@ -1,7 +1,7 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { Command } from "commander";
-import { overtaken, planRedrive, type RedrivePlan, type ThinLetter } from "../admin/redrive.ts";
+import { overtaken, planRedrive, type RedrivePlan, type ThinLetter } from "../operate/redrive.ts";
 import {
   deadLetters,
   deadLettersOf,
@@ -9,10 +9,10 @@ import {
   readDeadLetter,
   redrive,
   type DeadLetter,
-} from "../shared/dead-letters.ts";
-import { codedError, errorText } from "../shared/errors.ts";
-import { counted } from "../shared/show.ts";
-import { DEAD_STREAM } from "../shared/topology.ts";
+} from "../shared/log/state/dead-letters.ts";
+import { codedError, errorText } from "../shared/base/errors.ts";
+import { counted } from "../shared/base/show.ts";
+import { DEAD_STREAM } from "../shared/log/schema/topology.ts";
 import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";

@@ -1,8 +1,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Command } from "commander";
-import { deliveriesOf, deliveryOf, type Delivery } from "../admin/deliveries.ts";
-import { codedError } from "../shared/errors.ts";
-import { sessionIdProblem } from "../shared/session-id.ts";
+import { deliveriesOf, deliveryOf, type Delivery } from "../operate/deliveries.ts";
+import { codedError } from "../shared/base/errors.ts";
+import { sessionIdProblem } from "../shared/log/schema/session-id.ts";
 import { wholeNumber } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";

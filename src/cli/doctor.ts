@@ -1,10 +1,10 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { examine } from "../admin/doctor/examine.ts";
-import type { Line } from "../admin/doctor/line.ts";
-import { portIn } from "../shared/port-number.ts";
-import { readKeptFileSync } from "../shared/short-file.ts";
+import { examine } from "../operate/doctor/examine.ts";
+import type { Line } from "../operate/doctor/line.ts";
+import { portIn } from "../shared/base/port-number.ts";
+import { readKeptFileSync } from "../shared/base/short-file.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { pageTokenHere } from "./page.ts";

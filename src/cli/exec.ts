@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import { Command } from "commander";
-import { codedError, errorText } from "../shared/errors.ts";
-import { pastProxies } from "../shared/proxies.ts";
-import { showUrl } from "../shared/show-url.ts";
+import { codedError, errorText } from "../shared/base/errors.ts";
+import { pastProxies } from "../shared/base/proxies.ts";
+import { showUrl } from "../shared/base/show-url.ts";
 import type { Context } from "./context.ts";
 import { dataFolder } from "./folders.ts";
 import { strippedEnvironment } from "./up/environment.ts";

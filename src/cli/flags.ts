@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { showSetting, type Setting } from "../shared/config/setting.ts";
+import { showSetting, type Setting } from "../shared/base/config/setting.ts";
 
 type Table = Record<string, Setting>;
 export type Flags = Record<string, string | boolean | undefined>;

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { Environment } from "../shared/config/load.ts";
-import { homeFolder } from "../shared/home-folder.ts";
+import type { Environment } from "../shared/base/config/load.ts";
+import { homeFolder } from "../shared/base/home-folder.ts";
 
-export { dataFolder } from "../shared/data-folder.ts";
+export { dataFolder } from "../shared/base/data-folder.ts";
 
 /** Compiled code of our processes: about 100 ms less at each start. Undefined where a user has no place for it. */
 export function compileCacheFolder(env: Environment): string | undefined {

@@ -8,13 +8,12 @@ import {
   TimeoutError,
   type NatsConnection,
 } from "@nats-io/transport-node";
-import { connectBroker, type BrokerAccess } from "../shared/broker.ts";
-import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
-import { codedError, errorText, isCoded } from "../shared/errors.ts";
-import { loadSettings, type Environment, type Values } from "../shared/config/load.ts";
-import { BROKER_SETTINGS, COMMON_SETTINGS } from "../shared/config/settings.ts";
-import type { BrokerRole } from "../shared/permissions.ts";
-import { ADMIN_INBOX, OPERATOR_INBOX, PRUNE_INBOX } from "../shared/subjects.ts";
+import { connectBroker, type BrokerAccess } from "../shared/log/broker.ts";
+import { ALL_SETTINGS, BROKER_SETTINGS, COMMON_SETTINGS, brokerAccess } from "../shared/settings/index.ts";
+import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
+import { loadSettings, type Environment, type Values } from "../shared/base/config/load.ts";
+import type { BrokerRole } from "../shared/messages/permissions.ts";
+import { ADMIN_INBOX, OPERATOR_INBOX, PRUNE_INBOX } from "../shared/log/schema/subjects.ts";
 import type { Flags } from "./flags.ts";
 import { dataFolder } from "./folders.ts";
 import { readKept } from "../embedded/kept.ts";

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { Command } from "commander";
-import { ALL_SETTINGS } from "../shared/config/index.ts";
-import { loadSettings, type Environment } from "../shared/config/load.ts";
-import { COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
-import { addressWithToken, TOKEN_PARAMETER } from "../shared/door/door.ts";
-import { PAGE_TOKEN_FILE, readSecret } from "../shared/door/secret-file.ts";
-import { codedError, errorText } from "../shared/errors.ts";
+import { ALL_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/settings/index.ts";
+import { loadSettings, type Environment } from "../shared/base/config/load.ts";
+import { addressWithToken, TOKEN_PARAMETER } from "../shared/http/door/door.ts";
+import { PAGE_TOKEN_FILE, readSecret } from "../shared/http/door/secret-file.ts";
+import { codedError, errorText } from "../shared/base/errors.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { dataFolder } from "./folders.ts";

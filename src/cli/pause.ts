@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { awaitEffect, type Effect } from "../admin/control-wait.ts";
-import { systemClock } from "../shared/clock.ts";
-import { openControl } from "../shared/control.ts";
-import { shardOf } from "../shared/partition.ts";
-import { isStopped, servedShards, type RelayState } from "../shared/relay-state.ts";
+import { awaitEffect, type Effect } from "../operate/control-wait.ts";
+import { systemClock } from "../shared/base/clock.ts";
+import { openControl } from "../shared/log/state/control.ts";
+import { shardOf } from "../shared/log/schema/partition.ts";
+import { isStopped, servedShards, type RelayState } from "../shared/messages/relay-state.ts";
 import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";

@@ -1,11 +1,10 @@
 import { Command } from "commander";
-import type { StartFrom } from "../admin/checkpoints.ts";
-import { provision } from "../admin/provision.ts";
-import { damageAdvice, damageText } from "../shared/damage.ts";
-import { ALL_SETTINGS } from "../shared/config/index.ts";
-import { loadSettings } from "../shared/config/load.ts";
-import { UP_SETTINGS } from "../shared/config/settings.ts";
-import { counted, showBytes } from "../shared/show.ts";
+import type { StartFrom } from "../shared/log/provision/checkpoints.ts";
+import { provision } from "../shared/log/provision/provision.ts";
+import { damageAdvice, damageText } from "../shared/log/state/damage.ts";
+import { ALL_SETTINGS, UP_SETTINGS } from "../shared/settings/index.ts";
+import { loadSettings } from "../shared/base/config/load.ts";
+import { counted, showBytes } from "../shared/base/show.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";

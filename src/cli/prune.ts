@@ -1,9 +1,8 @@
 import { Command } from "commander";
-import { runPrune } from "../admin/prune.ts";
-import { systemClock } from "../shared/clock.ts";
-import { ALL_SETTINGS } from "../shared/config/index.ts";
-import { loadSettings } from "../shared/config/load.ts";
-import { UP_SETTINGS } from "../shared/config/settings.ts";
+import { runPrune } from "../shared/log/prune.ts";
+import { systemClock } from "../shared/base/clock.ts";
+import { ALL_SETTINGS, UP_SETTINGS } from "../shared/settings/index.ts";
+import { loadSettings } from "../shared/base/config/load.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";

@@ -1,5 +1,5 @@
-import { scanJson } from "../shared/json-scan.ts";
-import { decodeEnvelope, type Envelope } from "../shared/envelope.ts";
+import { scanJson } from "../shared/base/json-scan.ts";
+import { decodeEnvelope, type Envelope } from "../shared/log/schema/envelope.ts";
 
 /** An envelope as people and `jq` read it: the body parsed, bytes as text, times as ISO. Throws what `decodeEnvelope` throws. */
 export function readableEnvelope(bytes: Uint8Array): object {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
+import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/settings/index.ts";
 import type { Context } from "./context.ts";
 import { rootCommand } from "./root.ts";
 

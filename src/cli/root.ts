@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Setting } from "../shared/config/setting.ts";
+import type { Setting } from "../shared/base/config/setting.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf, flagVariables } from "./flags.ts";
 

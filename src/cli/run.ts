@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
-import { VERSION } from "../shared/version.ts";
-import { errorText, isCoded } from "../shared/errors.ts";
-import { showUrlsIn } from "../shared/show-url.ts";
+import { VERSION } from "../shared/base/version.ts";
+import { errorText, isCoded } from "../shared/base/errors.ts";
+import { showUrlsIn } from "../shared/base/show-url.ts";
 import type { Commands } from "./commands.ts";
 import type { Context } from "./context.ts";
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import type { StartFrom } from "../admin/checkpoints.ts";
+import type { StartFrom } from "../shared/log/provision/checkpoints.ts";
 
 /** Reads `--from` of the commands that make the log. */
 export function startFrom(text: string): StartFrom {

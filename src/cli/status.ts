@@ -1,8 +1,8 @@
 import { Command } from "commander";
-import { openStatus, readStatus, type StatusReader } from "../admin/status.ts";
-import { rest } from "../admin/rest.ts";
-import { systemClock } from "../shared/clock.ts";
-import { codedError, isCoded } from "../shared/errors.ts";
+import { openStatus, readStatus, type StatusReader } from "../operate/status.ts";
+import { rest } from "../operate/rest.ts";
+import { systemClock } from "../shared/base/clock.ts";
+import { codedError, isCoded } from "../shared/base/errors.ts";
 import { wholeNumber } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";

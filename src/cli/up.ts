@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { isCoded, type ErrorCode } from "../shared/errors.ts";
+import { isCoded, type ErrorCode } from "../shared/base/errors.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { EXIT_CONFIG } from "./up/child.ts";
-import type { StartFrom } from "../admin/checkpoints.ts";
+import type { StartFrom } from "../shared/log/provision/checkpoints.ts";
 import { startFrom } from "./start-from.ts";
 import { runUp } from "./up/run.ts";
 import { UP_TABLE } from "./up/table.ts";

@@ -1,5 +1,5 @@
-import type { Clock } from "../shared/clock.ts";
-import type { Receipt } from "../shared/receipt.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import type { Receipt } from "../shared/messages/receipt.ts";
 import { objectIn, SessionClientError } from "./error.ts";
 import { pause, type Transport } from "./transport.ts";
 

@@ -1,5 +1,5 @@
-import type { Clock } from "../shared/clock.ts";
-import type { Receipt } from "../shared/receipt.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import type { Receipt } from "../shared/messages/receipt.ts";
 import { awaitDelivery } from "./delivery.ts";
 import { objectIn, SessionClientError } from "./error.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";

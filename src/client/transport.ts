@@ -1,4 +1,4 @@
-import type { Clock } from "../shared/clock.ts";
+import type { Clock } from "../shared/base/clock.ts";
 import { errorOfAnswer, SessionClientError } from "./error.ts";
 import { delayAfter, retryAfterMs, type RetryPolicy } from "./retry.ts";
 

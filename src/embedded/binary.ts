@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
-import { codedError, errorText, isCoded } from "../shared/errors.ts";
-import { homeFolder } from "../shared/home-folder.ts";
-import type { Logger } from "../shared/logger.ts";
-import { MIN_BROKER_VERSION } from "../shared/topology.ts";
+import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
+import { homeFolder } from "../shared/base/home-folder.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import { MIN_BROKER_VERSION } from "../shared/log/schema/topology.ts";
 import { findExecutable, isExecutable, runCommand, type CommandEnv } from "./command.ts";
 import { fetchFromApt } from "./fetch-apt.ts";
 import { fetchFromGo } from "./fetch-go.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { permissionsOf } from "../shared/permissions.ts";
-import { MAX_PAYLOAD } from "../shared/topology.ts";
+import { permissionsOf } from "../shared/messages/permissions.ts";
+import { MAX_PAYLOAD } from "../shared/log/schema/topology.ts";
 import type { BrokerUser } from "./users.ts";
 
 /** What the configuration of the embedded broker depends on. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Logger } from "../shared/logger.ts";
-import { EVENTS_STREAM } from "../shared/topology.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { readPlain } from "./plain-file.ts";
 
 /** Where nats-server keeps the consumers of the log, below the store folder. */

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorText } from "../shared/errors.ts";
+import { errorText } from "../shared/base/errors.ts";
 import { deriveSource, osRelease, parseDeb822, parseSourcesList, type AptSource } from "./apt-sources.ts";
 import { findExecutable, runCommand, type CommandEnv } from "./command.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { isPort } from "../shared/port-number.ts";
-import { readKeptFileSync } from "../shared/short-file.ts";
+import { isPort } from "../shared/base/port-number.ts";
+import { readKeptFileSync } from "../shared/base/short-file.ts";
 
 /** What is kept between starts: running gateways and relays, and people's `nats` contexts, hold both. -1: any free port. */
 export type Kept = { port: number; passwords: Record<string, string> };

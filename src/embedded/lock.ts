@@ -1,10 +1,10 @@
 import { closeSync, lstatSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { replaceFile } from "../shared/atomic-file.ts";
-import { codedError, errorText } from "../shared/errors.ts";
-import { makeOwnFolder } from "../shared/own-folder.ts";
-import { readKeptFileSync } from "../shared/short-file.ts";
+import { replaceFile } from "../shared/base/atomic-file.ts";
+import { codedError, errorText } from "../shared/base/errors.ts";
+import { makeOwnFolder } from "../shared/base/own-folder.ts";
+import { readKeptFileSync } from "../shared/base/short-file.ts";
 
 /** The lock and what SQLite looks at beside it: opening a FIFO there would never return. */
 const LOCK_FILES = ["lock", "lock-journal", "lock-wal"];

@@ -1,20 +1,20 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { replaceFile } from "../shared/atomic-file.ts";
-import type { BrokerAccess } from "../shared/broker.ts";
-import { systemClock, type Clock } from "../shared/clock.ts";
-import type { Logger } from "../shared/logger.ts";
-import type { BrokerRole, GatewayUser } from "../shared/permissions.ts";
+import { replaceFile } from "../shared/base/atomic-file.ts";
+import type { BrokerAccess } from "../shared/log/broker.ts";
+import { systemClock, type Clock } from "../shared/base/clock.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import type { BrokerRole, GatewayUser } from "../shared/messages/permissions.ts";
 import { brokerConfig, USERS_FILE, usersConfig } from "./config.ts";
 import { dropUnreadableConsumers } from "./consumer-state.ts";
-import { codedError, errorText, isCoded } from "../shared/errors.ts";
+import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
 import { keptFile, readKept, type Kept } from "./kept.ts";
 import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
 import { endLeftover, spawnServer, type Exit, type ServerProcess } from "./process.ts";
 import { sealStreams } from "./stream-meta.ts";
 import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
-import { makeOwnFolder } from "../shared/own-folder.ts";
+import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
 // lock.ts keeps the folder ours · kept.ts what a start leaves for the next · stream-meta.ts gives streams their seal back · consumer-state.ts drops consumers that cannot be read · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
 

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { replaceFile } from "../shared/atomic-file.ts";
-import { codedError } from "../shared/errors.ts";
-import type { Logger } from "../shared/logger.ts";
-import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../shared/topology.ts";
+import { replaceFile } from "../shared/base/atomic-file.ts";
+import { codedError } from "../shared/base/errors.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../shared/log/schema/topology.ts";
 import { highwayHash64 } from "./highway-hash.ts";
 import { readPlain } from "./plain-file.ts";
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { codedError } from "../shared/errors.ts";
-import type { BrokerRole, GatewayUser } from "../shared/permissions.ts";
+import { codedError } from "../shared/base/errors.ts";
+import type { BrokerRole, GatewayUser } from "../shared/messages/permissions.ts";
 
 /** Name and password of one user of the embedded broker. */
 export type Login = { user: string; password: string };

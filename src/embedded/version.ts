@@ -1,4 +1,4 @@
-import { MIN_BROKER_VERSION } from "../shared/topology.ts";
+import { MIN_BROKER_VERSION } from "../shared/log/schema/topology.ts";
 
 /** Version in the output of `nats-server --version` ("nats-server: v2.15.2"); undefined if there is none. */
 export function parseServerVersion(output: string): string | undefined {

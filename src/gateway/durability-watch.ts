@@ -1,8 +1,8 @@
 import type { NatsConnection } from "@nats-io/transport-node";
-import { readSyncAlwaysOfMonitor, type Durability } from "../shared/durability.ts";
-import { readSyncAlways } from "../shared/sync-always.ts";
-import { errorText } from "../shared/errors.ts";
-import type { Logger } from "../shared/logger.ts";
+import { readSyncAlwaysOfMonitor, type Durability } from "../shared/log/durability/durability.ts";
+import { readSyncAlways } from "../shared/log/durability/sync-always.ts";
+import { errorText } from "../shared/base/errors.ts";
+import type { Logger } from "../shared/base/logger.ts";
 
 /** The broker's monitoring page answers in milliseconds; a start must not hang on it. */
 const MONITOR_TIMEOUT_MS = 2000;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Clock } from "../shared/clock.ts";
-import { codedError } from "../shared/errors.ts";
-import { isLoopback } from "./guard.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import { codedError } from "../shared/base/errors.ts";
+import { isLoopback } from "../shared/http/guard.ts";
 import type { KeptPort } from "./port.ts";
 import {
   createHttpServer,
@@ -10,7 +10,7 @@ import {
   type HttpServer,
   type ServerTimes,
   type UpgradeHandler,
-} from "./server.ts";
+} from "../shared/http/server.ts";
 import { openSocket } from "./socket.ts";
 
 /** Requests that are kept until there is something behind the entrance: each of the most connections has one. */

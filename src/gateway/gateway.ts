@@ -1,52 +1,53 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
-import { decodeAnswer } from "../shared/answer.ts";
-import type { Clock } from "../shared/clock.ts";
-import type { Durability } from "../shared/durability.ts";
-import type { HttpErrorCode } from "../shared/errors.ts";
-import type { Logger } from "../shared/logger.ts";
-import { decodeState } from "../shared/relay-state.ts";
-import { answerInbox, gatewayInbox, runnerName, STATE_SUBJECT } from "../shared/subjects.ts";
-import { bodyLimit } from "../shared/topology.ts";
-import type { Tracing } from "../shared/tracing.ts";
-import { notPassable, type NotPassable } from "../shared/tunnel/passable.ts";
-import { createAddresses } from "./addresses.ts";
-import { createBacklog } from "./backlog.ts";
-import { BODY_MS } from "./body.ts";
-import { createBudget, HELD_BYTES } from "./budget.ts";
-import { createAcceptance } from "./commit/acceptance.ts";
-import { createChoice } from "./commit/choice.ts";
-import { createCommitter } from "./commit/commit.ts";
-import { messageOf } from "./commit/message.ts";
-import { createNatsLog } from "./commit/nats-log.ts";
-import { framingProblem } from "./framing.ts";
+import { decodeAnswer } from "../shared/messages/answer.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import type { Durability } from "../shared/log/durability/durability.ts";
+import type { HttpErrorCode } from "../shared/base/errors.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import { decodeState } from "../shared/messages/relay-state.ts";
+import { answerInbox, gatewayInbox, runnerName, STATE_SUBJECT } from "../shared/log/schema/subjects.ts";
+import { bodyLimit } from "../shared/log/schema/topology.ts";
+import type { Tracing } from "../shared/base/tracing.ts";
+import { notPassable, type NotPassable } from "../shared/messages/tunnel/passable.ts";
+import { createAddresses } from "./writes/addresses.ts";
+import { createBacklog } from "./writes/backlog.ts";
+import { BODY_MS } from "../shared/http/body.ts";
+import { createBudget, HELD_BYTES } from "../shared/http/budget.ts";
+import { createAcceptance } from "../shared/log/append/acceptance.ts";
+import { createChoice } from "../shared/log/append/choice.ts";
+import { createCommitter } from "../shared/log/append/commit.ts";
+import { messageOf } from "../shared/log/append/message.ts";
+import { createNatsLog } from "../shared/log/append/nats-log.ts";
+import { framingProblem } from "../shared/http/framing.ts";
 import { createEntrance, type Entrance, type EntranceOptions, type Served } from "./entrance.ts";
-import { createGuard, type Guard } from "./guard.ts";
-import { keyedIds } from "./identity.ts";
-import { createJudge } from "./judge.ts";
+import { createGuard, type Guard } from "../shared/http/guard.ts";
+import { keyedIds } from "./writes/identity.ts";
+import { createJudge } from "./writes/judge.ts";
 import { createMetrics } from "./metrics.ts";
-import { createOwnRoutes } from "./own.ts";
-import { createPassages, type Passage } from "./passage.ts";
+import { createOwnRoutes } from "./report/own.ts";
+import { createPassages, type Passage } from "./route/passage.ts";
 import type { KeptPort } from "./port.ts";
-import { createRelays } from "./relays.ts";
-import { createRepeats } from "./repeats.ts";
-import { refuseUnread, sendProblem } from "./reply.ts";
-import { matchRoute } from "./routes.ts";
+import { createRelays } from "./writes/relays.ts";
+import { createRepeats } from "./writes/repeats.ts";
+import { refuseUnread, sendProblem } from "../shared/http/reply.ts";
+import { matchRoute } from "./route/routes.ts";
 import { createShield } from "./runner/index.ts";
 import type { KeptShield } from "./runner/kept.ts";
 import { createKnownRunners, type KeptRunners } from "./runner/known-runners.ts";
 import { readCall } from "./runner/runner-calls.ts";
-import { createRuns, type KeptRuns } from "./runs.ts";
-import { createSequences } from "./sequence.ts";
-import { refuseSocket, type Handler, type ServerTimes } from "./server.ts";
-import { createTokens } from "./tokens.ts";
+import { createRuns, type KeptRuns } from "./runner/runs.ts";
+import { createSequences } from "../shared/log/append/sequence.ts";
+import { refuseSocket, type Handler, type ServerTimes } from "../shared/http/server.ts";
+import { createTokens } from "./writes/tokens.ts";
 import { createTunnel, MAX_LEARNT_BYTES } from "./tunnel/tunnel.ts";
-import { createWaiting } from "./waiting.ts";
-import { createWrites } from "./writes.ts";
+import { createWaiting } from "./writes/waiting.ts";
+import { createWrites } from "./writes/writes.ts";
 
-// entrance.ts takes port and socket · server.ts HTTP and its limits · guard.ts who may ask · routes.ts which route · writes.ts the writes (with a map of its own)
-// tunnel/ everything else · runner/ keeps a runner alive where the way fails, and knows whose runners these are · own.ts /_relay/… · relays.ts what relays told · port.ts the kept port · socket.ts a Unix socket beside it · main.ts the process
+// entrance.ts takes port and socket · ../shared/http HTTP, its limits and who may ask · route/ which route, and how a request is known · writes/ the writes ·
+// runner/ keeps a runner alive where the way fails, and knows whose runners these are · tunnel/ everything else · report/ serves /_relay/… ·
+// port.ts the kept port · socket.ts a Unix socket beside it · service.ts puts it behind the entrance · main.ts the process
 
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { ERRORS, type HttpErrorCode } from "../shared/errors.ts";
-import type { CommitReport } from "./commit/commit.ts";
-import type { NoWait } from "./relays.ts";
+import { ERRORS, type HttpErrorCode } from "../shared/base/errors.ts";
+import type { CommitReport } from "../shared/log/append/commit.ts";
+import type { NoWait } from "./writes/relays.ts";
 import type { Shielded } from "./runner/index.ts";
 
 /** What the hot path counts: plain numbers, read when somebody asks for the metrics. */

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { replaceFile } from "../shared/atomic-file.ts";
-import { codedError, errorText } from "../shared/errors.ts";
-import { portIn } from "../shared/port-number.ts";
-import { sessionToken } from "../shared/session-id.ts";
-import { readKeptFileSync } from "../shared/short-file.ts";
-import { makeOwnFolder } from "../shared/own-folder.ts";
+import { replaceFile } from "../shared/base/atomic-file.ts";
+import { codedError, errorText } from "../shared/base/errors.ts";
+import { portIn } from "../shared/base/port-number.ts";
+import { sessionToken } from "../shared/log/schema/session-id.ts";
+import { readKeptFileSync } from "../shared/base/short-file.ts";
+import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
 /** The port that a gateway keeps over restarts, because running agents hold its URL. */
 export type KeptPort = { read(): number | undefined; keep(port: number): void };

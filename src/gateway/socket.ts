@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { linkSync, lstatSync, renameSync, rmSync, statSync, type Stats } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
-import { codedError, errorText, isCoded } from "../shared/errors.ts";
-import { makeOwnFolder } from "../shared/own-folder.ts";
+import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
+import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
 /** Bytes of a socket's path that a kernel takes, without the NUL: `sun_path` has 108 on Linux, 104 on macOS and BSD. */
 export const MOST_PATH_BYTES: number = process.platform === "linux" ? 107 : 103;

@@ -1,5 +1,5 @@
-import type { Values } from "../shared/config/load.ts";
-import { BROKER_SETTINGS, COMMON_SETTINGS, GATEWAY_SETTINGS } from "../shared/config/settings.ts";
+import type { Values } from "../shared/base/config/load.ts";
+import { BROKER_SETTINGS, COMMON_SETTINGS, GATEWAY_SETTINGS } from "../shared/settings/index.ts";
 
 /** Everything that a gateway's process is set by. */
 export const GATEWAY_TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...GATEWAY_SETTINGS } as const;

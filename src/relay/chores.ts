@@ -1,6 +1,6 @@
-import type { Clock } from "../shared/clock.ts";
-import { errorText } from "../shared/errors.ts";
-import type { Logger } from "../shared/logger.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import { errorText } from "../shared/base/errors.ts";
+import type { Logger } from "../shared/base/logger.ts";
 
 /** What is done at the broker again and again. */
 export type Chores = {

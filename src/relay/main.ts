@@ -1,26 +1,31 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/broker.ts";
-import { systemClock } from "../shared/clock.ts";
-import { knownSecrets, loadSettings, redacted } from "../shared/config/load.ts";
-import { ALL_SETTINGS, brokerAccess } from "../shared/config/index.ts";
-import { BROKER_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/config/settings.ts";
-import { dataFolder } from "../shared/data-folder.ts";
-import { pageTokenOf } from "../shared/door/page-token.ts";
-import { newSecret, PAGE_TOKEN_FILE } from "../shared/door/secret-file.ts";
-import { drainTime } from "../shared/drain.ts";
-import { codedError, errorText, isCoded, type ErrorCode } from "../shared/errors.ts";
-import { createLogger, fatalLine, type Logger, SecretRegistry } from "../shared/logger.ts";
-import { standardLines } from "../shared/output/standard.ts";
-import { speakForOthers } from "../shared/output/others-words.ts";
-import { exitWithParent } from "../shared/parent.ts";
-import { proxyVariableFor } from "../shared/proxies.ts";
-import { onStopSignal } from "../shared/stop-signals.ts";
-import { startTracing } from "../shared/tracing.ts";
-import { VERSION } from "../shared/version.ts";
-import { RELAY_INBOX } from "../shared/subjects.ts";
-import { createCredentials } from "./credentials/index.ts";
-import { createCoordinator } from "./forward/coordinator.ts";
+import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
+import { systemClock } from "../shared/base/clock.ts";
+import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
+import {
+  ALL_SETTINGS,
+  BROKER_SETTINGS,
+  COMMON_SETTINGS,
+  RELAY_SETTINGS,
+  brokerAccess,
+} from "../shared/settings/index.ts";
+import { dataFolder } from "../shared/base/data-folder.ts";
+import { pageTokenOf } from "../shared/http/door/page-token.ts";
+import { newSecret, PAGE_TOKEN_FILE } from "../shared/http/door/secret-file.ts";
+import { drainTime } from "../shared/base/drain.ts";
+import { codedError, errorText, isCoded, type ErrorCode } from "../shared/base/errors.ts";
+import { createLogger, fatalLine, type Logger, SecretRegistry } from "../shared/base/logger.ts";
+import { standardLines } from "../shared/base/output/standard.ts";
+import { speakForOthers } from "../shared/base/output/others-words.ts";
+import { exitWithParent } from "../shared/base/parent.ts";
+import { proxyVariableFor } from "../shared/base/proxies.ts";
+import { onStopSignal } from "../shared/base/stop-signals.ts";
+import { startTracing } from "../shared/base/tracing.ts";
+import { VERSION } from "../shared/base/version.ts";
+import { RELAY_INBOX } from "../shared/log/schema/subjects.ts";
+import { createCredentials } from "../shared/credentials/index.ts";
+import { createCoordinator } from "./coordinator/client.ts";
 import { parseAllowList, type AllowRule } from "./tunnel/limits.ts";
 import { startRelay } from "./relay.ts";
 

@@ -2,38 +2,38 @@ import { randomBytes } from "node:crypto";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../shared/clock.ts";
-import { codedError, errorText } from "../shared/errors.ts";
-import type { Logger } from "../shared/logger.ts";
-import { SHARDS } from "../shared/partition.ts";
-import { relayToken, type RelayState } from "../shared/relay-state.ts";
-import { sessionToken } from "../shared/session-id.ts";
-import { STATE_BUCKET } from "../shared/topology.ts";
-import type { Tracing } from "../shared/tracing.ts";
-import type { Credentials } from "./credentials/index.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import { codedError, errorText } from "../shared/base/errors.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import { SHARDS } from "../shared/log/schema/partition.ts";
+import { relayToken, type RelayState } from "../shared/messages/relay-state.ts";
+import { sessionToken } from "../shared/log/schema/session-id.ts";
+import { STATE_BUCKET } from "../shared/log/schema/topology.ts";
+import type { Tracing } from "../shared/base/tracing.ts";
+import type { Credentials } from "../shared/credentials/index.ts";
 import { createChores } from "./chores.ts";
-import { createAnswers } from "./forward/answers.ts";
-import { ask } from "./forward/ask.ts";
-import type { Coordinator } from "./forward/coordinator.ts";
-import { createDeadLetters } from "./forward/dead-letters.ts";
-import { createGate, stoppedBy, type Gate } from "./forward/gate.ts";
-import { healthOf, type Health } from "./forward/health.ts";
-import { createEventSpans } from "./forward/spans.ts";
+import { createAnswers } from "./coordinator/answers.ts";
+import { ask } from "./coordinator/ask.ts";
+import type { Coordinator } from "./coordinator/client.ts";
+import { createDeadLetters } from "./coordinator/dead-letters.ts";
+import { createGate, stoppedBy, type Gate } from "./coordinator/gate.ts";
+import { healthOf, type Health } from "./coordinator/health.ts";
+import { createEventSpans } from "./coordinator/spans.ts";
 import { createDispatcher } from "./lanes/dispatcher.ts";
-import { createSuperseded } from "./forward/superseded.ts";
+import { createSuperseded } from "./coordinator/superseded.ts";
 import { CONTROL_MS, createRelayControl } from "./lanes/control.ts";
 import { createHeldSessions, HOLD_ABOVE } from "./lanes/held.ts";
 import { createIntake } from "./lanes/intake.ts";
 import { createLogReader, REPLICA_LAG_MS } from "./lanes/stored.ts";
-import type { PoisonPolicy } from "./lanes/turn.ts";
-import { createTurns } from "./lanes/turns.ts";
-import { createCheckpointStore } from "./log/checkpoint-store.ts";
-import { Gaps } from "./log/gaps.ts";
-import { confirmLeases, LEASE_CONFIRM_MS } from "./log/lease.ts";
-import { createLogWatch, MARK_MS } from "./log/log-watch.ts";
-import { createShard, type Shard } from "./log/shard.ts";
-import { claimLog } from "./log/owner.ts";
-import { createPresence } from "./log/presence.ts";
+import type { PoisonPolicy } from "./turns/turn.ts";
+import { createTurns } from "./turns/turns.ts";
+import { createCheckpointStore } from "./source/checkpoint-store.ts";
+import { Gaps } from "./source/gaps.ts";
+import { confirmLeases, LEASE_CONFIRM_MS } from "./source/lease.ts";
+import { createLogWatch, MARK_MS } from "./source/log-watch.ts";
+import { createShard, type Shard } from "./source/shard.ts";
+import { claimLog } from "./source/owner.ts";
+import { createPresence } from "./source/presence.ts";
 import { createStatusPage, type StatusPageMode } from "./page/page.ts";
 import { startAdminServer } from "./report/admin-server.ts";
 import { createLogReading } from "./report/log-reading.ts";
@@ -47,8 +47,8 @@ import type { AllowRule } from "./tunnel/limits.ts";
 import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
 import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from "./report/state.ts";
 
-// The way of an event: log/pull.ts asks the broker · log/shard.ts takes over and remembers · lanes/intake.ts sorts ·
-// lanes/dispatcher.ts orders · lanes/turn.ts sends one head · forward/verdict.ts judges · forward/gate.ts pauses · report/ tells others
+// The way of an event: source/pull.ts asks the broker · source/shard.ts takes over and remembers · lanes/intake.ts sorts ·
+// lanes/dispatcher.ts orders · turns/turn.ts sends one head · coordinator/verdict.ts judges · coordinator/gate.ts pauses · report/ tells others
 
 /**
  * How often checkpoints are written where it presses (shard.ts): what a crash repeats was settled within this time, or was in flight

@@ -1,4 +1,4 @@
-import type { LedgerEntry } from "../../src/coordinator/ledger.ts";
+import type { LedgerEntry } from "../../src/standin/ledger.ts";
 
 /** What names an event in a campaign: carried in its body as `marker`, so that it is known wherever the body shows up. */
 export function markerOf(session: string, n: number): string {

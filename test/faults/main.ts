@@ -11,7 +11,7 @@ import { kill } from "./campaigns/kill.ts";
 import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
 import { outage } from "./campaigns/outage.ts";
-import { DEFAULT_RATE } from "../../src/admin/replay/pace.ts";
+import { DEFAULT_RATE } from "../../src/operate/replay/pace.ts";
 import { restart } from "./campaigns/restart.ts";
 import { replay } from "./campaigns/replay.ts";
 import { runner, RUNNER_PLAYS } from "./campaigns/runner.ts";

@@ -1,6 +1,6 @@
-import { encodeEnvelope, type Envelope } from "../../src/shared/envelope.ts";
-import { pack } from "../../src/shared/msgpack.ts";
-import { MAX_DATA_BYTES, WINDOW_FRAMES } from "../../src/shared/tunnel/frame.ts";
+import { encodeEnvelope, type Envelope } from "../../src/shared/log/schema/envelope.ts";
+import { pack } from "../../src/shared/base/msgpack.ts";
+import { MAX_DATA_BYTES, WINDOW_FRAMES } from "../../src/shared/messages/tunnel/frame.ts";
 import type { Random } from "./random.ts";
 
 /** A message that is built to be expensive for who reads it, from somebody with a gateway's login. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BrokerAccess } from "../../src/shared/broker.ts";
+import type { BrokerAccess } from "../../src/shared/log/broker.ts";
 import { startService, type Service } from "./service.ts";
 import { startTestBroker, type TestBroker } from "../support/broker.ts";
 import { provisioned } from "../support/relay.ts";

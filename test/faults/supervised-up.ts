@@ -8,8 +8,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { ReadyInfo } from "../../src/cli/up/kept.ts";
 import { readKept } from "../../src/embedded/kept.ts";
-import { connectBroker } from "../../src/shared/broker.ts";
-import { OPERATOR_INBOX } from "../../src/shared/subjects.ts";
+import { connectBroker } from "../../src/shared/log/broker.ts";
+import { OPERATOR_INBOX } from "../../src/shared/log/schema/subjects.ts";
 
 /** `up` as a process, in a data folder of its own, with a supervisor that starts it again at once. */
 export type SupervisedUp = {

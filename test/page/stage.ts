@@ -1,7 +1,7 @@
 import { startCoordinator, type TestCoordinator } from "../support/coordinator.ts";
 import { dataFolder, runCli, startUp, type Up } from "../support/up.ts";
 import type { ReadyInfo } from "../../src/cli/up/kept.ts";
-import type { Status } from "../../src/admin/status.ts";
+import type { Status } from "../../src/operate/status.ts";
 
 /** `up` with a coordinator whose outages a test scripts. */
 export type Stage = ReadyInfo & {

@@ -5,7 +5,7 @@ import { NatsContainer } from "@testcontainers/nats";
 import { getContainerRuntimeClient } from "testcontainers";
 import { brokerConfig, USERS_FILE, usersConfig } from "../../src/embedded/config.ts";
 import { brokerUsers, loginOf } from "../../src/embedded/users.ts";
-import type { GatewayUser } from "../../src/shared/permissions.ts";
+import type { GatewayUser } from "../../src/shared/messages/permissions.ts";
 import type { BrokerBox } from "./broker.ts";
 
 const IMAGE = "nats:2.15-alpine";

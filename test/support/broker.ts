@@ -5,16 +5,16 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { brokerEnv, findBroker } from "../../src/embedded/binary.ts";
 import { orphanGuard } from "../../src/embedded/orphan.ts";
 import { startBroker } from "../../src/embedded/server.ts";
-import { connectBroker, type BrokerAccess } from "../../src/shared/broker.ts";
-import { silentLogger } from "../../src/shared/logger.ts";
-import type { BrokerRole, GatewayUser } from "../../src/shared/permissions.ts";
+import { connectBroker, type BrokerAccess } from "../../src/shared/log/broker.ts";
+import { silentLogger } from "../../src/shared/base/logger.ts";
+import type { BrokerRole, GatewayUser } from "../../src/shared/messages/permissions.ts";
 import {
   ADMIN_INBOX,
   gatewayInbox,
   OPERATOR_INBOX,
   PRUNE_INBOX,
   RELAY_INBOX,
-} from "../../src/shared/subjects.ts";
+} from "../../src/shared/log/schema/subjects.ts";
 
 // global-setup.ts chooses where brokers run · broker-container.ts runs them in containers
 

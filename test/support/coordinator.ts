@@ -4,15 +4,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { FaultRule } from "../../src/coordinator/faults.ts";
-import type { LedgerEntry, LedgerSummary } from "../../src/coordinator/ledger.ts";
-import { createCoordinator, type CoordinatorOptions } from "../../src/coordinator/server.ts";
-import type { State } from "../../src/coordinator/state.ts";
-import { systemClock } from "../../src/shared/clock.ts";
-import { silentLogger } from "../../src/shared/logger.ts";
+import type { FaultRule } from "../../src/standin/faults.ts";
+import type { LedgerEntry, LedgerSummary } from "../../src/standin/ledger.ts";
+import { createCoordinator, type CoordinatorOptions } from "../../src/standin/server.ts";
+import type { State } from "../../src/standin/state.ts";
+import { systemClock } from "../../src/shared/base/clock.ts";
+import { silentLogger } from "../../src/shared/base/logger.ts";
 
-export type { FaultAction, FaultRule } from "../../src/coordinator/faults.ts";
-export type { LedgerEntry } from "../../src/coordinator/ledger.ts";
+export type { FaultAction, FaultRule } from "../../src/standin/faults.ts";
+export type { LedgerEntry } from "../../src/standin/ledger.ts";
 
 /** The stand-in coordinator inside the test's process, whole requests kept in its ledger. */
 export type TestCoordinator = {
@@ -98,7 +98,7 @@ export type CoordinatorProcess = {
 };
 
 /**
- * Starts `src/coordinator/main.ts` with a ledger file, faults and automatic sessions (it forgets them when it is killed).
+ * Starts `src/standin/main.ts` with a ledger file, faults and automatic sessions (it forgets them when it is killed).
  * `env` is added to an environment that has nothing but `PATH`; `args` are further flags, such as `--batch`.
  */
 export async function spawnCoordinator(
@@ -117,7 +117,7 @@ export async function spawnCoordinator(
   ];
 
   async function launch(port: number): Promise<{ child: ChildProcess; url: string }> {
-    const main = new URL("../../src/coordinator/main.ts", import.meta.url).pathname;
+    const main = new URL("../../src/standin/main.ts", import.meta.url).pathname;
     const child = spawn(process.execPath, [main, "--port", String(port), ...args], {
       stdio: ["ignore", "pipe", "inherit", "ipc"],
       env: { PATH: process.env["PATH"], ...options.env },

@@ -1,6 +1,6 @@
 import { brokerEnv, findBroker } from "../../src/embedded/binary.ts";
-import { errorText } from "../../src/shared/errors.ts";
-import { createLogger } from "../../src/shared/logger.ts";
+import { errorText } from "../../src/shared/base/errors.ts";
+import { createLogger } from "../../src/shared/base/logger.ts";
 import { setUpNatsCli } from "./natscli.ts";
 
 /** Runs once, before the workers start, which inherit what it writes into the environment. */

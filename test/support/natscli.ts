@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { brokerEnv } from "../../src/embedded/binary.ts";
 import { findExecutable, runCommand, type CommandEnv } from "../../src/embedded/command.ts";
-import { errorText } from "../../src/shared/errors.ts";
+import { errorText } from "../../src/shared/base/errors.ts";
 
 /** The release that docs/operations.md shows. */
 const VERSION = "v0.4.0";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { brokerEnv } from "../../src/embedded/binary.ts";
 import { findExecutable } from "../../src/embedded/command.ts";
 import { fetchDebianFile } from "../../src/embedded/fetch-apt.ts";
-import { errorText } from "../../src/shared/errors.ts";
+import { errorText } from "../../src/shared/base/errors.ts";
 
 /**
  * Prometheus' `promtool`: on the PATH, else out of Debian's package `prometheus`, unpacked into our cache and not installed; or why there

@@ -1,18 +1,17 @@
 import { headers as natsHeaders, type NatsConnection } from "@nats-io/nats-core";
 import { pino } from "pino";
-import { provision } from "../../src/admin/provision.ts";
-import { createCoordinator } from "../../src/relay/forward/coordinator.ts";
-import { createCredentials, type Credentials } from "../../src/relay/credentials/index.ts";
+import { provision } from "../../src/shared/log/provision/provision.ts";
+import { createCoordinator } from "../../src/relay/coordinator/client.ts";
+import { createCredentials, type Credentials } from "../../src/shared/credentials/index.ts";
 import { startRelay, type Relay, type RelayOptions } from "../../src/relay/relay.ts";
-import { systemClock, type Clock } from "../../src/shared/clock.ts";
-import { loadSettings } from "../../src/shared/config/load.ts";
-import { ALL_SETTINGS } from "../../src/shared/config/index.ts";
-import { RELAY_SETTINGS } from "../../src/shared/config/settings.ts";
-import { encodeEnvelope, ENVELOPE_VERSION, type Envelope } from "../../src/shared/envelope.ts";
-import { HEADER } from "../../src/shared/headers.ts";
-import { createLogger, SecretRegistry } from "../../src/shared/logger.ts";
-import { eventSubject, type Origin } from "../../src/shared/subjects.ts";
-import { decodeState, type RelayState } from "../../src/shared/relay-state.ts";
+import { systemClock, type Clock } from "../../src/shared/base/clock.ts";
+import { loadSettings } from "../../src/shared/base/config/load.ts";
+import { ALL_SETTINGS, RELAY_SETTINGS } from "../../src/shared/settings/index.ts";
+import { encodeEnvelope, ENVELOPE_VERSION, type Envelope } from "../../src/shared/log/schema/envelope.ts";
+import { HEADER } from "../../src/shared/base/headers.ts";
+import { createLogger, SecretRegistry } from "../../src/shared/base/logger.ts";
+import { eventSubject, type Origin } from "../../src/shared/log/schema/subjects.ts";
+import { decodeState, type RelayState } from "../../src/shared/messages/relay-state.ts";
 import type { TestBroker } from "./broker.ts";
 
 /** A relay inside the test's process, on its own connection. */

@@ -1,8 +1,8 @@
-import type { Status } from "../../admin/status.ts";
-import type { Rates } from "../../admin/status-rates.ts";
-import { damageText } from "../../shared/damage.ts";
-import { departureText } from "../../shared/departure.ts";
-import { counted } from "../../shared/show.ts";
+import type { Status } from "../../operate/status.ts";
+import type { Rates } from "../../operate/status-rates.ts";
+import { damageText } from "../../shared/log/state/damage.ts";
+import { departureText } from "../../shared/log/state/departure.ts";
+import { counted } from "../../shared/base/show.ts";
 import { renderTable, showAge, showBytes, type Cell } from "../table.ts";
 import { renderFacts, type Fact } from "./facts.ts";
 import type { Screen } from "./screen.ts";

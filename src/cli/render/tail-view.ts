@@ -1,5 +1,5 @@
-import type { Tailed } from "../../admin/tail.ts";
-import type { VerdictName } from "../../admin/verdicts.ts";
+import type { Tailed } from "../../operate/tail.ts";
+import type { VerdictName } from "../../operate/verdicts.ts";
 import { readable, readableBody } from "../readable.ts";
 import { paint, type Screen, type Style } from "./screen.ts";
 import { cut, printable, widthOf } from "./text.ts";

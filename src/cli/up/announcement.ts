@@ -1,6 +1,6 @@
-import { replaceFile } from "../../shared/atomic-file.ts";
-import { codedError, errorText } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
+import { replaceFile } from "../../shared/base/atomic-file.ts";
+import { codedError, errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
 import type { ReadyInfo } from "./kept.ts";
 
 /** Says in files where everything is, for programs. */

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
-import type { Clock } from "../../shared/clock.ts";
-import type { Lines } from "../../shared/output/lines.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Lines } from "../../shared/base/output/lines.ts";
 
 /** A line longer than this is passed on in pieces: nothing of ours writes one. */
 const LONGEST_LINE = 256 * 1024;

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { Clock } from "../../shared/clock.ts";
-import { codedError, errorText, isCoded } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import type { Lines } from "../../shared/output/lines.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { codedError, errorText, isCoded } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import type { Lines } from "../../shared/base/output/lines.ts";
 import { passLines } from "./child-lines.ts";
 
 /** One process of ours: which `main.ts`, with what. */

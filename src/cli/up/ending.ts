@@ -1,6 +1,6 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { onStopSignal } from "../../shared/stop-signals.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { onStopSignal } from "../../shared/base/stop-signals.ts";
 import type { Child } from "./child.ts";
 
 // A runner gives up after 3 s of failed polls, and a supervisor needs part of them to start us again. Where nothing is stuck a stop takes less than half a

@@ -1,7 +1,7 @@
-import type { BrokerAccess } from "../../shared/broker.ts";
-import { ALL_SETTINGS } from "../../shared/config/index.ts";
-import { variableNames, type Environment } from "../../shared/config/load.ts";
-import type { Setting } from "../../shared/config/setting.ts";
+import type { BrokerAccess } from "../../shared/log/broker.ts";
+import { ALL_SETTINGS } from "../../shared/settings/index.ts";
+import { variableNames, type Environment } from "../../shared/base/config/load.ts";
+import type { Setting } from "../../shared/base/config/setting.ts";
 import { flagVariables, type Flags } from "../flags.ts";
 
 type Table = Record<string, Setting>;

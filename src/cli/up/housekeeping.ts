@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { runPrune } from "../../admin/prune.ts";
-import { connectBroker, type BrokerAccess } from "../../shared/broker.ts";
-import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { PRUNE_INBOX } from "../../shared/subjects.ts";
+import { runPrune } from "../../shared/log/prune.ts";
+import { connectBroker, type BrokerAccess } from "../../shared/log/broker.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { PRUNE_INBOX } from "../../shared/log/schema/subjects.ts";
 
 const EVERY_MS = 10 * 60 * 1000; // a retention is days long
 

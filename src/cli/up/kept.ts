@@ -1,12 +1,12 @@
 import { lstatSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { replaceFile } from "../../shared/atomic-file.ts";
-import { readServers } from "../../shared/config/servers.ts";
-import { codedError, errorText } from "../../shared/errors.ts";
-import { isPort } from "../../shared/port-number.ts";
-import { readKeptFileSync } from "../../shared/short-file.ts";
-import { makeOwnFolder } from "../../shared/own-folder.ts";
+import { replaceFile } from "../../shared/base/atomic-file.ts";
+import { readServers } from "../../shared/base/config/servers.ts";
+import { codedError, errorText } from "../../shared/base/errors.ts";
+import { isPort } from "../../shared/base/port-number.ts";
+import { readKeptFileSync } from "../../shared/base/short-file.ts";
+import { makeOwnFolder } from "../../shared/base/own-folder.ts";
 
 /** What `up` keeps in the data folder between starts. */
 export type Kept = {

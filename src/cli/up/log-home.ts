@@ -2,11 +2,11 @@ import { statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Broker } from "../../embedded/server.ts";
 import type { StoreLoss, StoreWatch } from "../../embedded/store-watch.ts";
-import type { BrokerAccess } from "../../shared/broker.ts";
-import type { Clock } from "../../shared/clock.ts";
-import { errorText, isCoded } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import type { BrokerRole } from "../../shared/permissions.ts";
+import type { BrokerAccess } from "../../shared/log/broker.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText, isCoded } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import type { BrokerRole } from "../../shared/messages/permissions.ts";
 import { restartDelay } from "./child.ts";
 import type { OwnStore } from "./store-guard.ts";
 

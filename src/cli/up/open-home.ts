@@ -2,12 +2,12 @@ import { brokerEnv, findBroker } from "../../embedded/binary.ts";
 import { orphanGuard } from "../../embedded/orphan.ts";
 import { startBroker } from "../../embedded/server.ts";
 import { createStoreWatch } from "../../embedded/store-watch.ts";
-import type { Clock } from "../../shared/clock.ts";
-import { brokerAccess } from "../../shared/config/index.ts";
-import type { Environment } from "../../shared/config/load.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { runnerName } from "../../shared/subjects.ts";
-import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/topology.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { brokerAccess } from "../../shared/settings/index.ts";
+import type { Environment } from "../../shared/base/config/load.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { runnerName } from "../../shared/log/schema/subjects.ts";
+import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/log/schema/topology.ts";
 import type { UpValues } from "./table.ts";
 import { foreignHome, freeBytesOf, keepBroker, watchWrites, type LogHome } from "./log-home.ts";
 

@@ -4,8 +4,8 @@ import {
   COORDINATOR_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
-} from "../../shared/config/settings.ts";
-import { UNDER_UP } from "../../shared/parent.ts";
+} from "../../shared/settings/index.ts";
+import { UNDER_UP } from "../../shared/base/parent.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { compileCacheFolder } from "../folders.ts";
@@ -111,7 +111,7 @@ export function planOthers(
   });
   const coordinator = {
     name: "coordinator",
-    main: rootOf("coordinator"),
+    main: rootOf("standin"),
     args: [],
     env: standIn,
     nodeOptions: [],

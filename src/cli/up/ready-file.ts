@@ -1,6 +1,6 @@
 import { accessSync, constants, lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { codedError, errorText } from "../../shared/errors.ts";
+import { codedError, errorText } from "../../shared/base/errors.ts";
 
 /**
  * Refuses what cannot be removed and replaced as a plain file: a device, a FIFO, a folder, or a link, whose target would not be written. Throws

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { variableNames, type Environment } from "../../shared/config/load.ts";
-import { COORDINATOR_SETTINGS, RELAY_SETTINGS } from "../../shared/config/settings.ts";
-import { COORDINATOR_KEY_FILE, keepSecret } from "../../shared/door/secret-file.ts";
+import { variableNames, type Environment } from "../../shared/base/config/load.ts";
+import { COORDINATOR_SETTINGS, RELAY_SETTINGS } from "../../shared/settings/index.ts";
+import { COORDINATOR_KEY_FILE, keepSecret } from "../../shared/http/door/secret-file.ts";
 
 /** Settings by which a relay gets credentials for a coordinator. */
 const CREDENTIALS = Object.fromEntries(

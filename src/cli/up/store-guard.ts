@@ -1,12 +1,12 @@
 import { jetstreamManager, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { isStillThere, lossText, type StoreLoss, type StoreWatch } from "../../embedded/store-watch.ts";
-import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
-import { counted } from "../../shared/show.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { readBacklog } from "../../shared/status/backlog.ts";
-import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/topology.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { counted } from "../../shared/base/show.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { readBacklog } from "../../shared/messages/status/backlog.ts";
+import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/log/schema/topology.ts";
 
 /** The store of the broker that `up` runs. */
 export type OwnStore = {

@@ -1,11 +1,11 @@
-import type { Values } from "../../shared/config/load.ts";
+import type { Values } from "../../shared/base/config/load.ts";
 import {
   BROKER_SETTINGS,
   COMMON_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
   UP_SETTINGS,
-} from "../../shared/config/settings.ts";
+} from "../../shared/settings/index.ts";
 
 /** Everything that `up` takes: its own settings and those of the processes that it starts. */
 export const UP_TABLE = {

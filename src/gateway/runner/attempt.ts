@@ -1,5 +1,5 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { HttpErrorCode } from "../../shared/errors.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import type { Outlet } from "../tunnel/exchange.ts";
 
 /** A whole answer of the coordinator, or of the relay for it. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock } from "../../shared/clock.ts";
-import type { Passage } from "../passage.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Passage } from "../route/passage.ts";
 
 /** Why a call needs no answer of the coordinator any more. */
 export type Ended = "left" | "stopping";

@@ -1,5 +1,5 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
 import type { Handouts } from "./handouts.ts";
 import { runOf, runsOf, type ListedRun } from "./run-list.ts";
 import type { Stops } from "./stops.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/base/clock.ts";
 
 /** How far the giving of a run to its runner came, and what the runner told of it since. */
 export type HandoutState = "giving" | "given" | "started" | "ended";

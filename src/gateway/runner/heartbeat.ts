@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/base/clock.ts";
 import { ALIVE, answerOurselves } from "./answers.ts";
 import type { Tried } from "./attempt.ts";
 import type { Call } from "./call.ts";

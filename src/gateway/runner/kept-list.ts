@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { replaceFile } from "../../shared/atomic-file.ts";
-import { errorText } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { readShortFileSync } from "../../shared/short-file.ts";
+import { replaceFile } from "../../shared/base/atomic-file.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { readShortFileSync } from "../../shared/base/short-file.ts";
 
 /** What the shield keeps: 2,000 runs of some 150 B, or 16 registrations of some 500 B, and a few times as much. */
 const MOST_BYTES: number = 2 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { replaceFile } from "../../shared/atomic-file.ts";
-import { errorText } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { readKeptFileSync } from "../../shared/short-file.ts";
+import { replaceFile } from "../../shared/base/atomic-file.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { readKeptFileSync } from "../../shared/base/short-file.ts";
 import type { KeptRunners } from "./known-runners.ts";
 
 /** What a gateway's runners registered, in a file of the data folder. */

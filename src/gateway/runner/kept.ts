@@ -1,4 +1,4 @@
-import type { Logger } from "../../shared/logger.ts";
+import type { Logger } from "../../shared/base/logger.ts";
 import { isHandout, type KeptHandouts } from "./handouts.ts";
 import { keptList, type KeptList } from "./kept-list.ts";
 import { isKeptRemoval, type KeptRemoval } from "./leaving.ts";

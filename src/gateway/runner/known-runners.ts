@@ -1,6 +1,6 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { sessionIdProblem } from "../../shared/session-id.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import { affinityOf, flagsFor, sameAffinity, showAffinity, type Affinity } from "./affinity.ts";
 import { shortTexts } from "./texts.ts";
 

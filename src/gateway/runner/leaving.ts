@@ -1,6 +1,6 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { usableRunnerId } from "../../shared/runner-call.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { usableRunnerId } from "../../shared/messages/runner-call.ts";
 import { answerOurselves } from "./answers.ts";
 import type { Tried } from "./attempt.ts";
 import type { Call } from "./call.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/base/clock.ts";
 import { answerOurselves, registeredAs } from "./answers.ts";
 import type { Answer, Tried } from "./attempt.ts";
 import { pause, type Call } from "./call.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { usableRunnerId } from "../../shared/runner-call.ts";
-import { membersOf, objectOf, textOf } from "../json-members.ts";
+import { usableRunnerId } from "../../shared/messages/runner-call.ts";
+import { membersOf, objectOf, textOf } from "../../shared/base/json-members.ts";
 
 /** A registration that the coordinator accepted: digest of what was asked, and the answer. */
 export type Registration = { digest: string; answer: string };

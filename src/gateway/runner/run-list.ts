@@ -1,6 +1,6 @@
-import { withoutMark } from "../../shared/byte-order-mark.ts";
-import type { JsonMember } from "../../shared/json-scan.ts";
-import { sessionIdProblem } from "../../shared/session-id.ts";
+import { withoutMark } from "../../shared/base/byte-order-mark.ts";
+import type { JsonMember } from "../../shared/base/json-scan.ts";
+import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import {
   elementsOf,
   membersOf,
@@ -9,8 +9,8 @@ import {
   textOf,
   valueOf,
   type Members,
-} from "../json-members.ts";
-import { MAX_RUN_LENGTH } from "../runs.ts";
+} from "../../shared/base/json-members.ts";
+import { MAX_RUN_LENGTH } from "./runs.ts";
 
 /** A run as the coordinator tells of it; only what matters here, and none whose ids could not be used as names. */
 export type ListedRun = {

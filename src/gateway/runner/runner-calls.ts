@@ -1,4 +1,4 @@
-import type { Opening } from "../../shared/tunnel/opening.ts";
+import type { Opening } from "../../shared/messages/tunnel/opening.ts";
 import type { KnownRunners, Registering } from "./known-runners.ts";
 import { shortTexts } from "./texts.ts";
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/base/clock.ts";
 
 /**
  * How long after a broken poll its abandoned handler may still claim a run, or hold one: 30 s of the poll, 300 s of a start hook, and something

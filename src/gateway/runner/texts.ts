@@ -1,5 +1,5 @@
-import { withoutMark } from "../../shared/byte-order-mark.ts";
-import { membersOf, textOf } from "../json-members.ts";
+import { withoutMark } from "../../shared/base/byte-order-mark.ts";
+import { membersOf, textOf } from "../../shared/base/json-members.ts";
 
 /** A name of a machine or a file has 255 bytes at the most, ids have less; each may be written as `\u0061`. */
 const MAX_TEXT_BYTES: number = 6 * 255 + 2;

@@ -1,4 +1,4 @@
-import type { HttpErrorCode } from "../../shared/errors.ts";
+import type { HttpErrorCode } from "../../shared/base/errors.ts";
 
 /** A poll that cannot be passed on is answered after this long at the earliest: a runner polls anew at once. */
 export const LEAST_HOLD_MS = 1000;

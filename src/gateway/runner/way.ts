@@ -1,7 +1,7 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { HttpErrorCode } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import type { RelayState } from "../../shared/relay-state.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { HttpErrorCode } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import type { RelayState } from "../../shared/messages/relay-state.ts";
 import { breaksTheWay } from "./verdict.ts";
 
 /** The way from here to the coordinator's door: broker and a relay. What is behind the door is not our business. */

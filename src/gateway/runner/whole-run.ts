@@ -1,5 +1,5 @@
-import { withoutMark } from "../../shared/byte-order-mark.ts";
-import { membersOf, objectOf, textOf } from "../json-members.ts";
+import { withoutMark } from "../../shared/base/byte-order-mark.ts";
+import { membersOf, objectOf, textOf } from "../../shared/base/json-members.ts";
 
 /** Longest name of a kind of run, of a session's status, or of an agent's type, in bytes of JSON. */
 const MAX_WORD_BYTES = 64;

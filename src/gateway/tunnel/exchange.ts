@@ -1,9 +1,9 @@
 import type { Readable } from "node:stream";
-import type { Clock } from "../../shared/clock.ts";
-import { isHttpCode, type HttpErrorCode } from "../../shared/errors.ts";
-import { MAX_DATA_BYTES } from "../../shared/tunnel/frame.ts";
-import type { Wire } from "../../shared/tunnel/wire.ts";
-import { MOST_CRUMBS, NEXT_TO_NOTHING_BYTES, Parts } from "../parts.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { isHttpCode, type HttpErrorCode } from "../../shared/base/errors.ts";
+import { MAX_DATA_BYTES } from "../../shared/messages/tunnel/frame.ts";
+import type { Wire } from "../../shared/messages/tunnel/wire.ts";
+import { MOST_CRUMBS, NEXT_TO_NOTHING_BYTES, Parts } from "../../shared/http/parts.ts";
 
 /** Where an answer goes: a response, or the socket of an upgrade. */
 export type Outlet = {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex, Writable } from "node:stream";
-import { ERRORS, type HttpErrorCode } from "../../shared/errors.ts";
-import { problemOf } from "../problem.ts";
+import { ERRORS, type HttpErrorCode } from "../../shared/base/errors.ts";
+import { problemOf } from "../../shared/http/problem.ts";
 import type { Outlet } from "./exchange.ts";
 
 /** How long a client that was told everything may keep its connection open. */

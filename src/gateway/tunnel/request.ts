@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
-import type { HttpErrorCode } from "../../shared/errors.ts";
-import { MAX_DATA_BYTES } from "../../shared/tunnel/frame.ts";
-import { endToEnd } from "../../shared/tunnel/headers.ts";
-import { withTrace } from "../../shared/tracing.ts";
-import type { Opening } from "../../shared/tunnel/opening.ts";
-import { readBody, refusalOf, type BodyOptions } from "../body.ts";
-import type { Passage } from "../passage.ts";
+import type { HttpErrorCode } from "../../shared/base/errors.ts";
+import { MAX_DATA_BYTES } from "../../shared/messages/tunnel/frame.ts";
+import { endToEnd } from "../../shared/http/hop-by-hop.ts";
+import { withTrace } from "../../shared/base/tracing.ts";
+import type { Opening } from "../../shared/messages/tunnel/opening.ts";
+import { readBody, refusalOf, type BodyOptions } from "../../shared/http/body.ts";
+import type { Passage } from "../route/passage.ts";
 
 /** Never passed on: the relay writes its own (CRED-1: no credential of an executor's reaches the coordinator, nor a foreign host name). */
 const DROPPED = new Set(["host", "authorization", "cookie", "expect", "content-length"]);

@@ -1,19 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable, type Duplex } from "node:stream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
-import type { HttpErrorCode } from "../../shared/errors.ts";
-import { relayToken, STATE_SILENCE_MS, type RelayState } from "../../shared/relay-state.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { atTurnEnd } from "../../shared/turn-end.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { FLOW_PREFIX, questionSubject } from "../../shared/subjects.ts";
-import { encodeOpening, GATEWAY_BEAT_MS, TUNNEL_SUBJECT, type Opening } from "../../shared/tunnel/opening.ts";
-import { isOpenEnded } from "../../shared/tunnel/open-ended.ts";
-import { decodeMessage, encodeMessage, MAX_DATA_BYTES } from "../../shared/tunnel/frame.ts";
-import { createWire } from "../../shared/tunnel/wire.ts";
-import type { Budget } from "../budget.ts";
-import type { Passage } from "../passage.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { HttpErrorCode } from "../../shared/base/errors.ts";
+import { relayToken, STATE_SILENCE_MS, type RelayState } from "../../shared/messages/relay-state.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { atTurnEnd } from "../../shared/base/turn-end.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { FLOW_PREFIX, questionSubject } from "../../shared/log/schema/subjects.ts";
+import {
+  encodeOpening,
+  GATEWAY_BEAT_MS,
+  TUNNEL_SUBJECT,
+  type Opening,
+} from "../../shared/messages/tunnel/opening.ts";
+import { isOpenEnded } from "../../shared/messages/tunnel/open-ended.ts";
+import { decodeMessage, encodeMessage, MAX_DATA_BYTES } from "../../shared/messages/tunnel/frame.ts";
+import { createWire } from "../../shared/messages/tunnel/wire.ts";
+import type { Budget } from "../../shared/http/budget.ts";
+import type { Passage } from "../route/passage.ts";
 import type { Registering } from "../runner/known-runners.ts";
 import { createExchange, type Exchange, type Outlet } from "./exchange.ts";
 import { copying, responseOutlet, socketOutlet } from "./outlets.ts";

@@ -1,18 +1,23 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
-import { decodeControl, decodePause, type ControlRecord, type PauseRecord } from "../../shared/control.ts";
-import { errorText, isCoded } from "../../shared/errors.ts";
-import type { HeldReason, HeldRecord } from "../../shared/held.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { shardOf } from "../../shared/partition.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { deleteState, readState, writeState } from "../../shared/state-store.ts";
-import { STATE_BUCKET, STATE_STREAM, stateKey } from "../../shared/topology.ts";
-import { walk } from "../../shared/walk.ts";
-import { stoppedBy, type Gate } from "../forward/gate.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import {
+  decodeControl,
+  decodePause,
+  type ControlRecord,
+  type PauseRecord,
+} from "../../shared/log/state/control.ts";
+import { errorText, isCoded } from "../../shared/base/errors.ts";
+import type { HeldReason, HeldRecord } from "../../shared/log/state/held.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { shardOf } from "../../shared/log/schema/partition.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { deleteState, readState, writeState } from "../../shared/log/state/state-store.ts";
+import { STATE_BUCKET, STATE_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
+import { walk } from "../../shared/log/follow/walk.ts";
+import { stoppedBy, type Gate } from "../coordinator/gate.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { HeldSessions } from "./held.ts";
+import type { HeldSessions } from "./held-sessions.ts";
 
 /** How often it is looked what operators want. */
 export const CONTROL_MS = 1000;
@@ -78,7 +83,7 @@ export type RelayControl = {
 };
 
 /**
- * Carries out what operators want (shared/control.ts): levels, not events, so that a crash, a takeover or a repeat changes nothing. A
+ * Carries out what operators want (shared/log/state/control.ts): levels, not events, so that a crash, a takeover or a repeat changes nothing. A
  * paused session's lane stands still (dispatcher.ts), what comes for it is held (intake.ts, held.ts); here wishes are followed and ended.
  */
 export function createRelayControl(deps: ControlDeps): RelayControl {

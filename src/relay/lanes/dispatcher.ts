@@ -1,21 +1,21 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { delayFor } from "../forward/backoff.ts";
-import type { Answers } from "../forward/answers.ts";
-import { stoppedBy, type Gate } from "../forward/gate.ts";
-import { batchSize } from "./batch.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { delayFor } from "../coordinator/backoff.ts";
+import type { Answers } from "../coordinator/answers.ts";
+import { stoppedBy, type Gate } from "../coordinator/gate.ts";
+import { batchSize } from "../turns/batch.ts";
 import { Budget } from "./budget.ts";
 import { createFetch } from "./fetch.ts";
 import { Lane, MAX_WHOLE, type Entry, type Phase } from "./lane.ts";
 import { ReadyLanes } from "./ready.ts";
 import type { InFlight } from "./share.ts";
-import type { Settlement, TurnContext, TurnOutcome } from "./turn.ts";
+import type { Settlement, TurnContext, TurnOutcome } from "../turns/turn.ts";
 import type { Stored } from "./stored.ts";
-import { createUnderWay } from "./under-way.ts";
+import { createUnderWay } from "../turns/under-way.ts";
 import { createWaiters } from "./waiters.ts";
 
-// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · under-way.ts ends attempts · turn.ts sends one head ·
-// batch.ts sends several · waiters.ts are told when it takes longer · fetch.ts makes thin heads whole · held.ts reads sessions that wait for long from the log
+// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · ../turns/under-way.ts ends attempts · ../turns/turn.ts sends one head ·
+// ../turns/batch.ts sends several · waiters.ts are told when it takes longer · fetch.ts makes thin heads whole · held.ts reads sessions that wait for long from the log
 
 /** Lanes with nothing to do that are remembered for their record; more are forgotten. */
 const MAX_IDLE_LANES = 10_000;

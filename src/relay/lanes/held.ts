@@ -1,18 +1,19 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
-import { encodeHeld, readHeld, type HeldPlace, type HeldReason, type HeldRecord } from "../../shared/held.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { shardOf } from "../../shared/partition.ts";
-import { sessionToken, textOfToken } from "../../shared/session-id.ts";
-import { deleteState } from "../../shared/state-store.ts";
-import { countFrom, heldByWeight } from "../../shared/status/backlog.ts";
-import { stateKey } from "../../shared/topology.ts";
-import type { Death } from "../forward/dead-letters.ts";
-import type { Shard } from "../log/shard.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { encodeHeld, readHeld, type HeldReason, type HeldRecord } from "../../shared/log/state/held.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { shardOf } from "../../shared/log/schema/partition.ts";
+import { sessionToken, textOfToken } from "../../shared/log/schema/session-id.ts";
+import { deleteState } from "../../shared/log/state/state-store.ts";
+import { countFrom, heldByWeight } from "../../shared/messages/status/backlog.ts";
+import { stateKey } from "../../shared/log/schema/topology.ts";
+import type { Death } from "../coordinator/dead-letters.ts";
+import type { Shard } from "../source/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { HeldSessions } from "./held-sessions.ts";
 import type { Entry, Lane, Source } from "./lane.ts";
 import { placesOf } from "./places.ts";
 import type { Stored } from "./stored.ts";
@@ -58,35 +59,6 @@ export type HeldDeps = {
   lagMs: number;
   /** The shard's fence and memory; entries read from the log are sent under the one and remembered in the other too. */
   fence(shard: number): Pick<Shard, "mayForward" | "verify" | "settled">;
-};
-
-export type HeldSessions = {
-  /** Reads the held sessions of a shard; before its consumer is reset. */
-  load(shard: number): Promise<void>;
-  /** The shard is somebody else's now, or will be loaded again. */
-  forget(shard: number): void;
-  /** Lowest sequence of the shard's held sessions that are to go on, as they are stored; undefined for none. */
-  lowestFrom(shard: number, goesOn: (record: HeldRecord) => boolean): Promise<number | undefined>;
-  /** True if the event is left to the log: it must be acked and passed. */
-  takes(token: string, seq: number, bytes: number): boolean;
-  /** Makes it durable that the log keeps the lane's events from its head on, then passes what waits in the lane. */
-  hold(lane: Lane, reason: HeldReason, text: string): Promise<void>;
-  /** To be called when an entry of a lane was settled. */
-  settled(lane: Lane, entry: Entry): void;
-  /** Writes what moved. */
-  save(): Promise<void>;
-  /** Why a session is held here; undefined if it is not. */
-  reason(token: string): HeldReason | undefined;
-  /**
-   * Lets a parked or paused session go on, durably; the event at `skip` becomes a dead letter instead of being sent. Throws if the
-   * shard is not ours or the broker does not answer.
-   */
-  resume(token: string, skip?: number): Promise<void>;
-  list(): { record: HeldRecord; waiting: number; bytes: number }[];
-  /** Held sessions of a shard, for its checkpoint. */
-  places(shard: number): HeldPlace[];
-  /** Is it known how much waits of the shard's held sessions? */
-  isCounted: (shard: number) => boolean;
 };
 
 /**

@@ -1,14 +1,14 @@
-import { errorText } from "../../shared/errors.ts";
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { isAnswerTo, parseEventSubject } from "../../shared/subjects.ts";
-import type { Answers } from "../forward/answers.ts";
-import type { Gaps } from "../log/gaps.ts";
-import type { Delivery } from "../log/pull.ts";
-import type { Shard } from "../log/shard.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { isAnswerTo, parseEventSubject } from "../../shared/log/schema/subjects.ts";
+import type { Answers } from "../coordinator/answers.ts";
+import type { Gaps } from "../source/gaps.ts";
+import type { Delivery } from "../source/pull.ts";
+import type { Shard } from "../source/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { HeldSessions } from "./held.ts";
+import type { HeldSessions } from "./held-sessions.ts";
 import type { Lane } from "./lane.ts";
 import { addressOf, envelopeOf } from "./stored.ts";
 

@@ -1,5 +1,5 @@
-import type { Envelope } from "../../shared/envelope.ts";
-import type { Death } from "../forward/dead-letters.ts";
+import type { Envelope } from "../../shared/log/schema/envelope.ts";
+import type { Death } from "../coordinator/dead-letters.ts";
 
 /** Whole messages kept per lane; beyond it only numbers are kept and the message is fetched when its turn comes (BOUND-1). */
 export const MAX_WHOLE = 100;

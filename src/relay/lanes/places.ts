@@ -1,5 +1,5 @@
-import { MOST_HELD } from "../../shared/checkpoint.ts";
-import type { HeldPlace, HeldRecord } from "../../shared/held.ts";
+import { MOST_HELD } from "../../shared/log/state/checkpoint.ts";
+import type { HeldPlace, HeldRecord } from "../../shared/log/state/held.ts";
 
 /** Held sessions of a shard as its checkpoint names them. Runs with every checkpoint, so that it makes nothing of the others. Pure. */
 export function placesOf(

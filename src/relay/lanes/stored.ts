@@ -1,9 +1,9 @@
 import type { NatsConnection } from "@nats-io/nats-core";
-import { decodeEnvelope, type Envelope } from "../../shared/envelope.ts";
-import { errorText, isCoded } from "../../shared/errors.ts";
-import { parseEventSubject, sessionFilter, type EventAddress } from "../../shared/subjects.ts";
-import type { Death } from "../forward/dead-letters.ts";
-import { readDirect } from "../log/direct.ts";
+import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
+import { errorText, isCoded } from "../../shared/base/errors.ts";
+import { parseEventSubject, sessionFilter, type EventAddress } from "../../shared/log/schema/subjects.ts";
+import type { Death } from "../coordinator/dead-letters.ts";
+import { readDirect } from "../source/direct.ts";
 
 /** Messages fetched at once: what a lane keeps whole. */
 const BATCH = 100;

@@ -1,4 +1,4 @@
-import type { Answers } from "../forward/answers.ts";
+import type { Answers } from "../coordinator/answers.ts";
 import { MAX_WHOLE, type Entry, type Lane } from "./lane.ts";
 
 /** Gateways whose executors still wait for an answer, and what they are told when none comes soon: once each. */

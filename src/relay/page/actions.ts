@@ -1,11 +1,11 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Control } from "../../shared/control.ts";
-import { deadLettersOf, readDeadLetter, redrive } from "../../shared/dead-letters.ts";
-import { codedError } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { sessionFilter } from "../../shared/subjects.ts";
-import { EVENTS_STREAM } from "../../shared/topology.ts";
+import type { Control } from "../../shared/log/state/control.ts";
+import { deadLettersOf, readDeadLetter, redrive } from "../../shared/log/state/dead-letters.ts";
+import { codedError } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { sessionFilter } from "../../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import type { Action } from "./confirm.ts";
 import { href, type Notice } from "./layout.ts";
 import { sessionRow, type SessionSources } from "./session-rows.ts";

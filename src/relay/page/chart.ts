@@ -1,4 +1,4 @@
-import { showAge } from "../../shared/show.ts";
+import { showAge } from "../../shared/base/show.ts";
 import { html, type Html } from "./html.ts";
 import { showCount, showRate, timeOf } from "./words.ts";
 import { sliceOf, thin, type Sample } from "./samples.ts";

@@ -1,6 +1,6 @@
 import { JetStreamError, type JetStreamManager, type StoredMsg } from "@nats-io/jetstream";
-import { deadFilter, letterOf, type DeadLetter } from "../../shared/dead-letters.ts";
-import { DEAD_STREAM } from "../../shared/topology.ts";
+import { deadFilter, letterOf, type DeadLetter } from "../../shared/log/state/dead-letters.ts";
+import { DEAD_STREAM } from "../../shared/log/schema/topology.ts";
 
 /** Without its body, which may hold 4 MiB. */
 export type LetterFacts = Omit<DeadLetter, "payload">;

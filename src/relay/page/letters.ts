@@ -1,6 +1,6 @@
-import { decodeEnvelope } from "../../shared/envelope.ts";
-import { errorText } from "../../shared/errors.ts";
-import { showBytes } from "../../shared/show.ts";
+import { decodeEnvelope } from "../../shared/log/schema/envelope.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { showBytes } from "../../shared/base/show.ts";
 import { exact, html, type Html } from "./html.ts";
 import type { LetterFacts, LetterPage } from "./letter-pages.ts";
 import { ask, href, table } from "./layout.ts";

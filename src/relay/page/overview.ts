@@ -1,6 +1,6 @@
-import { damageAdvice, damageText } from "../../shared/damage.ts";
-import { departureText } from "../../shared/departure.ts";
-import { showAge, showBytes } from "../../shared/show.ts";
+import { damageAdvice, damageText } from "../../shared/log/state/damage.ts";
+import { departureText } from "../../shared/log/state/departure.ts";
+import { showAge, showBytes } from "../../shared/base/show.ts";
 import { chart, RANGES, type ChartRange } from "./chart.ts";
 import { html, type Html } from "./html.ts";
 import type { LetterFacts } from "./letter-pages.ts";

@@ -1,4 +1,4 @@
-import { scanJson } from "../../shared/json-scan.ts";
+import { scanJson } from "../../shared/base/json-scan.ts";
 
 const INDENT = "  ";
 /** Levels that are laid out. */

@@ -1,6 +1,6 @@
-import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
-import type { LogStatus } from "../../shared/status/log-status.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { LogStatus } from "../../shared/messages/status/log-status.ts";
 import type { Samples } from "./samples.ts";
 
 /** What the broker said last, and what speaks against it. */

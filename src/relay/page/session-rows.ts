@@ -1,6 +1,6 @@
-import type { ControlRecord } from "../../shared/control.ts";
-import { shardOf } from "../../shared/partition.ts";
-import type { Backlog } from "../../shared/status/backlog.ts";
+import type { ControlRecord } from "../../shared/log/state/control.ts";
+import { shardOf } from "../../shared/log/schema/partition.ts";
+import type { Backlog } from "../../shared/messages/status/backlog.ts";
 import type { Lane } from "../lanes/lane.ts";
 
 /** How a session's lane is, in the order in which somebody should look at it. */

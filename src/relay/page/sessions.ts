@@ -1,4 +1,4 @@
-import { sessionToken } from "../../shared/session-id.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import type { LetterFacts } from "./letter-pages.ts";
 import { exact, html, type Html } from "./html.ts";
 import { ask, href, table } from "./layout.ts";

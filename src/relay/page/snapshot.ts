@@ -1,4 +1,4 @@
-import type { GateState } from "../forward/gate.ts";
+import type { GateState } from "../coordinator/gate.ts";
 import type { Reading } from "./reader.ts";
 import type { Sample } from "./samples.ts";
 import type { SessionSources } from "./session-rows.ts";

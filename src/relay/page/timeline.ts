@@ -1,4 +1,4 @@
-import type { GateState } from "../forward/gate.ts";
+import type { GateState } from "../coordinator/gate.ts";
 
 /** A time in which nothing, or not everything, could be sent. Times are wall clock, milliseconds since 1970. */
 export type Trouble = {

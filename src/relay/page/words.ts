@@ -1,5 +1,5 @@
-import { ERRORS } from "../../shared/errors.ts";
-import { showAge } from "../../shared/show.ts";
+import { ERRORS } from "../../shared/base/errors.ts";
+import { showAge } from "../../shared/base/show.ts";
 import { html, type Html } from "./html.ts";
 
 /** A count with thin spaces between its thousands. Pure. */

@@ -1,5 +1,5 @@
-import { errorText } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
 import type { Leaving } from "./leaving.ts";
 import type { Registered, Registrations } from "./registrations.ts";
 import { runnerIdOf } from "./runner-id.ts";

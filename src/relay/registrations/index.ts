@@ -1,10 +1,10 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
-import type { Credentials } from "../credentials/port.ts";
-import type { Coordinator } from "../forward/coordinator.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import type { Credentials } from "../../shared/credentials/port.ts";
+import type { Coordinator } from "../coordinator/client.ts";
 import type { Settlement } from "../report/settlement.ts";
 import { createHomecoming, type Homecoming, type Unregistered } from "./homecoming.ts";
 import { createLeaving, LEAVING_LOOK_MS, type Leaving } from "./leaving.ts";

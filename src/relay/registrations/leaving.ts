@@ -1,15 +1,15 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/base/clock.ts";
 import {
   decodeDeparture,
   encodeDeparture,
   type Departure,
   type DepartureReason,
-} from "../../shared/departure.ts";
-import { errorText } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { pathSegment, sessionToken } from "../../shared/session-id.ts";
+} from "../../shared/log/state/departure.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { pathSegment, sessionToken } from "../../shared/log/schema/session-id.ts";
 import {
   decodeStates,
   deleteState,
@@ -17,10 +17,10 @@ import {
   readRevision,
   readState,
   writeState,
-} from "../../shared/state-store.ts";
-import { stateKey } from "../../shared/topology.ts";
-import type { Credentials } from "../credentials/port.ts";
-import type { Coordinator } from "../forward/coordinator.ts";
+} from "../../shared/log/state/state-store.ts";
+import { stateKey } from "../../shared/log/schema/topology.ts";
+import type { Credentials } from "../../shared/credentials/port.ts";
+import type { Coordinator } from "../coordinator/client.ts";
 import { nextStep, removedBy, type LeavingTimes, type Removed } from "./next-step.ts";
 import { askAs } from "./registrations.ts";
 import type { Report, Reports } from "./reports.ts";

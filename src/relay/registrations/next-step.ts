@@ -1,5 +1,5 @@
-import type { DepartureReason } from "../../shared/departure.ts";
-import type { AttemptResult } from "../forward/verdict.ts";
+import type { DepartureReason } from "../../shared/log/state/departure.ts";
+import type { AttemptResult } from "../coordinator/verdict.ts";
 import { isCoordinatorsWord } from "../tunnel/whose-word.ts";
 
 /** Limits of a runner that leaves, milliseconds. */

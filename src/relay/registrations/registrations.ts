@@ -1,13 +1,13 @@
 import type { KV } from "@nats-io/kv";
-import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { stateKey } from "../../shared/topology.ts";
-import type { Credentials } from "../credentials/port.ts";
-import { readAnswerObject } from "../forward/answer-body.ts";
-import type { Coordinator, CoordinatorRequest } from "../forward/coordinator.ts";
-import type { AttemptResult } from "../forward/verdict.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { stateKey } from "../../shared/log/schema/topology.ts";
+import type { Credentials } from "../../shared/credentials/port.ts";
+import { readAnswerObject } from "../coordinator/answer-body.ts";
+import type { Coordinator, CoordinatorRequest } from "../coordinator/client.ts";
+import type { AttemptResult } from "../coordinator/verdict.ts";
 
 /** What the coordinator makes of a runner that is registered again. */
 export type Registered =

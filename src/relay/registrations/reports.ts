@@ -1,11 +1,11 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
-import { decodeEnvelope, type Envelope } from "../../shared/envelope.ts";
-import { readHeld } from "../../shared/held.ts";
-import { SHARDS, shardOf } from "../../shared/partition.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { readDirect } from "../log/direct.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
+import { readHeld } from "../../shared/log/state/held.ts";
+import { SHARDS, shardOf } from "../../shared/log/schema/partition.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { readDirect } from "../source/direct.ts";
 import type { Settlement } from "../report/settlement.ts";
 import { runnerIdOf } from "./runner-id.ts";
 

@@ -1,6 +1,6 @@
-import { createJsonScanner, type JsonMember } from "../../shared/json-scan.ts";
-import { usableRunnerId } from "../../shared/runner-call.ts";
-import { MAX_SESSION_TOKEN_BYTES } from "../../shared/session-id.ts";
+import { createJsonScanner, type JsonMember } from "../../shared/base/json-scan.ts";
+import { usableRunnerId } from "../../shared/messages/runner-call.ts";
+import { MAX_SESSION_TOKEN_BYTES } from "../../shared/log/schema/session-id.ts";
 
 /** Nesting of a report that is read. */
 const MAX_DEPTH = 256;

@@ -1,11 +1,11 @@
 import { fastify, type FastifyInstance } from "fastify";
-import type { Clock } from "../../shared/clock.ts";
-import { createDoor } from "../../shared/door/door.ts";
-import { createDoorkeeper } from "../../shared/door/doorkeeper.ts";
-import { codedError } from "../../shared/errors.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { createDoor } from "../../shared/http/door/door.ts";
+import { createDoorkeeper } from "../../shared/http/door/doorkeeper.ts";
+import { codedError } from "../../shared/base/errors.ts";
 import { askToken, ENTRANCE } from "../page/ask-token.ts";
 import type { StatusPage } from "../page/page.ts";
-import { isFromForeignPage, isNavigation, isOurHost } from "../../shared/web-page.ts";
+import { isFromForeignPage, isNavigation, isOurHost } from "../../shared/http/web-page.ts";
 import { isOwnPage, SAFE_HEADERS } from "../page/protect.ts";
 
 /** One thing that the relay needs, and whether it is there. */

@@ -1,16 +1,21 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
-import { digestOf, STATE_FIELDS, type Holdings, type HoldingsQuestion } from "../../shared/holdings.ts";
-import { parseJsonWithin, QUESTION } from "../../shared/json-scan.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { pathSegment, sessionIdProblem } from "../../shared/session-id.ts";
-import { HOLDINGS_SUBJECT, isOperatorInbox } from "../../shared/subjects.ts";
-import type { Credentials } from "../credentials/port.ts";
-import { readLongAnswerObject } from "../forward/answer-body.ts";
-import { ask } from "../forward/ask.ts";
-import type { Coordinator } from "../forward/coordinator.ts";
-import type { AttemptResult } from "../forward/verdict.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import {
+  digestOf,
+  STATE_FIELDS,
+  type Holdings,
+  type HoldingsQuestion,
+} from "../../shared/messages/holdings.ts";
+import { parseJsonWithin, QUESTION } from "../../shared/base/json-scan.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { pathSegment, sessionIdProblem } from "../../shared/log/schema/session-id.ts";
+import { HOLDINGS_SUBJECT, isOperatorInbox } from "../../shared/log/schema/subjects.ts";
+import type { Credentials } from "../../shared/credentials/port.ts";
+import { readLongAnswerObject } from "../coordinator/answer-body.ts";
+import { ask } from "../coordinator/ask.ts";
+import type { Coordinator } from "../coordinator/client.ts";
+import type { AttemptResult } from "../coordinator/verdict.ts";
 
 /** Relays share the questions. */
 const QUEUE = "relay";

@@ -1,10 +1,10 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import type { Clock } from "../../shared/clock.ts";
-import { readDamages, type Damage, type DamageCode } from "../../shared/damage.ts";
-import { shardOf } from "../../shared/partition.ts";
-import { DEAD_STREAM, EVENTS_STREAM, shardSubjects } from "../../shared/topology.ts";
-import type { HeldSessions } from "../lanes/held.ts";
-import type { Shard } from "../log/shard.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { readDamages, type Damage, type DamageCode } from "../../shared/log/state/damage.ts";
+import { shardOf } from "../../shared/log/schema/partition.ts";
+import { DEAD_STREAM, EVENTS_STREAM, shardSubjects } from "../../shared/log/schema/topology.ts";
+import type { HeldSessions } from "../lanes/held-sessions.ts";
+import type { Shard } from "../source/shard.ts";
 
 /** A scrape waits no longer for the broker; what was read before is told then. */
 const READ_MS = 1000;

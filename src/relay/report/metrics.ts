@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { DAMAGE_CODES } from "../../shared/damage.ts";
-import type { HeldReason } from "../../shared/held.ts";
-import type { GateState } from "../forward/gate.ts";
-import type { AttemptKind } from "../forward/verdict.ts";
-import type { Settlement } from "../lanes/turn.ts";
+import { DAMAGE_CODES } from "../../shared/log/state/damage.ts";
+import type { HeldReason } from "../../shared/log/state/held.ts";
+import type { GateState } from "../coordinator/gate.ts";
+import type { AttemptKind } from "../coordinator/verdict.ts";
+import type { Settlement } from "../turns/turn.ts";
 import type { Registered } from "../registrations/registrations.ts";
 import type { LogReading } from "./log-reading.ts";
 

@@ -1,21 +1,26 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import { damageText, readDamages, type DamageCode } from "../../shared/damage.ts";
+import { damageText, readDamages, type DamageCode } from "../../shared/log/state/damage.ts";
 import {
   deadLettersOf,
   findDeadLetter,
   redriveIdPrefix,
   type DeadLetter,
-} from "../../shared/dead-letters.ts";
-import { errorText } from "../../shared/errors.ts";
-import { HEADER } from "../../shared/headers.ts";
-import { parseJsonWithin, QUESTION } from "../../shared/json-scan.ts";
-import type { Logger } from "../../shared/logger.ts";
-import type { Receipt, ReceiptQuestion } from "../../shared/receipt.ts";
-import { askingGateway, isOperatorInbox, parseEventSubject, RECEIPT_SUBJECT } from "../../shared/subjects.ts";
-import { EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
-import { walk } from "../../shared/walk.ts";
+} from "../../shared/log/state/dead-letters.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { HEADER } from "../../shared/base/headers.ts";
+import { parseJsonWithin, QUESTION } from "../../shared/base/json-scan.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import type { Receipt, ReceiptQuestion } from "../../shared/messages/receipt.ts";
+import {
+  askingGateway,
+  isOperatorInbox,
+  parseEventSubject,
+  RECEIPT_SUBJECT,
+} from "../../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
+import { walk } from "../../shared/log/follow/walk.ts";
 import type { Settlement } from "./settlement.ts";
 
 /** Relays share the questions. */

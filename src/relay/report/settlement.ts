@@ -1,16 +1,16 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { acksCount, decodeCheckpoint } from "../../shared/checkpoint.ts";
-import { heldUnder } from "../../shared/held.ts";
-import { shardOf } from "../../shared/partition.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { Settled } from "../../shared/settled.ts";
-import { sessionFilter } from "../../shared/subjects.ts";
-import { consumerName, EVENTS_STREAM, stateKey } from "../../shared/topology.ts";
+import { acksCount, decodeCheckpoint } from "../../shared/log/state/checkpoint.ts";
+import { heldUnder } from "../../shared/log/state/held.ts";
+import { shardOf } from "../../shared/log/schema/partition.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { Settled } from "../../shared/log/state/settled.ts";
+import { sessionFilter } from "../../shared/log/schema/subjects.ts";
+import { consumerName, EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 import type { Lane } from "../lanes/lane.ts";
-import { readDirect } from "../log/direct.ts";
-import type { Shard } from "../log/shard.ts";
+import { readDirect } from "../source/direct.ts";
+import type { Shard } from "../source/shard.ts";
 
 /** Messages read at once to see whether they are settled. */
 const PAGE = 100;

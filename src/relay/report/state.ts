@@ -1,16 +1,16 @@
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/base/clock.ts";
 import {
   encodeState,
   STATE_INTERVAL_MS,
   STATE_MAX_SESSIONS,
   type RelayState,
-} from "../../shared/relay-state.ts";
-import { sessionToken } from "../../shared/session-id.ts";
-import { STATE_SUBJECT } from "../../shared/subjects.ts";
-import type { GateState } from "../forward/gate.ts";
-import type { HeldSessions } from "../lanes/held.ts";
-import type { Shard } from "../log/shard.ts";
+} from "../../shared/messages/relay-state.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { STATE_SUBJECT } from "../../shared/log/schema/subjects.ts";
+import type { GateState } from "../coordinator/gate.ts";
+import type { HeldSessions } from "../lanes/held-sessions.ts";
+import type { Shard } from "../source/shard.ts";
 
 /** Changes within this time go out as one message. */
 const GATHER_MS = 5;

@@ -1,8 +1,8 @@
-import { MOST_SESSIONS } from "../../shared/damage.ts";
-import type { LogMark } from "../../shared/log-mark.ts";
+import { MOST_SESSIONS } from "../../shared/log/state/damage.ts";
+import type { LogMark } from "../../shared/log/state/log-mark.ts";
 import type { Dispatcher } from "../lanes/dispatcher.ts";
-import type { HeldSessions } from "../lanes/held.ts";
-import type { Shard } from "../log/shard.ts";
+import type { HeldSessions } from "../lanes/held-sessions.ts";
+import type { Shard } from "../source/shard.ts";
 
 /** Sessions whose events wait at this relay, and the shards that it serves: only of those it knows. */
 export type WaitingHere = {

@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/base/clock.ts";
 import { collect, type Collected } from "./collect.ts";
 import type { Upstream, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
 

@@ -1,5 +1,5 @@
-import { Pieces } from "../../shared/pieces.ts";
-import { unpack } from "../forward/unpack.ts";
+import { Pieces } from "../../shared/base/pieces.ts";
+import { unpack } from "../coordinator/unpack.ts";
 import type { Upstream, UpstreamCall, UpstreamRequest } from "./upstream.ts";
 
 /** An answer read to its end. */

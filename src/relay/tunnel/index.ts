@@ -1,8 +1,8 @@
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
-import type { Tracing } from "../../shared/tracing.ts";
-import type { Credentials } from "../credentials/index.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import type { Tracing } from "../../shared/base/tracing.ts";
+import type { Credentials } from "../../shared/credentials/index.ts";
 import type { Runners } from "../registrations/index.ts";
 import type { AllowRule, HeadLimits } from "./limits.ts";
 import { letRunnersLeave } from "./runner-leaver.ts";

@@ -1,4 +1,4 @@
-import { sessionIdProblem } from "../../shared/session-id.ts";
+import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 
 /** How long the coordinator may take until the head of its answer, milliseconds; after the head nothing is limited. */
 export type HeadLimits = {

@@ -1,7 +1,7 @@
-import type { Clock } from "../../shared/clock.ts";
-import { errorText } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { leavingRunner } from "../../shared/tunnel/leaving-runner.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { leavingRunner } from "../../shared/messages/tunnel/leaving-runner.ts";
 import type { Leaving } from "../registrations/leaving.ts";
 import type { Reports } from "../registrations/reports.ts";
 import { answerOurselves, createAskWhole, hand } from "./ask-whole.ts";

@@ -1,8 +1,8 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { errorText } from "../../shared/errors.ts";
-import { runnerCall, usableRunnerId, type RunnerCall } from "../../shared/runner-call.ts";
-import { readAnswerObject } from "../forward/answer-body.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { runnerCall, usableRunnerId, type RunnerCall } from "../../shared/messages/runner-call.ts";
+import { readAnswerObject } from "../coordinator/answer-body.ts";
 import type { Leaving } from "../registrations/leaving.ts";
 import type { Registrations } from "../registrations/registrations.ts";
 import { answerOurselves, createAskWhole, hand } from "./ask-whole.ts";

@@ -1,14 +1,14 @@
 import { PassThrough } from "node:stream";
-import { errorText } from "../../shared/errors.ts";
-import { endToEnd } from "../../shared/tunnel/headers.ts";
-import { isOpenEnded } from "../../shared/tunnel/open-ended.ts";
-import type { Opening } from "../../shared/tunnel/opening.ts";
-import { USER_AGENT } from "../../shared/version.ts";
-import type { Wire } from "../../shared/tunnel/wire.ts";
-import type { Credentials } from "../credentials/index.ts";
-import type { ReadyCredential } from "../credentials/port.ts";
-import type { Needles } from "../echo/needles.ts";
-import { screened, type ScreenedEvents } from "../echo/screened.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { endToEnd } from "../../shared/http/hop-by-hop.ts";
+import { isOpenEnded } from "../../shared/messages/tunnel/open-ended.ts";
+import type { Opening } from "../../shared/messages/tunnel/opening.ts";
+import { USER_AGENT } from "../../shared/base/version.ts";
+import type { Wire } from "../../shared/messages/tunnel/wire.ts";
+import type { Credentials } from "../../shared/credentials/index.ts";
+import type { ReadyCredential } from "../../shared/credentials/port.ts";
+import type { Needles } from "../coordinator/echo/needles.ts";
+import { screened, type ScreenedEvents } from "../coordinator/echo/screened.ts";
 import { headLimit, type HeadLimits } from "./limits.ts";
 import type { Upstream, UpstreamCall, UpstreamEvents } from "./upstream.ts";
 

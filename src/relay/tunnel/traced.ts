@@ -1,5 +1,5 @@
-import { traceOf, withTrace, type Tracing } from "../../shared/tracing.ts";
-import { serverAttributes } from "../forward/spans.ts";
+import { traceOf, withTrace, type Tracing } from "../../shared/base/tracing.ts";
+import { serverAttributes } from "../coordinator/spans.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** A client span for every request that really goes to the coordinator; its context takes the place of the gateway's. */

@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
-import type { Clock } from "../../shared/clock.ts";
-import { ERRORS } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
-import { traceIdOf, traceOf } from "../../shared/tracing.ts";
-import { askingGateway, FLOW_PREFIX } from "../../shared/subjects.ts";
-import { WINDOW_FRAMES, type Frame } from "../../shared/tunnel/frame.ts";
-import { decodeOpening, GATEWAY_SILENCE_MS, TUNNEL_SUBJECT } from "../../shared/tunnel/opening.ts";
-import { notPassable } from "../../shared/tunnel/passable.ts";
-import { createWire, type Wire } from "../../shared/tunnel/wire.ts";
-import type { Credentials } from "../credentials/index.ts";
-import { createSentCredentials } from "../echo/needles.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { ERRORS } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { traceIdOf, traceOf } from "../../shared/base/tracing.ts";
+import { askingGateway, FLOW_PREFIX } from "../../shared/log/schema/subjects.ts";
+import { WINDOW_FRAMES, type Frame } from "../../shared/messages/tunnel/frame.ts";
+import { decodeOpening, GATEWAY_SILENCE_MS, TUNNEL_SUBJECT } from "../../shared/messages/tunnel/opening.ts";
+import { notPassable } from "../../shared/messages/tunnel/passable.ts";
+import { createWire, type Wire } from "../../shared/messages/tunnel/wire.ts";
+import type { Credentials } from "../../shared/credentials/index.ts";
+import { createSentCredentials } from "../coordinator/echo/needles.ts";
 import {
   deletedSession,
   isAllowed,

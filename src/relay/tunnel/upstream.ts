@@ -2,8 +2,8 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from "node:https";
 import { PassThrough, type Duplex } from "node:stream";
 import { errors, type Dispatcher } from "undici";
-import { errorText } from "../../shared/errors.ts";
-import { ClosedInUse, MAX_HEAD_BYTES, openConnections } from "../connections/index.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { ClosedInUse, MAX_HEAD_BYTES, openConnections } from "../coordinator/connections/index.ts";
 import { MAX_STREAMS } from "./limits.ts";
 
 /** Connections for passed-through requests, apart from the lanes': a hundred open streams delay no event. One for each, so that none waits. */

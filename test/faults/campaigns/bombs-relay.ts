@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { cpuPerEvent, residentBytes } from "../../../bench/usage.ts";
-import { DEAD_STREAM } from "../../../src/shared/topology.ts";
+import { DEAD_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startHostileCoordinator } from "../hostile-coordinator.ts";
 import { startLoad, type Load } from "../load.ts";
 import { startProcesses } from "../processes.ts";

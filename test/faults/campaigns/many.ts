@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { fillLog } from "../../../bench/fill.ts";
-import { createDeadLetters } from "../../../src/relay/forward/dead-letters.ts";
-import { DEAD_STREAM } from "../../../src/shared/topology.ts";
+import { createDeadLetters } from "../../../src/relay/coordinator/dead-letters.ts";
+import { DEAD_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { runCommand, type Done } from "../command.ts";
 import { ms, type Report } from "../report.ts";
 import { onStage, type Stage } from "../stage.ts";

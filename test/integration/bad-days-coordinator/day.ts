@@ -1,8 +1,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, vi } from "vitest";
-import { deadLetters, type DeadLetter } from "../../../src/shared/dead-letters.ts";
-import { systemClock, type Clock } from "../../../src/shared/clock.ts";
-import type { RelayState } from "../../../src/shared/relay-state.ts";
+import { deadLetters, type DeadLetter } from "../../../src/shared/log/state/dead-letters.ts";
+import { systemClock, type Clock } from "../../../src/shared/base/clock.ts";
+import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator, type LedgerEntry, type TestCoordinator } from "../../support/coordinator.ts";
 import {

@@ -1,8 +1,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, it } from "vitest";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { openControl } from "../../../src/shared/control.ts";
-import { DEAD_STREAM } from "../../../src/shared/topology.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { openControl } from "../../../src/shared/log/state/control.ts";
+import { DEAD_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import type { FaultRule } from "../../support/coordinator.ts";
 import {
   appendTo,

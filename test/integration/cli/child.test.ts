@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { keepRunning, type Child } from "../../../src/cli/up/child.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
-import type { Lines } from "../../../src/shared/output/lines.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
+import type { Lines } from "../../../src/shared/base/output/lines.ts";
 
 const READY = `process.stdout.write(JSON.stringify({ ready: true, url: "http://" + process.pid }) + "\\n");`;
 const STAY = `setInterval(() => {}, 1000);`;

@@ -1,11 +1,11 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/nats-core";
 import { expect, onTestFinished, test } from "vitest";
-import { provision } from "../../../src/admin/provision.ts";
-import { encodeEnvelope, type Envelope } from "../../../src/shared/envelope.ts";
-import { HEADER } from "../../../src/shared/headers.ts";
-import { deadSubject, eventSubject } from "../../../src/shared/subjects.ts";
-import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { provision } from "../../../src/shared/log/provision/provision.ts";
+import { encodeEnvelope, type Envelope } from "../../../src/shared/log/schema/envelope.ts";
+import { HEADER } from "../../../src/shared/base/headers.ts";
+import { deadSubject, eventSubject } from "../../../src/shared/log/schema/subjects.ts";
+import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { runCli } from "../../support/up.ts";
 

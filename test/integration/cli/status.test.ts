@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import type { Status } from "../../../src/admin/status.ts";
+import type { Status } from "../../../src/operate/status.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli, operatorEnv, startOperator } from "../../support/operator.ts";

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { encodeEnvelope } from "../../../src/shared/envelope.ts";
-import { eventSubject } from "../../../src/shared/subjects.ts";
+import { encodeEnvelope } from "../../../src/shared/log/schema/envelope.ts";
+import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli, startOperator } from "../../support/operator.ts";

@@ -12,9 +12,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { headers } from "@nats-io/nats-core";
 import { expect, onTestFinished, test } from "vitest";
-import { connectBroker } from "../../../src/shared/broker.ts";
-import { errorText } from "../../../src/shared/errors.ts";
-import { gatewayInbox } from "../../../src/shared/subjects.ts";
+import { connectBroker } from "../../../src/shared/log/broker.ts";
+import { errorText } from "../../../src/shared/base/errors.ts";
+import { gatewayInbox } from "../../../src/shared/log/schema/subjects.ts";
 import { dataFolder, runCli, startUp, type Up } from "../../support/up.ts";
 
 async function folder(): Promise<string> {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { createSessionClient } from "../../../src/client/index.ts";
-import type { Clock } from "../../../src/shared/clock.ts";
+import type { Clock } from "../../../src/shared/base/clock.ts";
 
 type Seen = { method: string; url: string; headers: IncomingHttpHeaders; body: unknown };
 type Step = (response: ServerResponse) => void;

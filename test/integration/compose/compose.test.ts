@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { variableNames } from "../../../src/shared/config/load.ts";
-import { ALL_SETTINGS } from "../../../src/shared/config/index.ts";
+import { variableNames } from "../../../src/shared/base/config/load.ts";
+import { ALL_SETTINGS } from "../../../src/shared/settings/index.ts";
 import { natsServerPath } from "../../support/broker.ts";
 import { networkOf } from "../../support/machine.ts";
 import {

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { findBroker, type Fetcher } from "../../../src/embedded/binary.ts";
 import { fetchRelease } from "../../../src/embedded/fetch-release.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const log = silentLogger();

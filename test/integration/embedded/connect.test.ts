@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
-import { connectBroker, unreachableOr } from "../../../src/shared/broker.ts";
-import { errorText } from "../../../src/shared/errors.ts";
+import { connectBroker, unreachableOr } from "../../../src/shared/log/broker.ts";
+import { errorText } from "../../../src/shared/base/errors.ts";
 import { startTestBroker } from "../../support/broker.ts";
 
 const as = { name: "test", inboxPrefix: "_INBOX_test" };

@@ -1,8 +1,8 @@
 // A process of its own that holds a broker: `holder.ts DATA_FOLDER NATS_SERVER GUARD`. Prints one line of JSON, then waits to be killed.
 import { orphanGuard } from "../../../src/embedded/orphan.ts";
 import { startBroker } from "../../../src/embedded/server.ts";
-import { isCoded } from "../../../src/shared/errors.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
+import { isCoded } from "../../../src/shared/base/errors.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
 
 const [dataDir = "", binary = "", guardKind] = process.argv.slice(2);
 const guard =

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { orphanGuard, type OrphanGuard } from "../../../src/embedded/orphan.ts";
 import { startBroker } from "../../../src/embedded/server.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { natsServerPath } from "../../support/broker.ts";
 import { temporaryFolder } from "./folder.ts";
 

@@ -5,10 +5,10 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, test, vi } from "vitest";
 import { orphanGuard } from "../../../src/embedded/orphan.ts";
 import { startBroker, type Broker } from "../../../src/embedded/server.ts";
-import { readSyncAlways } from "../../../src/shared/sync-always.ts";
-import { connectBroker } from "../../../src/shared/broker.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
-import { ADMIN_INBOX } from "../../../src/shared/subjects.ts";
+import { readSyncAlways } from "../../../src/shared/log/durability/sync-always.ts";
+import { connectBroker } from "../../../src/shared/log/broker.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
+import { ADMIN_INBOX } from "../../../src/shared/log/schema/subjects.ts";
 import { natsServerPath, startTestBroker } from "../../support/broker.ts";
 import { temporaryFolder } from "./folder.ts";
 

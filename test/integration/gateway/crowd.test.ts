@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { MAX_CONNECTIONS } from "../../../src/gateway/connections.ts";
+import { MAX_CONNECTIONS } from "../../../src/shared/http/connections.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 import { call, readLog, startTestGateway, type TestGateway } from "./harness.ts";

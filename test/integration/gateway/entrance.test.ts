@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { createEntrance, type Entrance, type EntranceOptions } from "../../../src/gateway/entrance.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
 import { call } from "./harness.ts";
 
 async function listening(options: Partial<EntranceOptions> = {}): Promise<Entrance & { seen: string[] }> {

@@ -1,6 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, test } from "vitest";
-import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 import { call, readLog, startTestGateway, type LoggedEvent, type Reply } from "./harness.ts";

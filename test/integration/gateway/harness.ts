@@ -8,14 +8,19 @@ import {
   type GatewayDeps,
   type GatewayOptions,
 } from "../../../src/gateway/gateway.ts";
-import { encodeAnswer, type Answer } from "../../../src/shared/answer.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { decodeEnvelope, type Envelope } from "../../../src/shared/envelope.ts";
-import { createLogger } from "../../../src/shared/logger.ts";
-import { SHARDS } from "../../../src/shared/partition.ts";
-import { encodeState, type RelayState } from "../../../src/shared/relay-state.ts";
-import { FLOW_PREFIX, inboxOwner, RECEIPT_SUBJECT, STATE_SUBJECT } from "../../../src/shared/subjects.ts";
-import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { encodeAnswer, type Answer } from "../../../src/shared/messages/answer.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { decodeEnvelope, type Envelope } from "../../../src/shared/log/schema/envelope.ts";
+import { createLogger } from "../../../src/shared/base/logger.ts";
+import { SHARDS } from "../../../src/shared/log/schema/partition.ts";
+import { encodeState, type RelayState } from "../../../src/shared/messages/relay-state.ts";
+import {
+  FLOW_PREFIX,
+  inboxOwner,
+  RECEIPT_SUBJECT,
+  STATE_SUBJECT,
+} from "../../../src/shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import type { TestBroker } from "../../support/broker.ts";
 
 export type TestGateway = Gateway & {

@@ -1,6 +1,6 @@
 import { connect as connectSocket, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MAX_BODY_BYTES } from "../../../src/shared/topology.ts";
+import { MAX_BODY_BYTES } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 import {

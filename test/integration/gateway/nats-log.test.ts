@@ -1,11 +1,11 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { LogMessage } from "../../../src/gateway/commit/log.ts";
-import { createNatsLog, type NatsLog } from "../../../src/gateway/commit/nats-log.ts";
-import { createTokens } from "../../../src/gateway/tokens.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { gatewayInbox } from "../../../src/shared/subjects.ts";
-import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import type { LogMessage } from "../../../src/shared/log/append/log.ts";
+import { createNatsLog, type NatsLog } from "../../../src/shared/log/append/nats-log.ts";
+import { createTokens } from "../../../src/gateway/writes/tokens.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { gatewayInbox } from "../../../src/shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 

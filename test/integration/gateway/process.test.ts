@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { UNDER_UP } from "../../../src/shared/parent.ts";
+import { UNDER_UP } from "../../../src/shared/base/parent.ts";
 import { natsServerPath, startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 import { call, readLog, startScriptedRelay } from "./harness.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { headers as natsHeaders } from "@nats-io/transport-node";
-import { readBatchAck } from "../../../src/gateway/commit/ack.ts";
-import type { Answer } from "../../../src/shared/answer.ts";
+import { readBatchAck } from "../../../src/shared/log/append/ack.ts";
+import type { Answer } from "../../../src/shared/messages/answer.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 import {

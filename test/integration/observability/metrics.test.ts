@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, test, vi, type TestContext } from "vitest";
 import { parse } from "yaml";
-import { ERRORS } from "../../../src/shared/errors.ts";
+import { ERRORS } from "../../../src/shared/base/errors.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { findPromtool } from "../../support/promtool.ts";
 import { dataFolder, startUp } from "../../support/up.ts";

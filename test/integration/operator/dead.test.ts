@@ -1,9 +1,14 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createDeadLetters, type Death } from "../../../src/relay/forward/dead-letters.ts";
-import { deadLetters, deadLettersOf, findDeadLetter, redrive } from "../../../src/shared/dead-letters.ts";
-import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
-import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { createDeadLetters, type Death } from "../../../src/relay/coordinator/dead-letters.ts";
+import {
+  deadLetters,
+  deadLettersOf,
+  findDeadLetter,
+  redrive,
+} from "../../../src/shared/log/state/dead-letters.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
+import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { startOperator } from "../../support/operator.ts";

@@ -2,12 +2,17 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { expect, test, vi } from "vitest";
-import { examine, type Patient } from "../../../src/admin/doctor/examine.ts";
-import type { Line } from "../../../src/admin/doctor/line.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { openControl } from "../../../src/shared/control.ts";
-import { HOLDINGS_SUBJECT } from "../../../src/shared/subjects.ts";
-import { consumerName, DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/topology.ts";
+import { examine, type Patient } from "../../../src/operate/doctor/examine.ts";
+import type { Line } from "../../../src/operate/doctor/line.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { openControl } from "../../../src/shared/log/state/control.ts";
+import { HOLDINGS_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
+import {
+  consumerName,
+  DEAD_STREAM,
+  EVENTS_STREAM,
+  STATE_STREAM,
+} from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { PAGE_TOKEN, provisioned, startTestRelay } from "../../support/relay.ts";

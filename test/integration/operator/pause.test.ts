@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
-import { putState } from "../../../src/shared/state-store.ts";
-import { stateKey } from "../../../src/shared/topology.ts";
+import { putState } from "../../../src/shared/log/state/state-store.ts";
+import { stateKey } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";

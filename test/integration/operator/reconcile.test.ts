@@ -1,8 +1,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { digestOf, type Holdings } from "../../../src/shared/holdings.ts";
-import { HOLDINGS_SUBJECT } from "../../../src/shared/subjects.ts";
-import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { digestOf, type Holdings } from "../../../src/shared/messages/holdings.ts";
+import { HOLDINGS_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator, type FaultAction } from "../../support/coordinator.ts";
 import { operatorCli } from "../../support/operator.ts";

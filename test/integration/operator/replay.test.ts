@@ -1,11 +1,11 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { findDeadLetter } from "../../../src/shared/dead-letters.ts";
-import { HEADER, UPSTREAM_HEADER } from "../../../src/shared/headers.ts";
-import { eventSubject } from "../../../src/shared/subjects.ts";
-import { EVENTS_STREAM, stateKey } from "../../../src/shared/topology.ts";
-import { readState } from "../../../src/shared/state-store.ts";
-import { walk } from "../../../src/shared/walk.ts";
+import { findDeadLetter } from "../../../src/shared/log/state/dead-letters.ts";
+import { HEADER, UPSTREAM_HEADER } from "../../../src/shared/base/headers.ts";
+import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
+import { EVENTS_STREAM, stateKey } from "../../../src/shared/log/schema/topology.ts";
+import { readState } from "../../../src/shared/log/state/state-store.ts";
+import { walk } from "../../../src/shared/log/follow/walk.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli, startOperator } from "../../support/operator.ts";

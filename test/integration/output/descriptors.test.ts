@@ -14,7 +14,7 @@ import { findExecutable } from "../../../src/embedded/command.ts";
  */
 const TALKER = `
 import { renameSync, writeFileSync } from "node:fs";
-import { standardLines } from ${JSON.stringify(resolve(import.meta.dirname, "../../../src/shared/output/standard.ts"))};
+import { standardLines } from ${JSON.stringify(resolve(import.meta.dirname, "../../../src/shared/base/output/standard.ts"))};
 const [report, count] = process.argv.slice(2);
 const lines = standardLines(2, "talker");
 for (let n = 0; n < Number(count); n++) lines.write(JSON.stringify({ n, pad: "é".repeat(60) }) + "\\n");

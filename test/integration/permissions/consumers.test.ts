@@ -1,6 +1,6 @@
 import { AckPolicy, DeliverPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { expect, test, vi } from "vitest";
-import { EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { createAppender, provisioned } from "../../support/relay.ts";
 

@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { PermissionViolationError } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
-import type { BrokerRole } from "../../../src/shared/permissions.ts";
+import type { BrokerRole } from "../../../src/shared/messages/permissions.ts";
 import { inboxOf, startTestBroker } from "../../support/broker.ts";
 
 // Written out by hand from DESIGN 3, not computed from permissions.ts: who may do what, everything that is not named is denied.

@@ -1,9 +1,13 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test, vi } from "vitest";
-import { readStates } from "../../../src/shared/state-store.ts";
-import { deadLetters } from "../../../src/shared/dead-letters.ts";
-import { HOLDINGS_SUBJECT, questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
-import { encodeOpening, TUNNEL_SUBJECT, type Opening } from "../../../src/shared/tunnel/opening.ts";
+import { readStates } from "../../../src/shared/log/state/state-store.ts";
+import { deadLetters } from "../../../src/shared/log/state/dead-letters.ts";
+import {
+  HOLDINGS_SUBJECT,
+  questionSubject,
+  RECEIPT_SUBJECT,
+} from "../../../src/shared/log/schema/subjects.ts";
+import { encodeOpening, TUNNEL_SUBJECT, type Opening } from "../../../src/shared/messages/tunnel/opening.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";

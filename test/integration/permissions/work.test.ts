@@ -2,9 +2,14 @@ import { jetstream, jetstreamManager, type JetStreamManager } from "@nats-io/jet
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readStates } from "../../../src/shared/state-store.ts";
-import { deadSubject, eventSubject, questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
-import { shardOf } from "../../../src/shared/partition.ts";
+import { readStates } from "../../../src/shared/log/state/state-store.ts";
+import {
+  deadSubject,
+  eventSubject,
+  questionSubject,
+  RECEIPT_SUBJECT,
+} from "../../../src/shared/log/schema/subjects.ts";
+import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import {
   consumerName,
   DEAD_STREAM,
@@ -12,7 +17,7 @@ import {
   PRIORITY_GROUP,
   STATE_BUCKET,
   stateKey,
-} from "../../../src/shared/topology.ts";
+} from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 

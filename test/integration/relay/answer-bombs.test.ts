@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
-import { deadLetters } from "../../../src/shared/dead-letters.ts";
+import { deadLetters } from "../../../src/shared/log/state/dead-letters.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { startStack } from "../tunnel/stack.ts";

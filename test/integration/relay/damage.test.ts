@@ -2,13 +2,18 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
-import { provision } from "../../../src/admin/provision.ts";
-import { damageText, readDamages, type Damage } from "../../../src/shared/damage.ts";
-import { decodeHeld, encodeHeld } from "../../../src/shared/held.ts";
-import { decodeMark } from "../../../src/shared/log-mark.ts";
-import { readState, writeState } from "../../../src/shared/state-store.ts";
-import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
-import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM, stateKey } from "../../../src/shared/topology.ts";
+import { provision } from "../../../src/shared/log/provision/provision.ts";
+import { damageText, readDamages, type Damage } from "../../../src/shared/log/state/damage.ts";
+import { decodeHeld, encodeHeld } from "../../../src/shared/log/state/held.ts";
+import { decodeMark } from "../../../src/shared/log/state/log-mark.ts";
+import { readState, writeState } from "../../../src/shared/log/state/state-store.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
+import {
+  DEAD_STREAM,
+  EVENTS_STREAM,
+  STATE_STREAM,
+  stateKey,
+} from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, startTestRelay } from "../../support/relay.ts";

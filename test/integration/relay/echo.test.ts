@@ -2,9 +2,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createCoordinator, type Coordinator } from "../../../src/relay/forward/coordinator.ts";
-import type { AttemptResult } from "../../../src/relay/forward/verdict.ts";
-import { SecretRegistry } from "../../../src/shared/logger.ts";
+import { createCoordinator, type Coordinator } from "../../../src/relay/coordinator/client.ts";
+import type { AttemptResult } from "../../../src/relay/coordinator/verdict.ts";
+import { SecretRegistry } from "../../../src/shared/base/logger.ts";
 
 const KEY = "planted/key+of &the relay=1";
 const PACK: Record<string, (text: string) => Uint8Array> = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { shardOf } from "../../../src/shared/partition.ts";
-import { consumerName, EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { shardOf } from "../../../src/shared/log/schema/partition.ts";
+import { consumerName, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";

@@ -1,9 +1,9 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { openControl } from "../../../src/shared/control.ts";
-import { SHARDS } from "../../../src/shared/partition.ts";
-import { consumerName, EVENTS_STREAM } from "../../../src/shared/topology.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { openControl } from "../../../src/shared/log/state/control.ts";
+import { SHARDS } from "../../../src/shared/log/schema/partition.ts";
+import { consumerName, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay, type TestRelay } from "../../support/relay.ts";

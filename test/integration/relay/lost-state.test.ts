@@ -2,16 +2,21 @@ import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
-import { provision } from "../../../src/admin/provision.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { openControl } from "../../../src/shared/control.ts";
-import { decodeCheckpoint } from "../../../src/shared/checkpoint.ts";
-import { readDamages } from "../../../src/shared/damage.ts";
-import { isCoded } from "../../../src/shared/errors.ts";
-import { shardOf } from "../../../src/shared/partition.ts";
-import { readState } from "../../../src/shared/state-store.ts";
-import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/subjects.ts";
-import { consumerName, EVENTS_STREAM, STATE_STREAM, stateKey } from "../../../src/shared/topology.ts";
+import { provision } from "../../../src/shared/log/provision/provision.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { openControl } from "../../../src/shared/log/state/control.ts";
+import { decodeCheckpoint } from "../../../src/shared/log/state/checkpoint.ts";
+import { readDamages } from "../../../src/shared/log/state/damage.ts";
+import { isCoded } from "../../../src/shared/base/errors.ts";
+import { shardOf } from "../../../src/shared/log/schema/partition.ts";
+import { readState } from "../../../src/shared/log/state/state-store.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
+import {
+  consumerName,
+  EVENTS_STREAM,
+  STATE_STREAM,
+  stateKey,
+} from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, startTestRelay } from "../../support/relay.ts";

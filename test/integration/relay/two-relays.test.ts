@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { openControl } from "../../../src/shared/control.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { shardOf } from "../../../src/shared/partition.ts";
-import { servedShards } from "../../../src/shared/relay-state.ts";
+import { openControl } from "../../../src/shared/log/state/control.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { shardOf } from "../../../src/shared/log/schema/partition.ts";
+import { servedShards } from "../../../src/shared/messages/relay-state.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay, watchStates } from "../../support/relay.ts";

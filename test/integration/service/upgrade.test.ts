@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test, vi } from "vitest";
-import { readBacklog } from "../../../src/shared/status/backlog.ts";
-import { ENVELOPE_VERSION } from "../../../src/shared/envelope.ts";
+import { readBacklog } from "../../../src/shared/messages/status/backlog.ts";
+import { ENVELOPE_VERSION } from "../../../src/shared/log/schema/envelope.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { connectBroker } from "../../../src/shared/broker.ts";
+import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { dataFolder, runCli, startUp, type Up } from "../../support/up.ts";
 import { call } from "../gateway/harness.ts";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { runPrune } from "../../../src/admin/prune.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
+import { runPrune } from "../../../src/shared/log/prune.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
 import { call, startTestGateway, type Reply, type TestGateway } from "../gateway/harness.ts";
 import { eventually, expectTold, startDay } from "../bad-days-coordinator/day.ts";
 

@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
-import { provision } from "../../../src/admin/provision.ts";
-import { connectBroker } from "../../../src/shared/broker.ts";
-import { decodeAnswer } from "../../../src/shared/answer.ts";
-import { decodeMessage, encodeMessage, type Frame } from "../../../src/shared/tunnel/frame.ts";
-import { encodeOpening, TUNNEL_SUBJECT } from "../../../src/shared/tunnel/opening.ts";
+import { provision } from "../../../src/shared/log/provision/provision.ts";
+import { connectBroker } from "../../../src/shared/log/broker.ts";
+import { decodeAnswer } from "../../../src/shared/messages/answer.ts";
+import { decodeMessage, encodeMessage, type Frame } from "../../../src/shared/messages/tunnel/frame.ts";
+import { encodeOpening, TUNNEL_SUBJECT } from "../../../src/shared/messages/tunnel/opening.ts";
 import type { TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { startPlainServer } from "../../support/plain-server.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { openControl } from "../../../src/shared/control.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { openControl } from "../../../src/shared/log/state/control.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { pollThrough } from "../../support/runner-poll.ts";
 import { startScriptedRunner } from "../../support/scripted-runner.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { USER_AGENT } from "../../../src/shared/version.ts";
+import { USER_AGENT } from "../../../src/shared/base/version.ts";
 import { sendRaw, type RawAnswer } from "./raw.ts";
 import { startReflector, type Reflector, type Seen } from "./reflector.ts";
 import { SHAPES, type Shape } from "./shapes.ts";

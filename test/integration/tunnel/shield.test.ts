@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { keptShield } from "../../../src/gateway/runner/kept.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { startProcesses } from "../../faults/processes.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";

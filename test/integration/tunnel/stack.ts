@@ -1,6 +1,6 @@
 import { createGateway, type Gateway, type GatewayDeps } from "../../../src/gateway/gateway.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned, startTestRelay, type TestRelay, type TestRelayOptions } from "../../support/relay.ts";
 

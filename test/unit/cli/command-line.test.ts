@@ -9,7 +9,7 @@ import { runCommandLine } from "../../../src/cli/run.ts";
 import { readyUrl, restartDelay } from "../../../src/cli/up/child.ts";
 import { isWriteFailure } from "../../../src/cli/up/log-home.ts";
 import { UP_TABLE } from "../../../src/cli/up/table.ts";
-import { codedError } from "../../../src/shared/errors.ts";
+import { codedError } from "../../../src/shared/base/errors.ts";
 
 function recording(env: Record<string, string> = {}) {
   const out: string[] = [];

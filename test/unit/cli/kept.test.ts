@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { isCoded } from "../../../src/shared/errors.ts";
+import { isCoded } from "../../../src/shared/base/errors.ts";
 import { folderProblem, keptIn, makeFolder, runningIn, writeKept } from "../../../src/cli/up/kept.ts";
 
 test.each([

@@ -5,8 +5,8 @@ import { keepBroker } from "../../../src/cli/up/log-home.ts";
 import type { Broker } from "../../../src/embedded/server.ts";
 import type { StoreLoss } from "../../../src/embedded/store-watch.ts";
 import type { Exit } from "../../../src/embedded/process.ts";
-import { systemClock } from "../../../src/shared/clock.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
 
 /** A broker that ends when a test says so. */
 function fakeBroker(options: { refuse?: number } = {}) {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { command } from "../../../src/cli/page.ts";
-import { PAGE_TOKEN_FILE } from "../../../src/shared/door/secret-file.ts";
+import { PAGE_TOKEN_FILE } from "../../../src/shared/http/door/secret-file.ts";
 import { quietContext } from "./quiet-context.ts";
 
 const TOKEN = "a".repeat(43);

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import * as tables from "../../../src/shared/config/settings.ts";
-import { ALL_SETTINGS } from "../../../src/shared/config/index.ts";
-import { showSetting, type Setting, type SettingKind } from "../../../src/shared/config/setting.ts";
+import * as settings from "../../../src/shared/settings/index.ts";
+import { showSetting, type Setting, type SettingKind } from "../../../src/shared/base/config/setting.ts";
 
+const { ALL_SETTINGS, brokerAccess: _, ...tables } = settings;
 const PAGE = resolve(import.meta.dirname, "../../../docs/configuration.md");
 const BLOCK = /(<!-- (\w+) -->\n)[\s\S]*?(<!-- end -->)/g;
 

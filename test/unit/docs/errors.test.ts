@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { ERRORS } from "../../../src/shared/errors.ts";
+import { ERRORS } from "../../../src/shared/base/errors.ts";
 
 const page = readFileSync(resolve(import.meta.dirname, "../../../docs/errors.md"), "utf8");
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { permissionsOf, type BrokerRole } from "../../../src/shared/permissions.ts";
-import { readSyncAlways } from "../../../src/shared/sync-always.ts";
+import { permissionsOf, type BrokerRole } from "../../../src/shared/messages/permissions.ts";
+import { readSyncAlways } from "../../../src/shared/log/durability/sync-always.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../../../deploy/nats");
 
@@ -15,7 +15,7 @@ const USERS: { name: string; role: BrokerRole; variable: string }[] = [
   { name: "prune", role: "prune", variable: "PRUNE_PASSWORD" },
 ];
 
-test("deploy/nats/users.conf gives every user what src/shared/permissions.ts says, and nothing else", async () => {
+test("deploy/nats/users.conf gives every user what src/shared/messages/permissions.ts says, and nothing else", async () => {
   await expect(render()).toMatchFileSnapshot(resolve(FOLDER, "users.conf"));
 });
 
@@ -40,7 +40,7 @@ function render(): string {
     ].join("\n");
   });
   return `# Users of the broker, one per role (docs/architecture.md, "Processes and users"). Written and checked by
-# test/unit/docs/permissions.test.ts from src/shared/permissions.ts. Passwords come from nats-server's environment and must begin with
+# test/unit/docs/permissions.test.ts from src/shared/messages/permissions.ts. Passwords come from nats-server's environment and must begin with
 # a letter. A gateway's user may speak for its own gateway (RUNNER_RELAY_GATEWAY, here gw1) and its own runner (RUNNER_RELAY_RUNNER, here
 # runner-1) only. For a second gateway copy the first user: another name, another password, and its own gateway and runner in each subject.
 authorization {

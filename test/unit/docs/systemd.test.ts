@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { ALL_SETTINGS } from "../../../src/shared/config/index.ts";
-import { variableNames } from "../../../src/shared/config/load.ts";
+import { ALL_SETTINGS } from "../../../src/shared/settings/index.ts";
+import { variableNames } from "../../../src/shared/base/config/load.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const FOLDER = resolve(ROOT, "deploy/systemd");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { dropUnreadableConsumers, isConsumerState } from "../../../src/embedded/consumer-state.ts";
-import { silentLogger } from "../../../src/shared/logger.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
 
 /** Delivered 9, acknowledged 7, two on their way; and one with nothing on its way. */
 const BUSY = Buffer.from([22, 2, 7, 120, 9, 124, 2, 200, 1, 121, 8, 3, 124, 9, 5, 0]);

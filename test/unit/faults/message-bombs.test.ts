@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decodeEnvelope } from "../../../src/shared/envelope.ts";
+import { decodeEnvelope } from "../../../src/shared/log/schema/envelope.ts";
 import { messageBombOf } from "../../faults/message-bombs.ts";
 import { seededRandom } from "../../faults/random.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createAcceptance, refusesFor } from "../../../src/gateway/commit/acceptance.ts";
-import type { Outcome } from "../../../src/gateway/commit/write.ts";
-import type { HttpErrorCode } from "../../../src/shared/errors.ts";
+import { createAcceptance, refusesFor } from "../../../src/shared/log/append/acceptance.ts";
+import type { Outcome } from "../../../src/shared/log/append/write.ts";
+import type { HttpErrorCode } from "../../../src/shared/base/errors.ts";
 import { createManualClock } from "./manual-clock.ts";
 
 const stored: Outcome = { kind: "stored", streamSeq: 1, duplicate: false, number: undefined };

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { handoutOf } from "../../../src/gateway/handout.ts";
-import { NO_PREFERENCE, readPrefer } from "../../../src/gateway/prefer.ts";
-import { createRelays } from "../../../src/gateway/relays.ts";
-import { createRepeats } from "../../../src/gateway/repeats.ts";
-import { createWaiting, type Conclusion, type Exchange } from "../../../src/gateway/waiting.ts";
-import type { Answer } from "../../../src/shared/answer.ts";
-import type { RelayState } from "../../../src/shared/relay-state.ts";
+import { handoutOf } from "../../../src/gateway/writes/handout.ts";
+import { NO_PREFERENCE, readPrefer } from "../../../src/shared/http/prefer.ts";
+import { createRelays } from "../../../src/gateway/writes/relays.ts";
+import { createRepeats } from "../../../src/gateway/writes/repeats.ts";
+import { createWaiting, type Conclusion, type Exchange } from "../../../src/gateway/writes/waiting.ts";
+import type { Answer } from "../../../src/shared/messages/answer.ts";
+import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
 import { createManualClock } from "./manual-clock.ts";
 
 function state(part: Partial<RelayState> = {}): RelayState {

@@ -1,4 +1,4 @@
-import type { Clock } from "../../../src/shared/clock.ts";
+import type { Clock } from "../../../src/shared/base/clock.ts";
 
 /** A clock that moves when it is told to. */
 export function createManualClock(): Clock & { advance(ms: number): void } {

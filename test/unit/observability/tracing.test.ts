@@ -2,11 +2,11 @@ import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { pino } from "pino";
-import { requestIdOf, templateOf } from "../../../src/gateway/passage.ts";
-import { matchRoute } from "../../../src/gateway/routes.ts";
-import { createTracing } from "../../../src/shared/otel.ts";
-import { SecretRegistry, silentLogger } from "../../../src/shared/logger.ts";
-import { startTracing, traceIdOf, traceOf, withTrace } from "../../../src/shared/tracing.ts";
+import { requestIdOf, templateOf } from "../../../src/gateway/route/passage.ts";
+import { matchRoute } from "../../../src/gateway/route/routes.ts";
+import { createTracing } from "../../../src/shared/base/otel.ts";
+import { SecretRegistry, silentLogger } from "../../../src/shared/base/logger.ts";
+import { startTracing, traceIdOf, traceOf, withTrace } from "../../../src/shared/base/tracing.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -41,9 +41,9 @@ describe("whether there are traces", () => {
     const files = globSync("src/**/*.ts", { cwd: ROOT });
     const naming = (pattern: RegExp): string[] =>
       files.filter((file) => pattern.test(readFileSync(resolve(ROOT, file), "utf8")));
-    expect(naming(/from "@opentelemetry\//)).toEqual(["src/shared/otel.ts"]);
+    expect(naming(/from "@opentelemetry\//)).toEqual(["src/shared/base/otel.ts"]);
     expect(naming(/from "[./\w]+\/otel\.ts"/)).toEqual([]);
-    expect(naming(/await import\("\.\/otel\.ts"\)/)).toEqual(["src/shared/tracing.ts"]);
+    expect(naming(/await import\("\.\/otel\.ts"\)/)).toEqual(["src/shared/base/tracing.ts"]);
   });
 
   test("CRED-1: the collector's headers are hidden in every form", async () => {

@@ -1,31 +1,31 @@
 import * as fc from "fast-check";
 import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
-import { decodeAnswer, encodeAnswer, type Answer } from "../../../src/shared/answer.ts";
+import { decodeAnswer, encodeAnswer, type Answer } from "../../../src/shared/messages/answer.ts";
 import {
   decodeCheckpoint,
   encodeCheckpoint,
   freshCheckpoint,
   MOST_HELD,
-} from "../../../src/shared/checkpoint.ts";
+} from "../../../src/shared/log/state/checkpoint.ts";
 import {
   decodeEnvelope,
   encodeEnvelope,
   ENVELOPE_VERSION,
   type Envelope,
-} from "../../../src/shared/envelope.ts";
-import { CodedError, isCoded } from "../../../src/shared/errors.ts";
-import { RECORD, unpack } from "../../../src/shared/msgpack.ts";
+} from "../../../src/shared/log/schema/envelope.ts";
+import { CodedError, isCoded } from "../../../src/shared/base/errors.ts";
+import { RECORD, unpack } from "../../../src/shared/base/msgpack.ts";
 import {
   decodeHeld,
   encodeHeld,
   heldUnder,
   type HeldPlace,
   type HeldRecord,
-} from "../../../src/shared/held.ts";
-import { decodeState, encodeState, type RelayState } from "../../../src/shared/relay-state.ts";
-import { sessionIdProblem } from "../../../src/shared/session-id.ts";
-import { KINDS } from "../../../src/shared/subjects.ts";
+} from "../../../src/shared/log/state/held.ts";
+import { decodeState, encodeState, type RelayState } from "../../../src/shared/messages/relay-state.ts";
+import { sessionIdProblem } from "../../../src/shared/log/schema/session-id.ts";
+import { KINDS } from "../../../src/shared/log/schema/subjects.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const bytes = fc.uint8Array({ maxLength: 100 });

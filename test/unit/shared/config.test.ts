@@ -3,16 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ALL_SETTINGS, brokerAccess } from "../../../src/shared/config/index.ts";
-import { loadSettings, redacted, variableNames, type Loaded } from "../../../src/shared/config/load.ts";
+import {
+  ALL_SETTINGS,
+  BROKER_SETTINGS,
+  RELAY_SETTINGS,
+  brokerAccess,
+} from "../../../src/shared/settings/index.ts";
+import { loadSettings, redacted, variableNames, type Loaded } from "../../../src/shared/base/config/load.ts";
 import {
   readSetting,
   showSetting,
   type Setting,
   type SettingKind,
-} from "../../../src/shared/config/setting.ts";
-import { BROKER_SETTINGS, RELAY_SETTINGS } from "../../../src/shared/config/settings.ts";
-import { CodedError } from "../../../src/shared/errors.ts";
+} from "../../../src/shared/base/config/setting.ts";
+import { CodedError } from "../../../src/shared/base/errors.ts";
 
 const TABLE = {
   port: {

@@ -3,12 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { createCredentials, type Credentials } from "../../../../src/relay/credentials/index.ts";
-import type { Clock } from "../../../../src/shared/clock.ts";
-import { ALL_SETTINGS } from "../../../../src/shared/config/index.ts";
-import { loadSettings } from "../../../../src/shared/config/load.ts";
-import { RELAY_SETTINGS } from "../../../../src/shared/config/settings.ts";
-import { SecretRegistry } from "../../../../src/shared/logger.ts";
+import { createCredentials, type Credentials } from "../../../../src/shared/credentials/index.ts";
+import type { Clock } from "../../../../src/shared/base/clock.ts";
+import { ALL_SETTINGS, RELAY_SETTINGS } from "../../../../src/shared/settings/index.ts";
+import { loadSettings } from "../../../../src/shared/base/config/load.ts";
+import { SecretRegistry } from "../../../../src/shared/base/logger.ts";
 import { createBearerVerifier } from "../../../support/bearer.ts";
 import { startIssuer, type TestIssuer } from "../../../support/issuer.ts";
 

@@ -2,8 +2,8 @@ import { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Tried } from "../../../../src/gateway/runner/attempt.ts";
 import { createCall, type Call } from "../../../../src/gateway/runner/call.ts";
-import type { HttpErrorCode } from "../../../../src/shared/errors.ts";
-import type { Clock } from "../../../../src/shared/clock.ts";
+import type { HttpErrorCode } from "../../../../src/shared/base/errors.ts";
+import type { Clock } from "../../../../src/shared/base/clock.ts";
 
 /** A response as far as the shield looks at one. */
 export class FakeResponse extends EventEmitter {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { keptRunners } from "../../../../src/gateway/runner/kept-runners.ts";
-import { silentLogger } from "../../../../src/shared/logger.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
 
 let folder = "";
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "rr-kept-runners-"))));

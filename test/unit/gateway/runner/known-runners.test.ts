@@ -12,7 +12,7 @@ import {
   RUNNER_SILENCE_MS,
   type KnownRunners,
 } from "../../../../src/gateway/runner/known-runners.ts";
-import type { Logger } from "../../../../src/shared/logger.ts";
+import type { Logger } from "../../../../src/shared/base/logger.ts";
 import { createManualClock } from "../manual-clock.ts";
 
 const WRITTEN: Affinity = { hostname: "m", profile: "coding" };

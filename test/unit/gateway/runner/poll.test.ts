@@ -7,8 +7,8 @@ import { createPolls } from "../../../../src/gateway/runner/poll.ts";
 import { createStops } from "../../../../src/gateway/runner/stops.ts";
 import { createSuspicion, SUSPICIOUS_MS } from "../../../../src/gateway/runner/suspicion.ts";
 import { createWay } from "../../../../src/gateway/runner/way.ts";
-import { silentLogger } from "../../../../src/shared/logger.ts";
-import type { RelayState } from "../../../../src/shared/relay-state.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
+import type { RelayState } from "../../../../src/shared/messages/relay-state.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";
 import { answer, failed, fakeCall, handOn, type FakeCall } from "./fake-call.ts";
 

@@ -9,8 +9,8 @@ import {
   type Registration,
 } from "../../../../src/gateway/runner/registrations.ts";
 import { createWay } from "../../../../src/gateway/runner/way.ts";
-import { silentLogger } from "../../../../src/shared/logger.ts";
-import type { RelayState } from "../../../../src/shared/relay-state.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
+import type { RelayState } from "../../../../src/shared/messages/relay-state.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";
 import { answer, failed, fakeCall, handOn } from "./fake-call.ts";
 

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { createExchange, type Exchange } from "../../../../src/gateway/tunnel/exchange.ts";
-import type { Wire } from "../../../../src/shared/tunnel/wire.ts";
+import type { Wire } from "../../../../src/shared/messages/tunnel/wire.ts";
 import { createManualClock } from "../manual-clock.ts";
 
 const silent = (): void => undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { decodeHeld, type HeldRecord } from "../../../../src/shared/held.ts";
-import { stateKey } from "../../../../src/shared/topology.ts";
+import { decodeHeld, type HeldRecord } from "../../../../src/shared/log/state/held.ts";
+import { stateKey } from "../../../../src/shared/log/schema/topology.ts";
 import { createHeldWorld, SESSIONS, type HeldWorld } from "./held-world.ts";
 
 const [one = "", other = ""] = SESSIONS;

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeHeld } from "../../../../src/shared/held.ts";
-import { stateKey } from "../../../../src/shared/topology.ts";
+import { decodeHeld } from "../../../../src/shared/log/state/held.ts";
+import { stateKey } from "../../../../src/shared/log/schema/topology.ts";
 import { createHeldWorld, resumeAll, SESSIONS, type HeldWorld } from "./held-world.ts";
 
 type Step =

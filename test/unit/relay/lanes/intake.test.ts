@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createIntake, type IntakeDeps } from "../../../../src/relay/lanes/intake.ts";
-import type { Shard } from "../../../../src/relay/log/shard.ts";
-import { encodeEnvelope } from "../../../../src/shared/envelope.ts";
-import { silentLogger } from "../../../../src/shared/logger.ts";
+import type { Shard } from "../../../../src/relay/source/shard.ts";
+import { encodeEnvelope } from "../../../../src/shared/log/schema/envelope.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";
 import { envelopeOf } from "./world.ts";
 

@@ -2,8 +2,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { batchBody } from "../../../../src/relay/lanes/batch-wire.ts";
-import { batchSize } from "../../../../src/relay/lanes/batch.ts";
+import { batchBody } from "../../../../src/relay/turns/batch-wire.ts";
+import { batchSize } from "../../../../src/relay/turns/batch.ts";
 import { Budget } from "../../../../src/relay/lanes/budget.ts";
 import { Lane, type Entry, type Record } from "../../../../src/relay/lanes/lane.ts";
 import { ReadyLanes } from "../../../../src/relay/lanes/ready.ts";
@@ -15,9 +15,9 @@ import {
   type InFlight,
 } from "../../../../src/relay/lanes/share.ts";
 import { envelopeOf as storedEnvelope } from "../../../../src/relay/lanes/stored.ts";
-import { encodeEnvelope } from "../../../../src/shared/envelope.ts";
-import { CodedError } from "../../../../src/shared/errors.ts";
-import type { EventAddress } from "../../../../src/shared/subjects.ts";
+import { encodeEnvelope } from "../../../../src/shared/log/schema/envelope.ts";
+import { CodedError } from "../../../../src/shared/base/errors.ts";
+import type { EventAddress } from "../../../../src/shared/log/schema/subjects.ts";
 import { entryOf, envelopeOf } from "./world.ts";
 
 const SOURCE = { mayForward: () => true, verify: () => Promise.resolve(true), settle() {} };

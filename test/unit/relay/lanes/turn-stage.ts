@@ -1,9 +1,9 @@
-import type { Credentials, CredentialResult } from "../../../../src/relay/credentials/port.ts";
-import type { Attempt, CoordinatorRequest } from "../../../../src/relay/forward/coordinator.ts";
-import type { DeadLetter } from "../../../../src/relay/forward/dead-letters.ts";
-import type { AttemptKind, PauseReason, Verdict } from "../../../../src/relay/forward/verdict.ts";
-import type { AttemptResult } from "../../../../src/relay/forward/verdict.ts";
-import { createBatchTurn } from "../../../../src/relay/lanes/batch.ts";
+import type { Credentials, CredentialResult } from "../../../../src/shared/credentials/port.ts";
+import type { Attempt, CoordinatorRequest } from "../../../../src/relay/coordinator/client.ts";
+import type { DeadLetter } from "../../../../src/relay/coordinator/dead-letters.ts";
+import type { AttemptKind, PauseReason, Verdict } from "../../../../src/relay/coordinator/verdict.ts";
+import type { AttemptResult } from "../../../../src/relay/coordinator/verdict.ts";
+import { createBatchTurn } from "../../../../src/relay/turns/batch.ts";
 import { Lane, type Entry } from "../../../../src/relay/lanes/lane.ts";
 import {
   createTurn,
@@ -12,9 +12,9 @@ import {
   type Turn,
   type TurnContext,
   type TurnOutcome,
-} from "../../../../src/relay/lanes/turn.ts";
-import type { Envelope } from "../../../../src/shared/envelope.ts";
-import { silentLogger } from "../../../../src/shared/logger.ts";
+} from "../../../../src/relay/turns/turn.ts";
+import type { Envelope } from "../../../../src/shared/log/schema/envelope.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
 import { entryOf, envelopeOf, scriptedGate } from "./world.ts";
 

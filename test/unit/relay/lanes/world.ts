@@ -1,12 +1,12 @@
 import { createDispatcher, type Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
-import type { Answers } from "../../../../src/relay/forward/answers.ts";
-import type { Attempt } from "../../../../src/relay/forward/coordinator.ts";
-import type { Gate, GateState } from "../../../../src/relay/forward/gate.ts";
+import type { Answers } from "../../../../src/relay/coordinator/answers.ts";
+import type { Attempt } from "../../../../src/relay/coordinator/client.ts";
+import type { Gate, GateState } from "../../../../src/relay/coordinator/gate.ts";
 import type { Entry, Lane, Source } from "../../../../src/relay/lanes/lane.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
-import type { Settlement, TurnContext, TurnOutcome } from "../../../../src/relay/lanes/turn.ts";
-import type { Envelope } from "../../../../src/shared/envelope.ts";
-import { silentLogger } from "../../../../src/shared/logger.ts";
+import type { Settlement, TurnContext, TurnOutcome } from "../../../../src/relay/turns/turn.ts";
+import type { Envelope } from "../../../../src/shared/log/schema/envelope.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { createFakeClock, promises, type FakeClock } from "../../../support/fake-clock.ts";
 
 /** One turn that was started and waits for its outcome. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createReader } from "../../../../src/relay/page/reader.ts";
 import { Samples } from "../../../../src/relay/page/samples.ts";
-import type { LogStatus } from "../../../../src/shared/status/log-status.ts";
+import type { LogStatus } from "../../../../src/shared/messages/status/log-status.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";
 
 const statusOf = (events: number): LogStatus =>

@@ -3,7 +3,7 @@ import { axisTop, chart, RANGES } from "../../../../src/relay/page/chart.ts";
 import type { Sample } from "../../../../src/relay/page/samples.ts";
 import { headline } from "../../../../src/relay/page/snapshot.ts";
 import { showCount, showRate, timeOf, titleOf } from "../../../../src/relay/page/words.ts";
-import type { LogStatus } from "../../../../src/shared/status/log-status.ts";
+import type { LogStatus } from "../../../../src/shared/messages/status/log-status.ts";
 
 test("numbers for people", () => {
   expect([0, 999, 1000, 1234567].map(showCount)).toEqual(["0", "999", "1\u202f000", "1\u202f234\u202f567"]);

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { AttemptResult } from "../../../../src/relay/forward/verdict.ts";
+import type { AttemptResult } from "../../../../src/relay/coordinator/verdict.ts";
 import {
   HOME_PAUSE_MS,
   HOME_WITHIN_MS,
@@ -9,8 +9,12 @@ import {
 import { LEAVING_TIMES, nextStep, removedBy } from "../../../../src/relay/registrations/next-step.ts";
 import { registeredBy, type Registered } from "../../../../src/relay/registrations/registrations.ts";
 import { runnerIdOf } from "../../../../src/relay/registrations/runner-id.ts";
-import { decodeDeparture, encodeDeparture, type Departure } from "../../../../src/shared/departure.ts";
-import { leavingRunner } from "../../../../src/shared/tunnel/leaving-runner.ts";
+import {
+  decodeDeparture,
+  encodeDeparture,
+  type Departure,
+} from "../../../../src/shared/log/state/departure.ts";
+import { leavingRunner } from "../../../../src/shared/messages/tunnel/leaving-runner.ts";
 
 function answer(status: number, body: unknown): AttemptResult {
   const bytes = Buffer.from(typeof body === "string" ? body : JSON.stringify(body));

@@ -1,7 +1,11 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, test } from "vitest";
 import { backlogOf, claimsOf, createStatePublisher } from "../../../../src/relay/report/state.ts";
-import { decodeState, STATE_INTERVAL_MS, type RelayState } from "../../../../src/shared/relay-state.ts";
+import {
+  decodeState,
+  STATE_INTERVAL_MS,
+  type RelayState,
+} from "../../../../src/shared/messages/relay-state.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";
 
 const STATE: Omit<RelayState, "v" | "relay"> = {

@@ -1,0 +1,69 @@
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { HttpErrorCode } from "../../shared/base/errors.ts";
+import { parseJsonWithin } from "../../shared/base/json-scan.ts";
+import type { Receipt, ReceiptQuestion } from "../../shared/messages/receipt.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../shared/log/schema/subjects.ts";
+
+/** A relay answers from memory, or by one look into the log. */
+const TIMEOUT_MS = 2000;
+/** A few fields, of which the reason is the longest: 4 KiB, each byte written as `\u0061` at the worst. */
+const RECEIPT_LIMITS = { bytes: 32 * 1024, depth: 4, values: 32 };
+const EVENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Where an event is, or why that cannot be said. */
+export type ReceiptAnswer =
+  | { ok: true; body: Record<string, unknown> }
+  | { ok: false; code: HttpErrorCode; detail: string };
+
+/** The question that a path and a query ask, or what is wrong with them. Pure. */
+export function questionOf(
+  id: string,
+  query: string,
+): ReceiptQuestion | { code: HttpErrorCode; detail: string } {
+  if (!EVENT_ID.test(id)) return { code: "not_found", detail: "there is no such event" };
+  const seq = new URLSearchParams(query).get("seq");
+  if (seq === null) return { code: "field_missing", detail: "seq required: the Location of the 202 has it" };
+  if (!/^[1-9]\d{0,15}$/.test(seq) || !Number.isSafeInteger(Number(seq))) {
+    return { code: "field_invalid", detail: "seq must be a positive whole number" };
+  }
+  return { id, seq: Number(seq) };
+}
+
+/** Asks any relay. No relay is known within milliseconds: the broker says that nobody listens. */
+export async function askReceipt(
+  connection: NatsConnection,
+  gateway: string,
+  question: ReceiptQuestion,
+): Promise<ReceiptAnswer> {
+  let told: unknown;
+  try {
+    const subject = questionSubject(RECEIPT_SUBJECT, gateway);
+    const reply = await connection.request(subject, JSON.stringify(question), { timeout: TIMEOUT_MS });
+    told = parseJsonWithin(reply.data, RECEIPT_LIMITS);
+  } catch {
+    return { ok: false, code: "relay_unavailable", detail: "no relay answers" };
+  }
+  const receipt = (typeof told === "object" ? told : undefined) as Receipt | null | undefined;
+  switch (receipt?.state) {
+    case "pending":
+    case "delivered":
+    case "superseded":
+    case "dead":
+    case "lost":
+      return {
+        ok: true,
+        body: { event_id: question.id, stream_seq: question.seq, ...receipt, seq: undefined },
+      };
+    case "gone":
+      return {
+        ok: false,
+        code: "receipt_gone",
+        detail: "the event was settled, and is older than the retention",
+      };
+    case "unknown":
+      return { ok: false, code: "not_found", detail: "there is no such event" };
+    case undefined:
+    default:
+      return { ok: false, code: "relay_unavailable", detail: "the relay's answer cannot be read" };
+  }
+}

@@ -1,0 +1,79 @@
+import { withoutMark } from "../../shared/base/byte-order-mark.ts";
+import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
+import { membersOf, objectOf, textOf } from "../../shared/base/json-members.ts";
+
+/** Runs whose session is kept, about 100 B each and 600 B at the most; the oldest is forgotten and asked for again when it reports. */
+const MAX_RUNS = 10_000;
+/** Longest name of a run that is kept, in characters: ids of any usual form fit several times over. */
+export const MAX_RUN_LENGTH = 200;
+/** And in bytes of JSON, where each character may be written as `\u0061`. */
+const MAX_TEXT_BYTES: number = 6 * MAX_RUN_LENGTH + 2;
+const NAMES = ["run", "run_id", "session_id"];
+
+/** What asking for a run came to. `away`: nobody could be asked. */
+export type Found = { kind: "found"; session: string } | { kind: "unknown" } | { kind: "away" };
+
+/** Which session a run belongs to. Run reports carry only the run, and must stay behind the session's events (DESIGN 5). */
+export type Runs = {
+  sessionOf(run: string): string | undefined;
+  /** Asks the coordinator. */
+  find(run: string): Promise<Found>;
+  /** Reads the answer to a poll (`{run: {run_id, session_id}}`) or to a question about a run (`{run_id, session_id}`). */
+  learn(body: Uint8Array): void;
+  /** The same, where it was read already. */
+  know(run: string, session: string): void;
+};
+
+/** Where the knowledge outlives a gateway: a run that completes in an outage must still find its session. */
+export type KeptRuns = {
+  read(): [run: string, session: string][];
+  write(runs: [run: string, session: string][]): void;
+};
+
+export function createRuns(deps: {
+  kept: KeptRuns;
+  ask: (run: string) => Promise<{ status: number; body: Uint8Array } | undefined>;
+}): Runs {
+  const sessions = new Map<string, string>(deps.kept.read());
+
+  function learn(body: Uint8Array): void {
+    const told = runToldBy(body);
+    if (told !== undefined) know(told.run, told.session);
+  }
+
+  function know(run: string, session: string): void {
+    if (sessions.get(run) === session) return;
+    sessions.set(run, session);
+    const [oldest] = sessions.keys();
+    if (sessions.size > MAX_RUNS && oldest !== undefined) sessions.delete(oldest);
+    deps.kept.write([...sessions]);
+  }
+
+  return {
+    sessionOf: (run) => sessions.get(run),
+    learn,
+    know,
+    async find(run) {
+      const answer = await deps.ask(run);
+      if (answer === undefined || answer.status >= 500 || answer.status === 401 || answer.status === 403)
+        return { kind: "away" };
+      learn(answer.body);
+      const session = sessions.get(run);
+      if (session !== undefined) return { kind: "found", session };
+      return answer.status === 404 ? { kind: "unknown" } : { kind: "away" };
+    },
+  };
+}
+
+/** The run that an answer tells of, and its session; undefined where it names none that could be one. Pure. */
+function runToldBy(answer: Uint8Array): { run: string; session: string } | undefined {
+  const body = withoutMark(answer);
+  const told = membersOf(body, NAMES);
+  const inner = objectOf(body, told.get("run"));
+  const within = inner ?? body;
+  const named = inner === undefined ? told : membersOf(inner, NAMES);
+  const run = textOf(within, named.get("run_id"), MAX_TEXT_BYTES);
+  const session = textOf(within, named.get("session_id"), MAX_TEXT_BYTES);
+  if (run === undefined || run.length > MAX_RUN_LENGTH) return undefined;
+  return session === undefined || sessionIdProblem(session) !== undefined ? undefined : { run, session };
+}

@@ -1,0 +1,28 @@
+import { createHmac } from "node:crypto";
+import type { RunReport, WriteKind } from "../route/routes.ts";
+
+/** Longest `Idempotency-Key`, in characters: ids of any usual form fit several times over. */
+const MAX_KEY_LENGTH = 255;
+
+/** True for a key that can be used: visible ASCII and inner spaces, not longer than {@link MAX_KEY_LENGTH}. */
+export function isUsableKey(key: string): boolean {
+  return key.length <= MAX_KEY_LENGTH && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key);
+}
+
+/** Gives the id of an event with an `Idempotency-Key`. */
+export type KeyedIds = (session: string, write: WriteKind, key: string, run?: RunReport) => string;
+
+/**
+ * The same id for the same key on the same route and session, in any process that has the secret, so that the broker recognises the
+ * repetition by it. Nobody else can compute it, though session and key are known to others: who could, would publish under it first, and
+ * the broker would take the event itself for the repetition (ADR 0018). Pure.
+ */
+export function keyedIds(secret: string): KeyedIds {
+  return (session, write, key, run) =>
+    createHmac("sha256", secret)
+      .update(
+        JSON.stringify(run === undefined ? [session, write, key] : [session, write, run.id, run.report, key]),
+      )
+      .digest("hex")
+      .slice(0, 32);
+}

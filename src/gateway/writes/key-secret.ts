@@ -1,0 +1,55 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { placeSecret } from "../../shared/http/door/secret-file.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { readKeptFileSync } from "../../shared/base/short-file.ts";
+
+const FILE = "event-keys.secret";
+/** 32 bytes in hexadecimal digits: as long as the digest that it keys. */
+const SECRET = /^[0-9a-f]{64}$/;
+
+/**
+ * The secret behind the ids of events with an `Idempotency-Key` (ADR 0018). All gateways of a data folder share it, and it outlives them: a
+ * retry after a gateway's death gets the id of the first try. Where it cannot be kept, keys hold for this process's life, and the log says so.
+ */
+export function keptKeySecret(dataDir: string, logger: Logger): string {
+  const file = join(dataDir, FILE);
+  try {
+    const kept = textOf(file);
+    if (kept !== undefined && SECRET.test(kept)) return kept;
+    if (kept !== undefined)
+      logger.warn(
+        { file },
+        "the secret of Idempotency-Keys is damaged: retries of before are not recognised",
+      );
+    return placeSecret(dataDir, FILE, newKeySecret(), secretIn);
+  } catch (error) {
+    logger.warn(
+      { file, err: errorText(error) },
+      "the secret of Idempotency-Keys cannot be kept: a retry after a restart is not recognised",
+    );
+    return newKeySecret();
+  }
+}
+
+function secretIn(file: string): string | undefined {
+  const text = textOf(file);
+  return text !== undefined && SECRET.test(text) ? text : undefined;
+}
+
+/** Undefined: there is no file. Empty: something else is in its place. */
+function textOf(file: string): string | undefined {
+  try {
+    return readKeptFileSync(file).trim();
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    if (error.code === "ENOENT") return undefined;
+    if (error.code === "EINVAL") return "";
+    throw error;
+  }
+}
+
+function newKeySecret(): string {
+  return randomBytes(32).toString("hex");
+}

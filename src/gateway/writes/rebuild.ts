@@ -1,0 +1,102 @@
+import type { JsonMember } from "../../shared/base/json-scan.ts";
+import type { RunnerIdentity } from "./command.ts";
+import type { WriteKind } from "../route/routes.ts";
+
+/** Makes the body that is forwarded out of the bytes of the one that came, member by member as they are read. */
+export type Rebuilder = {
+  /** Members that it has to know by their names. */
+  names: readonly string[];
+  take(name: string | undefined, member: JsonMember): void;
+  /** A member without which there is nothing to forward. */
+  lacking(): string | undefined;
+  /** Undefined: the body is forwarded as it came. */
+  body(): Uint8Array | undefined;
+};
+
+/** Fields of a metadata update that an executor may not set: the session's place is the path, the rest is the runner's. */
+const OWNED: readonly string[] = ["session_id", "hostname", "executor_profile"];
+
+const AS_IT_CAME: Rebuilder = { names: [], take() {}, lacking: () => undefined, body: () => undefined };
+
+export function rebuilderOf(write: WriteKind, bytes: Uint8Array, runner: RunnerIdentity): Rebuilder {
+  switch (write) {
+    case "event":
+    case "run":
+      return AS_IT_CAME;
+    case "bind":
+      return bindOf(bytes, runner);
+    case "metadata":
+      return metadataOf(bytes);
+  }
+}
+
+/** Exactly what a bind has: whatever else the executor sends is dropped, and the runner says where it runs (OWN-1). */
+function bindOf(bytes: Uint8Array, runner: RunnerIdentity): Rebuilder {
+  let executor: JsonMember | undefined;
+  let project: JsonMember | undefined;
+  const valueOf = ({ valueFrom, to }: JsonMember): Buffer =>
+    Buffer.from(bytes.buffer, bytes.byteOffset + valueFrom, to - valueFrom);
+  return {
+    names: ["executor_session_id", "project_dir"],
+    take(name, member) {
+      if (name === "executor_session_id") executor = member;
+      else if (name === "project_dir") project = member;
+    },
+    lacking: () => (executor === undefined || isEmpty(valueOf(executor)) ? "executor_session_id" : undefined),
+    body() {
+      const runners = JSON.stringify({ hostname: runner.hostname, executor_profile: runner.profile });
+      const parts = [
+        Buffer.from('{"executor_session_id":'),
+        executor ? valueOf(executor) : Buffer.from("null"),
+      ];
+      parts.push(Buffer.from(`,${runners.slice(1, -1)}`));
+      if (project !== undefined && bytes[project.valueFrom] !== NULL)
+        parts.push(Buffer.from(',"project_dir":'), valueOf(project));
+      return Buffer.concat([...parts, Buffer.from("}")]);
+    },
+  };
+}
+
+/** First letter of `null`. */
+const NULL = 0x6e;
+const MINUS = 0x2d;
+
+/** What the original gateway takes for no value: null, false, an empty text, zero. */
+function isEmpty(value: Buffer): boolean {
+  const first = value[0] ?? NULL;
+  if (first === NULL || first === 0x66) return true;
+  if (first === 0x22) return value.length === 2;
+  const isNumber = first === MINUS || (first >= 0x30 && first <= 0x39);
+  return isNumber && Number(value.toString("latin1")) === 0;
+}
+
+/**
+ * The body without what an executor may not set, every other member byte for byte: no number changes (beyond 2^53, `1.0`, `-0` and `1e400`
+ * survive). What is kept is copied as it is read, in runs, so that a body of nothing but members to leave out costs no list of them.
+ */
+function metadataOf(bytes: Uint8Array): Rebuilder {
+  const kept = Buffer.allocUnsafe(bytes.length + 2);
+  let size = kept.write("{");
+  let run: { from: number; to: number } | undefined;
+  const flush = (): void => {
+    if (run === undefined) return;
+    if (size > 1) size += kept.write(",", size);
+    kept.set(bytes.subarray(run.from, run.to), size);
+    size += run.to - run.from;
+    run = undefined;
+  };
+  return {
+    names: OWNED,
+    take(name, { from, to }) {
+      if (name !== undefined) flush();
+      else if (run === undefined) run = { from, to };
+      else run.to = to;
+    },
+    lacking: () => undefined,
+    body() {
+      flush();
+      size += kept.write("}", size);
+      return kept.subarray(0, size);
+    },
+  };
+}

@@ -1,0 +1,188 @@
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { findDeadLetter, type DeadLetter } from "../shared/log/state/dead-letters.ts";
+import { decodeEnvelope, type Envelope } from "../shared/log/schema/envelope.ts";
+import { codedError } from "../shared/base/errors.ts";
+import { HEADER } from "../shared/base/headers.ts";
+import type { Receipt, ReceiptQuestion } from "../shared/messages/receipt.ts";
+import {
+  EVERYTHING,
+  parseEventSubject,
+  RECEIPT_SUBJECT,
+  sessionFilter,
+  type Kind,
+} from "../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
+import { walk } from "../shared/log/follow/walk.ts";
+import { lastFrom } from "./positions.ts";
+import { readSettlement, type Settlement } from "./settlement.ts";
+import { becameOf } from "./verdicts.ts";
+
+/** An event with what became of it. `asked`: a relay answered, or the broker alone knew, whose checkpoints may be a second old. */
+export type Delivery = {
+  id: string;
+  session: string;
+  kind: Kind;
+  /** When it was stored, ISO. */
+  at: string;
+  asked: "relay" | "broker";
+  /** Put in again by an operator. Of these the broker alone is asked. */
+  again?: true;
+  /** The log holds it no more: this is what its dead letter says. */
+  pruned?: true;
+  receipt: Exclude<Receipt, { state: "gone" | "unknown" | "lost" }>;
+};
+
+type Deps = { nc: NatsConnection; jsm: JetStreamManager };
+/** `first`: as the executor sent it, not put in again: relays answer for these. */
+type Event = { id: string; session: string; kind: Kind; seq: number; at: string; first: boolean };
+
+/** A relay that does not answer within this is asked no more. */
+const RECEIPT_MS = 2000;
+/** Questions under way at once. */
+const AT_ONCE = 16;
+
+/** What became of the last events of a session, oldest first. */
+export async function deliveriesOf(deps: Deps, session: string, last: number): Promise<Delivery[]> {
+  const { jsm } = deps;
+  const filter = sessionFilter(session);
+  const events: Event[] = [];
+  for await (const message of walk(jsm, EVENTS_STREAM, filter, await lastFrom(jsm, filter, last))) {
+    const event = eventOf(message);
+    if (event !== undefined) events.push(event);
+  }
+  const find = createFinder(deps);
+  const deliveries: Delivery[] = [];
+  const recent = events.slice(-last);
+  for (let i = 0; i < recent.length; i += AT_ONCE)
+    deliveries.push(...(await Promise.all(recent.slice(i, i + AT_ONCE).map(find))));
+  return deliveries;
+}
+
+export type Where = {
+  /** Its sequence in the log, as the 202 said it. */
+  seq?: number;
+  session?: string;
+  /** Told while the log is searched: events seen, of how many. */
+  searching?: (seen: number, all: number) => void;
+};
+
+/** What became of one event, given its id. Without a sequence the log is searched, newest events first. Throws `nothing_found`. */
+export async function deliveryOf(deps: Deps, id: string, where: Where): Promise<Delivery> {
+  const { jsm } = deps;
+  const letter = where.seq === undefined ? await findDeadLetter(jsm, id) : undefined;
+  const seq = where.seq ?? letter?.origSeq;
+  const message = seq === undefined ? null : await jsm.direct.getMessage(EVENTS_STREAM, { seq });
+  if (letter !== undefined && message === null) return prunedOf(letter);
+  const there = message === null ? undefined : eventOf(message);
+  const event = there?.id === id ? there : where.seq === undefined ? await search(jsm, id, where) : undefined;
+  if (event === undefined)
+    throw codedError("nothing_found", `the log holds no event ${id}: it was pruned, or it never came`);
+  return createFinder(deps)(event);
+}
+
+function prunedOf(letter: DeadLetter): Delivery {
+  const { id, session, kind } = letter;
+  const at = acceptedAt(letter.payload) ?? letter.at;
+  return {
+    id,
+    session,
+    kind,
+    at,
+    asked: "broker",
+    pruned: true,
+    receipt: deadReceipt(letter, letter.origSeq),
+  };
+}
+
+function deadReceipt({ reason, status, attempts }: DeadLetter, seq: number): Delivery["receipt"] {
+  return { state: "dead", seq, reason, ...(status === undefined ? {} : { status }), attempts };
+}
+
+/** Read at once, backwards: whoever asks mostly asks about what was just sent. */
+const STRIDE = 10_000;
+
+async function search(
+  jsm: JetStreamManager,
+  id: string,
+  { session, searching }: Where,
+): Promise<Event | undefined> {
+  const filter = session === undefined ? EVERYTHING : sessionFilter(session);
+  const { first_seq: first, last_seq: last } = (await jsm.streams.info(EVENTS_STREAM)).state;
+  const stride = session === undefined ? STRIDE : last; // one session's events are few
+  for (let end = last; end >= first; end -= stride) {
+    const from = Math.max(first, end - stride + 1);
+    for await (const message of walk(jsm, EVENTS_STREAM, filter, from)) {
+      if (message.seq > end) break;
+      if (message.header.get(HEADER.id) === id) return eventOf(message);
+    }
+    searching?.(last - from + 1, last - first + 1);
+  }
+  return undefined;
+}
+
+/** Undefined for a message that is none of ours. What was put in again has another message id than its event. */
+function eventOf({ seq, subject, time, header, data }: StoredMsg): Event | undefined {
+  const address = parseEventSubject(subject);
+  if (address === undefined) return undefined;
+  const { session, kind, origin } = address;
+  const first = origin === "ev";
+  const id = first ? header.get(HEADER.id) : readable(data)?.id;
+  return id === undefined ? undefined : { id, session, kind, seq, at: time.toISOString(), first };
+}
+
+function acceptedAt(payload: Uint8Array): string | undefined {
+  const at = readable(payload)?.at;
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+function readable(payload: Uint8Array): Envelope | undefined {
+  try {
+    return decodeEnvelope(payload);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Asks relays; from the first that is not answered on, the broker. */
+function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
+  let relays = true;
+  let settlement: Promise<Settlement> | undefined;
+
+  async function askRelay({ id, seq }: Event): Promise<Delivery["receipt"] | undefined> {
+    try {
+      const question = JSON.stringify({ id, seq } satisfies ReceiptQuestion);
+      const reply = await nc.request(RECEIPT_SUBJECT, question, { timeout: RECEIPT_MS });
+      const receipt = reply.json<Receipt>();
+      return receipt.state === "gone" || receipt.state === "unknown" || receipt.state === "lost"
+        ? undefined
+        : receipt;
+    } catch {
+      relays = false;
+      return undefined;
+    }
+  }
+
+  async function askBroker(event: Event): Promise<Delivery["receipt"]> {
+    settlement ??= readSettlement(jsm, nc.info?.server_id);
+    const { seq } = event;
+    const became = await becameOf(jsm, await settlement, event);
+    switch (became.verdict) {
+      case "pending":
+      case "delivered":
+        return { state: became.verdict, seq };
+      case "superseded":
+        return { state: "superseded", seq, reason: became.reason };
+      case "dead":
+        return deadReceipt(became.letter, seq);
+    }
+  }
+
+  return async (event) => {
+    const { id, session, kind, at, first } = event;
+    const known = { id, session, kind, at, ...(first ? {} : { again: true as const }) };
+    const answered = relays && first ? await askRelay(event) : undefined;
+    if (answered !== undefined) return { ...known, asked: "relay", receipt: answered };
+    return { ...known, asked: "broker", receipt: await askBroker(event) };
+  };
+}

@@ -1,0 +1,135 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { connectBroker, type BrokerAccess } from "../../shared/log/broker.ts";
+import type { RelayState } from "../../shared/messages/relay-state.ts";
+import { OPERATOR_INBOX } from "../../shared/log/schema/subjects.ts";
+import { readSync } from "../../shared/log/durability/read-durability.ts";
+import { HEARING_MS, hearRelays } from "../hearing.ts";
+import { judgeBroker, readBroker } from "./broker.ts";
+import { judgeClock, readClock } from "./clock.ts";
+import { judgeDamage, readDamage } from "./damage.ts";
+import { judgeGateways, readGateways } from "./gateways.ts";
+import type { Line } from "./line.ts";
+import { isDeaf, judgePermissions, readPermissions } from "./permissions.ts";
+import { LOOK_MS, reading, type Reading } from "./reading.ts";
+import { judgeRelays, withReason, type LocalRelay, type RelayGate } from "./relays.ts";
+import { judgeRoom, readFree } from "./room.ts";
+import { judgeRunners, readRunners } from "./runners.ts";
+import { judgeStreams, readStreams } from "./streams.ts";
+import { judgeWrites, readWrites } from "./writes.ts";
+
+// broker.ts connection, version, JetStream · streams.ts streams, consumers, durability · room.ts log and disk · writes.ts dead streams · damage.ts what is gone ·
+// permissions.ts the login · clock.ts wall clocks · relays.ts relays, credentials, coordinator · runners.ts those that leave · gateways.ts; each reads facts and judges them
+
+export type Patient = {
+  access: BrokerAccess;
+  /** Where it may be read whether the broker syncs every write. */
+  sync: { configFile?: string; monitor?: string };
+  /** Folder that the broker stores in, if that is on this machine. */
+  store: string | undefined;
+  gateways: readonly string[];
+  /** Admin URL of a relay on this machine. */
+  relay: string | undefined;
+  /** What it asks for before it tells why nothing is sent; undefined if that is not known here. */
+  relayToken: string | undefined;
+  /** Milliseconds since 1970. */
+  wall: () => number;
+};
+
+/** Looks at everything; what does not answer is said, and nothing takes longer than a few seconds. Never throws. */
+export async function examine(patient: Patient): Promise<Line[]> {
+  const connecting = reading(() =>
+    connectBroker(patient.access, {
+      name: "runner-relay doctor",
+      inboxPrefix: OPERATOR_INBOX,
+      timeoutMs: LOOK_MS - 200,
+    }),
+  );
+  const [free, gateways, local, connected] = await Promise.all([
+    patient.store === undefined ? undefined : readFree(patient.store),
+    readGateways(patient.gateways),
+    patient.relay === undefined ? undefined : readLocal(patient.relay, patient.relayToken, patient.wall()),
+    connecting,
+  ]);
+  const around = judgeGateways(gateways);
+  if (connected.kind === "failed") {
+    const relays = { heard: { kind: "failed", why: "only the broker could tell" }, local } as const;
+    return [
+      ...judgeBroker(await readBroker(connected, undefined)),
+      ...judgeRoom({ streams: [], free }),
+      ...judgeRelays(relays),
+      ...around,
+    ];
+  }
+  const nc = connected.value;
+  try {
+    return [...(await examineBroker(nc, patient, free, local)), ...around];
+  } finally {
+    await reading(() => nc.close());
+  }
+}
+
+async function examineBroker(
+  nc: NatsConnection,
+  patient: Patient,
+  free: Reading<number> | undefined,
+  local: Reading<LocalRelay> | undefined,
+): Promise<Line[]> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: LOOK_MS });
+  const permissions = await readPermissions(nc);
+  if (isDeaf(permissions)) {
+    const heard = { kind: "failed", why: "this login may not hear them" } as const;
+    return [
+      ...judgeBroker(await readBroker({ kind: "read", value: nc }, undefined)),
+      judgePermissions(permissions),
+      ...judgeRoom({ streams: [], free }),
+      ...judgeRelays({ heard, local }),
+    ];
+  }
+  const [broker, streams, clock, writes, damage, runners, heard] = await Promise.all([
+    readBroker({ kind: "read", value: nc }, jsm),
+    readSync(patient.sync).then((sync) => readStreams(jsm, sync)),
+    readClock(nc, patient.wall),
+    readWrites(nc),
+    readDamage(jsm),
+    readRunners(jsm),
+    reading(() => hear(nc)),
+  ]);
+  return [
+    ...judgeBroker(broker),
+    judgePermissions(permissions),
+    ...judgeStreams(streams),
+    judgeWrites(writes),
+    ...judgeDamage(damage),
+    ...judgeRoom({ streams: streams.streams, free }),
+    judgeClock(clock),
+    ...judgeRelays({ heard, local }),
+    ...judgeRunners(runners, patient.wall()),
+  ];
+}
+
+async function hear(nc: NatsConnection): Promise<RelayState[]> {
+  const hearing = hearRelays(nc);
+  try {
+    await delay(HEARING_MS);
+    return hearing.now();
+  } finally {
+    hearing.stop();
+  }
+}
+
+async function readLocal(url: string, token: string | undefined, now: number): Promise<Reading<LocalRelay>> {
+  const signal = AbortSignal.timeout(LOOK_MS);
+  const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
+  const ask = async (path: string): Promise<unknown> =>
+    (await fetch(new URL(path, url), { signal, ...(headers === undefined ? {} : { headers }) })).json();
+  return reading(async () => {
+    const { dependencies } = (await ask("/ready")) as { dependencies?: LocalRelay };
+    if (dependencies === undefined) throw new Error("something else answers there");
+    if (dependencies["coordinator"]?.ok !== false) return dependencies;
+    if (token === undefined) return dependencies;
+    const { gate } = (await ask("/status")) as { gate?: RelayGate };
+    return withReason(dependencies, gate, now);
+  });
+}

@@ -1,0 +1,98 @@
+import {
+  headers,
+  NoRespondersError,
+  RequestError,
+  TimeoutError,
+  type NatsConnection,
+} from "@nats-io/nats-core";
+import { HOLDINGS_SUBJECT, OPERATOR_INBOX } from "../../shared/log/schema/subjects.ts";
+import {
+  DEAD_STREAM,
+  EVENTS_STREAM,
+  STATE_BUCKET,
+  STATE_STREAM,
+  stateKey,
+} from "../../shared/log/schema/topology.ts";
+import { fail, ok, type Line } from "./line.ts";
+import { reading, violationOf, type Reading } from "./reading.ts";
+
+/** Whether the login may do something, tried in a way that changes nothing. `deaf`: it may not hear the broker's answers. */
+export type PermissionFact = { what: string; outcome: Reading<"allowed" | "denied" | "deaf"> };
+
+/** The broker compares it before it stores anything, and no stream has this name. */
+const NO_STREAM = "runner-relay-doctor";
+const INVALID = "runner-relay doctor asks nothing";
+/** No message has this sequence. The broker warns in its log about a deletion that is no JSON. */
+const DELETES_NOTHING = JSON.stringify({ seq: 0 });
+
+/** `relays`: the broker answers only where it refuses, and a relay may hang. */
+type Trial = { what: string; subject: string; publish?: true; relays?: true; body?: string };
+
+/** What an operator's commands need. Requests are invalid on purpose: any answer of the broker means that they were allowed. */
+const TRIALS: Trial[] = [
+  ...[EVENTS_STREAM, DEAD_STREAM, STATE_STREAM].map((stream) => ({
+    what: `read ${stream}`,
+    subject: `$JS.API.DIRECT.GET.${stream}`,
+  })),
+  { what: "redrive and replay", subject: "rr.replay.0.doctor.doctor.event", publish: true },
+  {
+    what: "drop dead letters",
+    subject: `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+    body: DELETES_NOTHING,
+  },
+  { what: "pause", subject: `$KV.${STATE_BUCKET}.${stateKey.paused}`, publish: true },
+  { what: "pause a session", subject: `$KV.${STATE_BUCKET}.${stateKey.control("doctor")}`, publish: true },
+  {
+    what: "keep a replay's state",
+    subject: `$KV.${STATE_BUCKET}.${stateKey.replay("doctor")}`,
+    publish: true,
+  },
+  { what: "ask relays", subject: HOLDINGS_SUBJECT, relays: true },
+];
+
+export async function readPermissions(nc: NatsConnection): Promise<PermissionFact[]> {
+  return Promise.all(
+    TRIALS.map(async (trial) => ({ what: trial.what, outcome: await reading(() => tryRequest(nc, trial)) })),
+  );
+}
+
+async function tryRequest(
+  nc: NatsConnection,
+  { subject, publish, relays, body = INVALID }: Trial,
+): Promise<"allowed" | "denied" | "deaf"> {
+  const head = headers();
+  if (publish === true) head.set("Nats-Expected-Stream", NO_STREAM);
+  try {
+    await nc.request(subject, body, { timeout: 2500, headers: head });
+    return "allowed";
+  } catch (error) {
+    const cause = error instanceof RequestError ? error.cause : error;
+    if (cause instanceof NoRespondersError) return "allowed";
+    if (relays === true && error instanceof TimeoutError) return "allowed"; // the line of relays says that none is heard
+    const violation = violationOf(error);
+    if (violation === undefined) throw error;
+    return violation.operation === "subscription" ? "deaf" : "denied";
+  }
+}
+
+/** Nothing can be learnt from the broker by such a login. Pure. */
+export function isDeaf(facts: readonly PermissionFact[]): boolean {
+  return facts.some(({ outcome }) => outcome.kind === "read" && outcome.value === "deaf");
+}
+
+/** Pure. */
+export function judgePermissions(facts: readonly PermissionFact[]): Line {
+  const check = "permissions";
+  const todo =
+    "give this login the operator's permissions (deploy/nats/users.conf), or name another by NATS_USER";
+  if (isDeaf(facts))
+    return fail(check, `this login may not hear answers on ${OPERATOR_INBOX}.>: it is no operator's`, todo);
+  const those = (wanted: string): string =>
+    facts
+      .filter(({ outcome }) => (outcome.kind === "read" ? outcome.value : "silent") === wanted)
+      .map(({ what }) => what)
+      .join(", ");
+  if (those("denied") !== "") return fail(check, `this login may not: ${those("denied")}`, todo);
+  if (those("silent") !== "") return fail(check, `no answer to: ${those("silent")}`, "see broker and writes");
+  return ok(check, "this login may do what operators do");
+}

@@ -1,0 +1,96 @@
+import { showAge } from "../../shared/base/show.ts";
+import { SHARDS } from "../../shared/log/schema/partition.ts";
+import { servedShards, type RelayState } from "../../shared/messages/relay-state.ts";
+import { fail, ok, warn, type Line } from "./line.ts";
+import type { Reading } from "./reading.ts";
+
+/** What to do about a reason why a relay does not send (docs/errors.md). */
+const ADVICE: Record<string, string> = {
+  breaker_open: "look at the coordinator; the relay asks it all the time and goes on by itself",
+  wrong_address: "check RUNNER_RELAY_COORDINATOR_URL",
+  route_unknown: "check the path in RUNNER_RELAY_COORDINATOR_URL",
+  redirected: "name the address that it redirects to",
+  unauthorized: "check the key, or audience and rights of the client",
+  token_unavailable: "check issuer, client and secret, or the key; see the relay's log",
+  mass_refusal: "see the reasons in the relay's log: an incompatible coordinator, most likely",
+  poison_stop: "heal the event's cause, then `runner-relay resume`",
+  paused_by_operator: "`runner-relay resume` when you are ready",
+};
+const CREDENTIALS: ReadonlySet<string | undefined> = new Set(["unauthorized", "token_unavailable"]);
+
+/** What a relay on this machine says of itself at `/ready`. */
+export type LocalRelay = Record<string, { ok: boolean; detail: string }>;
+
+/** Of what it says at `/status`: since when (wall clock, milliseconds) and why nothing goes out. */
+export type RelayGate = { since?: number; text?: string };
+
+/** The code of a readiness says the kind of trouble only: behind it what happened, and for how long. Pure. */
+export function withReason(local: LocalRelay, gate: RelayGate | undefined, now: number): LocalRelay {
+  const { coordinator } = local;
+  if (coordinator === undefined || gate?.since === undefined) return local;
+  const why = gate.text === undefined || gate.text === "" ? "" : `: ${gate.text}`;
+  return {
+    ...local,
+    coordinator: { ...coordinator, detail: `${coordinator.detail} for ${showAge(now - gate.since)}${why}` },
+  };
+}
+
+export type RelayFacts = {
+  heard: Reading<readonly RelayState[]>;
+  /** Undefined: none is known here. */
+  local: Reading<LocalRelay> | undefined;
+};
+
+/** Relays, and through them credentials and coordinator. Pure. */
+export function judgeRelays({ heard, local }: RelayFacts): Line[] {
+  if (heard.kind === "failed")
+    return [fail("relays", heard.why, "see broker and permissions"), ...judgeLocal(local)];
+  const states = heard.value;
+  if (states.length === 0) {
+    const todo = "start one (`runner-relay up` or `relay`); events wait meanwhile";
+    return [fail("relays", "none is heard", todo), ...judgeLocal(local)];
+  }
+  const served = servedShards(states);
+  const names = states.map(({ relay }) => relay).join(", ");
+  const missing = Array.from({ length: SHARDS }, (_, shard) => shard).filter((shard) => !served.has(shard));
+  const relays =
+    missing.length === 0
+      ? ok("relays", names)
+      : warn(
+          "relays",
+          `${names}; nobody serves shards ${missing.join(", ")}`,
+          "look again: it lasts seconds when relays come and go",
+        );
+  return [relays, ...states.flatMap(judgeCoordinator), ...judgeLocal(local, states)];
+}
+
+function judgeCoordinator({ relay, coordinator: { state, reason } }: RelayState): Line[] {
+  const credentials = `credentials of ${relay}`;
+  const coordinator = `coordinator by ${relay}`;
+  if (state === "up") return [ok(credentials, "not refused"), ok(coordinator, "answers")];
+  const text = `${state}: ${reason ?? "no reason given"}`;
+  const todo = ADVICE[reason ?? ""] ?? "see the relay's log";
+  if (CREDENTIALS.has(reason)) return [fail(credentials, text, todo)];
+  if (reason === "paused_by_operator") return [warn(coordinator, "an operator paused everything", todo)];
+  return [fail(coordinator, text, todo)];
+}
+
+/** What relays tell about the coordinator stands in a line of its own already, with what to do. */
+const SAID_BY_STATE: ReadonlySet<string> = new Set(["coordinator", "credentials"]);
+
+function judgeLocal(local: RelayFacts["local"], heard: readonly RelayState[] = []): Line[] {
+  if (local === undefined) return [];
+  const check = "relay on this machine";
+  if (local.kind === "failed")
+    return [fail(check, local.why, "see its log: it may be starting, gone or stuck")];
+  const lacks = Object.entries(local.value).filter(([, it]) => !it.ok);
+  if (lacks.length === 0) return [ok(check, "ready")];
+  const said = heard.some(({ coordinator }) => coordinator.state !== "up");
+  const bad = lacks.filter(([name]) => !said || !SAID_BY_STATE.has(name));
+  if (bad.length === 0) return [ok(check, `runs, and sends nothing; ${detailsOf(lacks)}`)];
+  return [fail(check, detailsOf(bad), "see its log")];
+}
+
+function detailsOf(lacks: readonly [string, { detail: string }][]): string {
+  return lacks.map(([name, { detail }]) => `${name}: ${detail}`).join("; ");
+}

@@ -1,0 +1,26 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { departureText, readDepartures, type Departure } from "../../shared/log/state/departure.ts";
+import { counted, showAge } from "../../shared/base/show.ts";
+import { warn, type Line } from "./line.ts";
+import { reading, type Reading } from "./reading.ts";
+
+/** Runners that are named; beyond them only how many there are. */
+const MOST_NAMED = 10;
+
+/** Runners that leave. */
+export function readRunners(jsm: JetStreamManager): Promise<Reading<Departure[]>> {
+  return reading(() => readDepartures(jsm));
+}
+
+/** Pure. */
+export function judgeRunners(facts: Reading<readonly Departure[]>, now: number): Line[] {
+  if (facts.kind === "failed") return [warn("runners", facts.why, "see broker and permissions")];
+  const lines = facts.value.slice(0, MOST_NAMED).map((it) => {
+    const { text, todo } = departureText(it);
+    return warn(`runner ${it.runner}`, `${text}; for ${showAge(now - it.since)}`, todo);
+  });
+  const more = facts.value.length - lines.length;
+  return more > 0
+    ? [...lines, warn("runners", `${counted(more, "more runner")} that leave`, "see `runner-relay status`")]
+    : lines;
+}

@@ -1,0 +1,155 @@
+import {
+  JetStreamApiError,
+  type ConsumerConfig,
+  type JetStreamManager,
+  type StreamInfo,
+} from "@nats-io/jetstream";
+import { millis } from "@nats-io/nats-core";
+import { SHARDS } from "../../shared/log/schema/partition.ts";
+import { showBytes } from "../../shared/base/show.ts";
+import {
+  consumerName,
+  DEAD_STREAM,
+  EVENTS_STREAM,
+  MAX_ACK_PENDING,
+  STATE_STREAM,
+} from "../../shared/log/schema/topology.ts";
+import { compareConsumer, compareStream } from "../../shared/log/provision/differences.ts";
+import { judgeDurability, type SyncKnowledge } from "../../shared/log/durability/read-durability.ts";
+import {
+  consumerPlan,
+  deadPlan,
+  eventsPlan,
+  statePlan,
+  type StreamPlan,
+} from "../../shared/log/provision/streams.ts";
+import { fail, ok, warn, type Line } from "./line.ts";
+import { ackPendingNote } from "../../shared/log/provision/limits.ts";
+import { reading, type Reading } from "./reading.ts";
+
+const STREAM_NOT_FOUND = 10059;
+const CONSUMER_NOT_FOUND = 10014;
+const PROVISION = "run `runner-relay provision` (`up` does it at its start)";
+
+/** Undefined: it does not exist. */
+export type StreamReading = Reading<Pick<StreamInfo, "config" | "state"> | undefined>;
+
+export type StreamFacts = {
+  streams: { name: string; info: StreamReading }[];
+  consumers: { shard: number; config: Reading<ConsumerConfig | undefined> }[];
+  sync: SyncKnowledge;
+};
+
+export async function readStreams(jsm: JetStreamManager, sync: SyncKnowledge): Promise<StreamFacts> {
+  const names = [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM];
+  const [streams, consumers] = await Promise.all([
+    Promise.all(
+      names.map(async (name) => ({
+        name,
+        info: await reading(() => unless(STREAM_NOT_FOUND, jsm.streams.info(name))),
+      })),
+    ),
+    Promise.all(
+      Array.from({ length: SHARDS }, async (_, shard) => ({
+        shard,
+        config: await reading(
+          async () =>
+            (await unless(CONSUMER_NOT_FOUND, jsm.consumers.info(EVENTS_STREAM, consumerName(shard))))
+              ?.config,
+        ),
+      })),
+    ),
+  ]);
+  return { streams, consumers, sync };
+}
+
+async function unless<T>(code: number, work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === code) return undefined;
+    throw error;
+  }
+}
+
+/** Streams, consumers and what may be claimed of accepted events (HONEST-1). Pure. */
+export function judgeStreams({ streams, consumers, sync }: StreamFacts): Line[] {
+  const lines = streams.map(({ name, info }) => judgeStream(name, info));
+  const log = streams.find(({ name }) => name === EVENTS_STREAM)?.info;
+  if (log?.kind !== "read" || log.value === undefined) return lines;
+  return [...lines, judgeConsumers(consumers), ...judgeSync(sync, log.value)];
+}
+
+function judgeStream(name: string, info: StreamReading): Line {
+  const check = `stream ${name}`;
+  if (info.kind === "failed") return fail(check, info.why, "see broker and permissions");
+  if (info.value === undefined) return fail(check, "it does not exist", PROVISION);
+  const { config, state } = info.value;
+  const { differences, widen } = compareStream(planOf(name, config), config);
+  if (differences.length > 0)
+    return fail(check, differences.join("; "), "decide which is right: `provision` only widens");
+  if (widen !== undefined)
+    return warn(check, `${Object.keys(widen).join(", ")} is less than it must be`, PROVISION);
+  return ok(
+    check,
+    `as provisioned; ${config.num_replicas} replica(s), ${showBytes(state.bytes)} of ${showBytes(config.max_bytes)}`,
+  );
+}
+
+/** Sizes are whatever they are: only the form is compared. */
+function planOf(
+  name: string,
+  { num_replicas: replicas, max_bytes: bytes, ...config }: StreamInfo["config"],
+): StreamPlan {
+  if (name === STATE_STREAM) return { ...statePlan(replicas), max_bytes: bytes };
+  if (name === DEAD_STREAM) return { ...deadPlan(replicas), max_bytes: bytes };
+  return eventsPlan({ bytes, replicas, duplicateWindowMs: millis(config.duplicate_window) });
+}
+
+function judgeConsumers(consumers: StreamFacts["consumers"]): Line {
+  const check = "consumers";
+  const problems: string[] = [];
+  let missing = false;
+  for (const { shard, config } of consumers) {
+    const name = consumerName(shard);
+    if (config.kind === "failed") problems.push(`${name}: ${config.why}`);
+    else if (config.value === undefined) {
+      missing = true;
+      problems.push(`${name} does not exist`);
+    } else problems.push(...compareConsumer(consumerPlan(shard), config.value).map((it) => `${name}: ${it}`));
+  }
+  if (problems.length === 0) return judgeRoom(check, consumers);
+  const todo = missing
+    ? `${PROVISION}; what is settled is known from the checkpoints`
+    : "delete it and run `runner-relay provision`: what is settled is known from the checkpoints";
+  return fail(check, problems.join("; "), todo);
+}
+
+function judgeRoom(check: string, consumers: StreamFacts["consumers"]): Line {
+  const least = Math.min(
+    ...consumers.map(
+      ({ config }) => (config.kind === "read" ? config.value?.max_ack_pending : undefined) ?? MAX_ACK_PENDING,
+    ),
+  );
+  if (least >= MAX_ACK_PENDING) return ok(check, `${consumers.length} as provisioned`);
+  return warn(
+    check,
+    ackPendingNote(least),
+    "raise max_ack_pending in the broker's limits, then `runner-relay provision`",
+  );
+}
+
+function judgeSync(sync: SyncKnowledge, { config }: Pick<StreamInfo, "config">): Line[] {
+  const { problems } = judgeDurability(sync, config);
+  if (problems.length === 0) return [ok("durability", "fsync before every acknowledgement")];
+  const todo = "set `sync_interval: always` in the broker's jetstream block";
+  return problems.map((problem) =>
+    problem.startsWith("it is not known")
+      ? warn(
+          "durability",
+          problem,
+          `${todo}, and say where it can be read: RUNNER_RELAY_BROKER_MONITOR or RUNNER_RELAY_BROKER_CONFIG`,
+        )
+      : fail("durability", problem, sync.kind === "not_always" ? todo : "correct the log's settings"),
+  );
+}

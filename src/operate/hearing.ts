@@ -1,0 +1,35 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+import { systemClock, type Clock } from "../shared/base/clock.ts";
+import {
+  decodeState,
+  STATE_INTERVAL_MS,
+  STATE_SILENCE_MS,
+  type RelayState,
+} from "../shared/messages/relay-state.ts";
+import { STATE_SUBJECT } from "../shared/log/schema/subjects.ts";
+
+/** Every relay that runs was heard after this. */
+export const HEARING_MS: number = STATE_INTERVAL_MS + 200;
+
+/** Listens to relays until it is stopped. `now`: the newest state of each that is not silent, by name. */
+export type Hearing = { now(): RelayState[]; stop(): void };
+
+/** `nc` may subscribe `rr.state.>`. */
+export function hearRelays(nc: NatsConnection, clock: Clock = systemClock): Hearing {
+  const heard = new Map<string, { state: RelayState; at: number }>();
+  const subscription = nc.subscribe(`${STATE_SUBJECT}.>`, {
+    callback: (error, message) => {
+      const state = error === null ? decodeState(message.string()) : undefined;
+      if (state?.stopping) heard.delete(state.relay);
+      else if (state !== undefined) heard.set(state.relay, { state, at: clock.now() });
+    },
+  });
+  return {
+    now: () =>
+      [...heard.values()]
+        .filter(({ at }) => clock.now() - at <= STATE_SILENCE_MS)
+        .map(({ state }) => state)
+        .sort((a, b) => a.relay.localeCompare(b.relay)),
+    stop: () => subscription.unsubscribe(),
+  };
+}

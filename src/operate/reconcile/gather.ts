@@ -1,0 +1,122 @@
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
+import { isCoded } from "../../shared/base/errors.ts";
+import { digestOf, STATE_FIELDS } from "../../shared/messages/holdings.ts";
+import { shardOf } from "../../shared/log/schema/partition.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import { parseEventSubject } from "../../shared/log/schema/subjects.ts";
+import { parseJsonWithin } from "../../shared/base/json-scan.ts";
+import { EVENTS_STREAM, MAX_PAYLOAD } from "../../shared/log/schema/topology.ts";
+import { walk } from "../../shared/log/follow/walk.ts";
+import { endsSession } from "../replay/finished.ts";
+import type { Settlement } from "../settlement.ts";
+import type { DeliveredEvent, DeliveredState } from "./compare.ts";
+
+/** What the log says of one session, without bodies. */
+export type Gathered = {
+  events: DeliveredEvent[];
+  state: DeliveredState[];
+  /** Ids of events that were put in again, by whatever command, and still wait. */
+  underWay: Set<string>;
+  /** Where its last run ended; 0 if it did not. */
+  endedAt: number;
+  /** Settled events whose body cannot be compared. */
+  unreadable: number;
+};
+
+/** What one session's messages add up to. What is not settled by `settlement`, which was read before, was not delivered. */
+export async function gatherOne(
+  jsm: JetStreamManager,
+  session: string,
+  settlement: Settlement,
+): Promise<Gathered> {
+  const filter = `rr.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
+  const gathered = emptyGathered();
+  for await (const message of walk(jsm, EVENTS_STREAM, filter)) add(gathered, message, settlement);
+  return gathered;
+}
+
+/**
+ * The same for many sessions of one partition, in one pass over it: a session by itself is found by looking through all of the log, which costs
+ * a thousand sessions a thousand passes.
+ */
+export async function gatherMany(
+  jsm: JetStreamManager,
+  partition: number,
+  sessions: ReadonlySet<string>,
+  settlement: Settlement,
+): Promise<Map<string, Gathered>> {
+  const all = new Map<string, Gathered>();
+  for await (const message of walk(jsm, EVENTS_STREAM, `rr.*.${partition}.*.*.*`)) {
+    const session = parseEventSubject(message.subject)?.session;
+    if (session === undefined || !sessions.has(session)) continue;
+    let gathered = all.get(session);
+    if (gathered === undefined) all.set(session, (gathered = emptyGathered()));
+    add(gathered, message, settlement);
+  }
+  return all;
+}
+
+function emptyGathered(): Gathered {
+  return { events: [], state: [], underWay: new Set(), endedAt: 0, unreadable: 0 };
+}
+
+/** Adds one message of the session. Throws `schema_newer`. */
+function add(gathered: Gathered, message: StoredMsg, settlement: Settlement): void {
+  const address = parseEventSubject(message.subject);
+  if (address === undefined) return;
+  const { seq } = message;
+  const isSettled = settlement(address.session, seq);
+  if (address.origin === "replay") {
+    const id = isSettled ? undefined : readable(message.data)?.id;
+    if (id !== undefined) gathered.underWay.add(id);
+    return;
+  }
+  if (!isSettled) return;
+  const envelope = readable(message.data);
+  if (envelope === undefined) gathered.unreadable++;
+  else addDelivered(gathered, seq, envelope);
+}
+
+function addDelivered(gathered: Gathered, seq: number, envelope: Envelope): void {
+  const { id, kind } = envelope;
+  if (kind === "run") {
+    if (endsSession(envelope)) gathered.endedAt = seq;
+    return;
+  }
+  const body = objectOf(envelope.body);
+  if (body === undefined) return void gathered.unreadable++;
+  if (kind === "event") {
+    const { timestamp } = body;
+    gathered.events.push({
+      seq,
+      id,
+      digest: digestOf(body),
+      timestamp: typeof timestamp === "string" ? timestamp : "",
+    });
+    return;
+  }
+  const fields: DeliveredState["fields"] = {};
+  for (const name of STATE_FIELDS) {
+    const value = body[name];
+    if (typeof value === "string") fields[name] = value;
+  }
+  gathered.state.push({ seq, id, kind, fields });
+}
+
+function readable(data: Uint8Array): Envelope | undefined {
+  try {
+    return decodeEnvelope(data);
+  } catch (error) {
+    if (isCoded(error, "schema_newer")) throw error;
+    return undefined;
+  }
+}
+
+/** Of a body that is compared. A gateway takes 256 levels; a digest of a million would end the command. */
+const LIMITS = { bytes: MAX_PAYLOAD, depth: 500 };
+
+function objectOf(body: Uint8Array): Record<string, unknown> | undefined {
+  const value = parseJsonWithin(body, LIMITS);
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+}

@@ -1,0 +1,242 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/base/clock.ts";
+import { findDeadLetter } from "../../shared/log/state/dead-letters.ts";
+import { decodeEnvelope } from "../../shared/log/schema/envelope.ts";
+import { codedError, errorText } from "../../shared/base/errors.ts";
+import { HOLDINGS_ANSWER, type Holdings, type StateField } from "../../shared/messages/holdings.ts";
+import { parseJsonWithin } from "../../shared/base/json-scan.ts";
+import { SHARDS } from "../../shared/log/schema/partition.ts";
+import { readState } from "../../shared/log/state/state-store.ts";
+import { HOLDINGS_SUBJECT, type Kind } from "../../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
+import { putAgain } from "../replay/put.ts";
+import type { Throttle } from "../replay/throttle.ts";
+import { readSettlement } from "../settlement.ts";
+import { compareEvents, compareState, type DeliveredEvent } from "./compare.ts";
+import { gatherMany, gatherOne, type Gathered } from "./gather.ts";
+import { sessionGroups } from "./sessions.ts";
+
+// sessions.ts which · gather.ts what the log says · compare.ts what that means beside the coordinator's word · ../replay/put.ts sends again
+
+/** A relay asks the coordinator twice, 5 s at most each, and others may be in front. */
+const ASK_MS = 30_000;
+/** Sessions asked about at once: what a relay carries out at once. */
+const AT_ONCE = 4;
+/** So many sessions in a row that nobody could tell of: the coordinator is away, and the rest can wait. */
+const MOST_UNAVAILABLE = 10;
+
+export type ReconcileDeps = { nc: NatsConnection; jsm: JetStreamManager; clock: Clock };
+
+/** An event of the log that the coordinator lacks. */
+export type Missing = { seq: number; id: string; kind: Kind };
+
+/** What came out of one session. */
+export type Finding =
+  | {
+      kind: "compared";
+      session: string;
+      /** Delivered events, binds and metadata that were compared. */
+      compared: number;
+      missing: Missing[];
+      /** Missing, put in again before, and not delivered yet. */
+      underWay: Missing[];
+      /** Missing binds and metadata of a finished session: they stay away. */
+      finished: Missing[];
+      /** Events of which nothing can be told, because the coordinator gives the first hundred only: first and last sequence. */
+      unknown?: { count: number; fromSeq: number; toSeq: number };
+      /** Fields that somebody else wrote. */
+      differs: StateField[];
+      unreadable: number;
+      /** How many were sent again. */
+      sent: number;
+    }
+  /** The coordinator lost the session whole, or somebody deleted it there. Nothing is sent: all of it would die. */
+  | {
+      kind: "unknown_session";
+      session: string;
+      /** Delivered events, binds and metadata: all of them are missing. */
+      missing: Missing[];
+      underWay: Missing[];
+      unreadable: number;
+    }
+  | { kind: "unavailable"; session: string; reason: string };
+
+export type ReconcileOptions = {
+  /** Undefined: every session of the log. */
+  sessions: readonly string[] | undefined;
+  /** Only what was stored from this sequence on. */
+  from: number;
+  /** Put what is missing in again, as this run. */
+  send?: { run: string; throttle: Throttle };
+  signal: AbortSignal;
+  /** Sessions were found: how many there are to compare so far. */
+  found(sessions: number): void;
+};
+
+/**
+ * Compares the log with what the coordinator holds, session by session, and yields what comes out. Only what the log knows as delivered counts: what
+ * waits, died or was superseded is not missing. Memory does not grow with the sessions. Throws `relay_unavailable` when no relay
+ * answers and `coordinator_unreachable` when nothing can be told of ten sessions in a row.
+ */
+export async function* reconcile(deps: ReconcileDeps, options: ReconcileOptions): AsyncGenerator<Finding> {
+  let silent = 0;
+  for await (const [session, gathered] of gathering(deps, options)) {
+    const finding = await gathered;
+    silent = finding.kind === "unavailable" ? silent + 1 : 0;
+    yield finding;
+    if (options.signal.aborted) return;
+    if (silent === MOST_UNAVAILABLE && finding.kind === "unavailable")
+      throw codedError(
+        "coordinator_unreachable",
+        `nothing can be told of ${session} and those before: ${finding.reason}`,
+      );
+  }
+}
+
+/** Sessions with their findings, of which some are on their way at any time. */
+async function* gathering(
+  deps: ReconcileDeps,
+  options: ReconcileOptions,
+): AsyncGenerator<[string, Promise<Finding>]> {
+  const { jsm } = deps;
+  const flying: [string, Promise<Finding>][] = [];
+  let sending: Promise<unknown> = Promise.resolve();
+  /** One after the other: a rate is a rate. */
+  const inTurn: InTurn = (what) => {
+    const mine = sending.then(what);
+    sending = mine.catch(() => {});
+    return mine;
+  };
+  const begin = (session: string, gathered: Gathered): void => {
+    const finding = judge(deps, options, session, gathered, inTurn);
+    finding.catch(() => {}); // whoever waits for it hears of it
+    flying.push([session, finding]);
+  };
+  let found = 0;
+  if (options.sessions !== undefined) {
+    options.found(options.sessions.length);
+    for (const session of options.sessions) {
+      begin(session, await gatherOne(jsm, session, await readSettlement(jsm, deps.nc.info?.server_id)));
+      if (flying.length >= AT_ONCE) yield flying.shift()!;
+    }
+  } else {
+    for (let partition = 0; partition < SHARDS; partition++) {
+      for (const group of await sessionGroups(jsm, partition, options.from)) {
+        options.found((found += group.size));
+        const all = await gatherMany(
+          jsm,
+          partition,
+          group,
+          await readSettlement(jsm, deps.nc.info?.server_id),
+        );
+        for (const [session, gathered] of all) {
+          all.delete(session);
+          begin(session, gathered);
+          if (flying.length >= AT_ONCE) yield flying.shift()!;
+        }
+      }
+    }
+  }
+  yield* flying;
+}
+
+type InTurn = <T>(what: () => Promise<T>) => Promise<T>;
+
+async function judge(
+  deps: ReconcileDeps,
+  options: ReconcileOptions,
+  session: string,
+  gathered: Gathered,
+  inTurn: InTurn,
+): Promise<Finding> {
+  const held = await askHoldings(deps.nc, session);
+  if (held.kind === "unavailable") return { kind: "unavailable", session, reason: held.reason };
+  const { events, state, unreadable } = gathered;
+  const wanted = ({ seq }: { seq: number }): boolean => seq >= options.from;
+  if (held.kind === "unknown_session") {
+    const lost = await divide(deps.jsm, gathered, [...events.map(ofEvent), ...state].filter(wanted));
+    return { kind: "unknown_session", session, ...lost, unreadable };
+  }
+  const ofEvents = compareEvents(events, held);
+  const ofState = compareState(state, held, gathered.endedAt);
+  const lacking = [...ofEvents.missing.map(ofEvent), ...ofState.missing].filter(wanted);
+  const { missing, underWay } = await divide(deps.jsm, gathered, lacking);
+  const unknown = ofEvents.unknown.filter(wanted);
+  const [first, last] = [unknown[0], unknown.at(-1)];
+  const { send } = options;
+  const sent =
+    send === undefined || missing.length === 0
+      ? 0
+      : await inTurn(() => sendAll(deps, missing, send, options.signal));
+  return {
+    kind: "compared",
+    session,
+    compared: events.length + state.length,
+    missing,
+    underWay,
+    finished: ofState.finished.filter(wanted).map(({ seq, id, kind }) => ({ seq, id, kind })),
+    ...(first === undefined || last === undefined
+      ? {}
+      : { unknown: { count: unknown.length, fromSeq: first.seq, toSeq: last.seq } }),
+    differs: ofState.differs,
+    unreadable,
+    sent,
+  };
+}
+
+function ofEvent({ seq, id }: DeliveredEvent): Missing {
+  return { seq, id, kind: "event" };
+}
+
+/** What of all that seems to be missing was delivered, in the order of the log, and what of it is on its way again. */
+async function divide(
+  jsm: JetStreamManager,
+  gathered: Gathered,
+  lacking: readonly Missing[],
+): Promise<{ missing: Missing[]; underWay: Missing[] }> {
+  const missing: Missing[] = [];
+  const underWay: Missing[] = [];
+  for (const { seq, id, kind } of lacking.toSorted((a, b) => a.seq - b.seq)) {
+    const one: Missing = { seq, id, kind };
+    if (gathered.underWay.has(id)) underWay.push(one);
+    else if (await wasDelivered(jsm, one)) missing.push(one);
+  }
+  return { missing, underWay };
+}
+
+/** A settled event may as well be a dead letter, or a bind that came too late. Asked only of what seems to be missing. */
+async function wasDelivered(jsm: JetStreamManager, { id, kind }: Missing): Promise<boolean> {
+  if ((await findDeadLetter(jsm, id)) !== undefined) return false;
+  return kind !== "bind" || (await readState(jsm, stateKey.superseded(id))) === undefined;
+}
+
+async function sendAll(
+  deps: ReconcileDeps,
+  missing: readonly Missing[],
+  { run, throttle }: { run: string; throttle: Throttle },
+  signal: AbortSignal,
+): Promise<number> {
+  let sent = 0;
+  for (const { seq } of missing) {
+    if (!(await throttle.mayGo(signal, () => {}))) break;
+    const message = await deps.jsm.direct.getMessage(EVENTS_STREAM, { seq });
+    if (message === null) continue; // pruned meanwhile
+    const headers = new Map(message.header.keys().map((name) => [name, message.header.get(name)]));
+    await putAgain(deps.nc, run, { seq, headers, envelope: decodeEnvelope(message.data) });
+    sent++;
+  }
+  return sent;
+}
+
+async function askHoldings(nc: NatsConnection, session: string): Promise<Holdings> {
+  try {
+    const reply = await nc.request(HOLDINGS_SUBJECT, JSON.stringify({ v: 1, session }), { timeout: ASK_MS });
+    const holdings = parseJsonWithin(reply.data, HOLDINGS_ANSWER) as Holdings | undefined;
+    return holdings ?? { kind: "unavailable", reason: "the relay's answer cannot be read" };
+  } catch (cause) {
+    const text = errorText(cause);
+    if (/no responders/i.test(text)) throw codedError("relay_unavailable", "no relay answers", { cause });
+    return { kind: "unavailable", reason: `the relay does not answer: ${text}` };
+  }
+}

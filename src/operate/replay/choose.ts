@@ -1,0 +1,109 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
+import { isCoded } from "../../shared/base/errors.ts";
+import { parseEventSubject, type Kind } from "../../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+import { walk, walkOneByOne } from "../../shared/log/follow/walk.ts";
+import { countFrom } from "../positions.ts";
+import type { Settlement } from "../settlement.ts";
+import type { LeftOut } from "./record.ts";
+import { filtersOf, wantsKind, type Selection } from "./selection.ts";
+
+/** What becomes of one event of the selection. */
+export type Choice = { kind: "send" } | { kind: "leave"; why: keyof LeftOut } | { kind: "other" };
+
+/** Facts on one event that decide. */
+export type Facts = {
+  kind: Kind;
+  settled: boolean;
+  /** Its session ended by a run report behind it. */
+  finishedLater: boolean;
+  /** It lies among the dead letters. */
+  dead: boolean;
+};
+
+/** Decides on one event within the range. `other`: the selection does not speak of it. Pure. */
+export function choose(selection: Pick<Selection, "kinds" | "includeBinds">, facts: Facts): Choice {
+  if (!wantsKind(selection, facts.kind))
+    return selection.kinds.length === 0 ? { kind: "leave", why: "runReports" } : { kind: "other" };
+  if (!facts.settled) return { kind: "leave", why: "waiting" };
+  if (facts.dead) return { kind: "leave", why: "dead" };
+  if (facts.kind === "bind" && facts.finishedLater && !selection.includeBinds)
+    return { kind: "leave", why: "binds" };
+  return { kind: "send" };
+}
+
+/** One event as it was read, with what becomes of it. */
+export type Looked = {
+  seq: number;
+  /** Number of the filter that found it. */
+  filter: number;
+  session: string;
+  kind: Kind;
+  /** When it was stored. */
+  time: Date;
+  subject: string;
+  headers: ReadonlyMap<string, string>;
+  envelope: Envelope | undefined;
+  choice: Choice;
+  /** How many messages of this filter follow, those above the range included. */
+  left: number;
+};
+
+export type LookDeps = {
+  jsm: JetStreamManager;
+  settlement: Settlement;
+  /** Where a session ended last; 0 if it did not. */
+  finished: (session: string) => Promise<number>;
+  /** Ids of the dead letters. */
+  dead: ReadonlySet<string>;
+};
+
+/**
+ * Reads the selection's events in the order in which they go, from a position on. Only messages that match a subject filter are read.
+ * Slowly: with as little work at a time as can be, for live events wait for it. Throws `schema_newer`.
+ */
+export async function* look(
+  deps: LookDeps,
+  selection: Selection,
+  range: { from: number; to: number; position: { filter: number; seq: number } },
+  slowly: boolean,
+): AsyncGenerator<Looked> {
+  const filters = filtersOf(selection);
+  for (const [filter, subjects] of filters.entries()) {
+    if (filter < range.position.filter) continue;
+    const from = filter === range.position.filter ? Math.max(range.from, range.position.seq + 1) : range.from;
+    // One session's events are few, and a page tells how many follow: counting them first would take a pass of its own.
+    const oneByOne = slowly && selection.sessions.length === 0;
+    let left = oneByOne ? await countFrom(deps.jsm, subjects, from) : 0;
+    const messages = (oneByOne ? walkOneByOne : walk)(deps.jsm, EVENTS_STREAM, subjects, from);
+    for await (const message of messages) {
+      const { seq, subject } = message;
+      if (seq > range.to) break;
+      left = oneByOne ? left - 1 : message.pending;
+      const address = parseEventSubject(subject);
+      if (address === undefined) continue;
+      const { session, kind } = address;
+      const envelope = readable(message.data);
+      let choice = choose(selection, {
+        kind,
+        settled: deps.settlement(session, seq),
+        dead: envelope !== undefined && deps.dead.has(envelope.id),
+        finishedLater: kind === "bind" && !selection.includeBinds && (await deps.finished(session)) > seq,
+      });
+      if (choice.kind === "send" && envelope === undefined) choice = { kind: "leave", why: "unreadable" };
+      if (choice.kind === "other") continue;
+      const headers = new Map(message.header.keys().map((name) => [name, message.header.get(name)]));
+      yield { seq, filter, session, kind, time: message.time, subject, headers, envelope, choice, left };
+    }
+  }
+}
+
+function readable(data: Uint8Array): Envelope | undefined {
+  try {
+    return decodeEnvelope(data);
+  } catch (error) {
+    if (isCoded(error, "schema_newer")) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,75 @@
+import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { encodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
+import { codedError, errorText } from "../../shared/base/errors.ts";
+import { HEADER } from "../../shared/base/headers.ts";
+import { eventSubject } from "../../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+
+/** Headers that a replayed message takes over from its original. */
+const KEPT = [
+  HEADER.session,
+  HEADER.seq,
+  HEADER.kind,
+  HEADER.schema,
+  HEADER.receivedAt,
+  HEADER.contentType,
+  HEADER.trace,
+];
+const TIMEOUT_MS = 3000;
+/** A broker that is away is tried for so long; then the command ends, and `--resume` goes on. */
+const PATIENCE_MS = 30_000;
+const LOG_FULL = 10077;
+
+/** An event to be put into the log again. */
+export type Again = {
+  /** Where it is in the log. */
+  seq: number;
+  headers: ReadonlyMap<string, string>;
+  envelope: Envelope;
+};
+
+/** Message id of an event in a run: the same for every try, so that the broker recognises what it has. */
+function replayId(run: string, eventId: string): string {
+  return `replay-${run}-${eventId}`;
+}
+
+/**
+ * Puts one event into the log again, behind everything that is there, with a mark of what it repeats and of the run. Resolves with its
+ * sequence when the broker has it on disk; while nobody knows whether it has, the same message is put again, which the broker recognises by its
+ * id, so that events which are put one after the other stay in order (ORDER-1). One at a time is as fast as a replay should be (ADR
+ * 0011). Nobody waits for an answer any more, so the address for it is left
+ * out. Throws `log_full`, `log_refused`, and `log_unreachable` when the broker stays away.
+ */
+export async function putAgain(nc: NatsConnection, run: string, again: Again): Promise<number> {
+  const { seq, envelope } = again;
+  const head = headers();
+  for (const name of KEPT) {
+    const value = again.headers.get(name);
+    if (value !== undefined) head.set(name, value);
+  }
+  const replayOf = `${EVENTS_STREAM}:${seq}`;
+  head.set(HEADER.id, replayId(run, envelope.id));
+  head.set(HEADER.replayOf, replayOf);
+  head.set(HEADER.replayRun, run);
+  const { answer: _, ...kept } = envelope;
+  const payload = encodeEnvelope({ ...kept, replayOf });
+  const subject = eventSubject(envelope.runner, envelope.session, envelope.kind, "replay");
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    let reply;
+    try {
+      reply = await nc.request(subject, payload, { headers: head, timeout: TIMEOUT_MS });
+    } catch (cause) {
+      const text = errorText(cause);
+      if (/permissions/i.test(text)) throw codedError("log_refused", text, { cause });
+      if (nc.isClosed() || performance.now() > giveUpAt) throw codedError("log_unreachable", text, { cause });
+      continue;
+    }
+    const ack = reply.json<{ seq?: number; error?: { err_code?: number; description?: string } }>();
+    if (ack.seq !== undefined) return ack.seq;
+    throw codedError(
+      ack.error?.err_code === LOG_FULL ? "log_full" : "log_refused",
+      `event ${envelope.id}: ${ack.error?.description ?? "no sequence"}`,
+    );
+  }
+}

@@ -1,0 +1,152 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../shared/base/clock.ts";
+import { deadIds } from "../../shared/log/state/dead-letters.ts";
+import { codedError } from "../../shared/base/errors.ts";
+import { HEADER } from "../../shared/base/headers.ts";
+import { parseEventSubject } from "../../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+import { walk } from "../../shared/log/follow/walk.ts";
+import { readSettlement } from "../settlement.ts";
+import { look, type LookDeps, type Looked } from "./choose.ts";
+import { createFinished } from "./finished.ts";
+import { putAgain } from "./put.ts";
+import { writeReplay, type ReplayRecord } from "./record.ts";
+import type { Selection } from "./selection.ts";
+import { createThrottle } from "./throttle.ts";
+
+// selection.ts what is wanted · choose.ts reads and decides · finished.ts knows ended sessions · throttle.ts and pace.ts how fast ·
+// put.ts puts in again · record.ts how far it came
+
+/** Between two writes of the run's state. */
+const KEEP_MS = 1000;
+
+export type ReplayDeps = { nc: NatsConnection; jsm: JetStreamManager; clock: Clock };
+
+/** A new run over what the log holds now. */
+export async function openReplay(deps: ReplayDeps, run: string, selection: Selection): Promise<ReplayRecord> {
+  const { created, state } = await deps.jsm.streams.info(EVENTS_STREAM);
+  const [since, until] = await Promise.all([
+    selection.since === undefined ? 1 : sequenceAt(deps.jsm, selection.since, state.last_seq),
+    selection.until === undefined ? undefined : sequenceAt(deps.jsm, selection.until, state.last_seq),
+  ]);
+  const from = Math.max(1, state.first_seq, since, selection.fromSeq ?? 1);
+  const to = Math.min(state.last_seq, (until ?? Infinity) - 1, selection.toSeq ?? Infinity);
+  const now = deps.clock.wall();
+  return {
+    v: 1,
+    run,
+    state: "running",
+    stream: created,
+    selection,
+    from,
+    to,
+    position: { filter: 0, seq: 0 },
+    put: 0,
+    sent: 0,
+    leftOut: { binds: 0, runReports: 0, dead: 0, waiting: 0, unreadable: 0 },
+    startedAt: now,
+    updatedAt: now,
+  };
+}
+
+/** First sequence that was stored at a time (milliseconds since 1970) or later; behind the end if there is none. */
+async function sequenceAt(jsm: JetStreamManager, at: number, last: number): Promise<number> {
+  const found = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: new Date(at) });
+  return found?.seq ?? last + 1;
+}
+
+/** What a run would do: every event that it looks at, in order. Changes nothing. */
+export async function* previewReplay(deps: ReplayDeps, record: ReplayRecord): AsyncGenerator<Looked> {
+  yield* look(await facts(deps), record.selection, record, false);
+}
+
+/** What is known when a run begins; what becomes a dead letter later was sent by somebody else meanwhile. */
+async function facts({ nc, jsm }: ReplayDeps): Promise<LookDeps> {
+  const [settlement, dead] = await Promise.all([readSettlement(jsm, nc.info?.server_id), deadIds(jsm)]);
+  return { jsm, settlement, finished: createFinished(jsm), dead };
+}
+
+/**
+ * Brings the record of an interrupted run up to what it really put into the log: its state is written once a second only, and what was put in
+ * after that must not go twice. The log itself says, for as long as it keeps the events. Throws `checkpoint_mismatch` for a run over another log.
+ */
+export async function catchUp(deps: ReplayDeps, record: ReplayRecord): Promise<ReplayRecord> {
+  const { created } = await deps.jsm.streams.info(EVENTS_STREAM);
+  if (created !== record.stream)
+    throw codedError(
+      "checkpoint_mismatch",
+      `the run ${record.run} belongs to the log made ${record.stream}, this one was made ${created}`,
+    );
+  const sessions = record.selection.sessions;
+  const now = { ...record, position: { ...record.position }, state: "running" as const };
+  for await (const message of walk(
+    deps.jsm,
+    EVENTS_STREAM,
+    "rr.replay.>",
+    Math.max(record.put, record.to) + 1,
+  )) {
+    if (message.header.get(HEADER.replayRun) !== record.run) continue;
+    const session = parseEventSubject(message.subject)?.session ?? "";
+    const seq = Number(message.header.get(HEADER.replayOf).split(":")[1]);
+    now.position = { filter: sessions.length === 0 ? 0 : sessions.indexOf(session), seq };
+    now.put = message.seq;
+    now.sent++;
+  }
+  return now;
+}
+
+export type ReplayOptions = {
+  /** Events a second. */
+  rate: number;
+  /** Stops it after the event that is on its way. */
+  signal: AbortSignal;
+  /** Called after every event and while it waits; `left` is how many more may come, at most. */
+  told(record: ReplayRecord, left: number, waitsBecause?: string): void;
+};
+
+/**
+ * Carries a run out, and keeps how far it came. Events are put one after the other, so that those of one session keep their order (ORDER-1); they go
+ * through the same lanes as live ones. Nothing is added while more than a bound waits at the relays, so that live events are not behind a
+ * heap of replays. Throws what {@link putAgain} throws, after it wrote the state.
+ */
+export async function runReplay(
+  deps: ReplayDeps,
+  start: ReplayRecord,
+  options: ReplayOptions,
+): Promise<ReplayRecord> {
+  const { nc, clock } = deps;
+  const { signal } = options;
+  const record: ReplayRecord = { ...start, position: { ...start.position }, leftOut: { ...start.leftOut } };
+  let keptAt = clock.now();
+  const keep = async (state: ReplayRecord["state"]): Promise<void> => {
+    record.state = state;
+    record.updatedAt = clock.wall();
+    keptAt = clock.now();
+    await writeReplay(nc, record);
+  };
+  await keep("running");
+  const throttle = createThrottle(deps, options.rate);
+
+  try {
+    const looked = look(await facts(deps), record.selection, record, true);
+    for await (const { seq, filter, choice, envelope, headers, left } of looked) {
+      if (choice.kind === "leave") record.leftOut[choice.why]++;
+      if (choice.kind === "send" && envelope !== undefined) {
+        const waits = (because: string): void => options.told(record, left + 1, because);
+        if (!(await throttle.mayGo(signal, waits))) break;
+        record.put = await putAgain(nc, record.run, { seq, headers, envelope });
+        record.sent++;
+      }
+      record.position = { filter, seq };
+      if (clock.now() - keptAt >= KEEP_MS) await keep("running");
+      options.told(record, left);
+      if (signal.aborted) break;
+    }
+  } catch (error) {
+    await keep("interrupted").catch(() => {}); // what failed says more
+    throw error;
+  }
+  await keep(signal.aborted ? "interrupted" : "done");
+  return record;
+}

@@ -1,0 +1,45 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { Clock } from "../../shared/base/clock.ts";
+import { readWaiting } from "../settlement.ts";
+import { createPace, mayAdd } from "./pace.ts";
+
+/** Between two looks at what waits at the relays. */
+const LOOK_MS = 200;
+
+export type Throttle = {
+  /**
+   * Resolves true when one more event may be put into the log; false if `signal` was aborted. `waits` is told while it is the relays' backlog
+   * that holds it up.
+   */
+  mayGo(signal: AbortSignal, waits: (because: string) => void): Promise<boolean>;
+};
+
+/** Keeps replays at a rate (events a second) and behind live events: nothing is added to a heap (pace.ts). */
+export function createThrottle(deps: { jsm: JetStreamManager; clock: Clock }, rate: number): Throttle {
+  const { jsm, clock } = deps;
+  const pace = createPace(rate, clock.now());
+  let waiting = 0;
+  let lowest = Infinity;
+  let lookedAt = -Infinity;
+  return {
+    async mayGo(signal, waits) {
+      for (;;) {
+        if (signal.aborted) return false;
+        if (clock.now() - lookedAt >= LOOK_MS) {
+          waiting = await readWaiting(jsm);
+          lowest = Math.min(lowest, waiting);
+          lookedAt = clock.now();
+        }
+        const crowded = !mayAdd(waiting, lowest);
+        const due = crowded ? LOOK_MS : pace.due(clock.now());
+        if (due < 1) {
+          pace.took();
+          return true;
+        }
+        if (crowded) waits(`${waiting} events wait at the relays`);
+        await delay(Math.min(due, LOOK_MS), undefined, { signal }).catch(() => {});
+      }
+    },
+  };
+}

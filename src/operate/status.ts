@@ -1,0 +1,94 @@
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../shared/base/clock.ts";
+import { servedShards, type RelayState } from "../shared/messages/relay-state.ts";
+import { readLogStatus, type LogStatus } from "../shared/messages/status/log-status.ts";
+import { connectionOf } from "./connection.ts";
+import {
+  judgeDurability,
+  readSync,
+  type DurabilityReport,
+} from "../shared/log/durability/read-durability.ts";
+import { HEARING_MS, hearRelays } from "./hearing.ts";
+import { sampleWaiting, sessionsOf, type WaitingSessions } from "./status-sessions.ts";
+import { ratesOf, type Rates, type Reading } from "./status-rates.ts";
+
+// status-sessions.ts whose events wait · status-rates.ts how fast it goes · hearing.ts relays · ../shared/log/durability what may be claimed
+
+/** How everything is, for `status`. Programs read it: names stay. */
+export type Status = LogStatus & {
+  /** When it was read, ISO. */
+  at: string;
+  durability: DurabilityReport;
+  relays: RelayState[];
+  /** Since the reading before; a first one is made when the reader opens. */
+  rates: Rates;
+  sessions: WaitingSessions;
+  /** Shards that no relay has or would take. */
+  unowned: number[];
+};
+
+/** Reads again and again over one connection. `read` throws what the broker says. */
+export type StatusReader = { read(): Promise<Status>; close(): void };
+
+/** Reads it all once, as the operator, who may subscribe `rr.state.>`. Takes as long as it takes to hear every relay. */
+export async function readStatus(
+  nc: NatsConnection,
+  sources: { configFile?: string; monitor?: string },
+  clock: Clock,
+): Promise<Status> {
+  const reader = await openStatus(nc, sources, clock);
+  try {
+    return await reader.read();
+  } finally {
+    reader.close();
+  }
+}
+
+export async function openStatus(
+  nc: NatsConnection,
+  sources: { configFile?: string; monitor?: string },
+  clock: Clock,
+): Promise<StatusReader> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  const connection = connectionOf(nc);
+  const relays = hearRelays(nc, clock);
+  const heard = new Promise<void>((resolve) => void clock.after(HEARING_MS, resolve));
+  const before = async (): Promise<Reading> => readingOf((await readLogStatus(jsm)).status, clock);
+  let last = await before();
+  return {
+    async read() {
+      await heard;
+      const reading = Promise.all([readSync(sources), readLogStatus(jsm)]);
+      const [sync, { status, settings }] = await connection.whileUp(reading);
+      const now = readingOf(status, clock);
+      const rates = ratesOf(last, now);
+      last = now;
+      const states = relays.now();
+      const served = servedShards(states);
+      return {
+        at: new Date(clock.wall()).toISOString(),
+        ...status,
+        durability: judgeDurability(sync, settings),
+        relays: states,
+        rates,
+        sessions: await sessions(jsm, status, states),
+        unowned: status.backlog.shards.map(({ shard }) => shard).filter((shard) => !served.has(shard)),
+      };
+    },
+    close: () => relays.stop(),
+  };
+}
+
+function readingOf({ log, backlog }: LogStatus, clock: Clock): Reading {
+  return { at: clock.now(), lastSeq: log.lastSeq, waiting: backlog.events };
+}
+
+async function sessions(
+  jsm: JetStreamManager,
+  { backlog }: LogStatus,
+  relays: readonly RelayState[],
+): Promise<WaitingSessions> {
+  if (relays.length > 0 || backlog.events === 0) return sessionsOf(relays, backlog);
+  return sampleWaiting(jsm, backlog);
+}

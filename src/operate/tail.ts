@@ -1,0 +1,159 @@
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { Clock } from "../shared/base/clock.ts";
+import { decodeEnvelope, type Envelope } from "../shared/log/schema/envelope.ts";
+import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
+import { shardOf } from "../shared/log/schema/partition.ts";
+import { sessionToken } from "../shared/log/schema/session-id.ts";
+import {
+  EVERYTHING,
+  parseEventSubject,
+  type EventAddress,
+  type Kind,
+} from "../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
+import { walk } from "../shared/log/follow/walk.ts";
+import type { Connection } from "./connection.ts";
+import { lastFrom, sinceFrom } from "./positions.ts";
+import { rest } from "./rest.ts";
+import { readSettlement } from "./settlement.ts";
+import { becameOf, type Became, type VerdictName } from "./verdicts.ts";
+
+// positions.ts where to begin · verdicts.ts what became of an event · ../shared/log/follow/walk.ts reads without a consumer
+
+/** Which events are shown. All that is given must hold. */
+export type TailFilter = { session?: string; kind?: Kind; runner?: string };
+
+export type TailStart =
+  | { from: "last"; count: number }
+  | { from: "time"; at: number }
+  | { from: "sequence"; seq: number };
+
+export type TailOptions = {
+  filter: TailFilter;
+  start: TailStart;
+  follow: boolean;
+  /** Only events of which this became. */
+  verdict?: VerdictName;
+};
+
+/** One message of the log. `envelope` is absent if it is none of ours; `problem` says why. */
+export type Tailed = {
+  seq: number;
+  stored: Date;
+  address: EventAddress;
+  became?: Became;
+} & ({ envelope: Envelope } | { envelope?: never; problem: string });
+
+type Deps = {
+  jsm: JetStreamManager;
+  connection: Connection;
+  clock: Clock;
+  signal: AbortSignal;
+  /** The broker is away, or back: a tail that follows goes on by itself. */
+  away(isAway: boolean): void;
+};
+
+/** Questions while nothing comes: 5 a second. */
+const QUIET_MS = 200;
+/** Events that wait for their verdict; beyond these nothing more is read until some have it. */
+const MOST_UNDECIDED = 1000;
+const MOST_UNDECIDED_BYTES: number = 32 * 1024 * 1024;
+
+/**
+ * Events of the log in their order, from a place on, and what comes if it follows. With a verdict other than `pending`, an event that is
+ * not settled yet is kept until it is, so that a later one may come before it. By direct gets: the operator makes no consumer (ADR 0012).
+ * Throws `schema_newer` at an event that this program cannot read.
+ */
+export async function* tail(deps: Deps, options: TailOptions): AsyncGenerator<Tailed> {
+  const { connection, signal } = deps;
+  let next: number | undefined;
+  let undecided: Tailed[] = [];
+  let away = false;
+  while (!signal.aborted) {
+    let found = false;
+    try {
+      next ??= await connection.whileUp(firstOf(deps.jsm, options));
+      if (hasRoom(undecided)) {
+        const page = await connection.whileUp(readPage(deps.jsm, filterOf(options.filter), next));
+        found = page.length > 0;
+        next = (page.at(-1)?.seq ?? next - 1) + 1;
+        undecided.push(...page.flatMap((message) => tailedOf(message) ?? []));
+      }
+      const { shown, kept } = await connection.whileUp(decide(deps.jsm, undecided, options));
+      if (away) deps.away((away = false));
+      undecided = kept;
+      yield* shown;
+      if (!found && !options.follow) return;
+    } catch (error) {
+      if (!options.follow || !isCoded(error, "log_unreachable")) throw error;
+      if (!away) deps.away((away = true));
+    }
+    if (!found) await rest(deps.clock, QUIET_MS, signal);
+  }
+}
+
+function hasRoom(undecided: readonly Tailed[]): boolean {
+  const bytes = undecided.reduce((sum, { envelope }) => sum + (envelope?.body.length ?? 0), 0);
+  return undecided.length < MOST_UNDECIDED && bytes < MOST_UNDECIDED_BYTES;
+}
+
+async function firstOf(jsm: JetStreamManager, { start, filter }: TailOptions): Promise<number> {
+  switch (start.from) {
+    case "last":
+      return lastFrom(jsm, filterOf(filter), start.count);
+    case "time":
+      return sinceFrom(jsm, start.at);
+    case "sequence":
+      return start.seq;
+  }
+}
+
+/** What the broker gives at once. */
+const PAGE = 256;
+
+async function readPage(jsm: JetStreamManager, filter: string, from: number): Promise<StoredMsg[]> {
+  const page: StoredMsg[] = [];
+  for await (const message of walk(jsm, EVENTS_STREAM, filter, from, PAGE)) {
+    page.push(message);
+    if (page.length === PAGE) break;
+  }
+  return page;
+}
+
+function filterOf({ session, kind, runner }: TailFilter): string {
+  if (session === undefined && kind === undefined && runner === undefined) return EVERYTHING;
+  const [shard, token] = session === undefined ? ["*", "*"] : [shardOf(session), sessionToken(session)];
+  return `rr.*.${shard}.${runner === undefined ? "*" : sessionToken(runner)}.${token}.${kind ?? "*"}`;
+}
+
+/** Undefined for a subject that is none of ours. */
+function tailedOf(message: StoredMsg): Tailed | undefined {
+  const address = parseEventSubject(message.subject);
+  if (address === undefined) return undefined;
+  const place = { seq: message.seq, stored: message.time, address };
+  try {
+    return { ...place, envelope: decodeEnvelope(message.data) };
+  } catch (error) {
+    if (isCoded(error, "schema_newer"))
+      throw codedError("schema_newer", `event ${message.seq}: ${error.message}`, { cause: error });
+    return { ...place, problem: errorText(error) };
+  }
+}
+
+async function decide(
+  jsm: JetStreamManager,
+  events: readonly Tailed[],
+  { verdict, follow }: TailOptions,
+): Promise<{ shown: Tailed[]; kept: Tailed[] }> {
+  if (verdict === undefined || events.length === 0) return { shown: [...events], kept: [] };
+  const settled = await readSettlement(jsm);
+  const shown: Tailed[] = [];
+  const kept: Tailed[] = [];
+  for (const event of events) {
+    const { session } = event.address;
+    const became = await becameOf(jsm, settled, { id: event.envelope?.id ?? "", session, seq: event.seq });
+    if (became.verdict === verdict) shown.push({ ...event, became });
+    else if (became.verdict === "pending" && follow) kept.push(event);
+  }
+  return { shown, kept };
+}

@@ -1,0 +1,90 @@
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { encodeAnswer } from "../../shared/messages/answer.ts";
+import { atTurnEnd } from "../../shared/base/turn-end.ts";
+import { FLOW_PREFIX, inboxOwner } from "../../shared/log/schema/subjects.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { AttemptResult } from "./verdict.ts";
+
+/** How long a gateway may take to say whether its executor still waited; it answers in one turn, or it is gone. */
+const SEEN_TIMEOUT_MS = 250;
+
+/** Headers that belong to one connection, or that the gateway writes itself. */
+const DROPPED = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "content-length",
+  "date",
+  "server",
+]);
+
+type Response = AttemptResult & { kind: "response" };
+
+/** Tells gateways what became of events that executors still wait for. */
+export type Answers = {
+  /** The coordinator's own answer. */
+  hand(to: string, response: Response): void;
+  /** The same for a refusal; resolves whether the executor itself got it. */
+  handRefusal(to: string, response: Response): Promise<boolean>;
+  /** Nothing comes soon: answer 202 now. */
+  accepted(to: string, reason: string): void;
+  close(): void;
+};
+
+export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): Answers {
+  const prefix = `${FLOW_PREFIX}.${relay}`;
+  const asked = new Map<string, (seen: boolean) => void>();
+  let next = 0;
+  const subscription = nc.subscribe(`${prefix}.*.seen.*`, {
+    callback(error: Error | null, msg: Msg) {
+      if (error === null) asked.get(msg.subject)?.(msg.string() === "1");
+    },
+  });
+
+  /** False for what the broker does not take: an answer may be larger than its `max_payload`. Its gateway then says 202 when its wait is over. */
+  function publish(to: string, payload: Uint8Array, reply?: string): boolean {
+    try {
+      nc.publish(to, payload, reply === undefined ? undefined : { reply });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  return {
+    hand(to, response) {
+      const payload = encode(response);
+      atTurnEnd(() => void publish(to, payload));
+    },
+    handRefusal(to, response) {
+      const reply = `${prefix}.${inboxOwner(to) ?? ""}.seen.${next++}`; // only that gateway may publish there
+      return new Promise((resolve) => {
+        const done = (seen: boolean): void => {
+          cancel();
+          asked.delete(reply);
+          resolve(seen);
+        };
+        const cancel = clock.after(SEEN_TIMEOUT_MS, () => done(false));
+        asked.set(reply, done);
+        if (!publish(to, encode(response), reply)) done(false);
+      });
+    },
+    accepted: (to, reason) => void publish(to, encodeAnswer({ kind: "accepted", reason })),
+    close: () => subscription.unsubscribe(),
+  };
+}
+
+function encode(response: Response): Uint8Array {
+  const headers: [string, string][] = [];
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (value === undefined || DROPPED.has(name)) continue;
+    for (const one of Array.isArray(value) ? value : [value]) headers.push([name, one]);
+  }
+  const body = response.broken ? new Uint8Array() : response.body;
+  return encodeAnswer({ kind: "answer", status: response.status, headers, body });
+}

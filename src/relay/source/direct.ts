@@ -1,0 +1,63 @@
+import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { RELAY_INBOX } from "../../shared/log/schema/subjects.ts";
+import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+
+const TIMEOUT_MS = 3000;
+/** End of a page; nothing matched. Every other status is a failure. */
+const END = 204;
+const NOTHING = 404;
+
+/** Longest tail of headers that the broker adds: a subject of three tokens of 200 bytes, and five short lines. */
+const LONGEST = 2048;
+/** What it adds stands last, in this order, whatever the publisher wrote in front. */
+const PLACE =
+  /\r\nNats-Subject: ([^\r\n]*)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: [^\r\n]*\r\nNats-Num-Pending: \d+\r\nNats-Last-Sequence: \d+\r\n\r\n$/;
+
+/** One message as it lies in the log. */
+export type LogMessage = { seq: number; subject: string; data: Uint8Array };
+
+/**
+ * The next messages of the log from a sequence on that match a filter, at most `batch` and about `maxBytes` of them; undefined when the log cannot be
+ * read now. As the client's `getBatch`, but their headers are not decoded: that throws at what anybody may store, and a session behind such a
+ * message would wait for ever.
+ */
+export function readDirect(
+  nc: NatsConnection,
+  query: { from: number; filter: string; batch: number; maxBytes: number },
+): Promise<LogMessage[] | undefined> {
+  return new Promise((resolve) => {
+    const found: LogMessage[] = [];
+    const inbox = createInbox(RELAY_INBOX);
+    const subscription = nc.subscribe(inbox, {
+      callback(error, msg) {
+        if (error !== null) return end(undefined);
+        const message = messageOf(msg);
+        if (message !== undefined) return void found.push(message);
+        const code = msg.headers?.code;
+        end(code === END || code === NOTHING ? found : undefined);
+      },
+    });
+    const timer = setTimeout(() => end(undefined), TIMEOUT_MS);
+    function end(result: LogMessage[] | undefined): void {
+      clearTimeout(timer);
+      if (!subscription.isClosed()) subscription.unsubscribe();
+      resolve(result);
+    }
+    const { from: seq, filter, batch, maxBytes } = query;
+    const request = JSON.stringify({ seq, next_by_subj: filter, batch, max_bytes: maxBytes });
+    try {
+      nc.publish(`$JS.API.DIRECT.GET.${EVENTS_STREAM}`, request, { reply: inbox });
+    } catch {
+      end(undefined);
+    }
+  });
+}
+
+/** Undefined for a status. Its headers stand right before the payload, within the same buffer. */
+function messageOf({ data }: Msg): LogMessage | undefined {
+  const start = Math.max(0, data.byteOffset - LONGEST);
+  const head = Buffer.from(data.buffer, start, data.byteOffset - start).toString("latin1");
+  const [, subject, seq] = PLACE.exec(head) ?? [];
+  if (subject === undefined) return undefined;
+  return { subject, seq: Number(seq), data: Buffer.from(data) }; // the socket's buffer is shared and large
+}

@@ -1,0 +1,32 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { KV } from "@nats-io/kv";
+import { codedError, errorText } from "../../shared/base/errors.ts";
+import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
+
+/**
+ * Makes sure that the log is there and belongs to this coordinator; records it on an empty log. A log with events for another one is
+ * refused (`coordinator_changed`) unless `retarget`, or a newcomer's play data would reach production (DESIGN 6).
+ */
+export async function claimLog(deps: {
+  jsm: JetStreamManager;
+  kv: KV;
+  url: string;
+  retarget: boolean;
+}): Promise<{ created: string; replicas: number }> {
+  const { jsm, kv, url } = deps;
+  const info = await jsm.streams.info(EVENTS_STREAM).catch((cause: unknown) => {
+    throw codedError("stream_missing", `${EVENTS_STREAM}: ${errorText(cause)}; run \`provision\``, { cause });
+  });
+  const entry = await kv.get(stateKey.coordinator);
+  const owner = entry?.operation === "PUT" ? entry.string() : undefined;
+  const log = { created: info.created, replicas: info.config.num_replicas };
+  if (owner === url) return log;
+  if (owner !== undefined && info.state.messages > 0 && !deps.retarget) {
+    throw codedError(
+      "coordinator_changed",
+      `the log belongs to ${owner}, not to ${url}; use --retarget to send what waits to ${url}`,
+    );
+  }
+  await kv.put(stateKey.coordinator, url);
+  return log;
+}

@@ -1,0 +1,118 @@
+import { JetStreamApiError, type ConsumerInfo, type JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { acksCount } from "../../shared/log/state/checkpoint.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import type { LogCheck } from "../../shared/log/state/log-check.ts";
+import { isIdle } from "../../shared/log/state/idle.ts";
+import { SHARDS } from "../../shared/log/schema/partition.ts";
+import { rangesOf, without, type Range } from "../../shared/log/state/ranges.ts";
+import { EVERYTHING } from "../../shared/log/schema/subjects.ts";
+import { consumerName, EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+import { apiFailure } from "./api.ts";
+import { readDirect, type LogMessage } from "./direct.ts";
+
+/** Events that are looked at after a start or reconnect, oldest first: some seconds beside the forwarding. What lies beyond shows as a gap of its session. */
+const MOST_SCRUBBED = 50_000;
+const PAGE = 500;
+const PAGE_BYTES: number = 1024 * 1024;
+/** Between two pages: live events go first. */
+const PAUSE_MS = 20;
+
+/** The part of the log that still has to be sent. */
+export type Unsettled = { from: number; to: number };
+
+/**
+ * Lowest sequence that no shard has settled, up to the log's end. A shard that has nothing to deliver has settled everything, whatever its floor says. To be
+ * asked before anything is delivered: what cannot be read is passed over then.
+ */
+export async function unsettledOf(
+  { nc, jsm }: { nc: NatsConnection; jsm: JetStreamManager },
+  { log, checkpoints }: LogCheck,
+): Promise<Unsettled> {
+  const { first_seq: first, last_seq: to } = log.state;
+  const floors = await Promise.all(
+    Array.from({ length: SHARDS }, async (_, shard) => {
+      const consumer = await consumerOf(jsm, consumerName(shard));
+      const known = checkpoints[shard];
+      const floor = known?.settled.floor ?? 0;
+      const counts = acksCount(known?.checkpoint, nc.info?.server_id);
+      return isIdle(consumer, { floor, firstSeq: first, acksCount: counts }) ? Infinity : floor;
+    }),
+  );
+  return { from: Math.max(first, Math.min(...floors) + 1), to };
+}
+
+/** Throws `consumer_missing`: a relay that goes on without one would wait for ever. */
+async function consumerOf(jsm: JetStreamManager, name: string): Promise<ConsumerInfo> {
+  try {
+    return await jsm.consumers.info(EVENTS_STREAM, name);
+  } catch (error) {
+    throw error instanceof JetStreamApiError ? apiFailure(error.apiError(), name) : error;
+  }
+}
+
+/** Numbers of a page that are not there, from the one that was asked for on. Pure. */
+export function absentIn(page: readonly Pick<LogMessage, "seq">[], from: number, to: number): Range[] {
+  const there = page.map(({ seq }): Range => [seq, seq]);
+  const end = page.length === 0 ? to : Math.min(to, page.at(-1)?.seq ?? to);
+  return end < from ? [] : without([[from, end]], there);
+}
+
+/** The next events from a number on; undefined: the log cannot be read now. */
+export function readPage(nc: NatsConnection, from: number): Promise<LogMessage[] | undefined> {
+  return readDirect(nc, { from, filter: EVERYTHING, batch: PAGE, maxBytes: PAGE_BYTES });
+}
+
+export type ScrubDeps = {
+  read(from: number): Promise<readonly Pick<LogMessage, "seq">[] | undefined>;
+  /** Number of the first event that the log holds now. */
+  first(): Promise<number>;
+  clock: Pick<Clock, "after">;
+  goesOn: () => boolean;
+  /** How far a replica that is asked may lag behind, milliseconds; 0 where there is only one. */
+  lagMs: number;
+};
+
+/**
+ * Reads the unsettled part of the log: an event with a flipped bit is neither delivered nor told of by the broker, and if it is its session's first or last
+ * one, no gap shows. Returns the numbers that cannot be read and are not known to be missing; undefined if the broker went meanwhile. What seems to be
+ * missing is looked for a second time, because a replica may not have had it yet.
+ */
+export async function scrub(
+  deps: ScrubDeps,
+  { from, to }: Unsettled,
+  known: readonly Range[],
+): Promise<Range[] | undefined> {
+  const absent = await absentBetween(deps, from, Math.min(to, from + MOST_SCRUBBED - 1));
+  if (absent === undefined) return undefined;
+  const unknown = without(absent, known);
+  const [begin] = unknown;
+  const end = unknown.at(-1);
+  if (begin === undefined || end === undefined) return [];
+  await pause(deps.clock, deps.lagMs);
+  const again = await absentBetween(deps, begin[0], end[1]);
+  if (again === undefined) return undefined;
+  const doubtful = new Set(unknown.flatMap(numbersIn));
+  const first = await deps.first(); // what was pruned meanwhile is no loss
+  return rangesOf(again.flatMap(numbersIn).filter((seq) => seq >= first && doubtful.has(seq)));
+}
+
+async function absentBetween(deps: ScrubDeps, from: number, to: number): Promise<Range[] | undefined> {
+  const absent: Range[] = [];
+  for (let next = from; next <= to;) {
+    const page = await deps.read(next);
+    if (page === undefined || !deps.goesOn()) return undefined;
+    absent.push(...absentIn(page, next, to));
+    next = (page.at(-1)?.seq ?? to) + 1;
+    await pause(deps.clock, PAUSE_MS);
+  }
+  return absent;
+}
+
+function pause(clock: Pick<Clock, "after">, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
+}
+
+function numbersIn([from, to]: Range): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}

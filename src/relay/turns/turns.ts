@@ -1,0 +1,18 @@
+import { createBatchTurn } from "./batch.ts";
+import type { DispatcherDeps } from "../lanes/dispatcher.ts";
+import { createTurn, type TurnDeps } from "./turn.ts";
+
+/** What a lane's turn does with the entries it took: one goes alone, several go as a batch if the coordinator has an endpoint for that. */
+export function createTurns(
+  deps: TurnDeps & { batch: { path: string } | undefined },
+): DispatcherDeps["turn"] {
+  const turn = createTurn(deps);
+  const batch = deps.batch && createBatchTurn({ ...deps, turn, template: deps.batch.path });
+  return (lane, entries, context) => {
+    const [entry] = entries;
+    if (entry === undefined) return Promise.resolve({ kind: "again" });
+    return batch === undefined || entries.length === 1
+      ? turn.single(lane, entry, context)
+      : batch(lane, entries, context);
+  };
+}

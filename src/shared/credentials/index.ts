@@ -1,0 +1,62 @@
+// port.ts is what the forwarder sees · choice.ts reads the settings · secret.ts re-reads rotated files · api-key.ts is the static key
+// oidc.ts keeps a token fresh, by schedule.ts · issuer.ts asks for it over HTTP · token-answer.ts takes from the answer what we use · failure.ts says why that failed · same-origin.ts guards
+import type { Clock } from "../base/clock.ts";
+import type { Logger, SecretRegistry } from "../base/logger.ts";
+import { createApiKey } from "./api-key.ts";
+import { apiKeyProblem, chooseCredentials, type CredentialSettings } from "./choice.ts";
+import { createIssuer } from "./issuer.ts";
+import { createOidc } from "./oidc.ts";
+import type { Credentials, ReadyCredential } from "./port.ts";
+import { createSecret } from "./secret.ts";
+
+export type { Credentials } from "./port.ts";
+export { sameOrigin } from "./same-origin.ts";
+
+type CredentialDeps = {
+  clock: Clock;
+  /** In [0, 1). */
+  random: () => number;
+  log: Logger;
+  /** Learns every secret and token, so that the logger hides them. */
+  secrets: SecretRegistry;
+  fetch?: typeof fetch;
+};
+
+/**
+ * The relay's credentials for the coordinator (DESIGN 9), as the settings choose: none, a static key, or tokens of an OpenID issuer.
+ * Throws `config_invalid` with every problem and its variable. Asks nobody for anything before the first `headers()`.
+ */
+export function createCredentials(settings: CredentialSettings, deps: CredentialDeps): Credentials {
+  const { values, secretFiles } = settings;
+  const { clock, random, log, secrets } = deps;
+  const choice = chooseCredentials(values);
+  switch (choice.kind) {
+    case "none":
+      return NO_CREDENTIALS;
+    case "api_key": {
+      const { header, key } = choice;
+      const check = (text: string): string | undefined => apiKeyProblem(header, text);
+      const secret = createSecret({ value: key, file: secretFiles["apiKey"], secrets, check });
+      return createApiKey({ header, key, secret, clock, log });
+    }
+    case "oidc": {
+      const issuer = createIssuer(choice, { fetch: deps.fetch ?? fetch, secrets });
+      const secret = createSecret({
+        value: choice.clientSecret,
+        file: secretFiles["oidcClientSecret"],
+        secrets,
+      });
+      return createOidc({ issuer, secret, clock, random, log, secrets });
+    }
+  }
+}
+
+const NOTHING: ReadyCredential = { kind: "ready", headers: {}, generation: 0 };
+/** A coordinator that asks for none. */
+const NO_CREDENTIALS: Credentials = {
+  current: () => NOTHING,
+  headers: () => Promise.resolve(NOTHING),
+  refused: () => {},
+  describe: () => ({ kind: "none" }),
+  close: () => {},
+};

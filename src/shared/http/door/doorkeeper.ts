@@ -1,0 +1,92 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Clock } from "../../base/clock.ts";
+import { TOKEN_PARAMETER, type Door } from "./door.ts";
+
+/** How long the answer to a wrong token takes: a guess is not worth much then, and a typing error costs little. */
+export const WRONG_MS = 500;
+/** Wrong tokens that wait for their answer at once; more are refused without waiting, so that they hold nothing. */
+export const MOST_WRONG = 20;
+
+export type Doorkeeper = {
+  /** Answers a request that may not pass, or that has a token in its address; true if it did. */
+  stops(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
+  /** Takes a token from a form: a cookie and the way to the page, or the refusal. */
+  enter(request: FastifyRequest, reply: FastifyReply, token: string): Promise<FastifyReply>;
+};
+
+/**
+ * Stands at a door, over HTTP. The right token passes at once, however many wrong ones are tried: nobody can lock others out.
+ * `ask` is the page that asks for the token.
+ */
+export function createDoorkeeper(deps: {
+  door: Door;
+  clock: Clock;
+  ask: (wrong: boolean) => string;
+}): Doorkeeper {
+  const { door, clock } = deps;
+  let waiting = 0;
+
+  async function refuse(request: FastifyRequest, reply: FastifyReply, wrong: boolean): Promise<FastifyReply> {
+    reply.header("www-authenticate", 'Bearer realm="runner-relay"');
+    if (wrong && waiting >= MOST_WRONG)
+      return reply.code(429).header("retry-after", "1").send({ code: "too_many_attempts" });
+    if (wrong) await slowly();
+    reply.code(401);
+    if (!request.headers.accept?.includes("text/html"))
+      return reply.send({
+        code: "token_required",
+        detail:
+          "`runner-relay page` prints the address with the token; programs send it as Authorization: Bearer",
+      });
+    return reply.type("text/html; charset=utf-8").send(deps.ask(wrong));
+  }
+
+  async function slowly(): Promise<void> {
+    waiting++;
+    try {
+      await new Promise<void>((resolve) => void clock.after(WRONG_MS, resolve));
+    } finally {
+      waiting--;
+    }
+  }
+
+  /** `no-referrer`: what the answer leads to never hears of the address that it comes from. */
+  function leadIn(reply: FastifyReply, cookie: string | undefined, to: string): FastifyReply {
+    if (cookie !== undefined) reply.header("set-cookie", cookie);
+    return reply.header("referrer-policy", "no-referrer").redirect(to, 303);
+  }
+
+  return {
+    async stops(request, reply) {
+      const { authorization, cookie } = request.headers;
+      const reads = request.method === "GET" || request.method === "HEAD";
+      const judged = door.judge({
+        authorization,
+        cookie,
+        offered: reads ? tokenOf(request.url) : undefined,
+      });
+      if (judged.kind === "open") return false;
+      if (judged.kind === "exchange") leadIn(reply, judged.cookie, withoutToken(request.url));
+      else await refuse(request, reply, judged.wrong);
+      return true;
+    },
+    async enter(request, reply, token) {
+      const cookie = door.exchange(token);
+      return cookie === undefined ? refuse(request, reply, true) : leadIn(reply, cookie, "/");
+    },
+  };
+}
+
+function tokenOf(target: string): string | undefined {
+  const query = target.includes("?") ? target.slice(target.indexOf("?") + 1) : "";
+  return new URLSearchParams(query).get(TOKEN_PARAMETER) ?? undefined;
+}
+
+/** The same place of this server, and of no other (`//evil.example`), without the token. Pure. */
+export function withoutToken(target: string): string {
+  const [path = "", ...rest] = target.split("?");
+  const query = new URLSearchParams(rest.join("?"));
+  query.delete(TOKEN_PARAMETER);
+  const left = query.toString();
+  return `/${path.replace(/^[/\\]+/, "")}${left === "" ? "" : `?${left}`}`;
+}

@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpErrorCode } from "../base/errors.ts";
+import { problemOf } from "./problem.ts";
+
+/** Longest time that the rest of a refused body is read for, so that its sender gets to read the refusal before the connection ends. */
+const DISCARD_MS = 2000;
+/** Most pieces of it: 4 MiB come in a hundred. One in chunks of a byte would take the time of everybody else. */
+const DISCARD_PIECES = 4096;
+
+/**
+ * Sends a whole answer. Returns false if nobody is there to read it, as far as can be known: a client that closed its side may be gone or may
+ * still read, so it is answered, and what it must know is kept as if it had not seen it.
+ */
+export function send(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string | string[]>,
+  body: string | Uint8Array,
+): boolean {
+  if (response.headersSent || response.destroyed) return false;
+  headers["content-length"] = String(typeof body === "string" ? Buffer.byteLength(body) : body.length);
+  const reads = response.socket?.readableEnded !== true;
+  response.writeHead(status, headers);
+  response.end(body);
+  return reads;
+}
+
+/** Sends an error answer of the catalogue. */
+export function sendProblem(response: ServerResponse, code: HttpErrorCode, detail: string): boolean {
+  const { status, headers, body } = problemOf(code, detail);
+  return send(response, status, headers, body);
+}
+
+/**
+ * Sends an error answer to a request whose body was not read to its end, and closes the connection after it. A connection closed with unread
+ * bytes is reset, and the answer lost with it, so some of the body is read and dropped.
+ */
+export function refuseUnread(
+  request: IncomingMessage,
+  response: ServerResponse,
+  code: HttpErrorCode,
+  detail: string,
+): void {
+  if (response.headersSent || response.destroyed) return;
+  const { status, headers, body } = problemOf(code, detail);
+  response.writeHead(status, { ...headers, "content-length": String(body.length), connection: "close" });
+  response.write(body);
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, DISCARD_MS);
+  timer.unref();
+  if (request.complete) return end();
+  request.once("end", end);
+  request.once("close", end);
+  let pieces = 0;
+  request.on("data", () => {
+    if (++pieces === DISCARD_PIECES) end();
+  });
+  request.resume();
+}

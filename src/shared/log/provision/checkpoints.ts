@@ -1,0 +1,153 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint, type Checkpoint } from "../state/checkpoint.ts";
+import { codedError } from "../../base/errors.ts";
+import { decodeHeld, encodeHeld } from "../state/held.ts";
+import { shardOf, SHARDS } from "../schema/partition.ts";
+import { EVENTS_STREAM, stateKey } from "../schema/topology.ts";
+import { readRevision, readState, readStates, writeState } from "../state/state-store.ts";
+
+/** Where shards start that have no valid checkpoint: at the oldest event, behind the newest, or at a sequence. */
+export type StartFrom = "first" | "new" | number;
+
+/** The log as far as a decision about its checkpoints needs it. */
+export type LogState = { created: string; messages: number; firstSeq: number; lastSeq: number };
+
+/** What a shard's checkpoint calls for. */
+export type CheckpointVerdict =
+  /** The consumer may be made from it. */
+  | { kind: "valid"; floor: number }
+  /** No event is there that could be lost or repeated: write a checkpoint at the end of the log. */
+  | { kind: "fresh"; floor: number }
+  /** The operator said where to start: write it, and make the consumer anew. */
+  | { kind: "rewrite"; floor: number }
+  | { kind: "refuse"; code: "checkpoint_missing" | "checkpoint_mismatch"; message: string };
+
+/**
+ * Decides about one shard (DESIGN 8). Guessing would either send everything again or lose what waits, so a log with events and no
+ * checkpoint of its own is the operator's decision. Pure.
+ */
+export function judgeCheckpoint(
+  log: LogState,
+  checkpoint: Checkpoint | undefined,
+  from: StartFrom | undefined,
+): CheckpointVerdict {
+  const problem = problemOf(log, checkpoint);
+  if (problem === undefined && checkpoint !== undefined) return { kind: "valid", floor: checkpoint.floor };
+  if (log.messages === 0) return { kind: "fresh", floor: log.lastSeq };
+  if (from !== undefined) return { kind: "rewrite", floor: floorOf(log, from) };
+  const code = checkpoint === undefined ? "checkpoint_missing" : "checkpoint_mismatch";
+  const message = `${problem}. Say where to start, by provision --from or up --from: first (everything again), new (nothing old) or a sequence`;
+  return { kind: "refuse", code, message };
+}
+
+function problemOf(log: LogState, checkpoint: Checkpoint | undefined): string | undefined {
+  if (checkpoint === undefined)
+    return `the log holds ${log.messages} events and nobody knows which are settled`;
+  if (checkpoint.stream !== log.created) {
+    return `the checkpoint is of a log made ${checkpoint.stream}, this one was made ${log.created}`;
+  }
+  if (checkpoint.floor > log.lastSeq) {
+    return `the checkpoint says ${checkpoint.floor} events are settled, the log ends at ${log.lastSeq}: it lost its end`;
+  }
+  return undefined;
+}
+
+function floorOf(log: LogState, from: StartFrom): number {
+  if (from === "new") return log.lastSeq;
+  if (from === "first") return Math.max(0, log.firstSeq - 1);
+  return Math.min(log.lastSeq, Math.max(0, from - 1));
+}
+
+/** Where each shard's consumer starts; `restart` ones must be made anew. */
+export type ShardStart = { shard: number; floor: number; restart: boolean };
+
+const SHARD_NUMBERS: readonly number[] = Array.from({ length: SHARDS }, (_, shard) => shard);
+
+/**
+ * Reads every shard's checkpoint and writes those that are due. Throws `checkpoint_missing` or `checkpoint_mismatch`, after having waited
+ * a moment for another provision that has just made the log and is about to write them.
+ */
+export async function ensureCheckpoints(options: {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  log: StreamInfo;
+  from?: StartFrom;
+}): Promise<ShardStart[]> {
+  const { nc, jsm, from } = options;
+  let log = stateOf(options.log);
+  for (let attempt = 1; ; attempt++) {
+    const stored = await Promise.all(
+      SHARD_NUMBERS.map((shard) => readState(jsm, stateKey.checkpoint(shard))),
+    );
+    const checkpoints = stored.map((it) => (it === undefined ? undefined : decodeCheckpoint(it.value)));
+    // A floor above an end that was read earlier proves nothing: the relay is at work. Read in this order it does.
+    if (checkpoints.some((it) => it !== undefined && it.floor > log.lastSeq)) {
+      log = stateOf(await jsm.streams.info(EVENTS_STREAM));
+    }
+    const verdicts = checkpoints.map((checkpoint) => judgeCheckpoint(log, checkpoint, from));
+    const starts: ShardStart[] = [];
+    const due: Promise<boolean>[] = [];
+    for (const [shard, verdict] of verdicts.entries()) {
+      if (verdict.kind === "refuse") {
+        if (attempt < 5) break;
+        throw codedError(verdict.code, verdict.message);
+      }
+      starts.push({ shard, floor: verdict.floor, restart: restarts(verdict, checkpoints[shard]) });
+    }
+    if (starts.length === SHARDS) {
+      await moveHeld(nc, jsm, log, checkpoints, starts);
+      for (const { shard, floor } of starts) {
+        if (verdicts[shard]?.kind === "valid") continue;
+        const value = encodeCheckpoint(freshCheckpoint(log.created, floor));
+        const key = stateKey.checkpoint(shard);
+        const revision = stored[shard]?.revision ?? (await readRevision(jsm, key)); // somebody may have deleted it
+        due.push(writeState(nc, key, value, revision));
+      }
+      if ((await Promise.all(due)).every(Boolean)) return starts;
+    }
+    await delay(200); // 4 × 200 ms for the other one
+  }
+}
+
+/** A consumer that was made before its checkpoint was corrected stands where the old one said. */
+function restarts(verdict: CheckpointVerdict, found: Checkpoint | undefined): boolean {
+  return verdict.kind === "rewrite" || (verdict.kind === "fresh" && found !== undefined);
+}
+
+/**
+ * Sessions that are held point into the log by number. When the numbers of a shard lose their meaning, its pointers follow the new floor
+ * before anything is sent: one that pointed above new events would hide them for ever.
+ */
+async function moveHeld(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  log: LogState,
+  checkpoints: (Checkpoint | undefined)[],
+  starts: ShardStart[],
+): Promise<void> {
+  if (!starts.some((start) => start.restart)) return;
+  for (const [key, { value, revision }] of await readStates(jsm, stateKey.held("*"))) {
+    const held = decodeHeld(value);
+    const shard = shardOf(held.session);
+    const start = starts[shard];
+    if (start === undefined || !start.restart) continue;
+    const sameLog = checkpoints[shard]?.stream === log.created;
+    const first = start.floor + 1;
+    const moved = { ...held, from: sameLog ? Math.min(held.from, first) : first };
+    if (!sameLog) delete moved.skip; // another event has this number now
+    if (!(await writeState(nc, key, encodeHeld(moved), revision))) {
+      throw new Error(`${key} was written by somebody else meanwhile: stop the relays and try again`);
+    }
+  }
+}
+
+function stateOf(info: StreamInfo): LogState {
+  return {
+    created: info.created,
+    messages: info.state.messages,
+    firstSeq: info.state.first_seq,
+    lastSeq: info.state.last_seq,
+  };
+}

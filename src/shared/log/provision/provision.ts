@@ -1,0 +1,250 @@
+import {
+  jetstreamManager,
+  JetStreamApiError,
+  type JetStreamManager,
+  type StreamInfo,
+} from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Damage } from "../state/damage.ts";
+import { codedError, errorText } from "../../base/errors.ts";
+import { checkLog } from "../state/log-check.ts";
+import { findForgotten } from "./forgotten.ts";
+import {
+  DUPLICATE_WINDOW_MS,
+  EVENTS_STREAM,
+  LEAST_DUPLICATE_WINDOW_MS,
+  MIN_BROKER_VERSION,
+} from "../schema/topology.ts";
+import { ensureCheckpoints, type StartFrom } from "./checkpoints.ts";
+import { noteDamage } from "../state/note-damage.ts";
+import { ensureConsumer, type Telling } from "./consumers.ts";
+import { compareStream } from "./differences.ts";
+import { goneError, noteGone, rememberedLog } from "./gone.ts";
+import { NO_ROOM, refusalOf, windowLimitMs, windowNote } from "./limits.ts";
+import { ensureMark, mendLog } from "./mend.ts";
+import { deadPlan, defaultLogBytes, eventsPlan, statePlan, type StreamPlan } from "./streams.ts";
+
+// streams.ts what must be · differences.ts what is otherwise · limits.ts what the broker does not allow · consumers.ts one per shard · checkpoints.ts where consumers start · mend.ts, gone.ts and forgotten.ts what was lost · ../shared/state-store.ts the KV bucket
+
+export type ProvisionOptions = {
+  /** Size of the log, bytes. An existing log only grows. */
+  logBytes?: number;
+  /** Free disk of the broker's store, where it is known; sizes a new log when `logBytes` is not given. */
+  freeBytes?: number;
+  replicas?: number;
+  duplicateWindowMs?: number;
+  /** Where shards without a valid checkpoint start, if the operator says so. */
+  from?: StartFrom;
+  /** Milliseconds since 1970; default: the system's clock. */
+  wall?: () => number;
+};
+
+export type Provisioned = {
+  stream: { created: string; maxBytes: number; replicas: number };
+  /** What was done, for people: empty when everything was there. */
+  changes: string[];
+  /** What the broker's limits made smaller than it should be, and what follows from that, for people. */
+  limits: string[];
+  /** What was found damaged now. What is remembered was made to fit, and somebody has to know. */
+  damage: Damage[];
+};
+
+/**
+ * Makes the log, the dead-letter stream, the relay's state and the consumers, or widens what is there (DESIGN 6). Idempotent, and safe
+ * when two run at once. Throws `log_unreachable`, `broker_too_old`, `broker_limited`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`,
+ * `checkpoint_mismatch`.
+ */
+export async function provision(nc: NatsConnection, options: ProvisionOptions = {}): Promise<Provisioned> {
+  try {
+    return await makeAll(nc, options);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && OFFLINE.test(error.message))
+      throw codedError(
+        "consumer_damaged",
+        `${error.message}. Stop the broker, remove that consumer's folder (${EVENTS_STREAM}/obs/<consumer> of its store), and start again`,
+        { cause: error },
+      );
+    throw error instanceof JetStreamApiError ? refusalOf(error) : error;
+  }
+}
+
+/** The broker's words for a stream that it keeps shut because it cannot read a consumer of it. */
+const OFFLINE = /\bis offline\b/;
+
+async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<Provisioned> {
+  if (nc.info === undefined) throw codedError("log_unreachable", "the broker is away"); // while it connects again
+  refuseOldBroker(nc.info.version);
+  const jsm = await openManager(nc);
+  const replicas = options.replicas ?? 1;
+  const duplicateWindowMs = options.duplicateWindowMs ?? DUPLICATE_WINDOW_MS;
+  const telling: Telling = { changes: [], limits: new Set() };
+  const { changes, limits } = telling;
+  // The small ones first: their room is reserved before the log takes what is left.
+  await Promise.all([
+    ensureStream(jsm, statePlan(replicas), changes),
+    ensureStream(jsm, deadPlan(replicas), changes),
+  ]);
+  const before = await rememberedLog(jsm);
+  if (before !== undefined && options.from === undefined && (await infoOf(jsm, EVENTS_STREAM)) === undefined)
+    throw goneError(before, "the broker has no log now");
+  const log = await withinWindow(duplicateWindowMs, limits, (windowMs) => {
+    const planOf = (bytes: number): StreamPlan =>
+      eventsPlan({ bytes, replicas, duplicateWindowMs: windowMs });
+    return ensureLog(jsm, options, planOf, changes);
+  });
+  const check = await checkLog(jsm);
+  const deps = { nc, jsm, wall: options.wall ?? Date.now };
+  if (
+    before !== undefined &&
+    before.created !== log.created &&
+    log.state.messages === 0 &&
+    options.from === undefined
+  )
+    throw goneError(before, `another one, made ${log.created}, is in its place and empty`);
+  const noted = await noteDamage(deps, check);
+  const gone = before && options.from !== undefined ? await noteGone(deps, before, check) : undefined;
+  if (gone !== undefined) noted.push(gone);
+  const latest = noted.length === 0 ? check : await checkLog(jsm);
+  const mended = await mendLog(deps, latest);
+  if (mended?.damage !== undefined) noted.push(mended.damage);
+  const starts = await ensureCheckpoints({
+    nc,
+    jsm,
+    log: mended === undefined ? log : await jsm.streams.info(EVENTS_STREAM),
+    ...(options.from === undefined ? {} : { from: options.from }),
+  });
+  noted.push(...(await findForgotten(deps, starts, check, changes)));
+  if (mended === undefined) await ensureMark({ nc, jsm }, latest);
+  await Promise.all(starts.map((start) => ensureConsumer(jsm, start, telling)));
+  return {
+    stream: {
+      created: log.created,
+      maxBytes: log.config.max_bytes,
+      replicas: log.config.num_replicas,
+    },
+    changes,
+    limits: [...limits],
+    damage: noted,
+  };
+}
+
+/** Throws `broker_too_old` for a nats-server without consumer reset. */
+export function refuseOldBroker(version: string): void {
+  const parts = (text: string): number[] =>
+    text
+      .split(/[.-]/)
+      .slice(0, 3)
+      .map((part) => Number.parseInt(part, 10) || 0);
+  const [have, need] = [parts(version), parts(MIN_BROKER_VERSION)];
+  const differing = need.findIndex((part, i) => have[i] !== part);
+  if (differing !== -1 && (have[differing] ?? 0) < (need[differing] ?? 0)) {
+    throw codedError(
+      "broker_too_old",
+      `nats-server ${version} lacks consumer reset: ${MIN_BROKER_VERSION} or newer is needed`,
+    );
+  }
+}
+
+async function openManager(nc: NatsConnection): Promise<JetStreamManager> {
+  try {
+    return await jetstreamManager(nc, { timeout: 10_000 });
+  } catch (cause) {
+    const code = cause instanceof JetStreamApiError ? cause.code : undefined;
+    if (
+      (cause instanceof Error && cause.name === "JetStreamNotEnabled") ||
+      code === 10039 ||
+      code === 10076
+    ) {
+      throw codedError(
+        "jetstream_disabled",
+        "start nats-server with JetStream (-js, or a jetstream block in its configuration), and enable it for this account",
+        { cause },
+      );
+    }
+    throw codedError("broker_refused", `JetStream does not answer this user: ${errorText(cause)}`, { cause });
+  }
+}
+
+const NAME_IN_USE = 10058;
+
+/** Reads, creates or widens a stream. Two at once: the second's creation is either the same or finds the name in use, and compares. */
+async function ensureStream(jsm: JetStreamManager, plan: StreamPlan, changes: string[]): Promise<StreamInfo> {
+  const existing = await infoOf(jsm, plan.name);
+  if (existing !== undefined) return widenStream(jsm, plan, existing, changes);
+  try {
+    await jsm.streams.add(plan);
+    changes.push(`stream ${plan.name} created`);
+    return await writeAgain(jsm, plan.name);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== NAME_IN_USE) throw error;
+    return widenStream(jsm, plan, await jsm.streams.info(plan.name), changes);
+  }
+}
+
+async function widenStream(
+  jsm: JetStreamManager,
+  plan: StreamPlan,
+  existing: StreamInfo,
+  changes: string[],
+): Promise<StreamInfo> {
+  const { widen, differences } = compareStream(plan, existing.config);
+  if (differences.length > 0) throw codedError("stream_differs", `${plan.name}: ${differences.join("; ")}`);
+  if (widen === undefined) return await writeAgain(jsm, plan.name);
+  changes.push(`stream ${plan.name} widened: ${Object.keys(widen).join(", ")}`);
+  return await jsm.streams.update(plan.name, widen);
+}
+
+/**
+ * Has the broker write down once more what the stream is. A crash between the two files of its creation makes the broker forget the stream at its next
+ * start, though it holds events by then; an update that changes nothing writes both again (nats-server 2.15.1).
+ */
+async function writeAgain(jsm: JetStreamManager, stream: string): Promise<StreamInfo> {
+  return await jsm.streams.update(stream, {});
+}
+
+/** Makes the log with the window that we want, or else with the longest that the broker allows. */
+async function withinWindow(
+  wantedMs: number,
+  limits: Set<string>,
+  make: (windowMs: number) => Promise<StreamInfo>,
+): Promise<StreamInfo> {
+  try {
+    return await make(wantedMs);
+  } catch (error) {
+    const limitMs = error instanceof JetStreamApiError ? windowLimitMs(error) : undefined;
+    if (limitMs === undefined || limitMs < LEAST_DUPLICATE_WINDOW_MS || limitMs >= wantedMs) throw error;
+    const log = await make(limitMs);
+    limits.add(windowNote(wantedMs, limitMs));
+    return log;
+  }
+}
+
+/** A size that nobody chose halves until the broker has room for it, down to 64 MiB; an existing log keeps its size. */
+async function ensureLog(
+  jsm: JetStreamManager,
+  options: ProvisionOptions,
+  planOf: (bytes: number) => StreamPlan,
+  changes: string[],
+): Promise<StreamInfo> {
+  if (options.logBytes !== undefined) return await ensureStream(jsm, planOf(options.logBytes), changes);
+  const existing = await infoOf(jsm, EVENTS_STREAM);
+  if (existing !== undefined)
+    return await widenStream(jsm, planOf(existing.config.max_bytes), existing, changes);
+  for (let bytes = defaultLogBytes(options.freeBytes); ; bytes = Math.floor(bytes / 2)) {
+    try {
+      return await ensureStream(jsm, planOf(bytes), changes);
+    } catch (error) {
+      const full = error instanceof JetStreamApiError && NO_ROOM.includes(error.code);
+      if (!full || bytes / 2 < 64 * 1024 * 1024) throw error;
+    }
+  }
+}
+
+async function infoOf(jsm: JetStreamManager, stream: string): Promise<StreamInfo | undefined> {
+  try {
+    return await jsm.streams.info(stream);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === 10059) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { parseJsonWithin, RECORD_JSON } from "../../base/json-scan.ts";
+import { sessionIdProblem } from "../schema/session-id.ts";
+import { decodeStates } from "./state-store.ts";
+import { stateKey } from "../schema/topology.ts";
+
+/**
+ * Why a runner stands in the state bucket (ADR 0023). `asked`: it asked to be removed, and that was not passed on yet. `returned`: it is gone, and was registered
+ * again so that a report of it can be delivered. `missing`: it is gone, and cannot be registered again.
+ */
+export type DepartureReason = "asked" | "returned" | "missing";
+
+/** A runner that leaves, in KV under `stateKey.leaving(token)`. */
+export type Departure = {
+  v: 1;
+  runner: string;
+  why: DepartureReason;
+  /** Wall clock, milliseconds since 1970. */
+  since: number;
+  /** Whose report waits, or waited first. */
+  session?: string;
+  /** For people: what is in the way. */
+  text?: string;
+};
+
+const REASONS: ReadonlySet<unknown> = new Set<DepartureReason>(["asked", "returned", "missing"]);
+/** Longest text that is kept, characters. */
+const MAX_TEXT = 500;
+
+/** Pure. */
+export function encodeDeparture(record: Departure): Uint8Array {
+  const { text } = record;
+  const kept = text !== undefined && text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
+  return new TextEncoder().encode(
+    JSON.stringify({ ...record, ...(kept === undefined ? {} : { text: kept }) }),
+  );
+}
+
+/** Undefined for what is no such record, or one of a newer version. Pure. */
+export function decodeDeparture(bytes: Uint8Array): Departure | undefined {
+  const value = parseJsonWithin(bytes, RECORD_JSON);
+  if (typeof value !== "object" || value === null) return undefined;
+  const it = value as Partial<Departure>;
+  const whole =
+    it.v === 1 &&
+    typeof it.runner === "string" &&
+    sessionIdProblem(it.runner) === undefined &&
+    REASONS.has(it.why) &&
+    Number.isFinite(it.since) &&
+    (it.session === undefined || typeof it.session === "string") &&
+    (it.text === undefined || typeof it.text === "string");
+  return whole ? (it as Departure) : undefined;
+}
+
+/** Every runner that leaves, who has waited longest first. */
+export async function readDepartures(jsm: JetStreamManager): Promise<Departure[]> {
+  const found = await decodeStates(jsm, stateKey.leaving("*"), ({ value }) => decodeDeparture(value));
+  return [...found.values()].filter((it) => it !== undefined).sort((a, b) => a.since - b.since);
+}
+
+/** What is the matter with a runner, and what becomes of it, for people. Pure. */
+export function departureText({ why, session, text }: Departure): { text: string; todo: string } {
+  const whose = session === undefined ? "" : ` of session ${session}`;
+  switch (why) {
+    case "asked":
+      return {
+        text: "asked to be removed, and the coordinator does not know yet",
+        todo: "nothing: the relay tells it behind the runner's reports, as soon as it is there",
+      };
+    case "returned":
+      return {
+        text: `is gone, and was registered again for a report${whose}`,
+        todo: "nothing: it is removed after a minute in which it is not heard",
+      };
+    case "missing":
+      return {
+        text: `is gone, and a report${whose} waits${text === undefined ? "" : `: ${text}`}`,
+        todo: "start the runner again if the report matters; else it becomes a dead letter within half a minute, and the session goes on",
+      };
+  }
+}

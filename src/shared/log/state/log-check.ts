@@ -1,0 +1,154 @@
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import { decodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { judgeEnd, stampMs, type Anchor, type LogEnd, type Probe } from "./log-end.ts";
+import { decodeMark, type LogMark } from "./log-mark.ts";
+import { SHARDS } from "../schema/partition.ts";
+import { prunedBelow } from "./pruned.ts";
+import { countOf, startingAt, rangesOf, without, type Range } from "./ranges.ts";
+import { Settled } from "./settled.ts";
+import { readState, type Stored } from "./state-store.ts";
+import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../schema/topology.ts";
+
+// log-end.ts decides · log-mark.ts and checkpoint.ts are what is remembered · log-watch.ts (relay) looks again and again · ../provision/mend.ts mends
+
+/** What was found when the log was held against what is remembered of it. */
+export type LogCheck = {
+  end: LogEnd;
+  log: StreamInfo;
+  /** What is remembered, with the revisions that a conditional write has to name. */
+  mark: { mark: LogMark; revision: number } | undefined;
+  checkpoints: ({ checkpoint: Checkpoint; settled: Settled; revision: number } | undefined)[];
+  /** Numbers that went missing within the log, or at its beginning without having been pruned, since the mark was written. */
+  holes: Range[];
+  /** All numbers that are missing within the log. */
+  missing: Range[];
+  dead: StreamInfo;
+  /** When the newest of what is remembered was written, milliseconds since 1970; 0 for never. An index may claim newer records than a bucket still has. */
+  rememberedAt: number;
+  /** Dead letters that went missing since. */
+  deadLost: number;
+};
+
+/** Looks until an end that seems lost was seen lost so often: a replica that is asked may lag behind. */
+const LOOKS = 3;
+const LOOKS_AT_REPLICAS = 40; // × 200 ms = 8 s, as long as a replica lags
+const BETWEEN_LOOKS_MS = 200;
+
+/**
+ * Holds the log against everything that is remembered of it by number. Two questions, and one for each of the anchors, 0.2 to 0.5 ms each. A mark and
+ * checkpoints of another log say nothing here. Throws what the broker says, and as {@link decodeMark} and {@link decodeCheckpoint}.
+ */
+export async function checkLog(jsm: JetStreamManager): Promise<LogCheck> {
+  for (let look = 1; ; look++) {
+    const found = await lookAt(jsm);
+    const looks = found.log.config.num_replicas > 1 ? LOOKS_AT_REPLICAS : LOOKS;
+    if (found.end.kind === "whole" || look >= looks) return found;
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
+  }
+}
+
+async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
+  // what is remembered first: it may grow while the log is asked, and must not seem to be ahead of it
+  const [stored, ...points] = await Promise.all([
+    readState(jsm, stateKey.mark),
+    ...Array.from({ length: SHARDS }, (_, shard) => readState(jsm, stateKey.checkpoint(shard))),
+  ]);
+  const mark = stored && { mark: decodeMark(stored.value), revision: stored.revision };
+  const checkpoints = points.map(checkpointOf);
+  const [log, dead] = await Promise.all([jsm.streams.info(EVENTS_STREAM), jsm.streams.info(DEAD_STREAM)]);
+  const own = checkpoints.filter((it) => it?.checkpoint.stream === log.created);
+  const anchors: Anchor[] = own.flatMap((it) => (it === undefined ? [] : anchorsOf(it)));
+  if (mark?.mark.created === log.created) anchors.push({ seq: mark.mark.seq, at: mark.mark.at });
+  const probes = await Promise.all(distinct(anchors).map((anchor) => probe(jsm, anchor)));
+  const end = judgeEnd(log.state.last_seq, probes);
+  const known = mark?.mark.created === log.created ? mark.mark : undefined;
+  const passed = mark?.mark.holes ?? []; // a restored log has another time of creation, and the same holes
+  const missing = await missingOf(jsm, log, passed);
+  const holes = [...without(missing, passed), ...(await lostHead(jsm, log, known, end))];
+  return {
+    end,
+    log,
+    mark,
+    checkpoints,
+    holes: holes.sort(([a], [b]) => a - b),
+    missing,
+    rememberedAt: Math.max(0, ...[stored, ...points].map((it) => it?.at ?? 0)),
+    dead,
+    deadLost: lostLetters(mark?.mark.dead, dead),
+  };
+}
+
+/** Numbers between the log's first and last that it does not hold. Only asked for by name if their count is another one than what is known. */
+async function missingOf(jsm: JetStreamManager, log: StreamInfo, known: readonly Range[]): Promise<Range[]> {
+  const { first_seq: first } = log.state;
+  const before = startingAt(known, first);
+  if (countOf(before) === missingIn(log)) return before;
+  const { state } = await jsm.streams.info(EVENTS_STREAM, { deleted_details: true });
+  return rangesOf([...(state.deleted ?? [])].sort((a, b) => a - b));
+}
+
+/** How many numbers between its first and last a stream does not hold; the broker leaves the field out for none. Pure. */
+export function missingIn({ state }: Pick<StreamInfo, "state">): number {
+  return "num_deleted" in state ? state.num_deleted : 0;
+}
+
+/** Numbers below the log's first that were there and that nobody pruned. */
+async function lostHead(
+  jsm: JetStreamManager,
+  log: StreamInfo,
+  known: LogMark | undefined,
+  end: LogEnd,
+): Promise<Range[]> {
+  if (known?.first === undefined || log.state.first_seq <= known.first) return [];
+  const pruned = await readPruned(jsm, log.created);
+  const last = Math.min(log.state.first_seq - 1, known.seq, end.kind === "whole" ? Infinity : end.kept);
+  const head = Math.max(known.first, pruned ?? 0);
+  return head <= last ? without([[head, last]], known.holes ?? []) : [];
+}
+
+/** Below it nothing is missing: it was pruned. */
+export async function readPruned(jsm: JetStreamManager, created: string): Promise<number | undefined> {
+  const stored = await readState(jsm, stateKey.pruned);
+  return stored && prunedBelow(stored.value, created);
+}
+
+/** Letters that somebody dropped while a relay ran are no longer in its mark. Pure. */
+export function lostLetters(
+  known: LogMark["dead"],
+  { created, state }: Pick<StreamInfo, "created" | "state">,
+): number {
+  if (known === undefined) return 0;
+  if (known.created !== created) return known.messages;
+  return Math.max(0, known.messages - state.messages);
+}
+
+function checkpointOf(stored: Stored | undefined): LogCheck["checkpoints"][number] {
+  if (stored === undefined) return undefined;
+  const checkpoint = decodeCheckpoint(stored.value);
+  const settled = new Settled();
+  settled.merge({ floor: checkpoint.floor, snapshot: checkpoint.settled });
+  return { checkpoint, settled, revision: stored.revision };
+}
+
+function anchorsOf({ checkpoint, settled }: NonNullable<LogCheck["checkpoints"][number]>): Anchor[] {
+  return [{ seq: settled.highest }, ...(checkpoint.top === undefined ? [] : [checkpoint.top])];
+}
+
+function distinct(anchors: readonly Anchor[]): Anchor[] {
+  return [...new Map(anchors.map((it) => [`${it.seq} ${it.at}`, it])).values()].filter(({ seq }) => seq > 0);
+}
+
+async function probe(jsm: JetStreamManager, anchor: Anchor): Promise<Probe> {
+  if (anchor.at === undefined) return { anchor, there: undefined, next: undefined };
+  const message = await jsm.direct.getMessage(EVENTS_STREAM, { seq: anchor.seq });
+  const there = message === null ? undefined : stampMs(message.timestamp);
+  if (there !== undefined && Math.abs(there - anchor.at) < 1) return { anchor, there, next: undefined };
+  const later = new Date(Math.floor(anchor.at) + 1);
+  const next = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: later });
+  return { anchor, there, next: next?.seq };
+}
+
+/** What is missing, for people. Pure. */
+export function shortenedText({ kept, highest }: { kept: number; highest: number }): string {
+  return `the log lost its end: events ${kept + 1} to ${highest} (${highest - kept}) were stored and are gone`;
+}

@@ -1,0 +1,99 @@
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
+import { STATE_BUCKET, STATE_STREAM } from "../schema/topology.ts";
+import { walk } from "../follow/walk.ts";
+
+/** A key's value; the revision is what a conditional write names. `at`: when it was written, milliseconds since 1970. */
+export type Stored = { value: Uint8Array; revision: number; at: number };
+
+const subjectOf = (key: string): string => `$KV.${STATE_BUCKET}.${key}`;
+
+/** What a key holds; undefined if it was never written or was deleted. */
+export async function readState(jsm: JetStreamManager, key: string): Promise<Stored | undefined> {
+  const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(key) });
+  if (message === null || message.header.has("KV-Operation")) return undefined;
+  return storedOf(message);
+}
+
+/** What a conditional write of a key must name now: also a deletion has a revision; 0 if the key was never written. */
+export async function readRevision(jsm: JetStreamManager, key: string): Promise<number> {
+  const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(key) });
+  return message?.seq ?? 0;
+}
+
+/** Values are small: 50,000 of them are read in 0.6 s, with pages of 1,000 in 1.6 s. */
+const PAGE = 5000;
+
+/** Every key that matches a filter such as `held.*`, with its value. */
+export function readStates(jsm: JetStreamManager, filter: string): Promise<Map<string, Stored>> {
+  return decodeStates(jsm, filter, (stored) => stored);
+}
+
+/**
+ * The same with what `decode` makes of each value: values as they came keep the whole page in memory. Walks the bucket upwards, because
+ * "last for many subjects" ends at 1,024 results; a key that is written meanwhile moves up and is met there.
+ */
+export async function decodeStates<T>(
+  jsm: JetStreamManager,
+  filter: string,
+  decode: (stored: Stored, key: string) => T,
+): Promise<Map<string, T>> {
+  const found = new Map<string, T>();
+  for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter), 1, PAGE)) {
+    const key = message.subject.slice(subjectOf("").length);
+    if (message.header.has("KV-Operation")) found.delete(key);
+    else found.set(key, decode(storedOf(message), key));
+  }
+  return found;
+}
+
+function storedOf({ data, seq, time }: StoredMsg): Stored {
+  return { value: data, revision: seq, at: time.getTime() };
+}
+
+const WRONG_LAST_SEQUENCE = 10071;
+const TIMEOUT_MS = 5000;
+/** A deleted key is remembered for so long, so that whoever follows the bucket notices. */
+const TOMBSTONE_SECONDS: number = 24 * 60 * 60;
+
+/** Writes a key if its revision is still the given one (0: there is none). False if somebody else was faster. */
+export async function writeState(
+  nc: NatsConnection,
+  key: string,
+  value: Uint8Array,
+  revision: number,
+): Promise<boolean> {
+  const head = headers();
+  head.set("Nats-Expected-Last-Subject-Sequence", String(revision));
+  return (await publish(nc, key, value, head)) !== undefined;
+}
+
+/** Writes a key whatever it holds. Returns its new revision. */
+export async function putState(nc: NatsConnection, key: string, value: Uint8Array): Promise<number> {
+  const revision = await publish(nc, key, value, headers());
+  if (revision === undefined) throw new Error(`${key} cannot be written: wrong last sequence`);
+  return revision;
+}
+
+/** Deletes a key if its revision is still the given one. False if somebody else was faster. */
+export async function deleteState(nc: NatsConnection, key: string, revision: number): Promise<boolean> {
+  const head = headers();
+  head.set("KV-Operation", "DEL");
+  head.set("Nats-TTL", `${TOMBSTONE_SECONDS}s`);
+  head.set("Nats-Expected-Last-Subject-Sequence", String(revision));
+  return (await publish(nc, key, new Uint8Array(), head)) !== undefined;
+}
+
+/** Undefined: the revision is another one. */
+async function publish(
+  nc: NatsConnection,
+  key: string,
+  value: Uint8Array,
+  head: MsgHdrs,
+): Promise<number | undefined> {
+  const reply = await nc.request(subjectOf(key), value, { headers: head, timeout: TIMEOUT_MS });
+  const { seq, error } = reply.json<{ seq?: number; error?: { err_code: number; description: string } }>();
+  if (error?.err_code === WRONG_LAST_SEQUENCE) return undefined;
+  if (seq === undefined) throw new Error(`${key} cannot be written: ${error?.description ?? "no sequence"}`);
+  return seq;
+}

@@ -1,0 +1,134 @@
+import { sessionToken } from "../log/schema/session-id.ts";
+import { DEAD_STREAM, EVENTS_STREAM, STATE_BUCKET, stateKey } from "../log/schema/topology.ts";
+import {
+  ADMIN_INBOX,
+  FLOW_PREFIX,
+  gatewayInbox,
+  HOLDINGS_SUBJECT,
+  OPERATOR_INBOX,
+  PASSED_SUBJECT,
+  PRESENCE_SUBJECT,
+  PRUNE_INBOX,
+  questionSubject,
+  RECEIPT_SUBJECT,
+  RELAY_INBOX,
+  runnerEvents,
+  STATE_SUBJECT,
+} from "../log/schema/subjects.ts";
+import { TUNNEL_SUBJECT } from "./tunnel/opening.ts";
+
+/** Users of the broker (DESIGN 3). */
+export type BrokerRole = "gateway" | "relay" | "operator" | "admin" | "prune";
+
+/** Whose events, questions and frames a gateway's user may publish. */
+export type GatewayUser = {
+  gateway: string;
+  /** Undefined: any runner's. No user of the product's has that. */
+  runner: string | undefined;
+};
+
+/** Permissions of one user in the form of nats-server's configuration. */
+export type Permissions = { publish: string[]; subscribe: string[] };
+
+const STATE_STREAM = `KV_${STATE_BUCKET}`;
+// By direct gets only. A consumer of the bucket could be a push consumer, and the server itself would publish wherever its creator says.
+const readState = [
+  `$JS.API.STREAM.INFO.${STATE_STREAM}`,
+  `$JS.API.DIRECT.GET.${STATE_STREAM}`,
+  `$JS.API.DIRECT.GET.${STATE_STREAM}.>`,
+];
+
+/**
+ * What each user may do, and nothing else. A gateway cannot read one event, not even its own: it only appends what is its runner's, asks in
+ * its own name, and listens to its inbox (ADR 0018). Tests try every denied thing against a real broker.
+ */
+export function permissionsOf(role: BrokerRole, user?: GatewayUser): Permissions {
+  switch (role) {
+    case "gateway": {
+      if (user === undefined) throw new TypeError("a gateway's user belongs to a gateway");
+      const { gateway, runner } = user;
+      return {
+        publish: [
+          runner === undefined ? "rr.ev.>" : runnerEvents(runner),
+          questionSubject(TUNNEL_SUBJECT, gateway),
+          questionSubject(RECEIPT_SUBJECT, gateway),
+          `${FLOW_PREFIX}.*.${sessionToken(gateway)}.>`,
+        ],
+        subscribe: [`${STATE_SUBJECT}.>`, `${gatewayInbox(gateway)}.>`],
+      };
+    }
+    case "relay":
+      return {
+        publish: [
+          "$JS.API.INFO",
+          `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
+          `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
+          ...["INFO", "MSG.NEXT", "UNPIN", "RESET"].map(
+            (verb) => `$JS.API.CONSUMER.${verb}.${EVENTS_STREAM}.*`,
+          ),
+          `$JS.ACK.${EVENTS_STREAM}.>`,
+          ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
+            `$JS.API.DIRECT.GET.${s}`,
+            `$JS.API.DIRECT.GET.${s}.>`,
+          ]),
+          "rr.dead.>",
+          // its status page redrives and drops dead letters (ADR 0010)
+          "rr.replay.>",
+          `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+          `${STATE_SUBJECT}.>`,
+          `${PRESENCE_SUBJECT}.>`,
+          "_INBOX_gw.>",
+          `${OPERATOR_INBOX}.>`,
+          `$KV.${STATE_BUCKET}.>`,
+          ...readState,
+        ],
+        subscribe: [`${RELAY_INBOX}.>`, "rr.rpc.> relay", `${FLOW_PREFIX}.>`, `${PRESENCE_SUBJECT}.>`],
+      };
+    case "operator":
+      return {
+        publish: [
+          "$JS.API.INFO",
+          "$JS.API.STREAM.NAMES",
+          "$JS.API.STREAM.LIST",
+          ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
+            `$JS.API.STREAM.INFO.${s}`,
+            `$JS.API.DIRECT.GET.${s}`,
+            `$JS.API.DIRECT.GET.${s}.>`,
+            `$JS.API.STREAM.MSG.GET.${s}`,
+            `$JS.API.CONSUMER.INFO.${s}.*`,
+            `$JS.API.CONSUMER.NAMES.${s}`,
+            `$JS.API.CONSUMER.LIST.${s}`,
+          ]),
+          `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+          "rr.replay.>",
+          RECEIPT_SUBJECT,
+          HOLDINGS_SUBJECT,
+          `$KV.${STATE_BUCKET}.control.>`,
+          `$KV.${STATE_BUCKET}.paused`,
+          `$KV.${STATE_BUCKET}.replay.>`,
+          ...readState,
+        ],
+        subscribe: [`${OPERATOR_INBOX}.>`, `${STATE_SUBJECT}.>`],
+      };
+    case "admin":
+      return {
+        // SNAPSHOT: the bytes of a backup or restore (`nats stream backup`)
+        publish: ["$JS.API.>", `$KV.${STATE_BUCKET}.>`, "$JS.FC.>", "$JS.SNAPSHOT.>", PASSED_SUBJECT],
+        subscribe: [`${ADMIN_INBOX}.>`],
+      };
+    case "prune":
+      return {
+        publish: [
+          `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
+          `$JS.API.STREAM.PURGE.${EVENTS_STREAM}`,
+          `$KV.${STATE_BUCKET}.${stateKey.pruned}`,
+          `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
+          `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
+          `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
+          `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
+          ...readState,
+        ],
+        subscribe: [`${PRUNE_INBOX}.>`],
+      };
+  }
+}

@@ -1,0 +1,67 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { readHeld, type HeldRecord } from "../../log/state/held.ts";
+import { SHARDS } from "../../log/schema/partition.ts";
+import { sessionFilter } from "../../log/schema/subjects.ts";
+import { consumerName, EVENTS_STREAM } from "../../log/schema/topology.ts";
+import { walk } from "../../log/follow/walk.ts";
+
+/** What waits in the log. */
+export type Backlog = {
+  /** Events that no relay has settled, those of held sessions that are listed included. */
+  events: number;
+  shards: { shard: number; pending: number; inFlight: number; ackFloor: number }[];
+  /** At most 1,000. */
+  held: { session: string; reason: string; text: string; since: number; from: number; events: number }[];
+  /** How many sessions are held: with more than are listed, `events` is too small. */
+  heldSessions: number;
+};
+
+/** Held sessions that are listed and counted: each costs a question, some 0.5 ms. */
+const MOST_HELD = 1000;
+/** Questions under way at once. */
+const AT_ONCE = 32;
+
+/** Reads the backlog: consumers say what waits, held sessions are counted by subject from where they stand. */
+export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
+  const shards = await Promise.all(
+    Array.from({ length: SHARDS }, async (_, shard) => {
+      const info = await jsm.consumers.info(EVENTS_STREAM, consumerName(shard));
+      return {
+        shard,
+        pending: info.num_pending,
+        inFlight: info.num_ack_pending,
+        ackFloor: info.ack_floor.stream_seq,
+      };
+    }),
+  );
+  const records = [...(await readHeld(jsm)).values()];
+  const held = await countAll(jsm, records.sort(heldByWeight).slice(0, MOST_HELD));
+  const events = [
+    ...shards.map(({ pending, inFlight }) => pending + inFlight),
+    ...held.map((session) => session.events),
+  ].reduce((sum, n) => sum + n, 0);
+  return { events, shards, held, heldSessions: records.length };
+}
+
+/** Those that are held because much waits come first, then whoever has waited longest for a person. */
+export function heldByWeight(a: HeldRecord, b: HeldRecord): number {
+  return Number(b.reason === "backlog") - Number(a.reason === "backlog") || a.since - b.since;
+}
+
+async function countAll(jsm: JetStreamManager, records: readonly HeldRecord[]): Promise<Backlog["held"]> {
+  const counted: Backlog["held"] = [];
+  const next = records.entries();
+  const worker = async (): Promise<void> => {
+    for (const [i, { session, reason, text, since, from }] of next)
+      counted[i] = { session, reason, text, since, from, events: await countFrom(jsm, session, from) };
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return counted;
+}
+
+/** Messages of a session from a sequence on: the first one says how many follow. */
+export async function countFrom(jsm: JetStreamManager, session: string, from: number): Promise<number> {
+  for await (const { pending } of walk(jsm, EVENTS_STREAM, sessionFilter(session), Math.max(1, from), 1))
+    return pending + 1;
+  return 0;
+}

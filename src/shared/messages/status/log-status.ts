@@ -1,0 +1,87 @@
+import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
+import { readControls, type Controls } from "../../log/state/control.ts";
+import { readDamages, type Damage } from "../../log/state/damage.ts";
+import { readDepartures, type Departure } from "../../log/state/departure.ts";
+import { readState } from "../../log/state/state-store.ts";
+import { sessionFilter } from "../../log/schema/subjects.ts";
+import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../log/schema/topology.ts";
+import { readBacklog, type Backlog } from "./backlog.ts";
+
+/** How the log is: what of a status the broker alone tells, for `status` and for the relay's page, which must say the same. */
+export type LogStatus = {
+  log: {
+    messages: number;
+    bytes: number;
+    maxBytes: number;
+    firstSeq: number;
+    lastSeq: number;
+    created: string;
+    replicas: number;
+  };
+  backlog: Backlog;
+  /** When the oldest event that waits was accepted, ISO; a little too old while acknowledgements are out of order. */
+  oldestWaiting?: string;
+  dead: { messages: number; bytes: number };
+  /** URL of the coordinator that the log belongs to. */
+  coordinator?: string;
+  /** Everything is paused: by an operator, or by a poison event with the policy `stop`. */
+  paused: boolean;
+  /** What operators want: why everything is paused, and which sessions they paused or want to go on. */
+  controls: Controls;
+  /** What was found to be gone, and nobody ended the alarm. */
+  damage: Damage[];
+  /** Runners that are to be removed, or are gone while a report of theirs waits. */
+  leaving: Departure[];
+};
+
+/** Reads it all, as an operator or as a relay; with the log's settings, which tell more than a status shows. */
+export async function readLogStatus(
+  jsm: JetStreamManager,
+): Promise<{ status: LogStatus; settings: StreamConfig }> {
+  const [log, dead, backlog, coordinator, controls, damage, leaving] = await Promise.all([
+    jsm.streams.info(EVENTS_STREAM),
+    jsm.streams.info(DEAD_STREAM),
+    readBacklog(jsm),
+    readState(jsm, stateKey.coordinator),
+    readControls(jsm),
+    readDamages(jsm),
+    readDepartures(jsm),
+  ]);
+  const oldestWaiting = await oldestOf(jsm, backlog);
+  const status: LogStatus = {
+    log: {
+      messages: log.state.messages,
+      bytes: log.state.bytes,
+      maxBytes: log.config.max_bytes,
+      firstSeq: log.state.first_seq,
+      lastSeq: log.state.last_seq,
+      created: log.created,
+      replicas: log.config.num_replicas,
+    },
+    backlog,
+    ...(oldestWaiting === undefined ? {} : { oldestWaiting }),
+    dead: { messages: dead.state.messages, bytes: dead.state.bytes },
+    ...(coordinator === undefined ? {} : { coordinator: new TextDecoder().decode(coordinator.value) }),
+    paused: controls.paused !== undefined,
+    controls,
+    damage,
+    leaving,
+  };
+  return { status, settings: log.config };
+}
+
+async function oldestOf(jsm: JetStreamManager, { shards, held }: Backlog): Promise<string | undefined> {
+  const firsts = [
+    ...shards
+      .filter((it) => it.pending + it.inFlight > 0)
+      .map((it) => ({ seq: it.ackFloor + 1, subject: `rr.*.${it.shard}.>` })),
+    ...held.filter((it) => it.events > 0).map((it) => ({ seq: it.from, subject: sessionFilter(it.session) })),
+  ].sort((a, b) => a.seq - b.seq);
+  let oldest: { seq: number; time: Date } | undefined;
+  for (const { seq, subject } of firsts) {
+    if (oldest !== undefined && seq > oldest.seq) break; // no later one can be older
+    const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq, next_by_subj: subject });
+    if (found !== null && (oldest === undefined || found.seq < oldest.seq)) oldest = found;
+  }
+  return oldest?.time.toISOString();
+}

@@ -1,0 +1,34 @@
+import type { Setting } from "../base/config/setting.ts";
+
+/** How every process is told where the broker is, and who it is there. */
+export const BROKER_SETTINGS = {
+  natsUrl: {
+    env: "NATS_URL",
+    flag: "nats",
+    kind: { type: "servers" },
+    help: "URL of a nats-server of your own, several with commas; `up` starts one without it. May carry the login: nats://user:password@host, nats://token@host",
+  },
+  natsUser: { env: "NATS_USER", kind: { type: "text" }, help: "user at the broker" },
+  natsPassword: {
+    env: "NATS_PASSWORD",
+    kind: { type: "text" },
+    secret: true,
+    help: "password at the broker",
+  },
+  natsToken: {
+    env: "NATS_TOKEN",
+    kind: { type: "text" },
+    secret: true,
+    help: "token at the broker, instead of user and password",
+  },
+  natsCreds: { env: "NATS_CREDS", kind: { type: "path" }, help: "credentials file (.creds) for the broker" },
+  natsCa: { env: "NATS_CA", kind: { type: "path" }, help: "certificate authority of the broker, PEM file" },
+  natsCert: { env: "NATS_CERT", kind: { type: "path" }, help: "own certificate for the broker, PEM file" },
+  natsKey: { env: "NATS_KEY", kind: { type: "path" }, help: "key of the own certificate, PEM file" },
+  natsTlsFirst: {
+    env: "NATS_TLS_FIRST",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "begin with TLS, before the broker says anything: for one with `handshake_first`",
+  },
+} as const satisfies Record<string, Setting>;

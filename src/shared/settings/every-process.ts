@@ -1,0 +1,28 @@
+import type { Setting } from "../base/config/setting.ts";
+
+/** What every process takes. */
+export const COMMON_SETTINGS = {
+  logLevel: {
+    env: "RUNNER_RELAY_LOG_LEVEL",
+    flag: "log-level",
+    kind: { type: "choice", of: ["trace", "debug", "info", "warn", "error", "fatal", "silent"] },
+    fallback: "info",
+    help: "least severe log line that is written",
+  },
+  data: {
+    env: "RUNNER_RELAY_DATA",
+    flag: "data",
+    kind: { type: "path" },
+    help: "data folder (default: runner-relay in $XDG_STATE_HOME or ~/.local/state)",
+  },
+  brokerConfig: {
+    env: "RUNNER_RELAY_BROKER_CONFIG",
+    kind: { type: "path" },
+    help: "configuration file of the broker, read to know whether it syncs every write",
+  },
+  brokerMonitor: {
+    env: "RUNNER_RELAY_BROKER_MONITOR",
+    kind: { type: "url" },
+    help: "monitoring URL of the broker (http://host:8222), asked whether it syncs every write",
+  },
+} as const satisfies Record<string, Setting>;

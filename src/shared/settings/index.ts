@@ -1,0 +1,29 @@
+import type { Setting } from "../base/config/setting.ts";
+import { BROKER_SETTINGS } from "./broker.ts";
+import { COMMON_SETTINGS } from "./every-process.ts";
+import { GATEWAY_SETTINGS } from "./gateway.ts";
+import { RELAY_SETTINGS } from "./relay.ts";
+import { COORDINATOR_SETTINGS } from "./standin.ts";
+import { UP_SETTINGS } from "./up.ts";
+
+// One table for each process · access.ts makes of them how to reach the broker. What a setting is, and how it is read, stands in ../base/config.
+
+export { brokerAccess } from "./access.ts";
+export {
+  BROKER_SETTINGS,
+  COMMON_SETTINGS,
+  GATEWAY_SETTINGS,
+  RELAY_SETTINGS,
+  COORDINATOR_SETTINGS,
+  UP_SETTINGS,
+};
+
+/** Every table of the product. */
+export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
+  COMMON_SETTINGS,
+  BROKER_SETTINGS,
+  GATEWAY_SETTINGS,
+  RELAY_SETTINGS,
+  COORDINATOR_SETTINGS,
+  UP_SETTINGS,
+];

@@ -1,0 +1,163 @@
+import type { Setting } from "../base/config/setting.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
+
+export const RELAY_SETTINGS = {
+  coordinatorUrl: {
+    env: "RUNNER_RELAY_COORDINATOR_URL",
+    flag: "coordinator",
+    kind: { type: "url" },
+    help: "base URL of the Agent Coordinator",
+  },
+  relay: {
+    env: "RUNNER_RELAY_RELAY",
+    flag: "relay-id",
+    kind: { type: "text" },
+    help: "name of this relay instance (default: hostname and process id)",
+  },
+  adminPort: {
+    env: "RUNNER_RELAY_ADMIN_PORT",
+    flag: "admin-port",
+    kind: { type: "integer", min: 0, max: 65_535 },
+    fallback: 0,
+    help: "port of the relay's own health and metrics, loopback only; 0 is a free one",
+  },
+  statusPage: {
+    env: "RUNNER_RELAY_STATUS_PAGE",
+    kind: { type: "choice", of: ["on", "read-only", "off"] },
+    fallback: "on",
+    help: "the relay's status page on its own port; read-only has no buttons",
+  },
+  pageToken: {
+    env: "RUNNER_RELAY_PAGE_TOKEN",
+    kind: { type: "text" },
+    secret: true,
+    help: "token that the relay's own port asks for, of 16 to 512 visible characters (default: one that is made and kept in the data folder)",
+  },
+  connections: {
+    env: "RUNNER_RELAY_CONNECTIONS",
+    kind: { type: "integer", min: 1, max: 1024 },
+    fallback: 32,
+    help: "most connections to the coordinator at once",
+  },
+  attemptTimeout: {
+    env: "RUNNER_RELAY_ATTEMPT_TIMEOUT",
+    kind: { type: "duration", minMs: 50, maxMs: 10 * MINUTE },
+    fallback: 30 * SECOND,
+    help: "how long one attempt may take",
+  },
+  passTimeout: {
+    env: "RUNNER_RELAY_PASS_TIMEOUT",
+    kind: { type: "duration", minMs: 50, maxMs: DAY },
+    fallback: 10 * MINUTE,
+    help: "how long the coordinator may take until the head of an answer that is passed through; some work for minutes, and a client that leaves ends it",
+  },
+  runnerTimeout: {
+    env: "RUNNER_RELAY_RUNNER_TIMEOUT",
+    kind: { type: "duration", minMs: 50, maxMs: DAY },
+    fallback: 90 * SECOND,
+    help: "the same for a runner's own calls, `/runner/…`; more than the 30 s for which a coordinator holds a poll",
+  },
+  exhaustAfter: {
+    env: "RUNNER_RELAY_EXHAUST_AFTER",
+    kind: { type: "duration", minMs: 100, maxMs: 30 * DAY },
+    fallback: 15 * MINUTE,
+    help: "an event that keeps failing this long while others succeed is exhausted",
+  },
+  poisonPolicy: {
+    env: "RUNNER_RELAY_POISON_POLICY",
+    flag: "poison",
+    kind: { type: "choice", of: ["skip", "park", "stop"] },
+    fallback: "skip",
+    help: "what a poison event does: skip (dead-letter it, go on), park its session, stop the relay",
+  },
+  batchPath: {
+    env: "RUNNER_RELAY_BATCH_PATH",
+    flag: "batch-path",
+    kind: { type: "text" },
+    help: "path of the coordinator's batch endpoint, {session_id} is filled in; none by default",
+  },
+  batchMax: {
+    env: "RUNNER_RELAY_BATCH_MAX",
+    kind: { type: "integer", min: 2, max: 100 },
+    fallback: 100,
+    help: "most events in one batch",
+  },
+  allow: {
+    env: "RUNNER_RELAY_ALLOW",
+    kind: { type: "text" },
+    help: "what may be passed through, such as `GET /sessions/**, POST /runs` (default: everything)",
+  },
+  runnerShield: {
+    env: "RUNNER_RELAY_RUNNER_SHIELD",
+    kind: { type: "flag" },
+    fallback: true,
+    help: "answer a runner's polls, heartbeats and removal in an outage, and register it again with a coordinator that forgot it",
+  },
+  retarget: {
+    env: "RUNNER_RELAY_RETARGET",
+    flag: "retarget",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "let a log with events go to another coordinator than before",
+  },
+  apiKey: {
+    env: "RUNNER_RELAY_API_KEY",
+    aliases: ["AGENT_ORCHESTRATOR_API_KEY"],
+    kind: { type: "text" },
+    secret: true,
+    help: "static key for the coordinator",
+  },
+  apiKeyHeader: {
+    env: "RUNNER_RELAY_API_KEY_HEADER",
+    kind: { type: "text" },
+    fallback: "Authorization",
+    help: "header of the static key; for Authorization it is sent as a bearer token",
+  },
+  oidcIssuer: {
+    env: "RUNNER_RELAY_OIDC_ISSUER",
+    kind: { type: "url" },
+    help: "OpenID issuer, found by discovery",
+  },
+  auth0Domain: { env: "AUTH0_DOMAIN", kind: { type: "host" }, help: "Auth0 tenant, instead of an issuer" },
+  oidcClientId: {
+    env: "RUNNER_RELAY_OIDC_CLIENT_ID",
+    aliases: ["AUTH0_RUNNER_CLIENT_ID"],
+    kind: { type: "text" },
+    help: "client id for client credentials",
+  },
+  oidcClientSecret: {
+    env: "RUNNER_RELAY_OIDC_CLIENT_SECRET",
+    aliases: ["AUTH0_RUNNER_CLIENT_SECRET"],
+    kind: { type: "text" },
+    secret: true,
+    help: "client secret",
+  },
+  oidcAudience: {
+    env: "RUNNER_RELAY_OIDC_AUDIENCE",
+    aliases: ["AUTH0_AUDIENCE"],
+    kind: { type: "text" },
+    help: "`audience` of the token",
+  },
+  oidcScope: { env: "RUNNER_RELAY_OIDC_SCOPE", kind: { type: "text" }, help: "`scope` of the token" },
+  oidcAuth: {
+    env: "RUNNER_RELAY_OIDC_AUTH",
+    kind: { type: "choice", of: ["basic", "post"] },
+    fallback: "post",
+    help: "how the client secret is sent",
+  },
+  oidcParameters: {
+    env: "RUNNER_RELAY_OIDC_PARAMETERS",
+    kind: { type: "text" },
+    secret: true,
+    help: "further parameters of the token request, as a query string",
+  },
+  oidcInsecure: {
+    env: "RUNNER_RELAY_OIDC_ALLOW_INSECURE_HTTP",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "let the issuer be plain http (tests on one machine)",
+  },
+} as const satisfies Record<string, Setting>;

@@ -1,0 +1,43 @@
+import type { Setting } from "../base/config/setting.ts";
+
+const MIB = 1024 * 1024;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
+
+export const UP_SETTINGS = {
+  readyFile: {
+    env: "RUNNER_RELAY_READY_FILE",
+    flag: "ready-file",
+    kind: { type: "path" },
+    help: "file that is written when all is ready",
+  },
+  logBytes: {
+    env: "RUNNER_RELAY_LOG_BYTES",
+    kind: { type: "bytes", min: 1 * MIB, max: 1024 ** 5 },
+    help: "size of the log (default: 70 % of the free disk, at most 10 GiB)",
+  },
+  retention: {
+    env: "RUNNER_RELAY_RETENTION",
+    kind: { type: "duration", minMs: SECOND, maxMs: 3650 * DAY },
+    fallback: 7 * DAY,
+    help: "how long settled events stay for receipts and replays",
+  },
+  duplicateWindow: {
+    env: "RUNNER_RELAY_DUPLICATE_WINDOW",
+    kind: { type: "duration", minMs: SECOND, maxMs: DAY },
+    fallback: 60 * MINUTE,
+    help: "how long a repeated Idempotency-Key is recognised after a gateway's death; about 155 B of broker memory per event",
+  },
+  replicas: {
+    env: "RUNNER_RELAY_REPLICAS",
+    kind: { type: "integer", min: 1, max: 5 },
+    fallback: 1,
+    help: "copies of the log, for a broker cluster",
+  },
+  natsServerBin: {
+    env: "NATS_SERVER_BIN",
+    kind: { type: "path" },
+    help: "nats-server to start (default: PATH, our cache, else it is fetched)",
+  },
+} as const satisfies Record<string, Setting>;

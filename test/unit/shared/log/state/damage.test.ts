@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { damageAdvice, damageText, type Damage } from "../../../../../src/shared/log/state/damage.ts";
+import { lostLetters } from "../../../../../src/shared/log/state/log-check.ts";
+
+const damage: Damage = {
+  v: 1,
+  id: "x",
+  code: "log_holes",
+  at: 0,
+  missing: 1,
+  ranges: [[7, 7]],
+  settled: 0,
+  sessions: [],
+};
+
+test.each<[Partial<Damage>, string]>([
+  [{}, "the log has holes that nobody made: 1 stored event is gone, sequences 7"],
+  [
+    {
+      code: "log_shortened",
+      missing: 5,
+      ranges: [[3, 7]],
+      settled: 2,
+      sessions: [
+        ["a", 2],
+        ["b", 1],
+      ],
+    },
+    "the log lost its end: 5 stored events are gone, sequences 3 to 7; at least 2 of them had been delivered or were dead; events of these sessions had waited: a (2), b (1)",
+  ],
+  [
+    { code: "state_damaged", missing: 1, ranges: [], note: "held.a" },
+    "the relays' state lost 1 entry; held.a",
+  ],
+])("%o is said in one line", (change, text) => {
+  expect(damageText({ ...damage, ...change })).toBe(text);
+});
+
+test("BOUND-1: a line names ten ranges and sessions, and counts the others", () => {
+  const many: Damage = {
+    ...damage,
+    ranges: Array.from({ length: 100 }, (_, i) => [3 * i + 1, 3 * i + 1]),
+    sessions: Array.from({ length: 100 }, (_, i) => [`ses_${i}`, 1]),
+  };
+  expect(damageText(many)).toMatch(/28 and 90 more; .*ses_9 \(1\) and 90 more$/);
+});
+
+test("the alarm is ended by its own key", () => {
+  expect(damageAdvice(damage)).toContain("nats kv del RR_STATE damage.x");
+});
+
+test.each([
+  ["nothing is remembered", undefined, "a", 3, 0],
+  ["all are there", { created: "a", seq: 9, messages: 3 }, "a", 3, 0],
+  ["more are there", { created: "a", seq: 9, messages: 3 }, "a", 4, 0],
+  ["some are gone", { created: "a", seq: 9, messages: 3 }, "a", 1, 2],
+  ["the stream is another one", { created: "a", seq: 9, messages: 3 }, "b", 1, 3],
+  ["none was there", { created: "a", seq: 0, messages: 0 }, "b", 0, 0],
+])("dead letters that went missing: %s", (_, known, created, messages, lost) => {
+  expect(lostLetters(known, { created, state: { messages } } as Parameters<typeof lostLetters>[1])).toBe(
+    lost,
+  );
+});

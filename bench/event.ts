@@ -1,4 +1,4 @@
-/** Length of every body, bytes: what DESIGN 15 is measured with. */
+/** Length of every body, bytes: what the budgets of docs/performance.md, "Figures", are measured with. */
 const BODY_BYTES = 400;
 
 /** An event as an executor sends it, exactly 400 bytes. */

@@ -1,4 +1,4 @@
-/** What a row of DESIGN 15 demands of a figure: a bound on one side, and one to strive for. */
+/** What a row of docs/performance.md, "Figures", demands of a figure: a bound on one side, and one to strive for. */
 export type Budget = { bound: number; stretch?: number; better: "more" | "less" };
 
 /** One line of the table. */

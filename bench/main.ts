@@ -33,7 +33,7 @@ if (values.help) {
     [
       "npm run bench -- [--quick] [--json FILE] [--only ROW]... [--profile DIR]",
       "",
-      "Measures what DESIGN 15 promises, each figure in turn with its limit.",
+      "Measures what docs/performance.md promises, each figure in turn with its limit.",
       `Rows: ${NAMES}. --profile writes a CPU profile of every gateway and relay.`,
     ].join("\n"),
   );

@@ -10,5 +10,5 @@ export type Lab = {
   report: (figure: Figure) => void;
 };
 
-/** Rows of DESIGN 15 that are measured together. */
+/** Rows of docs/performance.md, "Figures", that are measured together. */
 export type Row = { name: string; run(lab: Lab): Promise<void> };

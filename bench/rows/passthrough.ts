@@ -4,7 +4,7 @@ import { startGateway, startLog, startRelay, startStandIn } from "../product.ts"
 import { interleaved, median } from "../rounds.ts";
 import type { Row } from "../row.ts";
 
-/** Of DESIGN 15; for one connection what the hop costs: 0.12 ms directly, 0.41 ms through the broker, measured before it was built. */
+/** Budgets of docs/performance.md, "Figures"; for one connection what the hop costs: 0.12 ms directly, 0.41 ms through the broker, measured before it was built. */
 const LOADS = [
   { connections: 1, bound: 0.2, stretch: 0.3 },
   { connections: 16, bound: 0.4, stretch: 0.6 },

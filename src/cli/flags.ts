@@ -4,7 +4,7 @@ import { showSetting, type Setting } from "../shared/base/config/setting.ts";
 type Table = Record<string, Setting>;
 export type Flags = Record<string, string | boolean | undefined>;
 
-/** Offers every flag of some settings (DESIGN 11: one schema for environment, flags and help). */
+/** Offers every flag of some settings (docs/contract.md, "Programs around `up`"). */
 export function addFlags(command: Command, table: Table): Command {
   for (const setting of Object.values(table)) {
     if (setting.flag !== undefined) command.addOption(optionOf(setting.flag, setting));

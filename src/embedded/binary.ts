@@ -26,7 +26,7 @@ export type BrokerEnv = {
 /** A way to get a nats-server from elsewhere: leaves one in `folder` and returns its path, or rejects with the reason. */
 export type Fetcher = { step: string; fetch: (folder: string, env: CommandEnv) => Promise<string> };
 
-/** In this order (DESIGN 13). */
+/** In this order (docs/contract.md, "Programs around `up`"). */
 const FETCHERS: readonly Fetcher[] = [
   {
     step: "official release",
@@ -62,7 +62,7 @@ export function brokerEnv(environment: NodeJS.ProcessEnv): BrokerEnv {
 }
 
 /**
- * Finds a nats-server, or fetches one into our cache (DESIGN 13): `NATS_SERVER_BIN`, `PATH`, the cache, the official release, the
+ * Finds a nats-server, or fetches one into our cache (docs/contract.md, "Programs around `up`"): `NATS_SERVER_BIN`, `PATH`, the cache, the official release, the
  * distribution's package, Go. A candidate counts only if it runs and is new enough. `NATS_SERVER_BIN` is an order: if that one is
  * unfit nothing else is tried. Throws `broker_missing` or `broker_too_old` with everything that was tried.
  */

@@ -14,7 +14,7 @@ export type BrokerLayout = {
   syncAlways: boolean;
 };
 
-/** Streams carry their own limits (DESIGN 6); the account must never be the one that refuses, after a disk filled up least of all. */
+/** Streams carry their own limits (docs/contract.md, "The log"); the account must never be the one that refuses, after a disk filled up least of all. */
 const MAX_FILE_STORE = 1024 ** 5;
 /** No stream of ours lives in memory; this is for what people try out with the `nats` CLI. */
 const MAX_MEMORY_STORE = 64 * 1024 * 1024;

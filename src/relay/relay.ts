@@ -107,7 +107,7 @@ export type RelayDeps = {
 /** A running relay. */
 export type Relay = { adminUrl: string; close(): Promise<void> };
 
-/** Starts a relay on an open connection. Throws coded errors for a log that does not fit (DESIGN 6, 8). */
+/** Starts a relay on an open connection. Throws coded errors for a log that does not fit (docs/contract.md, "Memory of what is settled"). */
 export async function startRelay(options: RelayOptions, deps: RelayDeps): Promise<Relay> {
   const { nc, clock, random, log, coordinator, credentials, tracing } = deps;
   const jsm = await jetstreamManager(nc, { checkAPI: false });

@@ -44,7 +44,7 @@ export function writeKept(dataDir: string, kept: Kept): void {
   }
 }
 
-/** Where everything is, for programs (DESIGN 10). */
+/** Where everything is, for programs (docs/contract.md, "Programs around `up`"). */
 export type ReadyInfo = {
   gateway: string;
   relay: string;

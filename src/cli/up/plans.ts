@@ -22,7 +22,7 @@ import type { LogHome } from "./log-home.ts";
 import { standInKey, withoutCredentials } from "./stand-in.ts";
 import type { UpValues } from "./table.ts";
 
-/** 120 MB of gateway at the same speed; without them 262 MB (facts/performance.md). */
+/** 120 MB of gateway at the same speed; without them 262 MB (docs/facts.md, "Node and the HTTP path"). */
 const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
 /** 129 MB, and a quarter faster at 256 connections, where collecting is the largest cost. */
 const GATEWAY_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=8"];

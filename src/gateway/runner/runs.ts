@@ -13,7 +13,7 @@ const NAMES = ["run", "run_id", "session_id"];
 /** What asking for a run came to. `away`: nobody could be asked. */
 export type Found = { kind: "found"; session: string } | { kind: "unknown" } | { kind: "away" };
 
-/** Which session a run belongs to. Run reports carry only the run, and must stay behind the session's events (DESIGN 5). */
+/** Which session a run belongs to. Run reports carry only the run, and must stay behind the session's events (docs/contract.md, "Routes"). */
 export type Runs = {
   sessionOf(run: string): string | undefined;
   /** Asks the coordinator. */

@@ -65,7 +65,7 @@ export type Tunnel = {
   close(): void;
 };
 
-/** Everything that is no durable write goes through a relay, which alone holds the credentials (DESIGN 7). */
+/** Everything that is no durable write goes through a relay, which alone holds the credentials (docs/contract.md, "Requests that pass through"). */
 export function createTunnel(deps: {
   connection: NatsConnection;
   /** Name of this gateway at the broker. */

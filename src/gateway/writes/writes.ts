@@ -250,7 +250,7 @@ export function createWrites(
     });
   }
 
-  /** How long to wait for the coordinator's answer; undefined: not at all (DESIGN 5). */
+  /** How long to wait for the coordinator's answer; undefined: not at all (docs/contract.md, "The answer"). */
   function waitOf(call: Call, session: string, shard: number): number | undefined {
     const { prefer } = call;
     const waitMs = prefer.waitMs ?? (prefer.async ? 0 : deps.answerWaitMs);

@@ -8,7 +8,7 @@ const KEY: string = stateKey.control("=doctor");
 
 /**
  * Whether the broker stores anything: the mark of a deleted key, for a second. After a full disk a stream stays dead until nats-server is
- * restarted, also when there is room again, and publishes to it time out (jetstream facts). Relays write to this bucket all the time, so
+ * restarted, also when there is room again, and publishes to it time out (docs/facts.md, "Purges, disks and stores"). Relays write to this bucket all the time, so
  * it meets a full disk with the log; the log itself cannot be tried without an event.
  */
 export async function readWrites(nc: NatsConnection): Promise<Reading<string | undefined>> {

@@ -55,7 +55,7 @@ export type Gate = {
 };
 
 /**
- * The one switch between lanes and coordinator: the breaker, the pauses and the probes that end them (DESIGN 8).
+ * The one switch between lanes and coordinator: the breaker, the pauses and the probes that end them (docs/contract.md, "Retries, breaker and fair share").
  * `health` asks `GET /health`; `offer` lets the lanes use a probe and tells whether one took it; `changed` runs on every change of phase.
  */
 export function createGate(deps: {

@@ -6,7 +6,7 @@ const MIN_ATTEMPTS = 20;
 const MIN_SESSIONS = 5;
 const WINDOW_MS = 60_000;
 
-/** Watches for a coordinator that refuses most of what it gets, before the dead letters swallow the log (DESIGN 8). */
+/** Watches for a coordinator that refuses most of what it gets, before the dead letters swallow the log (docs/contract.md, "Verdicts"). */
 export class Refusals {
   readonly #outcomes = new Outcomes(WINDOW_MS);
 

@@ -33,7 +33,7 @@ export type PauseReason =
   | "poison_stop"
   | "paused_by_operator";
 
-/** The coordinator's word on one event (DESIGN 8, "Verdicts"). */
+/** The coordinator's word on one event (docs/contract.md, "Verdicts"). */
 export type Verdict =
   | { kind: "delivered" }
   /**

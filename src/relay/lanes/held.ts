@@ -64,7 +64,7 @@ export type HeldDeps = {
 /**
  * Sessions whose events wait for long. A durable pointer into the log replaces their place in the consumer: first the pointer is
  * written, then the messages are acked; later they are read from the log by subject, in order, and the session joins the live
- * stream when it has caught up (ORDER-1, BOUND-1). Copying them to another stream broke order (jetstream facts, "Hot session").
+ * stream when it has caught up (ORDER-1, BOUND-1). Copying them to another stream broke order (docs/facts.md, "Hot session").
  */
 export function createHeldSessions(deps: HeldDeps): HeldSessions {
   const { nc, jsm, kv, clock, log, dispatcher } = deps;

@@ -3,7 +3,7 @@ import type { Record } from "./lane.ts";
 /** Attempts under way by the record of their lane. */
 export type InFlight = { proven: number; unproven: number; failing: number };
 
-/** Part of the connections that sessions in trouble may use together (DESIGN 8, "Fair share"). */
+/** Part of the connections that sessions in trouble may use together (docs/contract.md, "Retries, breaker and fair share"). */
 export function failingShare(connections: number): number {
   return Math.max(1, Math.floor(connections / 4));
 }

@@ -62,7 +62,7 @@ const OFF: StatusPage = {
   stop: nothing,
 };
 
-/** The relay's status page (DESIGN 10): server-rendered, loopback only. */
+/** The relay's status page (docs/contract.md, "Programs around `up`"): server-rendered, loopback only. */
 export function createStatusPage(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;

@@ -15,7 +15,7 @@ import type { Shard } from "../source/shard.ts";
 /** Changes within this time go out as one message. */
 const GATHER_MS = 5;
 
-/** Tells gateways and operators how this relay is: on change and every second (DESIGN 5). */
+/** Tells gateways and operators how this relay is: on change and every second (docs/contract.md, "The answer"). */
 export function createStatePublisher(deps: {
   nc: NatsConnection;
   clock: Clock;

@@ -5,7 +5,7 @@ import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 
 /**
  * Makes sure that the log is there and belongs to this coordinator; records it on an empty log. A log with events for another one is
- * refused (`coordinator_changed`) unless `retarget`, or a newcomer's play data would reach production (DESIGN 6).
+ * refused (`coordinator_changed`) unless `retarget`, or a newcomer's play data would reach production (docs/contract.md, "The log").
  */
 export async function claimLog(deps: {
   jsm: JetStreamManager;

@@ -102,7 +102,7 @@ export type Shard = Source & {
 /**
  * One shard: a consumer of which this relay is or is not the pinned client. Every change of the pin, every reconnect and every hole in
  * the delivery sequence is a takeover: the lanes are cleared, the consumer is reset, and nothing counts until it starts again
- * at 1 (jetstream facts, "Takeover").
+ * at 1 (docs/facts.md, "Takeover").
  */
 export function createShard(deps: ShardDeps): Shard {
   const { nc, clock, log, shard } = deps;

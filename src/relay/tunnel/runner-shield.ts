@@ -18,7 +18,7 @@ const HEARTBEAT_MS = 2500;
 const LOOK_MS = 1000;
 
 /**
- * Keeps a runner alive through an outage (DESIGN 7): its poller gives up after three failures, about 3 s, and takes all its agents with it.
+ * Keeps a runner alive through an outage (docs/contract.md, "Runners"): its poller gives up after three failures, about 3 s, and takes all its agents with it.
  * So a poll in an outage is answered 204 at its usual pace and a heartbeat 200, each marked `Rr-Answered-By: relay`; and a
  * coordinator that restarted and forgot its runners (401 "Runner not registered") is told again what the runner registered.
  */

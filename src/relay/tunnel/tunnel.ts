@@ -29,7 +29,7 @@ const QUEUE = "relay";
 const CHECK_MS = 1000;
 /** A gateway waits seconds for the word that its request was taken; most answers of a coordinator nearby come before this. */
 const ACCEPT_AFTER_MS = 5;
-/** How long the deletion of a session waits for its events (DESIGN 5). */
+/** How long the deletion of a session waits for its events (docs/contract.md, "Refusals and limits"). */
 const DELETE_WAIT_MS = 30_000;
 const DELETE_LOOK_MS = 50;
 
@@ -43,7 +43,7 @@ export type RelayTunnel = {
   close(): Promise<void>;
 };
 
-/** Passes requests of gateways on to the coordinator, with our credentials and to nobody else (CRED-1, DESIGN 7). */
+/** Passes requests of gateways on to the coordinator, with our credentials and to nobody else (CRED-1; docs/contract.md, "Requests that pass through"). */
 export function serveTunnel(deps: {
   nc: NatsConnection;
   clock: Clock;

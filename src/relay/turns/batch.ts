@@ -80,7 +80,7 @@ export type BatchDeps = {
   report?: AttemptReport;
 };
 
-/** Sends several entries of one lane as one request, and finds the one that spoils it (DESIGN 8, "Batches"). */
+/** Sends several entries of one lane as one request, and finds the one that spoils it (docs/contract.md, "Batches"). */
 export function createBatchTurn(
   deps: BatchDeps,
 ): (lane: Lane, entries: Entry[], context: TurnContext) => Promise<TurnOutcome> {

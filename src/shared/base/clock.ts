@@ -1,4 +1,4 @@
-/** Time as the product sees it. Decisions use `now` (monotonic); `wall` is for display, retention and token expiry only (DESIGN 8). */
+/** Time as the product sees it. Decisions use `now` (monotonic); `wall` is for display, retention and token expiry only (docs/contract.md, "Clocks"). */
 export interface Clock {
   /** Monotonic milliseconds. */
   now(): number;

@@ -23,7 +23,7 @@ type CredentialDeps = {
 };
 
 /**
- * The relay's credentials for the coordinator (DESIGN 9), as the settings choose: none, a static key, or tokens of an OpenID issuer.
+ * The relay's credentials for the coordinator (docs/contract.md, "Credentials"), as the settings choose: none, a static key, or tokens of an OpenID issuer.
  * Throws `config_invalid` with every problem and its variable. Asks nobody for anything before the first `headers()`.
  */
 export function createCredentials(settings: CredentialSettings, deps: CredentialDeps): Credentials {

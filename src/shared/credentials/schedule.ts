@@ -16,7 +16,7 @@ export const PROVEN_AFTER_MS = 60 * SECOND;
 const LONGEST_TIMER_MS = 24 * 60 * MINUTE;
 
 /**
- * When to fetch the next token, in ms after asking for this one: min(0.9 TTL, TTL − 60 s) (DESIGN 9), but not before half its life,
+ * When to fetch the next token, in ms after asking for this one: min(0.9 TTL, TTL − 60 s) (ADR 0007), but not before half its life,
  * or a token of 61 s would be replaced every second.
  */
 export function refreshAfterMs(ttlMs: number): number {

@@ -39,7 +39,7 @@ export type PruneFacts = {
 };
 
 /**
- * Sequence below which everything may be removed (DESIGN 6, "Pruning"): never above the lowest unsettled or held one, because the broker
+ * Sequence below which everything may be removed (docs/contract.md, "The log"): never above the lowest unsettled or held one, because the broker
  * removes unacknowledged messages silently. Equal to `firstSeq` or less: nothing is due. Pure.
  */
 export function pruneBelow(facts: PruneFacts): number {

@@ -17,7 +17,7 @@ import {
 } from "../log/schema/subjects.ts";
 import { TUNNEL_SUBJECT } from "./tunnel/opening.ts";
 
-/** Users of the broker (DESIGN 3). */
+/** Users of the broker (docs/architecture.md, "Processes and users"). */
 export type BrokerRole = "gateway" | "relay" | "operator" | "admin" | "prune";
 
 /** Whose events, questions and frames a gateway's user may publish. */

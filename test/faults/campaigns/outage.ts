@@ -29,7 +29,7 @@ export type OutageOptions = {
 /** Moments (wall clock) of one outage: killed, and ready again. */
 type Outage = { from: number; to: number };
 
-/** The coordinator is killed and stays away, while executors go on: nobody but an operator may notice (DESIGN 5, "The answer"). */
+/** The coordinator is killed and stays away, while executors go on: nobody but an operator may notice (docs/contract.md, "The answer"). */
 export async function outage(options: OutageOptions, report: Report): Promise<void> {
   await onStage(report, (stage) => play(options, report, stage));
 }

@@ -31,7 +31,7 @@ const SLOW_MS = 400;
 const WEATHER = ["well", "away", "hangs", "slow"] as const;
 type Weather = (typeof WEATHER)[number];
 
-/** Planned restarts of `up` under a supervisor that starts it again at once, with a runner polling and executors writing (issue 11). */
+/** Planned restarts of `up` under a supervisor that starts it again at once, with a runner polling and executors writing. */
 export async function restart(options: RestartOptions, report: Report): Promise<void> {
   await using coordinator = await spawnCoordinator();
   await using up = await startSupervisedUp(["--coordinator", coordinator.url]);

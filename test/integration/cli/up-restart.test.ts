@@ -2,7 +2,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { dataFolder, startUp, type Up } from "../../support/up.ts";
 
-/** A planned restart with everything under way that executors and runners can have under way (issue 11). */
+/** A planned restart with everything under way that executors and runners can have under way. */
 
 async function folder(): Promise<string> {
   const it = await dataFolder();

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { BrokerRole } from "../../../src/shared/messages/permissions.ts";
 import { inboxOf, startTestBroker } from "../../support/broker.ts";
 
-// Written out by hand from DESIGN 3, not computed from permissions.ts: who may do what, everything that is not named is denied.
+// Written out by hand from docs/architecture.md, "Processes and users", not computed from permissions.ts: who may do what, everything that is not named is denied.
 
 type Rule = [subject: string, ...roles: BrokerRole[]];
 

@@ -22,7 +22,7 @@ export type SettingKind =
 
 export type SettingValue = string | number | boolean;
 
-/** One entry of the schema (DESIGN 11): the same table reads the environment, makes the flags and writes the documentation. */
+/** One entry of the schema (docs/contract.md, "Programs around `up`"): the same table reads the environment, makes the flags and writes the documentation. */
 export type Setting = {
   /** Environment variable. */
   env: string;

@@ -45,7 +45,7 @@ type Entry = {
 };
 
 /**
- * Group commit (DESIGN 4.3): one commit at a time, either singles or one atomic batch, and the next one as soon as it is done.
+ * Group commit (ADR 0003): one commit at a time, either singles or one atomic batch, and the next one as soon as it is done.
  *
  * ORDER-1 rests on this: a session's number is given when its write enters a commit; commits follow each other; a commit whose outcome is
  * unknown is repeated, in order and with the same message ids, before anything newer; and a write that a newer one of its session has

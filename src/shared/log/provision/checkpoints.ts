@@ -25,8 +25,8 @@ export type CheckpointVerdict =
   | { kind: "refuse"; code: "checkpoint_missing" | "checkpoint_mismatch"; message: string };
 
 /**
- * Decides about one shard (DESIGN 8). Guessing would either send everything again or lose what waits, so a log with events and no
- * checkpoint of its own is the operator's decision. Pure.
+ * Decides about one shard (docs/contract.md, "Memory of what is settled"). Guessing would either send everything again or lose what waits,
+ * so a log with events and no checkpoint of its own is the operator's decision. Pure.
  */
 export function judgeCheckpoint(
   log: LogState,

@@ -9,7 +9,7 @@ export type StreamComparison = {
   differences: string[];
 };
 
-/** Settings that must be equal, with what an absent one means. `provision` only widens (DESIGN 6). */
+/** Settings that must be equal, with what an absent one means. `provision` only widens (docs/contract.md, "The log"). */
 const EQUAL = {
   retention: "limits",
   storage: "file",

@@ -50,7 +50,7 @@ export type Provisioned = {
 };
 
 /**
- * Makes the log, the dead-letter stream, the relay's state and the consumers, or widens what is there (DESIGN 6). Idempotent, and safe
+ * Makes the log, the dead-letter stream, the relay's state and the consumers, or widens what is there (docs/contract.md, "The log"). Idempotent, and safe
  * when two run at once. Throws `log_unreachable`, `broker_too_old`, `broker_limited`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`,
  * `checkpoint_mismatch`.
  */

@@ -97,7 +97,7 @@ export function statePlan(replicas: number): StreamPlan {
   };
 }
 
-/** A shard's consumer (facts: "Consuming in order"). Where it starts is the checkpoint's matter. */
+/** A shard's consumer (docs/facts.md, "Consuming in order"). Where it starts is the checkpoint's matter. */
 export function consumerPlan(shard: number): ConsumerPlan {
   return {
     durable_name: consumerName(shard),

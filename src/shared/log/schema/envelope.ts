@@ -3,7 +3,7 @@ import { pack, RECORD, unpack, versionOf } from "../../base/msgpack.ts";
 import { sessionIdProblem } from "./session-id.ts";
 import { isKind, type Kind } from "./subjects.ts";
 
-/** Version that this program writes. A reader that meets a newer one stops and loses nothing (DESIGN 6). */
+/** Version that this program writes. A reader that meets a newer one stops and loses nothing (docs/contract.md, "The log"). */
 export const ENVELOPE_VERSION = 1;
 
 /** One accepted write as it lies in the log. The body is the JSON text as it came, byte for byte: ADR 0002. */

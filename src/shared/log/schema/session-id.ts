@@ -1,5 +1,5 @@
 /**
- * A session id is data that comes from outside (DESIGN 5): it ends up in a URL path, in a NATS subject and in a KV key.
+ * A session id is data that comes from outside (docs/contract.md, "Refusals and limits"): it ends up in a URL path, in a NATS subject and in a KV key.
  * Whoever needs one of those asks here, so that no other place ever concatenates a raw id.
  */
 

@@ -11,7 +11,7 @@ export type Origin = "ev" | "replay";
 /** Everything that the subject of an event tells. */
 export type EventAddress = { origin: Origin; partition: number; runner: string; session: string; kind: Kind };
 
-/** `rr.ev.<partition>.<runner>.<session>.<kind>` (DESIGN 6). */
+/** `rr.ev.<partition>.<runner>.<session>.<kind>` (docs/architecture.md, "The log"). */
 export function eventSubject(runner: string, session: string, kind: Kind, origin: Origin = "ev"): string {
   return `rr.${origin}.${shardOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
 }

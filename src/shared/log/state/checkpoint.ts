@@ -6,7 +6,7 @@ import { pack, RECORD, unpack } from "../../base/msgpack.ts";
 /** Version that this program writes. */
 const CHECKPOINT_VERSION = 1;
 
-/** What a relay remembers of one shard, in KV under `stateKey.checkpoint(shard)` (DESIGN 8, "Memory of what is settled"). */
+/** What a relay remembers of one shard, in KV under `stateKey.checkpoint(shard)` (docs/contract.md, "Memory of what is settled"). */
 export type Checkpoint = {
   v: number;
   /** Creation time of the log it belongs to, as in `StreamInfo.created`: numbers of another log mean nothing. */

@@ -86,7 +86,7 @@ export async function readDeadLetter(jsm: JetStreamManager, seq: number): Promis
 /**
  * Puts a dead letter's event into the log again and removes the letter. The message id is new for the log, because the broker would
  * recognise the event's own, and the same for every try with this letter: after a crash in between, a second try within the broker's window
- * does not send it twice. Upstream its key is the event id as before (DESIGN 5, "Idempotency"). `older` are sequences of the event's letters from
+ * does not send it twice. Upstream its key is the event id as before (docs/contract.md, "Idempotency"). `older` are sequences of the event's letters from
  * before: they go with it, and not earlier, since they tell the event's first place. The letter goes last and by its own sequence: a letter of the
  * new attempt stays. Returns the sequence in the log.
  */

@@ -8,7 +8,7 @@ import { stateKey } from "../schema/topology.ts";
 /** Why a session's events are read from the log instead of the consumer: only `backlog` goes on sending by itself. */
 export type HeldReason = "backlog" | "parked" | "paused";
 
-/** A held session, in KV under `stateKey.held(token)`: its events from `from` on are acked but not settled (DESIGN 8). */
+/** A held session, in KV under `stateKey.held(token)`: its events from `from` on are acked but not settled (docs/contract.md, "Held sessions"). */
 export type HeldRecord = {
   v: 1;
   session: string;

@@ -15,7 +15,7 @@ const THIN_ABOVE = 8192;
 
 /**
  * What a shard has settled: everything up to `floor`, and a sparse set above it. Acks and resets of the broker are not this memory
- * (acks do not survive a broker's kill, a reset forgets every ack above the ack floor), so the relay keeps its own (DESIGN 8).
+ * (acks do not survive a broker's kill, a reset forgets every ack above the ack floor), so the relay keeps its own (docs/contract.md, "Memory of what is settled").
  *
  * Sequences are the stream's; those of other shards are simply never told here. The floor moves over them: it stands right below the
  * lowest arrived and unsettled sequence, or at the highest arrived one.

@@ -139,6 +139,7 @@ async function startStage(options: StageOptions): Promise<Stage> {
     async killBroker(downMs) {
       crashed();
       await broker.kill9();
+      crashed(); // what went on until it was gone is excused as well
       journal("nats-server killed");
       const restarted = delay(downMs)
         .then(() => broker.restart())

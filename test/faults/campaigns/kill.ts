@@ -164,6 +164,7 @@ function startWeather(
       outages++;
       crashed();
       await coordinator.kill9();
+      crashed(); // what it carried out until it was gone has no answer either
       journal("coordinator killed");
       await pause(OUTAGE_MS);
       await coordinator.start();

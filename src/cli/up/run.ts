@@ -28,8 +28,12 @@ import { planGateway, planOthers, tellGateway, type Asked } from "./plans.ts";
 import { checkReadyFile } from "./ready-file.ts";
 import { UP_TABLE } from "./table.ts";
 
-// plans.ts says what each process is given (environment.ts what it may know) · child.ts keeps one process · open-home.ts takes the broker · log-home.ts keeps it · log.ts makes the log
-// kept.ts what lies in the data folder · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes · ending.ts ends everything in order
+// plans.ts says what each process is given (environment.ts what it may know) · child.ts keeps one process running, child-lines.ts passes its lines on ·
+// open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log · kept.ts, announcement.ts and ready-file.ts write what lies in files ·
+// stand-in.ts is for starts without a coordinator · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes · ending.ts ends everything in order
+// A supervisor must outlive whatever its children do, so this process holds no event, and a credential only on its way to the one child that needs it. One
+// file keeps any child, and another one the broker: a child is started again at once, while a broker may have to wait for room on the disk, or must not
+// come back at all.
 
 /** Runs everything until a signal comes or something fails that no restart heals. */
 export async function runUp(options: { flags: Flags; context: Context; from?: StartFrom }): Promise<void> {

@@ -29,9 +29,12 @@ import type { Asked } from "./runner-calls.ts";
 import { createSuspicion } from "./suspicion.ts";
 import { createWay } from "./way.ts";
 
-// poll.ts, heartbeat.ts, register.ts serve one call each · leaving.ts keeps removals · verdict.ts decides what they do · attempt.ts passes one on, once · call.ts follows one
-// way.ts is our way open? · answers.ts what we say ourselves · ghosts.ts finds what broken polls took: run-list.ts reads, suspicion.ts when,
-// handouts.ts and stops.ts what was given already · registrations.ts what was registered · kept.ts, kept-list.ts the files
+// poll.ts, heartbeat.ts, register.ts and leaving.ts serve one call each · verdict.ts decides what becomes of it · call.ts follows it until its client leaves ·
+// attempt.ts passes it on once · way.ts knows whether broker and relay are there · answers.ts has our own answers · ghosts.ts finds what broken polls took:
+// run-list.ts reads the coordinator's lists, suspicion.ts says when to look, handouts.ts and stops.ts know what was given out · registrations.ts knows what
+// runners registered · kept.ts and kept-list.ts write all of this to files
+// A file per call, because each call has a deadline and a second try of its own, and a runner ends if one of them is wrong. What outlives a call (what was
+// given out, what was registered) is kept apart from serving it, so that it can be written to disk and tested without HTTP.
 
 /** Longest body of a runner's own call that is held to be sent again; a registration names its agents. */
 const MAX_BODY_BYTES: number = 256 * 1024;

@@ -25,6 +25,8 @@ import { copying, responseOutlet, socketOutlet } from "./outlets.ts";
 import { openingOf, readable, readSmallBody, tellsOfRun } from "./request.ts";
 
 // request.ts reads what is asked · exchange.ts is one request under way · outlets.ts writes the answer to a response or a socket
+// An exchange knows frames and credits and no HTTP, so that the same code serves responses, WebSockets and the gateway's own questions. This file alone
+// knows all exchanges, because losing a relay or the broker ends many of them at once.
 
 /** Requests under way per gateway: each may hold 2 × 2 MiB. */
 const MAX_EXCHANGES = 512;

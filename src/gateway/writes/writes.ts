@@ -27,8 +27,11 @@ import { refuseUnread, send, sendProblem } from "../../shared/http/reply.ts";
 import type { Route } from "../route/routes.ts";
 import type { Conclusion, CoordinatorAnswer, Stored, Waiting } from "./waiting.ts";
 
-// ../../shared/http/body.ts reads · judge.ts and command.ts make what is forwarded · identity.ts, repeats.ts know it again · backlog.ts limits
-// ../../shared/log/append stores · waiting.ts waits for the coordinator · handout.ts hands its answer out · ../route/passage.ts names and traces
+// ../../shared/http/body.ts reads · judge.ts and command.ts make what is forwarded, rebuild.ts the bodies of binds and metadata · tokens.ts, identity.ts and
+// repeats.ts give it an id and know it again · backlog.ts limits · ../../shared/log/append stores · relays.ts says whether the coordinator's answer can be
+// waited for, waiting.ts waits for it, handout.ts hands it out · ../route/passage.ts names and traces
+// Each step before the log can refuse the write; after it nothing refuses any more, because the event is stored (DURABLE-1). So this file follows one request
+// from its first byte to its answer, and every other file here decides about bytes or numbers and is tested without a request.
 
 export type WritesDeps = {
   judge: Judge;

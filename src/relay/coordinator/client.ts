@@ -8,6 +8,13 @@ import { unpack } from "./unpack.ts";
 import { Pieces } from "../../shared/base/pieces.ts";
 import type { AttemptResult } from "./verdict.ts";
 
+// client.ts makes one request on connections/ · target.ts builds its path · unpack.ts and answer-body.ts read the answer · verdict.ts judges it, clarify.ts and
+// health.ts where it may be somebody else's word · late-bind.ts judges binds that come late · gate.ts decides whether anything is sent: breaker.ts, refusals.ts,
+// refused-tokens.ts · backoff.ts says when to try again · dead-letters.ts, superseded.ts and answers.ts store and tell what became of an event · echo/ strikes
+// credentials out
+// Making a request, judging its answer and deciding for all sessions are three things: the judgement is pure and has the tables of tests, and the gate alone
+// knows more than one session. No file of this folder knows of lanes, so whatever wants something of the coordinator asks here.
+
 /** Answers are small; what is longer is cut off and counts as broken. */
 const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
 

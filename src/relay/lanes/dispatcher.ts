@@ -15,17 +15,17 @@ import { createUnderWay } from "../turns/under-way.ts";
 import { createWaiters } from "./waiters.ts";
 
 // lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · ../turns/under-way.ts ends attempts · ../turns/turn.ts sends one head ·
-// ../turns/batch.ts sends several · waiters.ts are told when it takes longer · fetch.ts makes thin heads whole · held.ts reads sessions that wait for long from the log
+// ../turns/batch.ts sends several · waiters.ts tells gateways when it takes longer · fetch.ts reads the bodies of entries that were kept without them ·
+// held.ts reads sessions that wait for long from the log
+// Order is a matter of one lane, fairness a matter between lanes: they are apart, so that no rule of fairness can break the order. Whatever a turn does
+// with its events, the lane hears only of the outcome, so that everything about HTTP, verdicts and dead letters stays in turns/.
 
 /** Lanes with nothing to do that are remembered for their record; more are forgotten. */
 const MAX_IDLE_LANES = 10_000;
-/** A head on its way for longer than this is trouble: whoever comes behind it need not wait for an answer (= default ANSWER_WAIT). */
+/** A head that is on its way for longer than this is in trouble, and executors behind it need not wait for an answer (= default ANSWER_WAIT). */
 const SLOW_HEAD_MS = 2000;
 
-/**
- * Events that wait before reading ahead stops, if they keep every connection busy: a tenth of a second at the highest rate. With fewer
- * ready lanes reading goes on, or a hot session would hold up the others behind it (ISOLATE-1).
- */
+/** Reading ahead stops at so many waiting events (0.1 s of work), unless connections are idle: a hot session must not hold up those behind it (ISOLATE-1). */
 const READ_AHEAD = 2000;
 /** Between two questions whether a lane may be forwarded. */
 const FENCED_MS = 100;
@@ -61,7 +61,7 @@ export type Dispatcher = {
   /** An event that comes again after a reset while it is in flight: its delivery is renewed. Returns whether that was so. */
   renew(token: string, seq: number, deliverySeq: number): boolean;
   lane(token: string): Lane | undefined;
-  /** All that there are, for display. */
+  /** All lanes, for display. */
   lanes(): Iterable<Lane>;
   /** The session's lane, made if there is none. */
   open(session: string, token: string, shard: number): Lane;
@@ -77,7 +77,7 @@ export type Dispatcher = {
   pump(): void;
   /** Lets one lane use the gate's probe. */
   offerProbe(): boolean;
-  /** The gate opened: whoever backed off because of the outage starts now. */
+  /** The gate opened: lanes that wait because of the outage start now. */
   opened(): void;
   /** Tells every gateway that still waits not to. */
   releaseWaiting(reason: string): void;
@@ -130,7 +130,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   function forgetIdle(lane: Lane): void {
-    // whoever writes its pointer works with this lane, and would miss what comes for another one (held.ts)
+    // held.ts writes the pointer of this very lane, and would miss events that come for a new one
     const unused = lane.inFlight.length === 0 && lane.holding === undefined;
     if (lanes.size > MAX_IDLE_LANES && unused) lanes.delete(lane.token);
   }
@@ -392,7 +392,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     offerProbe() {
       if (draining !== undefined) return false;
       if (ready.size === 0) {
-        // whoever was tried longest ago: one sick head must not be every probe
+        // the lane that was tried longest ago: one sick head must not take every probe
         let longest: Lane | undefined;
         for (const lane of lanes.values()) {
           if (lane.phase.name !== "backoff" || lane.phase.asked || lane.length === 0) continue;

@@ -12,8 +12,10 @@ import { LEAVING_TIMES, type LeavingTimes } from "./next-step.ts";
 import { createRegistrations, type Registered, type Registrations } from "./registrations.ts";
 import { createReports, type Reports } from "./reports.ts";
 
-// registrations.ts tells a coordinator again of its runners · homecoming.ts brings a report home by that, or says why not · leaving.ts removes runners
-// (next-step.ts decides) · reports.ts asks the log which reports of a runner wait · runner-id.ts reads whose a report is
+// registrations.ts registers runners again that the coordinator forgot · homecoming.ts does so for a report that was refused, or says why it cannot ·
+// leaving.ts removes runners (next-step.ts decides when) · reports.ts asks the log which reports of a runner wait · runner-id.ts reads whose a report is
+// Reports and removals are apart, because a report must not wait until a removal is decided, and a removal must wait for reports that another relay sends. They
+// meet in the state bucket only, which every relay reads, so that any relay can finish what another one began.
 
 export { LEAVING_LOOK_MS };
 

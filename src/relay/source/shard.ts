@@ -12,7 +12,9 @@ import { createPull, type Delivery } from "./pull.ts";
 import { readApiReply } from "./api.ts";
 import { Settled } from "../../shared/log/state/settled.ts";
 
-// pull.ts asks for messages · lease.ts fences · ../../shared/log/state/settled.ts remembers · checkpoint-store.ts keeps the memory · keeper.ts whose acks count
+// pull.ts asks for messages · lease.ts fences · ../../shared/log/state/settled.ts remembers · checkpoint-store.ts keeps the memory · keeper.ts knows whose acks count
+// A shard is the unit that relays share and that one relay takes over from another, so everything that must be thrown away together at a takeover is here.
+// Who owns which shard (presence.ts) is kept out of it: two relays that both believe they own one are still safe, because the pin and the lease decide.
 
 const API_TIMEOUT_MS = 2000;
 /** Between two tries of a takeover that the broker does not answer. */

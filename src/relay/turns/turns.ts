@@ -2,6 +2,11 @@ import { createBatchTurn } from "./batch.ts";
 import type { DispatcherDeps } from "../lanes/dispatcher.ts";
 import { createTurn, type TurnDeps } from "./turn.ts";
 
+// turn.ts sends one event until its outcome is known · batch.ts sends several as one request, batch-wire.ts writes and reads it · under-way.ts ends attempts that
+// take too long
+// A turn is everything between taking an event from its lane and settling it, so each outcome has one place. Batches are beside it and fall back on it: what a
+// batch cannot decide is decided by sending the event alone.
+
 /** What a lane's turn does with the entries it took: one goes alone, several go as a batch if the coordinator has an endpoint for that. */
 export function createTurns(
   deps: TurnDeps & { batch: { path: string } | undefined },

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 
 /**
@@ -81,6 +81,25 @@ const files = PLACES.flatMap((place) =>
 test("whatever sources and documents cite is there", () => {
   const found = files.flatMap((file) => faultsOf(read(file), known).map((fault) => `${file}: ${fault}`));
   expect(found).toEqual([]);
+});
+
+/** Files that the map at the top of a file names, as blocks of comment lines with a `·` between the names. Pure. */
+function mapOf(text: string): string[] {
+  const blocks = text.match(/(?:^\/\/ .*\n)+/gm) ?? [];
+  return blocks
+    .filter((block) => block.includes(" · "))
+    .flatMap((block) => Array.from(block.matchAll(/[\w./-]+\.(?:ts|js)\b/g), ([file]) => file));
+}
+
+test("the map at the top of a file names files that are there", () => {
+  const sources = files.filter((file) => file.startsWith("src/"));
+  const missing = sources.flatMap((file) =>
+    mapOf(read(file))
+      .filter((named) => !existsSync(resolve(ROOT, dirname(file), named)))
+      .map((named) => `${file}: ${named}`),
+  );
+  expect(missing).toEqual([]);
+  expect(sources.filter((file) => mapOf(read(file)).length > 0).length).toBeGreaterThan(20);
 });
 
 test("the files and what can be cited are seen", () => {

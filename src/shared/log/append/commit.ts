@@ -9,8 +9,10 @@ import { createFifo } from "../../base/fifo.ts";
 import { judgeWave, pickWave, roundsOf, type Fate } from "./wave.ts";
 import type { Outcome, SessionNumber, Write } from "./write.ts";
 
-// write.ts what is committed · ../../base/fifo.ts waits · choice.ts singles or batch · wave.ts picks and judges singles · message.ts encodes
-// acceptance.ts what the outcomes say of the log · log.ts the port · nats-log.ts the broker behind it · ack.ts reads its answers
+// write.ts is what is committed · ../../base/fifo.ts is the queue · choice.ts decides between singles and a batch · wave.ts picks and judges singles · sequence.ts
+// numbers · message.ts encodes · acceptance.ts knows whether the log takes writes · log.ts is the port · nats-log.ts is the broker behind it, ack.ts reads its answers
+// Numbers are given here and nowhere earlier, so that the order in the log is the order of the numbers whatever happened before. The broker is behind a port,
+// because what matters most (which of several writes are stored after a failure) is tested against a log that fails in every way.
 
 /** A write that could not be stored for this long is given up: executors hang up after 5 s. */
 export const GIVE_UP_MS = 4000;

@@ -24,7 +24,8 @@ import { NO_ROOM, refusalOf, windowLimitMs, windowNote } from "./limits.ts";
 import { ensureMark, mendLog } from "./mend.ts";
 import { deadPlan, defaultLogBytes, eventsPlan, statePlan, type StreamPlan } from "./streams.ts";
 
-// streams.ts what must be · differences.ts what is otherwise · limits.ts what the broker does not allow · consumers.ts one per shard · checkpoints.ts where consumers start · mend.ts, gone.ts and forgotten.ts what was lost · ../shared/state-store.ts the KV bucket
+// streams.ts says what there must be · differences.ts what is different · limits.ts what the broker does not allow · consumers.ts makes one per shard ·
+// checkpoints.ts says where it starts · mend.ts, gone.ts and forgotten.ts deal with what was lost · ../state/state-store.ts is the KV bucket
 
 export type ProvisionOptions = {
   /** Size of the log, bytes. An existing log only grows. */

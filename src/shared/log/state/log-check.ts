@@ -9,7 +9,7 @@ import { Settled } from "./settled.ts";
 import { readState, type Stored } from "./state-store.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 
-// log-end.ts decides · log-mark.ts and checkpoint.ts are what is remembered · log-watch.ts (relay) looks again and again · ../provision/mend.ts mends
+// log-end.ts decides · log-mark.ts and checkpoint.ts are what is remembered · ../../../relay/source/log-watch.ts looks again and again · ../provision/mend.ts mends
 
 /** What was found when the log was held against what is remembered of it. */
 export type LogCheck = {

@@ -1,9 +1,9 @@
 import { shortTexts } from "./texts.ts";
 
-/** What the coordinator compares when it decides which runner gets the resume of a session: it stands in registrations and in binds. */
+/** What the coordinator compares to decide which runner resumes a session. Registrations and binds both name it. */
 export type Affinity = { hostname: string; profile: string };
 
-/** Of a registration. Undefined for a body that does not name both: what is wrong with it is the coordinator's to say. Pure. */
+/** The affinity that a registration names. Undefined if the body does not name both parts; the coordinator says what is wrong with it. Pure. */
 export function affinityOf(body: Uint8Array): Affinity | undefined {
   const texts = shortTexts(body, ["hostname", "executor_profile"]);
   const hostname = texts.get("hostname");
@@ -21,7 +21,7 @@ export function showAffinity({ hostname, profile }: Affinity): string {
   return `hostname ${quoted(hostname)} and profile ${quoted(profile)}`;
 }
 
-/** Flags with which a gateway that writes `written` would write `registered`. Pure. */
+/** The flags that make a gateway, which writes `written` now, write `registered`. Pure. */
 export function flagsFor(registered: Affinity, written: Affinity): string {
   const flags: string[] = [];
   if (registered.hostname !== written.hostname) flags.push(`--hostname ${quoted(registered.hostname)}`);

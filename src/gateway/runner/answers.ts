@@ -1,16 +1,16 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 
-/** Marks what the gateway answered for the coordinator. */
+/** Marks an answer that the gateway gave in place of the coordinator. */
 const ANSWERED_BY: { "rr-answered-by": string } = { "rr-answered-by": "gateway" };
 
-/** An answer that the gateway gives for the coordinator. */
+/** An answer that the gateway gives in place of the coordinator. */
 export type OwnAnswer = { status: 204 } | { status: 200; body: Uint8Array | string };
 
 export const NOTHING_TO_DO: OwnAnswer = { status: 204 };
 export const ALIVE: OwnAnswer = { status: 200, body: '{"ok":true}' };
 
-/** What the coordinator answers to a registration; of its numbers a runner only writes a line. Pure. */
+/** The coordinator's answer to a registration. A runner writes its numbers into its log and uses them for nothing else. Pure. */
 export function registeredAs(runner: string): string {
   return JSON.stringify({
     runner_id: runner,
@@ -20,7 +20,7 @@ export function registeredAs(runner: string): string {
   });
 }
 
-/** Sends it. False: nobody is there any more, or the answer has begun. */
+/** Sends our own answer. False if the client is gone, or another answer has begun. */
 export function answerOurselves(response: ServerResponse, answer: OwnAnswer): boolean {
   if (response.headersSent || response.destroyed) return false;
   if (answer.status === 204) {
@@ -38,7 +38,7 @@ export function answerOurselves(response: ServerResponse, answer: OwnAnswer): bo
   return true;
 }
 
-/** Has the client closed its side, or all of it? One that is gone looks like this; a run is not given to it. */
+/** Has the client closed its side of the connection, or the whole of it? It may be gone, so no run is given to it. */
 export function seemsGone(response: ServerResponse): boolean {
   return response.destroyed || response.socket?.readableEnded === true;
 }

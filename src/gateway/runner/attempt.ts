@@ -17,12 +17,12 @@ export type Tried =
   /** The answer is too long to be held: it goes to the client as it comes, and nothing is left to do. */
   | { kind: "passing" }
   | { kind: "failed"; code: HttpErrorCode; detail: string }
-  /** Nothing was heard for as long as it may take. */
+  /** No answer came within the limit. */
   | { kind: "late" }
   /** The call ended meanwhile. */
   | { kind: "ended" };
 
-/** Longest answer that is held until it is whole: a relay reads no longer ones either. */
+/** Longest answer that is held until it is whole. A relay reads no longer one either. */
 export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
 
 /** Bytes of answers that all calls hold together; without room an answer goes through unread. */
@@ -43,8 +43,8 @@ export function createRoom(limit: number): Room {
 }
 
 /**
- * Sends a request once and reads the whole answer, so that a part that was lost can still be hidden. `open` sends it and returns the
- * function that leaves it.
+ * Sends a request once and reads the whole answer before any of it goes to the runner, so that a failure in the middle can still be hidden. `open`
+ * sends the request, and returns the function that abandons it.
  */
 export function tryOnce(deps: {
   open: (outlet: Outlet) => () => void;
@@ -81,7 +81,7 @@ export function tryOnce(deps: {
     signal.addEventListener("abort", ended, { once: true });
     leave = deps.open({
       ...held.outlet,
-      // what failed here is told by the one who asked, or tried again
+      // the caller reports the failure, or tries again
       fail(code, detail) {
         if (held.passing) plain.fail(code, detail);
         else finish({ kind: "failed", code, detail });
@@ -90,7 +90,7 @@ export function tryOnce(deps: {
   });
 }
 
-/** Holds an answer as it comes, or passes it on from where it is too long. */
+/** Collects an answer. Once it is too long, what was collected and everything behind it go to the client. */
 function hold(
   room: Room,
   plain: Outlet,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Passage } from "../route/passage.ts";
 
-/** Why a call needs no answer of the coordinator any more. */
+/** Why a call no longer needs the coordinator's answer. */
 export type Ended = "left" | "stopping";
 
 /** One of a runner's own calls while it is served here. */
@@ -21,7 +21,7 @@ export type Call = {
 /** Follows a call until its client left or the gateway stops; `done` runs when its response is closed, unless it is already. */
 export function createCall(
   parts: Pick<Call, "request" | "response" | "passage" | "body" | "began">,
-  /** A client that closed its side may still read. It counts as gone where a run would be taken for it. */
+  /** A client that closed its side may still read. It counts as gone if the coordinator would claim a run for it. */
   leaves: "when_closed" | "when_half_closed",
   done: () => void,
 ): { call: Call; stop: () => void } {
@@ -62,7 +62,7 @@ export function createCall(
   };
 }
 
-/** Lets time pass, unless the call ends before. */
+/** Waits for this time, or until the call ends. */
 export async function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {

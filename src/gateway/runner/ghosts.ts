@@ -5,14 +5,14 @@ import { runOf, runsOf, type ListedRun } from "./run-list.ts";
 import type { Stops } from "./stops.ts";
 import { isOver, wholeRun, wholeRunOf, type Whole } from "./whole-run.ts";
 
-/** Longest list of runs that is read: as long as a relay reads one. Each run brings its parameters along. */
+/** Longest list of runs that is read; a relay reads no longer one. The list holds the parameters of each run. */
 const MAX_LIST_BYTES: number = 4 * 1024 * 1024;
-/** How long a claimed run is left to its abandoned handler where a start hook runs in it: the hook's usual limit, and something on top. */
+/** How long a claimed run with a start hook is left alone, because the abandoned handler may still run the hook: its limit of 300 s, and some more. */
 const HOOK_MS = 310_000;
-/** Runs with hooks that are waited for. */
+/** Most runs with hooks that are remembered while they are left alone. */
 const MAX_HOOKED = 100;
 
-/** Asks the coordinator, with a POST if there is a body; undefined if nobody could be asked in time. */
+/** Asks the coordinator, with a POST if there is a body. Undefined if no answer came in time. */
 export type Ask = (
   target: string,
   limits: { limitMs: number; bytes: number },
@@ -25,18 +25,18 @@ export type Found =
   | { kind: "stops"; runs: string[]; body: string };
 
 export type Ghosts = {
-  /** Looks for at most this long. `waiting`: there is a run that must be left alone for now. */
+  /** Looks for at most `limitMs`. `waiting`: there is a run that must be left alone for now. */
   look(runner: string, limitMs: number): Promise<{ found: Found | undefined; waiting: boolean }>;
 };
 
 type Asking = (target: string, body?: string) => ReturnType<Ask>;
 
-/** A run as it is found, or that it must wait, or that it can be given to nobody any more. */
+/** A run that can be given out, one that must wait, or one that can never be given out. */
 type Claimed = Extract<Found, { kind: "run" }> | { kind: "waits" } | { kind: "lost" } | undefined;
 
 /**
- * Finds what polls took that broke: the coordinator goes on with their handlers and hands a run, or a stop command, to nobody. Its lists tell:
- * the run is claimed for this runner and was neither started nor given out here.
+ * Finds runs and stop commands that broken polls took with them. The coordinator goes on with the handler of a broken poll and hands what it takes to
+ * nobody (docs/facts.md, "Coordinator"). Its lists show such a run: it is claimed for this runner, and was neither started nor given out here.
  */
 export function createGhosts(deps: {
   ask: Ask;
@@ -46,10 +46,10 @@ export function createGhosts(deps: {
   logger: Logger;
 }): Ghosts {
   const { handouts, stops, clock, logger } = deps;
-  /** When a run with a hook was seen first. */
+  /** When each run with a hook was first seen. */
   const hooked = new Map<string, number>();
 
-  /** A hook may change the run or forbid it: what its handler holds is not given out before it can be over. */
+  /** Is the hook of a run possibly still running? It may change the run or forbid it, so the run is not given out before. */
   function isLeftToHook(run: string): boolean {
     const seen = hooked.get(run) ?? clock.now();
     hooked.set(run, seen);
@@ -61,7 +61,7 @@ export function createGhosts(deps: {
   async function claimedRun(listed: ListedRun, ask: Asking): Promise<Claimed> {
     const { run, session, agent = "" } = listed;
     const told = await ask(`/runs/${encodeURIComponent(run)}`);
-    // it may have started while we asked, and what is given must be the run that was meant
+    // the run may have started while we asked, and the answer must be about the run that we asked for
     if (told?.status !== 200 || !isSame(runOf(told.body), listed)) return undefined;
     const status = await ask(`/sessions/${encodeURIComponent(session)}/status`);
     if (status?.status !== 200 || isOver(status.body)) return undefined;
@@ -77,7 +77,7 @@ export function createGhosts(deps: {
     return body === undefined ? { kind: "lost" } : { kind: "run", run, session, body };
   }
 
-  /** Nobody would ever run it, and whoever waits for it would wait for good: it fails, with the reason. */
+  /** Reports a run as failed, with the reason. Nobody would ever run it, and its parent would wait for ever. */
   async function fail({ run, session, agent, runner }: ListedRun, ask: Asking): Promise<void> {
     handouts.giving(run, runner);
     const error = `The run was claimed by a poll that was cut off before it got the answer, and the coordinator gives the blueprint of agent ${agent} to nobody twice. Start it again.`;

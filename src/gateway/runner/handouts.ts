@@ -1,39 +1,39 @@
 import type { Clock } from "../../shared/base/clock.ts";
 
-/** How far the giving of a run to its runner came, and what the runner told of it since. */
+/** How far we came with giving a run to its runner, and what the runner has reported about it since. */
 export type HandoutState = "giving" | "given" | "started" | "ended";
 
-/** A run that was, or was being, given to a runner. */
+/** A run that was given to a runner, or was about to be. */
 export type Handout = { run: string; runner: string; state: HandoutState };
 
-/** Where it outlives a gateway. */
+/** Keeps them beyond the life of a gateway. */
 export type KeptHandouts = { read(): Handout[]; write(all: Handout[]): void };
 
-/** Runs that are remembered, about 150 B each; a runner has some at once, and what it ended need not be known for long. */
+/** Most runs that are remembered, about 150 B each. A runner has a few at a time, and those that ended are soon of no interest. */
 const MAX_HANDOUTS = 2000;
-/** A run that was being given as the gateway died may have arrived. Its report comes right after, so that it is given again only after this. */
+/** A run that was about to be given when the gateway died may have arrived. Then its report comes at once, so the run is given again only after this time. */
 export const DOUBT_MS = 10_000;
 
-/** Two polls of one runner can find the same run at once, one by asking and one by being answered; not later than this. */
+/** Two polls of one runner can find the same run, one by a look and one by the coordinator's answer. They do so within this time. */
 const ECHO_MS = 60_000;
 
-/** Which runs were given out, so that none is given twice because its `started` waits in the log. */
+/** Which runs were given out. The coordinator shows a run as not started while its `started` report waits in the log, and we must not give it twice. */
 export type Handouts = {
   /** May a run that the coordinator calls claimed and not started be given to its runner? */
   mayGive(run: string): boolean;
-  /** Was it given just now, so that the coordinator's own answer with it is an echo? Later the coordinator may give it anew. */
+  /** Was the run given a moment ago? Then the coordinator's answer with the same run is an echo; later it may be a new handout. */
   justGiven(run: string): boolean;
-  /** Is written before the answer goes out. */
+  /** The answer is about to go out; this is written to the file first. */
   giving(run: string, runner: string): void;
   /** The answer went out. */
   given(run: string): void;
-  /** It did not. */
+  /** The answer did not go out. */
   takeBack(run: string): void;
-  /** The runner told of the run: it has it. */
+  /** The runner reported on the run, so it has it. */
   reported(run: string, report: string): void;
-  /** Did the runner tell that the run is over? */
+  /** Did the runner report that the run is over? */
   ended(run: string): boolean;
-  /** Another process took the runner's place: what the old one got and never told of is forgotten. */
+  /** A new process took the runner's place. Runs that the old one got and never reported on are forgotten, so that they can be given again. */
   forget(runner: string): void;
 };
 
@@ -82,7 +82,7 @@ export function createHandouts(deps: { kept: KeptHandouts; clock: Clock }): Hand
       const state = report === "started" ? "started" : "ended";
       if (entry?.state === state || entry?.state === "ended") return;
       put({ run, runner: entry?.runner ?? "", state });
-      // A run that nobody gave out here is told of by who runs it, or by an executor that makes ids up: no reason to write.
+      // A report on a run that was not given out here may be about an id that somebody made up, so it is no reason to write the file.
       if (entry !== undefined) keep();
     },
     ended: (run) => entries.get(run)?.state === "ended",

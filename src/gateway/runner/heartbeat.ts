@@ -5,7 +5,7 @@ import type { Call } from "./call.ts";
 import { HEARTBEAT_MS, isOurs } from "./verdict.ts";
 import type { Way } from "./way.ts";
 
-/** Serves heartbeats: the coordinator's word if it comes in time, ours if our way fails. */
+/** Serves heartbeats with the coordinator's answer if it comes in time, and with our own if broker or relay fail. */
 export function createHeartbeats(deps: {
   attempt: (call: Call, limitMs: number) => Promise<Tried>;
   handOn: (call: Call, tried: Extract<Tried, { kind: "answer" | "failed" }>) => void;

@@ -38,26 +38,26 @@ import { createWay } from "./way.ts";
 
 /** Longest body of a runner's own call that is held to be sent again; a registration names its agents. */
 const MAX_BODY_BYTES: number = 256 * 1024;
-/** Answers that all calls hold at once until they are whole: four of the largest, a thousand usual ones. */
+/** Most bytes of answers that all calls together hold until they are whole: four of the largest answers, or a thousand usual ones. */
 const MAX_HELD_BYTES: number = 4 * MAX_ANSWER_BYTES;
 
-/** What the gateway answers for the coordinator, as metrics name it. */
+/** What the gateway answers in place of the coordinator, by the names that metrics use. */
 export type Shielded = "poll" | "heartbeat" | "register" | "leave" | "run" | "stop";
 
 /** A runner's own calls, and the one by which it removes itself. */
 type OwnCall = RunnerCall | { kind: "leave"; runner: string };
 
-/** Keeps a runner and its agents alive while the way from here to the coordinator is missing or broken (ADR 0022). */
+/** Keeps a runner and its agents alive while broker or relay are missing or fail (ADR 0022). */
 export type Shield = {
   /** Serves a request if it is one of a runner's own calls; false if it is none. */
   serve(request: IncomingMessage, response: ServerResponse, start: () => void, pass: () => Passage): boolean;
-  /** A relay told of itself. */
+  /** A relay published its state. */
   heard(state: RelayState): void;
-  /** A runner reports on a run, or on a session without one. */
+  /** A runner reports on a run, or on a session that has none. */
   reported(route: Extract<Route, { kind: "write" }>): void;
   /** Runners whose removal waits here. */
   leaving(): KeptRemoval[];
-  /** Answers what is held, at once; later polls and heartbeats too. */
+  /** Answers everything that is held at once, and later polls and heartbeats too. */
   stop(): void;
 };
 
@@ -65,7 +65,7 @@ export type ShieldDeps = {
   tunnel: Tunnel;
   runs: Runs;
   kept: KeptShield;
-  /** Knows whose runners these are; what a registration comes to. */
+  /** Reads what a call says about its runner. Returns what becomes of it if it is a registration. */
   readCall: (asked: Asked) => Registering | undefined;
   refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
   count: (what: Shielded) => void;
@@ -83,7 +83,7 @@ export function createShield(deps: ShieldDeps): Shield {
   const handouts = createHandouts({ kept: deps.kept.handouts, clock });
   const stops = createStops();
   const room = createRoom(MAX_HELD_BYTES);
-  /** Ends the calls under way that the stop answers. */
+  /** One function for each call that ends when the gateway stops. */
   const under = new Set<() => void>();
   let stopping = false;
 
@@ -113,8 +113,9 @@ export function createShield(deps: ShieldDeps): Shield {
       ms: Math.round(clock.now() - call.began),
       ...fields,
     };
-    if (what === "run" || what === "stop") logger.info(line, "what a broken poll had taken was given out");
-    else logger.debug(line, "runner answered for the coordinator");
+    if (what === "run" || what === "stop")
+      logger.info(line, "a run or stop command that a broken poll had taken was given to its runner");
+    else logger.debug(line, "a runner's call was answered in place of the coordinator");
   };
   const common = { attempt, handOn, way, answered, clock };
   const ghosts = createGhosts({
@@ -231,7 +232,7 @@ export function createShield(deps: ShieldDeps): Shield {
   };
 }
 
-/** A body of unknown or great length is passed on as it comes, unshielded; no runner sends one. */
+/** Can the body be held, to be sent again? One of unknown or great length is passed on as it comes and is not shielded; no runner sends one. */
 function canBeHeld({ headers }: IncomingMessage): boolean {
   return (
     headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) <= MAX_BODY_BYTES

@@ -5,10 +5,10 @@ import type { Logger } from "../../shared/base/logger.ts";
 import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { readShortFileSync } from "../../shared/base/short-file.ts";
 
-/** What the shield keeps: 2,000 runs of some 150 B, or 16 registrations of some 500 B, and a few times as much. */
+/** Longest file that is read: a few times 2,000 runs of 150 B, which is the longest list of the shield. */
 const MOST_BYTES: number = 2 * 1024 * 1024;
 
-/** A list in a file of the data folder, which only its user can read. What is no entry of ours is left out. */
+/** A list in a file of the data folder, which only its user can read. Anything in it that is not one of our entries is left out. */
 export type KeptList<Entry> = { read(): Entry[]; write(all: Entry[]): void };
 
 export function keptList<Entry>(
@@ -23,7 +23,7 @@ export function keptList<Entry>(
         const value: unknown = JSON.parse(readShortFileSync(file, MOST_BYTES));
         return Array.isArray(value) ? value.filter(isEntry) : [];
       } catch {
-        return []; // none yet, or damaged: less is known, and nothing more
+        return []; // there is none yet, or it is damaged: the gateway knows less, and nothing worse happens
       }
     },
     write(all) {

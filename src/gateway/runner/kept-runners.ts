@@ -15,14 +15,14 @@ export function keptRunners(dataDir: string, gateway: string, logger: Logger): K
         const value: unknown = JSON.parse(readKeptFileSync(file));
         return Array.isArray(value) ? value.filter(isEntry) : [];
       } catch {
-        return []; // none yet, or cut by a crash: they count as alike until they register again
+        return []; // there is none yet, or a crash cut it off: runners count as alike until they register again
       }
     },
     write(runners) {
       try {
         replaceFile(file, JSON.stringify(runners));
       } catch (error) {
-        logger.warn({ err: errorText(error) }, "runners not kept");
+        logger.warn({ err: errorText(error) }, "runners could not be written to the data folder");
       }
     },
   };

@@ -6,7 +6,7 @@ import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { readKeptFileSync } from "../../shared/base/short-file.ts";
 import type { KeptRuns } from "./runs.ts";
 
-/** Ten thousand runs of some 100 B, and eight times as much. */
+/** Longest file that is read: eight times the usual 10,000 runs of 100 B. */
 const MOST_BYTES: number = 8 * 1024 * 1024;
 
 /** The runs of a gateway in a file of the data folder. A poll brings at most one run, so the file is written seldom. */
@@ -18,14 +18,14 @@ export function keptRuns(dataDir: string, gateway: string, logger: Logger): Kept
         const value: unknown = JSON.parse(readKeptFileSync(file, MOST_BYTES));
         return Array.isArray(value) ? value.filter(isPair) : [];
       } catch {
-        return []; // none yet, or cut by a crash: they are asked for again
+        return []; // there is none yet, or a crash cut it off: the coordinator is asked again
       }
     },
     write(runs) {
       try {
         replaceFile(file, JSON.stringify(runs));
       } catch (error) {
-        logger.warn({ err: errorText(error) }, "runs not kept");
+        logger.warn({ err: errorText(error) }, "runs could not be written to the data folder");
       }
     },
   };

@@ -4,7 +4,7 @@ import { keptList, type KeptList } from "./kept-list.ts";
 import { isKeptRemoval, type KeptRemoval } from "./leaving.ts";
 import { isRegistration, type KeptRegistrations } from "./registrations.ts";
 
-/** What the shield knows, where it outlives a gateway. */
+/** What the shield keeps beyond the life of a gateway. */
 export type KeptShield = {
   handouts: KeptHandouts;
   registrations: KeptRegistrations;

@@ -5,14 +5,14 @@ import { affinityOf, flagsFor, sameAffinity, showAffinity, type Affinity } from 
 import { shortTexts } from "./texts.ts";
 
 /**
- * A runner that was silent for so long counts as gone, as it does with the coordinator, which lets another take its place then. A runner
- * polls every 30 s and sends a heartbeat every 60 s.
+ * A runner that was silent for this long counts as gone. The coordinator has the same limit, after which another runner may take the place. A
+ * runner polls every 30 s and sends a heartbeat every 60 s.
  */
 export const RUNNER_SILENCE_MS = 120_000;
-/** One machine runs a few; ids beyond it come from somebody who makes them up, and the oldest is forgotten. */
+/** Most runners that are known. A machine has a few, so more are ids that somebody makes up; the oldest is forgotten. */
 const MAX_RUNNERS = 100;
 
-/** A runner that registered something else than this gateway writes into binds: the resumes of its sessions go elsewhere. */
+/** A runner that registered another hostname or profile than this gateway writes into binds, so that its sessions are resumed elsewhere. */
 export type Mismatch = { runner: string; registered: Affinity; written: Affinity };
 
 /** What becomes of a registration: passed on, and `answered` is called with what the coordinator said; or refused with `runner_conflict`. */
@@ -31,7 +31,7 @@ export type KnownRunners = {
   mismatches(): Mismatch[];
 };
 
-/** Where the knowledge outlives a gateway: a runner registers once, and polls a gateway that started again. */
+/** Keeps them beyond the life of a gateway: a runner registers once, and then polls a gateway that was started again. */
 export type KeptRunners = {
   read(): [runner: string, registered: Affinity][];
   write(runners: [runner: string, registered: Affinity][]): void;
@@ -47,8 +47,8 @@ export function conflictOf(asked: Affinity, others: Iterable<Affinity>): Affinit
 }
 
 /**
- * Runners are known by what they registered through this gateway, also before it started again; one that polls without that counts as
- * alike. `heardAt` is undefined until it was heard in this process: what is only remembered stands against nobody.
+ * Knows runners by what they registered through this gateway, also before it was started again. A runner that polls and never registered here counts
+ * as alike. `heardAt` is undefined until this process has heard the runner: one that is only remembered stands against nobody.
  */
 export function createKnownRunners(deps: {
   written: Affinity;

@@ -8,20 +8,20 @@ import type { KeptList } from "./kept-list.ts";
 import { isOurs } from "./verdict.ts";
 import type { Way } from "./way.ts";
 
-/** A runner waits 35 s for the answer to its removal; a relay takes 5 s until its reports are out, and 10 s until the coordinator answers. */
+/** How long a removal may take here. The runner waits 35 s; a relay needs up to 5 s for the runner's reports and 10 s for the coordinator's answer. */
 const LEAVE_MS = 25_000;
-/** Between two tries of what is kept, while a relay is heard. */
+/** Between two tries to send the removals that are kept, while a relay is heard. */
 const RETRY_MS = 2000;
-/** A registration waits no longer until what is kept is sent. */
+/** How long a registration waits at most until the kept removals are sent. */
 const BEFORE_REGISTER_MS = 5000;
-/** One gateway has one runner. What is beyond this comes from somebody who removes any number, and the oldest is dropped: the coordinator drops it by itself. */
+/** Most removals that are kept. A gateway has a few runners, so more come from somebody who makes ids up. The oldest is dropped; the coordinator forgets a silent runner by itself. */
 const MOST_KEPT = 100;
-/** The coordinator has forgotten it long before. */
+/** A removal is kept no longer: the coordinator has forgotten the runner long before. */
 const KEPT_MS: number = 24 * 60 * 60_000;
-/** Answers are short. */
+/** Longest answer to a removal that is read; real ones are short. */
 const MAX_ANSWER_BYTES = 4096;
 const KEPT = '{"ok":true,"message":"Runner is removed as soon as that is possible","initiated_by":"self"}';
-/** Credentials, time and patience say nothing of the runner. */
+/** Statuses about credentials, time and patience. They say nothing about the runner, so the removal is tried again. */
 const LATER = new Set([401, 403, 408, 425, 429]);
 
 /** A runner whose removal waits here, and since when: wall clock, milliseconds since 1970. */
@@ -37,16 +37,16 @@ export function isKeptRemoval(value: unknown): value is KeptRemoval {
 export type Leaves = {
   /** Serves `DELETE /runners/{id}?self=true`. */
   serve(call: Call, runner: string): Promise<void>;
-  /** It polls, so it does not leave. */
+  /** The runner polls, so it does not leave. */
   heard(runner: string): void;
-  /** Sends what is kept, if the way is there; before a runner registers, which would be taken for a second one. */
+  /** Sends the kept removals, if a relay is there. A runner that registers before that would be taken for a second one. */
   beforeRegister(): Promise<void>;
-  /** Those that wait here. */
+  /** The removals that are kept here. */
   waiting(): KeptRemoval[];
   stop(): void;
 };
 
-/** Is a removal over with this answer of the coordinator? Pure. */
+/** Does this answer of the coordinator settle a removal? Pure. */
 export function isRemoved(status: number): boolean {
   return status < 300 || (status >= 400 && status < 500 && !LATER.has(status));
 }
@@ -97,7 +97,7 @@ export function createLeaves(deps: {
     if (kept.size > 0) cancel = clock.after(RETRY_MS, () => void send().finally(again));
   }
 
-  /** One after the other; the first that nobody answers ends it. */
+  /** Sends the removals one after the other, until one gets no answer. */
   async function sendAll(): Promise<void> {
     for (const [runner, since] of kept) {
       if (way.broken) return;

@@ -10,10 +10,13 @@ import type { Suspicion } from "./suspicion.ts";
 import { ANSWER_BY_MS, holdOn, isOurs, mayHaveArrived } from "./verdict.ts";
 import type { Way } from "./way.ts";
 
-/** A look for ghosts. The first poll of a runner must be over sooner. */
+/** How long a look for ghosts may take. The first poll of a runner must be over sooner. */
 const LOOK_MS = 3000;
 const FIRST_LOOK_MS = 1000;
-/** After a longer look a poll is not passed on: the coordinator would hold it for longer than there is, 1 + 30 s < 31.8. The next one is. */
+/**
+ * After a longer look the poll is not passed on, because the coordinator could hold it for longer than the runner waits (1 + 30 s < 31.8). The next
+ * poll is passed on.
+ */
 const SLOW_LOOK_MS = 1000;
 
 export type PollDeps = {
@@ -26,9 +29,9 @@ export type PollDeps = {
   ghosts: Ghosts;
   handouts: Handouts;
   stops: Stops;
-  /** A run belongs to this session. */
+  /** Remembers which session a run belongs to. */
   know: (run: string, session: string) => void;
-  /** For metrics and the log. */
+  /** Counts and logs an answer that the gateway gave itself. */
   answered: (call: Call, what: "poll" | "run" | "stop", fields: Record<string, unknown>) => void;
   clock: Clock;
 };
@@ -37,7 +40,7 @@ export type PollDeps = {
 export function createPolls(deps: PollDeps): (call: Call, runner: string | undefined) => Promise<void> {
   const { way, suspicion, handouts, stops, clock } = deps;
 
-  /** A finished poll, which is all that a runner needs of us. */
+  /** Ends a poll with 204. A runner lives as long as its polls end like this. */
   function finish(call: Call, why: string): void {
     const { response } = call;
     if (answerOurselves(response, NOTHING_TO_DO)) deps.answered(call, "poll", { why });
@@ -52,7 +55,7 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
     finish(call, failed);
   }
 
-  /** The part before a poll is passed on: what broken polls left behind. True: it is answered. */
+  /** Looks for what broken polls left behind, before this one is passed on. True: the poll is answered with it. */
   async function served(call: Call, runner: string): Promise<boolean> {
     const first = suspicion.isFirst(runner);
     if (way.broken || !suspicion.lookNow(runner)) {
@@ -79,7 +82,7 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
     return true;
   }
 
-  /** Why the poll must be held, if it was not answered. */
+  /** Passes the poll on. Returns why it must be held, if it was not answered. */
   async function passOn(call: Call, runner: string | undefined): Promise<string | undefined> {
     const tried = await deps.attempt(call, call.began + ANSWER_BY_MS - clock.now());
     const broken = (): void => {
@@ -105,7 +108,10 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
     }
   }
 
-  /** Held until the way is back; the runner then polls anew. A run for it would otherwise come when it may have given up. */
+  /**
+   * Holds the poll until broker and relay are back, and then ends it, so that the runner polls anew. Passing on the old poll could bring a run at a
+   * time when the runner has given up waiting.
+   */
   async function hold(call: Call): Promise<void> {
     for (;;) {
       const ms = call.ended === undefined ? holdOn(clock.now() - call.began, !way.broken) : 0;
@@ -114,7 +120,7 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
     }
   }
 
-  /** The coordinator's own answer. What it gives out is remembered, and found again if it does not arrive. */
+  /** Hands on the coordinator's own answer. A run in it is remembered, so that it is found again if the answer does not arrive. */
   async function handOn(call: Call, runner: string | undefined, answer: Answer): Promise<void> {
     const { response } = call;
     const { run: told, stops: sessions } =
@@ -134,7 +140,7 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
     await settle(call, runner, told?.run, sessions);
   }
 
-  /** What a broken poll had taken. */
+  /** Answers the poll with what a broken one had taken. */
   async function give(call: Call, runner: string, found: Found): Promise<void> {
     const { response } = call;
     suspicion.found(runner);
@@ -173,7 +179,7 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
   return serve;
 }
 
-/** Undefined if the call ends before. */
+/** The value, or undefined if the call ends before it is there. */
 async function orEnded<Value>({ signal }: Call, value: Promise<Value>): Promise<Value | undefined> {
   const ended = Promise.withResolvers<undefined>();
   const end = (): void => ended.resolve(undefined);

@@ -11,7 +11,7 @@ import {
 import { afterFailedRegister, ANSWER_BY_MS, isOurs, mayHaveArrived } from "./verdict.ts";
 import type { Way } from "./way.ts";
 
-/** Between two tries, and two looks whether the way is back. */
+/** Between two tries, and between two looks whether broker and relay are back. */
 const RETRY_MS = 500;
 
 /** What the coordinator said to a registration, or would have said. */
@@ -22,18 +22,18 @@ export type RegisterDeps = {
   handOn: (call: Call, tried: Extract<Tried, { kind: "answer" | "failed" }>) => void;
   way: Way;
   registrations: Registrations;
-  /** A runner's new process is there. */
+  /** A new process of the runner registered. */
   registered: (runner: string) => void;
   stopping: () => boolean;
   answered: (call: Call, what: "register", fields: Record<string, unknown>) => void;
   clock: Clock;
 };
 
-/** Serves registrations: a runner tries only once, so we do it for it. */
+/** Serves registrations. A runner registers once and ends if that fails, so we try again for it. */
 export function createRegisters(deps: RegisterDeps): (call: Call, told: Told) => Promise<void> {
   const { way, registrations, clock } = deps;
 
-  /** Our own answer, for which a `why` is known. */
+  /** Gives our own answer; `why` says for the log what had failed. */
   function answerKnown(call: Call, told: Told, answer: string, why: string): void {
     const body = Buffer.from(answer);
     told(200, body);
@@ -62,7 +62,7 @@ export function createRegisters(deps: RegisterDeps): (call: Call, told: Told) =>
   }
 
   return async (call, told) => {
-    /** An earlier try may have been carried out: a refusal as a duplicate is then its echo. */
+    /** True once an earlier try may have been carried out. A refusal as a duplicate is then about that try. */
     let again = false;
     for (;;) {
       const tried: Tried = way.broken

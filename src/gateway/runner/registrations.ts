@@ -2,20 +2,20 @@ import { createHash } from "node:crypto";
 import { usableRunnerId } from "../../shared/messages/runner-call.ts";
 import { membersOf, objectOf, textOf } from "../../shared/base/json-members.ts";
 
-/** A registration that the coordinator accepted: digest of what was asked, and the answer. */
+/** A registration that the coordinator accepted: the digest of its body, and the answer. */
 export type Registration = { digest: string; answer: string };
 
-/** Where they outlive a gateway. */
+/** Keeps them beyond the life of a gateway. */
 export type KeptRegistrations = { read(): Registration[]; write(all: Registration[]): void };
 
-/** One gateway has one runner, and now and then its successor with other tags. */
+/** A gateway has one runner, or a few, and sometimes a successor with other tags. */
 const MAX_REGISTRATIONS = 16;
 /** Real answers have 150 bytes. */
 export const MAX_REGISTERED_BYTES = 4096;
 /** A runner id of 200 bytes, each written as `\u0061`. */
 const MAX_ID_BYTES = 1202;
 
-/** What runners registered, to answer one that comes again while nobody can be asked. */
+/** What runners registered, so that the same registration can be answered while the coordinator cannot be asked. */
 export type Registrations = {
   find(body: Uint8Array): string | undefined;
   keep(body: Uint8Array, answer: string): void;
@@ -46,7 +46,7 @@ export function registeredRunner(answer: Uint8Array): string | undefined {
   return usableRunnerId(textOf(answer, membersOf(answer, ["runner_id"]).get("runner_id"), MAX_ID_BYTES));
 }
 
-/** The runner that a refusal says is there already; undefined for any other refusal. Pure. */
+/** The runner that is there already, according to a refusal; undefined for any other refusal. Pure. */
 export function duplicateRunner(refusal: Uint8Array): string | undefined {
   const detail = objectOf(refusal, membersOf(refusal, ["detail"]).get("detail"));
   if (detail === undefined) return undefined;

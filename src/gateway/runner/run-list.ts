@@ -12,24 +12,24 @@ import {
 } from "../../shared/base/json-members.ts";
 import { MAX_RUN_LENGTH } from "./runs.ts";
 
-/** A run as the coordinator tells of it; only what matters here, and none whose ids could not be used as names. */
+/** A run as the coordinator lists it, with the fields that matter here. Runs with ids that cannot be used as names are left out. */
 export type ListedRun = {
   run: string;
   session: string;
   runner: string;
   status: string;
   started: boolean;
-  /** Undefined: of no agent that is known to the coordinator. */
+  /** Undefined: the run has no agent that the coordinator knows. */
   agent: string | undefined;
 };
 
-/** Runs of one runner that are read from one list; a runner has fewer. */
+/** Most runs of one runner that are read from one list; a runner has fewer. */
 const MAX_RUNS = 100;
 /** Names of 200 bytes, each written as `\u0061`. */
 const MAX_TEXT_BYTES = 1202;
 const RUN_NAMES = ["run_id", "session_id", "runner_id", "status", "started_at", "agent_name"];
 
-/** The runs of this runner in a list `{"runs": […]}`, the oldest as the coordinator has them first. Of anything else none. */
+/** The runs of this runner in a list `{"runs": […]}`, in the coordinator's order. Empty for any other body. */
 export async function runsOf(list: Uint8Array, runner: string): Promise<ListedRun[]> {
   const body = withoutMark(list);
   const runs = (await membersOfLong(body, ["runs"])).get("runs");
@@ -51,7 +51,7 @@ export function runOf(answer: Uint8Array): ListedRun | undefined {
 /** What an answer to a poll gives out. */
 export type GivenOut = { run: { run: string; session: string } | undefined; stops: string[] };
 
-/** Reads the coordinator's own answer to a poll. Whatever else stands in it is not ours to know. */
+/** Reads runs and stop commands from the coordinator's own answer to a poll, and nothing else. */
 export async function givenOutBy(answer: Uint8Array): Promise<GivenOut> {
   const body = withoutMark(answer);
   const members = await membersOfLong(body, ["run", "stop_sessions"]);

@@ -2,7 +2,7 @@ import type { Opening } from "../../shared/messages/tunnel/opening.ts";
 import type { KnownRunners, Registering } from "./known-runners.ts";
 import { shortTexts } from "./texts.ts";
 
-/** Of a runner's own calls, what matters here. `undefined`: it is none of them. */
+/** What a runner's own call says about the runner. */
 export type RunnerCall =
   | { kind: "register"; body: Uint8Array }
   /** A poll or a heartbeat. */
@@ -10,12 +10,12 @@ export type RunnerCall =
   /** `DELETE /runners/{id}?self=true`: the runner stops, whatever the coordinator answers. */
   | { kind: "leaves"; runner: string };
 
-/** What tells, of a request. */
+/** The parts of a request that have to be known for that. */
 export type Asked = Pick<Opening, "method" | "target" | "body">;
 
 /**
- * Which of them a passed-through request is. A registration that comes in frames, larger than 64 KiB, is not read: nothing is known of its
- * runner then. Pure.
+ * Which of a runner's calls a request is; undefined for any other request. A registration that comes in frames (larger than 64 KiB) is not read, and
+ * nothing is known about its runner then. Pure.
  */
 export function runnerCallOf({ method, target, body }: Asked): RunnerCall | undefined {
   const [path = "", query = ""] = target.split("?", 2);
@@ -34,7 +34,7 @@ function livesAs(runner: string | null | undefined): RunnerCall | undefined {
   return typeof runner === "string" ? { kind: "lives", runner } : undefined;
 }
 
-/** Tells what is known of runners what a request says; what it comes to if it is a registration. */
+/** Hands what a request says about its runner to `known`. Returns what becomes of the request if it is a registration. */
 export function readCall(known: KnownRunners, opening: Asked): Registering | undefined {
   const call = runnerCallOf(opening);
   switch (call?.kind) {

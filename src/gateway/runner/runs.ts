@@ -2,15 +2,15 @@ import { withoutMark } from "../../shared/base/byte-order-mark.ts";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import { membersOf, objectOf, textOf } from "../../shared/base/json-members.ts";
 
-/** Runs whose session is kept, about 100 B each and 600 B at the most; the oldest is forgotten and asked for again when it reports. */
+/** Most runs whose session is kept, about 100 B each and 600 B at most. The oldest is forgotten, and the coordinator is asked when a report of it comes. */
 const MAX_RUNS = 10_000;
-/** Longest name of a run that is kept, in characters: ids of any usual form fit several times over. */
+/** Longest id of a run that is kept, in characters. Usual ids are several times shorter. */
 export const MAX_RUN_LENGTH = 200;
-/** And in bytes of JSON, where each character may be written as `\u0061`. */
+/** The same in bytes of JSON, where each character may be written as `\u0061`. */
 const MAX_TEXT_BYTES: number = 6 * MAX_RUN_LENGTH + 2;
 const NAMES = ["run", "run_id", "session_id"];
 
-/** What asking for a run came to. `away`: nobody could be asked. */
+/** The answer to a question about a run. `away`: the coordinator could not be asked. */
 export type Found = { kind: "found"; session: string } | { kind: "unknown" } | { kind: "away" };
 
 /** Which session a run belongs to. Run reports carry only the run, and must stay behind the session's events (docs/contract.md, "Routes"). */
@@ -20,11 +20,11 @@ export type Runs = {
   find(run: string): Promise<Found>;
   /** Reads the answer to a poll (`{run: {run_id, session_id}}`) or to a question about a run (`{run_id, session_id}`). */
   learn(body: Uint8Array): void;
-  /** The same, where it was read already. */
+  /** Keeps a run and its session that the caller has read already. */
   know(run: string, session: string): void;
 };
 
-/** Where the knowledge outlives a gateway: a run that completes in an outage must still find its session. */
+/** Keeps them beyond the life of a gateway: a run that completes in an outage must still find its session. */
 export type KeptRuns = {
   read(): [run: string, session: string][];
   write(runs: [run: string, session: string][]): void;
@@ -65,7 +65,7 @@ export function createRuns(deps: {
   };
 }
 
-/** The run that an answer tells of, and its session; undefined where it names none that could be one. Pure. */
+/** The run in an answer, and its session. Undefined if the answer names none, or names that cannot be used. Pure. */
 function runToldBy(answer: Uint8Array): { run: string; session: string } | undefined {
   const body = withoutMark(answer);
   const told = membersOf(body, NAMES);

@@ -1,19 +1,19 @@
-/** Stop commands that are remembered; a runner has some at once. */
+/** Most stop commands that are remembered; a runner has a few at a time. */
 const MAX_TOLD = 1000;
 
 /**
- * Which runs and sessions were told to stop, so that each is told once. A gateway that starts anew forgets it: a second command finds no process, or one
- * that is being stopped.
+ * Which stop commands were given to the runner, so that each is given once. A gateway that is started again has forgotten them. That does no harm: a
+ * second command finds no process, or one that is being stopped.
  */
 export type Stops = {
   mayTell(run: string, session: string): boolean;
-  /** We told it. */
+  /** We gave the commands for these runs. */
   tell(runs: readonly string[]): void;
-  /** The coordinator itself did, and named sessions only. */
+  /** The coordinator itself gave commands, which name sessions only. */
   told(sessions: readonly string[]): void;
-  /** Nobody heard it. */
+  /** The answer with these commands did not arrive. */
   takeBack(names: readonly string[]): void;
-  /** The session stopped: the next command is another one. */
+  /** The session stopped, so the next command for it is a new one. */
   ended(session: string): void;
 };
 

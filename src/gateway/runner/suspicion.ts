@@ -1,32 +1,31 @@
 import type { Clock } from "../../shared/base/clock.ts";
 
 /**
- * How long after a broken poll its abandoned handler may still claim a run, or hold one: 30 s of the poll, 300 s of a start hook, and something
- * on top.
+ * How long after a broken poll its abandoned handler may still claim a run or hold one: 30 s of the poll, 300 s of a start hook, and 5 s more.
  */
 export const SUSPICIOUS_MS = 335_000;
 /** Between two looks for one runner. */
 const LOOK_PAUSE_MS = 2000;
-/** A gateway serves one runner; who makes ids up shuts nobody out. */
+/** A gateway serves a few runners. The bound is for ids that somebody makes up: the oldest is forgotten, and comes back with its next poll. */
 const MAX_RUNNERS = 64;
 
 type Known = { first: boolean; until: number; looked: number };
 
 /** Which runners may have runs that were claimed for them and never arrived. */
 export type Suspicion = {
-  /** Is this the first poll of the runner that this process sees? Its predecessor's death broke the one before. */
+  /** Is this the first poll of the runner that this process sees? The death of the gateway before us broke the previous one. */
   isFirst(runner: string): boolean;
-  /** It registered here: a new process, which has counted no failure yet. */
+  /** The runner registered here. It is a new process and has counted no failure yet. */
   registered(runner: string): void;
-  /** A poll broke, or may go on without us: it is looked at once, and for long. */
+  /** A poll broke, or its handler may go on without us: the next look is due at once, and looks go on for {@link SUSPICIOUS_MS}. */
   aroused(runner: string): void;
-  /** There is a run that must be left alone for now. */
+  /** There is a run that must be left alone for now, so looks go on. */
   goOn(runner: string): void;
-  /** Must be looked now? */
+  /** Is a look due? */
   lookNow(runner: string): boolean;
-  /** A look is over. */
+  /** A look has ended. */
   looked(runner: string): void;
-  /** Something was found: there may be more. */
+  /** A look found something, so the next one is due at once: there may be more. */
   found(runner: string): void;
 };
 

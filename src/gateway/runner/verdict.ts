@@ -1,14 +1,14 @@
 import type { HttpErrorCode } from "../../shared/base/errors.ts";
 
-/** A poll that cannot be passed on is answered after this long at the earliest: a runner polls anew at once. */
+/** A poll that cannot be passed on is answered after this time at the earliest, because the runner sends the next one at once. */
 export const LEAST_HOLD_MS = 1000;
-/** The coordinator answers a poll without work after this long; so do we for it. */
+/** The coordinator answers a poll without work after this time, and so do we. */
 export const POLL_MS = 30_000;
-/** A poll, and a registration, whose relay says nothing is answered by then: a runner gives up after 35 s. */
+/** A poll or a registration is answered by then, even if its relay says nothing. A runner gives up after 35 s. */
 export const ANSWER_BY_MS = 31_800;
 /** A heartbeat is answered within this time. */
 export const HEARTBEAT_MS = 3000;
-/** After this long no new try of a registration begins: 25 + a relay's silence of 3 to 4 s < 31.8. */
+/** After this time no new try of a registration begins: 25 s, and 3 to 4 s until a silent relay is noticed, are less than 31.8 s. */
 const REGISTER_TRIES_MS = 25_000;
 
 /** Failures of our own way to the coordinator, and whether the request may have got there all the same. */
@@ -22,17 +22,17 @@ const OURS: Partial<Record<HttpErrorCode, "may_have_arrived" | "did_not_arrive">
   internal: "may_have_arrived",
 };
 
-/** Does this failure say something of our way only, and nothing of the coordinator? Then a runner need not see it. Pure. */
+/** Is this a failure of broker or relay, which says nothing about the coordinator? Then it is hidden from the runner. Pure. */
 export function isOurs(code: HttpErrorCode): boolean {
   return OURS[code] !== undefined;
 }
 
-/** Could a request that failed so have been carried out? Pure. */
+/** Could the coordinator have carried out a request that failed with this code? Pure. */
 export function mayHaveArrived(code: HttpErrorCode): boolean {
   return OURS[code] !== "did_not_arrive";
 }
 
-/** Is nobody there who could pass something on, until a relay is heard again? A full tunnel is none of it. Pure. */
+/** Does this failure mean that nothing can be passed on until a relay is heard again? A tunnel that is full does not mean that. Pure. */
 export function breaksTheWay(code: HttpErrorCode): boolean {
   return isOurs(code) && code !== "tunnel_busy" && code !== "gateway_stopping";
 }
@@ -47,7 +47,7 @@ export function holdOn(heldMs: number, wayIsBack: boolean): number {
   return wayIsBack ? 0 : Math.min(LEAST_HOLD_MS, POLL_MS - heldMs);
 }
 
-/** What becomes of a registration whose try failed by our own fault. Pure. */
+/** What becomes of a registration that broker or relay failed to pass on. Pure. */
 export function afterFailedRegister(state: {
   elapsedMs: number;
   /** The same was registered before, and its answer is known. */

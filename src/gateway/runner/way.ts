@@ -4,17 +4,17 @@ import type { Logger } from "../../shared/base/logger.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import { breaksTheWay } from "./verdict.ts";
 
-/** The way from here to the coordinator's door: broker and a relay. What is behind the door is not our business. */
+/** The way to the coordinator, as far as it is ours: the broker and a relay. Whether the coordinator itself is well does not count. */
 export type Way = {
   readonly broken: boolean;
   failed(code: HttpErrorCode): void;
-  /** A relay told of itself: the log is up, and somebody takes requests. */
+  /** A relay published its state, so the broker is up and requests are taken. */
   heard(state: RelayState): void;
 };
 
 type Phase = { phase: "open" } | { phase: "broken"; since: number };
 
-/** Says once that runners are shielded, and once that it is over. */
+/** Logs once when runners are answered by the gateway, and once when that is over. */
 export function createWay(deps: { clock: Clock; logger: Logger }): Way {
   const { clock, logger } = deps;
   let state: Phase = { phase: "open" };

@@ -5,19 +5,19 @@ import { membersOf, objectOf, textOf } from "../../shared/base/json-members.ts";
 const MAX_WORD_BYTES = 64;
 
 /**
- * What a poll can be answered with for a run that is only told of by `GET /runs/{id}`. That leaves out what a poll gives: scope, which no executor gets,
- * and the resolved blueprint of the run's agent.
+ * How a poll can be answered with a run that we know from `GET /runs/{id}` only. Unlike a poll's answer, that leaves out the scope, which no executor
+ * gets, and the resolved blueprint of the run's agent.
  */
 export type Whole =
   | { kind: "whole"; answer: Buffer }
-  /** Asked for its agent, more can be said. */
+  /** The agent has to be asked for first. */
   | { kind: "needs_agent" }
-  /** A hook may still change the run or forbid it. */
+  /** A start hook may still change the run or forbid it. */
   | { kind: "hooked"; answer: Buffer | undefined }
   /** Its blueprint holds what only the coordinator knows. */
   | { kind: "incomplete" };
 
-/** Of a run whose agent was not asked for yet. Pure. */
+/** Decides about a run before its agent was asked for. Pure. */
 export function wholeRun(run: Uint8Array): Whole {
   const body = withoutMark(run);
   const members = membersOf(body, ["type", "agent_name", "resolved_agent_blueprint"]);
@@ -26,8 +26,8 @@ export function wholeRun(run: Uint8Array): Whole {
 }
 
 /**
- * The same with the agent, as `GET /agents/{name}` gives it; undefined for one that is gone. A resumed session takes the parameters only, an agent
- * that is no model reads its own script, and a blueprint without placeholders and tools is the agent itself. Pure.
+ * Decides with the agent, as `GET /agents/{name}` gives it; undefined for an agent that is gone. A resumed session takes only the parameters, a
+ * procedural agent reads its own script, and a blueprint without placeholders and tools is the agent itself. Pure.
  */
 export function wholeRunOf(run: Uint8Array, agent: Uint8Array | undefined): Whole {
   const body = withoutMark(run);

@@ -25,7 +25,7 @@ const MAX_IDLE_LANES = 10_000;
 /** A head that is on its way for longer than this is in trouble, and executors behind it need not wait for an answer (= default ANSWER_WAIT). */
 const SLOW_HEAD_MS = 2000;
 
-/** Reading ahead stops at so many waiting events (0.1 s of work), unless connections are idle: a hot session must not hold up those behind it (ISOLATE-1). */
+/** Reading ahead stops at this many waiting events (0.1 s of work), unless connections are idle: a hot session must not hold up those behind it (ISOLATE-1). */
 const READ_AHEAD = 2000;
 /** Between two questions whether a lane may be forwarded. */
 const FENCED_MS = 100;

@@ -6,31 +6,31 @@ import { runnerIdOf } from "./runner-id.ts";
 
 /** What becomes of a report whose runner the coordinator does not know. */
 export type Homecoming =
-  /** The coordinator knows the runner now: at once again. */
+  /** The coordinator knows the runner now: the report is sent again at once. */
   | { kind: "again" }
   | { kind: "wait"; afterMs: number; reason: string }
-  /** Nobody will take it. */
+  /** The coordinator will never take the report. */
   | { kind: "dead"; reason: string };
 
 /**
- * So long a report whose runner is unknown is tried, of the time in which the coordinator is there: a runner that lives registers itself within one poll or
- * two, and the session behind the report is to go on within a minute of the coordinator's return.
+ * How long a report whose runner is unknown is tried, counting only the time in which the coordinator is there. A runner that lives is registered again
+ * within one or two polls, and the session behind the report should go on within a minute of the coordinator's return.
  */
 export const HOME_WITHIN_MS = 30_000;
 /** Between two tries. */
 export const HOME_PAUSE_MS = 2000;
 
-/** What is known of such a report. */
+/** A report that the coordinator refused because it does not know the runner. */
 export type Unregistered = {
   session: string;
   body: Uint8Array;
-  /** Since the coordinator said for the first time that it does not know the runner; its absence does not count. */
+  /** Time since the coordinator first said that it does not know the runner, without the time in which it was away. */
   forMs: number;
-  /** The coordinator took the registration, and refused the report again. */
+  /** True if the coordinator accepted a registration since then, and refused the report again. */
   tried: boolean;
 };
 
-/** Decides. `runner` is undefined where the report names none. Pure. */
+/** What becomes of the report. `runner` is undefined if the report names none. Pure. */
 export function homecomingOf(
   registered: Registered,
   known: { runner: string | undefined; forMs: number; tried: boolean; withinMs: number },
@@ -57,7 +57,7 @@ function whyNot(registered: Registered): string {
   }
 }
 
-/** Brings reports of runners home that the coordinator forgot: registers them again from what is kept. */
+/** Registers runners again that the coordinator forgot, from what is kept of them, so that it accepts their reports. */
 export function createHomecoming(deps: {
   registrations: Registrations;
   leaving: Pick<Leaving, "note">;
@@ -66,11 +66,13 @@ export function createHomecoming(deps: {
 }): (report: Unregistered) => Promise<Homecoming> {
   const { registrations, leaving, withinMs = HOME_WITHIN_MS, log } = deps;
 
-  /** Who looks at `status` sees it, and a runner that we register is removed again. That it could not be written must not hold the report up. */
+  /** Writes that the runner is gone, for `status`, and so that a runner that we register is removed again. A failure to write must not hold the report up. */
   async function note(...noted: Parameters<Leaving["note"]>): Promise<void> {
     await leaving
       .note(...noted)
-      .catch((error: unknown) => log.warn({ err: errorText(error) }, "runner that is gone not noted"));
+      .catch((error: unknown) =>
+        log.warn({ err: errorText(error) }, "the record of a runner that is gone could not be written"),
+      );
   }
 
   return async ({ session, body, forMs, tried }) => {

@@ -19,12 +19,12 @@ import { createReports, type Reports } from "./reports.ts";
 
 export { LEAVING_LOOK_MS };
 
-/** What a relay knows of runners, and does for those that are gone (ADR 0023). */
+/** What a relay knows about runners, and what it does for those that are gone (ADR 0023). */
 export type Runners = {
   registrations: Registrations;
   leaving: Leaving;
   reports: Reports;
-  /** Of a report whose runner the coordinator does not know. */
+  /** What becomes of a report whose runner the coordinator does not know. */
   homecoming: (report: Unregistered) => Promise<Homecoming>;
 };
 
@@ -40,9 +40,9 @@ export function createRunners(deps: {
   coordinator: Coordinator;
   credentials: Credentials;
   settlement: Settlement;
-  /** Is the coordinator there, and is anything sent? */
+  /** True while the coordinator is there and events are sent. */
   up: () => boolean;
-  /** Counts registrations. */
+  /** Counts registrations by their result. */
   registered: (how: Registered["kind"]) => void;
   times: RunnerTimes | undefined;
 }): Runners {

@@ -25,49 +25,49 @@ import { nextStep, removedBy, type LeavingTimes, type Removed } from "./next-ste
 import { askAs } from "./registrations.ts";
 import type { Report, Reports } from "./reports.ts";
 
-/** Runners that leave at the same time; a client that removes any number of them fills no bucket. */
+/** Most runners that can leave at the same time, so that a client that removes any number of them cannot fill the bucket. */
 const MOST_LEAVING = 1000;
-/** Of them, how many are looked at side by side. */
+/** How many of them are looked after at once. */
 const AT_ONCE = 8;
-/** Between two looks; a longer silence between them is an absence of the broker, in which no runner can be heard. */
+/** Between two looks. A longer time between them means that the broker was away, and then no runner could be heard either. */
 export const LEAVING_LOOK_MS = 1000;
-/** The coordinator fails a removed runner's runs one by one. */
+/** How long a removal may take: the coordinator fails the runner's runs one by one. */
 const REMOVE_MS = 10_000;
-/** A removal that failed is tried again after this, growing twofold. */
+/** A removal that failed is tried again after this time, which doubles with each failure. */
 const RETRY_MS = { first: 1000, most: 30_000 };
-/** How long a runner that registers waits until the removal is out that it asked for before; it waits 35 s in all. */
+/** How long a registration waits until the runner's earlier removal is out. The runner waits 35 s in all. */
 const BEFORE_REGISTER_MS = 10_000;
 
 /** Runners that leave: kept in the state bucket, carried out by any relay (ADR 0023). */
 export type Leaving = {
-  /** Keeps that a runner asked to be removed. False: too many do. */
+  /** Keeps a runner's wish to be removed. False if too many are kept already. */
   ask(runner: string): Promise<boolean>;
   /**
-   * Keeps that a report of a runner waits which is gone. What the runner itself asked for stands above it. `onlyFirst`: what is kept already stays.
+   * Keeps that a runner is gone while a report of it waits. A removal that the runner itself asked for is not overwritten. `onlyFirst`: nothing is.
    */
   note(runner: string, why: DepartureReason, more: Noted): Promise<void>;
-  /** The runner lives: it does not leave. */
+  /** The runner lives, so it does not leave. */
   heard(runner: string): Promise<void>;
-  /** It was removed by somebody else. */
+  /** The coordinator has removed the runner already. */
   gone(runner: string): Promise<void>;
-  /** Removes a runner that leaves at once, behind its reports. False: it does not leave, or could not be removed. */
+  /** Removes a leaving runner now, behind its reports. False if it is not leaving, or could not be removed. */
   removeNow(runner: string): Promise<boolean>;
-  /** Looks at all of them, and does what is due. */
+  /** Looks after all runners that leave, and does what is due. */
   look(): Promise<void>;
-  /** How many there are. */
+  /** How many runners leave. */
   readonly size: number;
 };
 
-/** Whose report waits, and what is in the way. */
+/** The session whose report waits, and what prevents its delivery. */
 export type Noted = { session: string; text?: string; onlyFirst?: true };
 
-/** One of them as it stands in the bucket, and what this relay saw of it. */
+/** A leaving runner as it is in the bucket, and what this relay has seen of it. */
 type Known = {
   record: Departure;
   revision: number;
-  /** So long it has been there, of the time in which the coordinator was up and a runner could be heard. */
+  /** How long we have known the record, counting only the time in which the coordinator was up and a runner could be heard. */
   seenMs: number;
-  /** Undefined: not read yet, or nobody can say. */
+  /** Its reports that wait. Undefined if they were not read yet, or could not be. */
   reports: Report[] | undefined;
   failures: number;
   notBefore: number;
@@ -81,7 +81,7 @@ export function createLeaving(deps: {
   coordinator: Coordinator;
   credentials: Credentials;
   reports: Reports;
-  /** Is the coordinator there, and may be asked? */
+  /** True while the coordinator is there and may be asked. */
   up: () => boolean;
   times: LeavingTimes;
 }): Leaving {
@@ -106,7 +106,7 @@ export function createLeaving(deps: {
     return removed;
   }
 
-  /** What is in the bucket now, with what was seen of it before. */
+  /** Reads the records in the bucket, and keeps what was seen of those that have not changed. */
   async function read(elapsedMs: number): Promise<void> {
     const found = await decodeStates(jsm, stateKey.leaving("*"), ({ value, revision }) => ({
       record: decodeDeparture(value),
@@ -143,7 +143,7 @@ export function createLeaving(deps: {
     if (step === "wait" || step === "listen") return;
     if (step === "remove") {
       const now = await readState(jsm, key);
-      if (now?.revision !== it.revision) return; // it was heard meanwhile, or removed by another relay
+      if (now?.revision !== it.revision) return; // meanwhile the runner was heard, or another relay removed it
       const removed = await remove(record.runner);
       if (removed === "later") {
         it.notBefore = clock.now() + Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** it.failures++);
@@ -179,7 +179,7 @@ export function createLeaving(deps: {
         session: before?.session ?? session,
         ...(text === undefined ? {} : { text }),
       };
-      // who is faster knows as much
+      // if another relay writes first, it writes the same
       await writeState(nc, key, encodeDeparture(record), stored?.revision ?? (await readRevision(jsm, key)));
     },
     heard: (runner) => forget(runner, "a runner that was to be removed is heard again"),
@@ -202,7 +202,10 @@ export function createLeaving(deps: {
       const worker = async (): Promise<void> => {
         for (const [key, it] of due)
           await carryOut(key, it).catch((error: unknown) =>
-            log.warn({ runner: it.record.runner, err: errorText(error) }, "runner that leaves not looked at"),
+            log.warn(
+              { runner: it.record.runner, err: errorText(error) },
+              "could not look after a runner that leaves",
+            ),
           );
       };
       await Promise.all(Array.from({ length: AT_ONCE }, worker));

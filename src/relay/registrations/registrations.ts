@@ -9,29 +9,29 @@ import { readAnswerObject } from "../coordinator/answer-body.ts";
 import type { Coordinator, CoordinatorRequest } from "../coordinator/client.ts";
 import type { AttemptResult } from "../coordinator/verdict.ts";
 
-/** What the coordinator makes of a runner that is registered again. */
+/** The result of registering a runner again. */
 export type Registered =
-  /** It knows the runner now, or did already. */
+  /** The coordinator knows the runner, now or already before. */
   | { kind: "known" }
   /** What the runner registered is not kept here. */
   | { kind: "nothing_kept" }
   | { kind: "refused"; reason: string }
   | { kind: "unanswered"; reason: string };
 
-/** What runners registered, kept in the state bucket, and how a coordinator that forgot a runner is told of it again. */
+/** What runners registered, kept in the state bucket, to register them again with a coordinator that forgot them. */
 export type Registrations = {
-  /** Keeps what a runner registered; it outlives this relay. */
+  /** Keeps what a runner registered, for all relays. */
   keep(runner: string, body: Uint8Array): Promise<void>;
   has(runner: string): Promise<boolean>;
-  /** Registers a runner again, once at a time. Never rejects. */
+  /** Registers a runner again. Calls for the same runner share one attempt. Never rejects. */
   again(runner: string): Promise<Registered>;
 };
 
-/** A registration is a matter of milliseconds; who waits for one is a lane or a poll. */
+/** How long a registration may take. It usually takes milliseconds, and a lane or a poll waits for it. */
 const REGISTER_MS = 10_000;
 /** Longest reason of a refusal that is passed on, characters. */
 const MAX_REASON = 300;
-/** These say nothing of the registration: credentials, time, patience. */
+/** Statuses about credentials, time and patience, which say nothing about the registration. */
 const NO_REFUSAL = new Set([401, 403, 408, 425, 429]);
 
 /** What an answer to a registration means. Pure. */
@@ -57,13 +57,13 @@ function isDuplicate(detail: unknown): boolean {
   );
 }
 
-/** The coordinator's own words on a collision. */
+/** The coordinator's message in a refusal that is an object. */
 function messageOf(detail: unknown): string | undefined {
   if (typeof detail !== "object" || detail === null || !("message" in detail)) return undefined;
   return typeof detail.message === "string" ? detail.message : undefined;
 }
 
-/** Asks the coordinator with credentials, within a time. A credential that is refused is renewed for the next one. */
+/** Sends a request with credentials, and ends it after a time. A credential that is refused is renewed for the next request. */
 export async function askAs(
   deps: { coordinator: Coordinator; credentials: Credentials; clock: Clock },
   request: Omit<CoordinatorRequest, "headers">,
@@ -94,7 +94,7 @@ export function createRegistrations(deps: {
   log: Logger;
   coordinator: Coordinator;
   credentials: Credentials;
-  /** Counts them. */
+  /** Counts registrations by their result. */
   registered: (how: Registered["kind"]) => void;
 }): Registrations {
   const { kv, log } = deps;
@@ -109,7 +109,7 @@ export function createRegistrations(deps: {
     try {
       const body = await kept(runner);
       if (body === undefined) return { kind: "nothing_kept" };
-      // a kept connection may just have been closed, and what is asked may be asked twice
+      // the server may have closed a kept connection just then; this request may be sent twice
       const request = { method: "POST", path: "/runner/register", body, fresh: true } as const;
       return registeredBy(await askAs(deps, request, REGISTER_MS), runner);
     } catch (error) {

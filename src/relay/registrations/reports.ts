@@ -12,24 +12,24 @@ import { runnerIdOf } from "./runner-id.ts";
 /** A run's report that waits in the log. */
 export type Report = { session: string; seq: number };
 
-/** Which reports of a runner wait. The log itself is asked, so that it is right after a restart of anybody. */
+/** Which reports of a runner wait. The log itself is read, so that the answer is right after a restart of any process. */
 export type Reports = {
-  /** Undefined: so many reports wait that nobody can say. Throws when the broker does not answer. */
+  /** The runner's reports that wait. Undefined if too many reports wait to look through them. Throws if the broker does not answer. */
   of(runner: string): Promise<Report[] | undefined>;
-  /** Which of them wait still. */
+  /** Those of the reports that still wait. */
   left(reports: readonly Report[]): Promise<Report[]>;
-  /** Resolves true when none waits any more, false when `limitMs` is over. Never rejects. */
+  /** Resolves to true when no report of the runner waits any more, and to false after `limitMs`. Never rejects. */
   quiet(runner: string, limitMs: number): Promise<boolean>;
 };
 
 /** Reports read at once. */
 const PAGE = 100;
 const PAGE_BYTES: number = 1024 * 1024;
-/** A runner has a few runs at a time; so many reports of all runners are looked through in each shard. */
+/** Most pages of reports, of all runners, that are looked through in each shard. A runner has a few runs at a time. */
 const MOST_PAGES = 20;
-/** Held sessions that are looked into: those beyond are looked for in vain, and a runner that leaves waits its longest time. */
+/** Most held sessions that are looked through. With more, nobody can say which reports wait, and a leaving runner waits its longest time. */
 const MOST_HELD = 100;
-/** Between two looks whether a report is settled. */
+/** Between two looks at whether a report is settled. */
 const LOOK_MS = 250;
 
 export function createReports(deps: {
@@ -40,7 +40,7 @@ export function createReports(deps: {
 }): Reports {
   const { nc, jsm, clock, settlement } = deps;
 
-  /** Reports that match a filter, of this runner; undefined: there are too many. */
+  /** The runner's reports that match a filter. Undefined if there are too many to look through. */
   async function read(filter: string, from: number, runner: string): Promise<Report[] | undefined> {
     const found: Report[] = [];
     let next = from;
@@ -67,7 +67,7 @@ export function createReports(deps: {
   async function of(runner: string): Promise<Report[] | undefined> {
     const floors = await Promise.all(Array.from({ length: SHARDS }, (_, shard) => settlement.floor(shard)));
     const floorOf = (session: string): number => floors[shardOf(session)] ?? 0;
-    // a held session's events are acked, and lie below the floor of its shard
+    // events of a held session are acknowledged and may lie below the floor of the shard
     const held = [...(await readHeld(jsm)).values()].filter(({ session, from }) => from <= floorOf(session));
     if (held.length > MOST_HELD) return undefined;
     const places = [
@@ -102,7 +102,7 @@ export function createReports(deps: {
   };
 }
 
-/** Undefined for what is no envelope: it becomes a dead letter by itself. */
+/** The envelope, or undefined if there is none: such a message becomes a dead letter in its lane. */
 function reportIn(data: Uint8Array): Envelope | undefined {
   try {
     const envelope = decodeEnvelope(data);

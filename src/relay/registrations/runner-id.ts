@@ -2,14 +2,14 @@ import { createJsonScanner, type JsonMember } from "../../shared/base/json-scan.
 import { usableRunnerId } from "../../shared/messages/runner-call.ts";
 import { MAX_SESSION_TOKEN_BYTES } from "../../shared/log/schema/session-id.ts";
 
-/** Nesting of a report that is read. */
+/** Deepest nesting of a report that is read. */
 const MAX_DEPTH = 256;
-/** A report may quote megabytes of an executor's last words. It is read in slices of 3 ms, so that others are served meanwhile. */
+/** A report may hold megabytes of an executor's output. It is read in slices of 3 ms, so that other sessions are served in between. */
 const SLICE_BYTES: number = 64 * 1024;
-/** In JSON each character may be written as `\u0061`. */
+/** Longest id in bytes of JSON, where each character may be written as `\u0061`. */
 const MAX_TEXT_BYTES: number = 6 * MAX_SESSION_TOKEN_BYTES + 2;
 
-/** `runner_id` of a report's body; the last one counts, as for the coordinator. Undefined where it names no usable one. */
+/** The `runner_id` of a report's body. If it stands there twice the last one counts, as it does for the coordinator. Undefined if there is no usable one. */
 export async function runnerIdOf(body: Uint8Array): Promise<string | undefined> {
   let found: JsonMember | undefined;
   const scanner = createJsonScanner(body, {

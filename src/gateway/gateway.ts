@@ -25,7 +25,7 @@ import { createEntrance, type Entrance, type EntranceOptions, type Served } from
 import { createGuard, type Guard } from "../shared/http/guard.ts";
 import { keyedIds } from "./writes/identity.ts";
 import { createJudge } from "./writes/judge.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics } from "./report/metrics.ts";
 import { createOwnRoutes } from "./report/own.ts";
 import { createPassages, type Passage } from "./route/passage.ts";
 import type { KeptPort } from "./port.ts";

@@ -37,6 +37,30 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   cli: { ...ALL_SHARED, operate: "all", embedded: "all", gateway: "all", relay: "all", standin: "all" },
 };
 
+/**
+ * The same one level deeper: what each folder of a process may import of its own process, types included. Those that it may import stand above it here.
+ * The files that stand beside these folders put the parts together: they may import everything, and no folder imports them.
+ */
+const ROOMS: Record<string, Record<string, readonly string[]>> = {
+  relay: {
+    coordinator: [],
+    source: [],
+    lanes: ["coordinator", "source"],
+    turns: ["coordinator", "lanes"],
+    registrations: ["coordinator", "source", "lanes"],
+    tunnel: ["coordinator", "registrations"],
+    page: ["coordinator", "lanes"],
+    report: ["coordinator", "source", "lanes", "turns", "registrations", "page"],
+  },
+  gateway: {
+    route: [],
+    tunnel: ["route"],
+    runner: ["route", "tunnel"],
+    writes: ["route", "runner"],
+    report: ["runner", "writes"],
+  },
+};
+
 /** Processes of their own: the only files that a command may reach of them. */
 const ROOTS = ["gateway/main.ts", "relay/main.ts", "standin/main.ts"];
 
@@ -89,6 +113,12 @@ function readsEnvironment(text: string): boolean {
 function areaOf(file: string): string {
   const [first = "", second = ""] = file.split("/");
   return first === "shared" ? `${first}/${second}` : first;
+}
+
+/** The folder of a process that a file belongs to; undefined for those beside the folders. */
+function roomOf(file: string): string | undefined {
+  const [, room, ...rest] = file.split("/");
+  return rest.length === 0 ? undefined : room;
 }
 
 /** File of an import of ours, relative to `src`; undefined for packages. */
@@ -166,6 +196,29 @@ test("areas import only what they may", () => {
     return reach === undefined || (reach === "types" && !it.typesOnly);
   });
   expect(broken).toEqual([]);
+});
+
+test.each(Object.entries(ROOMS))("the folders of %s import only what they may", (area, rooms) => {
+  const own = files.filter((file) => areaOf(file) === area);
+  const names = Object.keys(rooms);
+  expect([...new Set(own.map(roomOf))].filter((room) => room !== undefined).sort()).toEqual(names.toSorted());
+  for (const [at, room] of names.entries())
+    // so that there is an order
+    expect(
+      rooms[room]?.filter((below) => !names.slice(0, at).includes(below)),
+      room,
+    ).toEqual([]);
+  const used = new Map(names.map((room) => [room, new Set<string>()]));
+  for (const it of imports) {
+    const target = targetOf(it);
+    const room = roomOf(it.from);
+    if (target === undefined || areaOf(it.from) !== area || areaOf(target) !== area) continue;
+    if (room !== undefined && room !== roomOf(target)) used.get(room)?.add(roomOf(target) ?? target);
+  }
+  const found = names.map((room) => [room, [...(used.get(room) ?? [])].sort()]);
+  expect(Object.fromEntries(found)).toEqual(
+    Object.fromEntries(names.map((room) => [room, [...(rooms[room] ?? [])].sort()])),
+  );
 });
 
 test("commands reach a process only through its composition root", () => {

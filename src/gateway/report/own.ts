@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Durability } from "../../shared/log/durability/durability.ts";
 import type { Refusal } from "../../shared/log/append/acceptance.ts";
-import type { Metrics } from "../metrics.ts";
+import type { Metrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
 import { askReceipt, questionOf } from "./receipts.ts";
 import type { Relays } from "../writes/relays.ts";

@@ -19,7 +19,7 @@ import { createGhosts } from "./ghosts.ts";
 import { createHandouts } from "./handouts.ts";
 import { createHeartbeats } from "./heartbeat.ts";
 import type { KeptShield } from "./kept.ts";
-import type { Registering } from "./known-runners.ts";
+import type { Registering } from "../tunnel/registering.ts";
 import { createLeaves, type KeptRemoval } from "./leaving.ts";
 import { createPolls } from "./poll.ts";
 import { createRegisters } from "./register.ts";

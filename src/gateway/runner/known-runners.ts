@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
+import type { Registering } from "../tunnel/registering.ts";
 import { affinityOf, flagsFor, sameAffinity, showAffinity, type Affinity } from "./affinity.ts";
 import { shortTexts } from "./texts.ts";
 
@@ -14,11 +15,6 @@ const MAX_RUNNERS = 100;
 
 /** A runner that registered another hostname or profile than this gateway writes into binds, so that its sessions are resumed elsewhere. */
 export type Mismatch = { runner: string; registered: Affinity; written: Affinity };
-
-/** What becomes of a registration: passed on, and `answered` is called with what the coordinator said; or refused with `runner_conflict`. */
-export type Registering =
-  | { kind: "passed"; answered: (answer: { status: number; body: Uint8Array } | undefined) => void }
-  | { kind: "refused"; detail: string };
 
 /** Runners behind this gateway, and what they registered. */
 export type KnownRunners = {

@@ -1,5 +1,6 @@
 import type { Opening } from "../../shared/messages/tunnel/opening.ts";
-import type { KnownRunners, Registering } from "./known-runners.ts";
+import type { Registering } from "../tunnel/registering.ts";
+import type { KnownRunners } from "./known-runners.ts";
 import { shortTexts } from "./texts.ts";
 
 /** What a runner's own call says about the runner. */

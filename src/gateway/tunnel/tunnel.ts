@@ -19,9 +19,9 @@ import { decodeMessage, encodeMessage, MAX_DATA_BYTES } from "../../shared/messa
 import { createWire } from "../../shared/messages/tunnel/wire.ts";
 import type { Budget } from "../../shared/http/budget.ts";
 import type { Passage } from "../route/passage.ts";
-import type { Registering } from "../runner/known-runners.ts";
 import { createExchange, type Exchange, type Outlet } from "./exchange.ts";
 import { copying, responseOutlet, socketOutlet } from "./outlets.ts";
+import type { Registering } from "./registering.ts";
 import { openingOf, readable, readSmallBody, tellsOfRun } from "./request.ts";
 
 // request.ts reads what is asked · exchange.ts is one request under way · outlets.ts writes the answer to a response or a socket

@@ -5,16 +5,13 @@ import {
   sessionIdProblem,
   type SessionIdProblem,
 } from "../../shared/log/schema/session-id.ts";
-import { rebuilderOf, type Rebuilder } from "./rebuild.ts";
+import { rebuilderOf, type Rebuilder, type RunnerIdentity } from "./rebuild.ts";
 import type { WriteKind } from "../route/routes.ts";
 
 // rebuild.ts makes the bodies of binds and metadata · judge.ts has large bodies judged in slices
 
 /** Nesting that is still taken. Python's JSON reader gives up near 1,000 levels, and the coordinator would answer 500 for ever. */
 export const MAX_DEPTH = 256;
-
-/** Who the runner is: the only source of `hostname` and `executor_profile` (OWN-1). */
-export type RunnerIdentity = { hostname: string; profile: string };
 
 /** A write as it will be forwarded: to which session, with which body. */
 export type Command =

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { withoutMark } from "../../shared/base/byte-order-mark.ts";
-import { judgementOf, type Command, type RunnerIdentity } from "./command.ts";
+import { judgementOf, type Command } from "./command.ts";
+import type { RunnerIdentity } from "./rebuild.ts";
 import type { WriteKind } from "../route/routes.ts";
 
 /** What is read of a body before others have their turn: a millisecond at the most (15 ns a byte), and every usual body in one go. */

@@ -1,6 +1,8 @@
 import type { JsonMember } from "../../shared/base/json-scan.ts";
-import type { RunnerIdentity } from "./command.ts";
 import type { WriteKind } from "../route/routes.ts";
+
+/** Who the runner is: the only source of `hostname` and `executor_profile` (OWN-1). */
+export type RunnerIdentity = { hostname: string; profile: string };
 
 /** Makes the body that is forwarded out of the bytes of the one that came, member by member as they are read. */
 export type Rebuilder = {

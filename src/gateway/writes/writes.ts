@@ -17,7 +17,6 @@ import { handoutOf } from "./handout.ts";
 import { isUsableKey, type KeyedIds } from "./identity.ts";
 import type { Judge } from "./judge.ts";
 import { bodyForm } from "../../shared/http/media-type.ts";
-import type { Counts } from "../metrics.ts";
 import { endWith, requestIdOf, serverSpan, templateOf } from "../route/passage.ts";
 import { readPrefer, type Preference } from "../../shared/http/prefer.ts";
 import type { Relays } from "./relays.ts";
@@ -26,6 +25,7 @@ import type { Runs } from "../runner/runs.ts";
 import { refuseUnread, send, sendProblem } from "../../shared/http/reply.ts";
 import type { Route } from "../route/routes.ts";
 import type { Conclusion, CoordinatorAnswer, Stored, Waiting } from "./waiting.ts";
+import type { WriteCounts } from "./write-counts.ts";
 
 // ../../shared/http/body.ts reads · judge.ts and command.ts make what is forwarded, rebuild.ts the bodies of binds and metadata · tokens.ts, identity.ts and
 // repeats.ts give it an id and know it again · backlog.ts limits · ../../shared/log/append stores · relays.ts says whether the coordinator's answer can be
@@ -56,7 +56,7 @@ export type WritesDeps = {
   backlog: Backlog;
   repeats: Repeats;
   budget: Budget;
-  counts: Counts;
+  counts: WriteCounts;
   tracing?: Tracing | undefined;
   clock: Clock;
   logger: Logger;

@@ -3,18 +3,18 @@ import type { Logger } from "../../shared/base/logger.ts";
 import { delayFor } from "../coordinator/backoff.ts";
 import type { Answers } from "../coordinator/answers.ts";
 import { stoppedBy, type Gate } from "../coordinator/gate.ts";
-import { batchSize } from "../turns/batch.ts";
+import { batchSize } from "./batch-size.ts";
 import { Budget } from "./budget.ts";
 import { createFetch } from "./fetch.ts";
 import { Lane, MAX_WHOLE, type Entry, type Phase } from "./lane.ts";
 import { ReadyLanes } from "./ready.ts";
 import type { InFlight } from "./share.ts";
-import type { Settlement, TurnContext, TurnOutcome } from "../turns/turn.ts";
+import type { Ending, TurnContext, TurnOutcome } from "./turn-outcome.ts";
 import type { Stored } from "./stored.ts";
-import { createUnderWay } from "../turns/under-way.ts";
+import { createUnderWay } from "./under-way.ts";
 import { createWaiters } from "./waiters.ts";
 
-// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · ../turns/under-way.ts ends attempts · ../turns/turn.ts sends one head ·
+// lane.ts keeps one session's order · ready.ts queues lanes · share.ts divides the connections · under-way.ts ends attempts · ../turns/turn.ts sends one head ·
 // ../turns/batch.ts sends several · waiters.ts tells gateways when it takes longer · fetch.ts reads the bodies of entries that were kept without them ·
 // held.ts reads sessions that wait for long from the log
 // Order is a matter of one lane, fairness a matter between lanes: they are apart, so that no rule of fairness can break the order. Whatever a turn does
@@ -46,7 +46,7 @@ export type DispatcherDeps = {
   /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
   read: (session: string, from: number) => Promise<Stored[] | undefined>;
   /** An entry was settled; called after its source knows. */
-  settled(lane: Lane, entry: Entry, how: Settlement): void;
+  settled(lane: Lane, entry: Entry, how: Ending): void;
   /** Is the session paused by an operator? */
   paused: (token: string) => boolean;
   /** The head asks for its session to be parked. Resolves when that is durable. */
@@ -256,14 +256,14 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     for (const entry of lane.putBack(lane.inFlight)) release(entry);
   }
 
-  function settle(lane: Lane, entry: Entry, how: Settlement): void {
+  function settle(lane: Lane, entry: Entry, how: Ending): void {
     release(entry);
     if (lane.alone > 0) lane.alone--;
     entry.source.settle(entry);
     deps.settled(lane, entry, how);
   }
 
-  function measure(how: Settlement, ms: number): void {
+  function measure(how: Ending, ms: number): void {
     if (how !== "delivered") return;
     successes++;
     underWay.succeeded(ms);

@@ -1,8 +1,9 @@
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Budget } from "./budget.ts";
 import { MAX_WHOLE, type Lane } from "./lane.ts";
-import { REPLICA_LAG_MS, type Stored } from "./stored.ts";
-import type { TurnOutcome } from "../turns/turn.ts";
+import { REPLICA_LAG_MS } from "../source/direct.ts";
+import type { Stored } from "./stored.ts";
+import type { TurnOutcome } from "./turn-outcome.ts";
 
 /** Reads in a row that find nothing, this far apart, before an event counts as deleted. */
 const GONE_AFTER = 5;

@@ -14,7 +14,8 @@ import type { Death } from "../coordinator/dead-letters.ts";
 import type { Shard } from "../source/shard.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldSessions } from "./held-sessions.ts";
-import type { Entry, Lane, Source } from "./lane.ts";
+import type { Source } from "../source/source.ts";
+import type { Entry, Lane } from "./lane.ts";
 import { placesOf } from "./places.ts";
 import type { Stored } from "./stored.ts";
 

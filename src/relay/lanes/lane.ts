@@ -1,5 +1,6 @@
 import type { Envelope } from "../../shared/log/schema/envelope.ts";
 import type { Death } from "../coordinator/dead-letters.ts";
+import type { Delivered, Source } from "../source/source.ts";
 
 /** Whole messages kept per lane; beyond it only numbers are kept and the message is fetched when its turn comes (BOUND-1). */
 export const MAX_WHOLE = 100;
@@ -7,21 +8,8 @@ export const MAX_WHOLE = 100;
 /** Places of taken entries that a lane keeps in front of the waiting ones, to be put back there; more are cut off when they are the larger part. */
 const MOST_TAKEN = 16;
 
-/** Where an entry came from and where its end is told: a shard's consumer, or the log read behind it (held sessions). */
-export type Source = {
-  /** ORDER-1 through failover: may this relay still send for this source? */
-  mayForward(): boolean;
-  /** Asks the broker; resolves true when forwarding is allowed again. */
-  verify(): Promise<boolean>;
-  /** The entry is settled: never sent again. */
-  settle(entry: Entry): void;
-};
-
 /** One event that waits in a lane. Thin while `envelope` is undefined. */
-export type Entry = {
-  readonly seq: number;
-  /** The consumer's number of its newest delivery, needed to ack it. */
-  deliverySeq: number;
+export type Entry = Delivered & {
   source: Source;
   /** Size in the log. */
   readonly bytes: number;
@@ -30,8 +18,6 @@ export type Entry = {
   data: Uint8Array | undefined;
   /** Why it is to be buried instead of sent: it cannot be read, or it is exhausted. */
   death: Death | undefined;
-  /** Its consumer was reset while it was in flight, and it did not come again yet. */
-  stale: boolean;
   /**
    * A report whose runner the coordinator does not know: the gate's time of being up when it said so first, and whether the runner has been registered again
    * since.

@@ -8,8 +8,6 @@ import { readDirect } from "../source/direct.ts";
 /** Messages fetched at once: what a lane keeps whole. */
 const BATCH = 100;
 const MAX_BYTES: number = 1024 * 1024;
-/** A replica that is asked may lag behind for so long: what it does not have may be there all the same. */
-export const REPLICA_LAG_MS = 8000;
 
 /** One event as it lies in the log. */
 export type Stored = { seq: number; envelope: Envelope; data: Uint8Array; death: Death | undefined };

@@ -13,7 +13,7 @@ import type { Logger } from "../../shared/base/logger.ts";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import { readLogStatus } from "../../shared/messages/status/log-status.ts";
 import type { Gate } from "../coordinator/gate.ts";
-import type { Settlement } from "../turns/turn.ts";
+import type { Ending } from "../lanes/turn-outcome.ts";
 import { createActions, goneLetter } from "./actions.ts";
 import { RANGES } from "./chart.ts";
 import { confirmPage } from "./confirm.ts";
@@ -44,7 +44,7 @@ export type StatusPageMode = "on" | "read-only" | "off";
 export type StatusPage = {
   routes(app: FastifyInstance): void;
   /** An event ended. */
-  settled(how: Settlement): void;
+  settled(how: Ending): void;
   gateChanged(): void;
   /** The broker answers, or does not. */
   broker(connected: boolean): void;

@@ -1,6 +1,6 @@
 import type { DepartureReason } from "../../shared/log/state/departure.ts";
 import type { AttemptResult } from "../coordinator/verdict.ts";
-import { isCoordinatorsWord } from "../tunnel/whose-word.ts";
+import { isCoordinatorsWord } from "../coordinator/whose-word.ts";
 
 /** Limits for a runner that leaves, milliseconds. */
 export type LeavingTimes = {

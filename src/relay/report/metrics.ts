@@ -3,7 +3,8 @@ import { DAMAGE_CODES } from "../../shared/log/state/damage.ts";
 import type { HeldReason } from "../../shared/log/state/held.ts";
 import type { GateState } from "../coordinator/gate.ts";
 import type { AttemptKind } from "../coordinator/verdict.ts";
-import type { Settlement } from "../turns/turn.ts";
+import type { Ending } from "../lanes/turn-outcome.ts";
+import type { AttemptReport } from "../turns/attempt-report.ts";
 import type { Registered } from "../registrations/registrations.ts";
 import type { LogReading } from "./log-reading.ts";
 
@@ -26,13 +27,6 @@ const STATES = [
   | "breaker_open"
   | (GateState & { phase: "paused" })["reason"]
 )[];
-
-/** A turn's part of the metrics. */
-export type AttemptReport = {
-  attempted(verdict: AttemptKind, ms: number): void;
-  /** `answered`: the executor itself received the refusal. */
-  deadLettered(answered: boolean): void;
-};
 
 /** What of gateways belongs to nothing of theirs. */
 const FOREIGN = ["answer", "request", "frame"] as const;
@@ -66,7 +60,7 @@ export function createMetrics(now: {
   linesDropped: () => number;
 }): {
   /** `arrivedAt` and `at` are monotonic milliseconds; what was read back from the log did not arrive, and has no duration. */
-  settled(how: Settlement, arrivedAt: number, at: number): void;
+  settled(how: Ending, arrivedAt: number, at: number): void;
   gap: (missing: number) => void;
   foreign: (what: Foreign) => void;
   registered: (result: Registered["kind"]) => void;

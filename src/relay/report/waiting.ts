@@ -1,15 +1,8 @@
 import { MOST_SESSIONS } from "../../shared/log/state/damage.ts";
-import type { LogMark } from "../../shared/log/state/log-mark.ts";
 import type { Dispatcher } from "../lanes/dispatcher.ts";
 import type { HeldSessions } from "../lanes/held-sessions.ts";
+import type { WaitingHere } from "../source/log-watch.ts";
 import type { Shard } from "../source/shard.ts";
-
-/** Sessions whose events wait at this relay, and the shards that it serves: only of those it knows. */
-export type WaitingHere = {
-  sessions: [session: string, events: number][];
-  shards: ReadonlySet<number>;
-  held: NonNullable<LogMark["held"]>;
-};
 
 /** What the log's mark remembers, so that it can be said whose events a damaged log lost. */
 export function waitingHere(deps: {

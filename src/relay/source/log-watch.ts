@@ -15,8 +15,7 @@ import { countOf, startingAt } from "../../shared/log/state/ranges.ts";
 import { readRevision, readState, writeState } from "../../shared/log/state/state-store.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 import { readPage, scrub, unsettledOf, type Unsettled } from "./scrub.ts";
-import { REPLICA_LAG_MS } from "../lanes/stored.ts";
-import type { WaitingHere } from "../report/waiting.ts";
+import { REPLICA_LAG_MS } from "./direct.ts";
 
 /** How often the newest event's place is written down. */
 export const MARK_MS = 1000;
@@ -26,6 +25,13 @@ const MENDED = "the log lost its end and was mended meanwhile; what this relay r
 function anewText(before: string, now: string): string {
   return `what is remembered is of a log made ${before}, this one was made ${now}; run \`provision\``;
 }
+
+/** Sessions whose events wait at this relay, and the shards that it serves: only of those it knows. */
+export type WaitingHere = {
+  sessions: [session: string, events: number][];
+  shards: ReadonlySet<number>;
+  held: NonNullable<LogMark["held"]>;
+};
 
 /** Whether the log is the one that is remembered, and what to remember of it. */
 export type LogWatch = {

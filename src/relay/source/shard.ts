@@ -4,12 +4,12 @@ import { errorText, isCoded } from "../../shared/base/errors.ts";
 import type { HeldPlace } from "../../shared/log/state/held.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { consumerName, EVENTS_STREAM, PRIORITY_GROUP } from "../../shared/log/schema/topology.ts";
-import type { Entry, Source } from "../lanes/lane.ts";
 import type { CheckpointStore } from "./checkpoint-store.ts";
 import { keeperOf, type Kept } from "./keeper.ts";
 import { Lease } from "./lease.ts";
 import { createPull, type Delivery } from "./pull.ts";
 import { readApiReply } from "./api.ts";
+import type { Source } from "./source.ts";
 import { Settled } from "../../shared/log/state/settled.ts";
 
 // pull.ts asks for messages · lease.ts fences · ../../shared/log/state/settled.ts remembers · checkpoint-store.ts keeps the memory · keeper.ts knows whose acks count
@@ -382,7 +382,7 @@ export function createShard(deps: ShardDeps): Shard {
       verifying ??= stillOurs().finally(() => (verifying = undefined));
       return verifying;
     },
-    settle(entry: Entry) {
+    settle(entry) {
       settled.settle(entry.seq);
       if (!entry.stale && entry.deliverySeq > 0) ack(entry.deliverySeq, entry.seq); // what came from the log was acked when it was passed
     },

@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import { collect, type Collected } from "./collect.ts";
-import type { Upstream, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
+import type { AnswerEvents } from "../coordinator/answer-events.ts";
+import type { Upstream, UpstreamRequest } from "./upstream.ts";
 
 /** A whole answer that is read here must be over so long after its head was due; a runner waits no longer either. */
 const WHOLE_MS = 10_000;
@@ -46,7 +47,7 @@ export function createAskWhole(deps: {
 }
 
 /** Hands an answer on as it came. */
-export function hand(answer: Collected, events: UpstreamEvents): void {
+export function hand(answer: Collected, events: AnswerEvents): void {
   if (answer.kind === "failed") return events.failed(answer.code, answer.text);
   events.head(answer.status, answer.statusText, answer.headers);
   if (answer.body.length > 0) events.data(answer.body);
@@ -55,7 +56,7 @@ export function hand(answer: Collected, events: UpstreamEvents): void {
 
 /** Answers for the coordinator, and says so. */
 export function answerOurselves(
-  events: UpstreamEvents,
+  events: AnswerEvents,
   status: number,
   statusText: string,
   body: Uint8Array | undefined,

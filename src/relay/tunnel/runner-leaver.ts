@@ -5,8 +5,9 @@ import { leavingRunner } from "../../shared/messages/tunnel/leaving-runner.ts";
 import type { Leaving } from "../registrations/leaving.ts";
 import type { Reports } from "../registrations/reports.ts";
 import { answerOurselves, createAskWhole, hand } from "./ask-whole.ts";
-import type { Upstream, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
-import { isCoordinatorsWord } from "./whose-word.ts";
+import type { AnswerEvents } from "../coordinator/answer-events.ts";
+import type { Upstream, UpstreamRequest } from "./upstream.ts";
+import { isCoordinatorsWord } from "../coordinator/whose-word.ts";
 
 /** How long a runner waits until its own reports are delivered; then its removal is kept, and goes out behind them. */
 const BEHIND_REPORTS_MS = 5000;
@@ -32,7 +33,7 @@ export function letRunnersLeave(deps: {
   const { upstream, log, leaving, reports } = deps;
   const ask = createAskWhole(deps);
 
-  async function serve(runner: string, request: UpstreamRequest, events: UpstreamEvents): Promise<void> {
+  async function serve(runner: string, request: UpstreamRequest, events: AnswerEvents): Promise<void> {
     const quiet = !deps.away() && (await reports.quiet(runner, BEHIND_REPORTS_MS));
     // who stops may close the connection at once, and means it all the same
     const answer = quiet ? await ask(request, new AbortController().signal, REMOVE_MS) : undefined;

@@ -7,8 +7,9 @@ import type { Leaving } from "../registrations/leaving.ts";
 import type { Registrations } from "../registrations/registrations.ts";
 import { answerOurselves, createAskWhole, hand } from "./ask-whole.ts";
 import type { Collected } from "./collect.ts";
-import type { Upstream, UpstreamCall, UpstreamEvents, UpstreamRequest } from "./upstream.ts";
-import { isCoordinatorsWord, isForgotten } from "./whose-word.ts";
+import type { AnswerEvents } from "../coordinator/answer-events.ts";
+import type { Upstream, UpstreamCall, UpstreamRequest } from "./upstream.ts";
+import { isCoordinatorsWord, isForgotten } from "../coordinator/whose-word.ts";
 
 /** The coordinator answers a poll without work after this long; so do we for it. */
 const POLL_MS = 30_000;
@@ -71,7 +72,7 @@ export function shieldRunner(deps: {
   async function serve(
     call: RunnerCall,
     request: UpstreamRequest,
-    events: UpstreamEvents,
+    events: AnswerEvents,
     signal: AbortSignal,
   ): Promise<void> {
     const { kind } = call;

@@ -10,7 +10,8 @@ import type { ReadyCredential } from "../../shared/credentials/port.ts";
 import type { Needles } from "../coordinator/echo/needles.ts";
 import { screened, type ScreenedEvents } from "../coordinator/echo/screened.ts";
 import { headLimit, type HeadLimits } from "./limits.ts";
-import type { Upstream, UpstreamCall, UpstreamEvents } from "./upstream.ts";
+import type { AnswerEvents } from "../coordinator/answer-events.ts";
+import type { Upstream, UpstreamCall } from "./upstream.ts";
 
 /** One passed-through request at the relay, from its opening to its end. */
 export type Stream = {
@@ -114,7 +115,7 @@ export function createStream(deps: {
         : {}),
       ...(opening.upgrade === undefined ? {} : { upgrade: opening.upgrade }),
     };
-    const events: UpstreamEvents = {
+    const events: AnswerEvents = {
       head(status, statusText, raw) {
         if (over) return;
         if (status === 401 || status === 403) credentials.refused(pass.generation);

@@ -4,6 +4,7 @@ import { PassThrough, type Duplex } from "node:stream";
 import { errors, type Dispatcher } from "undici";
 import { errorText } from "../../shared/base/errors.ts";
 import { ClosedInUse, MAX_HEAD_BYTES, openConnections } from "../coordinator/connections/index.ts";
+import type { AnswerEvents } from "../coordinator/answer-events.ts";
 import { MAX_STREAMS } from "./limits.ts";
 
 /** Connections for passed-through requests, apart from the lanes': a hundred open streams delay no event. One for each, so that none waits. */
@@ -23,19 +24,11 @@ export type UpstreamRequest = {
   upgrade?: string;
 };
 
-/** What comes back, in this order: head, data …, end; or `failed` at any time. `data` returns false to be paused. */
-export type UpstreamEvents = {
-  head(status: number, statusText: string, rawHeaders: string[]): void;
-  data(bytes: Uint8Array): boolean;
-  end(trailers: string[]): void;
-  failed(code: string, text: string): void;
-};
-
 export type UpstreamCall = { resume(): void; abort(): void };
 
 /** The coordinator, as the tunnel sees it: requests of any kind, nothing followed, nothing decoded. */
 export type Upstream = {
-  call(request: UpstreamRequest, events: UpstreamEvents): UpstreamCall;
+  call(request: UpstreamRequest, events: AnswerEvents): UpstreamCall;
   close(): Promise<void>;
 };
 
@@ -62,7 +55,7 @@ function dispatch(
   pools: Pools,
   prefix: string,
   request: UpstreamRequest,
-  events: UpstreamEvents,
+  events: AnswerEvents,
 ): UpstreamCall {
   let controller: Dispatcher.DispatchController | undefined;
   let aborted = false;
@@ -150,7 +143,7 @@ function dispatchPlain(
   base: URL,
   prefix: string,
   request: UpstreamRequest,
-  events: UpstreamEvents,
+  events: AnswerEvents,
 ): UpstreamCall {
   const send = base.protocol === "https:" ? httpsRequest : httpRequest;
   const { upgrade, body } = request;

@@ -8,37 +8,16 @@ import type { Coordinator } from "../coordinator/client.ts";
 import type { Gate } from "../coordinator/gate.ts";
 import { endAttempt, type EventSpans } from "../coordinator/spans.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../coordinator/verdict.ts";
-import type { AttemptReport } from "../report/metrics.ts";
+import type { AttemptReport } from "./attempt-report.ts";
 import { ACCEPTED, batchBody, resultsOf, type Response } from "./batch-wire.ts";
 import type { Entry, Lane } from "../lanes/lane.ts";
-import {
-  closedInUse,
-  type Judged,
-  type Settlement,
-  type Turn,
-  type TurnContext,
-  type TurnOutcome,
-} from "./turn.ts";
+import type { Ending, TurnContext, TurnOutcome } from "../lanes/turn-outcome.ts";
+import { closedInUse, type Judged, type Turn } from "./turn.ts";
 
-/** Bodies of one batch together, bytes. */
-const MAX_BATCH_BYTES: number = 1024 * 1024;
 /** 650 bytes for each of a hundred results. */
 const LONG_ANSWER_BYTES: number = 64 * 1024;
 /** Only these say that something in the batch is wrong; the batch is then halved until the one event stands alone. */
 const BISECTED = new Set([400, 413, 422]);
-
-/** How many entries from the head may go as one batch: events that are whole and not condemned, at most `most`. Pure. */
-export function batchSize(lane: Lane, most: number): number {
-  let count = 0;
-  let bytes = 0;
-  for (; count < most; count++) {
-    const entry = lane.peek(count);
-    if (entry?.envelope?.kind !== "event" || entry.death !== undefined) break;
-    bytes += entry.bytes;
-    if (count > 0 && bytes > MAX_BATCH_BYTES) break;
-  }
-  return Math.max(1, count);
-}
 
 const DELIVERED: Verdict = { kind: "delivered" };
 const UNANSWERED: Verdict & { kind: "retry" } = {
@@ -87,7 +66,7 @@ export function createBatchTurn(
   const { clock, log, coordinator, credentials, gate, spans: tracer } = deps;
 
   return async function batchTurn(lane, entries, context) {
-    const settled = new Map<Entry, Settlement>();
+    const settled = new Map<Entry, Ending>();
     let next: TurnOutcome | undefined;
     try {
       next = await send(lane, entries, context, settled);
@@ -103,7 +82,7 @@ export function createBatchTurn(
     lane: Lane,
     entries: Entry[],
     context: TurnContext,
-    settled: Map<Entry, Settlement>,
+    settled: Map<Entry, Ending>,
   ): Promise<TurnOutcome | undefined> {
     const [first] = entries;
     if (first?.envelope === undefined) return { kind: "again" };
@@ -197,7 +176,7 @@ export function createBatchTurn(
     lane: Lane,
     first: Entry,
     context: TurnContext,
-    settled: Map<Entry, Settlement>,
+    settled: Map<Entry, Ending>,
   ): Promise<TurnOutcome> {
     return note(first, await deps.turn.single(lane, first, context), settled) ?? { kind: "again" };
   }
@@ -207,7 +186,7 @@ export function createBatchTurn(
     judged: Judged,
     entries: Entry[],
     results: Map<string, Response>,
-    settled: Map<Entry, Settlement>,
+    settled: Map<Entry, Ending>,
   ): Promise<TurnOutcome | undefined> {
     let next: TurnOutcome | undefined;
     for (const entry of entries) {
@@ -227,11 +206,7 @@ export function createBatchTurn(
     return next;
   }
 
-  function note(
-    entry: Entry,
-    outcome: TurnOutcome,
-    settled: Map<Entry, Settlement>,
-  ): TurnOutcome | undefined {
+  function note(entry: Entry, outcome: TurnOutcome, settled: Map<Entry, Ending>): TurnOutcome | undefined {
     if (outcome.kind !== "settled") return outcome;
     settled.set(entry, outcome.how);
     return undefined;

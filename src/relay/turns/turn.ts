@@ -7,7 +7,7 @@ import type { Credentials } from "../../shared/credentials/port.ts";
 import type { Answers } from "../coordinator/answers.ts";
 import { ask } from "../coordinator/ask.ts";
 import { clarified } from "../coordinator/clarify.ts";
-import type { Attempt, Coordinator } from "../coordinator/client.ts";
+import type { Coordinator } from "../coordinator/client.ts";
 import type { DeadLetters, Death } from "../coordinator/dead-letters.ts";
 import type { Gate } from "../coordinator/gate.ts";
 import { FRESH_BIND_MS, judgeLateBind } from "../coordinator/late-bind.ts";
@@ -15,36 +15,10 @@ import { RefusedTokens } from "../coordinator/refused-tokens.ts";
 import { endAttempt, traceOfEnvelope, type EventSpans } from "../coordinator/spans.ts";
 import type { Superseded } from "../coordinator/superseded.ts";
 import { targetOf } from "../coordinator/target.ts";
-import type { AttemptReport } from "../report/metrics.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../coordinator/verdict.ts";
 import type { Entry, Lane } from "../lanes/lane.ts";
-
-/** How an event ended (SETTLE-1); `gone`: somebody deleted it from the log. */
-export type Settlement = "delivered" | "superseded" | "dead" | "gone";
-
-/** What one turn of a lane came to; the dispatcher does the rest. */
-export type TurnOutcome =
-  /** The entry is settled. */
-  | { kind: "settled"; how: Settlement }
-  /**
-   * Not now: wait and try again. `counts`: the lane failed, and may be exhausted by it. `together`: so many failed as one, and any of them may be
-   * the reason; else the head is. `afterMs`: exactly so long.
-   */
-  | {
-      kind: "retry";
-      reason: string;
-      retryAfterMs?: number;
-      afterMs?: number;
-      counts: boolean;
-      together?: number;
-    }
-  /** Nothing was tried; at once again, or when the gate opens. */
-  | { kind: "again" }
-  /** This relay may not send for the lane's shard right now. */
-  | { kind: "fenced" }
-  | { kind: "park"; reason: string }
-  /** Some of a batch are settled; `next` is what becomes of the others, the first of them in front. */
-  | { kind: "batch"; settled: ReadonlyMap<Entry, Settlement>; next: TurnOutcome | undefined };
+import type { TurnContext, TurnOutcome } from "../lanes/turn-outcome.ts";
+import type { AttemptReport } from "./attempt-report.ts";
 
 /** What becomes of a report whose runner the coordinator does not know. `forMs`: since it said so first, of its time here; `tried`: it took the registration. */
 export type Homecomings = (report: {
@@ -81,16 +55,6 @@ export type TurnDeps = {
  * taken for a refusal of all (ISOLATE-1); it answers `not_existent`, cheaply.
  */
 const HARMLESS_PATH = "/sessions/runner-relay-asks/status";
-
-/** What a turn needs to know of its surroundings. */
-export type TurnContext = {
-  /** This is the one attempt that the gate allows to find out. */
-  probe: boolean;
-  /** Did an operator pause the session or everything meanwhile? A token may take long, and what is not sent yet waits. */
-  paused(): boolean;
-  /** Tells of the attempt, so that it can be ended early. */
-  began(attempt: Attempt): void;
-};
 
 /** A lane's turn alone, and what a verdict means for one entry. */
 export type Turn = {

@@ -2,8 +2,7 @@ import { createBatchTurn } from "./batch.ts";
 import type { DispatcherDeps } from "../lanes/dispatcher.ts";
 import { createTurn, type TurnDeps } from "./turn.ts";
 
-// turn.ts sends one event until its outcome is known · batch.ts sends several as one request, batch-wire.ts writes and reads it · under-way.ts ends attempts that
-// take too long
+// turn.ts sends one event until its outcome is known · batch.ts sends several as one request, batch-wire.ts writes and reads it
 // A turn is everything between taking an event from its lane and settling it, so each outcome has one place. Batches are beside it and fall back on it: what a
 // batch cannot decide is decided by sending the event alone.
 

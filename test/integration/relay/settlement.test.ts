@@ -2,7 +2,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, it } from "vitest";
-import { createSettlement } from "../../../src/relay/report/settlement.ts";
+import { createSettlement } from "../../../src/relay/lanes/settlement.ts";
 import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import { consumerName, EVENTS_STREAM, STATE_BUCKET } from "../../../src/shared/log/schema/topology.ts";

@@ -1,4 +1,4 @@
-import type { UpstreamEvents } from "../../tunnel/upstream.ts";
+import type { AnswerEvents } from "../answer-events.ts";
 import { struckOut, type Needles } from "./needles.ts";
 import { createScreen } from "./screen.ts";
 import { createUnpacked } from "./unpacked.ts";
@@ -6,7 +6,7 @@ import { createUnpacked } from "./unpacked.ts";
 // needles.ts what is looked for · screen.ts in bytes as they pass · unpacked.ts in compressed ones
 
 /** An answer on its way to an executor. */
-export type ScreenedEvents = UpstreamEvents & { close(): void };
+export type ScreenedEvents = AnswerEvents & { close(): void };
 
 /**
  * An answer that quotes the credential which the request carried must not hand it to the executor (CRED-1): it is struck out in reason phrase,
@@ -14,7 +14,7 @@ export type ScreenedEvents = UpstreamEvents & { close(): void };
  */
 export function screened(
   needles: Needles,
-  events: UpstreamEvents,
+  events: AnswerEvents,
   control: { resume(): void; cut(why: "quoted" | "bomb"): void },
 ): ScreenedEvents {
   if (needles.all.length === 0) return { ...events, close() {} };

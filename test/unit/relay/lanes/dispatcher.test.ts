@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TurnOutcome } from "../../../../src/relay/turns/turn.ts";
+import type { TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
 import { createWorld, envelopeOf, promises, type World } from "./world.ts";
 
 const DELIVERED: TurnOutcome = { kind: "settled", how: "delivered" };

@@ -8,7 +8,7 @@ import { createHeldSessions } from "../../../../src/relay/lanes/held.ts";
 import { createIntake } from "../../../../src/relay/lanes/intake.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
-import type { TurnOutcome } from "../../../../src/relay/turns/turn.ts";
+import type { TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
 import { Settled } from "../../../../src/shared/log/state/settled.ts";
 import type { Shard } from "../../../../src/relay/source/shard.ts";
 import { encodeEnvelope } from "../../../../src/shared/log/schema/envelope.ts";

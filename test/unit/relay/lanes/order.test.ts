@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import type { TurnOutcome } from "../../../../src/relay/turns/turn.ts";
+import type { TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
 import { createWorld, promises, type Turn, type World } from "./world.ts";
 
 const SESSIONS = ["a", "b", "c"];

@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { batchBody } from "../../../../src/relay/turns/batch-wire.ts";
-import { batchSize } from "../../../../src/relay/turns/batch.ts";
+import { batchSize } from "../../../../src/relay/lanes/batch-size.ts";
 import { Budget } from "../../../../src/relay/lanes/budget.ts";
 import { Lane, type Entry, type Record } from "../../../../src/relay/lanes/lane.ts";
 import { ReadyLanes } from "../../../../src/relay/lanes/ready.ts";

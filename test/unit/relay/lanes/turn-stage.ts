@@ -5,13 +5,12 @@ import type { AttemptKind, PauseReason, Verdict } from "../../../../src/relay/co
 import type { AttemptResult } from "../../../../src/relay/coordinator/verdict.ts";
 import { createBatchTurn } from "../../../../src/relay/turns/batch.ts";
 import { Lane, type Entry } from "../../../../src/relay/lanes/lane.ts";
+import type { TurnContext, TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
 import {
   createTurn,
   type Homecomings,
   type PoisonPolicy,
   type Turn,
-  type TurnContext,
-  type TurnOutcome,
 } from "../../../../src/relay/turns/turn.ts";
 import type { Envelope } from "../../../../src/shared/log/schema/envelope.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";

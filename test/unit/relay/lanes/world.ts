@@ -2,9 +2,10 @@ import { createDispatcher, type Dispatcher } from "../../../../src/relay/lanes/d
 import type { Answers } from "../../../../src/relay/coordinator/answers.ts";
 import type { Attempt } from "../../../../src/relay/coordinator/client.ts";
 import type { Gate, GateState } from "../../../../src/relay/coordinator/gate.ts";
-import type { Entry, Lane, Source } from "../../../../src/relay/lanes/lane.ts";
+import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
+import type { Source } from "../../../../src/relay/source/source.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
-import type { Settlement, TurnContext, TurnOutcome } from "../../../../src/relay/turns/turn.ts";
+import type { Ending, TurnContext, TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
 import type { Envelope } from "../../../../src/shared/log/schema/envelope.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { createFakeClock, promises, type FakeClock } from "../../../support/fake-clock.ts";
@@ -22,7 +23,7 @@ export type World = {
   gate: ScriptedGate;
   turns: Turn[];
   log: { seq: number; session: string }[];
-  settled: Map<number, Settlement>;
+  settled: Map<number, Ending>;
   /** What gateways were told, by event id. */
   told: Map<string, string>;
   holds: { lane: Lane; reason: string; done(ok: boolean): void }[];
@@ -58,7 +59,7 @@ export function createWorld(options: WorldOptions = {}): World {
   const clock = createFakeClock();
   const bytes = options.bytes ?? 100;
   const log: { seq: number; session: string }[] = [];
-  const settled = new Map<number, Settlement>();
+  const settled = new Map<number, Ending>();
   const sent = new Set<number>();
   const inFlight = new Map<string, number>();
   let position = 0;

@@ -1,19 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { ERRORS, type HttpErrorCode } from "../shared/base/errors.ts";
-import type { CommitReport } from "../shared/log/append/commit.ts";
-import type { NoWait } from "./writes/relays.ts";
-import type { Shielded } from "./runner/index.ts";
+import { ERRORS, type HttpErrorCode } from "../../shared/base/errors.ts";
+import type { CommitReport } from "../../shared/log/append/commit.ts";
+import type { WriteCounts } from "../writes/write-counts.ts";
+import type { Shielded } from "../runner/index.ts";
 
 /** What the hot path counts: plain numbers, read when somebody asks for the metrics. */
-export type Counts = {
-  accepted: number;
-  answeredAccepted: number;
-  answeredByCoordinator: number;
-  clientGone: number;
-  notWaited: Record<NoWait, number>;
-  shielded: Record<Shielded, number>;
-  refused(code: HttpErrorCode): void;
-};
+type Counts = WriteCounts & { shielded: Record<Shielded, number> };
 
 export type Metrics = {
   counts: Counts;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isCoordinatorsWord, isForgotten } from "../../../../src/relay/tunnel/whose-word.ts";
+import { isCoordinatorsWord, isForgotten } from "../../../../src/relay/coordinator/whose-word.ts";
 
 const PAGE = "<html><body>Sign in</body></html>";
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Attempt } from "../coordinator/client.ts";
-import { failingShare, mustYield, slowAfter } from "../lanes/share.ts";
+import { failingShare, mustYield, slowAfter } from "./share.ts";
 
 type Tracked = { attempt: Attempt; since: number; slow: boolean; tell: () => void };
 

@@ -8,7 +8,7 @@ import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { Settled } from "../../shared/log/state/settled.ts";
 import { sessionFilter } from "../../shared/log/schema/subjects.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
-import type { Lane } from "../lanes/lane.ts";
+import type { Lane } from "./lane.ts";
 import { readDirect } from "../source/direct.ts";
 import type { Shard } from "../source/shard.ts";
 

@@ -1,4 +1,4 @@
-import { readAnswerObject } from "../coordinator/answer-body.ts";
+import { readAnswerObject } from "./answer-body.ts";
 
 /** Refusals that ask for patience. */
 const LATER = new Set([408, 425, 429]);

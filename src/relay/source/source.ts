@@ -1,0 +1,18 @@
+/** An event that a source gave out, as far as the source has to know it again. */
+export type Delivered = {
+  readonly seq: number;
+  /** The consumer's number of its newest delivery, needed to ack it. */
+  deliverySeq: number;
+  /** Its consumer was reset while it was in flight, and it did not come again yet. */
+  stale: boolean;
+};
+
+/** Where an event came from and where its end is told: a shard's consumer, or the log read behind it (held sessions). */
+export type Source = {
+  /** ORDER-1 through failover: may this relay still send for this source? */
+  mayForward(): boolean;
+  /** Asks the broker; resolves true when forwarding is allowed again. */
+  verify(): Promise<boolean>;
+  /** The event is settled: never sent again. */
+  settle(entry: Delivered): void;
+};

@@ -33,11 +33,15 @@ import { createRelays } from "./writes/relays.ts";
 import { createRepeats } from "./writes/repeats.ts";
 import { refuseUnread, sendProblem } from "../shared/http/reply.ts";
 import { matchRoute } from "./route/routes.ts";
-import { createShield } from "./runner/index.ts";
-import type { KeptShield } from "./runner/kept.ts";
-import { createKnownRunners, type KeptRunners } from "./runner/known-runners.ts";
-import { readCall } from "./runner/runner-calls.ts";
-import { createRuns, type KeptRuns } from "./runner/runs.ts";
+import {
+  createShield,
+  createKnownRunners,
+  readCall,
+  createRuns,
+  type KeptShield,
+  type KeptRunners,
+  type KeptRuns,
+} from "./runner/index.ts";
 import { createSequences } from "../shared/log/append/sequence.ts";
 import { refuseSocket, type Handler, type ServerTimes } from "../shared/http/server.ts";
 import { createTokens } from "./writes/tokens.ts";

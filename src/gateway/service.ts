@@ -12,11 +12,9 @@ import { VERSION } from "../shared/base/version.ts";
 import { createDurabilityWatch } from "./durability-watch.ts";
 import type { Entrance } from "./entrance.ts";
 import { createGateway } from "./gateway.ts";
-import { keptRuns } from "./runner/kept-runs.ts";
+import { keptRuns, keptRunners, keptShield } from "./runner/index.ts";
 import { keptKeySecret } from "./writes/key-secret.ts";
 import type { KeptPort } from "./port.ts";
-import { keptRunners } from "./runner/kept-runners.ts";
-import { keptShield } from "./runner/kept.ts";
 import type { GatewayValues } from "./table.ts";
 
 /** A gateway with its connection to the broker. */

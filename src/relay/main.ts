@@ -26,7 +26,7 @@ import { VERSION } from "../shared/base/version.ts";
 import { RELAY_INBOX } from "../shared/log/schema/subjects.ts";
 import { createCredentials } from "../shared/credentials/index.ts";
 import { createCoordinator } from "./coordinator/client.ts";
-import { parseAllowList, type AllowRule } from "./tunnel/limits.ts";
+import { parseAllowList, type AllowRule } from "./tunnel/index.ts";
 import { startRelay } from "./relay.ts";
 
 /** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */

@@ -44,8 +44,7 @@ import { serveReceipts } from "./report/receipts.ts";
 import { waitingHere } from "./report/waiting.ts";
 import { createSettlement, knownHere } from "./lanes/settlement.ts";
 import { createRunners, LEAVING_LOOK_MS, type RunnerTimes } from "./registrations/index.ts";
-import type { AllowRule } from "./tunnel/limits.ts";
-import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
+import { openTunnel, type AllowRule, type RelayTunnel } from "./tunnel/index.ts";
 import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from "./report/state.ts";
 
 // The way of an event: source/pull.ts asks the broker · source/shard.ts takes over and remembers · lanes/intake.ts sorts ·

@@ -221,6 +221,18 @@ test.each(Object.entries(ROOMS))("the folders of %s import only what they may", 
   );
 });
 
+test("what is behind a folder's door is not imported from outside", () => {
+  const doors = files
+    .filter((file) => file.endsWith("/index.ts"))
+    .map((file) => file.slice(0, -"index.ts".length));
+  expect(doors.length).toBeGreaterThan(5);
+  const past = imports.filter((it) => {
+    const target = targetOf(it) ?? "";
+    return doors.some((at) => target.startsWith(at) && target !== `${at}index.ts` && !it.from.startsWith(at));
+  });
+  expect(past).toEqual([]);
+});
+
 test("commands reach a process only through its composition root", () => {
   const processes = ROOTS.map(areaOf);
   const reached = imports

@@ -7,9 +7,7 @@ import { openApi } from "./openapi.ts";
 import { askReceipt, questionOf } from "./receipts.ts";
 import type { Relays } from "../writes/relays.ts";
 import { send, sendProblem } from "../../shared/http/reply.ts";
-import type { Affinity } from "../runner/affinity.ts";
-import type { Mismatch } from "../runner/known-runners.ts";
-import type { KeptRemoval } from "../runner/leaving.ts";
+import type { Affinity, Mismatch, KeptRemoval } from "../runner/index.ts";
 
 export type OwnDeps = {
   connection: NatsConnection;

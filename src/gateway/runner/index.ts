@@ -36,6 +36,15 @@ import { createWay } from "./way.ts";
 // A file per call, because each call has a deadline and a second try of its own, and a runner ends if one of them is wrong. What outlives a call (what was
 // given out, what was registered) is kept apart from serving it, so that it can be written to disk and tested without HTTP.
 
+export type { Affinity } from "./affinity.ts";
+export { keptShield, type KeptShield } from "./kept.ts";
+export { keptRunners } from "./kept-runners.ts";
+export { keptRuns } from "./kept-runs.ts";
+export { createKnownRunners, type KeptRunners, type Mismatch } from "./known-runners.ts";
+export type { KeptRemoval } from "./leaving.ts";
+export { readCall } from "./runner-calls.ts";
+export { createRuns, type KeptRuns, type Runs } from "./runs.ts";
+
 /** Longest body of a runner's own call that is held to be sent again; a registration names its agents. */
 const MAX_BODY_BYTES: number = 256 * 1024;
 /** Most bytes of answers that all calls together hold until they are whole: four of the largest answers, or a thousand usual ones. */

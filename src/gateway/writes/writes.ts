@@ -21,7 +21,7 @@ import { endWith, requestIdOf, serverSpan, templateOf } from "../route/passage.t
 import { readPrefer, type Preference } from "../../shared/http/prefer.ts";
 import type { Relays } from "./relays.ts";
 import type { Repeats } from "./repeats.ts";
-import type { Runs } from "../runner/runs.ts";
+import type { Runs } from "../runner/index.ts";
 import { refuseUnread, send, sendProblem } from "../../shared/http/reply.ts";
 import type { Route } from "../route/routes.ts";
 import type { Conclusion, CoordinatorAnswer, Stored, Waiting } from "./waiting.ts";

@@ -3,7 +3,7 @@ import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
-import type { Credentials } from "../../shared/credentials/port.ts";
+import type { Credentials } from "../../shared/credentials/index.ts";
 import type { Coordinator } from "../coordinator/client.ts";
 import type { Settlement } from "../lanes/settlement.ts";
 import { createHomecoming, type Homecoming, type Unregistered } from "./homecoming.ts";
@@ -18,6 +18,7 @@ import { createReports, type Reports } from "./reports.ts";
 // meet in the state bucket only, which every relay reads, so that any relay can finish what another one began.
 
 export { LEAVING_LOOK_MS };
+export type { Leaving, Registered, Registrations, Reports };
 
 /** What a relay knows about runners, and what it does for those that are gone (ADR 0023). */
 export type Runners = {

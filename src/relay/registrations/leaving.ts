@@ -19,7 +19,7 @@ import {
   writeState,
 } from "../../shared/log/state/state-store.ts";
 import { stateKey } from "../../shared/log/schema/topology.ts";
-import type { Credentials } from "../../shared/credentials/port.ts";
+import type { Credentials } from "../../shared/credentials/index.ts";
 import type { Coordinator } from "../coordinator/client.ts";
 import { nextStep, removedBy, type LeavingTimes, type Removed } from "./next-step.ts";
 import { askAs } from "./registrations.ts";

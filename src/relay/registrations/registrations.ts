@@ -4,7 +4,7 @@ import { errorText } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { stateKey } from "../../shared/log/schema/topology.ts";
-import type { Credentials } from "../../shared/credentials/port.ts";
+import type { Credentials } from "../../shared/credentials/index.ts";
 import { readAnswerObject } from "../coordinator/answer-body.ts";
 import type { Coordinator, CoordinatorRequest } from "../coordinator/client.ts";
 import type { AttemptResult } from "../coordinator/verdict.ts";

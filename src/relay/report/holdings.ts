@@ -11,7 +11,7 @@ import { parseJsonWithin, QUESTION } from "../../shared/base/json-scan.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { pathSegment, sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import { HOLDINGS_SUBJECT, isOperatorInbox } from "../../shared/log/schema/subjects.ts";
-import type { Credentials } from "../../shared/credentials/port.ts";
+import type { Credentials } from "../../shared/credentials/index.ts";
 import { readLongAnswerObject } from "../coordinator/answer-body.ts";
 import { ask } from "../coordinator/ask.ts";
 import type { Coordinator } from "../coordinator/client.ts";

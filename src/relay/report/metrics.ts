@@ -5,7 +5,7 @@ import type { GateState } from "../coordinator/gate.ts";
 import type { AttemptKind } from "../coordinator/verdict.ts";
 import type { Ending } from "../lanes/turn-outcome.ts";
 import type { AttemptReport } from "../turns/attempt-report.ts";
-import type { Registered } from "../registrations/registrations.ts";
+import type { Registered } from "../registrations/index.ts";
 import type { LogReading } from "./log-reading.ts";
 
 /** What gate states are called in metrics: a reason is shown as such, so that an alert can tell an outage from a wrong address. */

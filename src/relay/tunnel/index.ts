@@ -13,6 +13,7 @@ import { createUpstream } from "./upstream.ts";
 
 // tunnel.ts takes requests of gateways · stream.ts is one under way · upstream.ts speaks HTTP · traced.ts, runner-leaver.ts and runner-shield.ts stand before it
 
+export { parseAllowList, type AllowRule } from "./limits.ts";
 export type { RelayTunnel } from "./tunnel.ts";
 
 /** The tunnel with all that stands between it and the coordinator. */

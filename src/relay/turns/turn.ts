@@ -3,7 +3,7 @@ import type { Envelope } from "../../shared/log/schema/envelope.ts";
 import { UPSTREAM_HEADER } from "../../shared/base/headers.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { traceIdOf, type TraceContext } from "../../shared/base/tracing.ts";
-import type { Credentials } from "../../shared/credentials/port.ts";
+import type { Credentials } from "../../shared/credentials/index.ts";
 import type { Answers } from "../coordinator/answers.ts";
 import { ask } from "../coordinator/ask.ts";
 import { clarified } from "../coordinator/clarify.ts";

@@ -9,7 +9,7 @@ import { createOidc } from "./oidc.ts";
 import type { Credentials, ReadyCredential } from "./port.ts";
 import { createSecret } from "./secret.ts";
 
-export type { Credentials } from "./port.ts";
+export type { Credentials, ReadyCredential } from "./port.ts";
 export { sameOrigin } from "./same-origin.ts";
 
 type CredentialDeps = {

@@ -1,5 +1,5 @@
 import { formsOf } from "../../../shared/base/secret-forms.ts";
-import type { ReadyCredential } from "../../../shared/credentials/port.ts";
+import type { ReadyCredential } from "../../../shared/credentials/index.ts";
 
 /** What must not come back to an executor, as the bytes that are looked for. */
 export type Needles = {

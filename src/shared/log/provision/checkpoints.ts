@@ -8,7 +8,7 @@ import { shardOf, SHARDS } from "../schema/partition.ts";
 import { EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 import { readRevision, readState, readStates, writeState } from "../state/state-store.ts";
 
-/** Where shards start that have no valid checkpoint: at the oldest event, behind the newest, or at a sequence. */
+/** Where a shard without a valid checkpoint starts: at the oldest event, behind the newest, or at a sequence. */
 export type StartFrom = "first" | "new" | number;
 
 /** The log as far as a decision about its checkpoints needs it. */
@@ -18,9 +18,9 @@ export type LogState = { created: string; messages: number; firstSeq: number; la
 export type CheckpointVerdict =
   /** The consumer may be made from it. */
   | { kind: "valid"; floor: number }
-  /** No event is there that could be lost or repeated: write a checkpoint at the end of the log. */
+  /** There is no event that could be lost or repeated: a checkpoint at the end of the log is to be written. */
   | { kind: "fresh"; floor: number }
-  /** The operator said where to start: write it, and make the consumer anew. */
+  /** The operator said where to start: that is to be written, and the consumer made anew. */
   | { kind: "rewrite"; floor: number }
   | { kind: "refuse"; code: "checkpoint_missing" | "checkpoint_mismatch"; message: string };
 
@@ -66,8 +66,8 @@ export type ShardStart = { shard: number; floor: number; restart: boolean };
 const SHARD_NUMBERS: readonly number[] = Array.from({ length: SHARDS }, (_, shard) => shard);
 
 /**
- * Reads every shard's checkpoint and writes those that are due. Throws `checkpoint_missing` or `checkpoint_mismatch`, after having waited
- * a moment for another provision that has just made the log and is about to write them.
+ * Reads every shard's checkpoint and writes those that are due. Throws `checkpoint_missing` or `checkpoint_mismatch`, but first waits a moment for
+ * another `provision` that may have just made the log and is about to write them.
  */
 export async function ensureCheckpoints(options: {
   nc: NatsConnection;
@@ -82,7 +82,7 @@ export async function ensureCheckpoints(options: {
       SHARD_NUMBERS.map((shard) => readState(jsm, stateKey.checkpoint(shard))),
     );
     const checkpoints = stored.map((it) => (it === undefined ? undefined : decodeCheckpoint(it.value)));
-    // A floor above an end that was read earlier proves nothing: the relay is at work. Read in this order it does.
+    // A floor above an end that was read before it proves nothing, because a relay may be at work. So the end is read once more, after the floor.
     if (checkpoints.some((it) => it !== undefined && it.floor > log.lastSeq)) {
       log = stateOf(await jsm.streams.info(EVENTS_STREAM));
     }
@@ -102,23 +102,23 @@ export async function ensureCheckpoints(options: {
         if (verdicts[shard]?.kind === "valid") continue;
         const value = encodeCheckpoint(freshCheckpoint(log.created, floor));
         const key = stateKey.checkpoint(shard);
-        const revision = stored[shard]?.revision ?? (await readRevision(jsm, key)); // somebody may have deleted it
+        const revision = stored[shard]?.revision ?? (await readRevision(jsm, key)); // it may have been deleted
         due.push(writeState(nc, key, value, revision));
       }
       if ((await Promise.all(due)).every(Boolean)) return starts;
     }
-    await delay(200); // 4 × 200 ms for the other one
+    await delay(200); // the other provision has 4 × 200 ms
   }
 }
 
-/** A consumer that was made before its checkpoint was corrected stands where the old one said. */
+/** Must the consumer be made anew? One that was made before its checkpoint was corrected starts where the old checkpoint said. */
 function restarts(verdict: CheckpointVerdict, found: Checkpoint | undefined): boolean {
   return verdict.kind === "rewrite" || (verdict.kind === "fresh" && found !== undefined);
 }
 
 /**
- * Sessions that are held point into the log by number. When the numbers of a shard lose their meaning, its pointers follow the new floor
- * before anything is sent: one that pointed above new events would hide them for ever.
+ * Moves the pointers of held sessions, which are numbers of the log. When the numbers of a shard lose their meaning, its pointers follow the new floor
+ * before anything is sent, because a pointer above new events would hide them for ever.
  */
 async function moveHeld(
   nc: NatsConnection,

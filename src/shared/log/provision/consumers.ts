@@ -9,10 +9,10 @@ import { ackPendingLimit, ackPendingNote } from "./limits.ts";
 import { CONSUMER_NOT_FOUND, deleteConsumer } from "./mend.ts";
 import { consumerPlan, type ConsumerPlan } from "./streams.ts";
 
-/** What was done, and what the broker's limits made smaller, for people. */
+/** What was done, and which settings the broker's limits made smaller, for people. */
 export type Telling = { changes: string[]; limits: Set<string> };
 
-/** Somebody else made it meanwhile, from a checkpoint that had moved on. */
+/** The broker's codes if another process made the consumer meanwhile, from a newer checkpoint. */
 const CONSUMER_EXISTS: readonly number[] = [10148, 10105, 10013, 10012];
 
 /** A shard's consumer, made from its checkpoint, or widened to what the broker allows. Throws `stream_differs`, `consumer_damaged`. */
@@ -29,7 +29,7 @@ export async function ensureConsumer(
     const info = await jsm.consumers.info(EVENTS_STREAM, name);
     await verify(jsm, plan, info, telling);
     if ((info.config.opt_start_seq ?? 1) <= first) return;
-    await deleteConsumer(jsm, name); // it would never go back so far: its checkpoint or a pointer is older than it
+    await deleteConsumer(jsm, name); // the checkpoint or a pointer is older than this consumer, which never goes back behind its own start
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
   }
@@ -45,15 +45,15 @@ export async function ensureConsumer(
 }
 
 /**
- * Where a consumer starts: behind what is settled, but not behind a held session's next event. Those count as settled and are acknowledged when they come; without
- * them nothing might come at all, and a shard that nothing comes of has no owner, so that nobody would release the session.
+ * Where a consumer starts: behind what is settled, but at a held session's next event at the latest. Events of held sessions are acknowledged when they come.
+ * If the consumer skipped them, nothing might come at all; a shard that delivers nothing has no owner, and the session would never be released.
  */
 async function firstSeq(jsm: JetStreamManager, { shard, floor }: ShardStart): Promise<number> {
   const held = [...(await readHeld(jsm)).values()].filter(({ session }) => shardOf(session) === shard);
   return Math.max(1, Math.min(floor + 1, ...held.map(({ from }) => from)));
 }
 
-/** Asks for as many unacknowledged messages as we want, then for as many as the broker allows. */
+/** Asks for as many unacknowledged messages as we want, and if that is refused for as many as the broker allows. */
 async function withinLimit(
   telling: Telling,
   wanted: number,
@@ -69,7 +69,7 @@ async function withinLimit(
   }
 }
 
-/** A consumer whose name is taken and that is not there: the broker cannot read its files, and makes no other one of this name. */
+/** Reads a consumer whose name is taken. If it is not there, the broker cannot read its files, and will not make another one of this name. */
 async function foundConsumer(jsm: JetStreamManager, name: string, refusal: Error): Promise<ConsumerInfo> {
   try {
     return await jsm.consumers.info(EVENTS_STREAM, name);

@@ -2,14 +2,14 @@ import type { ConsumerConfig, StreamConfig, StreamUpdateConfig } from "@nats-io/
 import { LEAST_ACK_PENDING, MAX_ACK_PENDING } from "../schema/topology.ts";
 import type { ConsumerPlan, StreamPlan } from "./streams.ts";
 
-/** What an existing stream needs. `differences` are what `provision` must not change; with one of them nothing is changed at all. */
+/** How an existing stream compares with the plan. `differences` are settings that `provision` must not change; if there are any, it changes nothing at all. */
 export type StreamComparison = {
-  /** Only what widens; undefined if nothing does. */
+  /** The settings that are to be widened; undefined if there are none. */
   widen: Partial<StreamUpdateConfig> | undefined;
   differences: string[];
 };
 
-/** Settings that must be equal, with what an absent one means. `provision` only widens (docs/contract.md, "The log"). */
+/** Settings that must be equal, with the meaning of an absent one. `provision` only widens (docs/contract.md, "The log"). */
 const EQUAL = {
   retention: "limits",
   storage: "file",
@@ -18,7 +18,7 @@ const EQUAL = {
   max_msgs: -1,
   max_msgs_per_subject: -1,
 } as const;
-/** Settings that would lose or freeze events where the plan does not ask for them. */
+/** Settings that would lose or freeze events, and that the plan does not ask for. */
 const FORBIDDEN = [
   "sealed",
   "no_ack",
@@ -28,7 +28,7 @@ const FORBIDDEN = [
   "allow_msg_ttl",
 ] as const;
 const SWITCHES = ["allow_direct", "allow_atomic", "allow_msg_ttl"] as const;
-/** Larger is wider; a larger existing value stays. */
+/** Settings that may be larger than planned. A larger existing value stays as it is. */
 const AMOUNTS = ["max_bytes", "num_replicas", "duplicate_window"] as const;
 
 /** Compares an existing stream with what it must be. Pure. */
@@ -86,7 +86,7 @@ export function compareConsumer(plan: ConsumerPlan, existing: ConsumerConfig): s
   return differences;
 }
 
-/** A broker may allow less than we want: provisioning widens it as far as it goes, and says what follows. */
+/** A broker may allow less than we want. Then provisioning widens as far as the broker allows, and says what follows from that. */
 function isTolerable({ max_ack_pending: found = 0 }: ConsumerConfig): boolean {
   return found >= LEAST_ACK_PENDING && found <= MAX_ACK_PENDING;
 }

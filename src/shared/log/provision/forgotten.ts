@@ -8,14 +8,14 @@ import { CONSUMER_NOT_FOUND } from "./mend.ts";
 import { consumerName, EVENTS_STREAM, shardSubjects } from "../schema/topology.ts";
 import type { ShardStart } from "./checkpoints.ts";
 
-/** Oldest event of a shard that was acked and that its checkpoint does not know as settled; `at`: when the event was stored up to which was acked. */
+/** The oldest event of a shard that was acknowledged and is not settled in its checkpoint. `at`: when the newest acknowledged event was stored. */
 export type Forgotten = { shard: number; seq: number; at: number };
 
 /**
- * A state bucket that lost its newest records has older checkpoints in their place, and may lack the pointers of sessions that were held since. Consumers are
- * kept elsewhere and have those sessions' events behind them; after a broker's start that counts for nothing ({@link acksCount}), and relays deliver again from the
- * checkpoint. A kill of the broker leaves the same behind, at most a quarter of a second of it. Here it is said. One info for each shard of an earlier process, and one direct get
- * where there is something. Returns what is surely lost, recorded.
+ * Finds out whether the state bucket lost its newest records. Then older checkpoints are in their place, and pointers of sessions that were held since then
+ * may be missing. The consumers are kept elsewhere and still know those events as acknowledged. After a start of the broker their acks are not believed
+ * ({@link acksCount}), so nothing is lost: relays deliver again from the checkpoint. A kill of the broker leaves the same traces, for at most a quarter of a
+ * second. It costs one question for each shard of an earlier process, and one direct get where something was found. Records and returns what is surely lost.
  */
 export async function findForgotten(
   { nc, jsm, wall }: { nc: NatsConnection; jsm: JetStreamManager; wall: () => number },
@@ -46,7 +46,7 @@ async function forgottenOf(
   if (acked <= floor) return undefined;
   const [filter = ""] = shardSubjects(shard);
   const message = await jsm.direct.getMessage(EVENTS_STREAM, { seq: floor + 1, next_by_subj: filter });
-  if (message === null || message.seq > acked) return undefined; // the floor of acks also passes other shards' events
+  if (message === null || message.seq > acked) return undefined; // the ack floor also passes over events of other shards
   const last = await jsm.direct.getMessage(EVENTS_STREAM, { seq: acked });
   return { shard, seq: message.seq, at: stampMs((last ?? message).timestamp) };
 }
@@ -60,10 +60,10 @@ async function ackFloor(jsm: JetStreamManager, name: string): Promise<number> {
   }
 }
 
-/** While events come, relays write checkpoints and mark at least once a second; what was acked that much later, they had also written down. */
+/** While events come, relays write checkpoints and the mark at least once a second. So they had also written down what was acknowledged this much later. */
 const LATE_MS = 2000;
 
-/** What is surely lost, not only unwritten: events that came later than the bucket's newest record, and were acked. Pure. */
+/** What was surely lost, and not only not written yet: events that were acknowledged well after the bucket's newest record. Pure. */
 export function lostState(
   forgotten: readonly Forgotten[],
   { created, newestAt, now }: { created: string; newestAt: number; now: number },

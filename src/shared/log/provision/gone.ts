@@ -7,7 +7,7 @@ import { decodeMark } from "../state/log-mark.ts";
 import { readState } from "../state/state-store.ts";
 import { stateKey } from "../schema/topology.ts";
 
-/** The log as it is remembered: of a log that was never written to nothing is, so it can be made anew. */
+/** The log as it is remembered. Nothing is remembered of a log that was never written to, so it can be made anew. */
 export type RememberedLog = { created: string; seq: number; waiting: [session: string, events: number][] };
 
 /** Undefined if no log is remembered that held anything. */
@@ -18,7 +18,7 @@ export async function rememberedLog(jsm: JetStreamManager): Promise<RememberedLo
   return seq === 0 ? undefined : { created, seq, waiting };
 }
 
-/** A log that is gone is not made anew by itself: its folder may be there, and a new one in its place would make it harder to get it back. */
+/** The error for a log that is gone. It is not made anew without being asked: its folder may still exist, and a new log in its place would make it harder to restore. */
 export function goneError({ created, seq, waiting }: RememberedLog, now: string): CodedError {
   const events = waiting.reduce((sum, [, count]) => sum + count, 0);
   const left =
@@ -29,7 +29,7 @@ export function goneError({ created, seq, waiting }: RememberedLog, now: string)
   );
 }
 
-/** The operator wants to go on without it. Undefined if the log that is there, a restored one, holds all that is remembered. */
+/** Records the loss when the operator goes on without the old log. Undefined if the log that is there now, a restored one, holds everything that is remembered. */
 export async function noteGone(
   { nc, wall }: { nc: NatsConnection; wall: () => number },
   before: RememberedLog,

@@ -11,17 +11,17 @@ import {
   STATE_STREAM,
 } from "../schema/topology.ts";
 
-// What a shared broker's limits mean for us: what we can do with less of, and which setting helps where we cannot.
+// What the limits of a shared broker mean for us: where less will do, and which setting helps where it will not.
 
 type Refusal = Pick<JetStreamApiError, "code" | "status" | "message">;
 
-/** A log of that size finds no room: a smaller one may. */
+/** The broker's codes for a log that is too large for its limits; a smaller one may fit. */
 export const NO_ROOM: readonly number[] = [10047, 10023, 10002, 10122];
 
 const ROOM =
   "the account's max_file and the server's max_file_store must hold 256 MiB for dead letters and state, and the log (--log-bytes)";
 const COPIES = "choose RUNNER_RELAY_REPLICAS (--replicas) by the number of servers with JetStream";
-/** By the broker's error code: what to change. */
+/** What to change, by the broker's error code. */
 const HELP: Readonly<Record<number, string>> = {
   10002: ROOM,
   10023: ROOM,

@@ -13,18 +13,18 @@ import { readRevision, readStates, writeState } from "../state/state-store.ts";
 import { PASSED_SUBJECT } from "../schema/subjects.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 
-// ../state/log-check.ts finds out · here what is remembered by number is made to fit · provision.ts then makes the consumers anew
+// ../state/log-check.ts finds a loss · mend.ts makes what is remembered by number fit the log again · provision.ts then makes the consumers anew
 
-/** Numbers that are passed over at most, so that none comes again: 20,000 took 0.7 s, and their list in an info is 0.7 MB long. */
+/** Most numbers that are skipped, so that none is used twice: 20,000 took 0.7 s, and their list in the stream's info is 0.7 MB long. */
 const MOST_PASSED = 100_000;
-/** The broker takes 1,000 in one atomic batch. */
+/** The broker takes 1,000 messages in one atomic batch. */
 const BATCH = 1000;
 const TIMEOUT_MS = 10_000;
 
 /**
- * Makes what is remembered fit a log that lost its end: what lies above counts as never seen, so that nothing is taken for settled that only has a lost
- * event's number. Then new events get higher numbers than any before, where that can be had. Can be cut short and begun again: the mark is written last,
- * and by it the loss is found. Undefined for nothing to mend; without damage if all that is gone was pruned before.
+ * Makes what is remembered fit a log that lost its end. Everything above the new end counts as never seen, so that a new event is not taken for settled
+ * because it has a lost event's number. Then, if possible, the log skips the lost numbers. It can be cut short and begun again, because the loss is found by
+ * the mark, which is written last. Undefined if there is nothing to mend; without damage if everything that is gone had been pruned.
  */
 export async function mendLog(
   deps: { nc: NatsConnection; jsm: JetStreamManager; wall: () => number },
@@ -59,7 +59,7 @@ export async function mendLog(
   }
   await cutHeld(nc, jsm, kept);
   await Promise.all(Array.from({ length: SHARDS }, (_, shard) => deleteConsumer(jsm, consumerName(shard))));
-  const unused = log.state.last_seq <= kept; // nobody was given a lost event's number yet
+  const unused = log.state.last_seq <= kept; // no new event has a lost event's number yet
   const passed = (await passNumbers(nc, jsm, highest)) && unused;
   const now = await markOf(jsm, dead);
   const epoch = passed ? known?.epoch : Math.max(deps.wall(), (known?.epoch ?? 0) + 1);
@@ -73,7 +73,7 @@ export async function mendLog(
   return { damage };
 }
 
-/** Numbers behind the log's end that were stored and that were not gone before: pruned, or known to be missing. Pure. */
+/** Numbers behind the log's end whose events are lost now: those that were stored, and neither pruned nor known to be missing before. Pure. */
 export function goneOf(
   { kept, highest }: { kept: number; highest: number },
   known: Pick<LogMark, "first" | "holes"> | undefined,
@@ -84,8 +84,8 @@ export function goneOf(
 }
 
 /**
- * Writes down what the log is like. One that was restored goes on above the numbers of that before it. Without it nobody would notice what is lost before a
- * relay runs.
+ * Writes the mark of the log, so that a loss is noticed even if it happens before a relay runs. The mark of a restored log goes on above the numbers of the
+ * log before it.
  */
 export async function ensureMark(
   { nc, jsm }: { nc: NatsConnection; jsm: JetStreamManager },
@@ -102,7 +102,7 @@ export async function ensureMark(
     mended: (known?.mended ?? 0) + (known === undefined || same ? 0 : 1),
   };
   if (JSON.stringify(next) === JSON.stringify(known)) return;
-  await writeState(nc, stateKey.mark, encodeMark(next), await revisionOf(jsm, mark)); // or somebody else did
+  await writeState(nc, stateKey.mark, encodeMark(next), await revisionOf(jsm, mark)); // if that fails, another process has written it
 }
 
 async function markOf(jsm: JetStreamManager, dead: StreamInfo): Promise<LogMark> {
@@ -122,12 +122,12 @@ async function markOf(jsm: JetStreamManager, dead: StreamInfo): Promise<LogMark>
 }
 
 async function revisionOf(jsm: JetStreamManager, mark: LogCheck["mark"]): Promise<number> {
-  return mark?.revision ?? (await readRevision(jsm, stateKey.mark)); // somebody may have deleted it
+  return mark?.revision ?? (await readRevision(jsm, stateKey.mark)); // it may have been deleted
 }
 
 export const CONSUMER_NOT_FOUND = 10014;
 
-/** A consumer that stands beyond the log's end would pass over new events. `provision` makes it anew from the checkpoint. */
+/** Deletes a consumer. One that is beyond the log's end would skip new events; `provision` makes it anew from the checkpoint. */
 export async function deleteConsumer(jsm: JetStreamManager, name: string): Promise<void> {
   try {
     await jsm.consumers.delete(EVENTS_STREAM, name);
@@ -136,7 +136,7 @@ export async function deleteConsumer(jsm: JetStreamManager, name: string): Promi
   }
 }
 
-/** A pointer into the log as it is after a loss: it may not hide new events, nor point out another one as that to be skipped. Pure. */
+/** The pointer of a held session after a loss: it must not hide new events, and must not name a new event as the one to be skipped. Pure. */
 export function cutPointer(record: HeldRecord, kept: number): HeldRecord {
   const { skip, ...rest } = record;
   const cut = { ...rest, from: Math.min(record.from, kept + 1) };
@@ -167,19 +167,19 @@ async function conditionally(
 }
 
 /**
- * Moves the log's end up to a number, so that no number means two events to anybody: coordinators, receipts, operators. An empty log is moved by one request; into
- * another go messages without content, which are removed again, but the last. False if too many are missing or there is no room.
+ * Moves the log's end up to a number, so that no number stands for two events (in receipts, at the coordinator, for operators). An empty log is moved by one
+ * request. Into any other log go messages without content, and all but the last are removed again. False if too many numbers are missing, or there is no room.
  */
 async function passNumbers(nc: NatsConnection, jsm: JetStreamManager, highest: number): Promise<boolean> {
   const { state } = await jsm.streams.info(EVENTS_STREAM);
-  if (state.last_seq >= highest) return true; // it has grown beyond: its new events keep their numbers
+  if (state.last_seq >= highest) return true; // the log has grown beyond it, and its new events keep their numbers
   if (state.messages === 0) {
     await jsm.streams.purge(EVENTS_STREAM, { seq: highest + 1 });
     return true;
   }
   if (highest - state.last_seq > MOST_PASSED) return false;
   for (let last = state.last_seq; last < highest;) {
-    // no room, or a user of older rights
+    // there is no room, or the user has the rights of an older version
     const stored = await fill(nc, Math.min(BATCH, highest - last)).catch(() => undefined);
     if (stored === undefined) return false;
     last = stored;
@@ -188,7 +188,7 @@ async function passNumbers(nc: NatsConnection, jsm: JetStreamManager, highest: n
   return true;
 }
 
-/** One atomic batch; returns the log's new end, undefined if it was refused. */
+/** Publishes one atomic batch. Returns the log's new end, or undefined if the batch was refused. */
 async function fill(nc: NatsConnection, count: number): Promise<number | undefined> {
   const batch = crypto.randomUUID();
   for (let i = 1; i < count; i++) nc.publish(PASSED_SUBJECT, "", { headers: batchHeaders(batch, i) });

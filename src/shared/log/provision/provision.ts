@@ -42,11 +42,11 @@ export type ProvisionOptions = {
 
 export type Provisioned = {
   stream: { created: string; maxBytes: number; replicas: number };
-  /** What was done, for people: empty when everything was there. */
+  /** What was done, for people. Empty if everything was there. */
   changes: string[];
   /** What the broker's limits made smaller than it should be, and what follows from that, for people. */
   limits: string[];
-  /** What was found damaged now. What is remembered was made to fit, and somebody has to know. */
+  /** Damage that was found now. What is remembered was made to fit, and an operator has to know of it. */
   damage: Damage[];
 };
 

@@ -15,39 +15,39 @@ export type Checkpoint = {
   floor: number;
   /** Compressed set of settled sequences above the floor; empty for none. Made and read by the relay only. */
   settled: Uint8Array;
-  /** The newest event that was delivered, so that a number that comes again is noticed (log-end.ts); missing in what older versions wrote. */
+  /** The newest event that was delivered, to notice a number that is used again (log-end.ts). Checkpoints of older versions lack it. */
   top?: { seq: number; at: number };
   /**
-   * Held sessions of the shard: their events count as settled here, so what counts them says from where on they are not (SETTLE-1). Whatever of the bucket is
-   * lost, this and the settled set are lost together. At most {@link MOST_HELD}; missing in what older versions wrote.
+   * Held sessions of the shard. Their events count as settled in this checkpoint, so it also says from which sequence on they are not (SETTLE-1). Both are in
+   * one value, so that the bucket can only lose both together. At most {@link MOST_HELD}; checkpoints of older versions lack it.
    */
   held?: HeldPlace[];
   /**
-   * Id of the broker's process in which the relay had the shard delivered from its own memory, so that its acks are the relay's ({@link acksCount}); missing where nobody
-   * knows, and in what older versions wrote.
+   * Id of the broker's process whose acks for this shard are known to be the relay's ({@link acksCount}): it delivered the shard from the relay's own
+   * memory. Missing where that is not known, and in checkpoints of older versions.
    */
   broker?: string;
 };
 
-/** Held sessions that a checkpoint names: 8 shards × 1,000 × 50 bytes = 400 kB in the bucket's 32 MiB. Those of the others only the bucket's pointers know. */
+/** Most held sessions that a checkpoint names: 8 shards × 1,000 × 50 bytes = 400 kB of the bucket's 32 MiB. Others stand only in the bucket's pointers. */
 export const MOST_HELD = 1000;
 /** Twice a thousand places, each an array of three, with session ids of up to 200 bytes. */
 const HELD = { bytes: 2 * 1024 * 1024, depth: 3, values: 10_000 };
 
 /**
- * Whether the broker's word counts that an event is acknowledged. After a kill its consumers may claim that everything is (2.15.1: in 1 of 10 kills
- * right after a takeover), so it counts only while the process lives that the checkpoint names. Pure.
+ * Whether the broker can be believed that an event is acknowledged. After a kill its consumers may claim that everything is (2.15.1: in 1 of 10 kills
+ * right after a takeover), so it is believed only while the process that the checkpoint names lives. Pure.
  */
 export function acksCount(checkpoint: Checkpoint | undefined, broker: string | undefined): boolean {
   return checkpoint?.broker !== undefined && checkpoint.broker === broker;
 }
 
-/** Nothing above `floor` is settled yet. */
+/** A checkpoint that knows of nothing settled above `floor`. */
 export function freshCheckpoint(stream: string, floor: number): Checkpoint {
   return { v: CHECKPOINT_VERSION, stream, floor, settled: new Uint8Array() };
 }
 
-/** The held sessions travel as JSON within one value: programs that read no more than a few values pass over it. */
+/** The held sessions are JSON within one value, so that a program with a limit of a few values can still read the checkpoint. */
 export function encodeCheckpoint({ held, ...checkpoint }: Checkpoint): Uint8Array {
   return pack(
     held === undefined || held.length === 0

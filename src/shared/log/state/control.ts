@@ -37,20 +37,20 @@ export type ControlRecord = {
 /** What operators want now. */
 export type Controls = { paused?: PauseRecord; sessions: ControlRecord[] };
 
-/** A written wish: in force as soon as relays tell a revision that is not lower (`controls` in `rr.state`). */
+/** A wish that was written. It is in force once relays publish a revision that is not lower (`controls` in `rr.state`). */
 export type Wish = { record: ControlRecord; revision: number };
 
 /** Longest text that is kept, characters. */
 const MAX_TEXT = 500;
 
 /**
- * Pauses and resumes by writing wishes into the state bucket; relays carry them out, now or when one comes. For commands and for the
- * relay's status page: operators and relays may do this.
+ * Pauses and resumes by writing wishes into the state bucket. Relays carry them out, as soon as one is there. Commands and the status page use it:
+ * both the operator's and the relay's user may write there.
  */
 export type Control = {
   /** Pauses everything; a second time changes the text only. */
   pauseAll(text: string): Promise<PauseRecord>;
-  /** Also ends a stop by a poison event, which is then tried again. False if nothing was paused. */
+  /** Ends a pause of everything, also one by a poison event, which is then tried again. False if nothing was paused. */
   resumeAll(): Promise<boolean>;
   /** Throws `session_id_invalid`. A session that nobody knows yet can be paused. */
   pauseSession(session: string, text: string): Promise<Wish>;
@@ -82,7 +82,7 @@ export function createControl(deps: { nc: NatsConnection; jsm: JetStreamManager;
       for (;;) {
         const stored = await readState(jsm, stateKey.paused);
         if (stored === undefined) return false;
-        if (await deleteState(nc, stateKey.paused, stored.revision)) return true; // else its text changed
+        if (await deleteState(nc, stateKey.paused, stored.revision)) return true; // otherwise its text has changed since
       }
     },
     async pauseSession(session, text) {
@@ -137,19 +137,19 @@ export async function readControls(jsm: JetStreamManager): Promise<Controls> {
   };
 }
 
-/** With its own JetStream manager, for whoever has a connection only. */
+/** Opens it on a plain connection, with a JetStream manager of its own. */
 export async function openControl(nc: NatsConnection, clock: Clock): Promise<Control> {
   return createControl({ nc, jsm: await jetstreamManager(nc, { checkAPI: false }), clock });
 }
 
 /**
- * A pause is a pause in any form, also as the plain text of `nats kv put`: `at` (milliseconds since 1970) is then its beginning. Throws
+ * Reads a pause. Any value counts as one, also the plain text of a `nats kv put`; it then began `at` (milliseconds since 1970). Throws
  * `schema_newer`. Pure.
  */
 export function decodePause(bytes: Uint8Array, at: number): PauseRecord {
   const it = objectOf(bytes);
   if (it === undefined) {
-    // a character takes four bytes at the most
+    // a character takes at most four bytes
     const text = new TextDecoder().decode(bytes.subarray(0, 4 * (MAX_TEXT + 1)));
     return { v: 1, since: at, text: shorten(text) };
   }
@@ -161,7 +161,7 @@ export function decodePause(bytes: Uint8Array, at: number): PauseRecord {
   };
 }
 
-/** Undefined for what is no wish: somebody's typing error must not stop a relay. Throws `schema_newer`. Pure. */
+/** Reads a wish. Undefined for a value that is none: a typing error must not stop a relay. Throws `schema_newer`. Pure. */
 export function decodeControl(bytes: Uint8Array): ControlRecord | undefined {
   const it = objectOf(bytes);
   if (it === undefined) return undefined;

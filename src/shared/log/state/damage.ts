@@ -15,10 +15,10 @@ export const DAMAGE_CODES = [
 ] as const satisfies readonly ErrorCode[];
 export type DamageCode = (typeof DAMAGE_CODES)[number];
 
-/** Something that was stored and is gone, in KV under `stateKey.damage(id)`, so that status, doctor, metrics and page say it (ADR 0013). */
+/** Something that was stored and is gone. It is kept in KV under `stateKey.damage(id)` for status, doctor, metrics and the page (ADR 0013). */
 export type Damage = {
   v: 1;
-  /** The same damage, found twice, is written once. */
+  /** Made from the damage itself, so that the same damage found twice is written once. */
   id: string;
   code: DamageCode;
   /** When it was noticed, milliseconds since 1970. */
@@ -27,9 +27,9 @@ export type Damage = {
   missing: number;
   /** Their numbers, first and last. */
   ranges: [number, number][];
-  /** How many of the missing ones had ended at least: delivered, superseded or dead. */
+  /** How many of the missing messages, at least, had been settled: delivered, superseded or dead. */
   settled: number;
-  /** Sessions whose waiting events are among them, as far as a relay had told; those with most first. */
+  /** Sessions whose waiting events are among the missing ones, as far as a relay had reported them; those with most events first. */
   sessions: [session: string, events: number][];
   /** What else is known, for people. */
   note?: string;
@@ -42,11 +42,11 @@ const SHOWN_SESSIONS = 10;
 /** Ranges that are named in one line. */
 const SHOWN_RANGES = 10;
 
-/** An alarm that nobody ends by `nats kv del` ends by itself, after four times the retention. */
+/** An alarm ends by `nats kv del`, or by itself after four times the retention. */
 const KEPT_SECONDS: number = 28 * 24 * 60 * 60;
 const TIMEOUT_MS = 3000;
 
-/** Remembers it. Idempotent. */
+/** Writes the damage down. Idempotent. */
 export async function recordDamage(nc: NatsConnection, damage: Damage): Promise<void> {
   const head = headers();
   head.set("Nats-TTL", `${KEPT_SECONDS}s`);
@@ -56,13 +56,13 @@ export async function recordDamage(nc: NatsConnection, damage: Damage): Promise<
   if (error !== undefined) throw new Error(`damage not recorded: ${error.description ?? "refused"}`);
 }
 
-/** Everything that was found damaged and is remembered, oldest first. */
+/** All damage that is written down, oldest first. */
 export async function readDamages(jsm: JetStreamManager): Promise<Damage[]> {
   const found = await decodeStates(jsm, stateKey.damage("*"), ({ value }) => decodeDamage(value));
   return [...found.values()].filter((damage) => damage !== undefined).sort((a, b) => a.at - b.at);
 }
 
-/** Undefined for what this version cannot read: an alarm that is not understood must not hide the others. */
+/** Undefined for a record that this version cannot read: one such alarm must not hide the others. */
 function decodeDamage(value: Uint8Array): Damage | undefined {
   try {
     const damage = JSON.parse(new TextDecoder().decode(value)) as Partial<Damage>;
@@ -111,7 +111,7 @@ function listed(names: readonly string[], most: number): string {
   return more > 0 ? `${names.slice(0, most).join(", ")} and ${more} more` : names.join(", ");
 }
 
-/** One line of the log for each. */
+/** Writes the damage into the process's log. */
 export function tellDamage(log: Pick<Logger, "error">, damage: Damage): void {
   const { code, id, missing, settled, sessions } = damage;
   const fields = {

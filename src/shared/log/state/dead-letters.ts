@@ -8,11 +8,11 @@ import { EVERYTHING, eventSubject, isKind, type Kind } from "../schema/subjects.
 import { DEAD_STREAM } from "../schema/topology.ts";
 import { walk } from "../follow/walk.ts";
 
-/** The server's way to say that a message is gone already; other failures of a deletion have the same code. */
+/** The server's code when a message to be deleted is gone already. Other failures of a deletion have the same code. */
 const DELETE_FAILED = 10057;
 const GONE = /no message found|deleted message/;
 
-/** A dead letter: where it lies, whose it is, why it died. The payload is the event's envelope as it was. */
+/** A dead letter: where it is stored, whose event it is, and why it died. The payload is the event's envelope as it was. */
 export type DeadLetter = {
   seq: number;
   id: string;
@@ -50,18 +50,18 @@ export async function* deadLetters(
   }
 }
 
-/** Ids of all events that are dead letters, as the broker's list of subjects has them: no letter is read. */
+/** Ids of all events that are dead letters. They come from the broker's list of subjects, so no letter is read. */
 export async function deadIds(jsm: JetStreamManager): Promise<Set<string>> {
   const { state } = await jsm.streams.info(DEAD_STREAM, { subjects_filter: EVERYTHING });
   return new Set(Object.keys(state.subjects ?? {}).map((subject) => subject.split(".")[2] ?? ""));
 }
 
 /**
- * The dead letters of one event, oldest first. Mostly one: more if it died again after it was redriven or replayed and its older letter
- * is still there.
+ * The dead letters of one event, oldest first. There is usually one. There are more if the event died again after it was redriven or replayed, and its
+ * older letter is still there.
  */
 export async function deadLettersOf(jsm: JetStreamManager, id: string): Promise<DeadLetter[]> {
-  if (!/^[A-Za-z0-9_-]+$/.test(id)) return []; // no subject token of ours; a wildcard would match others
+  if (!/^[A-Za-z0-9_-]+$/.test(id)) return []; // not a token of our subjects; a wildcard would match other letters
   const letters: DeadLetter[] = [];
   for await (const message of walk(jsm, DEAD_STREAM, `rr.dead.${id}.>`)) {
     const letter = letterOf(message);
@@ -84,11 +84,11 @@ export async function readDeadLetter(jsm: JetStreamManager, seq: number): Promis
 }
 
 /**
- * Puts a dead letter's event into the log again and removes the letter. The message id is new for the log, because the broker would
- * recognise the event's own, and the same for every try with this letter: after a crash in between, a second try within the broker's window
- * does not send it twice. Upstream its key is the event id as before (docs/contract.md, "Idempotency"). `older` are sequences of the event's letters from
- * before: they go with it, and not earlier, since they tell the event's first place. The letter goes last and by its own sequence: a letter of the
- * new attempt stays. Returns the sequence in the log.
+ * Puts a dead letter's event into the log again and removes the letter. The message id differs from the event's own, which the broker would recognise, and
+ * is the same for every try with this letter, so that a second try after a crash does not send the event twice within the broker's window. The coordinator
+ * gets the event id as its key, as before (docs/contract.md, "Idempotency"). `older` are the sequences of the event's earlier letters. They are removed in
+ * the same step and not earlier, because they say where the event was first. The letter itself is removed last, and by its own sequence, so that a letter of
+ * the new attempt stays. Returns the sequence in the log.
  */
 export async function redrive(
   nc: NatsConnection,
@@ -127,7 +127,7 @@ export async function dropDeadLetter(jsm: JetStreamManager, seq: number): Promis
   }
 }
 
-/** A message of the stream of dead letters; undefined if its subject is none of ours. */
+/** Reads a message of the stream of dead letters. Undefined if its subject is not one of ours. */
 export function letterOf(message: StoredMsg): DeadLetter | undefined {
   const [, , id, , runner, session, kind] = message.subject.split(".");
   if (!id || !runner || !session || !isKind(kind)) return undefined;

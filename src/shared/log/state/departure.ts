@@ -5,8 +5,8 @@ import { decodeStates } from "./state-store.ts";
 import { stateKey } from "../schema/topology.ts";
 
 /**
- * Why a runner stands in the state bucket (ADR 0023). `asked`: it asked to be removed, and that was not passed on yet. `returned`: it is gone, and was registered
- * again so that a report of it can be delivered. `missing`: it is gone, and cannot be registered again.
+ * Why a runner leaves (ADR 0023). `asked`: it asked to be removed, and the coordinator was not asked yet. `returned`: it is gone, and was registered again so
+ * that a report of it can be delivered. `missing`: it is gone, and cannot be registered again.
  */
 export type DepartureReason = "asked" | "returned" | "missing";
 
@@ -17,9 +17,9 @@ export type Departure = {
   why: DepartureReason;
   /** Wall clock, milliseconds since 1970. */
   since: number;
-  /** Whose report waits, or waited first. */
+  /** The session whose report waits, or waited first. */
   session?: string;
-  /** For people: what is in the way. */
+  /** For people: what prevents the delivery of its report. */
   text?: string;
 };
 
@@ -36,7 +36,7 @@ export function encodeDeparture(record: Departure): Uint8Array {
   );
 }
 
-/** Undefined for what is no such record, or one of a newer version. Pure. */
+/** Reads a record. Undefined for a value that is none, and for one of a newer version. Pure. */
 export function decodeDeparture(bytes: Uint8Array): Departure | undefined {
   const value = parseJsonWithin(bytes, RECORD_JSON);
   if (typeof value !== "object" || value === null) return undefined;
@@ -52,13 +52,13 @@ export function decodeDeparture(bytes: Uint8Array): Departure | undefined {
   return whole ? (it as Departure) : undefined;
 }
 
-/** Every runner that leaves, who has waited longest first. */
+/** Every runner that leaves; the one that has waited longest comes first. */
 export async function readDepartures(jsm: JetStreamManager): Promise<Departure[]> {
   const found = await decodeStates(jsm, stateKey.leaving("*"), ({ value }) => decodeDeparture(value));
   return [...found.values()].filter((it) => it !== undefined).sort((a, b) => a.since - b.since);
 }
 
-/** What is the matter with a runner, and what becomes of it, for people. Pure. */
+/** Why a runner leaves and what will become of it, for people. Pure. */
 export function departureText({ why, session, text }: Departure): { text: string; todo: string } {
   const whose = session === undefined ? "" : ` of session ${session}`;
   switch (why) {

@@ -5,7 +5,7 @@ import { textOfToken } from "../schema/session-id.ts";
 import { decodeStates, type Stored } from "./state-store.ts";
 import { stateKey } from "../schema/topology.ts";
 
-/** Why a session's events are read from the log instead of the consumer: only `backlog` goes on sending by itself. */
+/** Why a session's events are read from the log instead of the consumer. Only with `backlog` its events are sent; with the others it waits for an operator. */
 export type HeldReason = "backlog" | "parked" | "paused";
 
 /** A held session, in KV under `stateKey.held(token)`: its events from `from` on are acked but not settled (docs/contract.md, "Held sessions"). */
@@ -27,7 +27,7 @@ export type HeldRecord = {
 export type HeldPlace = [session: string, from: number, reason: HeldReason];
 
 const REASONS: ReadonlySet<string> = new Set<HeldReason>(["backlog", "parked", "paused"]);
-/** Longest text that is kept, characters: a coordinator may refuse in megabytes, and every command shows it. */
+/** Longest text that is kept, characters: a coordinator's refusal may have megabytes, and every command shows it. */
 const MAX_TEXT = 2000;
 
 export function encodeHeld(record: HeldRecord): Uint8Array {
@@ -64,8 +64,8 @@ export function isHeldPlace(it: unknown): it is HeldPlace {
 }
 
 /**
- * What stands under a key, and where it cannot be read: a session that waits for an operator, from its first event on. One such value must not end
- * every relay that meets it; nor may it be passed over, for its events were acked (SETTLE-1). Throws `schema_newer`.
+ * The held session under a key. A value that cannot be read counts as a session that waits for an operator, from its first event on: it must not end every
+ * relay that reads it, and it must not be ignored either, because the session's events were acknowledged (SETTLE-1). Throws `schema_newer`.
  */
 export function heldUnder(key: string, { value, at }: Pick<Stored, "value" | "at">): HeldRecord {
   try {

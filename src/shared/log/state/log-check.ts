@@ -11,7 +11,7 @@ import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 
 // log-end.ts decides · log-mark.ts and checkpoint.ts are what is remembered · ../../../relay/source/log-watch.ts looks again and again · ../provision/mend.ts mends
 
-/** What was found when the log was held against what is remembered of it. */
+/** The result of comparing the log with what is remembered of it. */
 export type LogCheck = {
   end: LogEnd;
   log: StreamInfo;
@@ -23,20 +23,20 @@ export type LogCheck = {
   /** All numbers that are missing within the log. */
   missing: Range[];
   dead: StreamInfo;
-  /** When the newest of what is remembered was written, milliseconds since 1970; 0 for never. An index may claim newer records than a bucket still has. */
+  /** When the newest record in the bucket was written, milliseconds since 1970; 0 for never. The bucket's own index may claim newer ones than it still has. */
   rememberedAt: number;
-  /** Dead letters that went missing since. */
+  /** Dead letters that went missing since then. */
   deadLost: number;
 };
 
-/** Looks until an end that seems lost was seen lost so often: a replica that is asked may lag behind. */
+/** How often in a row the end must seem lost before it counts as lost: the replica that answers may lag behind. */
 const LOOKS = 3;
 const LOOKS_AT_REPLICAS = 40; // × 200 ms = 8 s, as long as a replica lags
 const BETWEEN_LOOKS_MS = 200;
 
 /**
- * Holds the log against everything that is remembered of it by number. Two questions, and one for each of the anchors, 0.2 to 0.5 ms each. A mark and
- * checkpoints of another log say nothing here. Throws what the broker says, and as {@link decodeMark} and {@link decodeCheckpoint}.
+ * Compares the log with everything that is remembered of it by number. It takes two questions, and one for each anchor, of 0.2 to 0.5 ms each. A mark and
+ * checkpoints of another log are ignored. Throws the broker's errors, and those of {@link decodeMark} and {@link decodeCheckpoint}.
  */
 export async function checkLog(jsm: JetStreamManager): Promise<LogCheck> {
   for (let look = 1; ; look++) {
@@ -48,7 +48,7 @@ export async function checkLog(jsm: JetStreamManager): Promise<LogCheck> {
 }
 
 async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
-  // what is remembered first: it may grow while the log is asked, and must not seem to be ahead of it
+  // The records are read before the log: both may grow meanwhile, and the records must not seem to be ahead.
   const [stored, ...points] = await Promise.all([
     readState(jsm, stateKey.mark),
     ...Array.from({ length: SHARDS }, (_, shard) => readState(jsm, stateKey.checkpoint(shard))),
@@ -78,7 +78,7 @@ async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
   };
 }
 
-/** Numbers between the log's first and last that it does not hold. Only asked for by name if their count is another one than what is known. */
+/** Numbers between the log's first and last that it does not hold. The list is fetched only if its length differs from what is known. */
 async function missingOf(jsm: JetStreamManager, log: StreamInfo, known: readonly Range[]): Promise<Range[]> {
   const { first_seq: first } = log.state;
   const before = startingAt(known, first);
@@ -92,7 +92,7 @@ export function missingIn({ state }: Pick<StreamInfo, "state">): number {
   return "num_deleted" in state ? state.num_deleted : 0;
 }
 
-/** Numbers below the log's first that were there and that nobody pruned. */
+/** Numbers below the log's first one that were there and were not pruned. */
 async function lostHead(
   jsm: JetStreamManager,
   log: StreamInfo,
@@ -106,13 +106,13 @@ async function lostHead(
   return head <= last ? without([[head, last]], known.holes ?? []) : [];
 }
 
-/** Below it nothing is missing: it was pruned. */
+/** The number up to which the log was pruned; nothing below it counts as missing. */
 export async function readPruned(jsm: JetStreamManager, created: string): Promise<number | undefined> {
   const stored = await readState(jsm, stateKey.pruned);
   return stored && prunedBelow(stored.value, created);
 }
 
-/** Letters that somebody dropped while a relay ran are no longer in its mark. Pure. */
+/** How many dead letters went missing. Those that an operator dropped while a relay ran are no longer in the mark. Pure. */
 export function lostLetters(
   known: LogMark["dead"],
   { created, state }: Pick<StreamInfo, "created" | "state">,

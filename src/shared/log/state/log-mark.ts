@@ -4,8 +4,8 @@ import { parseJsonWithin } from "../../base/json-scan.ts";
 import type { Range } from "./ranges.ts";
 
 /**
- * The newest message of the log that was seen, in KV under `stateKey.mark`: against it every start and every reconnect holds the log (log-end.ts). Relays write it
- * about once a second while events come.
+ * What was last seen of the log, above all its newest message, in KV under `stateKey.mark`. Every start and every reconnect compares the log with it
+ * (log-end.ts). Relays write it about once a second while events come.
  */
 export type LogMark = {
   v: 1;
@@ -14,28 +14,28 @@ export type LogMark = {
   seq: number;
   /** When that message was stored, milliseconds since 1970 with their fraction. */
   at: number;
-  /** The highest number ever seen; above `seq` only after a loss whose numbers could not be passed over. */
+  /** The highest number ever seen. It is above `seq` only after a loss, if the lost numbers could not be skipped. */
   highest: number;
-  /** How often the log was mended: what a relay remembers from before is void. */
+  /** How often the log was mended. What a relay remembers from before a mending is void. */
   mended: number;
-  /** First part of `Rr-Stream-Seq` where it is not the log's creation: numbers came again since. */
+  /** First part of `Rr-Stream-Seq`, if it is not the log's creation: numbers have been used again since then. */
   epoch?: number;
-  /** First number that the log held. */
+  /** The log's first number. */
   first?: number;
   /** Numbers above it that are known to be missing; at most {@link MOST_HOLES} ranges. */
   holes?: Range[];
-  /** Numbers whose events are there and cannot be read. */
+  /** Numbers of events that are there and cannot be read. */
   unreadable?: Range[];
-  /** Sessions whose events waited, with how many; those with most first. Whose events were lost, nobody else could say. */
+  /** Sessions with waiting events, and how many wait; those with most first. After a loss nothing else says whose events were lost. */
   waiting?: [session: string, events: number][];
-  /** Held sessions, with their pointers into the log: what a pointer's loss would hide. */
+  /** Held sessions, with their pointers into the log, so that a pointer that the bucket loses is noticed. */
   held?: HeldPlace[];
   /** Of the stream of dead letters. */
   dead?: { created: string; seq: number; messages: number };
 };
 
 export const MOST_HOLES = 1000;
-/** A thousand ranges and some thousand sessions of 200 bytes; a few times as much. */
+/** Limits for a stored mark: a few times a thousand ranges and a thousand sessions of 200 bytes. */
 const MARK = { bytes: 4 * 1024 * 1024, depth: 8, values: 100_000 };
 
 export function encodeMark(mark: LogMark): Uint8Array {

@@ -6,12 +6,12 @@ import { sessionToken } from "../schema/session-id.ts";
 import { writeState } from "./state-store.ts";
 import { STATE_STREAM, STATE_BUCKET, stateKey } from "../schema/topology.ts";
 
-/** Something says that a session is held. A deletion of its pointer that is older than `since` (a revision) is that of an earlier time. */
+/** A record that says that a session is held. A deletion of its pointer before revision `since` was about an earlier hold. */
 export type HeldClaim = { place: HeldPlace; since: number };
 
 /**
- * Who says which sessions are held: the log's mark, and of each shard the checkpoint that counts their events as settled. A mark also carries over what another
- * relay told, so that it may be newer than a deletion it does not know of. Pure.
+ * Which sessions are held, according to the log's mark and to the checkpoint of each shard, which counts their events as settled. A mark also repeats what
+ * another relay reported, so it can be newer than a deletion that it does not know of. Pure.
  */
 export function claimsOf({
   mark,
@@ -27,12 +27,12 @@ export function claimsOf({
   return [...claimed(marked), ...settled];
 }
 
-/** Claims that any deletion answers. Pure. */
+/** Claims that any deletion of the pointer refutes. Pure. */
 export function claimed(places: readonly HeldPlace[]): HeldClaim[] {
   return places.map((place) => ({ place, since: 0 }));
 }
 
-/** Of several claims for one session the lowest place and the newest time count: rather repeated than lost. Pure. */
+/** Joins several claims for one session: the lowest place and the newest time count, because repeating an event is better than losing it. Pure. */
 export function joined(claims: readonly HeldClaim[]): HeldClaim[] {
   const found = new Map<string, HeldClaim>();
   for (const claim of claims) {
@@ -44,15 +44,15 @@ export function joined(claims: readonly HeldClaim[]): HeldClaim[] {
   return [...found.values()];
 }
 
-/** What the bucket has under a pointer's key: undefined for nothing. Pure. */
+/** Was the pointer of a claim lost? `last` is what the bucket has under its key, undefined for nothing. Pure. */
 export function isLost(claim: HeldClaim, last: { seq: number; deleted: boolean } | undefined): boolean {
   return last === undefined || (last.deleted && last.seq < claim.since);
 }
 
 /**
- * Events of a held session are acknowledged, so without its pointer nobody would ever send them. A pointer that ended in order left a deletion behind; of one
- * that was lost nothing is there, or the deletion of an earlier one. It is written again, at the place that was seen last: what was sent since comes again, with
- * its key. Returns the sessions.
+ * Writes lost pointers again. Events of a held session are acknowledged, so without its pointer they would never be sent. A pointer that ended in order left a
+ * deletion behind; one that was lost left nothing, or the deletion of an earlier pointer. It is written with the place that was seen last, so that events
+ * that were sent since then are sent again, with their keys. Returns the sessions.
  */
 export async function restorePointers(
   { nc, jsm, wall }: { nc: NatsConnection; jsm: JetStreamManager; wall: () => number },

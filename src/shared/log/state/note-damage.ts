@@ -14,12 +14,13 @@ import { walk } from "../follow/walk.ts";
 
 type Deps = { nc: NatsConnection; jsm: JetStreamManager; wall: () => number };
 
-/** Ranges that a record names at most. */
+/** Most ranges that a record names. */
 const MOST_RANGES = 100;
 
 /**
- * Records what went missing within the log, at its beginning, and among the dead letters. Nothing that is remembered by number has to change for these, so a
- * relay does it as well as `provision`. The mark is written last and knows it then. `seenHeld`: what a relay held when it lost its connection. Returns what is new.
+ * Records what went missing within the log, at its beginning, and among the dead letters. Nothing that is remembered by number has to change for that, so both
+ * relays and `provision` may do it. The mark is written last, with the losses in it, so that a run that was cut short is repeated. `seenHeld`: what a relay
+ * held when it lost its connection. Returns new damage only.
  */
 export async function noteDamage(
   deps: Deps,
@@ -61,7 +62,7 @@ export async function noteDamage(
   for (const damage of found) await recordDamage(deps.nc, damage);
   if (mark !== undefined) {
     const value = encodeMark({ ...mark.mark, ...shapeOf(check) });
-    await writeState(deps.nc, stateKey.mark, value, mark.revision); // or somebody else noted it
+    await writeState(deps.nc, stateKey.mark, value, mark.revision); // if that fails, another process has noted it
   }
   return found;
 }
@@ -71,7 +72,7 @@ function stateDamage(what: string, missing: number, note: string, created: strin
   return { v: 1, id, code: "state_damaged", at, missing, ranges: [], settled: 0, sessions: [], note };
 }
 
-/** Records events that are there and cannot be read (scrub.ts), and has the mark know them. */
+/** Records events that are there and cannot be read (scrub.ts), in the mark too. */
 export async function noteUnreadable(deps: Deps, check: LogCheck, ranges: Range[]): Promise<Damage> {
   const { nc, jsm } = deps;
   const damage: Damage = {
@@ -87,12 +88,12 @@ export async function noteUnreadable(deps: Deps, check: LogCheck, ranges: Range[
     const mark = decodeMark(stored.value);
     const all = [...(mark.unreadable ?? []), ...ranges].sort(([a], [b]) => a - b);
     const value = encodeMark({ ...mark, unreadable: atMost(all, MOST_HOLES) });
-    if (await writeState(nc, stateKey.mark, value, stored.revision)) break; // else a relay wrote it meanwhile
+    if (await writeState(nc, stateKey.mark, value, stored.revision)) break; // otherwise a relay wrote it meanwhile
   }
   return damage;
 }
 
-/** What a mark says of the form of log and dead letters. Pure. */
+/** The part of a mark that describes the log and the dead letters. Pure. */
 export function shapeOf({
   log,
   dead,
@@ -109,7 +110,7 @@ export function shapeOf({
   };
 }
 
-/** What is known of events that are gone. */
+/** What is known about events that are gone. */
 export async function lossOf(
   deps: Pick<Deps, "jsm" | "wall">,
   check: LogCheck,
@@ -127,7 +128,7 @@ export async function lossOf(
   };
 }
 
-/** Sessions of which more events waited, as a relay last told, than wait now: these many are among the missing. */
+/** Sessions that had more waiting events, as a relay last reported, than they have now: the difference is among the missing events. */
 async function lostWaiting(jsm: JetStreamManager, check: LogCheck): Promise<Damage["sessions"]> {
   const { mark } = check;
   const lost: Damage["sessions"] = [];
@@ -138,7 +139,7 @@ async function lostWaiting(jsm: JetStreamManager, check: LogCheck): Promise<Dama
   return lost.sort(([, a], [, b]) => b - a).slice(0, MOST_SESSIONS);
 }
 
-/** Of those that had been seen when the mark was written; what came later does not make up for what is gone. */
+/** How many events of a session still wait, counting only those from before the mark was written: later ones do not make up for what is gone. */
 async function stillWaiting(
   jsm: JetStreamManager,
   check: LogCheck,

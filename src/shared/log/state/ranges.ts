@@ -17,7 +17,7 @@ export function countOf(ranges: readonly Range[]): number {
   return ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 }
 
-/** The parts of ascending ranges that lie in none of others, ascending too. Pure. */
+/** The parts of ascending ranges that are in none of the others, ascending too. Pure. */
 export function without(ranges: readonly Range[], others: readonly Range[]): Range[] {
   const left: Range[] = [];
   for (const [from, to] of ranges) {
@@ -37,7 +37,7 @@ export function startingAt(ranges: readonly Range[], first: number): Range[] {
   return ranges.filter(([, to]) => to >= first).map(([a, b]) => [Math.max(a, first), b]);
 }
 
-/** At most `most` ranges: those behind become one, which holds the gaps between them too. Pure. */
+/** At most `most` ranges: the last ones become one, which includes the gaps between them. Pure. */
 export function atMost(ranges: readonly Range[], most: number): Range[] {
   const rest = ranges.slice(most - 1);
   const [first] = rest;

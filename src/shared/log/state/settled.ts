@@ -6,24 +6,24 @@ const CHUNK_BYTES: number = CHUNK_BITS / 8;
 const INDEX_BYTES = 8;
 const RECORD_BYTES: number = INDEX_BYTES + CHUNK_BYTES;
 /**
- * Longest set that is taken over, unpacked: 16,352 chunks, 535 million sequences above a stuck floor, where an hour of 10,000 events a second makes 36 million.
- * Zeros are packed a thousandfold, so that a stored value of 8 MiB could ask for gigabytes.
+ * Longest set that is taken over, unpacked: 16,352 chunks, which are 535 million sequences above a stuck floor; an hour of 10,000 events a second makes 36
+ * million. There must be a limit, because zeros are packed a thousandfold and a stored value of 8 MiB could ask for gigabytes.
  */
 const MAX_SNAPSHOT_BYTES: number = 64 * 1024 * 1024;
-/** The list of what arrived is looked through when it has grown by so many and doubled. */
+/** The list of arrived sequences is thinned out when it has grown by this many and has doubled. */
 const THIN_ABOVE = 8192;
 
 /**
  * What a shard has settled: everything up to `floor`, and a sparse set above it. Acks and resets of the broker are not this memory
  * (acks do not survive a broker's kill, a reset forgets every ack above the ack floor), so the relay keeps its own (docs/contract.md, "Memory of what is settled").
  *
- * Sequences are the stream's; those of other shards are simply never told here. The floor moves over them: it stands right below the
- * lowest arrived and unsettled sequence, or at the highest arrived one.
+ * Sequences are the stream's; those of other shards are never passed in here. The floor moves over them: it is right below the lowest sequence that has
+ * arrived and is unsettled, or at the highest one that has arrived.
  */
 export class Settled {
   #floor: number;
   #chunks = new Map<number, Uint8Array>();
-  /** Arrived above the floor, ascending; `#head` is the first that still counts. Of settled ones in a row the last may stand for all. */
+  /** Sequences that arrived above the floor, ascending; `#head` is the first that still counts. Of settled ones in a row, only the last may be kept. */
   #arrived: number[] = [];
   #head = 0;
   /** When it gets longer than this, {@link #thin} runs. */
@@ -43,7 +43,7 @@ export class Settled {
     return this.#version;
   }
 
-  /** Something arrived and is not settled: what is settled above it, no ack remembers after a reset. */
+  /** True if a sequence has arrived and is not settled. After a reset, no ack remembers what is settled above it. */
   get held(): boolean {
     return this.#head < this.#arrived.length;
   }
@@ -55,14 +55,14 @@ export class Settled {
     return isSet(chunk, seq % CHUNK_BITS);
   }
 
-  /** Forgets what arrived, not what is settled: after a reset everything above the ack floor arrives again. */
+  /** Forgets what has arrived, but not what is settled: after a reset everything above the ack floor arrives again. */
   restart(): void {
     this.#arrived = [];
     this.#head = 0;
     this.#limit = THIN_ABOVE;
   }
 
-  /** Tells of a message of this shard, in ascending order since the last {@link restart}. */
+  /** A message of this shard has arrived. To be called in ascending order since the last {@link restart}. */
   arrived(seq: number): void {
     if (seq <= this.#floor) return;
     this.#arrived.push(seq);
@@ -83,7 +83,7 @@ export class Settled {
     return this.#chunks.size === 0 ? this.#floor : Math.max(this.#floor, this.#last());
   }
 
-  /** How many of ascending ranges are settled, one by one: what the floor passed counts as none, because it passes other shards' too. */
+  /** How many sequences of ascending ranges are settled above the floor. Those below it do not count, because other shards' sequences are among them. */
   countIn(ranges: readonly [from: number, to: number][]): number {
     let count = 0;
     for (const [index, chunk] of this.#chunks) {
@@ -124,7 +124,7 @@ export class Settled {
     return deflateRawSync(raw, { level: 1 });
   }
 
-  /** Takes over what another memory of the same shard knew. Throws for a snapshot that is none, and takes nothing from it. */
+  /** Takes over what another memory of the same shard knew. Throws for a damaged snapshot, and takes nothing from it. */
   merge(other: { floor: number; snapshot: Uint8Array }): void {
     const raw = other.snapshot.length > 0 ? unpacked(other.snapshot) : undefined;
     if (other.floor > this.#floor) this.#raiseFloor(other.floor);
@@ -147,7 +147,7 @@ export class Settled {
     chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7));
   }
 
-  /** Highest settled sequence of the chunks; 0 for none. Looks at as few bits as it can: there may be hundreds of millions. */
+  /** Highest settled sequence of the chunks; 0 for none. It looks at as few bits as possible, because there may be hundreds of millions. */
   #last(): number {
     for (const index of [...this.#chunks.keys()].sort((a, b) => b - a)) {
       const chunk = this.#chunks.get(index);
@@ -178,7 +178,7 @@ export class Settled {
     if (floor > this.#floor) this.#raiseFloor(floor);
   }
 
-  /** One event that waits for long, with millions settled behind it, must not cost memory for each (BOUND-1). */
+  /** Thins out the list of arrived sequences: one event that waits for long, with millions settled behind it, must not cost memory for each (BOUND-1). */
   #thin(): void {
     const rest = this.#arrived.slice(this.#head);
     const settled = rest.map((seq) => this.has(seq));

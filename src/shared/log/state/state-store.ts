@@ -3,19 +3,19 @@ import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { STATE_BUCKET, STATE_STREAM } from "../schema/topology.ts";
 import { walk } from "../follow/walk.ts";
 
-/** A key's value; the revision is what a conditional write names. `at`: when it was written, milliseconds since 1970. */
+/** A key's value. A conditional write names the revision. `at`: when it was written, milliseconds since 1970. */
 export type Stored = { value: Uint8Array; revision: number; at: number };
 
 const subjectOf = (key: string): string => `$KV.${STATE_BUCKET}.${key}`;
 
-/** What a key holds; undefined if it was never written or was deleted. */
+/** The value of a key. Undefined if it was never written, or was deleted. */
 export async function readState(jsm: JetStreamManager, key: string): Promise<Stored | undefined> {
   const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(key) });
   if (message === null || message.header.has("KV-Operation")) return undefined;
   return storedOf(message);
 }
 
-/** What a conditional write of a key must name now: also a deletion has a revision; 0 if the key was never written. */
+/** The revision that a conditional write of a key must name now. A deletion has one too; 0 if the key was never written. */
 export async function readRevision(jsm: JetStreamManager, key: string): Promise<number> {
   const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(key) });
   return message?.seq ?? 0;
@@ -30,8 +30,8 @@ export function readStates(jsm: JetStreamManager, filter: string): Promise<Map<s
 }
 
 /**
- * The same with what `decode` makes of each value: values as they came keep the whole page in memory. Walks the bucket upwards, because
- * "last for many subjects" ends at 1,024 results; a key that is written meanwhile moves up and is met there.
+ * The same, with the result of `decode` instead of each value, because a value as it came keeps its whole page in memory. Walks the bucket upwards, because
+ * "last for many subjects" ends at 1,024 results. A key that is written meanwhile moves up and is found there.
  */
 export async function decodeStates<T>(
   jsm: JetStreamManager,
@@ -53,10 +53,10 @@ function storedOf({ data, seq, time }: StoredMsg): Stored {
 
 const WRONG_LAST_SEQUENCE = 10071;
 const TIMEOUT_MS = 5000;
-/** A deleted key is remembered for so long, so that whoever follows the bucket notices. */
+/** How long a deletion is remembered, so that processes that follow the bucket notice it. */
 const TOMBSTONE_SECONDS: number = 24 * 60 * 60;
 
-/** Writes a key if its revision is still the given one (0: there is none). False if somebody else was faster. */
+/** Writes a key if its revision is still the given one (0: there is none). False if it was written in between. */
 export async function writeState(
   nc: NatsConnection,
   key: string,
@@ -75,7 +75,7 @@ export async function putState(nc: NatsConnection, key: string, value: Uint8Arra
   return revision;
 }
 
-/** Deletes a key if its revision is still the given one. False if somebody else was faster. */
+/** Deletes a key if its revision is still the given one. False if it was written in between. */
 export async function deleteState(nc: NatsConnection, key: string, revision: number): Promise<boolean> {
   const head = headers();
   head.set("KV-Operation", "DEL");
@@ -84,7 +84,7 @@ export async function deleteState(nc: NatsConnection, key: string, revision: num
   return (await publish(nc, key, new Uint8Array(), head)) !== undefined;
 }
 
-/** Undefined: the revision is another one. */
+/** Publishes a value. Undefined if the key has another revision. */
 async function publish(
   nc: NatsConnection,
   key: string,

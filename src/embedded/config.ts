@@ -14,9 +14,9 @@ export type BrokerLayout = {
   syncAlways: boolean;
 };
 
-/** Streams carry their own limits (docs/contract.md, "The log"); the account must never be the one that refuses, after a disk filled up least of all. */
+/** The account's limit is far too large to be reached: streams have limits of their own (docs/contract.md, "The log"), and only those should ever refuse. */
 const MAX_FILE_STORE = 1024 ** 5;
-/** No stream of ours lives in memory; this is for what people try out with the `nats` CLI. */
+/** None of our streams is kept in memory. This is for streams that people try out with the `nats` CLI. */
 const MAX_MEMORY_STORE = 64 * 1024 * 1024;
 
 /** Name of the pid file in the run folder. */

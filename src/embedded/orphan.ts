@@ -1,9 +1,9 @@
 import { findExecutable } from "./command.ts";
 
 /**
- * How a child is kept from outliving us: a nats-server whose parent was killed with -9 runs on, and would still hold port and store.
- * `pdeathsig`: the Linux kernel sends TERM when the parent dies (`setpriv` asks for it and then becomes the server, so the pid
- * stays). `pipe`: a shell holds the reading end of a pipe of ours; the end of the pipe is our end. The shell prints the server's pid.
+ * How a child is kept from outliving us. A nats-server whose parent was killed with -9 runs on and still holds port and store. `pdeathsig`: the Linux kernel
+ * sends TERM when the parent dies (`setpriv` asks for that and then becomes the server, so the pid stays). `pipe`: a shell reads from a pipe of ours, and
+ * ends the server when the pipe ends. The shell prints the server's pid.
  */
 export type OrphanGuard = { kind: "pdeathsig"; setpriv: string } | { kind: "pipe" };
 

@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 
-/** What is in the place of a file of the store. */
+/** What is at the path of a file of the store. */
 export type PlainFile = { kind: "file"; bytes: Buffer } | { kind: "missing" } | { kind: "something_else" };
 
-/** Reads a file of the store; reading a FIFO in its place would never return. Throws what the file system does where it cannot be read. */
+/** Reads a file of the store, but not a FIFO in its place, because that would never return. Throws the file system's error if it cannot be read. */
 export function readPlain(file: string): PlainFile {
   let handle: number;
   try {

@@ -21,7 +21,7 @@ export type ServerProcess = {
   pid: number;
   port: number;
   exited: Promise<Exit>;
-  /** TERM, then KILL. Fine when it ended already. */
+  /** Sends TERM, then KILL. It may have ended already. */
   stop(): Promise<void>;
 };
 
@@ -35,20 +35,20 @@ type SpawnOptions = {
   log: Logger;
 };
 
-/** A store of 400,000 messages is read in 0.55 s after a kill -9; this is for hundreds of times as many. */
+/** How long a start may take. A store of 400,000 messages is read in 0.55 s after a kill -9; this is enough for hundreds of times as many. */
 const START_TIMEOUT_MS = 120_000;
-/** TERM ends it in 5 ms when idle; it may have to write indexes of a large store. */
+/** How long a stop may take. TERM ends an idle server in 5 ms, but it may have to write the indexes of a large store. */
 const STOP_TIMEOUT_MS = 10_000;
 const POLL_MS = 3; // it is ready after 15-25 ms
 const LAST_LINES = 12;
-/** Known, and meant: random passwords in a 0600 file; bcrypt would cost every connect 100 ms. */
+/** The server's warning about plain passwords, which we want: they are random and in a 0600 file, and bcrypt would add 100 ms to every connect. */
 const PLAIN_PASSWORDS = "Plaintext passwords detected";
 
 /** Starts one nats-server and waits until JetStream answers an admin. Throws `broker_failed` with its last lines. */
 export async function spawnServer(options: SpawnOptions): Promise<ServerProcess> {
   const { binary, configFile, guard, clock, log } = options;
   const [file, ...args] = guarded(guard, [binary, "-c", configFile]);
-  // CRED-1: it needs no variable of ours, so it gets none. A group of its own: Ctrl-C in a terminal is for `up`, which drains first.
+  // The server needs no variable of ours, so it gets none (CRED-1). It has a process group of its own, because Ctrl-C in a terminal is for `up`, which drains first.
   const child = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"], env: {}, detached: true });
 
   const lines: string[] = [];
@@ -107,7 +107,7 @@ export async function spawnServer(options: SpawnOptions): Promise<ServerProcess>
   }
 }
 
-/** Port in a ports file; undefined while it is missing or half written. */
+/** The port in a ports file. Undefined while the file is missing or half written. */
 function portOf(file: string): number | undefined {
   try {
     const { nats } = JSON.parse(readFileSync(file, "utf8")) as { nats?: string[] };
@@ -140,9 +140,9 @@ function kill(pid: number | undefined, signal: NodeJS.Signals): boolean {
 }
 
 /**
- * Ends a server that outlived its supervisor (both guards leave it some milliseconds to stop): it would write to the store beside the
- * new one. Call it with the folder locked. Pid files survive crashes and the pid may be somebody else's by now, so only a process
- * with our configuration file on its command line counts.
+ * Ends a server that outlived its supervisor (both guards leave it some milliseconds to stop), because it would write to the store beside the new one. Call it
+ * with the folder locked. A pid file survives crashes and another process may have the pid by now, so only a process with our configuration file on its
+ * command line is ended.
  */
 export async function endLeftover(runDir: string, configFile: string, log: Logger): Promise<void> {
   const pid = leftoverPid(join(runDir, PID_FILE), configFile);

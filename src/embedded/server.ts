@@ -16,7 +16,8 @@ import { sealStreams } from "./stream-meta.ts";
 import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
 import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
-// lock.ts keeps the folder ours · kept.ts what a start leaves for the next · stream-meta.ts gives streams their seal back · consumer-state.ts drops consumers that cannot be read · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
+// lock.ts keeps the folder ours · kept.ts keeps what the next start needs · stream-meta.ts gives streams their seal back · consumer-state.ts drops consumers that
+// cannot be read · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
 
 export type StartOptions = {
   /** A nats-server that {@link findBroker} accepted. */
@@ -38,7 +39,7 @@ export type StartOptions = {
 export type Broker = {
   /** Stays the same over restarts. */
   readonly url: string;
-  /** Configuration file, without secrets: its `sync_interval` is what durability is judged by (HONEST-1). */
+  /** Configuration file, without secrets. Durability is judged by its `sync_interval` (HONEST-1). */
   readonly configFile: string;
   /** How one of our processes reaches it. Throws `usage` for a gateway that it was not started with. */
   access: (role: BrokerRole, gateway?: string) => BrokerAccess;
@@ -80,13 +81,13 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
 
     const start = async (port: number): Promise<ServerProcess> => {
       const layout = { port, runDir, storeDir };
-      mendStore(storeDir, log); // also after a crash that came while a stream was made
+      mendStore(storeDir, log); // a crash may have come while a stream was made
       writeSecret(configFile, brokerConfig({ ...layout, syncAlways: options.syncAlways ?? true }));
       return spawnServer({ ...options, clock, configFile, runDir, admin });
     };
 
     let server = await start(kept.port).catch((error: unknown) => {
-      // Nobody holds the old address when we start anew, so another free port is as good.
+      // No process holds the old address at a new start, so another free port is as good.
       if (kept.port === -1 || !isPortTaken(error)) throw error;
       log.warn({ port: kept.port }, "port of the broker is taken, choosing another");
       return start(-1);
@@ -143,7 +144,7 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Replaced, not overwritten: where a FIFO stands in its place, writing would never return. */
+/** Writes a secret by replacing the file: if a FIFO were in its place, writing into it would never return. */
 function writeSecret(file: string, text: string): void {
   try {
     replaceFile(file, text);

@@ -1,39 +1,39 @@
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** How a folder that the broker holds open is no longer where it was. */
+/** What happened to a folder that the broker holds open and that is not in its place any more. */
 export type StoreLoss = {
   path: string;
   /** `emptied`: the folder is there, and the messages in it are not. */
   how: "removed" | "moved" | "replaced" | "emptied";
-  /** Where it was moved, if that can be known. */
+  /** Where it was moved to, if that can be found out. */
   to?: string;
-  /** The stream whose own folder it is; else it is a folder above. */
+  /** The stream whose own folder it is. Undefined for a folder above the streams. */
   stream?: string;
 };
 
 export type StoreWatch = {
   /** What is wrong with the store, the outermost folder first. Folders that are new since the last look are remembered. */
   look(): StoreLoss | undefined;
-  /** Streams of which the broker's next start would know nothing, because a file that says what they are is missing or empty. */
+  /** Streams that the broker's next start would not know, because the file that describes them is missing or empty. */
   unsealed(): string[];
-  /** The stream was deleted or made anew by the broker itself: its folder is learnt again. */
+  /** The broker itself deleted the stream or made it anew, so its folder is to be remembered anew. */
   forget(stream: string): void;
   close(): void;
 };
 
-/** What tells a folder from every other. */
+/** What distinguishes a folder from every other one. */
 type Place = { dev: number; ino: number };
 
 /** A folder as it was opened. */
 type Known = Place & { handle: number; hadMessages: boolean; emptyLooks: number };
 
-/** A purge by the broker puts a new folder in the place of the messages: for a moment it is not there. */
+/** Looks in a row without messages before a folder counts as emptied: a purge by the broker replaces the folder of the messages, which is missing for a moment. */
 const EMPTY_LOOKS = 2;
 
 /**
- * Watches the folders of a broker that runs. A server whose folder was removed goes on: it writes into files that nobody will find again, and
- * acknowledges (nats-server 2.15.1). Each folder is held open, so that it can be told what became of it.
+ * Watches the folders of a running broker. A server whose folder was removed goes on: it writes into files that cannot be found again, and acknowledges
+ * (nats-server 2.15.1). Each folder is held open, so that we can find out what happened to it.
  */
 export function createStoreWatch(
   dataDir: string,
@@ -80,7 +80,7 @@ export function createStoreWatch(
       const hadMessages = stream !== undefined && hasMessages(path);
       known.set(path, { handle, dev, ino, hadMessages, emptyLooks: 0 });
     } catch {
-      // it went between two questions: the next look tells
+      // it went away between two questions; the next look will find out
     }
   }
 
@@ -124,7 +124,7 @@ export function isStillThere({ how, to }: StoreLoss): boolean {
   return how === "moved" || (how === "replaced" && to !== undefined);
 }
 
-/** `hidden`: rights changed, and what lies there cannot be told; the broker itself will say whether it can write. */
+/** What is at a path. `hidden`: we have no right to see it; the broker itself will say whether it can write. */
 function placeAt(stat: (path: string) => Place, path: string): Place | "hidden" | undefined {
   try {
     return stat(path);
@@ -142,7 +142,7 @@ function whatBecameOf(handle: number, path: string, another: boolean): Pick<Stor
   return gone ? { how: "removed" } : { how: "moved", ...elsewhere };
 }
 
-/** Linux tells where an open folder is now. */
+/** Where an open folder is now; only Linux can say. */
 function placeOf(handle: number): string | undefined {
   try {
     const place = readlinkSync(`/proc/self/fd/${handle}`);

@@ -12,7 +12,7 @@ import { readPlain } from "./plain-file.ts";
 const STREAMS = "jetstream/$G/streams";
 const OURS: ReadonlySet<string> = new Set([EVENTS_STREAM, DEAD_STREAM, STATE_STREAM]);
 
-/** What lies in a stream's (or a consumer's) folder. */
+/** The files in the folder of a stream or a consumer. */
 export type MetaFiles = {
   /** Name as the folder has it. */
   name: string;
@@ -20,20 +20,20 @@ export type MetaFiles = {
   meta: Uint8Array | undefined;
   /** `meta.sum`: its seal. */
   sum: string | undefined;
-  /** Something was stored there. */
+  /** True if something was stored there. */
   holds: boolean;
 };
 
 export type MetaVerdict =
   | { kind: "whole" }
-  /** A crash came between the two files, or the seal was lost: it can be made again. */
+  /** A crash came between writing the two files, or the seal was lost. It can be made again. */
   | { kind: "seal"; sum: string }
-  /** The server would pass over it, and what it holds would be forgotten. */
+  /** The server would skip the stream, and its messages would be lost from view. */
   | { kind: "damaged"; why: string };
 
 /**
- * What nats-server would make of a stream's folder: it passes over one without a right seal, with a warning only (2.15.1), and a new, empty stream
- * would take its place. Pure.
+ * Judges a stream's folder as nats-server would. The server skips a stream without a correct seal, with no more than a warning (2.15.1), and a new, empty
+ * stream would take its place. Pure.
  */
 export function judgeMeta({ name, meta, sum, holds }: MetaFiles): MetaVerdict {
   const lost = (why: string): MetaVerdict => (holds ? { kind: "damaged", why } : { kind: "whole" });
@@ -51,8 +51,8 @@ export function sealOf(name: string, meta: Uint8Array): string {
 }
 
 /**
- * Looks through a store before a server opens it, and gives streams their seal back. Throws `store_damaged` for one of ours that the server would
- * forget although it holds something. Consumers without a seal are none of its business: they are made anew from the checkpoints.
+ * Looks through a store before a server opens it, and gives streams their seal back. Throws `store_damaged` if the server would skip one of our streams that
+ * holds something. Consumers without a seal are left alone, because they are made anew from the checkpoints.
  */
 export function sealStreams(storeDir: string, log: Logger): void {
   const streams = join(storeDir, STREAMS);
@@ -87,13 +87,13 @@ function nameIn(meta: Uint8Array): unknown {
   }
 }
 
-/** A block with a byte, or an index: also where everything was removed, numbers went on. */
+/** Does the folder have a block that is not empty, or an index? With an index the stream has given numbers, even if every message was removed. */
 function holdsSomething(messages: string): boolean {
   if (!existsSync(messages)) return false;
   return readdirSync(messages).some((file) => statSync(join(messages, file)).size > 0);
 }
 
-/** Undefined for what is missing or no plain file. */
+/** Reads a file. Undefined if it is missing, or no plain file. */
 function read(file: string): Buffer | undefined {
   const found = readPlain(file);
   return found.kind === "file" ? found.bytes : undefined;

@@ -3,13 +3,13 @@ import { codedError, errorText } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { ReadyInfo } from "./kept.ts";
 
-/** Says in files where everything is, for programs. */
+/** Writes files that say where everything is, for programs. */
 export type Announcement = {
-  /** Throws `data_unusable`: nobody could find what runs. */
+  /** Writes them for the first time. Throws `data_unusable`, because without them no program could find what runs. */
   first(info: ReadyInfo): void;
   /**
-   * A child runs again. Before the first time, and where nothing has changed, nothing is written; what cannot be written is said in the
-   * log: a full disk must not end what runs.
+   * A child runs again, perhaps at another address. Nothing is written before the first time, or if nothing has changed. A failure is logged only, because
+   * a full disk must not end what runs.
    */
   again(info: Partial<ReadyInfo>): void;
 };

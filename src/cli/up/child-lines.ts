@@ -2,9 +2,9 @@ import type { Readable } from "node:stream";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Lines } from "../../shared/base/output/lines.ts";
 
-/** A line longer than this is passed on in pieces: nothing of ours writes one. */
+/** A line longer than this is passed on in pieces. None of our processes writes one. */
 const LONGEST_LINE = 256 * 1024;
-/** How long the last lines of a child that ended are waited for: they say why it ended. */
+/** How long we wait for the last lines of a child that ended, because they say why. */
 const LAST_LINES_MS = 200;
 
 /** Lines of one child on their way to ours. */
@@ -14,8 +14,8 @@ export type PassedLines = {
 };
 
 /**
- * Passes on what a child writes to its stderr, in whole lines. While ours has no room the child is not read, so that it drops and counts
- * its own lines; when it has ended nothing waits for room any more.
+ * Passes on what a child writes to its stderr, in whole lines. While our own output has no room, the child is not read, so that it drops and counts its
+ * own lines. Once the child has ended, its last lines no longer wait for room.
  */
 export function passLines(from: Readable, to: Lines, clock: Clock): PassedLines {
   const closed = Promise.withResolvers<void>();
@@ -34,7 +34,7 @@ export function passLines(from: Readable, to: Lines, clock: Clock): PassedLines 
     from.pause();
     forget = to.onRoom(() => from.resume());
   });
-  from.on("error", () => undefined); // it closes
+  from.on("error", () => undefined); // the stream closes, and that is enough to know
   from.once("close", () => {
     if (begun !== "") to.write(`${begun}\n`);
     closed.resolve();
@@ -44,7 +44,7 @@ export function passLines(from: Readable, to: Lines, clock: Clock): PassedLines 
       ended = true;
       forget();
       from.resume();
-      const late = clock.after(LAST_LINES_MS, () => from.destroy()); // somebody else has it open too
+      const late = clock.after(LAST_LINES_MS, () => from.destroy()); // another process has inherited it and keeps it open
       await closed.promise;
       late();
     },

@@ -6,7 +6,7 @@ import type { Logger } from "../../shared/base/logger.ts";
 import type { Lines } from "../../shared/base/output/lines.ts";
 import { passLines } from "./child-lines.ts";
 
-/** One process of ours: which `main.ts`, with what. */
+/** How to start one of our processes: which `main.ts`, with which options and variables. */
 export type ChildPlan = {
   name: string;
   /** Path of its composition root. */
@@ -14,8 +14,8 @@ export type ChildPlan = {
   args: readonly string[];
   env: Record<string, string>;
   /**
-   * Variables that are not known yet when it starts: they are sent to it, each time that it runs. Such a child is there before what it needs is: it is
-   * started again at once, and told when that is restored.
+   * Variables that are not known yet when the child starts. They are sent to it in each of its runs. Such a child may run before what it needs is there, so
+   * it is started again at once, and gets its variables when everything is restored.
    */
   told?: Promise<Record<string, string>>;
   /** Options of Node itself. */
@@ -25,21 +25,21 @@ export type ChildPlan = {
 /** A process that is kept running. */
 export type Child = {
   readonly name: string;
-  /** URL of its first ready line. Rejects if the child cannot be started. */
+  /** The URL in its first ready line. Rejects if the child cannot be started. */
   ready: Promise<string>;
-  /** Process id of the run that is on, if one is. */
+  /** Process id of the present run, if the child runs. */
   pid(): number | undefined;
-  /** TERM, and KILL after `graceMs`. No restart any more. */
+  /** Sends TERM, and KILL after `graceMs`. The child is not started again. */
   stop(graceMs: number): Promise<void>;
 };
 
-/** Exit code for what a restart cannot heal (`EX_CONFIG` of sysexits): a wrong configuration, a missing checkpoint. */
+/** Exit code for a failure that a restart cannot heal (`EX_CONFIG` of sysexits), such as a wrong configuration or a missing checkpoint. */
 export const EXIT_CONFIG = 78;
-/** Runs in a row that end before the first ready line; more and the start has failed. */
+/** Most runs in a row that may end before the first ready line. Then the start has failed. */
 const START_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 50; // running agents wait for it
 const MAX_DELAY_MS = 5000;
-/** A run that lasted this long was healthy: the next restart is a first one again. */
+/** A run that lasted this long was healthy, so the delay of the next restart begins anew. */
 const HEALTHY_MS = 10_000;
 
 /** Wait before the n-th restart in a row (from 1), milliseconds: 50, 100, 200 … 5000. */
@@ -53,11 +53,11 @@ type State =
   | { phase: "stopped" };
 
 /**
- * Starts a child and starts it again whenever it ends by itself. `mayFail` settles when its surroundings stand: an earlier end is not
- * the child's fault, and it is tried again then. `onFatal` is called once, when starting it again makes no sense.
+ * Starts a child and starts it again whenever it ends by itself. `mayFail` settles when everything that the child needs is there: if it ends earlier, that
+ * is not its fault, and it is tried again. `onFatal` is called once, when starting it again makes no sense.
  *
- * The child leads a process group of its own, so that Ctrl-C in a terminal reaches the supervisor alone, and holds an IPC channel, whose
- * end it takes for the supervisor's end.
+ * The child has a process group of its own, so that Ctrl-C in a terminal reaches the supervisor alone. It holds an IPC channel, and ends when that closes,
+ * because the supervisor is gone then.
  */
 export function keepRunning(options: {
   plan: ChildPlan;
@@ -67,14 +67,14 @@ export function keepRunning(options: {
   lines: Lines;
   mayFail: Promise<unknown>;
   onFatal: (error: Error) => void;
-  /** Restores what the child may have missed. */
+  /** Restores what the child needs and may have lost. */
   beforeRestart?: () => Promise<unknown>;
   /** At every ready line: a child that ran again may have another URL. */
   onReady?: (url: string) => void;
 }): Child {
   const { plan, clock, log } = options;
   const first = Promise.withResolvers<string>();
-  first.promise.catch(() => undefined); // whoever awaits it hears of it; `onFatal` is told anyway
+  first.promise.catch(() => undefined); // those who await it get the rejection, and `onFatal` is called anyway
   let state: State = { phase: "stopped" };
   let stopping = false;
   let standing = false;
@@ -105,7 +105,7 @@ export function keepRunning(options: {
     }
     const said = child.stderr && passLines(child.stderr, options.lines, clock);
     void Promise.all([plan.told, restored]).then(([variables]) => {
-      if (variables !== undefined && child.connected) child.send(variables, () => undefined); // one that is gone meanwhile is told the next time
+      if (variables !== undefined && child.connected) child.send(variables, () => undefined); // if the child is gone meanwhile, its next run gets them
     });
     child.once("error", (error) => {
       log.error({ child: plan.name, error: errorText(error) }, "child cannot be started");
@@ -155,7 +155,10 @@ export function keepRunning(options: {
       await options.beforeRestart?.();
     } catch (error) {
       const code = isCoded(error) ? { code: error.code } : {};
-      log.error({ child: plan.name, ...code, err: errorText(error) }, "what the child needs is not there");
+      log.error(
+        { child: plan.name, ...code, err: errorText(error) },
+        "what the child needs could not be restored",
+      );
     }
   }
 

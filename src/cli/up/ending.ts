@@ -3,32 +3,32 @@ import type { Logger } from "../../shared/base/logger.ts";
 import { onStopSignal } from "../../shared/base/stop-signals.ts";
 import type { Child } from "./child.ts";
 
-// A runner gives up after 3 s of failed polls, and a supervisor needs part of them to start us again. Where nothing is stuck a stop takes less than half a
-// second: at most 0.15 s of drain (drain.ts), and what each process needs to end. These graces are for one that is stuck.
+// A runner gives up after 3 s of failed polls, and a supervisor needs part of that time to start us again. If nothing is stuck, a stop takes less than half a
+// second: at most 0.15 s of drain (drain.ts), and the time that each process needs to end. These graces are for a process that is stuck.
 const RELAY_GRACE_MS = 1500;
 const GATEWAY_GRACE_MS = 1000;
 const COORDINATOR_GRACE_MS = 150;
-/** The graces, the count, and 5 s for a broker that writes its indexes. */
+/** All graces together, the count of what waits, and 5 s for a broker that writes its indexes. */
 const LAST_RESORT_MS = 8000;
 
-/** The children, as far as they were started. */
+/** The children that were started. */
 export type Running = { gateway: Child; relay: Child; standIn: Child | undefined };
 
 /**
- * Ends the children. The relay first, because what it has on its way can still be answered then; the gateway serves meanwhile, and ends at last, so that its
- * port refuses nobody for longer than it must.
+ * Ends the children. The relay ends first, because its requests can still be answered then. The gateway serves meanwhile and ends last, so that its port
+ * refuses connections for as short a time as possible.
  */
 export async function stopChildren({ gateway, relay, standIn }: Running): Promise<void> {
   await relay.stop(RELAY_GRACE_MS);
   await Promise.all([gateway.stop(GATEWAY_GRACE_MS), standIn?.stop(COORDINATOR_GRACE_MS)]);
 }
 
-/** Ends a gateway that has nothing behind it yet. */
+/** Ends a gateway whose broker and relay have not been started yet. */
 export function stopEarly(gateway: Child): Promise<void> {
   return gateway.stop(GATEWAY_GRACE_MS);
 }
 
-/** Stop signals: the first one, and what is to be done at a second one. */
+/** Stop signals: a promise of the first one, and functions that a second one calls. */
 export type Signals = {
   first: Promise<"signal">;
   came: () => boolean;
@@ -42,12 +42,12 @@ export function watchSignals(): Signals {
   onStopSignal((signal) => {
     count += 1;
     if (count === 1) resolve("signal");
-    else if (signal !== "SIGHUP") for (const fn of hurry) fn(); // a closed terminal sends several, and is in no hurry
+    else if (signal !== "SIGHUP") for (const fn of hurry) fn(); // a terminal that closes sends several SIGHUPs, which do not mean hurry
   });
   return { first: promise, came: () => count > 0, onSecond: (fn) => void hurry.push(fn) };
 }
 
-/** Ends this process, should its end be stuck. */
+/** Ends this process if its shutdown gets stuck. */
 export function lastResort(clock: Clock, log: Logger): void {
   clock.after(LAST_RESORT_MS, () => {
     log.fatal({}, "the shutdown is stuck, ending anyway");

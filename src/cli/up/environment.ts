@@ -6,7 +6,7 @@ import { flagVariables, type Flags } from "../flags.ts";
 
 type Table = Record<string, Setting>;
 
-/** What any program needs to run and to know its place. */
+/** Variables that any program needs to find its folders and its language. */
 const PLAIN = [
   "PATH",
   "HOME",
@@ -18,14 +18,14 @@ const PLAIN = [
   "XDG_CACHE_HOME",
   "SystemRoot",
 ];
-/** Which certificates Node trusts, also at a broker or a collector of traces. */
+/** Variables that say which certificates Node trusts, also those of a broker or a collector of traces. */
 export const TRUST: readonly string[] = [
   "NODE_EXTRA_CA_CERTS",
   "NODE_USE_SYSTEM_CA",
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
 ];
-/** What a program needs that calls the coordinator or an issuer. May carry credentials (proxies do). */
+/** Variables for a program that calls the coordinator or an issuer. They may carry credentials, as those of proxies do. */
 export const NETWORK: readonly string[] = [
   ...TRUST,
   "NODE_USE_ENV_PROXY",
@@ -39,8 +39,8 @@ export const NETWORK: readonly string[] = [
 ];
 
 /**
- * Environment of one of our own processes: a few plain variables and the settings of its own tables, nothing else (CRED-1). Flags of the
- * command line count more than variables, as everywhere.
+ * Environment of one of our own processes: a few plain variables and the settings of its own tables, nothing else (CRED-1). As everywhere, flags of the
+ * command line win over variables.
  */
 export function childEnvironment(options: {
   env: Environment;
@@ -62,8 +62,8 @@ export function childEnvironment(options: {
 const TRUST_OPTION = /^--(?:no-)?use-(?:openssl|system|bundled)-ca$/;
 
 /**
- * Options of Node that say which certificates it trusts, of `NODE_OPTIONS` and of the command line, as a variable for a child. No other goes on:
- * what a person debugs or loads in one process is not meant for all.
+ * The options of Node, from `NODE_OPTIONS` and the command line, that say which certificates it trusts, as a variable for a child. Other options are not
+ * passed on: a debugger or a module that somebody loads into one process is not meant for all.
  */
 export function trustOptions(env: Environment, execArgv: readonly string[]): { NODE_OPTIONS?: string } {
   const given = [...(env["NODE_OPTIONS"] ?? "").split(/\s+/), ...execArgv];
@@ -71,15 +71,15 @@ export function trustOptions(env: Environment, execArgv: readonly string[]): { N
   return options.length === 0 ? {} : { NODE_OPTIONS: options.join(" ") };
 }
 
-/** OpenTelemetry's standard variables, for the processes that trace; there may be credentials of a collector among them. */
+/** OpenTelemetry's standard variables, for the processes that trace. Credentials for a collector may be among them. */
 export function telemetryVariables(env: Environment): string[] {
   return Object.keys(env).filter((name) => name.startsWith("OTEL_"));
 }
 
-/** Of those, what hands a credential over: headers for a collector, and the key of a client certificate. */
+/** Those of them that carry a credential: headers for a collector, and the key of a client certificate. */
 const TELEMETRY_SECRET = /^OTEL_EXPORTER_OTLP_(?:\w+_)?(?:HEADERS|CLIENT_KEY)$/;
 
-/** How a process reaches the broker, as variables. */
+/** Variables that say how a process reaches the broker. */
 export function brokerVariables(access: BrokerAccess): Record<string, string> {
   const variables: Record<string, string | undefined> = {
     NATS_URL: access.servers.join(","),
@@ -96,8 +96,8 @@ export function brokerVariables(access: BrokerAccess): Record<string, string> {
 }
 
 /**
- * Environment of an executor or any other program that is not ours: its own, without our settings and credentials, without `NATS_*`,
- * without the credentials of our traces' collector, and without every `*_FILE`, by which secrets are handed over (CRED-1).
+ * Environment of an executor or any other program that is not ours: the given one without our settings and credentials, without `NATS_*`, without the
+ * credentials for our traces' collector, and without any `*_FILE`, because such variables hand over secrets (CRED-1).
  */
 export function strippedEnvironment(env: Environment): Record<string, string> {
   const ours = new Set(variableNames(ALL_SETTINGS));

@@ -6,9 +6,9 @@ import { errorText } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { PRUNE_INBOX } from "../../shared/log/schema/subjects.ts";
 
-const EVERY_MS = 10 * 60 * 1000; // a retention is days long
+const EVERY_MS = 10 * 60 * 1000; // often enough, because a retention is days long
 
-/** Prunes now and every ten minutes; returns the end of it. A failure is logged and tried again the next time. */
+/** Prunes now and every ten minutes; returns a function that ends it. A failure is logged, and pruning is tried again the next time. */
 export function keepPruning(options: {
   access: BrokerAccess;
   retentionMs: number;
@@ -19,7 +19,7 @@ export function keepPruning(options: {
   const stopping = new AbortController();
   const once = async (): Promise<void> => {
     const nc = await connectBroker(access, { name: "prune", inboxPrefix: PRUNE_INBOX });
-    const stop = (): void => void nc.close(); // a stop does not wait for what the next start does as well
+    const stop = (): void => void nc.close(); // a stop does not wait for pruning, which the next start does anyway
     stopping.signal.addEventListener("abort", stop, { once: true });
     try {
       const { removed, below } = await runPrune(nc, options);

@@ -10,9 +10,9 @@ import { makeOwnFolder } from "../../shared/base/own-folder.ts";
 
 /** What `up` keeps in the data folder between starts. */
 export type Kept = {
-  /** Port of the stand-in coordinator: the log belongs to one coordinator, and that is known by its URL. */
+  /** Port of the stand-in coordinator. It must stay the same, because the log belongs to one coordinator and knows it by its URL. */
   coordinatorPort?: number;
-  /** Broker where the log was made already: then gateway and relay need not wait for that. */
+  /** The broker where the log was made already, so that gateway and relay need not wait for that. */
   provisionedAt?: string;
 };
 
@@ -26,7 +26,7 @@ export function readKept(dataDir: string): Kept {
   }
 }
 
-/** What is damaged is as if it was never kept: another port is chosen, the log is looked at again. Pure. */
+/** Reads what was kept. A damaged value counts as missing: another port is chosen, or the log is looked at again. Pure. */
 export function keptIn(value: unknown): Kept {
   const { coordinatorPort, provisionedAt } = (value ?? {}) as Record<string, unknown>;
   return {
@@ -51,19 +51,19 @@ export type ReadyInfo = {
   nats: string;
   coordinator: string;
   pid: number;
-  /** Address of the status page with its token: hence these files are 0600. Absent where the page is off. */
+  /** Address of the status page with its token, which is why these files have mode 0600. Absent if the page is off. */
   page?: string;
-  /** Unix socket of the gateway, where it has one. */
+  /** Unix socket of the gateway, if it has one. */
   socket?: string;
 };
 
-/** In the data folder, so that `exec` and `status` find what runs. */
+/** The file in the data folder by which `exec` and `status` find what runs. */
 export function runningFile(dataDir: string): string {
   return join(dataDir, "running.json");
 }
 
 /**
- * Undefined if nothing runs there. What an `up` left that was killed counts for nothing: its ports may be another user's by now, who would be
+ * What runs in a data folder; undefined if nothing does. The file of an `up` that was killed is ignored: another user may have its ports by now, and would be
  * given the page's token.
  */
 export function readRunning(dataDir: string): ReadyInfo | undefined {
@@ -75,7 +75,7 @@ export function readRunning(dataDir: string): ReadyInfo | undefined {
   }
 }
 
-/** What a `running.json` says; undefined if `up` cannot have written it so. Pure. */
+/** Reads a `running.json`. Undefined if `up` cannot have written it. Pure. */
 export function runningIn(value: unknown): ReadyInfo | undefined {
   const { page, socket, ...info } = (value ?? {}) as Record<string, unknown>;
   const { gateway, relay, nats, coordinator, pid } = info;
@@ -100,11 +100,11 @@ function lives(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"; // another user's
+    return error instanceof Error && "code" in error && error.code === "EPERM"; // it belongs to another user
   }
 }
 
-/** A folder in its place is none of ours, and stays. */
+/** Removes a file. A folder in its place is not ours, and stays. */
 export function removeFile(file: string): void {
   if (lstatSync(file, { throwIfNoEntry: false })?.isDirectory() !== true) rmSync(file, { force: true });
 }
@@ -112,8 +112,8 @@ export function removeFile(file: string): void {
 const EVERYBODY_WRITES = 0o002;
 
 /**
- * Makes the data folder, for its user alone. One that is there already is taken as it is, unless other users could exchange what lies in it, the
- * log and its secrets. Throws `data_unusable`.
+ * Makes the data folder, for its user alone. A folder that is there already is used as it is, unless other users could exchange what is in it (the log and its
+ * secrets). Throws `data_unusable`.
  */
 export function makeFolder(folder: string): void {
   try {
@@ -125,7 +125,7 @@ export function makeFolder(folder: string): void {
   if (problem !== undefined) throw codedError("data_unusable", `${folder} ${problem}`);
 }
 
-/** Who may exchange what lies in a folder, if that is not for us alone to do. `us`: undefined where users have no numbers; root may take anybody's. Pure. */
+/** Says which other users may exchange what is in a folder; undefined if none may. `us` is undefined where users have no numbers. Root may use any folder. Pure. */
 export function folderProblem(
   { uid, mode }: { uid: number; mode: number },
   us: number | undefined,
@@ -135,7 +135,7 @@ export function folderProblem(
   return (mode & EVERYBODY_WRITES) === 0 ? undefined : "can be written by everybody: chmod 700";
 }
 
-/** A port of the loopback that is free now. */
+/** A loopback port that is free now. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done, fail) => {

@@ -13,17 +13,17 @@ import type { OwnStore } from "./store-guard.ts";
 /** The broker as `up` needs it: its own, or the user's. */
 export type LogHome = {
   url: string;
-  /** Configuration file that tells whether it syncs, if it is ours. */
+  /** Configuration file that says whether the broker syncs, if the broker is ours. */
   configFile?: string;
-  /** Free disk of its store in bytes, if it is ours. */
+  /** Free disk of its store in bytes, if the broker is ours. */
   freeBytes?: number;
-  /** Its store, if it is ours. */
+  /** Its store, if the broker is ours. */
   store?: OwnStore;
   access(role: BrokerRole): BrokerAccess;
   stop(): Promise<void>;
 };
 
-/** The user's own broker: everybody goes there with the access that was given. */
+/** The user's own broker. All processes use the access that was given. */
 export function foreignHome(access: BrokerAccess): LogHome {
   return {
     url: access.servers.join(","),
@@ -32,11 +32,11 @@ export function foreignHome(access: BrokerAccess): LogHome {
   };
 }
 
-/** How much room there must be before a broker that met a full disk is started again. */
+/** How much room there must be before a broker that found the disk full is started again. */
 const ROOM_BYTES = 64 * 1024 * 1024;
 const DISK_POLL_MS = 2000;
 
-/** Wraps a logger so that the server's words about a failed write are noticed. */
+/** Wraps a logger, to notice the server's line about a failed write. */
 export function watchWrites(log: Logger, onFailure: () => void): Logger {
   return Object.create(log, {
     error: {
@@ -49,8 +49,8 @@ export function watchWrites(log: Logger, onFailure: () => void): Logger {
 }
 
 /**
- * After ENOSPC the stream stays dead even when there is room again, and nothing but a stored message shows it: `STREAM.INFO` answers, a
- * refused expectation answers, and the other streams may go on (measured on 2.15.2). The server's log line does tell.
+ * Is this the server's line about a write that failed? After ENOSPC a stream takes no writes even when there is room again, and only a message that should be
+ * stored shows it: `STREAM.INFO` answers, a refused expectation is answered, and other streams may go on (nats-server 2.15.2). The line shows it too.
  */
 export function isWriteFailure(line: string): boolean {
   return /critical write error|no space left on device|read-only file system|disk quota exceeded|input\/output error/i.test(
@@ -67,7 +67,7 @@ export function keepBroker(options: {
   clock: Clock;
   log: Logger;
   watch: StoreWatch;
-  /** Settles when the server said that a write failed; called anew after each restart. */
+  /** Settles when the server logs that a write failed. It is called anew after each restart. */
   writeFailure: () => Promise<void>;
 }): LogHome {
   const { broker, clock, log } = options;
@@ -96,7 +96,7 @@ export function keepBroker(options: {
         await delay(restartDelay(failures), undefined, { signal: stopping.signal }).catch(() => undefined);
       }
       if (stopping.signal.aborted) return;
-      const loss = options.watch.look(); // started again it would make a new, empty store
+      const loss = options.watch.look(); // if the store is gone, a broker that is started again would make a new, empty one
       if (loss !== undefined) return lost.resolve(loss);
       try {
         await broker.restart();
@@ -137,7 +137,7 @@ export function keepBroker(options: {
 }
 
 async function roomIn(folder: string, signal: AbortSignal): Promise<void> {
-  // a folder that was removed to make room tells nothing: what became of the store is looked at next
+  // if the folder was removed to make room, nothing can be read here; the store is looked at next
   const room = (): Promise<number> => freeBytesOf(folder).catch(() => Infinity);
   while (!signal.aborted && (await room()) < ROOM_BYTES) {
     await delay(DISK_POLL_MS, undefined, { signal }).catch(() => undefined);

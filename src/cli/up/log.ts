@@ -13,21 +13,21 @@ import type { Context } from "../context.ts";
 import type { LogHome } from "./log-home.ts";
 import type { UpValues } from "./table.ts";
 
-/** Most shards answer in a millisecond; a number is not worth more of a runner's patience. */
+/** How long counting may take. Most shards answer in a millisecond, and a runner's patience is worth more than a number. */
 const COUNT_MS = 250;
 
-/** The log as `up` keeps it. */
+/** The log, as `up` makes it and looks after it. */
 export type KeptLog = {
   admin: NatsConnection;
-  /** Was the log found whole? Then others may begin while it is provisioned. */
+  /** True if the log was found whole. Then the children may start while it is provisioned. */
   whole: boolean;
-  /** Makes streams and consumers, or what of them is missing. */
+  /** Makes the streams and consumers that are missing. */
   make(): Promise<void>;
   /** Prints how many events wait, if any do and they can be counted in time. */
   tellWhatWaits(context: Context): Promise<void>;
 };
 
-/** Connects to the broker as its admin and looks at the log. `provisionedAt`: where the last start made one. */
+/** Connects to the broker as its admin and looks at the log. `provisionedAt` is the broker where the last start made the log. */
 export async function openLog(options: {
   home: LogHome;
   values: UpValues;
@@ -50,7 +50,7 @@ export async function openLog(options: {
         ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
         ...(from === undefined ? {} : { from }),
       });
-      from = undefined; // said of what is there now, not of what happens later
+      from = undefined; // `--from` is about the log as it is now, and not about a later restart
       for (const found of damage) tellDamage(log, found);
       for (const limit of limits) log.warn({ code: "broker_limited" }, limit);
     },
@@ -69,7 +69,7 @@ export async function openLog(options: {
   };
 }
 
-/** Nothing is written before a log that lost its end was mended, so that no number comes again. */
+/** Is the log whole? If it lost its end it must be mended before anything is written, so that no number is used twice. */
 async function isWhole(admin: NatsConnection): Promise<boolean> {
   try {
     const { end, log, mark } = await checkLog(await jetstreamManager(admin, { checkAPI: false }));

@@ -11,7 +11,7 @@ import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/log/schem
 import type { UpValues } from "./table.ts";
 import { foreignHome, freeBytesOf, keepBroker, watchWrites, type LogHome } from "./log-home.ts";
 
-/** Takes the broker: the user's if one is named, else our own, in the data folder, which is locked. Throws what a start can throw. */
+/** Opens the broker: the user's if one is named, otherwise our own in the data folder, which is locked. Throws the errors of a broker's start. */
 export async function openHome(options: {
   values: UpValues;
   env: Environment;

@@ -22,13 +22,13 @@ import type { LogHome } from "./log-home.ts";
 import { standInKey, withoutCredentials } from "./stand-in.ts";
 import type { UpValues } from "./table.ts";
 
-/** 120 MB of gateway at the same speed; without them 262 MB (docs/facts.md, "Node and the HTTP path"). */
+/** With these limits a gateway takes 120 MB at the same speed, and without them 262 MB (docs/facts.md, "Node and the HTTP path"). */
 const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
-/** 129 MB, and a quarter faster at 256 connections, where collecting is the largest cost. */
+/** With these it takes 129 MB, and is a quarter faster at 256 connections, where garbage collection is the largest cost. */
 const GATEWAY_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=8"];
 /**
- * How glibc keeps memory. Every thread would get memory of its own to keep; with two of them a draining relay is resident with 164 to 170 MB instead of 190. And
- * the size from which memory goes back to the system at once would grow with the largest block ever freed, so that large bodies, once seen, stayed: 25 MB.
+ * How glibc keeps memory. By default every thread gets an arena of its own; with two arenas a draining relay has 164 to 170 MB resident instead of 190. And by
+ * default the size from which memory goes back to the system at once grows with the largest block ever freed, so that 25 MB stayed after large bodies.
  */
 const LITTLE_KEPT = {
   MALLOC_ARENA_MAX: "2",
@@ -36,10 +36,10 @@ const LITTLE_KEPT = {
   MALLOC_TRIM_THRESHOLD_: "131072",
 };
 
-/** What `up` was asked for, and where. */
+/** What `up` was started with. */
 export type Asked = { values: UpValues; flags: Flags; context: Context; dataDir: string };
 
-/** The gateway's process; it is told by {@link tellGateway} where the broker is, as soon as that is known. */
+/** The plan of the gateway's process. {@link tellGateway} says where the broker is, as soon as that is known. */
 export function planGateway(asked: Asked, told: Promise<Record<string, string>>): ChildPlan {
   const { flags } = asked;
   const { env } = asked.context;
@@ -64,7 +64,7 @@ export function tellGateway(home: LogHome): Record<string, string> {
   return { ...brokerVariables(home.access("gateway")), ...configVariable(home) };
 }
 
-/** The processes that start when the broker runs: the relay, and the stand-in where no coordinator was named. */
+/** The plans of the processes that start when the broker runs: the relay, and the stand-in if no coordinator was named. */
 export function planOthers(
   asked: Asked,
   {

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { codedError, errorText } from "../../shared/base/errors.ts";
 
 /**
- * Refuses what cannot be removed and replaced as a plain file: a device, a FIFO, a folder, or a link, whose target would not be written. Throws
+ * Refuses a place that is no plain file: a device, a FIFO, a folder, or a link, since the link would be replaced and its target not written. Throws
  * `config_invalid`; nothing is changed.
  */
 export function checkReadyFile(file: string): void {

@@ -35,7 +35,7 @@ import { UP_TABLE } from "./table.ts";
 // file keeps any child, and another one the broker: a child is started again at once, while a broker may have to wait for room on the disk, or must not
 // come back at all.
 
-/** Runs everything until a signal comes or something fails that no restart heals. */
+/** Runs everything until a signal comes, or until something fails that no restart can heal. */
 export async function runUp(options: { flags: Flags; context: Context; from?: StartFrom }): Promise<void> {
   const { flags, context } = options;
   const { env } = context;
@@ -62,9 +62,9 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   const removeReadyFiles = (): void => {
     for (const file of readyFiles) removeFile(file);
   };
-  removeReadyFiles(); // only now: before, they may be those of the one who runs here
+  removeReadyFiles(); // not earlier: until the folder is locked they may belong to another `up`
 
-  const pageToken = pageTokenOf(values.pageToken, dataDir); // before a relay looks for it
+  const pageToken = pageTokenOf(values.pageToken, dataDir); // it must be there before a relay looks for it
   secrets.add(pageToken);
   const info: Partial<ReadyInfo> = { pid: process.pid };
   if (values.socket !== undefined) info.socket = resolve(values.socket);
@@ -78,7 +78,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
       log,
       lines,
       mayFail: standing.promise,
-      beforeRestart: () => theLog.make(), // somebody may have deleted a consumer
+      beforeRestart: () => theLog.make(), // a consumer may have been deleted
       onFatal: (error) => fatal.reject(error),
       onReady: (url) => {
         learn(url);
@@ -89,8 +89,8 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
     return child;
   };
 
-  // The gateway first, because executors wait for it: it takes its port while the broker starts, and serves when it is told where that is. One that
-  // crashed comes back where they look for it, also with --port 0.
+  // The gateway is first, because executors wait for it: it takes its port while the broker starts, and serves once it knows where the broker is. One that
+  // crashed comes back on the port that executors know, also with --port 0.
   const asked: Asked = { values, flags, context, dataDir };
   const told = Promise.withResolvers<Record<string, string>>();
   const gatewayPlan = planGateway(asked, told.promise);
@@ -100,7 +100,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   });
   scope.defer(() => stopEarly(gateway));
 
-  // What comes now takes longer to load than the gateway needs to get its port.
+  // Loading what follows takes longer than the gateway needs to take its port.
   const [{ openHome }, { openLog }, { guardStore }, { keepPruning }] = await Promise.all([
     import("./open-home.ts"),
     import("./log.ts"),
@@ -136,7 +136,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
     await stopChildren({ gateway, relay, standIn });
     const lost = guard?.lost();
     if (lost !== undefined) return context.print(lost);
-    // only when somebody stopped us: after a failure the failure is what matters
+    // only after a signal: after a failure, the failure is what matters
     if (signals.came()) await theLog.tellWhatWaits(context);
   });
 

@@ -3,7 +3,7 @@ import { variableNames, type Environment } from "../../shared/base/config/load.t
 import { COORDINATOR_SETTINGS, RELAY_SETTINGS } from "../../shared/settings/index.ts";
 import { COORDINATOR_KEY_FILE, keepSecret } from "../../shared/http/door/secret-file.ts";
 
-/** Settings by which a relay gets credentials for a coordinator. */
+/** The settings that give a relay credentials for a coordinator. */
 const CREDENTIALS = Object.fromEntries(
   Object.entries(RELAY_SETTINGS).filter(([name]) => /^(?:apiKey|oidc|auth0)/.test(name)),
 );
@@ -11,8 +11,8 @@ const KEY = RELAY_SETTINGS.apiKey.env;
 const TOKEN = COORDINATOR_SETTINGS.coordinatorToken.env;
 
 /**
- * The key between the stand-in and its relay, as variables of each. The stand-in would show every session to anyone, so it asks for a key too:
- * the one that was set for it, else one that the data folder keeps. Throws `data_unusable`.
+ * The key between the stand-in and its relay, as variables for each. Without a key the stand-in would show every session to every local user. It is the key
+ * that was set for it, or else one that the data folder keeps. Throws `data_unusable`.
  */
 export function standInKey(
   env: Environment,
@@ -27,7 +27,7 @@ export function standInKey(
   return { coordinator: { [`${TOKEN}_FILE`]: file }, relay: { [`${KEY}_FILE`]: file } };
 }
 
-/** Without the credentials that are meant for the real coordinator: no other origin gets them (CRED-1). Pure. */
+/** Removes the credentials that are meant for the real coordinator, because no other origin may get them (CRED-1). Pure. */
 export function withoutCredentials(env: Record<string, string>): Record<string, string> {
   const names = new Set(variableNames([CREDENTIALS]));
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.has(name)));

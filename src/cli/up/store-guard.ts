@@ -11,30 +11,30 @@ import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/log/schem
 /** The store of the broker that `up` runs. */
 export type OwnStore = {
   watch: StoreWatch;
-  /** Settles if the broker ended by itself and must not be started again, because its store is not what it was. */
+  /** Settles if the broker ended by itself and must not be started again, because its store was removed, moved or replaced. */
   lost: Promise<StoreLoss>;
-  /** Kills the broker for good. A gentle end would write into whatever lies there now. */
+  /** Kills the broker for good. If it ended in order, it would write into a folder that is not its own any more. */
   end(): Promise<void>;
 };
 
-/** What was in a store when it was lost; undefined: it could not be counted. */
+/** What was in a store when it was lost. Undefined if it could not be counted. */
 export type Held = { events: number | undefined; letters: number | undefined };
 
 export type StoreGuard = {
-  /** What happened to the store, for people; undefined: nothing. */
+  /** What happened to the store, for people. Undefined if nothing did. */
   lost(): string | undefined;
   stop(): void;
 };
 
 const LOOK_MS = 1000;
-/** The broker is to end soon, so it is not asked for long; on a loaded machine an answer takes a second and more. */
+/** How long the broker is asked. It must end soon, but on a loaded machine an answer takes more than a second. */
 const ASK_MS = 3000;
-/** A loss is said again this often. */
+/** A loss is logged again this often. */
 const REPEAT_MS = 60_000;
 
 /**
- * Ends the broker when its store is removed, moved away or replaced while it runs: it would go on to acknowledge events that nobody finds again
- * (DURABLE-1). Gateways then refuse writes and are not ready; `up` holds on and says so until somebody stops it.
+ * Ends the broker when its store is removed, moved away or replaced while it runs, because it would go on and acknowledge events that cannot be found again
+ * (DURABLE-1). Gateways then refuse writes and are not ready. `up` keeps running and repeats what happened until it is stopped.
  */
 export function guardStore(options: {
   store: OwnStore;
@@ -43,7 +43,7 @@ export function guardStore(options: {
   log: Logger;
 }): StoreGuard {
   const { store, clock, log } = options;
-  /** When the broker made each stream; one with another time is another one, and the broker knows of it. */
+  /** When the broker made each stream. If that changes, the broker itself has made a new stream of this name. */
   const created = new Map<string, string>();
   let report: string | undefined;
   let stopped = false;
@@ -56,18 +56,18 @@ export function guardStore(options: {
       if (loss !== undefined && !(await isBrokersOwn(jsm, loss))) return await lose(loss, await count(jsm));
       for (const stream of store.watch.unsealed()) await seal(jsm, stream);
     } catch (error) {
-      log.debug({ err: errorText(error) }, "the store was not looked at");
+      log.debug({ err: errorText(error) }, "could not look at the store");
     }
     if (!stopped) cancel = clock.after(LOOK_MS, () => void look());
   }
 
-  /** An update that changes nothing has the broker write the files again. */
+  /** Has the broker write a stream's own files again, by an update that changes nothing. */
   async function seal(jsm: JetStreamManager, stream: string): Promise<void> {
     await jsm.streams.update(stream, {});
     log.warn({ stream }, "what the broker wrote of a stream was incomplete, it wrote it again");
   }
 
-  /** Was the stream deleted or restored through the broker? A broker that does not answer decides nothing. */
+  /** Was the stream deleted or restored through the broker? Throws if the broker does not answer, so that nothing is decided then. */
   async function isBrokersOwn(jsm: JetStreamManager, { stream }: StoreLoss): Promise<boolean> {
     if (stream === undefined) return false;
     const before = created.get(stream);
@@ -113,7 +113,7 @@ export function guardStore(options: {
 
   void begin()
     .catch((error: unknown) =>
-      log.warn({ err: errorText(error) }, "streams are not known to the guard of the store"),
+      log.warn({ err: errorText(error) }, "the store's guard could not read the streams"),
     )
     .then(look);
   void store.lost.then((loss) => lose(loss, { events: undefined, letters: undefined }));
@@ -127,7 +127,7 @@ export function guardStore(options: {
   };
 }
 
-/** The broker still knows what it had, though it lies nowhere. What it takes between this and its end is in nobody's count. */
+/** Counts what the broker had, which it still knows although the files are gone. What it accepts between this and its end is not counted. */
 async function count(jsm: JetStreamManager): Promise<Held> {
   const [events, letters] = await Promise.allSettled([
     readBacklog(jsm).then((backlog) => backlog.events),

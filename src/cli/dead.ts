@@ -37,7 +37,7 @@ export function command(context: Context): Command {
   const ls = new Command("ls")
     .description("Lists them, oldest first.")
     .option("--session <id>", "only of one session")
-    .option("--limit <n>", `at most so many (default: ${ROWS}, with --json all)`, countOf)
+    .option("--limit <n>", `at most this many (default: ${ROWS}, with --json all)`, countOf)
     .option("--json", "one JSON object a line");
   const show = new Command("show")
     .description("Shows one with its event, as JSON.")

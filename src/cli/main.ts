@@ -24,7 +24,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.stderr.write(`internal: stdout cannot be written: ${error.message}\n`);
     process.exitCode = 1;
   }
-  if (mayEnd) process.exit(); // whoever read has seen enough, as with `| head`
+  if (mayEnd) process.exit(); // the reader of our output has seen enough, as with `| head`
 });
 
 const screen = screenOf(process.stdout);

@@ -17,7 +17,7 @@ export function command(context: Context): Command {
       "Pauses one session or everything: events are accepted and wait, nothing is sent to the coordinator.",
     )
     .option("--session <id>", "only this session")
-    .option("--text <why>", "shown to whoever looks")
+    .option("--text <why>", "the reason, shown by status and the status page")
     .option("--yes", "do not ask before everything is paused")
     .option("--json", "for programs");
   return addFlags(self, CLIENT_TABLE).action(async ({ session, text = "", yes, json }: Options) => {

@@ -26,7 +26,7 @@ export function lockFolder(folder: string): () => void {
   try {
     makeOwnFolder(folder);
     for (const name of LOCK_FILES) checkPlain(join(folder, name));
-    closeSync(openSync(join(folder, "lock"), "a", 0o600)); // who can read it can lock it
+    closeSync(openSync(join(folder, "lock"), "a", 0o600)); // every user who can read the file can lock it
     database = new DatabaseSync(join(folder, "lock"));
     database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
     replaceFile(owner, `${process.pid}\n`);

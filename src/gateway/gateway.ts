@@ -56,7 +56,7 @@ import { createWrites } from "./writes/writes.ts";
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;
 
-/** How long a run is asked for: whoever reports on it gives up at 35 s. */
+/** How long the coordinator is asked for a run: the runner that reports on it gives up at 35 s. */
 const ASK_MS = 25_000;
 
 /** How long a stop then waits for connections, to take what was written and to end. */
@@ -79,7 +79,7 @@ export type GatewayOptions = EntranceOptions & {
 
 export type GatewayDeps = {
   options: GatewayOptions;
-  /** Of the gateway's user. Whoever made it closes it, after {@link Gateway.close}. */
+  /** A connection as the gateway's user. The caller closes it, after {@link Gateway.close}. */
   connection: NatsConnection;
   keptPort: KeptPort;
   /** One that was taken already; by default it is taken by {@link Gateway.listen}. */

@@ -99,7 +99,7 @@ function deadReceipt({ reason, status, attempts }: DeadLetter, seq: number): Del
   return { state: "dead", seq, reason, ...(status === undefined ? {} : { status }), attempts };
 }
 
-/** Read at once, backwards: whoever asks mostly asks about what was just sent. */
+/** How many events are read at once, backwards: most questions are about what was just sent. */
 const STRIDE = 10_000;
 
 async function search(

@@ -2,7 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 
-/** Where in the log something begins, and how much lies there: for whoever reads backwards. */
+/** Where in the log something begins, and how much lies there: for callers that read backwards. */
 
 /** How many events of a filter lie at a sequence or above; the first one of them says how many follow. */
 export async function countFrom(jsm: JetStreamManager, filter: string, from: number): Promise<number> {

@@ -55,7 +55,7 @@ import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from ".
  * (ONCE-1). 100 ms cost at most 80 small writes a second, for 8 shards under load.
  */
 const CHECKPOINT_MS = 100;
-/** Ready is said when the coordinator was asked once, or this is over: whoever comes then gets the coordinator's own answer. */
+/** The relay is ready when the coordinator was asked once, or after this time. Executors that come then get the coordinator's own answer. */
 const FIRST_CHECK_MS = 500;
 
 export type RelayOptions = {
@@ -64,7 +64,7 @@ export type RelayOptions = {
   coordinatorUrl: string;
   retarget: boolean;
   adminPort: number;
-  /** Who has it sees everything on the admin port, and may act there. */
+  /** Everyone who has it sees everything on the admin port, and may act there. */
   pageToken: string;
   /** Default: on. */
   statusPage?: StatusPageMode;
@@ -418,7 +418,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   await Promise.race([first, new Promise<void>((resolve) => void clock.after(FIRST_CHECK_MS, resolve))]);
   state.start();
   page.start();
-  await nc.flush(); // gateways know before anybody is told that this relay is ready
+  await nc.flush(); // gateways must know before this relay says that it is ready
 
   return {
     adminUrl: admin.url,

@@ -20,7 +20,7 @@ export function renderFacts(facts: readonly Fact[], screen: Screen): string {
   return lines.join("\n");
 }
 
-/** A printable text in lines of so many columns at most; a word that is longer is cut with `…`. Pure. */
+/** A printable text in lines of at most this many columns; a longer word is cut with `…`. Pure. */
 export function wrap(text: string, columns: number): string[] {
   if (widthOf(text) <= columns) return [text];
   const lines: string[] = [];

@@ -44,7 +44,7 @@ function widthOfGrapheme(grapheme: string): number {
   return ZERO.test(grapheme) ? 0 : WIDE.test(grapheme) ? 2 : 1;
 }
 
-/** At most so many columns of a printable text, with `…` where it was cut. Pure. */
+/** At most this many columns of a printable text, with `…` where it was cut. Pure. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let kept = "";

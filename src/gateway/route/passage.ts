@@ -35,7 +35,7 @@ function pathOf(url: string): string | undefined {
   return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "").split(/[?#]/, 1)[0];
 }
 
-/** The server span of a request. Whoever made it ends it. */
+/** The server span of a request. The caller ends it. */
 export function serverSpan(tracing: Tracing, request: IncomingMessage, template: string | undefined): Span {
   const { method = "", url = "", headers } = request;
   return tracing.span({

@@ -144,7 +144,7 @@ export function createTunnel(deps: {
     }
   }
 
-  /** Who reads the answer to a request beside the executor. */
+  /** What in the gateway also reads the answer to a request, beside the executor. */
   function learnerOf(
     { method, target }: Opening,
     registering: Extract<Registering, { kind: "passed" }> | undefined,

@@ -19,7 +19,7 @@ export type Backlog = {
 
 /**
  * Keeps one runaway session from filling the log for all (429). `onHalf` is called when a session passes half of its limit, because executors
- * do not retry: whoever is to act must know before the first refusal.
+ * do not retry: an operator must know before the first refusal.
  */
 export function createBacklog(options: {
   maxEvents: number;

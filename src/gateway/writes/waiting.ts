@@ -5,15 +5,15 @@ import type { Outcome } from "../../shared/log/append/write.ts";
 export type Stored = Extract<Outcome, { kind: "stored" }>;
 export type CoordinatorAnswer = Extract<Answer, { kind: "answer" }>;
 
-/** What an executor is told in the end. */
+/** The answer that an executor gets in the end. */
 export type Conclusion =
   | { kind: "accepted"; stored: Stored }
   | { kind: "answer"; answer: CoordinatorAnswer; stored: Stored }
   | { kind: "failed"; outcome: Extract<Outcome, { kind: "failed" }> };
 
 /**
- * One write, from its acceptance until its executor is told. Two things must come together, in either order: the log's word that
- * it is stored (DURABLE-1: nothing is told before it), and the coordinator's answer, or the end of the wait for it.
+ * One write, from its acceptance until its executor has an answer. Two things must come together, in either order: the log's word that
+ * it is stored (DURABLE-1: no answer is given before it), and the coordinator's answer, or the end of the wait for it.
  */
 export type Exchange = {
   readonly id: string;
@@ -40,7 +40,7 @@ export type Waiting = {
   answered(id: string, answer: Answer, confirm: ((seen: boolean) => void) | undefined): boolean;
   /** Ends the wait for everything of these shards. */
   release(shards: readonly number[]): void;
-  /** Ends every wait, and nobody waits any more: those that come later are told when they are stored. */
+  /** Ends every wait, and begins none any more: later writes are answered as soon as they are stored. */
   close(): void;
 };
 

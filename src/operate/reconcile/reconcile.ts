@@ -23,7 +23,7 @@ import { sessionGroups } from "./sessions.ts";
 const ASK_MS = 30_000;
 /** Sessions asked about at once: what a relay carries out at once. */
 const AT_ONCE = 4;
-/** So many sessions in a row that nobody could tell of: the coordinator is away, and the rest can wait. */
+/** After this many sessions in a row without an answer the coordinator counts as away, and the rest can wait. */
 const MOST_UNAVAILABLE = 10;
 
 export type ReconcileDeps = { nc: NatsConnection; jsm: JetStreamManager; clock: Clock };
@@ -110,7 +110,7 @@ async function* gathering(
   };
   const begin = (session: string, gathered: Gathered): void => {
     const finding = judge(deps, options, session, gathered, inTurn);
-    finding.catch(() => {}); // whoever waits for it hears of it
+    finding.catch(() => {}); // the code that awaits it gets the rejection
     flying.push([session, finding]);
   };
   let found = 0;

@@ -16,7 +16,7 @@ export function mayAdd(waiting: number, lowest: number): boolean {
   return waiting < lowest + MOST_WAITING;
 }
 
-/** So many go at once before the rate applies: a single session is back without a wait, and 0.1 s of the broker's time is no burden. */
+/** This many events go at once before the rate applies: a single session is back without a wait, and 0.1 s of the broker's time is no burden. */
 export const HEAD_START = 100;
 
 /** Longest burst after a pause, seconds: who was slow does not catch up at once. */

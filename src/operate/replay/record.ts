@@ -20,7 +20,7 @@ export type LeftOut = {
   unreadable: number;
 };
 
-/** How far a replay came; JSON in the state bucket under `replay.<run>`, for `--resume` and for whoever wants to look. */
+/** How far a replay came; JSON in the state bucket under `replay.<run>`, for `--resume`, and for people who want to look. */
 export type ReplayRecord = {
   v: 1;
   run: string;

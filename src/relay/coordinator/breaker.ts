@@ -2,7 +2,7 @@ import { Outcomes } from "./outcomes.ts";
 
 /** Opens after this many attempts in a row that found no connection at all. */
 const CONNECTION_FAILURES = 3;
-/** Or when this share of at least so many attempts failed, over at least so many sessions: one sick session never opens it. */
+/** Or when this share of at least MIN_ATTEMPTS failed, over at least MIN_SESSIONS: one sick session never opens it. */
 const FAILURE_SHARE = 0.7;
 const MIN_ATTEMPTS = 10;
 const MIN_SESSIONS = 3;

@@ -1,6 +1,6 @@
 import { Outcomes } from "./outcomes.ts";
 
-/** Refusals by the half, over so many attempts and sessions, are no poison events: something else is wrong. */
+/** If half of this many attempts, over this many sessions, are refused, the events are not the reason: something else is wrong. */
 const SHARE = 0.5;
 const MIN_ATTEMPTS = 20;
 const MIN_SESSIONS = 5;

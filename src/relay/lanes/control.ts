@@ -221,7 +221,7 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
     await held.hold(lane, "paused", text);
   }
 
-  /** Carried out by whoever has the shard. Where nobody has it, a held session gives it an owner (shard.ts), any other needs none. */
+  /** The relay that has the shard carries it out. If no relay has it, a held session gives it an owner (shard.ts); any other session needs none. */
   async function resume(token: string, { session, skip, revision, seenAt }: Wish): Promise<void> {
     if (deps.owns(shardOf(session))) {
       await held.resume(token, skip);

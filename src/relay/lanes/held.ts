@@ -95,7 +95,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     };
   }
 
-  /** May a pointer be written or deleted? Whoever lost the shard would spoil its new owner's. */
+  /** May a pointer be written or deleted? A relay that lost the shard would spoil those of its new owner. */
   async function mayWrite(number: number): Promise<boolean> {
     const shard = deps.fence(number);
     return shard.mayForward() || (await shard.verify());
@@ -219,7 +219,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       record.from = holding.get(lane.token) ?? from; // some were settled meanwhile
       holding.delete(lane.token);
     });
-    if (turns.get(lane.shard) !== turn) return void seenFrom.set(lane.token, record.from); // whoever loads the shard finds it
+    if (turns.get(lane.shard) !== turn) return void seenFrom.set(lane.token, record.from); // the relay that loads the shard next finds it
     const known = held.get(lane.token);
     held.set(lane.token, {
       record,
@@ -375,13 +375,13 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     },
     reason: (token) => held.get(token)?.record.reason,
     async resume(token, skip) {
-      await dispatcher.lane(token)?.holding?.catch(() => {}); // whoever was to hold it failed and tries again
+      await dispatcher.lane(token)?.holding?.catch(() => {}); // if holding it failed, it is tried again elsewhere
       const state = held.get(token);
       if (state !== undefined && state.record.reason !== "backlog") {
         if (!(await mayWrite(state.shard))) throw new Error("the shard is not ours now");
         if (held.get(token) !== state) throw new Error("the session is being loaded");
         await track(release(state, skip));
-        if (held.get(token) !== state) return; // whoever loads the shard finds it
+        if (held.get(token) !== state) return; // the relay that loads the shard next finds it
       }
       const lane = dispatcher.lane(token);
       // it failed while the session was being held, or is on its way and may yet fail

@@ -66,7 +66,7 @@ export class Lane {
   lastReason = "";
   /** The dispatcher's count of successes when the head failed last. */
   successMark = 0;
-  /** So many of the first entries failed together for long: they go one by one, to find out which of them fails alone. */
+  /** How many of the first entries failed together for long. They go one by one, to find out which of them fails alone. */
   alone = 0;
   /** Reads of the log in a row that did not find the head. */
   notFound = 0;

@@ -16,7 +16,7 @@ import type { Shard } from "../source/shard.ts";
 const PAGE = 100;
 const PAGE_BYTES: number = 1024 * 1024;
 
-/** So many pages are read of a shard that another relay serves. */
+/** Most pages that are read of a shard that another relay serves. */
 const MOST_PAGES = 20;
 
 /** What is settled, whichever relay serves the shard. Throws when the broker does not answer. */
@@ -126,7 +126,7 @@ export function createSettlement(deps: {
         if (!(await allSettled(shard, seqs))) return false;
         from = last.seq + 1;
       }
-      return false; // a stuck event holds the floor down far below; whoever serves the shard would know
+      return false; // a stuck event keeps the floor far below; the relay that serves the shard would know
     },
   };
 }

@@ -29,7 +29,7 @@ export function mayStart(record: Record, inFlight: InFlight, connections: number
   }
 }
 
-/** An attempt that takes so many times longer than a usual one is in trouble, though nobody knows yet. */
+/** An attempt that takes this many times longer than a usual one is in trouble, although its outcome is not known yet. */
 const SLOW_FACTOR = 10;
 /** But never earlier than this, or a hiccup costs a repeat. */
 const SLOW_LEAST_MS = 250;

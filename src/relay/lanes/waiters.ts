@@ -1,12 +1,12 @@
 import type { Answers } from "../coordinator/answers.ts";
 import { MAX_WHOLE, type Entry, type Lane } from "./lane.ts";
 
-/** Gateways whose executors still wait for an answer, and what they are told when none comes soon: once each. */
+/** Gateways whose executors still wait for an answer. Each hears once if none will come soon. */
 export type Waiters = {
   tell(entry: Entry, reason: string): void;
   /** Everybody of a lane. */
   tellAll(lane: Lane, reason: string): void;
-  /** The head may still be answered in time; whoever is behind it is not. */
+  /** The head may still be answered in time; the events behind it will not be. */
   tellBehind(lane: Lane): void;
 };
 

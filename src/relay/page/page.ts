@@ -128,7 +128,7 @@ export function createStatusPage(deps: {
     }
   }
 
-  /** Whoever asks a broker that is away waits for a time-out. */
+  /** A question to a broker that is away ends with a time-out only. */
   function mustBeConnected(): void {
     if (!connected) throw codedError("log_unreachable", "the broker is not connected");
   }

@@ -25,7 +25,7 @@ const PATIENCE_MS = 1500;
 /** What is known is called old when the broker takes longer than this. */
 const OLD_MS = 30_000;
 
-/** Asks the broker how the log is: once a second for the charts, and for whoever opens the page. */
+/** Asks the broker how the log is: once a second for the charts, and for everyone who opens the page. */
 export function createReader(deps: {
   clock: Clock;
   samples: Samples;

@@ -21,7 +21,7 @@ import type { AttemptResult } from "../coordinator/verdict.ts";
 const QUEUE = "relay";
 /** Questions carried out at once; each takes one of the connections that events need. */
 const MOST_AT_ONCE = 4;
-/** Waiting ones beyond this are told to come again. */
+/** Most questions that wait. Later ones are refused and can be asked again. */
 const MOST_WAITING = 64;
 /** `GET …/events` of the coordinator never gives more. */
 const READ_LIMIT = 100;
@@ -75,7 +75,7 @@ export function serveHoldings(deps: {
       msg.respond(JSON.stringify(await find(session)));
     } catch (error) {
       log.warn({ session, err: errorText(error) }, "holdings not found out");
-      if (nc.isClosed()) return; // stopping: whoever asks, asks another relay
+      if (nc.isClosed()) return; // this relay stops, and the question can go to another one
       msg.respond(JSON.stringify({ kind: "unavailable", reason: errorText(error) } satisfies Holdings));
     } finally {
       underWay--;

@@ -6,7 +6,7 @@ import { DEAD_STREAM, EVENTS_STREAM, shardSubjects } from "../../shared/log/sche
 import type { HeldSessions } from "../lanes/held-sessions.ts";
 import type { Shard } from "../source/shard.ts";
 
-/** A scrape waits no longer for the broker; what was read before is told then. */
+/** A scrape waits no longer than this for the broker, and then shows what was read before. */
 const READ_MS = 1000;
 
 /** What the broker knows of the log, for metrics. */

@@ -77,7 +77,7 @@ export function claimsOf(
 type Waiting = RelayState["backlog"];
 
 /**
- * The sessions that others are told of, the longest held ones first. A held session's lane has only the few events that were read back
+ * The sessions that a relay's state names, the longest held ones first. A held session's lane has only the few events that were read back
  * for it, so what is held counts. `idle`: paused ones of which nothing waits. Pure.
  */
 export function backlogOf(
@@ -102,7 +102,7 @@ export function backlogOf(
   return { backlog: waiting.slice(0, most), overflow: lanes.overflow || waiting.length > most };
 }
 
-/** What others are told of the switch between lanes and coordinator. Pure. */
+/** What a relay's state says about the gate between lanes and coordinator. Pure. */
 export function coordinatorStateOf(gate: GateState): RelayState["coordinator"] {
   switch (gate.phase) {
     case "up":

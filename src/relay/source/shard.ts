@@ -313,7 +313,7 @@ export function createShard(deps: ShardDeps): Shard {
     return readApiReply(reply.json<ConsumerReply>(), consumer);
   }
 
-  /** The broker unpins whoever it is: after a slow hand-over another relay may have been pinned already. */
+  /** The broker unpins the consumer from any relay: after a slow hand-over that may be another one already. */
   async function giveBack(mine: string): Promise<void> {
     if (pinnedBy(await api("INFO")) === mine) await api("UNPIN");
   }

@@ -7,7 +7,7 @@ export type Delivered = {
   stale: boolean;
 };
 
-/** Where an event came from and where its end is told: a shard's consumer, or the log read behind it (held sessions). */
+/** Where an event came from, and what hears of its end: a shard's consumer, or the reader of a held session. */
 export type Source = {
   /** ORDER-1 through failover: may this relay still send for this source? */
   mayForward(): boolean;

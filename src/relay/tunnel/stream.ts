@@ -58,7 +58,7 @@ export function createStream(deps: {
   body?.on("drain", () => {
     for (; unread > 0; unread--) wire.consumed();
   });
-  body?.on("error", () => {}); // whoever reads it says what happened
+  body?.on("error", () => {}); // the code that reads it reports what happened
 
   function end(outcome: string): void {
     if (over) return;

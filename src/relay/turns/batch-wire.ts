@@ -29,7 +29,7 @@ export function batchBody(entries: readonly Entry[]): Uint8Array {
 }
 
 const JSON_HEADERS = { "content-type": "application/json" };
-/** The answer to whoever waits for an event that a batch delivered; as {@link verdictOf} says of it. */
+/** Body of the answer for an executor that waits for an event that a batch delivered. */
 export const ACCEPTED = Buffer.from('{"ok":true}');
 
 export type Response = AttemptResult & { kind: "response" };

@@ -107,7 +107,7 @@ export function createTurn(deps: TurnDeps): Turn {
         const { reason, result } = judged;
         log.info({ event: envelope.id, session: envelope.session, reason }, "late bind undecided");
         const verdict = verdictOf(result, "event", clock.wall());
-        // whoever does not answer questions, or refuses our credentials, is away or refuses for events as well
+        // a coordinator that does not answer the question, or refuses our credentials, does the same for events
         if (verdict.kind === "retry" || verdict.kind === "unauthorized")
           return conclude({
             lane,

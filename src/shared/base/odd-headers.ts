@@ -7,7 +7,7 @@ const LINE = /^[!-9;-~]+:[^\r\n]*$/;
 const STORED = "Nats-Sequence";
 
 /**
- * The broker takes any bytes for headers, from whoever may publish. The client throws at a name with a space, also where it reads the log, and takes
+ * The broker accepts any bytes as headers, from every user that may publish. The client throws at a name with a space, also where it reads the log, and takes
  * a stored status line for the broker's own word: one such message would blind every command that meets it. So lines that are no headers are left
  * out, and a stored message has no status. Holds for every connection of this process.
  */

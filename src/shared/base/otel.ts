@@ -27,7 +27,7 @@ import type { Attributes, Span, SpanKind, TraceContext, TracedProcess, Tracing }
 
 /** How long a stop waits for the last spans: a collector that hangs must not hold it up. */
 const LAST_SPANS_MS = 500;
-/** A collector that is away is told of this often. */
+/** Between two log lines about a collector that is away. */
 const COMPLAIN_EVERY_MS = 60_000;
 
 const KINDS: Record<SpanKind, OtelKind> = {
@@ -39,7 +39,7 @@ const KINDS: Record<SpanKind, OtelKind> = {
 
 /**
  * OpenTelemetry behind our port. The exporter reads `OTEL_EXPORTER_OTLP_*` itself; the other standard variables are read here, because
- * the SDK leaves that to whoever puts it together. Spans wait in a bounded queue and are dropped beyond it, so that a collector that is away,
+ * the SDK leaves that to the program that puts it together. Spans wait in a bounded queue and are dropped beyond it, so that a collector that is away,
  * slow or refuses costs at most that memory.
  */
 export function createTracing(options: { env: Environment; process: TracedProcess; log: Logger }): Tracing {

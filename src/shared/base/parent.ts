@@ -1,4 +1,4 @@
-/** On the command line of a gateway or relay that `up` keeps: it has less time to stop, and a gateway is told later where the broker is. */
+/** On the command line of a gateway or relay that `up` keeps: it has less time to stop, and a gateway learns later where the broker is. */
 export const UNDER_UP = "--under-up";
 
 /**

@@ -59,7 +59,7 @@ const EVENT_FIELDS = [
 const DIGEST_BYTES = 9;
 
 /**
- * A short name for what an event says, whoever writes it down: fields in any order, null like missing, numbers by value. The session is
+ * A short name for what an event says, the same for the log's and the coordinator's copy: fields in any order, null like missing, numbers by value. The session is
  * left out, for each is compared by itself. Numbers beyond 2^53 are compared as far as JavaScript reads them.
  */
 export function digestOf(event: Readonly<Record<string, unknown>>): string {

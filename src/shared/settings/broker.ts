@@ -1,6 +1,6 @@
 import type { Setting } from "../base/config/setting.ts";
 
-/** How every process is told where the broker is, and who it is there. */
+/** The settings that say where the broker is, and as which user a process connects. */
 export const BROKER_SETTINGS = {
   natsUrl: {
     env: "NATS_URL",

@@ -33,7 +33,7 @@ export type LinesPort = {
   clock: Clock;
   /** The line that tells of dropped ones, with its newline. */
   notice(dropped: number, reason: string): string;
-  /** Blocks for so many milliseconds. */
+  /** Blocks for this many milliseconds. */
   pause(ms: number): void;
 };
 

@@ -33,7 +33,7 @@ function detailOf(error: NonNullable<PubAck["error"]>): string {
 }
 
 /**
- * Is a refusal final? No room is: whoever tries again by itself only makes it worse. So is a 4xx: the message itself is refused.
+ * Is a refusal final? A full log is, because trying again would only make it worse. So is a 4xx, which refuses the message itself.
  * What is left (503 without a leader, 429 too many requests, 408) passes.
  */
 export function refusalOf(code: number, errCode: number): Refusal {

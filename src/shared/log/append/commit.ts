@@ -108,7 +108,7 @@ export function createCommitter(deps: {
       // After a refused batch: serial, because one of them is bad and nobody knows which.
       await asSingles(rest, mode === "batch" || !sideBySide());
     } catch (error) {
-      // Nothing here is expected to throw. Whoever waits must be told all the same, and the next commit must go on.
+      // Nothing here is expected to throw. If something does, the writes must still get an outcome, and the next commit must go on.
       logger.error({ err: error }, "commit failed unexpectedly");
       for (const entry of entries) {
         if (entry.settled) continue;

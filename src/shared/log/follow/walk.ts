@@ -9,7 +9,7 @@ const PAGE_BYTES: number = 8 * 1024 * 1024;
 
 /**
  * Every message of a stream that matches a subject filter, upwards from a sequence, by direct gets: no consumer is needed, and nobody's
- * place in the log moves. What is written meanwhile is met at the end. A small page suits who looks for the first few only.
+ * place in the log moves. What is written meanwhile is met at the end. A small page is enough for a caller that looks for the first few only.
  */
 export async function* walk(
   jsm: JetStreamManager,
@@ -39,7 +39,7 @@ export async function* walk(
 }
 
 /**
- * As {@link walk}, by a request for each message: about 0.2 ms, and nothing is counted or read ahead. For whoever reads a long stretch slowly
+ * As {@link walk}, by a request for each message: about 0.2 ms, and nothing is counted or read ahead. For callers that read a long stretch slowly
  * beside live writes, where a page's counting every now and then is what the writes would wait for.
  */
 export async function* walkOneByOne(

@@ -1,6 +1,6 @@
 /**
  * A session id is data that comes from outside (docs/contract.md, "Refusals and limits"): it ends up in a URL path, in a NATS subject and in a KV key.
- * Whoever needs one of those asks here, so that no other place ever concatenates a raw id.
+ * Every other file gets them from here, so that none ever concatenates a raw id.
  */
 
 /** Longest accepted id, in bytes of its token. A 10,000-character subject makes the broker drop the connection. */

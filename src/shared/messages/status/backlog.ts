@@ -43,7 +43,7 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
   return { events, shards, held, heldSessions: records.length };
 }
 
-/** Those that are held because much waits come first, then whoever has waited longest for a person. */
+/** Sessions that are held because much waits come first, then those that have waited longest for an operator. */
 export function heldByWeight(a: HeldRecord, b: HeldRecord): number {
   return Number(b.reason === "backlog") - Number(a.reason === "backlog") || a.since - b.since;
 }

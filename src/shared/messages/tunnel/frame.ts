@@ -15,7 +15,7 @@ export type Frame =
   | { type: "data"; bytes: Uint8Array }
   /** Both ways: the body is whole. `trailers` alternate names and values. */
   | { type: "end"; trailers: string[] }
-  /** Both ways: so many more data frames may come. */
+  /** In both directions: this many more data frames may come. */
   | { type: "credit"; frames: number }
   /** Both ways: it ends here; `code` is one of the error catalogue, or `cancelled`. */
   | { type: "reset"; code: string; text: string };

@@ -3,7 +3,7 @@ import type { Opening } from "./opening.ts";
 /**
  * Does a request last until something happens: a runner's poll, a stream of events, an upgraded connection? A process that stops does not
  * wait for the end of one, because that would be waiting for nothing: a poll is held for 30 s, and the others for as long as both sides like.
- * Whoever sent it comes again. Everything else is work, and gets some time. Pure.
+ * Its client sends it again. Everything else is work, and gets some time. Pure.
  */
 export function isOpenEnded({
   method,

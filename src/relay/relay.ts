@@ -19,17 +19,12 @@ import { createDeadLetters } from "./coordinator/dead-letters.ts";
 import { createGate, stoppedBy, type Gate } from "./coordinator/gate.ts";
 import { healthOf, type Health } from "./coordinator/health.ts";
 import { createEventSpans } from "./coordinator/spans.ts";
-import { createDispatcher } from "./lanes/dispatcher.ts";
 import { createSuperseded } from "./coordinator/superseded.ts";
-import { CONTROL_MS, createRelayControl } from "./lanes/control.ts";
-import { createHeldSessions, HOLD_ABOVE } from "./lanes/held.ts";
-import { createIntake } from "./lanes/intake.ts";
-import { createLogReader } from "./lanes/stored.ts";
+import { CONTROL_MS, createLanes, createLogReader, createSettlement, knownHere } from "./lanes/index.ts";
 import { REPLICA_LAG_MS } from "./source/direct.ts";
 import type { PoisonPolicy } from "./turns/turn.ts";
 import { createTurns } from "./turns/turns.ts";
 import { createCheckpointStore } from "./source/checkpoint-store.ts";
-import { Gaps } from "./source/gaps.ts";
 import { confirmLeases, LEASE_CONFIRM_MS } from "./source/lease.ts";
 import { createLogWatch, MARK_MS } from "./source/log-watch.ts";
 import { createShard, type Shard } from "./source/shard.ts";
@@ -42,7 +37,6 @@ import { createMetrics } from "./report/metrics.ts";
 import { serveHoldings } from "./report/holdings.ts";
 import { serveReceipts } from "./report/receipts.ts";
 import { waitingHere } from "./report/waiting.ts";
-import { createSettlement, knownHere } from "./lanes/settlement.ts";
 import { createRunners, LEAVING_LOOK_MS, type RunnerTimes } from "./registrations/index.ts";
 import { openTunnel, type AllowRule, type RelayTunnel } from "./tunnel/index.ts";
 import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from "./report/state.ts";
@@ -85,7 +79,7 @@ export type RelayOptions = {
   allow: readonly AllowRule[] | undefined;
   /** Of runners that are gone or leave; default as in `registrations/`. */
   runnerTimes?: RunnerTimes;
-  /** More waiting events of one session than this are read from the log; default {@link HOLD_ABOVE}. */
+  /** More waiting events of one session than this are read from the log; default as in `lanes/`. */
   holdAbove?: number;
 };
 
@@ -131,7 +125,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   let tunnel: RelayTunnel | undefined;
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
   const read = createLogReader(nc);
-  const gaps = Array.from({ length: SHARDS }, () => new Gaps());
   const arrivals = new Map<number, Shard>();
 
   const gate: Gate = createGate({
@@ -197,7 +190,10 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     report: metrics,
     batch: options.batch,
   });
-  const dispatcher = createDispatcher({
+  const lanes = createLanes({
+    nc,
+    jsm,
+    kv,
     clock,
     random,
     log,
@@ -207,39 +203,23 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     attemptTimeoutMs: options.attemptTimeoutMs,
     exhaustAfterMs: options.exhaustAfterMs,
     batchMax: options.batch?.max ?? 1,
+    holdAbove: options.holdAbove,
     turn,
     read,
-    settled(lane, entry, how) {
+    lagMs: stream.replicas > 1 ? REPLICA_LAG_MS : 0,
+    settled(entry, how) {
       page.settled(how);
       metrics.settled(how, entry.arrivedAt, clock.now());
-      held.settled(lane, entry);
     },
-    paused: (token) => control.paused(token) !== undefined,
-    hold: (lane, reason) => held.hold(lane, "parked", reason),
-  });
-  const held = createHeldSessions({
-    nc,
-    jsm,
-    kv,
-    clock,
-    log,
-    dispatcher,
-    read,
-    lagMs: stream.replicas > 1 ? REPLICA_LAG_MS : 0,
     fence: shardOf,
-  });
-  const control = createRelayControl({
-    nc,
-    jsm,
-    clock,
-    log,
-    gate,
-    dispatcher,
-    held,
     owns: (shard) => shardOf(shard).status().phase === "active",
     serves: (shard) => shardOf(shard).status().phase !== "handed_over",
     changed: () => state.changed(),
+    gap: metrics.gap,
+    foreign: metrics.foreign,
+    fatal: deps.fatal,
   });
+  const { dispatcher, held, control } = lanes;
   const shards = Array.from({ length: SHARDS }, (_, shard) =>
     createShard({
       nc,
@@ -249,16 +229,9 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       shard,
       checkpoints: createCheckpointStore({ nc, kv, shard, stream: stream.created }),
       whole: () => watch.whole(),
-      deliver: (from, delivery) => deliver(from, delivery),
-      clear(n) {
-        held.forget(n);
-        gaps[n] = new Gaps(); // what another relay took over in between is no gap
-        dispatcher.clearShard(n);
-      },
-      async prepare(n) {
-        await control.read();
-        await held.load(n);
-      },
+      deliver: lanes.deliver,
+      clear: lanes.clear,
+      prepare: lanes.prepare,
       heldFrom: (n) => held.lowestFrom(n, control.goesOn),
       heldPlaces: (n) => held.places(n),
       room: () => dispatcher.hasRoom(),
@@ -267,19 +240,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     }),
   );
   for (const shard of shards) arrivals.set(shard.shard, shard);
-  const deliver = createIntake({
-    clock,
-    log,
-    dispatcher,
-    held,
-    answers,
-    paused: control.paused,
-    holdAbove: options.holdAbove ?? HOLD_ABOVE,
-    gaps: (shard) => gaps[shard],
-    gap: metrics.gap,
-    foreign: metrics.foreign,
-    fatal: deps.fatal,
-  });
   const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), shards });
   const instance = randomBytes(6).toString("hex");
   const state = createStatePublisher({ nc, clock, relay: options.relay, state: currentState });
@@ -306,7 +266,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   }
 
   function currentState(most: number): Omit<RelayState, "v" | "relay"> {
-    const lanes = dispatcher.backlog(most);
+    const waiting = dispatcher.backlog(most);
     return {
       instance,
       ...claimsOf(
@@ -314,7 +274,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
         held.isCounted,
       ),
       coordinator: coordinatorStateOf(gate.state()),
-      ...backlogOf({ held: held.list(), lanes, idle: control.idle() }, most),
+      ...backlogOf({ held: held.list(), lanes: waiting, idle: control.idle() }, most),
       controls: control.inForce(),
     };
   }

@@ -13,7 +13,7 @@ import type { Logger } from "../../shared/base/logger.ts";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import { readLogStatus } from "../../shared/messages/status/log-status.ts";
 import type { Gate } from "../coordinator/gate.ts";
-import type { Ending } from "../lanes/turn-outcome.ts";
+import type { Ending } from "../lanes/index.ts";
 import { createActions, goneLetter } from "./actions.ts";
 import { RANGES } from "./chart.ts";
 import { confirmPage } from "./confirm.ts";

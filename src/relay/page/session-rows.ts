@@ -1,7 +1,7 @@
 import type { ControlRecord } from "../../shared/log/state/control.ts";
 import { shardOf } from "../../shared/log/schema/partition.ts";
 import type { Backlog } from "../../shared/messages/status/backlog.ts";
-import type { Lane } from "../lanes/lane.ts";
+import type { Lane } from "../lanes/index.ts";
 
 /** How a session's lane is, in the order in which somebody should look at it. */
 export const SESSION_STATES = [

@@ -5,7 +5,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Credentials } from "../../shared/credentials/index.ts";
 import type { Coordinator } from "../coordinator/client.ts";
-import type { Settlement } from "../lanes/settlement.ts";
+import type { Settlement } from "../lanes/index.ts";
 import { createHomecoming, type Homecoming, type Unregistered } from "./homecoming.ts";
 import { createLeaving, LEAVING_LOOK_MS, type Leaving } from "./leaving.ts";
 import { LEAVING_TIMES, type LeavingTimes } from "./next-step.ts";

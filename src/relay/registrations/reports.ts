@@ -6,7 +6,7 @@ import { readHeld } from "../../shared/log/state/held.ts";
 import { SHARDS, shardOf } from "../../shared/log/schema/partition.ts";
 import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { readDirect } from "../source/direct.ts";
-import type { Settlement } from "../lanes/settlement.ts";
+import type { Settlement } from "../lanes/index.ts";
 import { runnerIdOf } from "./runner-id.ts";
 
 /** A run's report that waits in the log. */

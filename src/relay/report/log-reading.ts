@@ -3,7 +3,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { readDamages, type Damage, type DamageCode } from "../../shared/log/state/damage.ts";
 import { shardOf } from "../../shared/log/schema/partition.ts";
 import { DEAD_STREAM, EVENTS_STREAM, shardSubjects } from "../../shared/log/schema/topology.ts";
-import type { HeldSessions } from "../lanes/held-sessions.ts";
+import type { HeldSessions } from "../lanes/index.ts";
 import type { Shard } from "../source/shard.ts";
 
 /** A scrape waits no longer than this for the broker, and then shows what was read before. */

@@ -3,7 +3,7 @@ import { DAMAGE_CODES } from "../../shared/log/state/damage.ts";
 import type { HeldReason } from "../../shared/log/state/held.ts";
 import type { GateState } from "../coordinator/gate.ts";
 import type { AttemptKind } from "../coordinator/verdict.ts";
-import type { Ending } from "../lanes/turn-outcome.ts";
+import type { Ending } from "../lanes/index.ts";
 import type { AttemptReport } from "../turns/attempt-report.ts";
 import type { Registered } from "../registrations/index.ts";
 import type { LogReading } from "./log-reading.ts";

@@ -21,7 +21,7 @@ import {
 } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
-import type { Settlement } from "../lanes/settlement.ts";
+import type { Settlement } from "../lanes/index.ts";
 
 /** Relays share the questions. */
 const QUEUE = "relay";

@@ -9,7 +9,7 @@ import {
 import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { STATE_SUBJECT } from "../../shared/log/schema/subjects.ts";
 import type { GateState } from "../coordinator/gate.ts";
-import type { HeldSessions } from "../lanes/held-sessions.ts";
+import type { HeldSessions } from "../lanes/index.ts";
 import type { Shard } from "../source/shard.ts";
 
 /** Changes within this time go out as one message. */

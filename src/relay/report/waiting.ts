@@ -1,6 +1,5 @@
 import { MOST_SESSIONS } from "../../shared/log/state/damage.ts";
-import type { Dispatcher } from "../lanes/dispatcher.ts";
-import type { HeldSessions } from "../lanes/held-sessions.ts";
+import type { Dispatcher, HeldSessions } from "../lanes/index.ts";
 import type { WaitingHere } from "../source/log-watch.ts";
 import type { Shard } from "../source/shard.ts";
 

@@ -1,6 +1,6 @@
 import type { AttemptResult } from "../coordinator/verdict.ts";
 import { readLongAnswer } from "../coordinator/answer-body.ts";
-import type { Entry } from "../lanes/lane.ts";
+import type { Entry } from "../lanes/index.ts";
 
 const END = "}]}";
 

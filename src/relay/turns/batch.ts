@@ -10,8 +10,7 @@ import { endAttempt, type EventSpans } from "../coordinator/spans.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../coordinator/verdict.ts";
 import type { AttemptReport } from "./attempt-report.ts";
 import { ACCEPTED, batchBody, resultsOf, type Response } from "./batch-wire.ts";
-import type { Entry, Lane } from "../lanes/lane.ts";
-import type { Ending, TurnContext, TurnOutcome } from "../lanes/turn-outcome.ts";
+import type { Entry, Lane, Ending, TurnContext, TurnOutcome } from "../lanes/index.ts";
 import { closedInUse, type Judged, type Turn } from "./turn.ts";
 
 /** 650 bytes for each of a hundred results. */

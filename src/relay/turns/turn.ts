@@ -16,8 +16,7 @@ import { endAttempt, traceOfEnvelope, type EventSpans } from "../coordinator/spa
 import type { Superseded } from "../coordinator/superseded.ts";
 import { targetOf } from "../coordinator/target.ts";
 import { verdictOf, type AttemptResult, type Verdict } from "../coordinator/verdict.ts";
-import type { Entry, Lane } from "../lanes/lane.ts";
-import type { TurnContext, TurnOutcome } from "../lanes/turn-outcome.ts";
+import type { Entry, Lane, TurnContext, TurnOutcome } from "../lanes/index.ts";
 import type { AttemptReport } from "./attempt-report.ts";
 
 /** What becomes of a report whose runner the coordinator does not know. `forMs`: since it said so first, of its time here; `tried`: it took the registration. */

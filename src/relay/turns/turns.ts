@@ -1,5 +1,5 @@
 import { createBatchTurn } from "./batch.ts";
-import type { DispatcherDeps } from "../lanes/dispatcher.ts";
+import type { DispatcherDeps } from "../lanes/index.ts";
 import { createTurn, type TurnDeps } from "./turn.ts";
 
 // turn.ts sends one event until its outcome is known · batch.ts sends several as one request, batch-wire.ts writes and reads it

@@ -1,11 +1,10 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
-import { CONTROL_MS, createRelayControl, type RelayControl } from "../../../../src/relay/lanes/control.ts";
-import { createDispatcher, type Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
+import { CONTROL_MS, type RelayControl } from "../../../../src/relay/lanes/control.ts";
+import type { Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
 import type { HeldSessions } from "../../../../src/relay/lanes/held-sessions.ts";
-import { createHeldSessions } from "../../../../src/relay/lanes/held.ts";
-import { createIntake } from "../../../../src/relay/lanes/intake.ts";
+import { createLanes } from "../../../../src/relay/lanes/index.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
 import type { TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
@@ -229,7 +228,10 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       }
     };
 
-    const dispatcher = createDispatcher({
+    const { dispatcher, held, control, deliver, clear, prepare } = createLanes({
+      nc,
+      jsm,
+      kv,
       clock,
       random: () => 0.5,
       log: silentLogger(),
@@ -239,48 +241,18 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       attemptTimeoutMs: 30_000,
       exhaustAfterMs: 1e9,
       batchMax,
+      holdAbove,
       turn,
       read,
-      settled(lane, entry) {
+      lagMs: LAG_MS,
+      settled(entry) {
         shared.delivered.add(entry.seq);
         settledHere.add(entry.seq);
-        held.settled(lane, entry);
       },
-      paused: (token) => control.paused(token) !== undefined,
-      hold: (lane, reason) => held.hold(lane, "parked", reason),
-    });
-    const held = createHeldSessions({
-      nc,
-      jsm,
-      kv,
-      clock,
-      log: silentLogger(),
-      dispatcher,
-      read,
-      lagMs: LAG_MS,
       fence: () => shard,
-    });
-    const control = createRelayControl({
-      nc,
-      jsm,
-      clock,
-      log: silentLogger(),
-      gate: scriptedGate(),
-      dispatcher,
-      held,
       owns: () => active,
       serves: () => true,
       changed: () => {},
-    });
-    const deliver = createIntake({
-      clock,
-      log: silentLogger(),
-      dispatcher,
-      held,
-      answers: scriptedAnswers(() => {}),
-      paused: control.paused,
-      gaps: () => undefined,
-      holdAbove,
       gap: () => {},
       foreign: () => {},
       fatal: (error) => shared.broken.push(String(error)),
@@ -361,15 +333,13 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       },
       async takeOver() {
         active = false;
-        held.forget(0);
-        dispatcher.clearShard(0);
+        clear(0);
         settled.merge(shared.checkpoint);
         let ready = false;
         const before = revision;
         const load = async (): Promise<void> => {
           try {
-            await control.read();
-            await held.load(0);
+            await prepare(0);
             ready = true;
           } catch {
             clock.after(200, () => void load());
@@ -406,8 +376,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       lapse: () => void (active = false),
       lose() {
         active = false;
-        held.forget(0);
-        dispatcher.clearShard(0);
+        clear(0);
       },
     };
   }

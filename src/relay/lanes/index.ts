@@ -1,0 +1,93 @@
+import { SHARDS } from "../../shared/log/schema/partition.ts";
+import { Gaps } from "../source/gaps.ts";
+import type { Delivery } from "../source/pull.ts";
+import type { Shard } from "../source/shard.ts";
+import { createRelayControl, type ControlDeps, type RelayControl } from "./control.ts";
+import { createDispatcher, type Dispatcher, type DispatcherDeps } from "./dispatcher.ts";
+import { createHeldSessions, HOLD_ABOVE, type HeldDeps } from "./held.ts";
+import type { HeldSessions } from "./held-sessions.ts";
+import { createIntake, type IntakeDeps } from "./intake.ts";
+import type { Entry, Lane } from "./lane.ts";
+import type { Ending } from "./turn-outcome.ts";
+
+// dispatcher.ts decides which lane sends next · intake.ts puts events into lanes · held.ts has sessions that wait for long read from the log · control.ts carries
+// out what operators want · settlement.ts says what is settled · stored.ts reads events from the log
+// These four need one another in circles: what is held is not dispatched, what is paused is held, what was sent is held no more. The circles are closed here,
+// once, so that each of them is handed what it needs and can be tested alone.
+
+export { CONTROL_MS } from "./control.ts";
+export type { Dispatcher, DispatcherDeps } from "./dispatcher.ts";
+export type { HeldSessions } from "./held-sessions.ts";
+export type { Entry, Lane } from "./lane.ts";
+export { createSettlement, knownHere, type Settlement } from "./settlement.ts";
+export { createLogReader } from "./stored.ts";
+export type { Ending, TurnContext, TurnOutcome } from "./turn-outcome.ts";
+
+type Own = "dispatcher" | "held" | "paused" | "hold" | "settled" | "gaps" | "holdAbove";
+
+export type LanesDeps = Omit<DispatcherDeps, Own> &
+  Omit<HeldDeps, Own> &
+  Omit<ControlDeps, Own> &
+  Omit<IntakeDeps, Own> & {
+    /** More waiting events of one session than this are left to the log; default {@link HOLD_ABOVE}. */
+    holdAbove: number | undefined;
+    /** An entry was settled; called after its source knows. */
+    settled(entry: Entry, how: Ending): void;
+  };
+
+/** All sessions of a relay, and what is done with their events until they are settled. */
+export type Lanes = {
+  dispatcher: Dispatcher;
+  held: HeldSessions;
+  control: RelayControl;
+  /** Takes an event of a shard. */
+  deliver: (shard: Shard, delivery: Delivery) => void;
+  /** Forgets what waits of a shard: it will be delivered again, here or to another relay. */
+  clear: (shard: number) => void;
+  /** Reads what a takeover has to know of a shard: what operators want, and which of its sessions are held. */
+  prepare: (shard: number) => Promise<void>;
+};
+
+export function createLanes(deps: LanesDeps): Lanes {
+  const gaps = Array.from({ length: SHARDS }, () => new Gaps());
+  const dispatcher = createDispatcher({ ...deps, settled, paused: isPaused, hold: park });
+  const held = createHeldSessions({ ...deps, dispatcher });
+  const control = createRelayControl({ ...deps, dispatcher, held });
+  const deliver = createIntake({
+    ...deps,
+    dispatcher,
+    held,
+    paused: control.paused,
+    gaps: (shard) => gaps[shard],
+    holdAbove: deps.holdAbove ?? HOLD_ABOVE,
+  });
+
+  function settled(lane: Lane, entry: Entry, how: Ending): void {
+    deps.settled(entry, how);
+    held.settled(lane, entry);
+  }
+
+  function isPaused(token: string): boolean {
+    return control.paused(token) !== undefined;
+  }
+
+  function park(lane: Lane, reason: string): Promise<void> {
+    return held.hold(lane, "parked", reason);
+  }
+
+  return {
+    dispatcher,
+    held,
+    control,
+    deliver,
+    clear(shard) {
+      held.forget(shard);
+      gaps[shard] = new Gaps(); // what another relay took over in between is no gap
+      dispatcher.clearShard(shard);
+    },
+    async prepare(shard) {
+      await control.read();
+      await held.load(shard);
+    },
+  };
+}

@@ -14,7 +14,7 @@ export type Backlog = {
   sessions: number;
   /** Events before the clock starts: a process that was just started compiles its code meanwhile. */
   warm: number;
-  /** Stop the clock after so many, if not at the last. */
+  /** Stop the clock after this many events; by default at the last one. */
   until?: number;
   /** Stop the relay then, too: nothing else can be measured in this lab, because the rest stays in the log. */
   leaveRest?: boolean;

@@ -12,7 +12,7 @@ export type WriterPlan = {
   perSecond: number;
   /** Asks for a 202 at once. */
   async?: boolean;
-  /** Ends after so many; without it, at `stop`. */
+  /** Ends after this many; by default at `stop`. */
   events?: number;
 };
 

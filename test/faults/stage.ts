@@ -35,7 +35,7 @@ export type Stage = {
   /** Moments (wall clock) that excuse repeats: a relay or the broker ended, or what a campaign tells by {@link Stage.crashed}. */
   crashes: readonly number[];
   crashed(this: void): void;
-  /** Leaves logs, journal and ledger in a folder for whoever looks for the reason; returns it. */
+  /** Leaves logs, journal and ledger in a folder, for a person who looks for the reason; returns it. */
   keepEvidence(): Promise<string>;
   [Symbol.asyncDispose](): Promise<void>;
 };

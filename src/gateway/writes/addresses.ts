@@ -3,7 +3,7 @@ import { eventSubject } from "../../shared/log/schema/subjects.ts";
 import { sharedLines } from "../../shared/log/append/message.ts";
 import type { WriteKind } from "../route/routes.ts";
 
-/** Sessions whose addresses are kept; about 1 KB each. Recomputing one costs microseconds, so that forgetting all at once is fine. */
+/** Most sessions whose addresses are kept, about 1 KB each. Computing one takes microseconds, so all are forgotten at once when there are more. */
 const MAX_KEPT = 10_000;
 
 /** Where the events of a session go, by kind, and the header lines that they share. */

@@ -7,13 +7,13 @@ const MAX_SESSIONS_PER_SHARD = 12_500;
 type Amount = { events: number; bytes: number };
 type Counted = { since: Map<string, Amount>; reported: Map<string, Amount> };
 
-/** How much of each session waits: what the relay reported last, and what was accepted here since. An estimate, and meant to be one. */
+/** How much of each session waits: what the relay reported last, plus what was accepted here since then. It is an estimate on purpose. */
 export type Backlog = {
   /** False if the session has reached its limit. */
   admits(session: string, shard: number): boolean;
   /** Counts a stored event. */
   stored(session: string, shard: number, bytes: number): void;
-  /** Takes in what a relay says of the shards that it owns. */
+  /** Takes in what a relay reports about the shards that it owns. */
   reported(state: RelayState): void;
 };
 
@@ -66,8 +66,8 @@ export function createBacklog(options: {
       alarm(session, shard);
     },
     reported(state) {
-      // While nothing goes out, a list that is cut says nothing about who is not on it. While something does, who is not on it waits for little:
-      // the longest are named first. To count it on would refuse, some day, a session that flows. A shard that is not read to its end says nothing.
+      // A list that was cut says nothing about sessions that are not on it, as long as nothing is sent. While events are sent, such a session has little waiting,
+      // because the longest are named first; counting on would some day refuse a session that flows. A shard that was not read to its end says nothing.
       if (state.overflow && state.coordinator.state !== "up") return;
       const current = new Set(state.shards.filter(({ behind }) => !behind).map(({ shard }) => shard));
       for (const shard of current) {

@@ -10,7 +10,7 @@ import type { WriteKind } from "../route/routes.ts";
 
 // rebuild.ts makes the bodies of binds and metadata · judge.ts has large bodies judged in slices
 
-/** Nesting that is still taken. Python's JSON reader gives up near 1,000 levels, and the coordinator would answer 500 for ever. */
+/** Deepest nesting that is accepted. Python's JSON reader gives up near 1,000 levels, and the coordinator would answer 500 for ever. */
 export const MAX_DEPTH = 256;
 
 /** A write as it will be forwarded: to which session, with which body. */
@@ -29,7 +29,7 @@ const SESSION_PROBLEMS: Record<SessionIdProblem, string> = {
   not_text: "session_id is no valid Unicode text",
 };
 
-/** No text of more bytes can be a session id: each of its characters takes six at most, written as `\u0061`. Two are the quotes. */
+/** A text of more bytes cannot be a session id: each character takes at most six, written as `\u0061`, and the quotes take two. */
 const LONGEST_ID_BYTES: number = 6 * MAX_SESSION_TOKEN_BYTES + 2;
 
 /** Reads the whole body of a write at once. */
@@ -77,7 +77,7 @@ export function judgementOf(
   };
 }
 
-/** What a body says of its session: nothing, a text, or something else. */
+/** What a body has as its session: nothing, a text, or something else. */
 type Named = { kind: "nothing" } | { kind: "text"; text: string | undefined } | { kind: "other" };
 
 /** A text that is too long for an id has no `text`. */
@@ -126,7 +126,7 @@ function unreadable(scan: Extract<JsonScan, { ok: false }>): Command {
       return bad("body_invalid_json", "Invalid JSON: the body ends too early");
     case "syntax":
     case "values":
-      // Never the text itself: a body may hold secrets, which belong in no answer and no log line.
+      // The text itself is never quoted: a body may hold secrets, which must not get into an answer or a log line.
       return bad("body_invalid_json", `Invalid JSON: unexpected byte at position ${scan.at}`);
   }
 }

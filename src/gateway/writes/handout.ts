@@ -19,9 +19,9 @@ const NOT_END_TO_END = new Set([
   "upgrade",
 ]);
 
-/** Answers up to this size are read, which takes a millisecond at the most; executors get larger ones as they are, if they look like an object. */
+/** Answers up to this size are read, which takes at most a millisecond. Larger ones go to executors as they are, if they look like an object. */
 const MAX_READ_BYTES: number = 64 * 1024;
-/** Deeper ones are not judged either. */
+/** Answers that are nested more deeply are not read either. */
 const MAX_READ_DEPTH = 1000;
 
 const OK_BODY = Buffer.from('{"ok":true}');

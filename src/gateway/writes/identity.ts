@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import type { RunReport, WriteKind } from "../route/routes.ts";
 
-/** Longest `Idempotency-Key`, in characters: ids of any usual form fit several times over. */
+/** Longest `Idempotency-Key`, in characters. Usual keys are several times shorter. */
 const MAX_KEY_LENGTH = 255;
 
 /** True for a key that can be used: visible ASCII and inner spaces, not longer than {@link MAX_KEY_LENGTH}. */
@@ -14,8 +14,8 @@ export type KeyedIds = (session: string, write: WriteKind, key: string, run?: Ru
 
 /**
  * The same id for the same key on the same route and session, in any process that has the secret, so that the broker recognises the
- * repetition by it. Nobody else can compute it, though session and key are known to others: who could, would publish under it first, and
- * the broker would take the event itself for the repetition (ADR 0018). Pure.
+ * repetition by it. Nobody else can compute it, although others know session and key: somebody who could would publish under it first, and the broker would
+ * take the real event for the repetition (ADR 0018). Pure.
  */
 export function keyedIds(secret: string): KeyedIds {
   return (session, write, key, run) =>

@@ -4,7 +4,7 @@ import { judgementOf, type Command } from "./command.ts";
 import type { RunnerIdentity } from "./rebuild.ts";
 import type { WriteKind } from "../route/routes.ts";
 
-/** What is read of a body before others have their turn: a millisecond at the most (15 ns a byte), and every usual body in one go. */
+/** How much of a body is read before others have their turn: at most a millisecond of work (15 ns a byte). Usual bodies are shorter and read at once. */
 const SLICE_BYTES: number = 64 * 1024;
 
 /** A body that waits to be judged. */
@@ -19,8 +19,8 @@ export type Judged = {
 export type Judge = (body: Judged, then: (command: Command, digest: string | undefined) => void) => void;
 
 /**
- * Judges bodies: usual ones at once, large ones in slices, one slice per turn of the event loop however many wait, in rotation. So a large body
- * costs every other request a millisecond, and not the sum of all large bodies (ISOLATE-1).
+ * Judges bodies: usual ones at once, and large ones in slices. In each turn of the event loop one slice is read, in rotation, however many bodies wait. So
+ * large bodies cost every other request a millisecond, and not the sum of them all (ISOLATE-1).
  */
 export function createJudge(
   runner: RunnerIdentity,

@@ -38,7 +38,7 @@ function secretIn(file: string): string | undefined {
   return text !== undefined && SECRET.test(text) ? text : undefined;
 }
 
-/** Undefined: there is no file. Empty: something else is in its place. */
+/** The text of the file. Undefined if there is no file, and empty if something else is in its place. */
 function textOf(file: string): string | undefined {
   try {
     return readKeptFileSync(file).trim();

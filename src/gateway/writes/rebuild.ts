@@ -4,12 +4,12 @@ import type { WriteKind } from "../route/routes.ts";
 /** Who the runner is: the only source of `hostname` and `executor_profile` (OWN-1). */
 export type RunnerIdentity = { hostname: string; profile: string };
 
-/** Makes the body that is forwarded out of the bytes of the one that came, member by member as they are read. */
+/** Makes the body that is forwarded from the one that came, member by member as they are read. */
 export type Rebuilder = {
-  /** Members that it has to know by their names. */
+  /** Names of the members that it has to see. */
   names: readonly string[];
   take(name: string | undefined, member: JsonMember): void;
-  /** A member without which there is nothing to forward. */
+  /** The required member that is missing, if one is. */
   lacking(): string | undefined;
   /** Undefined: the body is forwarded as it came. */
   body(): Uint8Array | undefined;
@@ -32,7 +32,7 @@ export function rebuilderOf(write: WriteKind, bytes: Uint8Array, runner: RunnerI
   }
 }
 
-/** Exactly what a bind has: whatever else the executor sends is dropped, and the runner says where it runs (OWN-1). */
+/** Makes a bind of exactly the fields that a bind has. Everything else that the executor sends is dropped; where it runs comes from the runner (OWN-1). */
 function bindOf(bytes: Uint8Array, runner: RunnerIdentity): Rebuilder {
   let executor: JsonMember | undefined;
   let project: JsonMember | undefined;
@@ -63,7 +63,7 @@ function bindOf(bytes: Uint8Array, runner: RunnerIdentity): Rebuilder {
 const NULL = 0x6e;
 const MINUS = 0x2d;
 
-/** What the original gateway takes for no value: null, false, an empty text, zero. */
+/** Is a value empty, as the original gateway sees it: null, false, an empty text, or zero? */
 function isEmpty(value: Buffer): boolean {
   const first = value[0] ?? NULL;
   if (first === NULL || first === 0x66) return true;
@@ -73,8 +73,8 @@ function isEmpty(value: Buffer): boolean {
 }
 
 /**
- * The body without what an executor may not set, every other member byte for byte: no number changes (beyond 2^53, `1.0`, `-0` and `1e400`
- * survive). What is kept is copied as it is read, in runs, so that a body of nothing but members to leave out costs no list of them.
+ * Makes the body without the fields that an executor may not set. Every other member stays byte for byte, so no number changes (those beyond 2^53, `1.0`, `-0`
+ * and `1e400` survive). What stays is copied in runs as it is read, so that a body of nothing but fields to leave out needs no list of them.
  */
 function metadataOf(bytes: Uint8Array): Rebuilder {
   const kept = Buffer.allocUnsafe(bytes.length + 2);

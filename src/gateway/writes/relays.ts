@@ -1,7 +1,7 @@
 import { SHARDS } from "../../shared/log/schema/partition.ts";
 import { STATE_SILENCE_MS, type RelayState } from "../../shared/messages/relay-state.ts";
 
-/** A relay as it last told of itself. */
+/** A relay, as its last state says. */
 type KnownRelay = {
   state: RelayState;
   /** Monotonic time of that message. */
@@ -14,7 +14,7 @@ type KnownRelay = {
 /** Why a request is not held until the coordinator answers. */
 export type NoWait = "no_relay" | "coordinator_away" | "coordinator_paused" | "backlog";
 
-/** What the gateway knows about relays and coordinator, from `rr.state`. Time is passed in, so that it is pure but for its memory. */
+/** What the gateway knows about relays and coordinator, from `rr.state`. The caller passes the time, so that nothing here depends on a clock. */
 export type Relays = {
   /** Takes a message in. Returns the shards whose requests need not wait any longer. */
   take(state: RelayState, now: number): number[];
@@ -37,7 +37,7 @@ export function createRelays(): Relays {
   /** Shards whose answers could be awaited after the last message. */
   let live = new Set<number>();
 
-  /** Who forwards for the shard, else who would: an idle shard is nobody's until something comes for it. */
+  /** The relay that forwards for the shard, or otherwise the one that would: an idle shard has no owner until something comes for it. */
   function ownerOf(shard: number, now: number): KnownRelay | undefined {
     let owner: KnownRelay | undefined;
     let standby: KnownRelay | undefined;
@@ -49,7 +49,7 @@ export function createRelays(): Relays {
     return owner ?? standby;
   }
 
-  /** Compares what is live with what was. */
+  /** Shards that were live at the last call and are not now. */
   function lost(now: number): number[] {
     const before = live;
     live = new Set();

@@ -1,6 +1,6 @@
 import type { Conclusion } from "./waiting.ts";
 
-/** Keys that are remembered: the broker recognises a repetition beyond that, but then another body goes unnoticed. About 250 B each. */
+/** Most keys that are remembered, about 250 B each. The broker recognises older repetitions too, but then a different body is not noticed. */
 const MAX_REMEMBERED_KEYS = 10_000;
 
 type Told = (conclusion: Conclusion) => void;
@@ -15,15 +15,15 @@ export type Repeat =
   | { kind: "first" }
   /** The same key with another body. */
   | { kind: "conflict" }
-  /** Stored before; here is where. */
+  /** The event was stored before; the conclusion says where. */
   | { kind: "stored"; conclusion: Extract<Conclusion, { kind: "accepted" }> }
-  /** The first one is on its way; `told` will hear how it ends. */
+  /** The first request is still on its way; `told` is called with its end. */
   | { kind: "following" };
 
 /** Memory of `Idempotency-Key`s within this process. */
 export type Repeats = {
   begin(id: string, digest: string, told: Told): Repeat;
-  /** Tells how the first request ended. A failed one is forgotten, so that the key can be tried again. */
+  /** The first request has ended. If it failed it is forgotten, so that the key can be tried again. */
   end(id: string, conclusion: Conclusion): void;
 };
 
@@ -52,7 +52,7 @@ export function createRepeats(limit: number = MAX_REMEMBERED_KEYS): Repeats {
   };
 }
 
-/** Forgets the oldest that is done; one on its way has followers to tell. */
+/** Forgets the oldest key whose request has ended; one that is on its way may have followers. */
 function forgetOldest(known: Map<string, Known>): void {
   for (const [id, entry] of known) {
     if (entry.stored === undefined) continue;

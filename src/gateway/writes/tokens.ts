@@ -2,12 +2,12 @@ import { randomFillSync } from "node:crypto";
 
 /** Lower-case letters and digits, so that a token is a part of a subject, of a URL and of a file's name as it stands. */
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
-/** 20 characters of 5 bits: 100 bits, which nobody guesses; 96 are enough for any number of events. */
+/** 20 characters of 5 bits make 100 bits, which cannot be guessed; 96 are enough for any number of events. */
 const LENGTH = 20;
-/** Drawn at once: the system's generator costs a microsecond a call, whatever it gives. Used only once, and held for some hundred events. */
+/** Random bytes that are drawn at once, because a call of the system's generator costs a microsecond whatever it gives. Each is used once. */
 const POOL_BYTES: number = LENGTH * 256;
 
-/** Unguessable tokens, all of the same length: knowing every earlier one tells nothing of the next. */
+/** Makes unguessable tokens of equal length. Those who know all earlier ones know nothing about the next. */
 export function createTokens(fill: (bytes: Buffer) => void = randomFillSync): () => string {
   const pool = Buffer.alloc(POOL_BYTES);
   let at = POOL_BYTES;

@@ -18,25 +18,25 @@ export type Conclusion =
 export type Exchange = {
   readonly id: string;
   readonly shard: number;
-  /** False as soon as nobody waits for the coordinator's answer. */
+  /** True while the executor waits for the coordinator's answer. */
   waits: boolean;
   outcome: Outcome | undefined;
   answer: CoordinatorAnswer | undefined;
   /** Tells the relay whether the executor was still there to see the coordinator's answer. */
   confirm: ((seen: boolean) => void) | undefined;
   cancelTimer: (() => void) | undefined;
-  /** Called once; returns whether anybody was there to be told. */
+  /** Answers the executor. It is called once, and returns whether the executor was still there. */
   conclude: (conclusion: Conclusion) => boolean;
 };
 
-/** The exchanges that wait for an answer of the coordinator. */
+/** The exchanges that wait for the coordinator's answer. */
 export type Waiting = {
   readonly size: number;
   /** Begins an exchange; with `waitMs` it waits for the coordinator's answer at most that long. */
   open(id: string, shard: number, waitMs: number | undefined, conclude: Exchange["conclude"]): Exchange;
-  /** The log's word. */
+  /** The log has stored the event, or refused it. */
   settled(exchange: Exchange, outcome: Outcome): void;
-  /** A relay's word. False if nobody waits under this id. */
+  /** A relay sent the coordinator's answer. False if no exchange with this id waits. */
   answered(id: string, answer: Answer, confirm: ((seen: boolean) => void) | undefined): boolean;
   /** Ends the wait for everything of these shards. */
   release(shards: readonly number[]): void;
@@ -100,7 +100,7 @@ export function createWaiting(clock: Clock): Waiting {
     },
     settled(exchange, outcome) {
       exchange.outcome = outcome;
-      // What an earlier process stored carries that process's answer subject: no answer will come to this one.
+      // An event that an earlier process stored carries the answer subject of that process, so no answer will come to this one.
       if (outcome.kind === "stored" && outcome.number === undefined && exchange.answer === undefined)
         exchange.waits = false;
       advance(exchange);

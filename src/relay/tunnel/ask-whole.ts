@@ -3,7 +3,7 @@ import { collect, type Collected } from "./collect.ts";
 import type { AnswerEvents } from "../coordinator/answer-events.ts";
 import type { Upstream, UpstreamRequest } from "./upstream.ts";
 
-/** A whole answer that is read here must be over so long after its head was due; a runner waits no longer either. */
+/** An answer that is read whole must end within this time after its head was due, because the runner waits no longer. */
 const WHOLE_MS = 10_000;
 const ANSWERED_BY = ["Rr-Answered-By", "relay"];
 const JSON_TYPE: readonly string[] = ["content-type", "application/json"];
@@ -18,7 +18,7 @@ export type AskWhole = (
 export function createAskWhole(deps: {
   upstream: Upstream;
   clock: Clock;
-  /** Is the coordinator known to be away? Then nobody is asked. */
+  /** Is the coordinator known to be away? Then it is not asked. */
   away: () => boolean;
 }): AskWhole {
   const { upstream, clock } = deps;
@@ -54,7 +54,7 @@ export function hand(answer: Collected, events: AnswerEvents): void {
   events.end([]);
 }
 
-/** Answers for the coordinator, and says so. */
+/** Answers in place of the coordinator, and marks the answer. */
 export function answerOurselves(
   events: AnswerEvents,
   status: number,

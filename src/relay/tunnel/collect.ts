@@ -7,7 +7,7 @@ export type Collected =
   | { kind: "answer"; status: number; statusText: string; headers: string[]; body: Uint8Array }
   | { kind: "failed"; code: string; text: string };
 
-/** Larger answers are no answers to a runner's calls. */
+/** Longest answer that is collected. Answers to a runner's calls are shorter. */
 const MAX_BYTES: number = 4 * 1024 * 1024;
 
 /** Sends a request and reads its whole answer. */
@@ -37,7 +37,7 @@ export function collect(
   return { result, call: { resume: () => call?.resume(), abort: () => call?.abort() } };
 }
 
-/** These answers are read on the way, by the gateway too, so they travel unpacked. One that cannot be unpacked stays as it came. */
+/** The answer without content codings, because relay and gateway both read it. An answer that cannot be unpacked stays as it came. */
 async function readable(answer: Collected & { kind: "answer" }): Promise<Collected> {
   const { headers, body } = answer;
   const isCoding = (_: string, i: number): boolean =>

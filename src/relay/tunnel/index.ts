@@ -16,7 +16,7 @@ import { createUpstream } from "./upstream.ts";
 export { parseAllowList, type AllowRule } from "./limits.ts";
 export type { RelayTunnel } from "./tunnel.ts";
 
-/** The tunnel with all that stands between it and the coordinator. */
+/** The tunnel, with everything between it and the coordinator. */
 export function openTunnel(deps: {
   nc: NatsConnection;
   clock: Clock;
@@ -33,9 +33,9 @@ export function openTunnel(deps: {
   runners: Runners;
   /** Is the coordinator known to be away? */
   away: () => boolean;
-  /** Asks whether it is there. */
+  /** Has the gate ask whether the coordinator is there. */
   doubt: () => void;
-  /** Does nothing of this session wait? */
+  /** Resolves to true if no event of this session waits. */
   quiet: (session: string) => Promise<boolean>;
   foreign: (what: "request" | "frame") => void;
 }): RelayTunnel {

@@ -1,10 +1,10 @@
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 
-/** How long the coordinator may take until the head of its answer, milliseconds; after the head nothing is limited. */
+/** How long the coordinator may take until the head of its answer, milliseconds. After the head there is no limit. */
 export type HeadLimits = {
-  /** Of a runner's own calls: its poll is held by the coordinator for 30 s. */
+  /** For a runner's own calls: the coordinator holds its poll for 30 s. */
   runnerMs: number;
-  /** Of everything else. */
+  /** For everything else. */
   passMs: number;
 };
 
@@ -15,7 +15,7 @@ export function headLimit(limits: HeadLimits, target: string): number {
 
 /** Requests under way per relay: each may hold 2 × 2 MiB. */
 export const MAX_STREAMS = 512;
-/** Of them, for one gateway: whatever it does, an eighth is left for the others. */
+/** Most of them for one gateway, so that an eighth is left for the others whatever it does. */
 export const MAX_STREAMS_PER_GATEWAY = 448;
 
 /** One rule of the allow-list: a method or `*`, and a path with `*` for one segment and `**` for any rest. */
@@ -41,7 +41,7 @@ export function parseAllowList(text: string): AllowRule[] {
     });
 }
 
-/** Paths that a server could read as another one than the rule saw are allowed by a rule for everything only. Pure. */
+/** Do the rules allow a request? A path that a server could read differently than the rules do is allowed only by a rule for everything. Pure. */
 export function isAllowed(rules: readonly AllowRule[], method: string, target: string): boolean {
   const path = target.split("?", 1)[0] ?? "";
   const odd = path === "*" || /%2f|%5c|\\|\/\/|\/\.{1,2}(?:\/|$)|%2e|#/i.test(path);
@@ -51,7 +51,7 @@ export function isAllowed(rules: readonly AllowRule[], method: string, target: s
   );
 }
 
-/** The session that `DELETE target` deletes; undefined where no event of it can be, since its id is none that is taken. Pure. */
+/** The session that `DELETE target` deletes. Undefined for other targets, and for ids that are never accepted, because the log has no event of those. Pure. */
 export function deletedSession(target: string): string | undefined {
   const match = /^\/+sessions\/+([^/?]+)\/*(?:\?|$)/.exec(target);
   try {

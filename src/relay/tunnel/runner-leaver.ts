@@ -17,8 +17,8 @@ const KEPT: Uint8Array = Buffer.from(
 );
 
 /**
- * A runner that stops removes itself (`DELETE /runners/{id}?self=true`), and nobody asks again for it. So what the coordinator does not take is kept, and
- * carried out later; and it does not overtake the runner's own reports: a removed runner's runs fail, and its reports are refused.
+ * Serves `DELETE /runners/{id}?self=true`, by which a runner that stops removes itself. The runner asks once, so a removal that the coordinator does not take is
+ * kept and carried out later. It must not overtake the runner's reports, because removing a runner fails its runs, and its later reports are refused.
  */
 export function letRunnersLeave(deps: {
   upstream: Upstream;
@@ -34,7 +34,7 @@ export function letRunnersLeave(deps: {
 
   async function serve(runner: string, request: UpstreamRequest, events: AnswerEvents): Promise<void> {
     const quiet = !deps.away() && (await reports.quiet(runner, BEHIND_REPORTS_MS));
-    // who stops may close the connection at once, and means it all the same
+    // a runner that stops may close the connection at once, and still wants to be removed
     const answer = quiet ? await ask(request, new AbortController().signal, REMOVE_MS) : undefined;
     if (answer?.kind === "answer" && isCoordinatorsWord(answer)) {
       hand(answer, events);

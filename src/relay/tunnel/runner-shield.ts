@@ -10,17 +10,17 @@ import type { AnswerEvents } from "../coordinator/answer-events.ts";
 import type { Upstream, UpstreamCall, UpstreamRequest } from "./upstream.ts";
 import { isCoordinatorsWord, isForgotten } from "../coordinator/whose-word.ts";
 
-/** The coordinator answers a poll without work after this long; so do we for it. */
+/** The coordinator answers a poll without work after this time, and so do we. */
 const POLL_MS = 30_000;
-/** A gateway answers a heartbeat itself after 3 s; a coordinator that hangs is none that is there. */
+/** How long the coordinator may take for a heartbeat. A gateway answers by itself after 3 s, and a coordinator that hangs counts as away. */
 const HEARTBEAT_MS = 2500;
-/** While a poll is held, the coordinator is looked for this often; the pause of a runner whose coordinator fails without being away. */
+/** Between two looks for the coordinator while a poll is held. It is also how long a poll is held if the coordinator fails without being away. */
 const LOOK_MS = 1000;
 
 /**
  * Keeps a runner alive through an outage (docs/contract.md, "Runners"): its poller gives up after three failures, about 3 s, and takes all its agents with it.
  * So a poll in an outage is answered 204 at its usual pace and a heartbeat 200, each marked `Rr-Answered-By: relay`; and a
- * coordinator that restarted and forgot its runners (401 "Runner not registered") is told again what the runner registered.
+ * coordinator that restarted and forgot its runners (401 "Runner not registered") gets the runner's registration again.
  */
 export function shieldRunner(deps: {
   upstream: Upstream;
@@ -28,14 +28,14 @@ export function shieldRunner(deps: {
   log: Logger;
   registrations: Registrations;
   leaving: Pick<Leaving, "heard" | "removeNow">;
-  /** Is the coordinator known to be away? Then nobody is asked. */
+  /** Is the coordinator known to be away? Then it is not asked. */
   away: () => boolean;
-  /** Something else than the coordinator answers: is it there at all? */
+  /** Has the gate ask whether the coordinator is there, because something else answered. */
   doubt: () => void;
 }): Upstream {
   const { upstream, clock, log, registrations, leaving } = deps;
   const ask = createAskWhole(deps);
-  /** Status of the last answer that was not the coordinator's; undefined since it spoke itself. */
+  /** Status of the last answer that was not the coordinator's own. Undefined once the coordinator itself answers again. */
   let strange: number | undefined;
 
   function notCoordinators(status: number): void {
@@ -45,7 +45,7 @@ export function shieldRunner(deps: {
     log.warn({ status }, "a runner was answered by something else than the coordinator, and is kept alive");
   }
 
-  /** A runner that polls does not leave, whatever was kept of it. */
+  /** A runner that polls does not leave, so a removal that was kept for it is dropped. */
   async function heard(runner: string | undefined): Promise<void> {
     if (runner === undefined) return;
     await leaving.heard(runner).catch((error: unknown) => {
@@ -53,14 +53,14 @@ export function shieldRunner(deps: {
     });
   }
 
-  /** That it could not be kept must not cost the runner its start. */
+  /** Keeps a registration. A failure to keep it must not prevent the runner's start. */
   async function keep(runner: string, body: Uint8Array): Promise<void> {
     await registrations.keep(runner, body).catch((error: unknown) => {
       log.warn({ runner, err: errorText(error) }, "registration not kept");
     });
   }
 
-  /** One that comes back at once is no second one beside itself: what it left behind is removed first. */
+  /** Registers a runner. If it comes back before its removal went out, the removal is carried out first, so that it is not refused as a duplicate of itself. */
   async function register(request: UpstreamRequest, signal: AbortSignal): Promise<Collected> {
     const answer = await ask(request, signal);
     const there = duplicateOf(answer);
@@ -127,7 +127,7 @@ function forgotten(answer: Collected): boolean {
   return answer.kind === "answer" && isForgotten(answer);
 }
 
-/** Whom a refused registration names as being there already. */
+/** The runner that is there already, according to a refused registration. */
 function duplicateOf(answer: Collected): string | undefined {
   if (answer.kind !== "answer" || answer.status !== 409) return undefined;
   const detail = readAnswerObject(answer.body)?.["detail"];

@@ -15,16 +15,16 @@ import type { Upstream, UpstreamCall } from "./upstream.ts";
 /** One passed-through request at the relay, from its opening to its end. */
 export type Stream = {
   readonly gateway: string;
-  /** Lasts until something happens: nobody waits for its end. */
+  /** True for a request that lasts until something happens, such as a poll or a stream, so that a stop does not wait for its end. */
   readonly openEnded: boolean;
   receive(payload: Uint8Array): void;
-  /** Ends it because nobody waits for it any more. */
+  /** Ends it, because its client does not wait for it any more. */
   cancel(why: string): void;
-  /** Ends it and tells the gateway. */
+  /** Ends it with an error, which the gateway gets. */
   fail(code: string, text: string): void;
 };
 
-/** Credentials, framing and the like are written here. A gateway sends none of them; if one does, it is not passed on next to ours. */
+/** Headers that the relay writes, such as credentials and framing. A gateway sends none of them; if one does, they are not passed on beside ours. */
 const OURS = new Set(["authorization", "cookie", "host", "content-length", "expect"]);
 
 export function createStream(deps: {
@@ -35,7 +35,7 @@ export function createStream(deps: {
   credentials: Credentials;
   upstream: Upstream;
   headLimits: HeadLimits;
-  /** Knows what must not come back. */
+  /** Knows the credentials that must not come back in an answer. */
   sent: { of(pass: ReadyCredential): Needles };
   /** Resolves when the request may go out; false if it never may. */
   turn: () => Promise<boolean>;
@@ -83,7 +83,7 @@ export function createStream(deps: {
     call?.abort();
   }
 
-  /** Over when everything is out: each half of an upgraded connection ends by itself. */
+  /** Ends the stream once everything is out. Each half of an upgraded connection ends by itself. */
   function settle(): void {
     if (over || !answered || wire.blocked || (upgraded && !asked)) return;
     end("answered");
@@ -100,7 +100,7 @@ export function createStream(deps: {
     // compressed frames could not be searched
     if (opening.upgrade !== undefined && needles.all.length > 0) ours.add("sec-websocket-extensions");
     const headers = [...endToEnd(opening.headers, ours), ...Object.entries(pass.headers).flat()];
-    // a firewall may refuse who does not say who it is; an executor that does, speaks for itself
+    // a firewall may refuse requests without a user agent; an executor that sends one keeps its own
     if (!headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === "user-agent"))
       headers.push("User-Agent", USER_AGENT);
     const request = {

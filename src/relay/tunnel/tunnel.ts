@@ -27,7 +27,7 @@ import type { Upstream } from "./upstream.ts";
 
 const QUEUE = "relay";
 const CHECK_MS = 1000;
-/** A gateway waits seconds for the word that its request was taken; most answers of a coordinator nearby come before this. */
+/** After this time the relay says that it took the request. Most answers of a coordinator nearby come earlier and say it too; a gateway waits for seconds. */
 const ACCEPT_AFTER_MS = 5;
 /** How long the deletion of a session waits for its events (docs/contract.md, "Refusals and limits"). */
 const DELETE_WAIT_MS = 30_000;
@@ -35,9 +35,9 @@ const DELETE_LOOK_MS = 50;
 
 export type RelayTunnel = {
   readonly size: number;
-  /** Takes no more requests, and ends those that last until something happens; resolves when the others are over. */
+  /** Takes no more requests, and ends those that last until something happens. Resolves when the others are over. */
   leave(): Promise<void>;
-  /** The connection to the broker was away: frames may be lost, and an end among them would be waited for for ever. */
+  /** The connection to the broker was interrupted. Frames may be lost, and a stream whose end was among them would wait for ever. */
   reconnected(): void;
   /** Ends what is under way, here and at the coordinator. */
   close(): Promise<void>;
@@ -53,16 +53,16 @@ export function serveTunnel(deps: {
   credentials: Credentials;
   upstream: Upstream;
   headLimits: HeadLimits;
-  /** Does nothing of this session wait? */
+  /** Resolves to true if no event of this session waits. */
   quiet: (session: string) => Promise<boolean>;
   /** Undefined: everything. */
   allow: readonly AllowRule[] | undefined;
-  /** A request that is to be answered to somebody else; a frame for what is over, or was never its sender's. */
+  /** Counts a request whose answer would go to another gateway, and a frame for a stream that is over or belongs to another sender. */
   foreign: (what: "request" | "frame") => void;
 }): RelayTunnel {
   const { nc, clock, log, relay } = deps;
   const sent = createSentCredentials();
-  // Behind it comes the name of the gateway, which the broker lets nobody else publish under: frames of others find nothing.
+  // The gateway's name follows. The broker lets only that gateway publish under it, so frames of others find no stream.
   const prefix = `${FLOW_PREFIX}.${relay}.`;
   /** By `<gateway>.t.<id>`. */
   const streams = new Map<string, Stream>();
@@ -137,7 +137,7 @@ export function serveTunnel(deps: {
     counts.set(asker, count + 1);
   }
 
-  /** A quick answer brings the word along that its request was taken; otherwise that goes out by itself. */
+  /** Says that the request was taken. A quick answer carries that with it; otherwise it goes out in a message of its own. */
   function acceptSoon(wire: Wire, accept: Frame & { type: "accept" }): void {
     wire.sendLater(accept);
     if (accepting.push(wire) > 1) return;
@@ -207,7 +207,7 @@ export function serveTunnel(deps: {
       return streams.size;
     },
     async leave() {
-      await Promise.all(openings.map((subscription) => subscription.drain())); // what is on its way here is still taken
+      await Promise.all(openings.map((subscription) => subscription.drain())); // requests that are on their way here are still taken
       for (const stream of streams.values())
         if (stream.openEnded) stream.fail("relay_lost", "the relay is stopping");
       if (streams.size === 0) return;

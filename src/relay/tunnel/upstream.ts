@@ -7,9 +7,9 @@ import { ClosedInUse, MAX_HEAD_BYTES, openConnections } from "../coordinator/con
 import type { AnswerEvents } from "../coordinator/answer-events.ts";
 import { MAX_STREAMS } from "./limits.ts";
 
-/** Connections for passed-through requests, apart from the lanes': a hundred open streams delay no event. One for each, so that none waits. */
+/** Connections for passed-through requests. They are not the lanes' connections, so that open streams delay no event; there is one for each stream. */
 const CONNECTIONS: number = MAX_STREAMS;
-/** Methods that change nothing, so that they may be sent again where it is not known whether they arrived. */
+/** Methods that change nothing, so that a request may be sent again if it is not known whether it arrived. */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 const TOO_LATE = "the Agent Coordinator did not answer in time";
 
@@ -19,14 +19,14 @@ export type UpstreamRequest = {
   headers: string[];
   headLimitMs: number;
   body: Uint8Array | PassThrough | undefined;
-  /** Of a body in frames, if it is known. */
+  /** Length of a body in frames, if it is known. */
   length?: number;
   upgrade?: string;
 };
 
 export type UpstreamCall = { resume(): void; abort(): void };
 
-/** The coordinator, as the tunnel sees it: requests of any kind, nothing followed, nothing decoded. */
+/** The coordinator as the tunnel sees it: it takes requests of any kind, redirects are not followed and nothing is decoded. */
 export type Upstream = {
   call(request: UpstreamRequest, events: AnswerEvents): UpstreamCall;
   close(): Promise<void>;
@@ -108,7 +108,7 @@ function dispatch(
   };
 }
 
-/** As they were written, where the parser kept that. */
+/** Headers as they were written, if the parser kept that. */
 function rawHeaders(
   controller: Dispatcher.DispatchController,
   parsed: Record<string, string | string[] | undefined>,
@@ -128,8 +128,8 @@ function failureOf(error: Error, headSent: boolean): [code: string, text: string
 }
 
 /**
- * A body that is not announced would be read as the next request. Node announces none for methods that usually have none, so it is
- * done here, and always by what is really sent.
+ * The headers that announce the body. A body that is not announced would be read as the next request. Node announces none for methods that usually have
+ * none, so it is done here, and always according to what is really sent.
  */
 function framingOf(body: UpstreamRequest["body"]): string[] {
   if (body === undefined) return [];
@@ -138,7 +138,7 @@ function framingOf(body: UpstreamRequest["body"]): string[] {
     : ["Content-Length", String(body.length)];
 }
 
-/** What undici has no form for: an upgrade, on a connection of its own that then carries bytes both ways; and `OPTIONS *`. */
+/** Sends what undici cannot: `OPTIONS *`, and an upgrade, on a connection of its own that then carries bytes in both directions. */
 function dispatchPlain(
   base: URL,
   prefix: string,
@@ -167,7 +167,7 @@ function dispatchPlain(
   } as RequestOptions);
   let flowing: Duplex | IncomingMessage | undefined;
   let timedOut = false;
-  // of the whole head: neither informational answers nor its single bytes start it anew
+  // the limit is for the whole head: informational answers and single bytes do not start it anew
   const limit = setTimeout(() => {
     timedOut = true;
     outgoing.destroy();

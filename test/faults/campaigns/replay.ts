@@ -21,7 +21,7 @@ import { startService, type Service } from "../service.ts";
 
 export type ReplayOptions = {
   seed: number;
-  /** Events in the log, over so many sessions. */
+  /** Events in the log, over this many sessions. */
   events: number;
   sessions: number;
   /** Events of the long replay, and how many a second. */
@@ -37,7 +37,7 @@ export type ReplayOptions = {
 const LOG_BYTES = 4 * 1024 ** 3;
 /** For the replay of one session of a hundred events, from the start of the command to the last event at the coordinator. */
 const MOST_MS = 2000;
-/** Live events may take so many times longer at p99 while a replay runs. */
+/** Live events may take this many times longer at p99 while a replay runs. */
 const MOST_TIMES = 2;
 const WINDOW_MS = 5000;
 /** Messages beyond the events themselves: ends of pages, stream and consumer information, checkpoints. */

@@ -50,7 +50,7 @@ export function watchPort(url: string): PortWatch {
   };
 }
 
-/** How long this machine takes for a Node that does nothing: 40 ms where it is idle. Restarts take so many times as long as there. */
+/** How long this machine takes for a Node that does nothing: 40 ms where it is idle. Restarts on this machine take as many times longer. */
 export async function bareStartMs(): Promise<number> {
   const began = performance.now();
   await once(spawn(process.execPath, ["-e", "0"], { stdio: "ignore" }), "exit");

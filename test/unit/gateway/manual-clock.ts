@@ -1,6 +1,6 @@
 import type { Clock } from "../../../src/shared/base/clock.ts";
 
-/** A clock that moves when it is told to. */
+/** A clock that moves only when a test moves it. */
 export function createManualClock(): Clock & { advance(ms: number): void } {
   let now = 0;
   let timers: { at: number; fn: () => void }[] = [];

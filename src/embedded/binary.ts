@@ -106,7 +106,7 @@ export async function findBroker(options: {
   if (cached === undefined) throw nothingFits(tried);
 
   for (const { step, fetch } of options.fetchers ?? FETCHERS) {
-    log.info({ step }, "no fit nats-server here, fetching one");
+    log.info({ step }, "no suitable nats-server was found, fetching one");
     const found = await attempt(step, () => intoCache(cached, commandEnv, fetch));
     if (found !== undefined) {
       log.info(found, "nats-server fetched");

@@ -65,7 +65,10 @@ export function sealStreams(storeDir: string, log: Logger): void {
       holds: holdsSomething(join(folder, "msgs")),
     });
     if (verdict.kind === "seal") {
-      log.warn({ stream: name, folder }, "seal of a stream made again, the broker would have forgotten it");
+      log.warn(
+        { stream: name, folder },
+        "the missing seal of a stream was made again; without it the broker would skip the stream",
+      );
       replaceFile(join(folder, "meta.sum"), verdict.sum, { flush: true });
     }
     if (verdict.kind !== "damaged") continue;
@@ -73,7 +76,7 @@ export function sealStreams(storeDir: string, log: Logger): void {
     if (OURS.has(name)) throw codedError("store_damaged", text);
     log.error(
       { stream: name, folder, why: verdict.why, code: "store_damaged" },
-      "stream of somebody else is damaged",
+      "a stream that is not ours is damaged",
     );
   }
 }

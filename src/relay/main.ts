@@ -150,7 +150,10 @@ function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logge
   } catch (error) {
     if (!isCoded(error, "data_unusable")) throw error;
     const todo = "name a folder by RUNNER_RELAY_DATA, or a token by RUNNER_RELAY_PAGE_TOKEN_FILE";
-    log.warn({ code: error.code, err: errorText(error), todo }, "the status page stays shut");
+    log.warn(
+      { code: error.code, err: errorText(error), todo },
+      "nobody can open the status page, because no token for it can be kept",
+    );
     return newSecret();
   }
 }

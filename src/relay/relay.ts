@@ -394,7 +394,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       ]);
       await coordinator.close(); // what is still on its way is given up before another relay may send it
       await save().catch((error: unknown) =>
-        log.warn({ err: errorText(error) }, "last checkpoint not written"),
+        log.warn({ err: errorText(error) }, "the last checkpoint could not be written"),
       );
       await presence.stop();
       await scope.disposeAsync();

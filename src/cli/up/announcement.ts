@@ -28,7 +28,10 @@ export function createAnnouncement(files: readonly string[], log: Logger): Annou
       try {
         write(text);
       } catch (error) {
-        log.error({ files, err: errorText(error) }, "where everything is cannot be written");
+        log.error(
+          { files, err: errorText(error) },
+          "the files that say where everything is cannot be written",
+        );
       }
     },
   };

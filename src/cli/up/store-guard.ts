@@ -64,7 +64,7 @@ export function guardStore(options: {
   /** Has the broker write a stream's own files again, by an update that changes nothing. */
   async function seal(jsm: JetStreamManager, stream: string): Promise<void> {
     await jsm.streams.update(stream, {});
-    log.warn({ stream }, "what the broker wrote of a stream was incomplete, it wrote it again");
+    log.warn({ stream }, "a stream's own files were incomplete, the broker wrote them again");
   }
 
   /** Was the stream deleted or restored through the broker? Throws if the broker does not answer, so that nothing is decided then. */

@@ -21,7 +21,7 @@ export function keptKeySecret(dataDir: string, logger: Logger): string {
     if (kept !== undefined)
       logger.warn(
         { file },
-        "the secret of Idempotency-Keys is damaged: retries of before are not recognised",
+        "the secret of Idempotency-Keys is damaged: retries of earlier events are not recognised",
       );
     return placeSecret(dataDir, FILE, newKeySecret(), secretIn);
   } catch (error) {

@@ -25,13 +25,13 @@ const DROPPED = new Set([
 
 type Response = AttemptResult & { kind: "response" };
 
-/** Tells gateways what became of events that executors still wait for. */
+/** Sends gateways the outcome of events that executors still wait for. */
 export type Answers = {
   /** The coordinator's own answer. */
   hand(to: string, response: Response): void;
   /** The same for a refusal; resolves whether the executor itself got it. */
   handRefusal(to: string, response: Response): Promise<boolean>;
-  /** Nothing comes soon: answer 202 now. */
+  /** No answer will come soon, so the gateway should answer 202 now. */
   accepted(to: string, reason: string): void;
   close(): void;
 };
@@ -46,7 +46,7 @@ export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): 
     },
   });
 
-  /** False for what the broker does not take: an answer may be larger than its `max_payload`. Its gateway then says 202 when its wait is over. */
+  /** Publishes an answer. False if the broker does not take it, because it is larger than `max_payload`. The gateway then answers 202 when its wait is over. */
   function publish(to: string, payload: Uint8Array, reply?: string): boolean {
     try {
       nc.publish(to, payload, reply === undefined ? undefined : { reply });

@@ -9,7 +9,7 @@ const MIN_SESSIONS = 3;
 /** Attempts older than this do not count. */
 const WINDOW_MS = 10_000;
 
-/** Counts what attempts come to and says when the coordinator is to be called away. Times are `clock.now()`. */
+/** Counts the results of attempts and says when the coordinator counts as away. Times are `clock.now()`. */
 export class Breaker {
   readonly #outcomes = new Outcomes(WINDOW_MS);
   #inARow = 0;
@@ -19,7 +19,7 @@ export class Breaker {
     this.#outcomes.record(now, session, false);
   }
 
-  /** Returns whether the breaker opens. `connection`: on a fresh socket, nobody answered. */
+  /** Counts a failure and returns whether the breaker opens. `connection`: no connection could be made. */
   failure(now: number, session: string, connection: boolean): boolean {
     this.#outcomes.record(now, session, true);
     this.#inARow = connection ? this.#inARow + 1 : 0;

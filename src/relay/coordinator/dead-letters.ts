@@ -15,7 +15,7 @@ const MAX_REASON_BYTES = 4096;
  */
 const MAX_HEAD_BYTES: number = 8 * 1024;
 const PUBLISH_TIMEOUT_MS = 3000;
-/** Letters of this event are there already. */
+/** The broker's code if the event has a dead letter already. */
 const WRONG_LAST_SEQUENCE = 10071;
 
 /**
@@ -46,9 +46,8 @@ export type DeadLetters = {
 };
 
 /**
- * A repeat is refused by the expected last subject sequence at any later time, where a message id would protect for an hour only. An event
- * can have several letters: it was redriven or replayed and died again, at another place in the log. Each stays, with its own reason,
- * until somebody redrives or drops it.
+ * A repeat is refused at any later time by the expected last sequence of its subject; a message id would protect for an hour only. An event can have several
+ * letters, if it was redriven or replayed and died again at another place in the log. Each stays, with its own reason, until an operator redrives or drops it.
  */
 export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): DeadLetters {
   async function publish(letter: DeadLetter, subject: string, lastSeq: number): Promise<boolean> {
@@ -99,7 +98,7 @@ function headersOf(letter: DeadLetter, more: string): MsgHdrs {
   return head;
 }
 
-/** One header line: control characters would end it, more than 4 KiB helps nobody. */
+/** A text as one header line, without control characters, which would end it, and cut at 4 KiB. */
 function headerText(text: string): string {
   const line = text.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").trim();
   if (Buffer.byteLength(line) <= MAX_REASON_BYTES) return line;

@@ -6,9 +6,9 @@ import type { Health } from "./health.ts";
 import { Refusals } from "./refusals.ts";
 import type { PauseReason, Verdict } from "./verdict.ts";
 
-/** While the coordinator is away it is asked this often, growing by half: an outage's backlog starts to drain soon after its end. */
+/** Time between probes while the coordinator is away, which grows by half each time. It is short, so that the backlog drains soon after an outage. */
 const AWAY_PROBE_MS = { first: 500, most: 2000 };
-/** A pause has a cause that seldom heals in a second. */
+/** Time between probes while everything is paused. The cause of a pause seldom goes away within a second. */
 const PAUSE_PROBE_MS = { first: 5000, most: 30_000 };
 /** After one refused connection the address is asked at this interval, so that a quiet runner also learns of an outage at once. */
 const VERIFY_MS = 50;
@@ -25,7 +25,7 @@ export type GateState =
 
 type StopReason = Extract<PauseReason, "paused_by_operator" | "poison_stop">;
 
-/** Why nothing goes out until somebody resumes: no probe ends such a pause, and no other news may take its place. Pure. */
+/** The reason of a pause that only an operator can end. No probe ends it, and no other pause takes its place. Pure. */
 export function stoppedBy(state: GateState): StopReason | undefined {
   return state.phase === "paused" && isStop(state.reason) ? state.reason : undefined;
 }
@@ -36,19 +36,19 @@ function isStop(reason: PauseReason): reason is StopReason {
 
 export type Gate = {
   state(): GateState;
-  /** How long it has been up in all, milliseconds. */
+  /** For how long the gate has been up altogether, milliseconds. */
   upMs(): number;
   /** `one` is given out once per probe: the taker must report its verdict with `probe: true`. */
   permit(): "all" | "one" | "none";
   takeProbe(): void;
-  /** Tells of a verdict. Returns false if a dead verdict must not be carried out, because refusals became the rule. */
+  /** Takes a verdict in. Returns false if a dead verdict must not be carried out, because the coordinator refuses most events. */
   verdict(session: string, verdict: Verdict, probe: boolean): boolean;
-  /** Tells that the coordinator answered and is well, and that no event was judged: such an answer is neither a delivery nor a refusal. */
+  /** The coordinator answered and is well, but judged no event: such an answer is neither a delivery nor a refusal. */
   answered(session: string): void;
-  /** Something else than the coordinator answered, or nobody: the address is asked what is there. */
+  /** Something else than the coordinator answered, or nothing did. The gate asks `GET /health` what is at the address. */
   doubt(): void;
   pause(reason: PauseReason, text: string): void;
-  /** Ends a pause with this reason; after one that somebody had to end, the coordinator is asked first. */
+  /** Ends a pause with this reason. After a pause that only an operator could end, the coordinator is asked first. */
   resume(reason: PauseReason): void;
   start(): void;
   stop(): void;
@@ -74,7 +74,7 @@ export function createGate(deps: {
   let probes = 0;
   let verifying = false;
   let stopped = false;
-  /** Until it was up last, and since when it is up. */
+  /** How long the gate was up before its present phase, and when that phase began. */
   let wasUpMs = 0;
   let upSince = 0;
 
@@ -108,7 +108,7 @@ export function createGate(deps: {
     return stoppedBy(state) !== undefined;
   }
 
-  /** A question that cannot even be asked must not be the last one. */
+  /** Asks for the coordinator's health. A failure to ask counts as an answer, so that probes go on. */
   async function health(): Promise<Health> {
     try {
       return await deps.health();
@@ -163,13 +163,13 @@ export function createGate(deps: {
   }
 
   function pause(reason: PauseReason, text: string): void {
-    // its next probe is on its way; each of many attempts that come back with the same news must not put it off
+    // the next probe is scheduled, and many attempts that fail in the same way must not delay it
     if (state.phase === "paused" && state.reason === reason) return;
     if (byHand() && !isStop(reason)) return;
     enter({ phase: "paused", reason, since: clock.wall(), text, probe: false });
   }
 
-  /** One refused connection: ask again until it is clear. */
+  /** After one refused connection: asks until it is clear whether the coordinator is away. */
   function verify(): void {
     if (verifying || stopped) return;
     verifying = true;
@@ -226,7 +226,7 @@ export function createGate(deps: {
     takeProbe() {
       if (state.phase !== "away" && state.phase !== "paused") return;
       state = { ...state, probe: false };
-      scheduleProbe(); // whatever becomes of this one, the next comes
+      scheduleProbe(); // the next probe comes, whatever the outcome of this one is
     },
     verdict(session, verdict, probing) {
       if (probing && state.phase !== "up" && !byHand()) return verdictOfProbe(verdict);
@@ -243,11 +243,11 @@ export function createGate(deps: {
           pause("mass_refusal", `${verdict.status} ${verdict.reason}`);
           return false;
         case "retry":
-          if (stopped) return true; // a stop ends attempts, and that says nothing of the coordinator
+          if (stopped) return true; // the stop itself ended attempts, which says nothing about the coordinator
           if (verdict.failure && breaker.failure(now, session, verdict.connection)) {
             if (state.phase === "up") away(verdict.reason);
           } else if (verdict.connection) verify();
-          else if (verdict.foreign || verdict.silent) doubt(); // few sessions open no breaker
+          else if (verdict.foreign || verdict.silent) doubt(); // with few sessions the breaker never opens
           return true;
         case "pause":
           pause(verdict.reason, verdict.text);

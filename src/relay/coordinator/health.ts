@@ -2,15 +2,15 @@ import { readAnswer } from "./answer-body.ts";
 import type { AttemptResult } from "./verdict.ts";
 
 /**
- * What `GET /health` tells of the address. `unknown`: somebody who speaks JSON answers, but not this route; not every coordinator has
- * it. Anything that speaks HTML or redirects is something else than a coordinator.
+ * What `GET /health` says about the address. `unknown`: something that speaks JSON answers and does not know the route, which not every coordinator has.
+ * Anything that answers with HTML or redirects is not a coordinator.
  */
 export type Health =
   | { kind: "well" }
   | { kind: "unknown" }
   | { kind: "away"; text: string; connection: boolean }
   | { kind: "wrong_address"; text: string }
-  /** Nobody was asked: there is no credential to ask with. */
+  /** The coordinator was not asked, because there is no credential. */
   | { kind: "no_credential"; text: string };
 
 /** Decides on an answer to `GET /health`. Pure. */

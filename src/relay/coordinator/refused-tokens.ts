@@ -1,4 +1,4 @@
-/** With an event accepted so recently, a refusal is a session's own matter. */
+/** If the coordinator accepted an event within this time, a refusal concerns one session only. */
 const LATELY_MS = 30_000;
 
 /** Which sessions' heads were refused with a fresh credential since the coordinator last accepted an event. Times are `clock.now()`. */
@@ -11,7 +11,7 @@ export class RefusedTokens {
     this.#sessions.clear();
   }
 
-  /** Notes a refusal and returns whether it is everybody's: others are refused too, and nobody was accepted lately. */
+  /** Notes a refusal. Returns whether it concerns all sessions: others are refused too, and no event was accepted lately. */
   refused(now: number, session: string): boolean {
     this.#sessions.add(session);
     return this.#sessions.size > 1 && now - this.#acceptedAt > LATELY_MS;

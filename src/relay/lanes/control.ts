@@ -122,7 +122,10 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
       const token = subject.slice(subjectOf("control.").length);
       const record = header.has("KV-Operation") ? undefined : decodeControl(data);
       if (record === undefined && data.length > 0)
-        log.error({ key: stateKey.control(token), code: "envelope_invalid" }, "not an operator's wish");
+        log.error(
+          { key: stateKey.control(token), code: "envelope_invalid" },
+          "a record under an operator's key cannot be read as a wish",
+        );
       note(target, token, record && { ...record, revision: seq, seenAt: clock.now() });
     }
     const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(stateKey.paused) });

@@ -220,7 +220,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         lane.phase = parked;
         waiters.tellAll(lane, "parked");
         return void deps.hold(lane, outcome.reason).catch((error: unknown) => {
-          log.error({ err: error, session: lane.session }, "session not parked");
+          log.error({ err: error, session: lane.session }, "the session could not be parked");
           if (lane.phase === parked) backOff(lane, undefined);
         });
       }

@@ -184,7 +184,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
         // a deletion that arrives late names what was written here, not what a new owner wrote since
         gone = mine && (await deleteState(nc, stateKey.held(token), state.revision ?? 0));
       } catch (error) {
-        log.warn({ session, err: errorText(error) }, "held record not yet deleted");
+        log.warn({ session, err: errorText(error) }, "the record of a held session could not be deleted yet");
       }
       if (gone) break;
       state.revision = undefined; // it may have changed

@@ -82,7 +82,10 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     } catch (error) {
       return deps.fatal(error instanceof Error ? error : new Error(String(error)));
     }
-    log.error({ subject, seq, code: "envelope_invalid" }, "not an event's subject");
+    log.error(
+      { subject, seq, code: "envelope_invalid" },
+      "a message was passed over, because its subject is not an event's",
+    );
     shard.pass(seq, deliverySeq);
   }
 
@@ -96,7 +99,7 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
         ? held.hold(lane, "backlog", `${lane.length} events wait`)
         : held.hold(lane, "paused", pause);
     holding.catch((error: unknown) => {
-      log.warn({ session: lane.session, err: errorText(error) }, "session not held");
+      log.warn({ session: lane.session, err: errorText(error) }, "the session could not be held");
     });
   }
 

@@ -76,7 +76,7 @@ export function createActions(deps: {
         if (action === "pause") await control.pauseAll(text);
         else if (!(await control.resumeAll()))
           throw codedError("nothing_found", "Nothing was paused any more.");
-        log.warn({ action, text, by }, "operator's wish");
+        log.warn({ action, text, by }, "an operator paused or resumed on the status page");
         const said =
           action === "pause"
             ? "Everything is paused: relays stop within a second."
@@ -85,7 +85,7 @@ export function createActions(deps: {
       }
       if (action === "pause") await control.pauseSession(session, text);
       else await control.resumeSession(session, { skipHead: form.get("skip") === "head" });
-      log.warn({ action, session, text, by }, "operator's wish");
+      log.warn({ action, session, text, by }, "an operator paused or resumed on the status page");
       const said =
         action === "pause"
           ? `Session ${session} pauses within a second.`

@@ -102,7 +102,10 @@ export function createLeaving(deps: {
     const result = await askAs(deps, { method: "DELETE", path, fresh: true }, REMOVE_MS);
     const removed = removedBy(result);
     const status = result.kind === "response" ? result.status : result.cause;
-    log[removed === "refused" ? "warn" : "info"]({ runner, status, removed }, "removal of a runner");
+    log[removed === "refused" ? "warn" : "info"](
+      { runner, status, removed },
+      "the removal of a runner was answered",
+    );
     return removed;
   }
 
@@ -150,7 +153,7 @@ export function createLeaving(deps: {
         return;
       }
     }
-    if (step === "give_up") log.warn({ runner: record.runner }, "removal of a runner given up");
+    if (step === "give_up") log.warn({ runner: record.runner }, "the removal of a runner was given up");
     await deleteState(nc, key, it.revision);
   }
 
@@ -162,7 +165,7 @@ export function createLeaving(deps: {
       if (known.size >= MOST_LEAVING && !known.has(keyOf(runner))) return false;
       const record: Departure = { v: 1, runner, why: "asked", since: clock.wall() };
       await putState(nc, keyOf(runner), encodeDeparture(record));
-      log.info({ runner }, "removal of a runner kept");
+      log.info({ runner }, "the removal of a runner is kept and will be carried out");
       return true;
     },
     async note(runner, why, { session, text, onlyFirst }) {

@@ -74,7 +74,10 @@ export function serveHoldings(deps: {
     try {
       msg.respond(JSON.stringify(await find(session)));
     } catch (error) {
-      log.warn({ session, err: errorText(error) }, "holdings not found out");
+      log.warn(
+        { session, err: errorText(error) },
+        "what the coordinator holds of a session could not be found out",
+      );
       if (nc.isClosed()) return; // this relay stops, and the question can go to another one
       msg.respond(JSON.stringify({ kind: "unavailable", reason: errorText(error) } satisfies Holdings));
     } finally {

@@ -112,7 +112,10 @@ export function serveReceipts(deps: {
       answer(question).then(
         (receipt) => !nc.isClosed() && msg.respond(JSON.stringify(receipt)),
         (failure: unknown) =>
-          log.warn({ err: errorText(failure), event: question.id }, "receipt not found out"),
+          log.warn(
+            { err: errorText(failure), event: question.id },
+            "the receipt of an event could not be found out",
+          ),
       );
     },
   };

@@ -12,12 +12,12 @@ import { codedError } from "../../shared/base/errors.ts";
 import { stateKey } from "../../shared/log/schema/topology.ts";
 import type { Settled } from "../../shared/log/state/settled.ts";
 
-/** A write that the broker's death swallowed must not hold up the next one: what is not saved is what a crash repeats (ONCE-1). */
+/** A write that got lost with the broker must not delay the next one, because a crash repeats what is not saved (ONCE-1). */
 const WRITE_TIMEOUT_MS = 1000;
 
 type Top = NonNullable<Checkpoint["top"]>;
 
-/** Where a shard's memory of what is settled outlives the relay. */
+/** Keeps a shard's memory of what is settled beyond the life of the relay. */
 export type CheckpointStore = {
   /**
    * Merges what is stored into `settled`. Throws `checkpoint_missing` when there is none (`provision` writes the first) and

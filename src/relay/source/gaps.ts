@@ -1,4 +1,4 @@
-/** Sessions that are remembered; the one that was met first is forgotten, and its next event counts as its first. */
+/** Most sessions that are remembered. With more, the oldest is forgotten, and its next event counts as its first one. */
 const MAX_SESSIONS = 50_000;
 
 type Numbering = {

@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { PRIORITY_TIMEOUT_MS } from "../../shared/log/schema/topology.ts";
 
-/** Kept between the end of our lease and the moment at which the broker may pin another relay. */
+/** Time between the end of our lease and the moment at which the broker may pin another relay. */
 export const LEASE_MARGIN_MS = 300;
 /** How often pulls are confirmed: at most one flush of the connection per this time serves all shards. */
 export const LEASE_CONFIRM_MS = 200;
@@ -28,7 +28,7 @@ export class Lease {
   }
 }
 
-/** Tells shards that their newest pull with a pin reached the broker. */
+/** Confirms the leases of shards whose newest pull with a pin has reached the broker. */
 export async function confirmLeases(
   nc: Pick<NatsConnection, "flush">,
   shards: readonly { pinnedPullAt(): number; confirm(at: number): void }[],

@@ -26,7 +26,7 @@ function anewText(before: string, now: string): string {
   return `what is remembered is of a log made ${before}, this one was made ${now}; run \`provision\``;
 }
 
-/** Sessions whose events wait at this relay, and the shards that it serves: only of those it knows. */
+/** Sessions whose events wait at this relay, and the shards that it serves, because it knows about those only. */
 export type WaitingHere = {
   sessions: [session: string, events: number][];
   shards: ReadonlySet<number>;
@@ -49,9 +49,9 @@ export type LogWatch = {
 };
 
 /**
- * A broker that starts again may have lost the end of the log, and gateways write at once, so that the lost numbers come again. Everything here goes by
- * numbers. So after every reconnect nothing is taken over, and nothing written down, before the log was held against what was seen of it. What this
- * process remembers is void then: it ends, and `provision` mends (ADR 0013).
+ * A broker that starts again may have lost the end of the log, and gateways write at once, so that the lost numbers are used again. Everything in a relay goes
+ * by numbers. So after every reconnect nothing is taken over or written down before the log was compared with what was seen of it. If its end is lost, what
+ * this process remembers is void: it ends, and `provision` mends (ADR 0013).
  */
 export function createLogWatch(deps: {
   nc: NatsConnection;
@@ -66,7 +66,7 @@ export function createLogWatch(deps: {
   let checking: Promise<void> | undefined;
   let last: LogCheck | undefined;
   let mended: number | undefined;
-  /** Sessions that were held here when the connection was lost: a broker that starts again may have lost also what names them. */
+  /** Sessions that were held here when the connection was lost. A broker that starts again may also have lost the records that name them. */
   let seenHeld: HeldPlace[] = [];
 
   async function check(): Promise<void> {

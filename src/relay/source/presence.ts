@@ -17,7 +17,7 @@ export function preferredOwner(relays: readonly string[], shard: number): string
   return sorted[shard % sorted.length];
 }
 
-/** Balances shards over relays: each tells that it is there, and hands over what another one should serve. */
+/** Balances shards over relays: each one says that it is there, and hands over shards that another one should serve. */
 export function createPresence(deps: {
   nc: NatsConnection;
   clock: Clock;

@@ -12,14 +12,14 @@ import { createPinReader } from "./pin-reader.ts";
 
 /** Messages asked for at once; the next pull goes out when half of them have come. */
 const BATCH = 250;
-/** And their bytes (BOUND-1): one message of the largest size that a gateway writes, with its headers. A larger one is asked for alone. */
+/** Most bytes of one pull (BOUND-1): one message of the largest size that a gateway writes, with its headers. A larger message is asked for alone. */
 const BATCH_BYTES: number = MAX_BODY_BYTES + 192 * 1024;
 /** The shortest that the pin's renewal needs: only a pull that carries the pin renews it, once a second against 3 s. */
 const EXPIRES_MS = 1000;
-/** While the relay has enough to do, one message at this pace keeps the pin: only a pull renews it. */
+/** While the relay has enough to do, it asks for one message at this pace, because only a pull renews the pin. */
 const PACE_MS = 500;
 const LOOK_MS = 20;
-/** A pull whose end was never told (a lost status) is given up after this: 1 s + the broker's slack. */
+/** A pull whose end we never hear of, because a status got lost, is given up after this time: 1 s and the broker's slack. */
 const SILENCE_MS = 2500;
 
 /** One message of the log as the broker delivered it. */
@@ -39,7 +39,7 @@ export type Delivery = {
 
 export type PullEvents = {
   delivery(delivery: Delivery): void;
-  /** The broker pinned somebody else: our pin is void. */
+  /** The broker pinned another relay, so our pin is void. */
   pinLost(): void;
   /** The broker says that the consumer does not exist. */
   consumerGone(): void;
@@ -60,7 +60,7 @@ export function createPull(deps: {
 }): {
   start(): void;
   stop(): void;
-  /** Starts pulling afresh, keeping the pin: after a reconnect nothing that was asked for before counts. */
+  /** Starts pulling anew with the same pin, because after a reconnect no earlier pull counts. */
   renew(): void;
   setPin(pin: string | undefined): void;
   ack(deliverySeq: number, seq: number): void;

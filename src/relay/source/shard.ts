@@ -365,7 +365,7 @@ export function createShard(deps: ShardDeps): Shard {
       ]);
       flushAcks();
       await saveNow(() => held).catch((error: unknown) => {
-        log.warn({ shard, err: errorText(error) }, "checkpoint not written at hand-over");
+        log.warn({ shard, err: errorText(error) }, "the checkpoint could not be written at the hand-over");
       });
       await nc.flush().catch(() => {});
       await giveBack(mine).catch((error: unknown) =>

@@ -42,7 +42,9 @@ export function letRunnersLeave(deps: {
       if (removed)
         await leaving
           .gone(runner)
-          .catch((error: unknown) => log.warn({ runner, err: errorText(error) }, "removal not forgotten"));
+          .catch((error: unknown) =>
+            log.warn({ runner, err: errorText(error) }, "the record of a removal could not be deleted"),
+          );
       return;
     }
     if (await leaving.ask(runner)) return answerOurselves(events, 200, "OK", KEPT);

@@ -42,21 +42,21 @@ export function shieldRunner(deps: {
     deps.doubt();
     if (status === strange) return;
     strange = status;
-    log.warn({ status }, "a runner was answered by something else than the coordinator, and is kept alive");
+    log.warn({ status }, "something else than the coordinator answered a runner, which is kept alive");
   }
 
   /** A runner that polls does not leave, so a removal that was kept for it is dropped. */
   async function heard(runner: string | undefined): Promise<void> {
     if (runner === undefined) return;
     await leaving.heard(runner).catch((error: unknown) => {
-      log.warn({ runner, err: errorText(error) }, "runner heard, and that could not be kept");
+      log.warn({ runner, err: errorText(error) }, "that a runner was heard could not be written down");
     });
   }
 
   /** Keeps a registration. A failure to keep it must not prevent the runner's start. */
   async function keep(runner: string, body: Uint8Array): Promise<void> {
     await registrations.keep(runner, body).catch((error: unknown) => {
-      log.warn({ runner, err: errorText(error) }, "registration not kept");
+      log.warn({ runner, err: errorText(error) }, "the registration of a runner could not be kept");
     });
   }
 

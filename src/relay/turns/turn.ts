@@ -208,7 +208,7 @@ export function createTurn(deps: TurnDeps): Turn {
     }
   }
 
-  /** By the wall clock, but only to decide whether to ask: a wrong clock costs two questions, never an event. */
+  /** Is a bind late? The wall clock decides, but only about asking: a wrong clock costs two questions and never an event. */
   function isLate(entry: Entry, envelope: Envelope): boolean {
     return (
       clock.now() - entry.arrivedAt > FRESH_BIND_MS || Math.abs(clock.wall() - envelope.at) > FRESH_BIND_MS
@@ -235,7 +235,7 @@ export function createTurn(deps: TurnDeps): Turn {
     return headers;
   }
 
-  /** A poison event, by policy: a dead letter (SETTLE-1: stored before it is settled), a parked session, or a stop. */
+  /** Ends a poison event as the policy says: as a dead letter (stored before the event is settled, SETTLE-1), with a parked session, or with a stop. */
   async function bury(entry: Entry, envelope: Envelope, death: Death): Promise<TurnOutcome> {
     const policy = death.decided ? "skip" : deps.policy;
     if (policy === "park") return { kind: "park", reason: death.reason };
@@ -277,7 +277,7 @@ export function createTurn(deps: TurnDeps): Turn {
     return { kind: "settled", how: "dead" };
   }
 
-  /** 401 and 403 say nothing about the event: a fresh token once; then everything waits if others are refused too, else this lane. */
+  /** Handles 401 and 403, which say nothing about the event. A fresh token is tried once; then everything waits if others are refused too, otherwise this lane. */
   async function refusedToken(lane: Lane, status: number, generation: number): Promise<TurnOutcome> {
     credentials.refused(generation);
     if (lane.refusedTokens++ === 0) {

@@ -7,9 +7,12 @@ import type { Logger } from "../logger.ts";
  */
 export function speakForOthers(log: Logger, fail: (error: unknown) => void): void {
   process.on("uncaughtException", fail);
-  const say = (...words: unknown[]): void => log.warn({ words: format(...words) }, "words of a library");
+  const say = (...words: unknown[]): void =>
+    log.warn({ words: format(...words) }, "a library wrote to the console");
   Object.assign(console, { log: say, info: say, warn: say, error: say, debug: say, trace: say });
   if (process.listenerCount("warning") === 0) return; // --no-warnings
   process.removeAllListeners("warning");
-  process.on("warning", ({ name, message }) => log.warn({ kind: name, warning: message }, "warning of Node"));
+  process.on("warning", ({ name, message }) =>
+    log.warn({ kind: name, warning: message }, "Node.js gave a warning"),
+  );
 }

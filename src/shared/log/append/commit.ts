@@ -288,7 +288,7 @@ export function createCommitter(deps: {
     const { session, write } = entry;
     logger.error(
       { code: "event_id_taken", event: write.id, session, seq: streamSeq },
-      "another's event lies in the log under the id of a new one",
+      "the log holds another event under the id of a new one",
     );
     fail(entry, "event_id_taken", "the log holds another event with this id");
   }
@@ -309,7 +309,7 @@ export function createCommitter(deps: {
         write.settle(outcome);
       } catch (error) {
         // Whatever happens on the other side is no matter of the commit.
-        logger.error({ err: error, event: write.id }, "outcome of a write could not be told");
+        logger.error({ err: error, event: write.id }, "the outcome of a write could not be passed on");
       }
     }
   }

@@ -13,29 +13,29 @@ import {
 } from "../shared/http/server.ts";
 import { openSocket } from "./socket.ts";
 
-/** Requests that are kept until there is something behind the entrance: each of the most connections has one. */
+/** Most requests that wait until the gateway behind the entrance is there: one for each possible connection. */
 const MOST_KEPT = 1280;
 
 export type EntranceOptions = {
-  /** Undefined: the kept one, else a free one. 0: a free one, not kept. */
+  /** Undefined: the port that was kept, or else a free one. 0: a free one, which is not kept. */
   port: number | undefined;
   listen: string;
   /** Path of a Unix socket to serve on as well. */
   socket?: string | undefined;
-  /** What the port asks for. The socket asks for nothing: only its user can open it. */
+  /** The token that the port asks for. The socket asks for none, because only its user can open it. */
   inboundToken: string | undefined;
 };
 
-/** What serves at one of the two. */
+/** The handlers behind the port, or behind the socket. */
 export type Served = { request: Handler; upgrade: UpgradeHandler };
 
 /** Port and Unix socket of a gateway. */
 export type Entrance = {
-  /** Takes them, once. Throws `port_taken`, `listen_refused` or `socket_unusable`. */
+  /** Takes port and socket, once. Throws `port_taken`, `listen_refused` or `socket_unusable`. */
   listen(): Promise<void>;
   /** Set after {@link listen}. */
   url(): string;
-  /** From now on requests are served; those that came before as well. `onDropped`: a connection that found no place. */
+  /** Serves requests from now on, those that have come before too. `onDropped` is called for a connection that found no place. */
   open(served: { port: Served; socket: Served; onDropped: () => void }): void;
   /** Takes no more connections and ends idle ones; resolves when the last request is answered. */
   close(): Promise<void>;
@@ -44,8 +44,8 @@ export type Entrance = {
 };
 
 /**
- * Takes the port before there is anything behind it: a gateway that starts has a broker to find first, and in that time a runner would be
- * refused. So its requests wait instead, unread, and are served or break off with the process.
+ * Takes the port before the gateway behind it is there. A gateway that starts has to find the broker first, and a runner's connections would be refused in
+ * that time. So its requests wait, unread, until they are served or the process ends.
  */
 export function createEntrance(deps: {
   options: EntranceOptions;
@@ -83,7 +83,7 @@ export function createEntrance(deps: {
     };
   }
 
-  // each with its own share of connections: a flood at the port takes no place at the socket
+  // port and socket have shares of their own: a flood at the port takes no place at the socket
   const port = createSide();
   const local = options.socket === undefined ? undefined : createSide();
   let leaveSocket = (): void => undefined;
@@ -126,7 +126,7 @@ export function createEntrance(deps: {
   };
 }
 
-/** A client that left in the meantime has closed its response already: nobody would hear of it again. */
+/** Serves a request that has waited, if its client is still there. A response that was closed already would never close again. */
 function serveIfThere(
   handler: Handler,
   request: IncomingMessage,

@@ -49,9 +49,9 @@ import { createTunnel, MAX_LEARNT_BYTES } from "./tunnel/tunnel.ts";
 import { createWaiting } from "./writes/waiting.ts";
 import { createWrites } from "./writes/writes.ts";
 
-// entrance.ts takes port and socket · ../shared/http HTTP, its limits and who may ask · route/ which route, and how a request is known · writes/ the writes ·
-// runner/ keeps a runner alive where the way fails, and knows whose runners these are · tunnel/ everything else · report/ serves /_relay/… ·
-// port.ts the kept port · socket.ts a Unix socket beside it · service.ts puts it behind the entrance · main.ts the process
+// entrance.ts takes port and socket · ../shared/http is HTTP, its limits and who may ask · route/ finds the route of a request · writes/ serves the writes ·
+// runner/ keeps a runner alive where broker or relay fail, and knows the runners · tunnel/ passes everything else on · report/ serves /_relay/… ·
+// port.ts keeps the port · socket.ts is a Unix socket beside it · service.ts puts the gateway behind the entrance · main.ts is the process
 
 /** How often silent relays are looked for. */
 const SILENCE_CHECK_MS = 250;
@@ -82,12 +82,12 @@ export type GatewayDeps = {
   /** A connection as the gateway's user. The caller closes it, after {@link Gateway.close}. */
   connection: NatsConnection;
   keptPort: KeptPort;
-  /** One that was taken already; by default it is taken by {@link Gateway.listen}. */
+  /** An entrance that was taken already. By default {@link Gateway.listen} takes one. */
   entrance?: Entrance;
   keptRuns: KeptRuns;
   keptRunners: KeptRunners;
   keptShield: KeptShield;
-  /** Of the ids of events with an `Idempotency-Key`: see `key-secret.ts`. */
+  /** The secret behind the ids of events with an `Idempotency-Key`: see `key-secret.ts`. */
   keySecret: string;
   durability: () => Durability;
   version: string;
@@ -95,7 +95,7 @@ export type GatewayDeps = {
   tracing?: Tracing | undefined;
   clock: Clock;
   logger: Logger;
-  /** Log lines that could not be written so far. */
+  /** How many log lines could not be written so far. */
   linesDropped: () => number;
   times?: ServerTimes & { bodyMs: number };
 };
@@ -106,8 +106,8 @@ export type Gateway = {
   /** Set after {@link listen}. */
   url(): string;
   /**
-   * Stops accepting, finishes commits, and ends. Writes that are stored are told so at once; passed-through requests that work get the drain
-   * time, and those that last until something happens get none.
+   * Stops accepting, finishes commits, and ends. Writes that are stored are answered at once. Passed-through requests that do work get the drain time, and
+   * those that last until something happens get none.
    */
   close(): Promise<void>;
 };
@@ -120,7 +120,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   // Part of every epoch and request id of this process: two processes must never share it. Executors and the coordinator see it.
   const nonce = newToken();
   let passed = 0;
-  // Not the nonce: the broker lets a login have its own acknowledgements sent anywhere, so that who knows the inbox can write into it.
+  // The inbox does not use the nonce: the broker lets a login have its acknowledgements sent anywhere, so everyone who knows an inbox can write into it.
   const inbox = `${gatewayInbox(options.gateway)}.${newToken()}`;
   const runner = runnerName(options);
   const answerPrefix = `${answerInbox(options.gateway, runner, newToken())}.`;
@@ -168,7 +168,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     noted: (outcome) => acceptance.noted(outcome),
   });
 
-  /** A message of a relay that is not as it should be must not end the reading of the connection, as an exception there would. */
+  /** Subscribes. An exception in a callback would end the reading of the connection, so a malformed message of a relay must not cause one. */
   const listen = (subject: string, take: (message: Msg) => void): Subscription =>
     connection.subscribe(subject, {
       callback(error, message) {
@@ -378,7 +378,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       await committer.idle();
       await Promise.race([tunnel.idle(), enough]);
       tunnel.close();
-      // every answer is out or was broken off; a connection that lingers all the same is ended below
+      // every answer is out or was broken off; a connection that is still open after that is ended below
       await Promise.race([closed, after(LINGER_MS)]);
       stopSilenceCheck();
       for (const subscription of subscriptions) subscription.unsubscribe();

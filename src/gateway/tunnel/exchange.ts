@@ -7,12 +7,12 @@ import { MOST_CRUMBS, NEXT_TO_NOTHING_BYTES, Parts } from "../../shared/http/par
 
 /** Where an answer goes: a response, or the socket of an upgrade. */
 export type Outlet = {
-  /** `alone`: nothing of the body is there yet, and nobody knows when it comes. */
+  /** `alone`: no part of the body is there yet, and it is not known when it will come. */
   head(status: number, statusText: string, headers: string[], alone: boolean): void;
   /** `done` runs when the bytes are out of our hands. */
   data(bytes: Uint8Array, done: () => void): void;
   end(trailers: string[]): void;
-  /** An error answer if nothing was sent yet, else the connection is broken off: a cut answer must not look whole. */
+  /** Sends an error answer if nothing was sent yet. Otherwise it breaks the connection off, because a cut answer must not look whole. */
   fail(code: HttpErrorCode, detail: string): void;
 };
 
@@ -20,7 +20,7 @@ export type Outlet = {
 export type Exchange = {
   /** The relay that took it. */
   readonly relay: string | undefined;
-  /** Since when the rest of the executor's body has been waited for; undefined where it is whole, or something else is waited for. */
+  /** Since when the rest of the executor's body is awaited. Undefined if the body is whole, or if something else is awaited. */
   readonly silentSince: number | undefined;
   receive(payload: Uint8Array): void;
   /** Sends the executor's bytes as frames, as fast as the relay takes them. */
@@ -34,9 +34,9 @@ export type Exchange = {
 const HALF_MS = 5000;
 /** Smaller pieces than this, on average, are crumbs: a stream that is paused keeps each of them by itself, and they would take a hundred times their bytes. */
 const CRUMB_BYTES = 64;
-/** So a body in crumbs is not paused before that number was gathered; they go on in frames of the usual size. If they hold next to nothing, the request ends. */
+/** A body in crumbs is not paused before this many bytes were gathered, which go on in frames of the usual size. If the crumbs hold next to nothing, the request ends. */
 const MOST_CRUMB_BYTES: number = 4 * MAX_DATA_BYTES;
-/** And none is read on that brings {@link MOST_CRUMBS} of next to nothing within this time: they cost everybody else a tenth of a second. */
+/** A body that brings {@link MOST_CRUMBS} of next to nothing within this time is not read any further: they cost all other requests a tenth of a second. */
 const CRUMBS_MS = 1000;
 const CRUMBLED = [
   "body_too_large",
@@ -56,7 +56,7 @@ export function createExchange(deps: {
   let over = false;
   /** The answer, or the coordinator's half of an upgraded connection, is whole. */
   let answered = false;
-  /** The executor sent all. */
+  /** True when the executor has sent everything. */
   let asked = true;
   let upgraded = false;
   /** The answer has begun: then a body may stay open for hours. */
@@ -70,10 +70,10 @@ export function createExchange(deps: {
     over = true;
     cancelHalf?.();
     deps.ended();
-    source?.resume(); // what still comes is dropped, and its connection can be used again
+    source?.resume(); // the rest of the body is dropped, so that the connection can be used again
   }
 
-  /** Over when the answer is; each half of an upgraded connection ends by itself. */
+  /** Ends the exchange when the answer is out. Each half of an upgraded connection ends by itself. */
   function settle(): void {
     if (answered && (asked || !upgraded)) end();
     else if (upgraded && (answered || asked)) cancelHalf ??= clock.after(HALF_MS, closeHalf);

@@ -4,7 +4,7 @@ import { ERRORS, type HttpErrorCode } from "../../shared/base/errors.ts";
 import { problemOf } from "../../shared/http/problem.ts";
 import type { Outlet } from "./exchange.ts";
 
-/** How long a client that was told everything may keep its connection open. */
+/** How long a client may keep its connection open after the whole answer. */
 const LINGER_MS = 2000;
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -62,7 +62,7 @@ export function socketOutlet(socket: Duplex): Outlet {
   };
 }
 
-/** Hands everything on to an outlet, and the whole answer to `whole` if it is no longer than `limit` bytes. */
+/** Passes everything on to an outlet, and also gives the whole answer to `whole` if it has at most `limit` bytes. */
 export function copying(
   outlet: Outlet,
   limit: number,
@@ -89,7 +89,7 @@ export function copying(
   };
 }
 
-/** Says `done` at once while the stream takes bytes, else when it has written what it holds: then more may come (BOUND-1). */
+/** Calls `done` at once while the stream takes bytes, and otherwise when it has written what it holds. Then more may come (BOUND-1). */
 function writerOf(stream: Writable): Outlet["data"] {
   let held: (() => void)[] = [];
   const drained = (): void => {
@@ -104,14 +104,14 @@ function writerOf(stream: Writable): Outlet["data"] {
   };
 }
 
-/** The last words are on their way; a client that does not close then is closed. */
+/** Ends a connection after its last bytes, also if the client does not close it. */
 function closeSoon(socket: Duplex): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   timer.unref();
   socket.once("close", () => clearTimeout(timer));
 }
 
-/** Characters that Node refuses in a reason phrase are left out; nobody reads it. */
+/** The reason phrase without the characters that Node refuses. No client reads it. */
 function reasonOf(text: string): string {
   return text.replaceAll(/[^\t\u0020-\u007e\u0080-\u00ff]/g, "");
 }

@@ -7,7 +7,7 @@ import type { Opening } from "../../shared/messages/tunnel/opening.ts";
 import { readBody, refusalOf, type BodyOptions } from "../../shared/http/body.ts";
 import type { Passage } from "../route/passage.ts";
 
-/** Never passed on: the relay writes its own (CRED-1: no credential of an executor's reaches the coordinator, nor a foreign host name). */
+/** Headers that are never passed on, because the relay writes its own. No credential of an executor reaches the coordinator, and no foreign host name (CRED-1). */
 const DROPPED = new Set(["host", "authorization", "cookie", "expect", "content-length"]);
 
 /** What is passed on of a request. */
@@ -31,14 +31,14 @@ export function openingOf(
   };
 }
 
-/** The same with an answer that we can read: it tells of runs, and a packed one would tell us nothing. Pure. */
+/** The same request, asking for an answer without content codings: it is about runs, and we have to read it. Pure. */
 export function readable(opening: Opening): Opening {
   const { headers } = opening;
   const kept = headers.filter((_, i) => headers[i - (i % 2)]?.toLowerCase() !== "accept-encoding");
   return { ...opening, headers: [...kept, "accept-encoding", "identity"] };
 }
 
-/** Path and query as they came; of an absolute-form target only those. Pure. */
+/** Path and query as they came, also of a target in absolute form. Pure. */
 export function targetOf(url: string): string {
   if (url === "*") return url;
   const rest = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "");
@@ -46,14 +46,13 @@ export function targetOf(url: string): string {
   return path.startsWith("/") ? path : `/${path}`;
 }
 
-/** A body as it travels; `sent` says that its bytes are no longer held here. */
+/** A body as it travels. `sent` is called when its bytes are no longer held here. */
 export type Travelling = { kind: "body"; body: Opening["body"]; sent: () => void };
 
 const nothing = (): void => undefined;
 
 /**
- * Says how the body travels; a small one of known length is read first, so that it goes with the opening. `then` is not called for a client
- * that went away.
+ * Decides how the body travels. A small body of known length is read first, so that it goes with the opening. `then` is not called if the client goes away.
  */
 export function readSmallBody(
   request: IncomingMessage,
@@ -78,7 +77,7 @@ export function readSmallBody(
   });
 }
 
-/** Answers to these name a run and its session. Pure. */
+/** Do answers to this request name a run and its session? Pure. */
 export function tellsOfRun(url: string): boolean {
   return /^\/+(?:runner\/runs|runs\/[^/?]+)\/?(?:\?|$)/.test(url);
 }

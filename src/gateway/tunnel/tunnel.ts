@@ -30,17 +30,17 @@ import { openingOf, readable, readSmallBody, tellsOfRun } from "./request.ts";
 
 /** Requests under way per gateway: each may hold 2 × 2 MiB. */
 const MAX_EXCHANGES = 512;
-/** A relay says at once that it took a request; one that died before it could say nothing. */
+/** How long a relay may take to say that it took a request. It does so at once, unless it died before. */
 const ACCEPT_MS = 3000;
 
-/** From here on bodies that stopped arriving give way to other requests: a relay takes no more than 448 of one gateway. */
+/** From this many requests on, those whose body has stopped arriving make room for others: a relay takes no more than 448 of one gateway. */
 const CROWDED_EXCHANGES = 384;
-/** A body whose sender makes a pause as long as this gives way. */
+/** A body counts as stopped after a pause of this length. */
 const SILENT_MS = 1000;
 
 const STOPPING = ["gateway_stopping", "the gateway is stopping"] as const;
 
-/** Longest answer that is read for what it tells of runs. */
+/** Longest answer that is read to learn about runs. */
 export const MAX_LEARNT_BYTES: number = 256 * 1024;
 
 export type Tunnel = {
@@ -48,19 +48,19 @@ export type Tunnel = {
   serve(request: IncomingMessage, response: ServerResponse, start: () => void, passage: Passage): void;
   /** Passes an upgrade on (WebSocket). */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, passage: Passage): void;
-  /** Passes a request on whose body is here, as often as it is called; `outlet` gets the answer. Returns the function that leaves it. */
+  /** Passes on a request whose body is here, as often as it is called. `outlet` gets the answer. Returns the function that abandons the request. */
   pass(request: IncomingMessage, body: Uint8Array, passage: Passage, outlet: Outlet): () => void;
-  /** Asks the coordinator for something of our own; undefined if nobody answered in time, or with more bytes than that. */
+  /** Asks the coordinator a question of the gateway's own. Undefined if no answer came in time, or one with too many bytes. */
   ask(
     method: string,
     target: string,
     limits: { limitMs: number; bytes: number },
     json?: string,
   ): Promise<{ status: number; body: Uint8Array } | undefined>;
-  /** What a relay says of itself: it lives. */
+  /** A relay published its state, so it lives. */
   heard(state: RelayState): void;
   readonly size: number;
-  /** Ends what lasts until something happens: a stop need not wait for it. */
+  /** Ends requests that last until something happens, because a stop need not wait for them. */
   leave(): void;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
@@ -86,7 +86,7 @@ export function createTunnel(deps: {
   refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
   /** Reads answers that tell which session a run belongs to. */
   learn: (body: Uint8Array) => void;
-  /** Reads a runner's own calls; what a registration comes to. */
+  /** Reads what a runner's own call says about the runner. Returns what becomes of it if it is a registration. */
   readCall: (opening: Opening) => Registering | undefined;
 }): Tunnel {
   const { connection, clock, nonce } = deps;
@@ -94,7 +94,7 @@ export function createTunnel(deps: {
   const openings = questionSubject(TUNNEL_SUBJECT, deps.gateway);
   const beats = `${sessionToken(deps.gateway)}.beat.${nonce}`;
   const exchanges = new Map<string, Exchange>();
-  /** Those that last until something happens. */
+  /** The exchanges that last until something happens. */
   const openEnded = new Set<string>();
   /** When each relay's process was heard last. */
   const relaysSeen = new Map<string, number>();
@@ -116,7 +116,7 @@ export function createTunnel(deps: {
     },
   });
 
-  /** A relay took a request that nobody waits for any more. */
+  /** A relay took a request whose client has left, so the relay is asked to cancel it. */
   function abandon(data: Uint8Array): void {
     for (const frame of decodeMessage(data)?.frames ?? []) {
       if (frame.type !== "accept") continue;
@@ -125,7 +125,7 @@ export function createTunnel(deps: {
     }
   }
 
-  // Frames may be lost while the connection is away, and an end among them would be waited for for ever.
+  // Frames may be lost while the connection is away, and an exchange whose end was among them would wait for ever.
   void (async () => {
     for await (const status of connection.status()) {
       if (status.type !== "reconnect") continue;
@@ -134,7 +134,7 @@ export function createTunnel(deps: {
     }
   })();
 
-  /** Requests whose body stopped arriving give way where there is little room for another (ISOLATE-1). */
+  /** Ends requests whose body has stopped arriving, if there is little room for others (ISOLATE-1). */
   function endSilent(): void {
     const now = clock.now();
     for (const exchange of exchanges.values()) {
@@ -193,7 +193,7 @@ export function createTunnel(deps: {
     return exchange;
   }
 
-  /** Whatever this relay had taken has no answer any more; it may have reached the coordinator, so it is not tried again. */
+  /** Fails the requests that this relay had taken: their answers will not come. They may have reached the coordinator, so they are not tried again. */
   function lost(relay: string): void {
     relaysSeen.delete(relay);
     for (const exchange of exchanges.values())
@@ -201,7 +201,7 @@ export function createTunnel(deps: {
         exchange.fail("relay_lost", "the relay that forwarded the request is gone");
   }
 
-  /** Relays cancel what a gateway that fell silent had open; and the other way round. */
+  /** Sends beats, because relays cancel the requests of a gateway that fell silent, and fails the requests of relays that fell silent. */
   function beat(): void {
     cancelBeat = clock.after(GATEWAY_BEAT_MS, () => {
       const now = clock.now();
@@ -209,7 +209,7 @@ export function createTunnel(deps: {
       for (const exchange of exchanges.values()) {
         const { relay } = exchange;
         if (relay === undefined) continue;
-        if (!relaysSeen.has(relay)) relaysSeen.set(relay, now); // it took the request before it told of itself
+        if (!relaysSeen.has(relay)) relaysSeen.set(relay, now); // it took the request before it published a state
         if (now - (relaysSeen.get(relay) ?? now) > STATE_SILENCE_MS) {
           lost(relay);
         } else relays.add(relay);

@@ -1,45 +1,39 @@
 import { randomBytes } from "node:crypto";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
-import type { NatsConnection } from "@nats-io/nats-core";
-import type { Clock } from "../shared/base/clock.ts";
-import { codedError, errorText } from "../shared/base/errors.ts";
-import type { Logger } from "../shared/base/logger.ts";
-import { SHARDS } from "../shared/log/schema/partition.ts";
-import { relayToken, type RelayState } from "../shared/messages/relay-state.ts";
+import { errorText } from "../shared/base/errors.ts";
+import { relayToken } from "../shared/messages/relay-state.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import { STATE_BUCKET } from "../shared/log/schema/topology.ts";
-import type { Tracing } from "../shared/base/tracing.ts";
-import type { Credentials } from "../shared/credentials/index.ts";
 import { createChores } from "./chores.ts";
+import { followConnection } from "./connection.ts";
+import type { RelayDeps, RelayOptions } from "./options.ts";
 import { createAnswers } from "./coordinator/answers.ts";
-import { ask } from "./coordinator/ask.ts";
-import type { Coordinator } from "./coordinator/client.ts";
 import { createDeadLetters } from "./coordinator/dead-letters.ts";
 import { createGate, stoppedBy, type Gate } from "./coordinator/gate.ts";
-import { healthOf, type Health } from "./coordinator/health.ts";
+import { askHealth } from "./coordinator/ask-health.ts";
 import { createEventSpans } from "./coordinator/spans.ts";
 import { createSuperseded } from "./coordinator/superseded.ts";
 import { CONTROL_MS, createLanes, createLogReader, createSettlement, knownHere } from "./lanes/index.ts";
 import { REPLICA_LAG_MS } from "./source/direct.ts";
-import type { PoisonPolicy } from "./turns/turn.ts";
 import { createTurns } from "./turns/turns.ts";
-import { createCheckpointStore } from "./source/checkpoint-store.ts";
 import { confirmLeases, LEASE_CONFIRM_MS } from "./source/lease.ts";
 import { createLogWatch, MARK_MS } from "./source/log-watch.ts";
-import { createShard, type Shard } from "./source/shard.ts";
+import type { Shard } from "./source/shard.ts";
+import { createShards, shardIn } from "./source/shards.ts";
 import { claimLog } from "./source/owner.ts";
 import { createPresence } from "./source/presence.ts";
-import { createStatusPage, type StatusPageMode } from "./page/page.ts";
+import { createStatusPage } from "./page/page.ts";
 import { startAdminServer } from "./report/admin-server.ts";
 import { createLogReading } from "./report/log-reading.ts";
 import { createMetrics } from "./report/metrics.ts";
 import { serveHoldings } from "./report/holdings.ts";
 import { serveReceipts } from "./report/receipts.ts";
 import { waitingHere } from "./report/waiting.ts";
-import { createRunners, LEAVING_LOOK_MS, type RunnerTimes } from "./registrations/index.ts";
-import { openTunnel, type AllowRule, type RelayTunnel } from "./tunnel/index.ts";
-import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from "./report/state.ts";
+import { createRunners, LEAVING_LOOK_MS } from "./registrations/index.ts";
+import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
+import { createStanding } from "./report/standing.ts";
+import { createStatePublisher } from "./report/state.ts";
 
 // The way of an event: source/pull.ts asks the broker · source/shard.ts takes over and remembers · lanes/intake.ts sorts ·
 // lanes/dispatcher.ts orders · turns/turn.ts sends one head · coordinator/verdict.ts judges · coordinator/gate.ts pauses · report/ tells others
@@ -51,52 +45,6 @@ import { backlogOf, claimsOf, coordinatorStateOf, createStatePublisher } from ".
 const CHECKPOINT_MS = 100;
 /** The relay is ready when the coordinator was asked once, or after this time. Executors that come then get the coordinator's own answer. */
 const FIRST_CHECK_MS = 500;
-
-export type RelayOptions = {
-  relay: string;
-  version: string;
-  coordinatorUrl: string;
-  retarget: boolean;
-  adminPort: number;
-  /** Everyone who has it sees everything on the admin port, and may act there. */
-  pageToken: string;
-  /** Default: on. */
-  statusPage?: StatusPageMode;
-  connections: number;
-  attemptTimeoutMs: number;
-  /** Until the head of an answer that is passed through; of a runner's own calls. */
-  passTimeoutMs: number;
-  runnerTimeoutMs: number;
-  exhaustAfterMs: number;
-  /** How long a stop waits for what is on its way. */
-  drainMs: number;
-  poisonPolicy: PoisonPolicy;
-  /** The coordinator's batch endpoint, `{session_id}` in its path, and the most events of one batch. */
-  batch: { path: string; max: number } | undefined;
-  /** Answer a runner's polls and heartbeats in an outage. */
-  shield: boolean;
-  /** Paths that may be passed through; undefined: all. */
-  allow: readonly AllowRule[] | undefined;
-  /** Of runners that are gone or leave; default as in `registrations/`. */
-  runnerTimes?: RunnerTimes;
-  /** More waiting events of one session than this are read from the log; default as in `lanes/`. */
-  holdAbove?: number;
-};
-
-export type RelayDeps = {
-  nc: NatsConnection;
-  clock: Clock;
-  random: () => number;
-  log: Logger;
-  coordinator: Coordinator;
-  credentials: Credentials;
-  /** Undefined: nothing is traced. */
-  tracing?: Tracing | undefined;
-  /** Log lines that could not be written so far. */
-  linesDropped: () => number;
-  /** A failure that a restart cannot heal by itself; the process is to end with it. */
-  fatal: (error: Error) => void;
-};
 
 /** A running relay. */
 export type Relay = { adminUrl: string; close(): Promise<void> };
@@ -125,20 +73,19 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   let tunnel: RelayTunnel | undefined;
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
   const read = createLogReader(nc);
-  const arrivals = new Map<number, Shard>();
 
   const gate: Gate = createGate({
     clock,
     random,
     log,
-    health,
+    health: () => askHealth({ coordinator, clock, credentials }),
     offer: () => dispatcher.offerProbe(),
     changed: gateChanged,
   });
   const reading = createLogReading({
     jsm,
     clock,
-    connected: () => connected,
+    connected: () => connection.up(),
     shards: () => shards,
     held: () => held.list(),
     inLane: (session) => dispatcher.lane(sessionToken(session))?.length ?? 0,
@@ -175,10 +122,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     times: options.runnerTimes,
   });
   const turn = createTurns({
-    clock,
-    log,
-    coordinator,
-    credentials,
+    ...deps,
     gate,
     answers,
     deadLetters: createDeadLetters(nc, jsm),
@@ -191,12 +135,9 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     batch: options.batch,
   });
   const lanes = createLanes({
-    nc,
+    ...deps,
     jsm,
     kv,
-    clock,
-    random,
-    log,
     gate,
     answers,
     connections: options.connections,
@@ -217,44 +158,37 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     changed: () => state.changed(),
     gap: metrics.gap,
     foreign: metrics.foreign,
-    fatal: deps.fatal,
   });
   const { dispatcher, held, control } = lanes;
-  const shards = Array.from({ length: SHARDS }, (_, shard) =>
-    createShard({
-      nc,
-      clock,
-      log,
-      relay: sessionToken(options.relay),
-      shard,
-      checkpoints: createCheckpointStore({ nc, kv, shard, stream: stream.created }),
-      whole: () => watch.whole(),
-      deliver: lanes.deliver,
-      clear: lanes.clear,
-      prepare: lanes.prepare,
-      heldFrom: (n) => held.lowestFrom(n, control.goesOn),
-      heldPlaces: (n) => held.places(n),
-      room: () => dispatcher.hasRoom(),
-      posted: (n) => (closing ? Promise.resolve() : dispatcher.posted(n)), // a stop waited for that already
-      fatal: deps.fatal,
-    }),
-  );
-  for (const shard of shards) arrivals.set(shard.shard, shard);
+  const shards = createShards({
+    ...deps,
+    kv,
+    relay: sessionToken(options.relay),
+    created: stream.created,
+    whole: () => watch.whole(),
+    deliver: lanes.deliver,
+    clear: lanes.clear,
+    prepare: lanes.prepare,
+    heldFrom: (shard) => held.lowestFrom(shard, control.goesOn),
+    heldPlaces: (shard) => held.places(shard),
+    room: () => dispatcher.hasRoom(),
+    posted: (shard) => (closing ? Promise.resolve() : dispatcher.posted(shard)), // a stop waited for that already
+  });
   const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), shards });
   const instance = randomBytes(6).toString("hex");
-  const state = createStatePublisher({ nc, clock, relay: options.relay, state: currentState });
+  const standing = createStanding({
+    ...deps,
+    relay: options.relay,
+    instance,
+    connected: () => connection.up(),
+    gate,
+    shards,
+    lanes,
+  });
+  const state = createStatePublisher({ nc, clock, relay: options.relay, state: standing.state });
 
   function shardOf(shard: number): Shard {
-    const found = arrivals.get(shard);
-    if (found === undefined) throw new RangeError(`no shard ${shard}`);
-    return found;
-  }
-
-  /** Never without credentials: the coordinator may well refuse its health to strangers, and a relay without a token is not ready. */
-  async function health(): Promise<Health> {
-    const pass = credentials.current() ?? (await credentials.headers());
-    if (pass.kind === "unavailable") return { kind: "no_credential", text: pass.reason };
-    return healthOf(await ask({ coordinator, clock }, "/health", pass.headers));
+    return shardIn(shards, shard);
   }
 
   function gateChanged(): void {
@@ -265,18 +199,21 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     else dispatcher.releaseWaiting("coordinator away");
   }
 
-  function currentState(most: number): Omit<RelayState, "v" | "relay"> {
-    const waiting = dispatcher.backlog(most);
-    return {
-      instance,
-      ...claimsOf(
-        shards.map((shard) => shard.status()),
-        held.isCounted,
-      ),
-      coordinator: coordinatorStateOf(gate.state()),
-      ...backlogOf({ held: held.list(), lanes: waiting, idle: control.idle() }, most),
-      controls: control.inForce(),
-    };
+  function lost(): void {
+    watch.disconnected();
+    chores.disconnected();
+    page.broker(false);
+    control.disconnected();
+    for (const shard of shards) shard.disconnected();
+  }
+
+  function regained(): void {
+    watch.reconnected();
+    page.broker(true);
+    log.info("broker reconnected");
+    for (const shard of shards) shard.reconnected();
+    tunnel?.reconnected();
+    state.changed();
   }
 
   const page = createStatusPage({ nc, jsm, clock, log, options, gate, dispatcher, presence });
@@ -288,56 +225,12 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     token: options.pageToken,
     page,
     metrics,
-    ready: () => ({
-      log: { ok: !nc.isClosed() && connected, detail: connected ? nc.getServer() : "disconnected" },
-      coordinator: {
-        ok: gate.state().phase === "up",
-        detail: coordinatorStateOf(gate.state()).reason ?? "up",
-      },
-      credentials: {
-        ok: credentials.describe().lastError === undefined,
-        detail: credentials.describe().lastError ?? credentials.describe().kind,
-      },
-    }),
-    status: () => ({
-      relay: options.relay,
-      gate: gate.state(),
-      credentials: credentials.describe(),
-      shards: shards.map((s) => s.status()),
-      lanes: dispatcher.counts(),
-      backlog: dispatcher.backlog(100),
-      held: held.list(),
-      paused: { all: control.pause(), sessions: control.idle() },
-    }),
+    ready: standing.ready,
+    status: standing.status,
   });
   scope.defer(() => admin.close());
-
-  void nc.closed().then((error) => {
-    // the client reconnects for ever, unless the broker refuses its login twice: nobody would forward, and nobody would know
-    if (!closing) deps.fatal(codedError("broker_refused", errorText(error ?? "connection closed")));
-  });
-  let connected = true;
-  const chores = createChores({ clock, log, connected: () => connected });
-  void (async () => {
-    for await (const status of nc.status()) {
-      if (status.type === "disconnect") {
-        connected = false;
-        watch.disconnected();
-        chores.disconnected();
-        page.broker(false);
-        control.disconnected();
-        for (const shard of shards) shard.disconnected();
-      } else if (status.type === "reconnect") {
-        connected = true;
-        watch.reconnected();
-        page.broker(true);
-        log.info("broker reconnected");
-        for (const shard of shards) shard.reconnected();
-        tunnel?.reconnected();
-        state.changed();
-      }
-    }
-  })();
+  const chores = createChores({ clock, log, connected: () => connection.up() });
+  const connection = followConnection({ nc, lost, regained, fatal: deps.fatal });
 
   tunnel = openTunnel({
     nc,
@@ -384,6 +277,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     adminUrl: admin.url,
     async close() {
       closing = true;
+      connection.leave();
       chores.stop();
       page.stop();
       gate.stop();

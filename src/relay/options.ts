@@ -1,0 +1,56 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../shared/base/clock.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import type { Tracing } from "../shared/base/tracing.ts";
+import type { Credentials } from "../shared/credentials/index.ts";
+import type { Coordinator } from "./coordinator/client.ts";
+import type { StatusPageMode } from "./page/page.ts";
+import type { RunnerTimes } from "./registrations/index.ts";
+import type { AllowRule } from "./tunnel/index.ts";
+import type { PoisonPolicy } from "./turns/turn.ts";
+
+export type RelayOptions = {
+  relay: string;
+  version: string;
+  coordinatorUrl: string;
+  retarget: boolean;
+  adminPort: number;
+  /** Everyone who has it sees everything on the admin port, and may act there. */
+  pageToken: string;
+  /** Default: on. */
+  statusPage?: StatusPageMode;
+  connections: number;
+  attemptTimeoutMs: number;
+  /** Until the head of an answer that is passed through; of a runner's own calls. */
+  passTimeoutMs: number;
+  runnerTimeoutMs: number;
+  exhaustAfterMs: number;
+  /** How long a stop waits for what is on its way. */
+  drainMs: number;
+  poisonPolicy: PoisonPolicy;
+  /** The coordinator's batch endpoint, `{session_id}` in its path, and the most events of one batch. */
+  batch: { path: string; max: number } | undefined;
+  /** Answer a runner's polls and heartbeats in an outage. */
+  shield: boolean;
+  /** Paths that may be passed through; undefined: all. */
+  allow: readonly AllowRule[] | undefined;
+  /** Of runners that are gone or leave; default as in `registrations/`. */
+  runnerTimes?: RunnerTimes;
+  /** More waiting events of one session than this are read from the log; default as in `lanes/`. */
+  holdAbove?: number;
+};
+
+export type RelayDeps = {
+  nc: NatsConnection;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  coordinator: Coordinator;
+  credentials: Credentials;
+  /** Undefined: nothing is traced. */
+  tracing?: Tracing | undefined;
+  /** Log lines that could not be written so far. */
+  linesDropped: () => number;
+  /** A failure that a restart cannot heal by itself; the process is to end with it. */
+  fatal: (error: Error) => void;
+};

@@ -19,13 +19,13 @@ import { stoppedBy, type Gate } from "../coordinator/gate.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldSessions } from "./held-sessions.ts";
 
-/** How often it is looked what operators want. */
+/** Between two looks at what operators want. */
 export const CONTROL_MS = 1000;
-/** A shard without an owner has nobody to carry out a wish; if nothing of the session is held, another relay deletes it after so long. */
+/** No relay carries out a wish for a shard without an owner. If nothing of the session is held, any relay deletes the wish after this time. */
 const ORPHAN_MS = 3000;
-/** What waits for a person is said this often. */
+/** Between two log lines about what waits for an operator. */
 const ALARM_MS = 60_000;
-/** Sessions that are named in one alarm. */
+/** Most sessions that are named in one such line. */
 const NAMED = 10;
 
 type Wish = ControlRecord & {
@@ -55,9 +55,9 @@ export type ControlDeps = {
   held: HeldSessions;
   /** Does this relay forward for the shard now? */
   owns: (shard: number) => boolean;
-  /** Would it, if something came for the shard? Of several relays one does. */
+  /** Would this relay forward for the shard if something came for it? One of several relays would. */
   serves: (shard: number) => boolean;
-  /** More is in force than before. */
+  /** Runs when more wishes are in force than before. */
   changed: () => void;
 };
 
@@ -66,7 +66,7 @@ export type RelayControl = {
   read(): Promise<void>;
   /** Reads, and carries out what is due here; to be called every {@link CONTROL_MS}. */
   tick(): Promise<void>;
-  /** What was read may be outdated by more than the bucket remembers: everything is read again. */
+  /** The connection was interrupted. What was read may be older than the deletions that the bucket remembers, so everything is read again. */
   disconnected(): void;
   /** Why an operator paused the session; undefined if nobody did. */
   paused: (token: string) => string | undefined;
@@ -76,7 +76,7 @@ export type RelayControl = {
   inForce(): number;
   /** Sessions that are paused here while nothing of them is held. */
   idle(): string[];
-  /** Sessions that do not flow, by reason. */
+  /** How many sessions stand still, by reason. */
   counts(): Record<HeldReason, number>;
   /** The pause of everything. */
   pause(): PauseRecord | undefined;
@@ -84,7 +84,7 @@ export type RelayControl = {
 
 /**
  * Carries out what operators want (shared/log/state/control.ts): levels, not events, so that a crash, a takeover or a repeat changes nothing. A
- * paused session's lane stands still (dispatcher.ts), what comes for it is held (intake.ts, held.ts); here wishes are followed and ended.
+ * paused session's lane stands still (dispatcher.ts), and what comes for it is held (intake.ts, held.ts). This file reads wishes and ends them.
  */
 export function createRelayControl(deps: ControlDeps): RelayControl {
   const { nc, jsm, clock, log, gate, dispatcher, held } = deps;
@@ -93,7 +93,7 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
   /** Sessions whose pause ended and whose lanes may still stand. */
   const ended = new Set<string>();
   let inForce = 0;
-  /** The bucket has, or had, the pause that this gate is in. */
+  /** True once the bucket has, or had, the pause that this gate is in. */
   let pauseStored = false;
   let alarmAt = -Infinity;
 
@@ -153,7 +153,7 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
     if (paused(token) !== undefined && next?.action !== "pause") ended.add(token);
   }
 
-  /** The gate is as the bucket says; a stop that is not yet there is left alone. */
+  /** Pauses or resumes the gate as the bucket says. A stop by a poison event that is not in the bucket yet is left alone. */
   function followPause(): void {
     const { pause } = known;
     const now = stoppedBy(gate.state());
@@ -167,7 +167,7 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
     }
   }
 
-  /** A stop by a poison event holds for all relays and outlives this one, until somebody resumes. */
+  /** Writes a stop by a poison event, so that it holds for all relays, and beyond the life of this one, until an operator resumes. */
   async function storeStop(): Promise<void> {
     const state = gate.state();
     if (state.phase !== "paused" || state.reason !== "poison_stop" || pauseStored) return;
@@ -254,7 +254,7 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
     return sessions;
   }
 
-  /** What waits for a person must not be forgotten. */
+  /** Logs what waits for an operator, so that it is not forgotten. */
   function alarm(): void {
     if (clock.now() - alarmAt < ALARM_MS) return;
     const state = gate.state();

@@ -9,7 +9,7 @@ import type { TurnOutcome } from "./turn-outcome.ts";
 const GONE_AFTER = 5;
 const GONE_PAUSE_MS: number = REPLICA_LAG_MS / (GONE_AFTER - 1);
 
-/** Makes a lane's thin head whole, and what comes with it. Returns an outcome if that was not to be. */
+/** Reads the message of a lane's head from the log, and those that follow it. Returns an outcome if that is not possible. */
 export function createFetch(deps: {
   log: Logger;
   budget: Budget;

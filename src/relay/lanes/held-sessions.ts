@@ -1,21 +1,21 @@
 import type { HeldPlace, HeldReason, HeldRecord } from "../../shared/log/state/held.ts";
 import type { Entry, Lane } from "./lane.ts";
 
-/** What others may ask of sessions whose events wait for long: `held.ts` keeps them. */
+/** The held sessions, as other files see them; `held.ts` keeps them. */
 export type HeldSessions = {
-  /** Reads the held sessions of a shard; before its consumer is reset. */
+  /** Reads the held sessions of a shard. To be called before its consumer is reset. */
   load(shard: number): Promise<void>;
-  /** The shard is somebody else's now, or will be loaded again. */
+  /** Another relay has the shard now, or it will be loaded again. */
   forget(shard: number): void;
   /** Lowest sequence of the shard's held sessions that are to go on, as they are stored; undefined for none. */
   lowestFrom(shard: number, goesOn: (record: HeldRecord) => boolean): Promise<number | undefined>;
-  /** True if the event is left to the log: it must be acked and passed. */
+  /** True if the event is left to the log. The caller must then acknowledge it and go on. */
   takes(token: string, seq: number, bytes: number): boolean;
-  /** Makes it durable that the log keeps the lane's events from its head on, then passes what waits in the lane. */
+  /** Writes the pointer from which the lane's events are read from the log later, and then acknowledges what waits in the lane. */
   hold(lane: Lane, reason: HeldReason, text: string): Promise<void>;
   /** To be called when an entry of a lane was settled. */
   settled(lane: Lane, entry: Entry): void;
-  /** Writes what moved. */
+  /** Writes the pointers that have moved. */
   save(): Promise<void>;
   /** Why a session is held here; undefined if it is not. */
   reason(token: string): HeldReason | undefined;
@@ -27,6 +27,6 @@ export type HeldSessions = {
   list(): { record: HeldRecord; waiting: number; bytes: number }[];
   /** Held sessions of a shard, for its checkpoint. */
   places(shard: number): HeldPlace[];
-  /** Is it known how much waits of the shard's held sessions? */
+  /** Is it known how many events of the shard's held sessions wait? */
   isCounted: (shard: number) => boolean;
 };

@@ -24,7 +24,7 @@ export const HOLD_ABOVE = 20_000;
 /** A lane that reads from the log is filled again when it gets shorter than this. */
 const REFILL_BELOW = 20;
 const RETRY_MS = 500;
-/** Held sessions of a shard that are counted at a takeover: each costs the broker up to 60 ms in the middle of a large log (walk.ts). */
+/** Most held sessions of a shard that are counted at a takeover: each costs the broker up to 60 ms in the middle of a large log (walk.ts). */
 const MOST_COUNTED = 100;
 
 type Held = {
@@ -32,18 +32,18 @@ type Held = {
   shard: number;
   /** Next sequence to read. */
   cursor: number;
-  /** Highest sequence that the consumer delivered and that was passed by. */
+  /** Highest sequence that the consumer delivered and that was left to the log. */
   lastPassed: number;
-  /** Not before this (clock.now) does the end of what can be read count as the end of the session's events. */
+  /** From this time on (clock.now) a read that finds nothing means that the session has no more events. */
   joinsAt: number;
   /** Events that wait, and their bytes as far as they were seen here: gateways limit the session by them. */
   waiting: number;
   bytes: number;
   /** `from` moved since the record was written. */
   dirty: boolean;
-  /** Of the record as it was written here last; undefined: it was read. */
+  /** Revision of the record as it was last written here. Undefined if the record was only read. */
   revision: number | undefined;
-  /** Ends when what is being written is; never fails. */
+  /** Resolves when the write under way has ended; never rejects. */
   writing: Promise<void>;
   reading: boolean;
 };
@@ -58,7 +58,7 @@ export type HeldDeps = {
   read(session: string, from: number): Promise<Stored[] | undefined>;
   /** How far a replica that `read` asks may lag behind, milliseconds; 0 where there is only one. */
   lagMs: number;
-  /** The shard's fence and memory; entries read from the log are sent under the one and remembered in the other too. */
+  /** The shard's fence and its memory of what is settled, which also hold for entries that are read from the log. */
   fence(shard: number): Pick<Shard, "mayForward" | "verify" | "settled">;
 };
 
@@ -70,9 +70,9 @@ export type HeldDeps = {
 export function createHeldSessions(deps: HeldDeps): HeldSessions {
   const { nc, jsm, kv, clock, log, dispatcher } = deps;
   const held = new Map<string, Held>();
-  /** Lowest unsettled sequence of sessions that were held here: what this relay saw settled is not read again. */
+  /** Lowest unsettled sequence of sessions that were held here. Events that this relay saw settled are not read again. */
   const seenFrom = new Map<string, number>();
-  /** Sessions that joined before their consumer had come as far, which a crash had set back: what lies below was sent from the log. */
+  /** Sessions that joined the live stream while their consumer, which a crash had set back, was still behind. Events below were sent from the log. */
   const joined = new Map<string, { shard: number; below: number }>();
   /** Pointers that are being written or deleted; a shard is not loaded before they are. */
   const pending = new Set<Promise<void>>();
@@ -80,12 +80,12 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   const joining = new Map<string, Promise<void>>();
   /** Lowest unsettled sequence of lanes whose pointer is being written. */
   const holding = new Map<string, number>();
-  /** Shards of which it is not known yet how much waits of their held sessions. */
+  /** Shards whose held sessions were not counted yet. */
   const uncounted = new Set<number>();
-  /** Counts how often a shard was forgotten: what was begun before that is void. */
+  /** How often each shard was forgotten. Work that began before that is void. */
   const turns = new Map<number, number>();
 
-  /** An event that is read here before the consumer delivers it must not be taken for a new one after the session joined. */
+  /** The source of events that are read here. An event that the consumer delivers later must not be taken for a new one after the session has joined. */
   function source(number: number): Source {
     const shard = deps.fence(number);
     return {
@@ -150,7 +150,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     if (dispatcher.open(session, token, state.shard).length < REFILL_BELOW) void fill(token);
   }
 
-  /** Everything was read: back to the live stream, once nothing of it waits and the pointer is gone. */
+  /** Everything was read: the session joins the live stream once none of its events waits and the pointer is deleted. */
   function join(token: string, state: Held): void {
     const lane = dispatcher.open(state.record.session, token, state.shard);
     if (lane.length + lane.inFlight.length > 0) return; // asked again when they are settled
@@ -172,7 +172,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       record: { session },
     } = state;
     const turn = turns.get(shard);
-    await state.writing; // or it would be there again
+    await state.writing; // otherwise the write could bring the pointer back
     for (let gone = false; !gone;) {
       const mine = await mayWrite(shard);
       if (turns.get(shard) !== turn) return; // loaded again, or its new owner's
@@ -239,7 +239,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     void fill(lane.token);
   }
 
-  /** What is written from here on says so, also if this first time fails. */
+  /** Lets a session go on. Every later write of its record says so too, even if this first one fails. */
   async function release(state: Held, skip: number | undefined): Promise<void> {
     const { record } = state;
     const { reason } = record;
@@ -255,8 +255,8 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   }
 
   /**
-   * What was passed before is counted in the log, one session after the other: a session's limit at the gateways must hold through a
-   * takeover. What was passed since is part of it.
+   * Counts in the log what was left to it before, one session after the other, because a session's limit at the gateways must hold through a
+   * takeover. What was left to it since then is included.
    */
   async function countLoaded(shard: number): Promise<void> {
     const turn = turns.get(shard);
@@ -307,7 +307,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
           shard,
           cursor: from,
           lastPassed: 0,
-          joinsAt: clock.now() + deps.lagMs, // nobody here knows what was passed before
+          joinsAt: clock.now() + deps.lagMs, // this relay does not know what was left to the log before
           waiting: 0,
           bytes: 0,
           dirty: from !== record.from,
@@ -362,7 +362,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       for (const [token, { shard, below }] of joined)
         if (deps.fence(shard).settled.floor >= below - 1) joined.delete(token); // the shard remembers that itself
       for (const [token, state] of held) {
-        if (!state.dirty || holding.has(token)) continue; // it would overwrite what is being written
+        if (!state.dirty || holding.has(token)) continue; // this write would overwrite the one under way
         if (!deps.fence(state.shard).mayForward()) continue;
         state.dirty = false;
         try {
@@ -397,7 +397,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   };
 }
 
-/** The session's reason stays with the letter: it says what was wrong with the event. */
+/** The reason of the held session goes into the dead letter, because it says what was wrong with the event. */
 function skipped(record: HeldRecord): Death {
   const why = record.text === "" ? "" : `: ${record.text}`;
   return { reason: `skipped by an operator${why}`, attempts: 0, decided: true };

@@ -18,7 +18,7 @@ export type IntakeDeps = {
   dispatcher: Dispatcher;
   held: HeldSessions;
   answers: Answers;
-  /** Of a shard. */
+  /** The memory of a shard's numbers. */
   gaps: (shard: number) => Gaps | undefined;
   /** Why an operator paused a session; undefined if nobody did. */
   paused: (token: string) => string | undefined;
@@ -26,7 +26,7 @@ export type IntakeDeps = {
   holdAbove: number;
   /** Numbers of a session are missing. */
   gap: (missing: number) => void;
-  /** An event wants its answer to go to somebody else. */
+  /** Counts an event that asks for its answer to go to another gateway. */
   foreign: (what: "answer") => void;
   fatal: (error: Error) => void;
 };

@@ -16,7 +16,7 @@ export class ReadyLanes {
     return Object.values(this.#queues).reduce((sum, q) => sum + q.items.length - q.head, 0);
   }
 
-  /** Does a lane wait that is in no trouble? */
+  /** Does a lane wait that has not failed lately? */
   get healthy(): boolean {
     return this.#first("proven") !== undefined || this.#first("unproven") !== undefined;
   }

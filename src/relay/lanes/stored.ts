@@ -24,7 +24,7 @@ export function envelopeOf(
   try {
     const envelope = decodeEnvelope(data);
     const { session, runner, kind } = address;
-    // the broker checked who may publish under the subject, and nobody what lies in the envelope
+    // the broker checked who may publish under the subject; what is in the envelope was not checked
     if (envelope.session !== session || envelope.runner !== runner || envelope.kind !== kind)
       throw new Error("the envelope's session, runner or kind differs from the subject's");
     return { envelope, death: undefined };

@@ -4,7 +4,7 @@ import { MAX_WHOLE, type Entry, type Lane } from "./lane.ts";
 /** Gateways whose executors still wait for an answer. Each hears once if none will come soon. */
 export type Waiters = {
   tell(entry: Entry, reason: string): void;
-  /** Everybody of a lane. */
+  /** Tells all gateways that wait for events of a lane. */
   tellAll(lane: Lane, reason: string): void;
   /** The head may still be answered in time; the events behind it will not be. */
   tellBehind(lane: Lane): void;

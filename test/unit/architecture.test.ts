@@ -69,7 +69,20 @@ const READS_ENVIRONMENT = ["cli/main.ts", ...ROOTS];
 /** Takes the flags off the command line before it runs a root in its place. */
 const CUTS_COMMAND_LINE = ["cli/root.ts"];
 
-const MAX_LINES = 450;
+const MAX_LINES = 300;
+/** Longer ones, and how long they may be: machines with many small parts, which are to become smaller, and must not grow until then. */
+const LONGER: Record<string, number> = {
+  "gateway/gateway.ts": 400,
+  "gateway/tunnel/tunnel.ts": 330,
+  "gateway/writes/writes.ts": 360,
+  "relay/lanes/dispatcher.ts": 450,
+  "relay/lanes/held.ts": 420,
+  "relay/page/page.ts": 350,
+  "relay/source/shard.ts": 420,
+  "relay/turns/turn.ts": 340,
+  "shared/base/json-machine.ts": 310,
+  "shared/log/append/commit.ts": 360,
+};
 
 type Import = { from: string; to: string; typesOnly: boolean };
 
@@ -255,9 +268,10 @@ test("nobody imports a composition root but the command that runs it", () => {
   expect(users).toEqual([]);
 });
 
-test(`no file is longer than ${MAX_LINES} lines: a second noun is hiding in there`, () => {
-  const long = files.filter((file) => (texts.get(file)?.split("\n").length ?? 0) - 1 > MAX_LINES);
-  expect(long).toEqual([]);
+test(`no file is longer than ${MAX_LINES} lines, but those that are named: a second noun is hiding in there`, () => {
+  const lines = (file: string): number => (texts.get(file)?.split("\n").length ?? 0) - 1;
+  expect(files.filter((file) => lines(file) > (LONGER[file] ?? MAX_LINES))).toEqual([]);
+  expect(Object.keys(LONGER).filter((file) => lines(file) <= MAX_LINES)).toEqual([]);
 });
 
 test("files are named for what they are", () => {

@@ -16,6 +16,7 @@ import { deleteState, readState, writeState } from "../../shared/log/state/state
 import { STATE_BUCKET, STATE_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
 import { stoppedBy, type Gate } from "../coordinator/gate.ts";
+import { createAlarm } from "./alarm.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldSessions } from "./held-sessions.ts";
 
@@ -23,10 +24,6 @@ import type { HeldSessions } from "./held-sessions.ts";
 export const CONTROL_MS = 1000;
 /** No relay carries out a wish for a shard without an owner. If nothing of the session is held, any relay deletes the wish after this time. */
 const ORPHAN_MS = 3000;
-/** Between two log lines about what waits for an operator. */
-const ALARM_MS = 60_000;
-/** Most sessions that are named in one such line. */
-const NAMED = 10;
 
 type Wish = ControlRecord & {
   revision: number;
@@ -90,12 +87,12 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
   const { nc, jsm, clock, log, gate, dispatcher, held } = deps;
   let known = nothingKnown();
   let building: Known | undefined;
+  const alarm = createAlarm({ clock, log, gate, held });
   /** Sessions whose pause ended and whose lanes may still stand. */
   const ended = new Set<string>();
   let inForce = 0;
   /** True once the bucket has, or had, the pause that this gate is in. */
   let pauseStored = false;
-  let alarmAt = -Infinity;
 
   function paused(token: string): Wish | undefined {
     const wish = known.wishes.get(token);
@@ -254,33 +251,12 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
     return sessions;
   }
 
-  /** Logs what waits for an operator, so that it is not forgotten. */
-  function alarm(): void {
-    if (clock.now() - alarmAt < ALARM_MS) return;
-    const state = gate.state();
-    const byHand = stoppedBy(state);
-    const waiting = held.list().filter(({ record }) => record.reason !== "backlog");
-    const { parked, paused: sessions } = counts();
-    if (byHand === undefined && parked + sessions === 0) return;
-    alarmAt = clock.now();
-    if (state.phase === "paused" && byHand !== undefined) {
-      const { since, text } = state;
-      log.warn(
-        { code: byHand, since: new Date(since).toISOString(), reason: text },
-        "forwarding is still paused",
-      );
-    }
-    if (parked + sessions === 0) return;
-    const named = [...waiting.map(({ record }) => record.session), ...idle()].slice(0, NAMED);
-    log.warn({ parked, paused: sessions, sessions: named }, "sessions wait for an operator");
-  }
-
   return {
     read,
     async tick() {
       await read();
       await storeStop();
-      alarm();
+      alarm({ counts, idle });
       await carryOut().catch((error: unknown) => {
         if (isCoded(error)) throw error;
         log.warn({ err: errorText(error) }, "an operator's wish is not yet carried out");

@@ -19,7 +19,7 @@ import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { createProgress } from "./progress.ts";
 import { readableEnvelope } from "./readable.ts";
-import { renderTable } from "./table.ts";
+import { renderTable } from "./render/table.ts";
 
 /** Rows for people when nobody says how many: more than a screen, less than a flood. */
 const ROWS = 50;

@@ -11,7 +11,7 @@ import { createProgress } from "./progress.ts";
 import { renderFacts } from "./render/facts.ts";
 import type { Screen } from "./render/screen.ts";
 import { VERDICT_STYLE } from "./render/tail-view.ts";
-import { renderTable, type Cell } from "./table.ts";
+import { renderTable, type Cell } from "./render/table.ts";
 
 /** Events of a session shown when nobody says how many. */
 const LAST = 20;

@@ -14,7 +14,7 @@ import type { Context } from "./context.ts";
 import { addFlags, flagsOf, many } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { createProgress } from "./progress.ts";
-import { renderTable } from "./table.ts";
+import { renderTable } from "./render/table.ts";
 
 /** Sessions shown to people; the rest is counted, `--json` has them all. */
 const ROWS = 50;

@@ -3,7 +3,7 @@ import type { Rates } from "../../operate/status-rates.ts";
 import { damageText } from "../../shared/log/state/damage.ts";
 import { departureText } from "../../shared/log/state/departure.ts";
 import { counted } from "../../shared/base/show.ts";
-import { renderTable, showAge, showBytes, type Cell } from "../table.ts";
+import { renderTable, showAge, showBytes, type Cell } from "./table.ts";
 import { renderFacts, type Fact } from "./facts.ts";
 import type { Screen } from "./screen.ts";
 

@@ -1,7 +1,7 @@
-import { paint, PLAIN, type Screen, type Style } from "./render/screen.ts";
-import { cut, printable, widthOf } from "./render/text.ts";
+import { paint, PLAIN, type Screen, type Style } from "./screen.ts";
+import { cut, printable, widthOf } from "./text.ts";
 
-export { showAge, showBytes } from "../shared/base/show.ts";
+export { showAge, showBytes } from "../../shared/base/show.ts";
 
 /** A cell is text from anywhere: it is made printable here. */
 export type Cell = string | { text: string; style: Style };

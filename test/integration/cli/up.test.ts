@@ -196,7 +196,7 @@ test("gateway, stand-in and broker keep their addresses over a restart; what wai
   const where = await folder();
   const first = startUp(where);
   const before = await first.ready();
-  process.kill(pidOf(first, "coordinator"), "SIGSTOP"); // an outage
+  process.kill(pidOf(first, "standin"), "SIGSTOP"); // an outage
   const accepted = await post(before.gateway, "s1", 1, { prefer: "respond-async" });
   expect(accepted.status).toBe(202);
   expect((await first.stop()).code).toBe(0);
@@ -271,7 +271,7 @@ test("our own children lead process groups of their own, so that Ctrl-C reaches 
   const up = startUp(await folder());
   await up.ready();
   const own = groupOf(up.process.pid ?? 0);
-  for (const part of ["gateway", "relay", "coordinator"]) expect(groupOf(pidOf(up, part))).not.toBe(own);
+  for (const part of ["gateway", "relay", "standin"]) expect(groupOf(pidOf(up, part))).not.toBe(own);
   await up.stop();
 });
 
@@ -319,7 +319,7 @@ test("CRED-1: the gateway's process has no credential of the coordinator, and th
     env: { ...secrets, AUTH0_DOMAIN: "top-secret.example", AUTH0_RUNNER_CLIENT_SECRET: "top-secret" },
   });
   const { gateway } = await alone.ready();
-  for (const part of ["gateway", "coordinator", "relay"]) {
+  for (const part of ["gateway", "standin", "relay"]) {
     expect(environ(alone, part), part).not.toContain("top-secret");
     expect(commandOf(pidOf(alone, part)), part).not.toContain(alone.dataDir);
   }

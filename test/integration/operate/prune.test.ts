@@ -64,7 +64,12 @@ test("a prune before and a restart of the broker do not make idle shards hold th
   expect(other.ack_floor.stream_seq).toBe(4); // the broker's word for what is gone
   await broker.kill9();
   await broker.restart();
-  await nc.flush();
+  const back = (): Promise<boolean> =>
+    nc.flush().then(
+      () => true,
+      () => false, // not connected again yet
+    );
+  await expect.poll(back).toBe(true);
   await checkpoint(shard, 6);
   expect(await runPrune(await broker.connect("prune"), options)).toEqual({ removed: 2, below: 7 });
 });

@@ -213,6 +213,7 @@ export function createShard(deps: ShardDeps): Shard {
         resetAnswered = true;
         const now = keeperOf(nc.info, info);
         keeper = now === asked ? now : undefined;
+        nameKeeper();
         toCatchUp = (info.num_pending ?? 0) + (info.num_ack_pending ?? 0);
         // nothing to deliver, so no first message will come; what comes later is the first
         if (phase === "resetting" && !info.num_pending && !info.num_ack_pending) {
@@ -228,6 +229,15 @@ export function createShard(deps: ShardDeps): Shard {
         await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
       }
     }
+  }
+
+  /** At once, or the acks of a relay that dies within the next moment would count for nothing. The next save makes up for one that fails. */
+  function nameKeeper(): void {
+    if (keeper === undefined) return;
+    savedAt = clock.now();
+    saveNow(heldNow).catch((error: unknown) => {
+      log.debug({ shard, err: errorText(error) }, "the checkpoint does not name the broker's process yet");
+    });
   }
 
   /** Asks the broker whether our pin is the one; if so, the lease begins with the last pull before the question. */

@@ -39,7 +39,7 @@ test("a stderr that nobody reads: every event is stored and delivered, lines are
     const { user: name = "", password = "" } = broker.access(...who);
     return { NATS_URL: broker.url, NATS_USER: name, NATS_PASSWORD: password };
   };
-  const standIn = await start("coordinator", { RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true" });
+  const standIn = await start("standin", { RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true" });
   const relay = await start("relay", {
     ...login("relay"),
     RUNNER_RELAY_COORDINATOR_URL: standIn.url,

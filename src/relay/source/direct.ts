@@ -3,7 +3,7 @@ import { RELAY_INBOX } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 
 const TIMEOUT_MS = 3000;
-/** A replica that is asked may lag behind for so long: what it does not have may be there all the same. */
+/** A replica may lag behind the leader by this time. Until it is over, a message that the replica does not have may still exist. */
 export const REPLICA_LAG_MS = 8000;
 /** End of a page; nothing matched. Every other status is a failure. */
 const END = 204;

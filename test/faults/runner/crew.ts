@@ -15,7 +15,7 @@ export type Crew = {
   give(count: number): Promise<Job[]>;
   /** Has the agents of these runs end with a result; the runner reports each as completed. */
   finish(jobs: readonly Job[]): void;
-  /** Does nothing for so long, unless the runner dies. */
+  /** Waits for this time, or until the runner dies. */
   pause(ms: number): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };

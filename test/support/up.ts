@@ -82,7 +82,10 @@ export function startUp(
       vi.waitFor(
         async () => {
           if (child.exitCode !== null) throw new Error(`up ended: ${output.stderr}`);
-          return JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo;
+          const info = JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo;
+          // the file is written first: what is printed after it may still be on its way
+          if (!output.stdout.includes(info.gateway)) throw new Error("up has not printed its addresses yet");
+          return info;
         },
         { timeout: 60_000, interval: 5 }, // a loaded machine takes many times as long as an idle one
       ),

@@ -180,7 +180,7 @@ describe("a runner that stopped in an outage", () => {
 
   it("one that lives is not removed: it is heard again", async () => {
     await using coordinator = await startCoordinator({ autoCreateSessions: true, pollMs: 300 });
-    await using stack = await startStack(coordinator.url, { runnerTimes: { ...QUICK, silentMs: 4000 } });
+    await using stack = await startStack(coordinator.url, { runnerTimes: { ...QUICK, silentMs: 60_000 } });
     const runner = runnerAt(stack);
     const id = await runner.register();
     const { sessionId, runId } = coordinator.createSession();

@@ -45,7 +45,7 @@ export function guardStore(options: {
   const { store, clock, log } = options;
   /** When the broker made each stream. If that changes, the broker itself has made a new stream of this name. */
   const created = new Map<string, string>();
-  let report: string | undefined;
+  let lost: { loss: StoreLoss; held: Held } | undefined;
   let stopped = false;
   let cancel: () => void = () => undefined;
 
@@ -86,20 +86,28 @@ export function guardStore(options: {
   }
 
   async function lose(loss: StoreLoss, held: Held): Promise<void> {
-    if (report !== undefined || stopped) return;
-    report = lossReport(loss, held);
+    if (lost !== undefined || stopped) return;
+    lost = { loss, held };
     log.fatal(
-      { ...loss, ...held, code: "store_lost", text: report },
+      { ...loss, ...held, code: "store_lost", text: report() },
       "the store of the broker is lost, the broker is ended",
     );
     await store.end();
     repeat();
   }
 
+  /** A folder is removed from the inside out: what was found first may be a part only of what is gone a moment later. */
+  function report(): string | undefined {
+    if (lost === undefined) return undefined;
+    const now = store.watch.look();
+    if (now?.how === "removed") lost.loss = now;
+    return lossReport(lost.loss, lost.held);
+  }
+
   function repeat(): void {
     cancel = clock.after(REPEAT_MS, () => {
       log.error(
-        { code: "store_lost", text: report },
+        { code: "store_lost", text: report() },
         "writes are refused until `up` is stopped and started again",
       );
       repeat();
@@ -118,7 +126,7 @@ export function guardStore(options: {
     .then(look);
   void store.lost.then((loss) => lose(loss, { events: undefined, letters: undefined }));
   return {
-    lost: () => report,
+    lost: report,
     stop() {
       stopped = true;
       cancel();

@@ -102,7 +102,7 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
       await withWaiting(async (up, gateway) => {
         change(up.dataDir);
         const taken = await refused(gateway);
-        expect(up.output.stderr).toContain('"code":"store_lost"');
+        await vi.waitFor(() => expect(up.output.stderr).toContain('"code":"store_lost"'), PATIENT);
         const { code } = await up.stop();
         expect(code).toBe(1);
         expectSaid(up, said, 3 + taken);

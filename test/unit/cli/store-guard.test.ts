@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { lossReport, type Held } from "../../../src/cli/up/store-guard.ts";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { guardStore, lossReport, type Held } from "../../../src/cli/up/store-guard.ts";
 import type { StoreLoss } from "../../../src/embedded/store-watch.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 
 describe("what is said of a store that is lost", () => {
   test.each<[StoreLoss, Held, string]>([
@@ -40,4 +43,31 @@ describe("what is said of a store that is lost", () => {
       "the messages in /d/KV_RR_STATE were removed while the broker ran: what relays remember of the log is lost. Bring back a copy if there is one, then start again.",
     ],
   ])("%j", (loss, held, text) => expect(lossReport(loss, held)).toBe(text));
+});
+
+test("a folder that is removed from the inside out is named whole at the end", async () => {
+  const ended = Promise.withResolvers<void>();
+  const looks: StoreLoss[] = [];
+  const guard = guardStore({
+    store: {
+      watch: {
+        look: () => looks.at(-1),
+        unsealed: () => [],
+        forget: () => undefined,
+        close: () => undefined,
+      },
+      lost: Promise.resolve({ path: "/d/RR_DEAD", how: "removed", stream: "RR_DEAD" }),
+      end: async () => ended.resolve(),
+    },
+    admin: { isClosed: () => true } as NatsConnection, // it cannot be asked any more
+    clock: createFakeClock(),
+    log: silentLogger(),
+  });
+  await ended.promise;
+  expect(guard.lost()).toMatch(/^\/d\/RR_DEAD was removed .*: the dead letters are lost/);
+  looks.push({ path: "/d", how: "removed" });
+  expect(guard.lost()).toMatch(/^\/d was removed .*: the acknowledged events that waited there are lost/);
+  looks.push({ path: "/d", how: "replaced" }); // somebody brought back a copy
+  expect(guard.lost()).toMatch(/^\/d was removed/);
+  guard.stop();
 });

@@ -18,6 +18,10 @@ const LAST = 20;
 /** Tables for people are no place for more. */
 const MOST = 10_000;
 
+const PRUNED = "the log holds it no more: this is what its dead letter says";
+
+const NO_RELAY = "no relay answers: this is what the checkpoints say";
+
 type Options = { session?: string; seq?: number; last: number; json?: true };
 
 export function command(context: Context): Command {
@@ -98,10 +102,6 @@ function renderOne(delivery: Delivery, screen: Screen): string {
 function knownWell({ asked, again, pruned }: Delivery): boolean {
   return asked === "relay" || again === true || pruned === true;
 }
-
-const PRUNED = "the log holds it no more: this is what its dead letter says";
-
-const NO_RELAY = "no relay answers: this is what the checkpoints say";
 
 function renderMany(deliveries: readonly Delivery[], screen: Screen): string {
   if (deliveries.length === 0) return "the log holds no event of this session";

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { openStatus, readStatus, type StatusReader } from "../operate/status.ts";
-import { rest } from "../operate/rest.ts";
+import { rest } from "../shared/base/rest.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { codedError, isCoded } from "../shared/base/errors.ts";
 import { wholeNumber } from "./arguments.ts";

@@ -1,6 +1,7 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/base/clock.ts";
+import { rest } from "../shared/base/rest.ts";
 import { servedShards, type RelayState } from "../shared/messages/relay-state.ts";
 import { readLogStatus, type LogStatus } from "../shared/messages/status/log-status.ts";
 import { connectionOf } from "./connection.ts";
@@ -53,7 +54,7 @@ export async function openStatus(
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const connection = connectionOf(nc);
   const relays = hearRelays(nc, clock);
-  const heard = new Promise<void>((resolve) => void clock.after(HEARING_MS, resolve));
+  const heard = rest(clock, HEARING_MS);
   const before = async (): Promise<Reading> => readingOf((await readLogStatus(jsm)).status, clock);
   let last = await before();
   return {

@@ -14,7 +14,7 @@ import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import type { Connection } from "./connection.ts";
 import { lastFrom, sinceFrom } from "./positions.ts";
-import { rest } from "./rest.ts";
+import { rest } from "../shared/base/rest.ts";
 import { readSettlement } from "./settlement.ts";
 import { becameOf, type Became, type VerdictName } from "./verdicts.ts";
 

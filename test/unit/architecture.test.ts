@@ -81,7 +81,6 @@ const LONGER: Record<string, number> = {
   "relay/source/shard.ts": 430,
   "relay/turns/turn.ts": 340,
   "shared/base/json-machine.ts": 310,
-  "shared/log/append/commit.ts": 360,
 };
 
 type Import = { from: string; to: string; typesOnly: boolean };

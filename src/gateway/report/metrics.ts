@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { ERRORS, type HttpErrorCode } from "../../shared/base/errors.ts";
-import type { CommitReport } from "../../shared/log/append/commit.ts";
+import type { CommitReport } from "../../shared/log/append/trying.ts";
 import type { WriteCounts } from "../writes/write-counts.ts";
 import type { Shielded } from "../runner/index.ts";
 

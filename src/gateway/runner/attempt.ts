@@ -57,28 +57,30 @@ export function tryOnce(deps: {
 }): Promise<Tried> {
   const { plain, signal, room } = deps;
   return new Promise((resolve) => {
-    let open = true;
+    const scope = new DisposableStack();
     let leave = (): void => undefined;
     const finish = (tried: Tried): void => {
-      if (!open) return;
-      open = false;
-      cancel();
-      held.free();
-      if (tried.kind !== "passing") signal.removeEventListener("abort", ended);
+      if (scope.disposed) return;
+      scope.dispose();
       resolve(tried);
     };
     const held = hold(room, plain, finish);
+    scope.defer(held.free);
     const ended = (): void => {
       leave();
       if (held.passing) plain.fail("gateway_stopping", "the call ended");
       finish({ kind: "ended" });
     };
-    const cancel = deps.clock.after(deps.limitMs, () => {
+    const late = (): void => {
       leave();
       finish({ kind: "late" });
-    });
+    };
+    scope.defer(deps.clock.after(deps.limitMs, late));
     if (signal.aborted) return finish({ kind: "ended" });
     signal.addEventListener("abort", ended, { once: true });
+    scope.defer(() => {
+      if (!held.passing) signal.removeEventListener("abort", ended); // what is passing on is still broken off by it
+    });
     leave = deps.open({
       ...held.outlet,
       // the caller reports the failure, or tries again

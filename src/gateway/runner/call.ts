@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock } from "../../shared/base/clock.ts";
 import type { Passage } from "../route/passage.ts";
 
 /** Why a call no longer needs the coordinator's answer. */
@@ -60,18 +59,4 @@ export function createCall(
       end("stopping");
     },
   };
-}
-
-/** Waits for this time, or until the call ends. */
-export async function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const over = (): void => {
-      cancel();
-      signal.removeEventListener("abort", over);
-      resolve();
-    };
-    const cancel = clock.after(ms, over);
-    signal.addEventListener("abort", over, { once: true });
-  });
 }

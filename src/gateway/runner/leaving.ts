@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
+import { rest } from "../../shared/base/rest.ts";
 import { usableRunnerId } from "../../shared/messages/runner-call.ts";
 import { answerOurselves } from "./answers.ts";
 import type { Tried } from "./attempt.ts";
@@ -134,8 +135,7 @@ export function createLeaves(deps: {
     heard: (runner) => drop(runner, "a runner that was to be removed is heard again"),
     async beforeRegister() {
       if (kept.size === 0 || way.broken) return;
-      const enough = new Promise<void>((resolve) => void clock.after(BEFORE_REGISTER_MS, resolve));
-      await Promise.race([send(), enough]);
+      await Promise.race([send(), rest(clock, BEFORE_REGISTER_MS)]);
     },
     waiting,
     stop: () => cancel(),

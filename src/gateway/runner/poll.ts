@@ -1,7 +1,8 @@
 import type { Clock } from "../../shared/base/clock.ts";
+import { rest } from "../../shared/base/rest.ts";
 import { answerOurselves, NOTHING_TO_DO, seemsGone, wentOut, type OwnAnswer } from "./answers.ts";
 import type { Answer, Tried } from "./attempt.ts";
-import { pause, type Call } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { Found, Ghosts } from "./ghosts.ts";
 import type { Handouts } from "./handouts.ts";
 import { givenOutBy } from "./run-list.ts";
@@ -116,7 +117,7 @@ export function createPolls(deps: PollDeps): (call: Call, runner: string | undef
     for (;;) {
       const ms = call.ended === undefined ? holdOn(clock.now() - call.began, !way.broken) : 0;
       if (ms === 0) return;
-      await pause(ms, call.signal, clock);
+      await rest(clock, ms, call.signal);
     }
   }
 

@@ -1,7 +1,8 @@
 import type { Clock } from "../../shared/base/clock.ts";
+import { rest } from "../../shared/base/rest.ts";
 import { answerOurselves, registeredAs } from "./answers.ts";
 import type { Answer, Tried } from "./attempt.ts";
-import { pause, type Call } from "./call.ts";
+import type { Call } from "./call.ts";
 import {
   duplicateRunner,
   MAX_REGISTERED_BYTES,
@@ -84,7 +85,7 @@ export function createRegisters(deps: RegisterDeps): (call: Call, told: Told) =>
         case "give_up":
           return deps.handOn(call, failed);
         case "try_again":
-          await pause(RETRY_MS, call.signal, clock);
+          await rest(clock, RETRY_MS, call.signal);
           if (call.ended !== undefined) return;
       }
     }

@@ -150,7 +150,7 @@ export function createExchange(deps: {
         gathered = new Parts();
         if (parts.size === 0 || wire.write(parts.take().bytes)) from.resume();
       };
-      wire.onDrain = goOn;
+      wire.onDrain(goOn);
       let crumbs = 0;
       let countedFrom = heardAt;
       from.on("data", (chunk: Buffer) => {
@@ -171,7 +171,7 @@ export function createExchange(deps: {
         if (over) return;
         asked = true;
         if (gathered.size > 0) wire.write(gathered.take().bytes);
-        wire.onDrain = () => undefined;
+        wire.onDrain(() => undefined);
         wire.send({ type: "end", trailers: [] });
         settle();
       });

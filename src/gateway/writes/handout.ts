@@ -1,23 +1,13 @@
 import { looksLikeObject } from "../../shared/base/json-ends.ts";
 import { scanJson } from "../../shared/base/json-scan.ts";
+import { endToEnd } from "../../shared/http/hop-by-hop.ts";
 import type { CoordinatorAnswer } from "./waiting.ts";
 
 /** A whole answer to an executor. */
 export type Handout = { status: number; headers: Record<string, string | string[]>; body: Uint8Array };
 
-/** Headers that belong to one connection only (RFC 9110, 7.6.1), and the length, which is ours to count. */
-const NOT_END_TO_END = new Set([
-  "connection",
-  "content-length",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+/** The gateway counts the length itself, because it may replace the body. */
+const OURS: ReadonlySet<string> = new Set(["content-length"]);
 
 /** Answers up to this size are read, which takes at most a millisecond. Larger ones go to executors as they are, if they look like an object. */
 const MAX_READ_BYTES: number = 64 * 1024;
@@ -32,9 +22,10 @@ const OK_BODY = Buffer.from('{"ok":true}');
  */
 export function handoutOf(answer: CoordinatorAnswer): Handout {
   const found = new Map<string, string | string[]>();
-  for (const [name, value] of answer.headers) {
-    const key = name.toLowerCase();
-    if (NOT_END_TO_END.has(key)) continue;
+  const passed = endToEnd(answer.headers.flat(), OURS);
+  for (let i = 0; i + 1 < passed.length; i += 2) {
+    const key = (passed[i] ?? "").toLowerCase();
+    const value = passed[i + 1] ?? "";
     const before = found.get(key);
     if (before === undefined) found.set(key, value);
     else if (typeof before === "string") found.set(key, [before, value]);

@@ -18,6 +18,10 @@ export type Rebuilder = {
 /** Fields of a metadata update that an executor may not set: the session's place is the path, the rest is the runner's. */
 const OWNED: readonly string[] = ["session_id", "hostname", "executor_profile"];
 
+/** First letter of `null`. */
+const NULL = 0x6e;
+const MINUS = 0x2d;
+
 const AS_IT_CAME: Rebuilder = { names: [], take() {}, lacking: () => undefined, body: () => undefined };
 
 export function rebuilderOf(write: WriteKind, bytes: Uint8Array, runner: RunnerIdentity): Rebuilder {
@@ -58,10 +62,6 @@ function bindOf(bytes: Uint8Array, runner: RunnerIdentity): Rebuilder {
     },
   };
 }
-
-/** First letter of `null`. */
-const NULL = 0x6e;
-const MINUS = 0x2d;
 
 /** Is a value empty, as the original gateway sees it: null, false, an empty text, or zero? */
 function isEmpty(value: Buffer): boolean {

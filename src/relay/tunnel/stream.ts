@@ -143,10 +143,10 @@ export function createStream(deps: {
     call = upstream.call(request, answering);
   }
 
-  wire.onDrain = () => {
+  wire.onDrain(() => {
     call?.resume();
     settle();
-  };
+  });
   begin().catch((error: unknown) => fail("request_malformed", errorText(error)));
 
   return {

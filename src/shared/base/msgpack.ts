@@ -14,38 +14,6 @@ export type Bounds = {
 /** Of a record of ours: a dozen fields, one of them a small map; with room for those that a later version of the same number adds. */
 export const RECORD: Bounds = { values: 64, depth: 4 };
 
-const packr = new Packr({ useRecords: false, variableMapSize: true });
-
-export function pack(value: unknown): Uint8Array {
-  return packr.pack(value);
-}
-
-/**
- * Reads one message: nil, booleans, numbers, texts, bytes, and arrays and maps of them with texts as keys. Extensions are refused, but for
- * msgpackr's `undefined`. Bytes share the message's memory. Throws a plain error that quotes nothing of the message; its work is bounded by `bounds`
- * and by one copy of each text.
- */
-export function unpack(bytes: Uint8Array, bounds: Bounds): unknown {
-  const reader = new Reader(bytes, bounds.values);
-  const value = reader.value(bounds.depth);
-  if (!reader.atEnd) throw new Error("there are bytes behind the message");
-  return value;
-}
-
-/** The number that a map begins with under the key `v`; undefined for anything else. Reads no more than a dozen bytes. */
-export function versionOf(bytes: Uint8Array): number | undefined {
-  const [first = 0] = bytes;
-  const at = first >= 0x80 && first < 0x90 ? 1 : first === MAP_16 ? 3 : first === MAP_16 + 1 ? 5 : -1;
-  if (at < 0 || bytes[at] !== 0xa1 || bytes[at + 1] !== 0x76) return undefined;
-  const value = bytes[at + 2] ?? NIL;
-  if (value < 0x80) return value;
-  const size = value >= UINT_8 && value < UINT_8 + 3 ? 1 << (value - UINT_8) : 0;
-  if (size === 0 || at + 3 + size > bytes.length) return undefined;
-  let version = 0;
-  for (let i = 0; i < size; i++) version = version * 256 + (bytes[at + 3 + i] ?? 0);
-  return version;
-}
-
 /** First bytes of a value, as the format names them. */
 const NIL = 0xc0;
 const FALSE = 0xc2;
@@ -64,6 +32,12 @@ const MAP_16 = 0xde;
 const KEY_SLOTS = 64;
 const LONGEST_KEY = 16;
 const keys: string[] = Array.from({ length: KEY_SLOTS }, () => "");
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+
+export function pack(value: unknown): Uint8Array {
+  return packr.pack(value);
+}
 
 class Reader {
   readonly #bytes: Buffer;
@@ -201,4 +175,30 @@ class Reader {
     this.#at = from + size;
     return from;
   }
+}
+
+/**
+ * Reads one message: nil, booleans, numbers, texts, bytes, and arrays and maps of them with texts as keys. Extensions are refused, but for
+ * msgpackr's `undefined`. Bytes share the message's memory. Throws a plain error that quotes nothing of the message; its work is bounded by `bounds`
+ * and by one copy of each text.
+ */
+export function unpack(bytes: Uint8Array, bounds: Bounds): unknown {
+  const reader = new Reader(bytes, bounds.values);
+  const value = reader.value(bounds.depth);
+  if (!reader.atEnd) throw new Error("there are bytes behind the message");
+  return value;
+}
+
+/** The number that a map begins with under the key `v`; undefined for anything else. Reads no more than a dozen bytes. */
+export function versionOf(bytes: Uint8Array): number | undefined {
+  const [first = 0] = bytes;
+  const at = first >= 0x80 && first < 0x90 ? 1 : first === MAP_16 ? 3 : first === MAP_16 + 1 ? 5 : -1;
+  if (at < 0 || bytes[at] !== 0xa1 || bytes[at + 1] !== 0x76) return undefined;
+  const value = bytes[at + 2] ?? NIL;
+  if (value < 0x80) return value;
+  const size = value >= UINT_8 && value < UINT_8 + 3 ? 1 << (value - UINT_8) : 0;
+  if (size === 0 || at + 3 + size > bytes.length) return undefined;
+  let version = 0;
+  for (let i = 0; i < size; i++) version = version * 256 + (bytes[at + 3 + i] ?? 0);
+  return version;
 }

@@ -22,6 +22,16 @@ type CredentialDeps = {
   fetch?: typeof fetch;
 };
 
+const NOTHING: ReadyCredential = { kind: "ready", headers: {}, generation: 0 };
+/** A coordinator that asks for none. */
+const NO_CREDENTIALS: Credentials = {
+  current: () => NOTHING,
+  headers: () => Promise.resolve(NOTHING),
+  refused: () => {},
+  describe: () => ({ kind: "none" }),
+  close: () => {},
+};
+
 /**
  * The relay's credentials for the coordinator (docs/contract.md, "Credentials"), as the settings choose: none, a static key, or tokens of an OpenID issuer.
  * Throws `config_invalid` with every problem and its variable. Asks nobody for anything before the first `headers()`.
@@ -50,13 +60,3 @@ export function createCredentials(settings: CredentialSettings, deps: Credential
     }
   }
 }
-
-const NOTHING: ReadyCredential = { kind: "ready", headers: {}, generation: 0 };
-/** A coordinator that asks for none. */
-const NO_CREDENTIALS: Credentials = {
-  current: () => NOTHING,
-  headers: () => Promise.resolve(NOTHING),
-  refused: () => {},
-  describe: () => ({ kind: "none" }),
-  close: () => {},
-};

@@ -37,6 +37,23 @@ const WATCH_MS = 1000;
 /** Tokens that stay in the secret registry: the one in use, and older ones that a late error may still quote. */
 const REMEMBERED_TOKENS = 3;
 
+const TIMED_OUT: TokenAnswer = {
+  kind: "failed",
+  code: "token_unavailable",
+  reason: `the issuer did not answer within ${ATTEMPT_TIMEOUT_MS / 1000} s`,
+};
+const EXPIRED_ON_ARRIVAL: TokenAnswer & { kind: "failed" } = {
+  kind: "failed",
+  code: "token_unavailable",
+  reason: "the issuer's token had expired when it arrived",
+};
+const CLOSED: UnavailableCredential = {
+  kind: "unavailable",
+  code: "token_unavailable",
+  reason: "the relay is stopping",
+  retryAfterMs: 0,
+};
+
 /**
  * Access tokens by client credentials. At most one attempt is under way; it starts at the first `headers()`, then ahead of each expiry
  * and after refusals, and is repeated with back-off for as long as it fails, so that all recovers without anybody asking. Life times
@@ -214,23 +231,6 @@ export function createOidc(options: {
     },
   };
 }
-
-const TIMED_OUT: TokenAnswer = {
-  kind: "failed",
-  code: "token_unavailable",
-  reason: `the issuer did not answer within ${ATTEMPT_TIMEOUT_MS / 1000} s`,
-};
-const EXPIRED_ON_ARRIVAL: TokenAnswer & { kind: "failed" } = {
-  kind: "failed",
-  code: "token_unavailable",
-  reason: "the issuer's token had expired when it arrived",
-};
-const CLOSED: UnavailableCredential = {
-  kind: "unavailable",
-  code: "token_unavailable",
-  reason: "the relay is stopping",
-  retryAfterMs: 0,
-};
 
 /** Settles with the work, or when the signal is aborted if that is sooner. */
 async function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {

@@ -80,6 +80,7 @@ function collect(
   let open = true;
   let share: Share | undefined;
   let release: (() => void) | undefined;
+  let cancel = (): void => undefined;
   const end = (result: BodyResult): void => {
     if (!open) return;
     open = false;
@@ -88,7 +89,7 @@ function collect(
     parts.free(); // the request lives on until it is answered
     done(result);
   };
-  const cancel = clock.after(limitMs, () => end({ kind: "too_slow" }));
+  cancel = clock.after(limitMs, () => end({ kind: "too_slow" }));
   request.on("data", (chunk: Buffer) => {
     if (!open) return; // refused already: what still comes is dropped
     if (parts.size + chunk.length > limit) return end({ kind: "too_large" });

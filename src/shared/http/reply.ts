@@ -45,11 +45,12 @@ export function refuseUnread(
   const { status, headers, body } = problemOf(code, detail);
   response.writeHead(status, { ...headers, "content-length": String(body.length), connection: "close" });
   response.write(body);
+  let timer: NodeJS.Timeout | undefined;
   const end = (): void => {
     clearTimeout(timer);
     response.end();
   };
-  const timer = setTimeout(end, DISCARD_MS);
+  timer = setTimeout(end, DISCARD_MS);
   timer.unref();
   if (request.complete) return end();
   request.once("end", end);

@@ -249,6 +249,19 @@ describe("the coordinator's answer as it is handed out", () => {
     expect(of(500, "").body).toBe("");
   });
 
+  test("headers that `Connection` names end at the gateway, like those that always do", () => {
+    const { headers } = of(200, "{}", [
+      ["X-Hop", "1"],
+      ["Connection", "close, x-hop"],
+      ["connection", "X-Other"],
+      ["x-other", "2"],
+      ["Keep-Alive", "timeout=5"],
+      ["Content-Length", "2"],
+      ["X-Kept", "3"],
+    ]);
+    expect(headers).toEqual({ "x-kept": "3" });
+  });
+
   test.each([
     [200, ""],
     [204, ""],

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../../base/clock.ts";
+import { rest } from "../../base/rest.ts";
 import { TOKEN_PARAMETER, type Door } from "./door.ts";
 
 /** How long the answer to a wrong token takes: a guess is not worth much then, and a typing error costs little. */
@@ -44,7 +45,7 @@ export function createDoorkeeper(deps: {
   async function slowly(): Promise<void> {
     waiting++;
     try {
-      await new Promise<void>((resolve) => void clock.after(WRONG_MS, resolve));
+      await rest(clock, WRONG_MS);
     } finally {
       waiting--;
     }
@@ -84,8 +85,8 @@ function tokenOf(target: string): string | undefined {
 
 /** The same place of this server, and of no other (`//evil.example`), without the token. Pure. */
 export function withoutToken(target: string): string {
-  const [path = "", ...rest] = target.split("?");
-  const query = new URLSearchParams(rest.join("?"));
+  const [path = "", ...behind] = target.split("?");
+  const query = new URLSearchParams(behind.join("?"));
   query.delete(TOKEN_PARAMETER);
   const left = query.toString();
   return `/${path.replace(/^[/\\]+/, "")}${left === "" ? "" : `?${left}`}`;

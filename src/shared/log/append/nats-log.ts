@@ -114,6 +114,7 @@ export function createNatsLog(deps: {
       const acks: (Ack | undefined)[] = Array.from({ length: messages.length });
       const commit = newToken();
       let open = messages.length;
+      let cancel = (): void => undefined;
       const end = (detail: string): void => {
         cancel();
         if (underWay?.commit === commit) underWay = undefined;
@@ -125,7 +126,7 @@ export function createNatsLog(deps: {
         acks[position] = ack ?? readAck(text ?? "");
         if (--open === 0) end("");
       };
-      const cancel = clock.after(timeoutMs, () => end(`the broker did not answer within ${timeoutMs} ms`));
+      cancel = clock.after(timeoutMs, () => end(`the broker did not answer within ${timeoutMs} ms`));
       underWay = { commit, subjects: messages.map((message) => message.subject), answer };
       for (const [position, message] of messages.entries()) {
         if (tooLarge(message)) {
@@ -154,6 +155,7 @@ export function createNatsLog(deps: {
       const commit = newToken();
       const id = newToken();
       const last = messages.length - 1;
+      let cancel = (): void => undefined;
       const end = (ack: BatchAck): void => {
         cancel();
         if (underWay?.commit === commit) underWay = undefined;
@@ -164,7 +166,7 @@ export function createNatsLog(deps: {
         else if (ack?.kind === "refused") end({ kind: "refused", detail: ack.detail });
         else end(readBatchAck(text ?? "", messages.length));
       };
-      const cancel = clock.after(timeoutMs, () =>
+      cancel = clock.after(timeoutMs, () =>
         end({ kind: "unknown", detail: `the broker did not answer within ${timeoutMs} ms` }),
       );
       underWay = { commit, subjects: messages.map((message) => message.subject), answer };
@@ -188,12 +190,13 @@ export function createNatsLog(deps: {
     whenUp(ms) {
       if (up) return Promise.resolve();
       return new Promise((resolve) => {
+        let cancel = (): void => undefined;
         const wake = (): void => {
           cancel();
           upWaiters.delete(wake);
           resolve();
         };
-        const cancel = clock.after(ms, wake);
+        cancel = clock.after(ms, wake);
         upWaiters.add(wake);
       });
     },

@@ -32,21 +32,21 @@ const TOKEN =
 function parse(text: string): Entry[] {
   const tokens = (text.match(TOKEN) ?? []).filter((token) => !/^(?:#|\/\/)/.test(token));
   let at = 0;
-  const value = (): Value => {
+  function value(): Value {
     const token = tokens[at++];
     if (token === "{") return map();
     if (token !== "[") return token === undefined ? undefined : bare(token);
     while (at < tokens.length && tokens[at] !== "]") value();
     at++;
     return undefined;
-  };
-  const map = (): Entry[] => {
+  }
+  function map(): Entry[] {
     const entries: Entry[] = [];
     for (let key = tokens[at++]; key !== undefined && key !== "}"; key = tokens[at++]) {
       entries.push([bare(key).toLowerCase(), value()]);
     }
     return entries;
-  };
+  }
   return map();
 }
 

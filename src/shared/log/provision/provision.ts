@@ -50,6 +50,9 @@ export type Provisioned = {
   damage: Damage[];
 };
 
+/** The broker's words for a stream that it keeps shut because it cannot read a consumer of it. */
+const OFFLINE = /\bis offline\b/;
+
 /**
  * Makes the log, the dead-letter stream, the relay's state and the consumers, or widens what is there (docs/contract.md, "The log"). Idempotent, and safe
  * when two run at once. Throws `log_unreachable`, `broker_too_old`, `broker_limited`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`,
@@ -68,9 +71,6 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
     throw error instanceof JetStreamApiError ? refusalOf(error) : error;
   }
 }
-
-/** The broker's words for a stream that it keeps shut because it cannot read a consumer of it. */
-const OFFLINE = /\bis offline\b/;
 
 async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<Provisioned> {
   if (nc.info === undefined) throw codedError("log_unreachable", "the broker is away"); // while it connects again

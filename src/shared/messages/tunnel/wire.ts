@@ -21,8 +21,8 @@ export type Wire = {
   consumed(): void;
   /** Bytes wait here for credit. */
   readonly blocked: boolean;
-  /** Runs when bytes no longer wait. */
-  onDrain: () => void;
+  /** Sets what runs when bytes no longer wait. */
+  onDrain(drained: () => void): void;
   /** Sends what is queued at once. */
   flush(): void;
 };
@@ -46,6 +46,7 @@ export function createWire(nc: NatsConnection): Wire {
   /** The other side said that it sent all. */
   let ended = false;
   let scheduled = false;
+  let onDrain = (): void => undefined;
 
   function flush(): void {
     scheduled = false;
@@ -84,7 +85,7 @@ export function createWire(nc: NatsConnection): Wire {
       waiting.shift();
       next = waiting[0];
     }
-    if (had && waiting.length === 0) wire.onDrain();
+    if (had && waiting.length === 0) onDrain();
   }
 
   /** What is wrong with a frame here; a foreign login may send whatever it likes (BOUND-1). */
@@ -103,7 +104,7 @@ export function createWire(nc: NatsConnection): Wire {
     return undefined;
   }
 
-  const wire: Wire = {
+  return {
     send(frame) {
       // credit and resets overtake a body that waits; its end does not
       if (frame.type === "end") admit(frame);
@@ -145,8 +146,9 @@ export function createWire(nc: NatsConnection): Wire {
     get blocked() {
       return waiting.length > 0;
     },
-    onDrain: () => {},
+    onDrain(drained) {
+      onDrain = drained;
+    },
     flush,
   };
-  return wire;
 }

@@ -123,7 +123,7 @@ describe("a wire", () => {
     expect(a.write(Buffer.from("early"))).toBe(false); // nobody is there yet
     a.connect("to-b", WINDOW_FRAMES);
     let drained = 0;
-    a.onDrain = () => drained++;
+    a.onDrain(() => drained++);
     const total = 100;
     for (let i = 0; i < total; i++) a.write(Buffer.alloc(MAX_DATA_BYTES, i));
     a.send({ type: "end", trailers: [] });

@@ -34,12 +34,16 @@ describe("two relays", () => {
     if (a === undefined || b === undefined) throw new Error("no relays");
     await coordinator.stop();
     await using gateway = await startTestGateway(broker, { sessionMaxEvents: LIMIT });
+    /** Cut off by us. What such a relay said last may still be on its way when its connection is closed. */
+    const silent = new Set<string>();
     /** The relays that claim the session's shard. */
     const owners = (): string[] =>
       [...states.values()]
         .filter(
           (it) =>
-            !it.stopping && it.shards.some(({ shard, behind }) => shard === shardOf(SESSION) && !behind),
+            !silent.has(it.relay) &&
+            !it.stopping &&
+            it.shards.some(({ shard, behind }) => shard === shardOf(SESSION) && !behind),
         )
         .map(({ relay }) => relay);
     const reported = (owner: string): number | undefined =>
@@ -53,7 +57,7 @@ describe("two relays", () => {
             const known = first !== undefined && others.length === 0 && (reported(first) ?? 0) >= LIMIT;
             return known && (owner === undefined || owner === first);
           },
-          { timeout: 60_000 },
+          { timeout: 20_000 },
         )
         .toBe(true);
 
@@ -85,14 +89,14 @@ describe("two relays", () => {
     await using third = await startTestRelay(broker, coordinator.url, { relay: "c" });
     await expect.poll(() => states.get("c")?.standby?.length, { timeout: 10_000 }).toBeGreaterThan(0);
     await other.nc.close();
-    states.delete(name); // silent from here on
+    silent.add(name);
     expect(await taken(gateway, 20)).toBe(0); // nobody says anything of it
     const { append } = createAppender(await broker.connect("gateway"));
     await append(SESSION); // what is held is nobody's until something comes for its shard
     await settled("c");
     expect(await taken(gateway, 20)).toBe(0);
     expect(third.fatal).toEqual([]);
-  }, 180_000);
+  }, 90_000);
 
   it("what nothing came for is nobody's, and its first event finds a relay; shards of another are not claimed", async () => {
     await using broker = await provisioned(await startTestBroker());

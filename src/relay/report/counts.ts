@@ -1,0 +1,110 @@
+import { Counter, Histogram, type Registry } from "prom-client";
+import type { AttemptKind } from "../coordinator/verdict.ts";
+import type { Ending } from "../lanes/index.ts";
+import type { Registered } from "../registrations/index.ts";
+import type { AttemptReport } from "../turns/attempt-report.ts";
+import { instrumentsIn } from "./instruments.ts";
+
+/** What of gateways belongs to nothing of theirs. */
+const FOREIGN = ["answer", "request", "frame"] as const;
+type Foreign = (typeof FOREIGN)[number];
+
+const REGISTRATIONS = [
+  "known",
+  "nothing_kept",
+  "refused",
+  "unanswered",
+] as const satisfies readonly Registered["kind"][];
+
+/** What is counted as it happens. */
+export type Counts = AttemptReport & {
+  /** `arrivedAt` and `at` are monotonic milliseconds; what was read back from the log did not arrive, and has no duration. */
+  settled(how: Ending, arrivedAt: number, at: number): void;
+  gap: (missing: number) => void;
+  foreign: (what: Foreign) => void;
+  registered: (result: Registered["kind"]) => void;
+};
+
+function countEvents(registry: Registry): Pick<Counts, "settled" | "gap" | "deadLettered"> {
+  const registers = [registry];
+  const settled = new Counter({
+    name: "runner_relay_events_settled_total",
+    help: "Events by how they ended",
+    labelNames: ["how"],
+    registers,
+  });
+  const latency = new Histogram({
+    name: "runner_relay_event_settle_seconds",
+    help: "From an event's arrival at the relay to its end; without those of held sessions",
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600],
+    registers,
+  });
+  const gaps = new Counter({
+    name: "runner_relay_sequence_gaps_total",
+    help: "Numbers of sessions that are missing in the log",
+    registers,
+  });
+  const letters = new Counter({
+    name: "runner_relay_events_dead_lettered_total",
+    help: "Dead letters written, by whether the executor itself received the refusal",
+    labelNames: ["answered"],
+    registers,
+  });
+  for (const answered of ["true", "false"]) letters.inc({ answered }, 0);
+  return {
+    settled(how, arrivedAt, at) {
+      settled.inc({ how });
+      if (Number.isFinite(arrivedAt)) latency.observe((at - arrivedAt) / 1000);
+    },
+    gap: (missing) => gaps.inc(missing),
+    deadLettered: (answered) => letters.inc({ answered: String(answered) }),
+  };
+}
+
+function countAttempts(registry: Registry): Pick<Counts, "attempted"> {
+  const attempts = new Map<AttemptKind, number>();
+  instrumentsIn(registry).counts(
+    "runner_relay_attempts_total",
+    "Attempts to send one event or one batch, by verdict; divided: a batch that was refused as a whole, and is sent in parts",
+    "verdict",
+    () => attempts,
+  );
+  const duration = new Histogram({
+    name: "runner_relay_attempt_duration_seconds",
+    help: "From sending a request to the coordinator's whole answer, or its failure",
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [registry],
+  });
+  return {
+    attempted(verdict, ms) {
+      attempts.set(verdict, (attempts.get(verdict) ?? 0) + 1);
+      duration.observe(ms / 1000);
+    },
+  };
+}
+
+function countOthers(registry: Registry): Pick<Counts, "foreign" | "registered"> {
+  const registers = [registry];
+  const foreign = new Counter({
+    name: "runner_relay_foreign_total",
+    help: "Dropped: answers and requests of one gateway that were to be answered to another; frames without a request (some, as requests end)",
+    labelNames: ["what"],
+    registers,
+  });
+  for (const what of FOREIGN) foreign.inc({ what }, 0);
+  const registrations = new Counter({
+    name: "runner_relay_runner_registrations_total",
+    help: "Runners that the coordinator forgot and that were registered again, by what came of it",
+    labelNames: ["result"],
+    registers,
+  });
+  for (const result of REGISTRATIONS) registrations.inc({ result }, 0);
+  return {
+    foreign: (what) => foreign.inc({ what }),
+    registered: (result) => registrations.inc({ result }),
+  };
+}
+
+export function createCounts(registry: Registry): Counts {
+  return { ...countEvents(registry), ...countAttempts(registry), ...countOthers(registry) };
+}

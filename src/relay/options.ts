@@ -7,7 +7,7 @@ import type { Coordinator } from "./coordinator/client.ts";
 import type { StatusPageMode } from "./page/page.ts";
 import type { RunnerTimes } from "./registrations/index.ts";
 import type { AllowRule } from "./tunnel/index.ts";
-import type { PoisonPolicy } from "./turns/turn.ts";
+import type { PoisonPolicy } from "./turns/burial.ts";
 
 export type RelayOptions = {
   relay: string;

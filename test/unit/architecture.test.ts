@@ -78,8 +78,6 @@ const LONGER: Record<string, number> = {
   "relay/lanes/dispatcher.ts": 450,
   "relay/lanes/held.ts": 420,
   "relay/page/page.ts": 350,
-  "relay/source/shard.ts": 430,
-  "relay/turns/turn.ts": 340,
   "shared/base/json-machine.ts": 310,
 };
 

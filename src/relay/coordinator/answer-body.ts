@@ -17,6 +17,10 @@ const LONG: JsonLimits & { bytes: number } = { bytes: 4 * 1024 * 1024, values: 2
 /** A list is judged in slices of 3 ms, so that others are served meanwhile. */
 const SLICE_BYTES: number = 64 * 1024;
 
+function parse(body: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+}
+
 /** The value of a short answer; undefined for what is no JSON or costs too much. */
 export function readAnswer(body: Uint8Array): unknown {
   if (body.length > DIRECT_BYTES) return parseJsonWithin(body, SHORT);
@@ -25,6 +29,12 @@ export function readAnswer(body: Uint8Array): unknown {
   } catch {
     return undefined;
   }
+}
+
+function objectOf(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
 }
 
 /** The object of a short answer; undefined for anything else. */
@@ -65,14 +75,4 @@ const HEAD_BYTES = 64;
 export function looksLikeRefusal(body: Uint8Array): boolean {
   const head = Buffer.from(body.subarray(0, HEAD_BYTES)).toString("latin1");
   return body.length > DIRECT_BYTES && looksLikeObject(body) && /^\s*\{\s*"detail"\s*:/.test(head);
-}
-
-function parse(body: Uint8Array): unknown {
-  return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
-}
-
-function objectOf(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
 }

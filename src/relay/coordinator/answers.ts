@@ -36,6 +36,16 @@ export type Answers = {
   close(): void;
 };
 
+function encode(response: Response): Uint8Array {
+  const headers: [string, string][] = [];
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (value === undefined || DROPPED.has(name)) continue;
+    for (const one of Array.isArray(value) ? value : [value]) headers.push([name, one]);
+  }
+  const body = response.broken ? new Uint8Array() : response.body;
+  return encodeAnswer({ kind: "answer", status: response.status, headers, body });
+}
+
 export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): Answers {
   const prefix = `${FLOW_PREFIX}.${relay}`;
   const asked = new Map<string, (seen: boolean) => void>();
@@ -63,28 +73,16 @@ export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): 
     },
     handRefusal(to, response) {
       const reply = `${prefix}.${inboxOwner(to) ?? ""}.seen.${next++}`; // only that gateway may publish there
-      return new Promise((resolve) => {
-        const done = (seen: boolean): void => {
-          cancel();
-          asked.delete(reply);
-          resolve(seen);
-        };
-        const cancel = clock.after(SEEN_TIMEOUT_MS, () => done(false));
-        asked.set(reply, done);
-        if (!publish(to, encode(response), reply)) done(false);
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const cancel = clock.after(SEEN_TIMEOUT_MS, () => resolve(false));
+      asked.set(reply, resolve);
+      if (!publish(to, encode(response), reply)) resolve(false);
+      return promise.finally(() => {
+        cancel();
+        asked.delete(reply);
       });
     },
     accepted: (to, reason) => void publish(to, encodeAnswer({ kind: "accepted", reason })),
     close: () => subscription.unsubscribe(),
   };
-}
-
-function encode(response: Response): Uint8Array {
-  const headers: [string, string][] = [];
-  for (const [name, value] of Object.entries(response.headers)) {
-    if (value === undefined || DROPPED.has(name)) continue;
-    for (const one of Array.isArray(value) ? value : [value]) headers.push([name, one]);
-  }
-  const body = response.broken ? new Uint8Array() : response.body;
-  return encodeAnswer({ kind: "answer", status: response.status, headers, body });
 }

@@ -50,39 +50,47 @@ export type Coordinator = {
   close(): Promise<void>;
 };
 
-export function createCoordinator(options: {
-  url: string;
-  connections: number;
-  attemptTimeoutMs: number;
-  /** Answers may quote the credential that was sent; it ends here (CRED-1). */
-  secrets: Secrets;
-}): Coordinator {
-  const base = new URL(options.url);
-  const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
-  const limits = {
-    connections: options.connections,
-    headersTimeout: options.attemptTimeoutMs,
-    bodyTimeout: options.attemptTimeoutMs,
-  };
-  const kept = openConnections(base.origin, { ...limits, kept: true });
-  const fresh = openConnections(base.origin, { ...limits, kept: false });
+/** The one door for undici's and the system's errors. */
+function causeOf(error: Error): "connect" | "timeout" | "closed" | "reset" | "garbage" {
+  if (error instanceof ClosedInUse) return "closed";
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError)
+    return "timeout";
+  if (error instanceof errors.ConnectTimeoutError) return "connect";
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
+    return "garbage";
+  const code = "code" in error ? String(error.code) : "";
+  const syscall = "syscall" in error ? String(error.syscall) : "";
+  if (error instanceof AggregateError || syscall === "connect" || syscall === "getaddrinfo") return "connect";
+  if (
+    /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(
+      code,
+    )
+  ) {
+    return "connect";
+  }
+  return "reset";
+}
 
-  return {
-    send(request) {
-      const handler = new Collector(options.secrets);
-      (request.fresh === true ? fresh : kept).dispatch(
-        {
-          method: request.method,
-          path: prefix + request.path,
-          headers: { ...ALWAYS, ...request.headers },
-          body: request.body ?? null,
-        },
-        handler,
-      );
-      return handler;
-    },
-    close: async () => void (await Promise.all([kept.destroy(), fresh.destroy()])),
-  };
+/** An answer of success is data: a password that is also a word must not damage it. */
+const LEAST_LENGTH = 8;
+
+/** What a coordinator says goes to executors, dead letters, states and logs. */
+function withoutSecrets(
+  answer: AttemptResult & { kind: "response" },
+  secrets: Secrets,
+): AttemptResult & { kind: "response" } {
+  const least = answer.status < 300 ? LEAST_LENGTH : 0;
+  const hide = (text: string): string => secrets.hide(text, least);
+  let { body } = answer;
+  const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8");
+  const hidden = hide(text);
+  if (hidden !== text) body = Buffer.from(hidden); // bytes that are no text stay as they are
+  let { headers } = answer;
+  for (const [name, value] of Object.entries(headers)) {
+    const shown = typeof value === "string" ? hide(value) : value?.map(hide);
+    if (String(shown) !== String(value)) headers = { ...headers, [name]: shown };
+  }
+  return { ...answer, headers, body };
 }
 
 /** Collects one answer; a class because one is made per attempt on the hot path. */
@@ -166,45 +174,37 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
   }
 }
 
-/** An answer of success is data: a password that is also a word must not damage it. */
-const LEAST_LENGTH = 8;
+export function createCoordinator(options: {
+  url: string;
+  connections: number;
+  attemptTimeoutMs: number;
+  /** Answers may quote the credential that was sent; it ends here (CRED-1). */
+  secrets: Secrets;
+}): Coordinator {
+  const base = new URL(options.url);
+  const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
+  const limits = {
+    connections: options.connections,
+    headersTimeout: options.attemptTimeoutMs,
+    bodyTimeout: options.attemptTimeoutMs,
+  };
+  const kept = openConnections(base.origin, { ...limits, kept: true });
+  const fresh = openConnections(base.origin, { ...limits, kept: false });
 
-/** What a coordinator says goes to executors, dead letters, states and logs. */
-function withoutSecrets(
-  answer: AttemptResult & { kind: "response" },
-  secrets: Secrets,
-): AttemptResult & { kind: "response" } {
-  const least = answer.status < 300 ? LEAST_LENGTH : 0;
-  const hide = (text: string): string => secrets.hide(text, least);
-  let { body } = answer;
-  const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8");
-  const hidden = hide(text);
-  if (hidden !== text) body = Buffer.from(hidden); // bytes that are no text stay as they are
-  let { headers } = answer;
-  for (const [name, value] of Object.entries(headers)) {
-    const shown = typeof value === "string" ? hide(value) : value?.map(hide);
-    if (String(shown) !== String(value)) headers = { ...headers, [name]: shown };
-  }
-  return { ...answer, headers, body };
-}
-
-/** The one door for undici's and the system's errors. */
-function causeOf(error: Error): "connect" | "timeout" | "closed" | "reset" | "garbage" {
-  if (error instanceof ClosedInUse) return "closed";
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError)
-    return "timeout";
-  if (error instanceof errors.ConnectTimeoutError) return "connect";
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
-    return "garbage";
-  const code = "code" in error ? String(error.code) : "";
-  const syscall = "syscall" in error ? String(error.syscall) : "";
-  if (error instanceof AggregateError || syscall === "connect" || syscall === "getaddrinfo") return "connect";
-  if (
-    /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(
-      code,
-    )
-  ) {
-    return "connect";
-  }
-  return "reset";
+  return {
+    send(request) {
+      const handler = new Collector(options.secrets);
+      (request.fresh === true ? fresh : kept).dispatch(
+        {
+          method: request.method,
+          path: prefix + request.path,
+          headers: { ...ALWAYS, ...request.headers },
+          body: request.body ?? null,
+        },
+        handler,
+      );
+      return handler;
+    },
+    close: async () => void (await Promise.all([kept.destroy(), fresh.destroy()])),
+  };
 }

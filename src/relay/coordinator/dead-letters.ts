@@ -45,6 +45,30 @@ export type DeadLetters = {
   put(letter: DeadLetter): Promise<{ kind: "stored" } | { kind: "refused"; reason: string }>;
 };
 
+/** A text as one header line, without control characters, which would end it, and cut at 4 KiB. */
+function headerText(text: string): string {
+  const line = text.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").trim();
+  if (Buffer.byteLength(line) <= MAX_REASON_BYTES) return line;
+  return `${Buffer.from(line)
+    .subarray(0, MAX_REASON_BYTES - 4)
+    .toString("utf8")
+    .replace(/\uFFFD$/, "")}…`;
+}
+
+function headersOf(letter: DeadLetter, more: string): MsgHdrs {
+  const head = natsHeaders();
+  head.set("Content-Type", ENVELOPE_TYPE);
+  head.set(HEADER.session, sessionToken(letter.session));
+  head.set(HEADER.kind, letter.kind);
+  head.set(HEADER.error, headerText(letter.death.reason + more));
+  if (letter.death.status !== undefined) head.set(HEADER.status, String(letter.death.status));
+  head.set(HEADER.attempts, String(letter.death.attempts));
+  head.set(HEADER.origStream, EVENTS_STREAM);
+  head.set(HEADER.origSeq, String(letter.seq));
+  if (letter.death.answered) head.set(HEADER.answered, "true");
+  return head;
+}
+
 /**
  * A repeat is refused at any later time by the expected last sequence of its subject; a message id would protect for an hour only. An event can have several
  * letters, if it was redriven or replayed and died again at another place in the log. Each stays, with its own reason, until an operator redrives or drops it.
@@ -82,28 +106,4 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
       }
     },
   };
-}
-
-function headersOf(letter: DeadLetter, more: string): MsgHdrs {
-  const head = natsHeaders();
-  head.set("Content-Type", ENVELOPE_TYPE);
-  head.set(HEADER.session, sessionToken(letter.session));
-  head.set(HEADER.kind, letter.kind);
-  head.set(HEADER.error, headerText(letter.death.reason + more));
-  if (letter.death.status !== undefined) head.set(HEADER.status, String(letter.death.status));
-  head.set(HEADER.attempts, String(letter.death.attempts));
-  head.set(HEADER.origStream, EVENTS_STREAM);
-  head.set(HEADER.origSeq, String(letter.seq));
-  if (letter.death.answered) head.set(HEADER.answered, "true");
-  return head;
-}
-
-/** A text as one header line, without control characters, which would end it, and cut at 4 KiB. */
-function headerText(text: string): string {
-  const line = text.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").trim();
-  if (Buffer.byteLength(line) <= MAX_REASON_BYTES) return line;
-  return `${Buffer.from(line)
-    .subarray(0, MAX_REASON_BYTES - 4)
-    .toString("utf8")
-    .replace(/\uFFFD$/, "")}…`;
 }

@@ -13,6 +13,11 @@ export type Health =
   /** The coordinator was not asked, because there is no credential. */
   | { kind: "no_credential"; text: string };
 
+function isJsonStructure(body: Uint8Array): boolean {
+  const value = readAnswer(body);
+  return typeof value === "object" && value !== null;
+}
+
 /** Decides on an answer to `GET /health`. Pure. */
 export function healthOf(result: AttemptResult): Exclude<Health, { kind: "no_credential" }> {
   if (result.kind === "failed")
@@ -27,9 +32,4 @@ export function healthOf(result: AttemptResult): Exclude<Health, { kind: "no_cre
   if (!isJsonStructure(result.body))
     return { kind: "wrong_address", text: `GET /health answers ${status} without JSON` };
   return status < 300 ? { kind: "well" } : { kind: "unknown" };
-}
-
-function isJsonStructure(body: Uint8Array): boolean {
-  const value = readAnswer(body);
-  return typeof value === "object" && value !== null;
 }

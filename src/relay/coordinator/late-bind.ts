@@ -16,6 +16,11 @@ export type LateBind =
   /** `result`: the answer that could not be used. */
   | { kind: "undecided"; reason: string; result: AttemptResult };
 
+async function jsonOf(result: AttemptResult): Promise<Record<string, unknown> | undefined> {
+  if (result.kind !== "response" || result.status !== 200 || result.broken) return undefined;
+  return readLongAnswerObject(result.body);
+}
+
 /**
  * A bind always sets its session to running, also one that finished meanwhile: its result would be lost to view. So a late one is
  * sent only if the session is not over, or a run of it is active (a resume binds a finished session legitimately). `get` asks the
@@ -37,9 +42,4 @@ export async function judgeLateBind(
   return active
     ? { kind: "send" }
     : { kind: "superseded", reason: `the session is ${status["status"]} and no run of it is active` };
-}
-
-async function jsonOf(result: AttemptResult): Promise<Record<string, unknown> | undefined> {
-  if (result.kind !== "response" || result.status !== 200 || result.broken) return undefined;
-  return readLongAnswerObject(result.body);
 }

@@ -67,6 +67,92 @@ const FINAL = new Set([400, 404, 409, 413, 415, 422]);
 /** FastAPI's answer for a path it does not know: a wrong base URL, not a wrong session. */
 const UNKNOWN_ROUTE = "Not Found";
 
+function one(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `detail` of a JSON object: that is the coordinator's form of a refusal. */
+function detailOf(body: Uint8Array): unknown {
+  const value = readAnswer(body);
+  if (value === undefined && looksLikeRefusal(body))
+    return `a refusal of ${body.length} bytes, too long to be read`;
+  return isObject(value) && "detail" in value ? value["detail"] : undefined;
+}
+
+function retry(
+  result: AttemptResult & { kind: "response" },
+  reason: string,
+  wallMs: number,
+): Verdict & { kind: "retry" } {
+  const after = retryAfterMs(one(result.headers["retry-after"]), wallMs);
+  const foreign = result.status < 400 || detailOf(result.body) === undefined;
+  return {
+    kind: "retry",
+    reason,
+    connection: false,
+    failure: result.status !== 429, // asks for patience: the coordinator is well
+    ...(after === undefined ? {} : { retryAfterMs: after }),
+    ...(foreign ? { foreign } : {}),
+  };
+}
+
+function wordsOf(detail: unknown): string {
+  if (typeof detail === "string") return detail;
+  if (!Array.isArray(detail)) return JSON.stringify(detail);
+  return detail
+    .map((problem: unknown) => {
+      if (!isObject(problem) || typeof problem["msg"] !== "string") return "refused";
+      const { loc } = problem;
+      const where =
+        Array.isArray(loc) && loc.every((part) => typeof part !== "object") ? `${loc.join(".")}: ` : "";
+      return where + problem["msg"];
+    })
+    .join("; ");
+}
+
+/** Longest reason, characters: it goes into log lines, states and dead letters. */
+const MAX_REASON = 4000;
+
+/**
+ * A refusal in words. The coordinator's validation errors quote the refused value (`input`), which may be a prompt or code: only where
+ * and what is kept, for the reason goes into log lines and dead letters.
+ */
+function text(detail: unknown): string {
+  const words = wordsOf(detail);
+  return words.length > MAX_REASON ? `${words.slice(0, MAX_REASON - 1)}…` : words;
+}
+
+function isJson(contentType: string | undefined): boolean {
+  return /^\s*(?:application|text)\/(?:[\w.+-]+\+)?json\b/i.test(contentType ?? "");
+}
+
+/** A login page, an ingress's or a proxy's: HTML or XML by its type or its first character. JSON that is called HTML is none. */
+function isPage(contentType: string | undefined, body: Uint8Array): boolean {
+  if (body.find((byte) => byte > 0x20) === 0x3c) return true;
+  return /^\s*(?:text\/html|(?:application|text)\/(?:[\w.-]+\+)?xml)\b/i.test(contentType ?? "")
+    ? body.length > 0 && !isJsonText(body)
+    : false;
+}
+
+/** What the coordinator accepted must not be sent again for ever, and what somebody in front of it says is no acceptance (ADR 0021). */
+function success(result: AttemptResult & { kind: "response" }, json: boolean, wallMs: number): Verdict {
+  const { body, broken, status } = result;
+  const type = one(result.headers["content-type"]);
+  if (isPage(type, body)) return retry(result, `status ${status} with a web page`, wallMs);
+  // The head said yes in the coordinator's form, so it has it, whatever the body says and whether or not it came whole.
+  if (json || (body.length === 0 && !broken)) return { kind: "delivered" };
+  if (!broken && isJsonText(body)) return { kind: "delivered" };
+  // nobody in between answers that something was created
+  if (status !== 200 && body.length > 0) return { kind: "delivered" };
+  return broken
+    ? retry(result, `status ${status} broken off`, wallMs)
+    : { ...retry(result, `status ${status} without JSON`, wallMs), unclear: true };
+}
+
 /** Decides on one attempt. Pure; `wallMs` only reads a `Retry-After` date. */
 export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Verdict {
   if (result.kind === "failed") {
@@ -110,90 +196,4 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
     return { kind: "dead", status, reason: text(detail) };
   }
   return retry(result, `status ${status}`, wallMs);
-}
-
-/** What the coordinator accepted must not be sent again for ever, and what somebody in front of it says is no acceptance (ADR 0021). */
-function success(result: AttemptResult & { kind: "response" }, json: boolean, wallMs: number): Verdict {
-  const { body, broken, status } = result;
-  const type = one(result.headers["content-type"]);
-  if (isPage(type, body)) return retry(result, `status ${status} with a web page`, wallMs);
-  // The head said yes in the coordinator's form, so it has it, whatever the body says and whether or not it came whole.
-  if (json || (body.length === 0 && !broken)) return { kind: "delivered" };
-  if (!broken && isJsonText(body)) return { kind: "delivered" };
-  // nobody in between answers that something was created
-  if (status !== 200 && body.length > 0) return { kind: "delivered" };
-  return broken
-    ? retry(result, `status ${status} broken off`, wallMs)
-    : { ...retry(result, `status ${status} without JSON`, wallMs), unclear: true };
-}
-
-function retry(
-  result: AttemptResult & { kind: "response" },
-  reason: string,
-  wallMs: number,
-): Verdict & { kind: "retry" } {
-  const after = retryAfterMs(one(result.headers["retry-after"]), wallMs);
-  const foreign = result.status < 400 || detailOf(result.body) === undefined;
-  return {
-    kind: "retry",
-    reason,
-    connection: false,
-    failure: result.status !== 429, // asks for patience: the coordinator is well
-    ...(after === undefined ? {} : { retryAfterMs: after }),
-    ...(foreign ? { foreign } : {}),
-  };
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return /^\s*(?:application|text)\/(?:[\w.+-]+\+)?json\b/i.test(contentType ?? "");
-}
-
-/** A login page, an ingress's or a proxy's: HTML or XML by its type or its first character. JSON that is called HTML is none. */
-function isPage(contentType: string | undefined, body: Uint8Array): boolean {
-  if (body.find((byte) => byte > 0x20) === 0x3c) return true;
-  return /^\s*(?:text\/html|(?:application|text)\/(?:[\w.-]+\+)?xml)\b/i.test(contentType ?? "")
-    ? body.length > 0 && !isJsonText(body)
-    : false;
-}
-
-/** `detail` of a JSON object: that is the coordinator's form of a refusal. */
-function detailOf(body: Uint8Array): unknown {
-  const value = readAnswer(body);
-  if (value === undefined && looksLikeRefusal(body))
-    return `a refusal of ${body.length} bytes, too long to be read`;
-  return isObject(value) && "detail" in value ? value["detail"] : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Longest reason, characters: it goes into log lines, states and dead letters. */
-const MAX_REASON = 4000;
-
-/**
- * A refusal in words. The coordinator's validation errors quote the refused value (`input`), which may be a prompt or code: only where
- * and what is kept, for the reason goes into log lines and dead letters.
- */
-function text(detail: unknown): string {
-  const words = wordsOf(detail);
-  return words.length > MAX_REASON ? `${words.slice(0, MAX_REASON - 1)}…` : words;
-}
-
-function wordsOf(detail: unknown): string {
-  if (typeof detail === "string") return detail;
-  if (!Array.isArray(detail)) return JSON.stringify(detail);
-  return detail
-    .map((problem: unknown) => {
-      if (!isObject(problem) || typeof problem["msg"] !== "string") return "refused";
-      const { loc } = problem;
-      const where =
-        Array.isArray(loc) && loc.every((part) => typeof part !== "object") ? `${loc.join(".")}: ` : "";
-      return where + problem["msg"];
-    })
-    .join("; ");
-}
-
-function one(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
 }

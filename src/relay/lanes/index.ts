@@ -1,7 +1,7 @@
 import { SHARDS } from "../../shared/log/schema/partition.ts";
 import { Gaps } from "../source/gaps.ts";
 import type { Delivery } from "../source/pull.ts";
-import type { Shard } from "../source/shard.ts";
+import type { ShardSource } from "../source/source.ts";
 import { createRelayControl, type ControlDeps, type RelayControl } from "./control.ts";
 import { createDispatcher, type Dispatcher, type DispatcherDeps } from "./dispatcher.ts";
 import { createHeldSessions, HOLD_ABOVE, type HeldDeps } from "./held.ts";
@@ -41,7 +41,7 @@ export type Lanes = {
   held: HeldSessions;
   control: RelayControl;
   /** Takes an event of a shard. */
-  deliver: (shard: Shard, delivery: Delivery) => void;
+  deliver: (shard: ShardSource, delivery: Delivery) => void;
   /** Forgets what waits of a shard: it will be delivered again, here or to another relay. */
   clear: (shard: number) => void;
   /** Reads what a takeover has to know of a shard: what operators want, and which of its sessions are held. */

@@ -6,7 +6,7 @@ import { isAnswerTo, parseEventSubject } from "../../shared/log/schema/subjects.
 import type { Answers } from "../coordinator/answers.ts";
 import type { Gaps } from "../source/gaps.ts";
 import type { Delivery } from "../source/pull.ts";
-import type { Shard } from "../source/shard.ts";
+import type { ShardSource } from "../source/source.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldSessions } from "./held-sessions.ts";
 import type { Lane } from "./lane.ts";
@@ -32,7 +32,7 @@ export type IntakeDeps = {
 };
 
 /** Puts an event that a shard delivered into its session's lane, or leaves it to the log if the session is held. */
-export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Delivery) => void {
+export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: Delivery) => void {
   const { clock, log, dispatcher, held, answers } = deps;
 
   return function deliver(shard, delivery) {
@@ -76,7 +76,7 @@ export function createIntake(deps: IntakeDeps): (shard: Shard, delivery: Deliver
     if (lane !== undefined) holdIfDue(lane);
   };
 
-  function passOver(shard: Shard, { seq, deliverySeq, subject, data }: Delivery): void {
+  function passOver(shard: ShardSource, { seq, deliverySeq, subject, data }: Delivery): void {
     try {
       addressOf(subject, data);
     } catch (error) {

@@ -30,19 +30,6 @@ export type Unregistered = {
   tried: boolean;
 };
 
-/** What becomes of the report. `runner` is undefined if the report names none. Pure. */
-export function homecomingOf(
-  registered: Registered,
-  known: { runner: string | undefined; forMs: number; tried: boolean; withinMs: number },
-): Homecoming {
-  if (registered.kind === "known" && !known.tried) return { kind: "again" };
-  const reason = `runner ${known.runner ?? "without a name"} is gone: the coordinator does not know it, and ${whyNot(registered)}`;
-  const leftMs = known.withinMs - known.forMs;
-  return leftMs > 0
-    ? { kind: "wait", afterMs: Math.min(HOME_PAUSE_MS, leftMs), reason }
-    : { kind: "dead", reason };
-}
-
 /** Pure. */
 function whyNot(registered: Registered): string {
   switch (registered.kind) {
@@ -55,6 +42,19 @@ function whyNot(registered: Registered): string {
     case "unanswered":
       return `its registration is not answered: ${registered.reason}`;
   }
+}
+
+/** What becomes of the report. `runner` is undefined if the report names none. Pure. */
+export function homecomingOf(
+  registered: Registered,
+  known: { runner: string | undefined; forMs: number; tried: boolean; withinMs: number },
+): Homecoming {
+  if (registered.kind === "known" && !known.tried) return { kind: "again" };
+  const reason = `runner ${known.runner ?? "without a name"} is gone: the coordinator does not know it, and ${whyNot(registered)}`;
+  const leftMs = known.withinMs - known.forMs;
+  return leftMs > 0
+    ? { kind: "wait", afterMs: Math.min(HOME_PAUSE_MS, leftMs), reason }
+    : { kind: "dead", reason };
 }
 
 /** Registers runners again that the coordinator forgot, from what is kept of them, so that it accepts their reports. */

@@ -34,6 +34,18 @@ const MAX_REASON = 300;
 /** Statuses about credentials, time and patience, which say nothing about the registration. */
 const NO_REFUSAL = new Set([401, 403, 408, 425, 429]);
 
+function isDuplicate(detail: unknown): boolean {
+  return (
+    typeof detail === "object" && detail !== null && "error" in detail && detail.error === "duplicate_runner"
+  );
+}
+
+/** The coordinator's message in a refusal that is an object. */
+function messageOf(detail: unknown): string | undefined {
+  if (typeof detail !== "object" || detail === null || !("message" in detail)) return undefined;
+  return typeof detail.message === "string" ? detail.message : undefined;
+}
+
 /** What an answer to a registration means. Pure. */
 export function registeredBy(result: AttemptResult, runner: string): Registered {
   if (result.kind === "failed") return { kind: "unanswered", reason: `${result.cause}: ${result.text}` };
@@ -49,18 +61,6 @@ export function registeredBy(result: AttemptResult, runner: string): Registered 
     return { kind: "unanswered", reason: `status ${status}` };
   const words = typeof detail === "string" ? detail : (messageOf(detail) ?? "");
   return { kind: "refused", reason: `${status} ${words.slice(0, MAX_REASON)}`.trim() };
-}
-
-function isDuplicate(detail: unknown): boolean {
-  return (
-    typeof detail === "object" && detail !== null && "error" in detail && detail.error === "duplicate_runner"
-  );
-}
-
-/** The coordinator's message in a refusal that is an object. */
-function messageOf(detail: unknown): string | undefined {
-  if (typeof detail !== "object" || detail === null || !("message" in detail)) return undefined;
-  return typeof detail.message === "string" ? detail.message : undefined;
 }
 
 /** Sends a request with credentials, and ends it after a time. A credential that is refused is renewed for the next request. */

@@ -32,6 +32,16 @@ const MOST_HELD = 100;
 /** Between two looks at whether a report is settled. */
 const LOOK_MS = 250;
 
+/** The envelope, or undefined if there is none: such a message becomes a dead letter in its lane. */
+function reportIn(data: Uint8Array): Envelope | undefined {
+  try {
+    const envelope = decodeEnvelope(data);
+    return envelope.kind === "run" ? envelope : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export function createReports(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
@@ -100,14 +110,4 @@ export function createReports(deps: {
       }
     },
   };
-}
-
-/** The envelope, or undefined if there is none: such a message becomes a dead letter in its lane. */
-function reportIn(data: Uint8Array): Envelope | undefined {
-  try {
-    const envelope = decodeEnvelope(data);
-    return envelope.kind === "run" ? envelope : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -28,6 +28,66 @@ const READ_LIMIT = 100;
 
 type JsonObject = { [name: string]: unknown };
 
+type Read = { kind: "object"; value: JsonObject } | { kind: "other"; holdings: Holdings };
+
+/** What an answer of the coordinator is worth. */
+async function read(result: AttemptResult | string): Promise<Read> {
+  const unavailable = (reason: string): Read => ({
+    kind: "other",
+    holdings: { kind: "unavailable", reason },
+  });
+  if (typeof result === "string") return unavailable(result);
+  if (result.kind === "failed") return unavailable(`the coordinator does not answer: ${result.text}`);
+  const value = await readLongAnswerObject(result.body);
+  // its own word on the session, as verdict.ts reads it; any other 404 is an unknown route's, or of somebody in between
+  const detail = value?.["detail"];
+  if (result.status === 404 && !result.broken && detail !== undefined && detail !== "Not Found")
+    return { kind: "other", holdings: { kind: "unknown_session" } };
+  if (result.status !== 200) return unavailable(`the coordinator answers ${result.status}`);
+  if (result.broken) return unavailable("the coordinator's answer broke off, or is longer than 4 MiB");
+  return value === undefined
+    ? unavailable("the coordinator's answer is no JSON object, or holds too much")
+    : { kind: "object", value };
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** From the coordinator's two answers. Pure. */
+function holdingsOf(about: JsonObject, listed: JsonObject): Holdings {
+  const session = about["session"];
+  const events = listed["events"];
+  if (!isObject(session) || typeof session["status"] !== "string" || !Array.isArray(events))
+    return { kind: "unavailable", reason: "the coordinator's answer has another form" };
+  const fields: (Holdings & { kind: "held" })["fields"] = {};
+  for (const name of STATE_FIELDS) {
+    const value = session[name];
+    if (typeof value === "string") fields[name] = value;
+  }
+  const digests: string[] = [];
+  let last: string | undefined;
+  for (const event of events) {
+    if (!isObject(event)) continue;
+    digests.push(digestOf(event));
+    const { timestamp } = event;
+    if (typeof timestamp === "string" && (last === undefined || timestamp > last)) last = timestamp;
+  }
+  return {
+    kind: "held",
+    status: session["status"],
+    fields,
+    events: digests,
+    ...(last === undefined ? {} : { last }),
+    cut: events.length === READ_LIMIT,
+  };
+}
+
+function sessionOf(msg: Msg): string | undefined {
+  const { session } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<HoldingsQuestion>;
+  return typeof session === "string" && sessionIdProblem(session) === undefined ? session : undefined;
+}
+
 /**
  * Tells operators what the coordinator holds of a session: digests of its events, not their contents. At most 4 MiB are read of one answer, some
  * 50,000 of the shortest events, whose digests fit into one message (750 KB).
@@ -103,64 +163,4 @@ export function serveHoldings(deps: {
     },
   });
   return { stop: () => subscription.unsubscribe() };
-}
-
-type Read = { kind: "object"; value: JsonObject } | { kind: "other"; holdings: Holdings };
-
-/** What an answer of the coordinator is worth. */
-async function read(result: AttemptResult | string): Promise<Read> {
-  const unavailable = (reason: string): Read => ({
-    kind: "other",
-    holdings: { kind: "unavailable", reason },
-  });
-  if (typeof result === "string") return unavailable(result);
-  if (result.kind === "failed") return unavailable(`the coordinator does not answer: ${result.text}`);
-  const value = await readLongAnswerObject(result.body);
-  // its own word on the session, as verdict.ts reads it; any other 404 is an unknown route's, or of somebody in between
-  const detail = value?.["detail"];
-  if (result.status === 404 && !result.broken && detail !== undefined && detail !== "Not Found")
-    return { kind: "other", holdings: { kind: "unknown_session" } };
-  if (result.status !== 200) return unavailable(`the coordinator answers ${result.status}`);
-  if (result.broken) return unavailable("the coordinator's answer broke off, or is longer than 4 MiB");
-  return value === undefined
-    ? unavailable("the coordinator's answer is no JSON object, or holds too much")
-    : { kind: "object", value };
-}
-
-/** From the coordinator's two answers. Pure. */
-function holdingsOf(about: JsonObject, listed: JsonObject): Holdings {
-  const session = about["session"];
-  const events = listed["events"];
-  if (!isObject(session) || typeof session["status"] !== "string" || !Array.isArray(events))
-    return { kind: "unavailable", reason: "the coordinator's answer has another form" };
-  const fields: (Holdings & { kind: "held" })["fields"] = {};
-  for (const name of STATE_FIELDS) {
-    const value = session[name];
-    if (typeof value === "string") fields[name] = value;
-  }
-  const digests: string[] = [];
-  let last: string | undefined;
-  for (const event of events) {
-    if (!isObject(event)) continue;
-    digests.push(digestOf(event));
-    const { timestamp } = event;
-    if (typeof timestamp === "string" && (last === undefined || timestamp > last)) last = timestamp;
-  }
-  return {
-    kind: "held",
-    status: session["status"],
-    fields,
-    events: digests,
-    ...(last === undefined ? {} : { last }),
-    cut: events.length === READ_LIMIT,
-  };
-}
-
-function sessionOf(msg: Msg): string | undefined {
-  const { session } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<HoldingsQuestion>;
-  return typeof session === "string" && sessionIdProblem(session) === undefined ? session : undefined;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

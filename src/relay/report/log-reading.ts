@@ -31,6 +31,19 @@ export type LogReader = {
 
 type Unsettled = { shard: number; from: number };
 
+function missingOf(damages: readonly Damage[]): Map<DamageCode, number> {
+  const missing = new Map<DamageCode, number>();
+  for (const { code, missing: count } of damages) missing.set(code, (missing.get(code) ?? 0) + count);
+  return missing;
+}
+
+/** Ten thousand held sessions are not ten thousand questions. Pure. */
+function lowestOfEach(all: readonly Unsettled[]): Unsettled[] {
+  const lowest = new Map<number, number>();
+  for (const { shard, from } of all) lowest.set(shard, Math.min(from, lowest.get(shard) ?? Infinity));
+  return [...lowest].map(([shard, from]) => ({ shard, from }));
+}
+
 /** Two infos, and a direct get for each shard's floor and for the lowest of its held sessions, which the floor passes. */
 export function createLogReading(deps: {
   jsm: JetStreamManager;
@@ -43,6 +56,24 @@ export function createLogReading(deps: {
 }): LogReader {
   const { jsm, clock } = deps;
   let last: LogReading | undefined;
+
+  function active(): ReturnType<Shard["status"]>[] {
+    return deps
+      .shards()
+      .map((shard) => shard.status())
+      .filter(({ phase }) => phase === "active");
+  }
+
+  async function storedAt({ shard, from }: Unsettled): Promise<number> {
+    const [subject = ""] = shardSubjects(shard);
+    try {
+      const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq: from, next_by_subj: subject });
+      return found?.time.getTime() ?? Infinity;
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === 404) return Infinity; // nothing is left
+      throw error;
+    }
+  }
 
   async function ask(): Promise<LogReading> {
     const held = deps.held().map(({ record }) => ({ shard: shardOf(record.session), from: record.from }));
@@ -64,24 +95,6 @@ export function createLogReading(deps: {
     };
   }
 
-  function active(): ReturnType<Shard["status"]>[] {
-    return deps
-      .shards()
-      .map((shard) => shard.status())
-      .filter(({ phase }) => phase === "active");
-  }
-
-  async function storedAt({ shard, from }: Unsettled): Promise<number> {
-    const [subject = ""] = shardSubjects(shard);
-    try {
-      const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq: from, next_by_subj: subject });
-      return found?.time.getTime() ?? Infinity;
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === 404) return Infinity; // nothing is left
-      throw error;
-    }
-  }
-
   return {
     async read() {
       if (!deps.connected()) return last; // an outage makes what is unsettled older, not gone
@@ -99,17 +112,4 @@ export function createLogReading(deps: {
         );
     },
   };
-}
-
-function missingOf(damages: readonly Damage[]): Map<DamageCode, number> {
-  const missing = new Map<DamageCode, number>();
-  for (const { code, missing: count } of damages) missing.set(code, (missing.get(code) ?? 0) + count);
-  return missing;
-}
-
-/** Ten thousand held sessions are not ten thousand questions. Pure. */
-function lowestOfEach(all: readonly Unsettled[]): Unsettled[] {
-  const lowest = new Map<number, number>();
-  for (const { shard, from } of all) lowest.set(shard, Math.min(from, lowest.get(shard) ?? Infinity));
-  return [...lowest].map(([shard, from]) => ({ shard, from }));
 }

@@ -28,6 +28,25 @@ const QUEUE = "relay";
 /** A question must not read a whole replay: beyond these a redriven event that waits again counts as delivered. */
 const MOST_REPLAYS = 1000;
 
+function nothing(error: unknown): null {
+  if (error instanceof Error && "code" in error && error.code === 404) return null;
+  throw error;
+}
+
+function isOfLog(code: DamageCode): boolean {
+  return code === "log_shortened" || code === "log_holes" || code === "log_gone";
+}
+
+function holds(ranges: readonly [number, number][], seq: number): boolean {
+  return ranges.some(([from, to]) => from <= seq && seq <= to);
+}
+
+function parseQuestion(msg: Msg): ReceiptQuestion | undefined {
+  const { id, seq } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<ReceiptQuestion>;
+  if (typeof id !== "string" || !/^[\w-]{1,100}$/.test(id)) return undefined;
+  return typeof seq === "number" && Number.isSafeInteger(seq) ? { id, seq } : undefined;
+}
+
 /** Answers gateways who ask where an event is. */
 export function serveReceipts(deps: {
   nc: NatsConnection;
@@ -39,6 +58,28 @@ export function serveReceipts(deps: {
   foreign: (what: "request") => void;
 }): { stop(): void } {
   const { nc, jsm, kv, log, settlement } = deps;
+
+  /** The newest letter of this event, or of one that redrove it. That a replay of a delivered event died is another matter. */
+  async function letterFor(id: string, seq: number): Promise<DeadLetter | undefined> {
+    if ((await findDeadLetter(jsm, id)) === undefined) return undefined; // the quickest answer, and the usual one
+    for (const letter of (await deadLettersOf(jsm, id)).toReversed()) {
+      if (letter.origSeq === seq) return letter;
+      const died = await jsm.direct.getMessage(EVENTS_STREAM, { seq: letter.origSeq }).catch(nothing);
+      if (died?.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) return letter;
+    }
+    return undefined;
+  }
+
+  /** Where an event was put in again when its dead letter was redriven; among the first {@link MOST_REPLAYS} replays of its session. */
+  async function redriven(subject: string, id: string, after: number): Promise<number | undefined> {
+    let found: number | undefined;
+    let seen = 0;
+    for await (const message of walk(jsm, EVENTS_STREAM, subject, after + 1)) {
+      if (message.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) found = message.seq;
+      if (++seen === MOST_REPLAYS) break;
+    }
+    return found;
+  }
 
   async function answer(question: ReceiptQuestion): Promise<Receipt> {
     const { id, seq } = question;
@@ -74,28 +115,6 @@ export function serveReceipts(deps: {
     return { state: "delivered", seq };
   }
 
-  /** The newest letter of this event, or of one that redrove it. That a replay of a delivered event died is another matter. */
-  async function letterFor(id: string, seq: number): Promise<DeadLetter | undefined> {
-    if ((await findDeadLetter(jsm, id)) === undefined) return undefined; // the quickest answer, and the usual one
-    for (const letter of (await deadLettersOf(jsm, id)).toReversed()) {
-      if (letter.origSeq === seq) return letter;
-      const died = await jsm.direct.getMessage(EVENTS_STREAM, { seq: letter.origSeq }).catch(nothing);
-      if (died?.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) return letter;
-    }
-    return undefined;
-  }
-
-  /** Where an event was put in again when its dead letter was redriven; among the first {@link MOST_REPLAYS} replays of its session. */
-  async function redriven(subject: string, id: string, after: number): Promise<number | undefined> {
-    let found: number | undefined;
-    let seen = 0;
-    for await (const message of walk(jsm, EVENTS_STREAM, subject, after + 1)) {
-      if (message.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) found = message.seq;
-      if (++seen === MOST_REPLAYS) break;
-    }
-    return found;
-  }
-
   /** An operator, or a gateway that asks for itself. */
   const mayAsk = ({ subject, reply }: Msg): boolean =>
     askingGateway(RECEIPT_SUBJECT, subject, reply) !== undefined ||
@@ -127,23 +146,4 @@ export function serveReceipts(deps: {
       for (const subscription of subscriptions) subscription.unsubscribe();
     },
   };
-}
-
-function isOfLog(code: DamageCode): boolean {
-  return code === "log_shortened" || code === "log_holes" || code === "log_gone";
-}
-
-function holds(ranges: readonly [number, number][], seq: number): boolean {
-  return ranges.some(([from, to]) => from <= seq && seq <= to);
-}
-
-function nothing(error: unknown): null {
-  if (error instanceof Error && "code" in error && error.code === 404) return null;
-  throw error;
-}
-
-function parseQuestion(msg: Msg): ReceiptQuestion | undefined {
-  const { id, seq } = (parseJsonWithin(msg.data, QUESTION) ?? {}) as Partial<ReceiptQuestion>;
-  if (typeof id !== "string" || !/^[\w-]{1,100}$/.test(id)) return undefined;
-  return typeof seq === "number" && Number.isSafeInteger(seq) ? { id, seq } : undefined;
 }

@@ -7,12 +7,6 @@ const STREAM_NOT_FOUND = 10059;
 /** A consumer goes back no further than where it was made to start. */
 const RESET_REFUSED = 10204;
 
-/** Checks a JetStream API reply; throws `consumer_missing`, `consumer_differs` or `stream_missing` where `provision` has to be run, else a plain error. */
-export function readApiReply<T extends object>(reply: T & { error?: ApiError }, what: string): T {
-  if (reply.error !== undefined) throw apiFailure(reply.error, what);
-  return reply;
-}
-
 /** What an error of the JetStream API means here. */
 export function apiFailure(error: ApiError, what: string): Error {
   if (error.err_code === CONSUMER_NOT_FOUND)
@@ -24,4 +18,10 @@ export function apiFailure(error: ApiError, what: string): Error {
     );
   if (error.err_code === STREAM_NOT_FOUND) return codedError("stream_missing", `${what}: run \`provision\``);
   return new Error(`${what}: ${error.description ?? "refused"} (${error.err_code ?? error.code})`);
+}
+
+/** Checks a JetStream API reply; throws `consumer_missing`, `consumer_differs` or `stream_missing` where `provision` has to be run, else a plain error. */
+export function readApiReply<T extends object>(reply: T & { error?: ApiError }, what: string): T {
+  if (reply.error !== undefined) throw apiFailure(reply.error, what);
+  return reply;
 }

@@ -17,6 +17,16 @@ const WRITE_TIMEOUT_MS = 1000;
 
 type Top = NonNullable<Checkpoint["top"]>;
 
+/** What a checkpoint says beside what is settled. */
+export type More = {
+  /** The newest event that was delivered. */
+  top: Top | undefined;
+  /** The shard's held sessions, asked for in the moment of the write; undefined: they are not known now, and those that are stored stay. */
+  held: () => HeldPlace[] | undefined;
+  /** The broker's process whose acks are ours (keeper.ts). */
+  broker: string | undefined;
+};
+
 /** Keeps a shard's memory of what is settled beyond the life of the relay. */
 export type CheckpointStore = {
   /**
@@ -29,15 +39,14 @@ export type CheckpointStore = {
   save(settled: Settled, more: More): Promise<void>;
 };
 
-/** What a checkpoint says beside what is settled. */
-export type More = {
-  /** The newest event that was delivered. */
-  top: Top | undefined;
-  /** The shard's held sessions, asked for in the moment of the write; undefined: they are not known now, and those that are stored stay. */
-  held: () => HeldPlace[] | undefined;
-  /** The broker's process whose acks are ours (keeper.ts). */
-  broker: string | undefined;
-};
+function areSame(a: readonly HeldPlace[], b: readonly HeldPlace[]): boolean {
+  return a === b || (a.length === b.length && JSON.stringify(a) === JSON.stringify(b));
+}
+
+/** JetStream's "wrong last sequence". */
+function isWrongRevision(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === 10071;
+}
 
 /**
  * Writes go by compare-and-set on the revision that this relay read or wrote last: a relay that lost the shard cannot overwrite its
@@ -85,18 +94,6 @@ export function createCheckpointStore(deps: {
     return acksCount(checkpoint, nc.info?.server_id);
   }
 
-  async function save(settled: Settled, more: More): Promise<void> {
-    const same = settled.version === saved?.version && more.broker === saved.broker;
-    if (same && areSame(more.held() ?? storedHeld, storedHeld)) return;
-    try {
-      await write(settled, more);
-    } catch (error) {
-      if (!isWrongRevision(error)) throw error;
-      await load(settled); // somebody wrote between, or our own write came through without its answer
-      await write(settled, more);
-    }
-  }
-
   async function write(settled: Settled, { top, held, broker }: More): Promise<void> {
     const { version } = settled;
     const places = held() ?? storedHeld;
@@ -113,14 +110,17 @@ export function createCheckpointStore(deps: {
     storedHeld = places;
   }
 
+  async function save(settled: Settled, more: More): Promise<void> {
+    const same = settled.version === saved?.version && more.broker === saved.broker;
+    if (same && areSame(more.held() ?? storedHeld, storedHeld)) return;
+    try {
+      await write(settled, more);
+    } catch (error) {
+      if (!isWrongRevision(error)) throw error;
+      await load(settled); // somebody wrote between, or our own write came through without its answer
+      await write(settled, more);
+    }
+  }
+
   return { load, save };
-}
-
-function areSame(a: readonly HeldPlace[], b: readonly HeldPlace[]): boolean {
-  return a === b || (a.length === b.length && JSON.stringify(a) === JSON.stringify(b));
-}
-
-/** JetStream's "wrong last sequence". */
-function isWrongRevision(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === 10071;
 }

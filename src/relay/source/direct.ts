@@ -18,6 +18,15 @@ const PLACE =
 /** One message as it lies in the log. */
 export type LogMessage = { seq: number; subject: string; data: Uint8Array };
 
+/** Undefined for a status. Its headers stand right before the payload, within the same buffer. */
+function messageOf({ data }: Msg): LogMessage | undefined {
+  const start = Math.max(0, data.byteOffset - LONGEST);
+  const head = Buffer.from(data.buffer, start, data.byteOffset - start).toString("latin1");
+  const [, subject, seq] = PLACE.exec(head) ?? [];
+  if (subject === undefined) return undefined;
+  return { subject, seq: Number(seq), data: Buffer.from(data) }; // the socket's buffer is shared and large
+}
+
 /**
  * The next messages of the log from a sequence on that match a filter, at most `batch` and about `maxBytes` of them; undefined when the log cannot be
  * read now. As the client's `getBatch`, but their headers are not decoded: that throws at what anybody may store, and a session behind such a
@@ -27,39 +36,28 @@ export function readDirect(
   nc: NatsConnection,
   query: { from: number; filter: string; batch: number; maxBytes: number },
 ): Promise<LogMessage[] | undefined> {
-  return new Promise((resolve) => {
-    const found: LogMessage[] = [];
-    const inbox = createInbox(RELAY_INBOX);
-    const subscription = nc.subscribe(inbox, {
-      callback(error, msg) {
-        if (error !== null) return end(undefined);
-        const message = messageOf(msg);
-        if (message !== undefined) return void found.push(message);
-        const code = msg.headers?.code;
-        end(code === END || code === NOTHING ? found : undefined);
-      },
-    });
-    const timer = setTimeout(() => end(undefined), TIMEOUT_MS);
-    function end(result: LogMessage[] | undefined): void {
-      clearTimeout(timer);
-      if (!subscription.isClosed()) subscription.unsubscribe();
-      resolve(result);
-    }
-    const { from: seq, filter, batch, maxBytes } = query;
-    const request = JSON.stringify({ seq, next_by_subj: filter, batch, max_bytes: maxBytes });
-    try {
-      nc.publish(`$JS.API.DIRECT.GET.${EVENTS_STREAM}`, request, { reply: inbox });
-    } catch {
-      end(undefined);
-    }
+  const { promise, resolve } = Promise.withResolvers<LogMessage[] | undefined>();
+  const found: LogMessage[] = [];
+  const inbox = createInbox(RELAY_INBOX);
+  const subscription = nc.subscribe(inbox, {
+    callback(error, msg) {
+      if (error !== null) return resolve(undefined);
+      const message = messageOf(msg);
+      if (message !== undefined) return void found.push(message);
+      const code = msg.headers?.code;
+      resolve(code === END || code === NOTHING ? found : undefined);
+    },
   });
-}
-
-/** Undefined for a status. Its headers stand right before the payload, within the same buffer. */
-function messageOf({ data }: Msg): LogMessage | undefined {
-  const start = Math.max(0, data.byteOffset - LONGEST);
-  const head = Buffer.from(data.buffer, start, data.byteOffset - start).toString("latin1");
-  const [, subject, seq] = PLACE.exec(head) ?? [];
-  if (subject === undefined) return undefined;
-  return { subject, seq: Number(seq), data: Buffer.from(data) }; // the socket's buffer is shared and large
+  const timer = setTimeout(() => resolve(undefined), TIMEOUT_MS);
+  const { from: seq, filter, batch, maxBytes } = query;
+  const request = JSON.stringify({ seq, next_by_subj: filter, batch, max_bytes: maxBytes });
+  try {
+    nc.publish(`$JS.API.DIRECT.GET.${EVENTS_STREAM}`, request, { reply: inbox });
+  } catch {
+    resolve(undefined);
+  }
+  return promise.finally(() => {
+    clearTimeout(timer);
+    if (!subscription.isClosed()) subscription.unsubscribe();
+  });
 }

@@ -5,6 +5,15 @@ const PIN_HEADER = "Nats-Pin-Id";
 const LONGEST = 256;
 const LAST_LINE = new RegExp(`${PIN_HEADER}: ([^\r\n]*)\r\n\r\n$`);
 
+/** Do these bytes end right before an offset? */
+function endsAt(buffer: Uint8Array, offset: number, bytes: Uint8Array): boolean {
+  const start = offset - bytes.length;
+  if (start < 0) return false;
+  // from the end: the pin is what differs
+  for (let i = bytes.length - 1; i >= 0; i--) if (buffer[start + i] !== bytes[i]) return false;
+  return true;
+}
+
 /**
  * Reads the pin that a message was delivered under; empty if it has none. The broker puts it last, right before the payload and within the same
  * buffer, so it is read there: the client decodes all headers of a message to read one, which was a tenth of a draining relay's time, and throws
@@ -23,13 +32,4 @@ export function createPinReader(): (msg: Pick<Msg, "data">) => string {
     tail = Buffer.from(`${PIN_HEADER}: ${pin}\r\n\r\n`);
     return pin;
   };
-}
-
-/** Do these bytes end right before an offset? */
-function endsAt(buffer: Uint8Array, offset: number, bytes: Uint8Array): boolean {
-  const start = offset - bytes.length;
-  if (start < 0) return false;
-  // from the end: the pin is what differs
-  for (let i = bytes.length - 1; i >= 0; i--) if (buffer[start + i] !== bytes[i]) return false;
-  return true;
 }

@@ -36,16 +36,13 @@ export function createPresence(deps: {
   const seen = new Map<string, number>();
   let stopped = false;
 
-  const subscription = nc.subscribe(`${PRESENCE_SUBJECT}.*`, {
-    callback(error: Error | null, msg: Msg) {
-      if (error !== null) return;
-      const other = msg.subject.slice(PRESENCE_SUBJECT.length + 1);
-      if (other === relay) return;
-      if (msg.string() === "bye") seen.delete(other);
-      else seen.set(other, clock.now());
-      balance();
-    },
-  });
+  async function handOver(shard: Shard, to: string): Promise<void> {
+    log.info({ shard: shard.shard, to }, "shard handed over");
+    await shard.stop(true);
+    clock.after(RETURN_MS, () => {
+      if (!stopped) shard.start();
+    });
+  }
 
   function balance(): void {
     if (stopped) return;
@@ -57,13 +54,16 @@ export function createPresence(deps: {
     }
   }
 
-  async function handOver(shard: Shard, to: string): Promise<void> {
-    log.info({ shard: shard.shard, to }, "shard handed over");
-    await shard.stop(true);
-    clock.after(RETURN_MS, () => {
-      if (!stopped) shard.start();
-    });
-  }
+  const subscription = nc.subscribe(`${PRESENCE_SUBJECT}.*`, {
+    callback(error: Error | null, msg: Msg) {
+      if (error !== null) return;
+      const other = msg.subject.slice(PRESENCE_SUBJECT.length + 1);
+      if (other === relay) return;
+      if (msg.string() === "bye") seen.delete(other);
+      else seen.set(other, clock.now());
+      balance();
+    },
+  });
 
   function beat(): void {
     if (stopped || nc.isClosed()) return;

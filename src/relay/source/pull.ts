@@ -21,6 +21,8 @@ const PACE_MS = 500;
 const LOOK_MS = 20;
 /** A pull whose end we never hear of, because a status got lost, is given up after this time: 1 s and the broker's slack. */
 const SILENCE_MS = 2500;
+const WATCH_MS = 500;
+const AFTER_ERROR_MS = 100;
 
 /** One message of the log as the broker delivered it. */
 export type Delivery = {
@@ -45,165 +47,212 @@ export type PullEvents = {
   consumerGone(): void;
 };
 
-/**
- * Raw pull requests of one shard. The client library's `consume()` hides when pulls are sent and with which pin, and both are needed
- * for the lease (`lease.ts`); the protocol itself is four fields (ADR 0006).
- */
-export function createPull(deps: {
+/** What a status of the broker says of a pull. */
+type PullStatus = {
+  /** Messages of the pull that will not come any more. */
+  left: number;
+  /**
+   * `over`: its time or its bytes are used up, which is how a pull ends well. `too_large`: nothing came for all those bytes. `other_pinned`: another relay
+   * is pinned. `gone`: the consumer does not exist. `error`: anything else.
+   */
+  kind: "over" | "too_large" | "other_pinned" | "gone" | "error";
+};
+
+/** Reads a message without a reply subject; undefined for one that ends nothing. Pure. */
+export function readStatus(msg: Pick<Msg, "headers">): PullStatus | undefined {
+  const code = msg.headers?.code ?? 503; // no responders: the consumer's leader is away
+  if (code === 100) return undefined;
+  const left = Number(msg.headers?.get("Nats-Pending-Messages") || BATCH);
+  const text = msg.headers?.description ?? "";
+  if (code === 423) return { left, kind: "other_pinned" };
+  if (code === 404 || (code === 409 && /consumer deleted/i.test(text))) return { left, kind: "gone" };
+  if (/exceeds maxbytes/i.test(text)) {
+    const all = Number(msg.headers?.get("Nats-Pending-Bytes")) >= BATCH_BYTES;
+    return { left, kind: all ? "too_large" : "over" };
+  }
+  return { left, kind: code === 408 ? "over" : "error" };
+}
+
+export type PullDeps = {
   nc: NatsConnection;
   clock: Clock;
   relay: string;
   shard: number;
-  events: PullEvents;
   /** False while enough waits here: what is read ahead must be kept, or read again. */
   room: () => boolean;
-}): {
-  start(): void;
-  stop(): void;
-  /** Starts pulling anew with the same pin, because after a reconnect no earlier pull counts. */
-  renew(): void;
-  setPin(pin: string | undefined): void;
-  ack(deliverySeq: number, seq: number): void;
-  /** When the newest pull with our pin was sent (clock.now), 0 before. */
-  pinnedPullAt(): number;
-} {
-  const { nc, clock, shard, events } = deps;
-  const consumer = consumerName(shard);
-  const inbox = `${RELAY_INBOX}.${deps.relay}.pull.${shard}`;
-  const subject = `$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.${consumer}`;
-  let ackPrefix = `$JS.ACK.${EVENTS_STREAM}.${consumer}`;
-  let subscription: Subscription | undefined;
-  let generation = 0;
-  let outstanding = 0;
-  let lastActivity = 0;
-  let lastPullAt = 0;
-  let waitingForRoom = false;
-  let pin: string | undefined;
-  let pinnedPullAt = 0;
-  const readPin = createPinReader();
-  let cancelWatch: () => void = () => {};
+};
 
-  function pull(): void {
-    if (deps.room()) return ask(BATCH);
-    if (waitingForRoom) return;
-    waitingForRoom = true;
+/**
+ * Raw pull requests of one shard. The client library's `consume()` hides when pulls are sent and with which pin, and both are needed
+ * for the lease (`lease.ts`); the protocol itself is four fields (ADR 0006).
+ */
+export class Pull {
+  readonly #deps: PullDeps;
+  readonly #inbox: string;
+  readonly #subject: string;
+  readonly #readPin = createPinReader();
+  #ackPrefix: string;
+  #subscription: Subscription | undefined;
+  /** Pulls of an earlier one do not count. */
+  #generation = 0;
+  #outstanding = 0;
+  #lastActivity = 0;
+  #lastPullAt = 0;
+  #waitingForRoom = false;
+  #pin: string | undefined;
+  #pinnedPullAt = 0;
+  #cancelWatch: () => void = () => {};
+
+  constructor(deps: PullDeps) {
+    this.#deps = deps;
+    const consumer = consumerName(deps.shard);
+    this.#inbox = `${RELAY_INBOX}.${deps.relay}.pull.${deps.shard}`;
+    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.${consumer}`;
+    this.#ackPrefix = `$JS.ACK.${EVENTS_STREAM}.${consumer}`;
+  }
+
+  start(events: PullEvents): void {
+    if (this.#subscription !== undefined) return;
+    this.#subscription = this.#deps.nc.subscribe(`${this.#inbox}.*`, {
+      callback: (error, msg) => {
+        if (error === null) this.#onMessage(msg, events);
+      },
+    });
+    this.#outstanding = 0;
+    this.#pull();
+    this.#watch();
+  }
+
+  stop(): void {
+    this.#cancelWatch();
+    this.#subscription?.unsubscribe();
+    this.#subscription = undefined;
+    this.#pin = undefined;
+    this.#pinnedPullAt = 0;
+    this.#generation++;
+  }
+
+  /** Starts pulling anew with the same pin, because after a reconnect no earlier pull counts. */
+  renew(): void {
+    this.#generation++;
+    this.#outstanding = 0;
+    this.#pinnedPullAt = 0;
+    this.#pull();
+  }
+
+  setPin(pin: string | undefined): void {
+    if (this.#pin === pin) return;
+    this.#pin = pin;
+    this.#pinnedPullAt = 0;
+    if (pin !== undefined) this.#pull(); // the first pull that renews it, at once
+  }
+
+  ack(deliverySeq: number, seq: number): void {
+    const { nc } = this.#deps;
+    if (!nc.isClosed()) nc.publish(`${this.#ackPrefix}.1.${seq}.${deliverySeq}.0.0`);
+  }
+
+  /** When the newest pull with our pin was sent (clock.now), 0 before. */
+  get pinnedPullAt(): number {
+    return this.#pinnedPullAt;
+  }
+
+  #pull(): void {
+    const { clock, room } = this.#deps;
+    if (room()) return this.#ask(BATCH);
+    if (this.#waitingForRoom) return;
+    this.#waitingForRoom = true;
     clock.after(LOOK_MS, () => {
-      waitingForRoom = false;
-      if (deps.room()) return pull();
-      if (clock.now() - lastPullAt >= PACE_MS) ask(1);
-      pull();
+      this.#waitingForRoom = false;
+      if (room()) return this.#pull();
+      if (clock.now() - this.#lastPullAt >= PACE_MS) this.#ask(1);
+      this.#pull();
     });
   }
 
-  function ask(batch: number, maxBytes = BATCH_BYTES): void {
-    if (subscription === undefined || nc.isClosed()) return;
+  #ask(batch: number, maxBytes = BATCH_BYTES): void {
+    const { nc, clock } = this.#deps;
+    if (this.#subscription === undefined || nc.isClosed()) return;
     const request = {
       batch,
       ...(maxBytes < Infinity ? { max_bytes: maxBytes } : {}),
       expires: EXPIRES_MS * 1e6,
       group: PRIORITY_GROUP,
-      ...(pin === undefined ? {} : { id: pin }),
+      ...(this.#pin === undefined ? {} : { id: this.#pin }),
     };
     try {
-      nc.publish(subject, JSON.stringify(request), { reply: `${inbox}.${generation}` });
+      nc.publish(this.#subject, JSON.stringify(request), { reply: `${this.#inbox}.${this.#generation}` });
     } catch {
       return; // draining or closed: the connection's owner ends us
     }
-    outstanding += batch;
-    lastPullAt = clock.now();
-    lastActivity = lastPullAt;
-    if (pin !== undefined) pinnedPullAt = lastPullAt;
+    this.#outstanding += batch;
+    this.#lastPullAt = clock.now();
+    this.#lastActivity = this.#lastPullAt;
+    if (this.#pin !== undefined) this.#pinnedPullAt = this.#lastPullAt;
   }
 
-  function onMessage(error: Error | null, msg: Msg): void {
-    if (error !== null) return;
-    lastActivity = clock.now();
-    if (msg.reply === undefined || msg.reply === "") return onStatus(msg);
-    const delivery = parse(msg);
+  #pullIfFew(): void {
+    if (this.#outstanding <= BATCH / 2) this.#pull();
+  }
+
+  #onMessage(msg: Msg, events: PullEvents): void {
+    this.#lastActivity = this.#deps.clock.now();
+    if (msg.reply === undefined || msg.reply === "") return this.#onStatus(msg, events);
+    const delivery = this.#parse(msg);
     if (delivery === undefined) return;
-    outstanding = Math.max(0, outstanding - 1);
-    if (outstanding <= BATCH / 2) pull();
+    this.#outstanding = Math.max(0, this.#outstanding - 1);
+    this.#pullIfFew();
     events.delivery(delivery);
   }
 
-  function onStatus(msg: Msg): void {
-    const code = msg.headers?.code ?? 503; // no responders: the consumer's leader is away
-    if (code === 100 || !msg.subject.endsWith(`.${generation}`)) return;
-    const left = Number(msg.headers?.get("Nats-Pending-Messages") || BATCH);
-    outstanding = Math.max(0, outstanding - left);
-    if (code === 423) {
-      if (pin === undefined) return again();
-      pin = undefined;
-      pinnedPullAt = 0;
-      events.pinLost();
-    } else if (code === 404 || (code === 409 && /consumer deleted/i.test(msg.headers?.description ?? ""))) {
-      events.consumerGone();
+  #onStatus(msg: Msg, events: PullEvents): void {
+    const status = msg.subject.endsWith(`.${this.#generation}`) ? readStatus(msg) : undefined;
+    if (status === undefined) return;
+    this.#outstanding = Math.max(0, this.#outstanding - status.left);
+    switch (status.kind) {
+      case "over":
+        return this.#pullIfFew();
+      case "too_large":
+        // who may write into the log may write more than a gateway does, and the whole shard would wait behind it
+        return this.#ask(1, Infinity);
+      case "other_pinned":
+        if (this.#pin !== undefined) {
+          this.#pin = undefined;
+          this.#pinnedPullAt = 0;
+          events.pinLost();
+        }
+        return this.#pullSoon();
+      case "gone":
+        events.consumerGone();
+        return this.#pullSoon();
+      case "error":
+        return this.#pullSoon();
     }
-    // the time is over, or the bytes are: both are how a pull ends well
-    const tooLarge = /exceeds maxbytes/i.test(msg.headers?.description ?? "");
-    // nothing came for all those bytes: who may write into the log may write more than a gateway does, and the whole shard would wait behind it
-    if (tooLarge && Number(msg.headers?.get("Nats-Pending-Bytes")) >= BATCH_BYTES) return ask(1, Infinity);
-    if (code === 408 || tooLarge) return outstanding <= BATCH / 2 ? pull() : undefined;
-    again();
   }
 
   /** After an error the next pull waits a little, or a broker in trouble is asked in a tight loop. */
-  function again(): void {
-    clock.after(100, () => {
-      if (outstanding <= BATCH / 2) pull();
-    });
+  #pullSoon(): void {
+    this.#deps.clock.after(AFTER_ERROR_MS, () => this.#pullIfFew());
   }
 
-  function parse(msg: Msg): Delivery | undefined {
+  #parse(msg: Msg): Delivery | undefined {
     const { reply = "" } = msg;
     const place = placeOf(reply);
     if (place === undefined) return undefined;
     const { seq, deliverySeq, pending, storedAt, prefix } = place;
-    if (prefix > 4) ackPrefix = reply.split(".").slice(0, prefix).join(".");
-    return { subject: msg.subject, data: msg.data, seq, deliverySeq, pending, storedAt, pin: readPin(msg) };
+    if (prefix > 4) this.#ackPrefix = reply.split(".").slice(0, prefix).join(".");
+    const pin = this.#readPin(msg);
+    return { subject: msg.subject, data: msg.data, seq, deliverySeq, pending, storedAt, pin };
   }
 
-  function watch(): void {
-    cancelWatch = clock.after(500, () => {
-      if (clock.now() - lastActivity > SILENCE_MS) {
-        outstanding = 0;
-        pull();
+  #watch(): void {
+    const { clock } = this.#deps;
+    this.#cancelWatch = clock.after(WATCH_MS, () => {
+      if (clock.now() - this.#lastActivity > SILENCE_MS) {
+        this.#outstanding = 0;
+        this.#pull();
       }
-      watch();
+      this.#watch();
     });
   }
-
-  return {
-    start() {
-      if (subscription !== undefined) return;
-      subscription = nc.subscribe(`${inbox}.*`, { callback: onMessage });
-      outstanding = 0;
-      pull();
-      watch();
-    },
-    stop() {
-      cancelWatch();
-      subscription?.unsubscribe();
-      subscription = undefined;
-      pin = undefined;
-      pinnedPullAt = 0;
-      generation++;
-    },
-    renew() {
-      generation++;
-      outstanding = 0;
-      pinnedPullAt = 0;
-      pull();
-    },
-    setPin(id) {
-      if (pin === id) return;
-      pin = id;
-      pinnedPullAt = 0;
-      if (id !== undefined) pull(); // the first pull that renews it, at once
-    },
-    ack(deliverySeq, seq) {
-      if (!nc.isClosed()) nc.publish(`${ackPrefix}.1.${seq}.${deliverySeq}.0.0`);
-    },
-    pinnedPullAt: () => pinnedPullAt,
-  };
 }

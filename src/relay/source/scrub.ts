@@ -21,6 +21,15 @@ const PAUSE_MS = 20;
 /** The part of the log that still has to be sent. */
 export type Unsettled = { from: number; to: number };
 
+/** Throws `consumer_missing`: a relay that goes on without one would wait for ever. */
+async function consumerOf(jsm: JetStreamManager, name: string): Promise<ConsumerInfo> {
+  try {
+    return await jsm.consumers.info(EVENTS_STREAM, name);
+  } catch (error) {
+    throw error instanceof JetStreamApiError ? apiFailure(error.apiError(), name) : error;
+  }
+}
+
 /**
  * Lowest sequence that no shard has settled, up to the log's end. A shard that has nothing to deliver has settled everything, whatever its floor says. To be
  * asked before anything is delivered: what cannot be read is passed over then.
@@ -40,15 +49,6 @@ export async function unsettledOf(
     }),
   );
   return { from: Math.max(first, Math.min(...floors) + 1), to };
-}
-
-/** Throws `consumer_missing`: a relay that goes on without one would wait for ever. */
-async function consumerOf(jsm: JetStreamManager, name: string): Promise<ConsumerInfo> {
-  try {
-    return await jsm.consumers.info(EVENTS_STREAM, name);
-  } catch (error) {
-    throw error instanceof JetStreamApiError ? apiFailure(error.apiError(), name) : error;
-  }
 }
 
 /** Numbers of a page that are not there, from the one that was asked for on. Pure. */
@@ -73,6 +73,26 @@ export type ScrubDeps = {
   lagMs: number;
 };
 
+function pause(clock: Pick<Clock, "after">, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
+}
+
+async function absentBetween(deps: ScrubDeps, from: number, to: number): Promise<Range[] | undefined> {
+  const absent: Range[] = [];
+  for (let next = from; next <= to;) {
+    const page = await deps.read(next);
+    if (page === undefined || !deps.goesOn()) return undefined;
+    absent.push(...absentIn(page, next, to));
+    next = (page.at(-1)?.seq ?? to) + 1;
+    await pause(deps.clock, PAUSE_MS);
+  }
+  return absent;
+}
+
+function numbersIn([from, to]: Range): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
 /**
  * Reads the unsettled part of the log: an event with a flipped bit is neither delivered nor told of by the broker, and if it is its session's first or last
  * one, no gap shows. Returns the numbers that cannot be read and are not known to be missing; undefined if the broker went meanwhile. What seems to be
@@ -95,24 +115,4 @@ export async function scrub(
   const doubtful = new Set(unknown.flatMap(numbersIn));
   const first = await deps.first(); // what was pruned meanwhile is no loss
   return rangesOf(again.flatMap(numbersIn).filter((seq) => seq >= first && doubtful.has(seq)));
-}
-
-async function absentBetween(deps: ScrubDeps, from: number, to: number): Promise<Range[] | undefined> {
-  const absent: Range[] = [];
-  for (let next = from; next <= to;) {
-    const page = await deps.read(next);
-    if (page === undefined || !deps.goesOn()) return undefined;
-    absent.push(...absentIn(page, next, to));
-    next = (page.at(-1)?.seq ?? to) + 1;
-    await pause(deps.clock, PAUSE_MS);
-  }
-  return absent;
-}
-
-function pause(clock: Pick<Clock, "after">, ms: number): Promise<void> {
-  return new Promise((resolve) => void clock.after(ms, resolve));
-}
-
-function numbersIn([from, to]: Range): number[] {
-  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
 }

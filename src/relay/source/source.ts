@@ -1,3 +1,5 @@
+import type { Settled } from "../../shared/log/state/settled.ts";
+
 /** An event that a source gave out, as far as the source has to know it again. */
 export type Delivered = {
   readonly seq: number;
@@ -15,4 +17,12 @@ export type Source = {
   verify(): Promise<boolean>;
   /** The event is settled: never sent again. */
   settle(entry: Delivered): void;
+};
+
+/** A shard, as those see it who take its events. */
+export type ShardSource = Source & {
+  readonly shard: number;
+  readonly settled: Settled;
+  /** Marks an event that another memory takes care of (held sessions): acked, and passed by the floor. */
+  pass(seq: number, deliverySeq: number): void;
 };

@@ -10,6 +10,20 @@ export type Collected =
 /** Longest answer that is collected. Answers to a runner's calls are shorter. */
 const MAX_BYTES: number = 4 * 1024 * 1024;
 
+/** The answer without content codings, because relay and gateway both read it. An answer that cannot be unpacked stays as it came. */
+async function readable(answer: Collected & { kind: "answer" }): Promise<Collected> {
+  const { headers, body } = answer;
+  const isCoding = (_: string, i: number): boolean =>
+    headers[i - (i % 2)]?.toLowerCase() === "content-encoding";
+  const codings = headers.filter((text, i) => isCoding(text, i) && i % 2 === 1);
+  if (codings.length === 0 || body.length === 0) return answer;
+  const plain = await unpack(body, codings, MAX_BYTES).catch(() => undefined);
+  if (plain === undefined) return answer;
+  const ofOtherBytes = new Set(["content-encoding", "content-length"]);
+  const kept = headers.filter((_, i) => !ofOtherBytes.has(headers[i - (i % 2)]?.toLowerCase() ?? ""));
+  return { ...answer, headers: kept, body: plain };
+}
+
 /** Sends a request and reads its whole answer. */
 export function collect(
   upstream: Upstream,
@@ -35,18 +49,4 @@ export function collect(
     });
   });
   return { result, call: { resume: () => call?.resume(), abort: () => call?.abort() } };
-}
-
-/** The answer without content codings, because relay and gateway both read it. An answer that cannot be unpacked stays as it came. */
-async function readable(answer: Collected & { kind: "answer" }): Promise<Collected> {
-  const { headers, body } = answer;
-  const isCoding = (_: string, i: number): boolean =>
-    headers[i - (i % 2)]?.toLowerCase() === "content-encoding";
-  const codings = headers.filter((text, i) => isCoding(text, i) && i % 2 === 1);
-  if (codings.length === 0 || body.length === 0) return answer;
-  const plain = await unpack(body, codings, MAX_BYTES).catch(() => undefined);
-  if (plain === undefined) return answer;
-  const ofOtherBytes = new Set(["content-encoding", "content-length"]);
-  const kept = headers.filter((_, i) => !ofOtherBytes.has(headers[i - (i % 2)]?.toLowerCase() ?? ""));
-  return { ...answer, headers: kept, body: plain };
 }

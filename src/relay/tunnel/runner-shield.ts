@@ -17,6 +17,29 @@ const HEARTBEAT_MS = 2500;
 /** Between two looks for the coordinator while a poll is held. It is also how long a poll is held if the coordinator fails without being away. */
 const LOOK_MS = 1000;
 
+/** The runner that is there already, according to a refused registration. */
+function duplicateOf(answer: Collected): string | undefined {
+  if (answer.kind !== "answer" || answer.status !== 409) return undefined;
+  const detail = readAnswerObject(answer.body)?.["detail"];
+  if (typeof detail !== "object" || detail === null || !("runner_id" in detail)) return undefined;
+  return "error" in detail && detail.error === "duplicate_runner"
+    ? usableRunnerId(detail.runner_id)
+    : undefined;
+}
+
+/** `runner_id` of a JSON body. */
+function runnerOf(body: Uint8Array): string | undefined {
+  return usableRunnerId(readAnswerObject(body)?.["runner_id"]);
+}
+
+function bodyOf(request: UpstreamRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array();
+}
+
+function forgotten(answer: Collected): boolean {
+  return answer.kind === "answer" && isForgotten(answer);
+}
+
 /**
  * Keeps a runner alive through an outage (docs/contract.md, "Runners"): its poller gives up after three failures, about 3 s, and takes all its agents with it.
  * So a poll in an outage is answered 204 at its usual pace and a heartbeat 200, each marked `Rr-Answered-By: relay`; and a
@@ -121,27 +144,4 @@ export function shieldRunner(deps: {
     },
     close: () => upstream.close(),
   };
-}
-
-function forgotten(answer: Collected): boolean {
-  return answer.kind === "answer" && isForgotten(answer);
-}
-
-/** The runner that is there already, according to a refused registration. */
-function duplicateOf(answer: Collected): string | undefined {
-  if (answer.kind !== "answer" || answer.status !== 409) return undefined;
-  const detail = readAnswerObject(answer.body)?.["detail"];
-  if (typeof detail !== "object" || detail === null || !("runner_id" in detail)) return undefined;
-  return "error" in detail && detail.error === "duplicate_runner"
-    ? usableRunnerId(detail.runner_id)
-    : undefined;
-}
-
-function bodyOf(request: UpstreamRequest): Uint8Array {
-  return request.body instanceof Uint8Array ? request.body : new Uint8Array();
-}
-
-/** `runner_id` of a JSON body. */
-function runnerOf(body: Uint8Array): string | undefined {
-  return usableRunnerId(readAnswerObject(body)?.["runner_id"]);
 }

@@ -2,6 +2,16 @@ import { traceOf, withTrace, type Tracing } from "../../shared/base/tracing.ts";
 import { serverAttributes } from "../coordinator/spans.ts";
 import type { Upstream } from "./upstream.ts";
 
+/** The trace context in a raw header list, names and values alternating. Pure. */
+export function traceHeaders(headers: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i]?.toLowerCase() ?? "";
+    if (name === "traceparent" || name === "tracestate") found[name] = headers[i + 1] ?? "";
+  }
+  return found;
+}
+
 /** A client span for every request that really goes to the coordinator; its context takes the place of the gateway's. */
 export function traceUpstream(upstream: Upstream, tracing: Tracing, coordinatorUrl: string): Upstream {
   const server = serverAttributes(coordinatorUrl);
@@ -47,14 +57,4 @@ export function traceUpstream(upstream: Upstream, tracing: Tracing, coordinatorU
     },
     close: () => upstream.close(),
   };
-}
-
-/** The trace context in a raw header list, names and values alternating. Pure. */
-export function traceHeaders(headers: readonly string[]): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i]?.toLowerCase() ?? "";
-    if (name === "traceparent" || name === "tracestate") found[name] = headers[i + 1] ?? "";
-  }
-  return found;
 }

@@ -32,24 +32,26 @@ export type Upstream = {
   close(): Promise<void>;
 };
 
-export function createUpstream(url: string): Upstream {
-  const base = new URL(url);
-  const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
-  const limits = { connections: CONNECTIONS, bodyTimeout: 0 };
-  const pools: Pools = {
-    kept: openConnections(base.origin, { ...limits, kept: true }),
-    fresh: openConnections(base.origin, { ...limits, kept: false }),
-  };
-  return {
-    call: (request, events) =>
-      request.upgrade === undefined && request.target !== "*"
-        ? dispatch(pools, prefix, request, events)
-        : dispatchPlain(base, prefix, request, events),
-    close: async () => void (await Promise.all([pools.kept.destroy(), pools.fresh.destroy()])),
-  };
+type Pools = { kept: Dispatcher; fresh: Dispatcher };
+
+/** Headers as they were written, if the parser kept that. */
+function rawHeaders(
+  controller: Dispatcher.DispatchController,
+  parsed: Record<string, string | string[] | undefined>,
+): string[] {
+  const { rawHeaders: raw } = controller;
+  if (Array.isArray(raw))
+    return raw.map((part) => (typeof part === "string" ? part : part.toString("latin1")));
+  return Object.entries(parsed).flatMap(([name, value]) =>
+    [value ?? []].flat().flatMap((one) => [name, one]),
+  );
 }
 
-type Pools = { kept: Dispatcher; fresh: Dispatcher };
+function failureOf(error: Error, headSent: boolean): [code: string, text: string] {
+  if (headSent) return ["tunnel_broken", errorText(error)];
+  if (error instanceof errors.HeadersTimeoutError) return ["coordinator_timeout", TOO_LATE];
+  return ["coordinator_unreachable", `Failed to connect to Agent Coordinator: ${errorText(error)}`];
+}
 
 function dispatch(
   pools: Pools,
@@ -106,25 +108,6 @@ function dispatch(
       controller?.abort(new Error("cancelled"));
     },
   };
-}
-
-/** Headers as they were written, if the parser kept that. */
-function rawHeaders(
-  controller: Dispatcher.DispatchController,
-  parsed: Record<string, string | string[] | undefined>,
-): string[] {
-  const { rawHeaders: raw } = controller;
-  if (Array.isArray(raw))
-    return raw.map((part) => (typeof part === "string" ? part : part.toString("latin1")));
-  return Object.entries(parsed).flatMap(([name, value]) =>
-    [value ?? []].flat().flatMap((one) => [name, one]),
-  );
-}
-
-function failureOf(error: Error, headSent: boolean): [code: string, text: string] {
-  if (headSent) return ["tunnel_broken", errorText(error)];
-  if (error instanceof errors.HeadersTimeoutError) return ["coordinator_timeout", TOO_LATE];
-  return ["coordinator_unreachable", `Failed to connect to Agent Coordinator: ${errorText(error)}`];
 }
 
 /**
@@ -214,5 +197,22 @@ function dispatchPlain(
       outgoing.destroy();
       flowing?.destroy();
     },
+  };
+}
+
+export function createUpstream(url: string): Upstream {
+  const base = new URL(url);
+  const prefix = base.pathname === "/" ? "" : base.pathname.replace(/\/+$/, "");
+  const limits = { connections: CONNECTIONS, bodyTimeout: 0 };
+  const pools: Pools = {
+    kept: openConnections(base.origin, { ...limits, kept: true }),
+    fresh: openConnections(base.origin, { ...limits, kept: false }),
+  };
+  return {
+    call: (request, events) =>
+      request.upgrade === undefined && request.target !== "*"
+        ? dispatch(pools, prefix, request, events)
+        : dispatchPlain(base, prefix, request, events),
+    close: async () => void (await Promise.all([pools.kept.destroy(), pools.fresh.destroy()])),
   };
 }

@@ -1,36 +1,39 @@
-import type { Clock } from "../../shared/base/clock.ts";
-import { UPSTREAM_HEADER } from "../../shared/base/headers.ts";
-import type { Logger } from "../../shared/base/logger.ts";
-import { pathSegment } from "../../shared/log/schema/session-id.ts";
-import type { Span } from "../../shared/base/tracing.ts";
 import type { Credentials } from "../../shared/credentials/index.ts";
-import type { Coordinator } from "../coordinator/client.ts";
 import type { Gate } from "../coordinator/gate.ts";
-import { endAttempt, type EventSpans } from "../coordinator/spans.ts";
-import { verdictOf, type AttemptResult, type Verdict } from "../coordinator/verdict.ts";
-import type { AttemptReport } from "./attempt-report.ts";
-import { ACCEPTED, batchBody, resultsOf, type Response } from "./batch-wire.ts";
+import type { AttemptResult, Verdict } from "../coordinator/verdict.ts";
 import type { Entry, Lane, Ending, TurnContext, TurnOutcome } from "../lanes/index.ts";
-import { closedInUse, type Judged, type Turn } from "./turn.ts";
+import { closedInUse } from "./attempt.ts";
+import {
+  attemptBatch,
+  itemVerdict,
+  UNANSWERED,
+  type BatchAnswer,
+  type BatchAttemptDeps,
+} from "./batch-attempt.ts";
+import type { Response } from "./batch-wire.ts";
+import type { Judged } from "./conclude.ts";
+import { notNow, type Turn } from "./turn.ts";
 
 /** 650 bytes for each of a hundred results. */
 const LONG_ANSWER_BYTES: number = 64 * 1024;
 /** Only these say that something in the batch is wrong; the batch is then halved until the one event stands alone. */
 const BISECTED = new Set([400, 413, 422]);
 
-const DELIVERED: Verdict = { kind: "delivered" };
-const UNANSWERED: Verdict & { kind: "retry" } = {
-  kind: "retry",
-  reason: "no result for the event",
-  connection: false,
-  failure: false,
+export type BatchDeps = BatchAttemptDeps & {
+  credentials: Credentials;
+  gate: Gate;
+  /** One entry alone, and what a verdict on one means: the same as without batches. */
+  turn: Turn;
 };
 
-/** The coordinator's word on one event of a batch; undefined: it says none. */
-function itemVerdict(result: Response | undefined, wallMs: number): Verdict {
-  if (result === undefined) return UNANSWERED;
-  return result.body === ACCEPTED ? DELIVERED : verdictOf(result, "event", wallMs);
-}
+/** One turn of a lane, which may take several requests. */
+type Round = {
+  deps: BatchDeps;
+  lane: Lane;
+  context: TurnContext;
+  /** What is settled already. */
+  settled: Map<Entry, Ending>;
+};
 
 /** More than a hundred results need, unless they quote what was refused. */
 function isTooLong(result: AttemptResult): boolean {
@@ -42,172 +45,103 @@ function together(entries: readonly Entry[], outcome: TurnOutcome): TurnOutcome 
   return outcome.kind === "retry" ? { ...outcome, together: entries.length } : outcome;
 }
 
-export type BatchDeps = {
-  clock: Clock;
-  log: Logger;
-  coordinator: Coordinator;
-  credentials: Credentials;
-  gate: Gate;
-  /** Path with `{session_id}` in it. */
-  template: string;
-  streamEpoch: number;
-  /** One entry alone, and what a verdict on one means: the same as without batches. */
-  turn: Turn;
-  /** Undefined: nothing is traced. */
-  spans?: EventSpans | undefined;
-  report?: AttemptReport;
-};
+/** Notes an entry that is settled; any other outcome is returned. */
+function note({ settled }: Round, entry: Entry, outcome: TurnOutcome): TurnOutcome | undefined {
+  if (outcome.kind !== "settled") return outcome;
+  settled.set(entry, outcome.how);
+  return undefined;
+}
+
+async function alone(round: Round, entry: Entry): Promise<TurnOutcome | undefined> {
+  const { deps, lane, context } = round;
+  return note(round, entry, await deps.turn.single(lane, entry, context));
+}
+
+/** The others come in the next turn: what follows them must not overtake them (ORDER-1). */
+async function firstAlone(round: Round, first: Entry): Promise<TurnOutcome> {
+  return (await alone(round, first)) ?? { kind: "again" };
+}
+
+/** Settles what the coordinator settled, each by its own verdict; the first other outcome is the batch's. */
+async function judgeEach(
+  round: Round,
+  judged: Judged,
+  entries: Entry[],
+  results: Map<string, Response>,
+): Promise<TurnOutcome | undefined> {
+  const { clock, turn } = round.deps;
+  let next: TurnOutcome | undefined;
+  for (const entry of entries) {
+    const result = results.get(entry.envelope?.id ?? "");
+    if (result === undefined) {
+      next ??= together(
+        entries.filter((other) => !results.has(other.envelope?.id ?? "")),
+        { kind: "retry", reason: UNANSWERED.reason, counts: true },
+      );
+      continue;
+    }
+    const verdict = itemVerdict(result, clock.wall());
+    const other = note(round, entry, await turn.conclude({ ...judged, entry, verdict, result }));
+    next ??= other;
+  }
+  return next;
+}
+
+/** What an answer to the request as a whole means, unless it is to be divided. */
+async function judge(
+  round: Round,
+  entries: Entry[],
+  judged: Judged,
+  { results }: BatchAnswer,
+): Promise<TurnOutcome | undefined> {
+  const { turn } = round.deps;
+  if (judged.verdict.kind !== "delivered") return together(entries, await turn.conclude(judged));
+  if (results !== undefined) return judgeEach(round, judged, entries, results);
+  // each alone has an answer that can be judged
+  if (isTooLong(judged.result)) return firstAlone(round, judged.entry);
+  const reason = "the batch endpoint answers without results";
+  const spoiled: Verdict = { kind: "retry", reason, connection: false, failure: true };
+  return together(entries, await turn.conclude({ ...judged, verdict: spoiled }));
+}
+
+/** Sends entries in order; stops at the first that cannot be settled, and returns why. */
+async function send(round: Round, entries: Entry[]): Promise<TurnOutcome | undefined> {
+  const { deps, lane, context } = round;
+  const { credentials, gate } = deps;
+  const [first] = entries;
+  if (first?.envelope === undefined) return { kind: "again" };
+  if (entries.length === 1) return alone(round, first);
+  const pass = credentials.current() ?? (await credentials.headers());
+  if (pass.kind === "unavailable") return firstAlone(round, first); // pauses with the reason
+  const kept = notNow(first, context);
+  if (kept !== undefined) return kept;
+  const answer = await attemptBatch(deps, { lane, entries, first }, pass.headers, context);
+  const { verdict, result } = answer;
+  if (closedInUse(lane, result)) return { kind: "again" };
+  if (verdict.kind !== "dead") {
+    const { generation } = pass;
+    const judged: Judged = { lane, entry: first, verdict, result, generation, probe: context.probe };
+    return judge(round, entries, judged, answer);
+  }
+  gate.answered(lane.token);
+  if (!BISECTED.has(verdict.status)) return firstAlone(round, first);
+  const middle = Math.ceil(entries.length / 2);
+  return (await send(round, entries.slice(0, middle))) ?? (await send(round, entries.slice(middle)));
+}
 
 /** Sends several entries of one lane as one request, and finds the one that spoils it (docs/contract.md, "Batches"). */
 export function createBatchTurn(
   deps: BatchDeps,
 ): (lane: Lane, entries: Entry[], context: TurnContext) => Promise<TurnOutcome> {
-  const { clock, log, coordinator, credentials, gate, spans: tracer } = deps;
-
   return async function batchTurn(lane, entries, context) {
     const settled = new Map<Entry, Ending>();
     let next: TurnOutcome | undefined;
     try {
-      next = await send(lane, entries, context, settled);
+      next = await send({ deps, lane, context, settled }, entries);
     } catch (error) {
-      log.error({ err: error, session: lane.session }, "batch failed");
+      deps.log.error({ err: error, session: lane.session }, "batch failed");
       next = { kind: "retry", reason: "internal", counts: false }; // what is settled stays settled
     }
     return { kind: "batch", settled, next };
   };
-
-  /** Sends entries in order; stops at the first that cannot be settled, and returns why. */
-  async function send(
-    lane: Lane,
-    entries: Entry[],
-    context: TurnContext,
-    settled: Map<Entry, Ending>,
-  ): Promise<TurnOutcome | undefined> {
-    const [first] = entries;
-    if (first?.envelope === undefined) return { kind: "again" };
-    if (entries.length === 1) return note(first, await deps.turn.single(lane, first, context), settled);
-    const pass = credentials.current() ?? (await credentials.headers());
-    if (pass.kind === "unavailable") return firstAlone(lane, first, context, settled); // pauses with the reason
-    if (!first.source.mayForward()) return { kind: "fenced" };
-    if (context.paused()) return { kind: "again" };
-
-    const began = clock.now();
-    // one span for each, in its own event's trace; the coordinator's are below the first one's
-    const spans = new Map<Entry, Span>();
-    for (const entry of tracer === undefined ? [] : entries) {
-      const { envelope, seq } = entry;
-      if (envelope === undefined) continue;
-      const tries = entry === first ? lane.attempts + 1 : 1;
-      const span = tracer?.attempt({ entry, envelope, streamSeq: seq }, tries, entries.length);
-      if (span !== undefined) spans.set(entry, span);
-    }
-    const attempt = coordinator.send({
-      method: "POST",
-      path: deps.template.replaceAll("{session_id}", pathSegment(first.envelope.session)),
-      headers: {
-        "content-type": "application/json",
-        accept: "application/json",
-        [UPSTREAM_HEADER.streamSeq]: `${deps.streamEpoch}-${first.seq}`,
-        ...spans.get(first)?.context,
-        ...pass.headers,
-      },
-      body: batchBody(entries),
-      fresh: lane.fresh,
-    });
-    context.began(attempt);
-    const result = await attempt.result;
-    const verdict = verdictOf(result, "event", clock.wall());
-    const kind = verdict.kind === "dead" ? "divided" : verdict.kind; // nothing died of it: each event is judged by itself
-    const results =
-      verdict.kind === "delivered" && result.kind === "response"
-        ? await resultsOf(result.body, new Set(entries.map((entry) => entry.envelope?.id ?? "")))
-        : undefined;
-    for (const [entry, span] of spans) {
-      const own = results?.get(entry.envelope?.id ?? "");
-      if (results === undefined) endAttempt(span, kind, result);
-      else endAttempt(span, itemVerdict(own, clock.wall()).kind, own ?? result);
-    }
-    deps.report?.attempted(kind, clock.now() - began);
-    const status = result.kind === "response" ? result.status : undefined;
-    if (log.isLevelEnabled("debug"))
-      log.debug(
-        {
-          session: lane.session,
-          events: entries.map((entry) => entry.envelope?.id),
-          verdict: kind,
-          status,
-          ms: clock.now() - began,
-        },
-        "batch forwarded",
-      );
-
-    if (closedInUse(lane, result)) return { kind: "again" };
-    if (verdict.kind === "dead") {
-      gate.answered(lane.token);
-      if (!BISECTED.has(verdict.status)) return firstAlone(lane, first, context, settled);
-      const middle = Math.ceil(entries.length / 2);
-      return (
-        (await send(lane, entries.slice(0, middle), context, settled)) ??
-        (await send(lane, entries.slice(middle), context, settled))
-      );
-    }
-    const judged: Judged = {
-      lane,
-      entry: first,
-      verdict,
-      result,
-      generation: pass.generation,
-      probe: context.probe,
-    };
-    if (verdict.kind !== "delivered") return together(entries, await deps.turn.conclude(judged));
-    // each alone has an answer that can be judged
-    if (results === undefined && isTooLong(result)) return firstAlone(lane, first, context, settled);
-    if (results === undefined) {
-      const reason = "the batch endpoint answers without results";
-      const spoiled: Verdict = { kind: "retry", reason, connection: false, failure: true };
-      return together(entries, await deps.turn.conclude({ ...judged, verdict: spoiled }));
-    }
-    return judgeEach(judged, entries, results, settled);
-  }
-
-  /** The others come in the next turn: what follows them must not overtake them (ORDER-1). */
-  async function firstAlone(
-    lane: Lane,
-    first: Entry,
-    context: TurnContext,
-    settled: Map<Entry, Ending>,
-  ): Promise<TurnOutcome> {
-    return note(first, await deps.turn.single(lane, first, context), settled) ?? { kind: "again" };
-  }
-
-  /** Settles what the coordinator settled, each by its own verdict; the first other outcome is the batch's. */
-  async function judgeEach(
-    judged: Judged,
-    entries: Entry[],
-    results: Map<string, Response>,
-    settled: Map<Entry, Ending>,
-  ): Promise<TurnOutcome | undefined> {
-    let next: TurnOutcome | undefined;
-    for (const entry of entries) {
-      const result = results.get(entry.envelope?.id ?? "");
-      if (result === undefined) {
-        next ??= together(
-          entries.filter((other) => !results.has(other.envelope?.id ?? "")),
-          { kind: "retry", reason: UNANSWERED.reason, counts: true },
-        );
-        continue;
-      }
-      const verdict = itemVerdict(result, clock.wall());
-      const outcome = await deps.turn.conclude({ ...judged, entry, verdict, result });
-      const other = note(entry, outcome, settled);
-      next ??= other;
-    }
-    return next;
-  }
-
-  function note(entry: Entry, outcome: TurnOutcome, settled: Map<Entry, Ending>): TurnOutcome | undefined {
-    if (outcome.kind !== "settled") return outcome;
-    settled.set(entry, outcome.how);
-    return undefined;
-  }
 }

@@ -2,7 +2,9 @@ import { createBatchTurn } from "./batch.ts";
 import type { DispatcherDeps } from "../lanes/index.ts";
 import { createTurn, type TurnDeps } from "./turn.ts";
 
-// turn.ts sends one event until its outcome is known · batch.ts sends several as one request, batch-wire.ts writes and reads it
+// turn.ts sends one event until its outcome is known: late-binds.ts asks before · attempt.ts makes the request · conclude.ts says what the verdict means ·
+// burial.ts, refused-credentials.ts and unregistered.ts have what each of those verdicts needs
+// batch.ts sends several as one request: batch-attempt.ts makes it, batch-wire.ts writes and reads it
 // A turn is everything between taking an event from its lane and settling it, so each outcome has one place. Batches are beside it and fall back on it: what a
 // batch cannot decide is decided by sending the event alone.
 

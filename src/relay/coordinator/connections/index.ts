@@ -23,50 +23,6 @@ type Line = { interim: Interim; requests: number; answered: boolean };
 
 type Held = { line: Line | undefined };
 
-/**
- * Connections to the coordinator: HTTP/1.1, one request at a time on each. `kept`: used again; else each carries one request and is closed. Informational
- * answers are not seen, and a request that met a closing connection fails with `ClosedInUse`.
- */
-export function openConnections(
-  origin: string,
-  options: Pick<Pool.Options, "connections" | "headersTimeout" | "bodyTimeout"> & { kept: boolean },
-): Pool {
-  const { kept, ...rest } = options;
-  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
-  return new Pool(origin, {
-    ...rest,
-    allowH2: false,
-    pipelining: kept ? 1 : 0,
-    keepAliveTimeout: IDLE_SOCKET_MS,
-    keepAliveMaxTimeout: IDLE_SOCKET_MS,
-    maxHeaderSize: MAX_HEAD_BYTES,
-    connect,
-    factory: (url, given) => new Connection(url, given, connect),
-  });
-}
-
-/** One connection at a time, made anew when it was closed. */
-class Connection extends Client {
-  readonly #held: Held;
-
-  constructor(url: URL, options: Client.Options, connect: buildConnector.connector) {
-    const held: Held = { line: undefined };
-    super(url, {
-      ...options,
-      connect: (where, done) =>
-        connect(where, (...result) => {
-          if (result[0] === null && result[1] !== null) held.line = watch(result[1]);
-          done(...result);
-        }),
-    });
-    this.#held = held;
-  }
-
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return super.dispatch(options, new Watched(handler, this.#held));
-  }
-}
-
 /** Both kinds of socket hand what they read to `push`. */
 function watch(socket: Socket): Line {
   const line: Line = { interim: createInterim(), requests: 0, answered: false };
@@ -83,6 +39,13 @@ function watch(socket: Socket): Line {
     return bytes.length === 0 || push(bytes);
   };
   return line;
+}
+
+function wasClosed(error: Error): boolean {
+  return (
+    error instanceof errors.SocketError ||
+    ("code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE"))
+  );
 }
 
 /** Hands everything on; a class because one is made per attempt on the hot path. */
@@ -137,9 +100,46 @@ class Watched implements Dispatcher.DispatchHandler {
   }
 }
 
-function wasClosed(error: Error): boolean {
-  return (
-    error instanceof errors.SocketError ||
-    ("code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE"))
-  );
+/** One connection at a time, made anew when it was closed. */
+class Connection extends Client {
+  readonly #held: Held;
+
+  constructor(url: URL, options: Client.Options, connect: buildConnector.connector) {
+    const held: Held = { line: undefined };
+    super(url, {
+      ...options,
+      connect: (where, done) =>
+        connect(where, (...result) => {
+          if (result[0] === null && result[1] !== null) held.line = watch(result[1]);
+          done(...result);
+        }),
+    });
+    this.#held = held;
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return super.dispatch(options, new Watched(handler, this.#held));
+  }
+}
+
+/**
+ * Connections to the coordinator: HTTP/1.1, one request at a time on each. `kept`: used again; else each carries one request and is closed. Informational
+ * answers are not seen, and a request that met a closing connection fails with `ClosedInUse`.
+ */
+export function openConnections(
+  origin: string,
+  options: Pick<Pool.Options, "connections" | "headersTimeout" | "bodyTimeout"> & { kept: boolean },
+): Pool {
+  const { kept, ...rest } = options;
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
+  return new Pool(origin, {
+    ...rest,
+    allowH2: false,
+    pipelining: kept ? 1 : 0,
+    keepAliveTimeout: IDLE_SOCKET_MS,
+    keepAliveMaxTimeout: IDLE_SOCKET_MS,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    connect,
+    factory: (url, given) => new Connection(url, given, connect),
+  });
 }

@@ -14,6 +14,13 @@ export type Interim = {
   end(): Buffer;
 };
 
+function kindOf(bytes: Buffer): "interim" | "final" | "unknown" {
+  const text = bytes.toString("latin1", 0, STATUS_END);
+  if (text.length === STATUS_END)
+    return /^HTTP\/1\.[01] 1\d\d$/.test(text) && !text.endsWith("101") ? "interim" : "final";
+  return "HTTP/1.".startsWith(text.slice(0, 7)) ? "unknown" : "final";
+}
+
 /**
  * Takes informational answers (1xx) out of what a server sends, before the HTTP client sees them: undici breaks off at a `100 Continue` that it did not ask
  * for, and starts its time limit anew at any other. 101 stays, because it ends HTTP. Holds back at most the first bytes of a status line.
@@ -72,11 +79,4 @@ export function createInterim(): Interim {
       return rest;
     },
   };
-}
-
-function kindOf(bytes: Buffer): "interim" | "final" | "unknown" {
-  const text = bytes.toString("latin1", 0, STATUS_END);
-  if (text.length === STATUS_END)
-    return /^HTTP\/1\.[01] 1\d\d$/.test(text) && !text.endsWith("101") ? "interim" : "final";
-  return "HTTP/1.".startsWith(text.slice(0, 7)) ? "unknown" : "final";
 }

@@ -14,6 +14,12 @@ const LEAST_LENGTH = 8;
 /** Credentials that are looked for: the one that is sent, and older ones that a coordinator may still remember. */
 const REMEMBERED = 3;
 
+/** The longest first: one may be the beginning of another. Pure. */
+export function needlesOf(secrets: readonly string[]): Needles {
+  const all = [...new Set(secrets.flatMap(formsOf))].toSorted((a, b) => b.length - a.length);
+  return { plain: secrets.map((secret) => Buffer.from(secret)), all: all.map((form) => Buffer.from(form)) };
+}
+
 /** Remembers what credentials were sent, so that answers can be searched for them (CRED-1). */
 export function createSentCredentials(): { of(pass: ReadyCredential): Needles } {
   let newest: ReadyCredential | undefined;
@@ -32,12 +38,6 @@ export function createSentCredentials(): { of(pass: ReadyCredential): Needles } 
       return needles;
     },
   };
-}
-
-/** The longest first: one may be the beginning of another. Pure. */
-export function needlesOf(secrets: readonly string[]): Needles {
-  const all = [...new Set(secrets.flatMap(formsOf))].toSorted((a, b) => b.length - a.length);
-  return { plain: secrets.map((secret) => Buffer.from(secret)), all: all.map((form) => Buffer.from(form)) };
 }
 
 /** A text of a head or a trailer with whatever is secret struck out; its length stays. Pure. */

@@ -19,6 +19,20 @@ export type Screen = {
   readonly holding: boolean;
 };
 
+/** How many bytes at the end may begin one of the needles. */
+function beginning(bytes: Buffer, needles: readonly Buffer[]): number {
+  let most = 0;
+  for (const needle of needles) {
+    const first = needle[0] ?? 0;
+    let at = bytes.indexOf(first, Math.max(0, bytes.length - needle.length + 1));
+    while (at >= 0 && bytes.length - at > most) {
+      if (bytes.compare(needle, 0, bytes.length - at, at) === 0) most = bytes.length - at;
+      at = bytes.indexOf(first, at + 1);
+    }
+  }
+  return most;
+}
+
 /** A secret may be cut into chunks anywhere: what may be its beginning waits for the next chunk. */
 export function createScreen(needles: Needles): Screen {
   let seen = 0;
@@ -70,18 +84,4 @@ export function createScreen(needles: Needles): Screen {
       return tail.length > out;
     },
   };
-}
-
-/** How many bytes at the end may begin one of the needles. */
-function beginning(bytes: Buffer, needles: readonly Buffer[]): number {
-  let most = 0;
-  for (const needle of needles) {
-    const first = needle[0] ?? 0;
-    let at = bytes.indexOf(first, Math.max(0, bytes.length - needle.length + 1));
-    while (at >= 0 && bytes.length - at > most) {
-      if (bytes.compare(needle, 0, bytes.length - at, at) === 0) most = bytes.length - at;
-      at = bytes.indexOf(first, at + 1);
-    }
-  }
-  return most;
 }

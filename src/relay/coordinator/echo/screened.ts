@@ -8,6 +8,13 @@ import { createUnpacked } from "./unpacked.ts";
 /** An answer on its way to an executor. */
 export type ScreenedEvents = AnswerEvents & { close(): void };
 
+/** The content coding of a raw header list. Several, one upon the other, are not seen into. */
+function codingOf(headers: readonly string[]): string | undefined {
+  for (let i = 0; i + 1 < headers.length; i += 2)
+    if (headers[i]?.toLowerCase() === "content-encoding") return headers[i + 1];
+  return undefined;
+}
+
 /**
  * An answer that quotes the credential which the request carried must not hand it to the executor (CRED-1): it is struck out in reason phrase,
  * headers, body, trailers and the frames of a WebSocket, and a compressed answer is cut. Costs a search per chunk and no copy.
@@ -64,11 +71,4 @@ export function screened(
     failed: (code, text) => events.failed(code, struckOut(text, needles)),
     close: () => unpacked?.close(),
   };
-}
-
-/** The content coding of a raw header list. Several, one upon the other, are not seen into. */
-function codingOf(headers: readonly string[]): string | undefined {
-  for (let i = 0; i + 1 < headers.length; i += 2)
-    if (headers[i]?.toLowerCase() === "content-encoding") return headers[i + 1];
-  return undefined;
 }

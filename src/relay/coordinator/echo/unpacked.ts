@@ -54,6 +54,19 @@ export function createUnpacked(
   let bytes = 0;
   let over = false;
 
+  function stop(why: "quoted" | "bomb"): void {
+    if (over) return;
+    over = true;
+    waiting.length = 0;
+    decoder?.destroy();
+    control.cut(why);
+  }
+
+  /** In order, as far as it was searched. What may begin a secret waits. */
+  function release(all: boolean): void {
+    while (waiting[0] !== undefined && (all || waiting[0].searched)) waiting.shift()?.go();
+  }
+
   function start(first: number): Transform | undefined {
     const made = make?.(first);
     made?.on("data", (decoded: Buffer) => {
@@ -68,19 +81,6 @@ export function createUnpacked(
       release(true);
     });
     return made;
-  }
-
-  function stop(why: "quoted" | "bomb"): void {
-    if (over) return;
-    over = true;
-    waiting.length = 0;
-    decoder?.destroy();
-    control.cut(why);
-  }
-
-  /** In order, as far as it was searched. What may begin a secret waits. */
-  function release(all: boolean): void {
-    while (waiting[0] !== undefined && (all || waiting[0].searched)) waiting.shift()?.go();
   }
 
   return {

@@ -6,12 +6,9 @@ import type { AttemptResult } from "../../../../src/relay/coordinator/verdict.ts
 import { createBatchTurn } from "../../../../src/relay/turns/batch.ts";
 import { Lane, type Entry } from "../../../../src/relay/lanes/lane.ts";
 import type { TurnContext, TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
-import {
-  createTurn,
-  type Homecomings,
-  type PoisonPolicy,
-  type Turn,
-} from "../../../../src/relay/turns/turn.ts";
+import type { PoisonPolicy } from "../../../../src/relay/turns/burial.ts";
+import { createTurn, type Turn } from "../../../../src/relay/turns/turn.ts";
+import type { Homecomings } from "../../../../src/relay/turns/unregistered.ts";
 import type { Envelope } from "../../../../src/shared/log/schema/envelope.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
-import type { PoisonPolicy } from "../../../../src/relay/turns/turn.ts";
+import type { PoisonPolicy } from "../../../../src/relay/turns/burial.ts";
 import { createStage, response, type Stage } from "../lanes/turn-stage.ts";
 
 type StageEntry = ReturnType<Stage["entry"]>;

@@ -1,0 +1,42 @@
+import type { Clock } from "../../shared/base/clock.ts";
+
+/** Time between probes while the coordinator is away, which grows by half each time. It is short, so that the backlog drains soon after an outage. */
+const AWAY_MS = { first: 500, most: 2000 };
+/** Time between probes while everything is paused. The cause of a pause seldom goes away within a second. */
+const PAUSED_MS = { first: 5000, most: 30_000 };
+
+/** Milliseconds until the next probe. `done` counts the probes before it in the same phase; `random` is in [0, 1) and takes up to a fifth off. Pure. */
+export function probeDelay(phase: "away" | "paused", done: number, random: number): number {
+  const { first, most } = phase === "paused" ? PAUSED_MS : AWAY_MS;
+  return Math.min(most, first * 1.5 ** done) * (0.8 + 0.2 * random);
+}
+
+/** The one timer of a phase that waits for the coordinator. */
+export type ProbeTimer = {
+  /** Has the next probe follow, in place of one that was scheduled. */
+  schedule(phase: "away" | "paused"): void;
+  /** Another phase begins: the next probe is its first. */
+  restart(): void;
+  /** Nothing is scheduled from here on. */
+  stop(): void;
+};
+
+export function createProbeTimer(deps: { clock: Clock; random: () => number; due: () => void }): ProbeTimer {
+  let cancel: () => void = () => {};
+  let done = 0;
+  let stopped = false;
+  return {
+    schedule(phase) {
+      cancel();
+      if (!stopped) cancel = deps.clock.after(probeDelay(phase, done++, deps.random()), deps.due);
+    },
+    restart() {
+      cancel();
+      done = 0;
+    },
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}

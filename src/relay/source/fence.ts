@@ -1,0 +1,73 @@
+import type { Clock } from "../../shared/base/clock.ts";
+import { pinnedBy, type Consumer } from "./consumer.ts";
+import { Lease } from "./lease.ts";
+
+/** After a question that the broker did not answer. */
+const RETRY_MS = 200;
+
+/** Says whether events of a shard may be sent: lease.ts lasts for a while, and the broker is asked when it has ended (ORDER-1 through failover). */
+export type Fence = {
+  mayForward: () => boolean;
+  revoke: () => void;
+  /** Time of the newest pull with our pin that the broker is not yet known to have, 0 for none; the lease's owner confirms it. */
+  pulledAt: () => number;
+  /** What ended begins again by a question only. */
+  confirm: (pulledAt: number) => void;
+  /** Asks the broker whether our pin is the one; if so, the lease begins with the last pull before the question. */
+  ask: () => Promise<boolean>;
+  /** Resolves to whether events may be sent now; false as well where the broker does not answer, after a moment. Several at once are one question. */
+  verify: () => Promise<boolean>;
+};
+
+export function createFence(deps: {
+  clock: Clock;
+  consumer: Pick<Consumer, "info">;
+  /** Is the shard ours, and its takeover over? */
+  active: () => boolean;
+  /** Our pin; undefined without one. */
+  pin: () => string | undefined;
+  /** When the newest pull with our pin was sent (clock.now), 0 before. */
+  pinnedPullAt: () => number;
+  /** The broker says that our pin is not the one. */
+  lost: () => void;
+}): Fence {
+  const { clock } = deps;
+  const lease = new Lease();
+  let verifying: Promise<boolean> | undefined;
+
+  const holds = (): boolean => lease.holds(clock.now());
+  const ask = async (): Promise<boolean> => {
+    const asked = deps.pin();
+    const pulledAt = deps.pinnedPullAt();
+    const info = await deps.consumer.info();
+    const ours = asked !== undefined && asked === deps.pin() && pinnedBy(info) === asked;
+    if (ours && pulledAt > 0) lease.confirm(pulledAt);
+    return ours;
+  };
+  const mayForward = (): boolean => deps.active() && holds();
+  const verify = async (): Promise<boolean> => {
+    try {
+      const ours = await ask();
+      if (!ours && deps.active()) deps.lost();
+      return ours && mayForward();
+    } catch {
+      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+      return false;
+    }
+  };
+
+  return {
+    mayForward,
+    revoke: () => lease.revoke(),
+    pulledAt: () => (holds() ? deps.pinnedPullAt() : 0),
+    confirm(pulledAt) {
+      if (holds()) lease.confirm(pulledAt);
+    },
+    ask,
+    verify() {
+      if (!deps.active()) return Promise.resolve(false);
+      verifying ??= verify().finally(() => (verifying = undefined));
+      return verifying;
+    },
+  };
+}

@@ -74,7 +74,6 @@ const MAX_LINES = 300;
 const LONGER: Record<string, number> = {
   "gateway/gateway.ts": 400,
   "gateway/tunnel/tunnel.ts": 330,
-  "gateway/writes/writes.ts": 360,
   "relay/lanes/dispatcher.ts": 450,
   "relay/lanes/held.ts": 420,
   "relay/page/page.ts": 350,

@@ -2,20 +2,20 @@ import type { Clock } from "../../shared/base/clock.ts";
 import type { Answer } from "../../shared/messages/answer.ts";
 import type { Outcome } from "../../shared/log/append/write.ts";
 
-export type Stored = Extract<Outcome, { kind: "stored" }>;
+export type StoredOutcome = Extract<Outcome, { kind: "stored" }>;
 export type CoordinatorAnswer = Extract<Answer, { kind: "answer" }>;
 
 /** The answer that an executor gets in the end. */
 export type Conclusion =
-  | { kind: "accepted"; stored: Stored }
-  | { kind: "answer"; answer: CoordinatorAnswer; stored: Stored }
+  | { kind: "accepted"; stored: StoredOutcome }
+  | { kind: "answer"; answer: CoordinatorAnswer; stored: StoredOutcome }
   | { kind: "failed"; outcome: Extract<Outcome, { kind: "failed" }> };
 
 /**
  * One write, from its acceptance until its executor has an answer. Two things must come together, in either order: the log's word that
  * it is stored (DURABLE-1: no answer is given before it), and the coordinator's answer, or the end of the wait for it.
  */
-export type Exchange = {
+export type PendingWrite = {
   readonly id: string;
   readonly shard: number;
   /** True while the executor waits for the coordinator's answer. */
@@ -29,14 +29,19 @@ export type Exchange = {
   conclude: (conclusion: Conclusion) => boolean;
 };
 
-/** The exchanges that wait for the coordinator's answer. */
+/** The writes that wait for the coordinator's answer. */
 export type Waiting = {
   readonly size: number;
-  /** Begins an exchange; with `waitMs` it waits for the coordinator's answer at most that long. */
-  open(id: string, shard: number, waitMs: number | undefined, conclude: Exchange["conclude"]): Exchange;
+  /** Begins a pending write; with `waitMs` it waits for the coordinator's answer at most that long. */
+  open(
+    id: string,
+    shard: number,
+    waitMs: number | undefined,
+    conclude: PendingWrite["conclude"],
+  ): PendingWrite;
   /** The log has stored the event, or refused it. */
-  settled(exchange: Exchange, outcome: Outcome): void;
-  /** A relay sent the coordinator's answer. False if no exchange with this id waits. */
+  settled(pending: PendingWrite, outcome: Outcome): void;
+  /** A relay sent the coordinator's answer. False if no write with this id waits. */
   answered(id: string, answer: Answer, confirm: ((seen: boolean) => void) | undefined): boolean;
   /** Ends the wait for everything of these shards. */
   release(shards: readonly number[]): void;
@@ -45,44 +50,44 @@ export type Waiting = {
 };
 
 export function createWaiting(clock: Clock): Waiting {
-  const exchanges = new Map<string, Exchange>();
+  const writes = new Map<string, PendingWrite>();
   let closed = false;
 
   /** Concludes if both things are there. */
-  function advance(exchange: Exchange): void {
-    const { outcome, answer } = exchange;
+  function advance(pending: PendingWrite): void {
+    const { outcome, answer } = pending;
     if (outcome === undefined) return;
-    if (outcome.kind === "stored" && exchange.waits && answer === undefined) return;
-    leave(exchange);
+    if (outcome.kind === "stored" && pending.waits && answer === undefined) return;
+    leave(pending);
     if (outcome.kind === "failed") {
-      exchange.conclude({ kind: "failed", outcome });
-      exchange.confirm?.(false);
-    } else if (answer === undefined) exchange.conclude({ kind: "accepted", stored: outcome });
+      pending.conclude({ kind: "failed", outcome });
+      pending.confirm?.(false);
+    } else if (answer === undefined) pending.conclude({ kind: "accepted", stored: outcome });
     else {
-      const seen = exchange.conclude({ kind: "answer", answer, stored: outcome }); // not inside `?.()`, which would skip it
-      exchange.confirm?.(seen);
+      const seen = pending.conclude({ kind: "answer", answer, stored: outcome }); // not inside `?.()`, which would skip it
+      pending.confirm?.(seen);
     }
   }
 
-  function leave(exchange: Exchange): void {
-    exchange.cancelTimer?.();
-    exchange.cancelTimer = undefined;
-    if (exchanges.get(exchange.id) === exchange) exchanges.delete(exchange.id);
+  function leave(pending: PendingWrite): void {
+    pending.cancelTimer?.();
+    pending.cancelTimer = undefined;
+    if (writes.get(pending.id) === pending) writes.delete(pending.id);
   }
 
-  function release(exchange: Exchange): void {
-    if (!exchange.waits || exchange.answer !== undefined) return;
-    exchange.waits = false;
-    leave(exchange);
-    advance(exchange);
+  function release(pending: PendingWrite): void {
+    if (!pending.waits || pending.answer !== undefined) return;
+    pending.waits = false;
+    leave(pending);
+    advance(pending);
   }
 
   return {
     get size() {
-      return exchanges.size;
+      return writes.size;
     },
     open(id, shard, waitMs, conclude) {
-      const exchange: Exchange = {
+      const pending: PendingWrite = {
         id,
         shard,
         waits: waitMs !== undefined && !closed,
@@ -92,38 +97,38 @@ export function createWaiting(clock: Clock): Waiting {
         cancelTimer: undefined,
         conclude,
       };
-      if (waitMs !== undefined && exchange.waits) {
-        exchanges.set(id, exchange);
-        exchange.cancelTimer = clock.after(waitMs, () => release(exchange));
+      if (waitMs !== undefined && pending.waits) {
+        writes.set(id, pending);
+        pending.cancelTimer = clock.after(waitMs, () => release(pending));
       }
-      return exchange;
+      return pending;
     },
-    settled(exchange, outcome) {
-      exchange.outcome = outcome;
+    settled(pending, outcome) {
+      pending.outcome = outcome;
       // An event that an earlier process stored carries the answer subject of that process, so no answer will come to this one.
-      if (outcome.kind === "stored" && outcome.number === undefined && exchange.answer === undefined)
-        exchange.waits = false;
-      advance(exchange);
+      if (outcome.kind === "stored" && outcome.number === undefined && pending.answer === undefined)
+        pending.waits = false;
+      advance(pending);
     },
     answered(id, answer, confirm) {
-      const exchange = exchanges.get(id);
-      if (exchange === undefined || exchange.answer !== undefined) return false;
+      const pending = writes.get(id);
+      if (pending === undefined || pending.answer !== undefined) return false;
       if (answer.kind === "accepted") {
-        release(exchange);
+        release(pending);
         return false;
       }
-      exchange.answer = answer;
-      exchange.confirm = confirm;
-      exchange.cancelTimer?.();
-      advance(exchange);
+      pending.answer = answer;
+      pending.confirm = confirm;
+      pending.cancelTimer?.();
+      advance(pending);
       return true;
     },
     release(shards) {
-      for (const exchange of exchanges.values()) if (shards.includes(exchange.shard)) release(exchange);
+      for (const pending of writes.values()) if (shards.includes(pending.shard)) release(pending);
     },
     close() {
       closed = true;
-      for (const exchange of exchanges.values()) release(exchange);
+      for (const pending of writes.values()) release(pending);
     },
   };
 }

@@ -3,7 +3,7 @@ import { handoutOf } from "../../../src/gateway/writes/handout.ts";
 import { NO_PREFERENCE, readPrefer } from "../../../src/shared/http/prefer.ts";
 import { createRelays } from "../../../src/gateway/writes/relays.ts";
 import { createRepeats } from "../../../src/gateway/writes/repeats.ts";
-import { createWaiting, type Conclusion, type Exchange } from "../../../src/gateway/writes/waiting.ts";
+import { createWaiting, type Conclusion, type PendingWrite } from "../../../src/gateway/writes/waiting.ts";
 import type { Answer } from "../../../src/shared/messages/answer.ts";
 import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
 import { createManualClock } from "./manual-clock.ts";
@@ -135,7 +135,7 @@ describe("an exchange", () => {
     const waiting = createWaiting(clock);
     const told: Conclusion["kind"][] = [];
     const seen: boolean[] = [];
-    const exchange: Exchange = waiting.open("e1", shard, waitMs, (conclusion) => {
+    const exchange: PendingWrite = waiting.open("e1", shard, waitMs, (conclusion) => {
       told.push(conclusion.kind);
       return true;
     });

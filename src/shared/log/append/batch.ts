@@ -9,7 +9,10 @@ export async function asBatch(trying: Trying, entries: Entry[]): Promise<Entry[]
     left = await patience.whileDown(left);
     if (left.length === 0) return left;
     const from = clock.now();
-    const ack = await log.batch(left.map((entry) => numbering.messageOf(entry)), timeoutFor(left, from));
+    const ack = await log.batch(
+      left.map((entry) => numbering.messageOf(entry)),
+      timeoutFor(left, from),
+    );
     const ms = clock.now() - from;
     const count = left.length;
     switch (ack.kind) {

@@ -14,7 +14,10 @@ export async function asSingles(trying: Trying, entries: Entry[], serialFirst: b
     if (left.length === 0) return;
     const wave = pickWave(left, serial, MAX_SINGLES);
     const from = clock.now();
-    const acks = await log.singles(wave.map((entry) => numbering.messageOf(entry)), timeoutFor(wave, from));
+    const acks = await log.singles(
+      wave.map((entry) => numbering.messageOf(entry)),
+      timeoutFor(wave, from),
+    );
     const ms = clock.now() - from;
     const count = wave.length;
     const fates = judgeWave(wave, acks);

@@ -1,0 +1,66 @@
+import type { Clock } from "../../shared/base/clock.ts";
+import { readBody, refusalOf } from "../../shared/http/body.ts";
+import type { Budget } from "../../shared/http/budget.ts";
+import { bodyForm } from "../../shared/http/media-type.ts";
+import type { Runs } from "../runner/index.ts";
+import type { Refused, WriteCall, WriteRoute } from "./write-call.ts";
+
+/** A body that is here. `release` gives its share of the memory back. */
+export type Arrived = { kind: "body"; type: string; bytes: Uint8Array; release: () => void };
+
+export type ArrivalDeps = {
+  /** Largest body at the moment, bytes. */
+  bodyLimit: () => number;
+  /** How long a body may take to arrive, milliseconds. */
+  bodyMs: number;
+  budget: Budget;
+  clock: Clock;
+};
+
+/** Reads a write's body. `gone`: its sender left, so there is nobody to answer. */
+export function bodyOf(
+  { request }: WriteCall,
+  start: () => void,
+  deps: ArrivalDeps,
+): Promise<Arrived | Refused | { kind: "gone" }> {
+  const { headers } = request;
+  const form = bodyForm(headers["content-type"], headers["content-encoding"]);
+  if (!form.ok)
+    return Promise.resolve({ kind: "refused", code: "media_type_unsupported", detail: form.detail });
+  const { budget, clock } = deps;
+  const limit = deps.bodyLimit();
+  return new Promise((resolve) => {
+    readBody(request, { limit, limitMs: deps.bodyMs, budget, clock, start }, (result) => {
+      if (result.kind === "aborted") resolve({ kind: "gone" });
+      else if (result.kind !== "body") resolve({ kind: "refused", ...refusalOf(result.kind, limit) });
+      else resolve({ ...result, type: form.type });
+    });
+  });
+}
+
+/**
+ * The session that a write names. A run report names its run only; the session, behind whose events it must stay, is learnt or asked for. Undefined: it is
+ * in the body.
+ */
+export function sessionOf(
+  { run, session }: WriteRoute,
+  runs: Runs,
+): string | undefined | Promise<string | Refused> {
+  return run === undefined ? session : (runs.sessionOf(run.id) ?? askedFor(run.id, runs));
+}
+
+async function askedFor(run: string, runs: Runs): Promise<string | Refused> {
+  const found = await runs.find(run);
+  switch (found.kind) {
+    case "found":
+      return found.session;
+    case "unknown":
+      return { kind: "refused", code: "run_unknown", detail: "Run not found" };
+    case "away":
+      return {
+        kind: "refused",
+        code: "run_session_unknown",
+        detail: "the session of the run cannot be found out now",
+      };
+  }
+}

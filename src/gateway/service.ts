@@ -101,6 +101,10 @@ async function start(deps: ServiceDeps): Promise<Service> {
     linesDropped: deps.linesDropped,
   });
   await gateway.listen();
+  const scope = new AsyncDisposableStack();
+  scope.defer(() => connection.close());
+  scope.defer(() => tracing?.close());
+  scope.defer(() => gateway.close());
   let closing = false;
   void connection.closed().then((error) => {
     // The client reconnects for ever, unless the broker refuses its credentials again and again.
@@ -109,11 +113,9 @@ async function start(deps: ServiceDeps): Promise<Service> {
   return {
     url: gateway.url(),
     durability: durability.current(),
-    async close() {
+    close() {
       closing = true;
-      await gateway.close();
-      await tracing?.close();
-      await connection.close();
+      return scope.disposeAsync();
     },
   };
 }

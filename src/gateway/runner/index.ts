@@ -40,10 +40,10 @@ export type { Affinity } from "./affinity.ts";
 export { keptShield, type KeptShield } from "./kept.ts";
 export { keptRunners } from "./kept-runners.ts";
 export { keptRuns } from "./kept-runs.ts";
-export { createKnownRunners, type KeptRunners, type Mismatch } from "./known-runners.ts";
+export { createKnownRunners, type KeptRunners, type KnownRunners, type Mismatch } from "./known-runners.ts";
 export type { KeptRemoval } from "./leaving.ts";
 export { readCall } from "./runner-calls.ts";
-export { createRuns, type KeptRuns, type Runs } from "./runs.ts";
+export { createRuns, findRun, type Found, type KeptRuns, type Runs } from "./runs.ts";
 
 /** Longest body of a runner's own call that is held to be sent again; a registration names its agents. */
 const MAX_BODY_BYTES: number = 256 * 1024;

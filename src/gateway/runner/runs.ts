@@ -16,8 +16,6 @@ export type Found = { kind: "found"; session: string } | { kind: "unknown" } | {
 /** Which session a run belongs to. Run reports carry only the run, and must stay behind the session's events (docs/contract.md, "Routes"). */
 export type Runs = {
   sessionOf(run: string): string | undefined;
-  /** Asks the coordinator. */
-  find(run: string): Promise<Found>;
   /** Reads the answer to a poll (`{run: {run_id, session_id}}`) or to a question about a run (`{run_id, session_id}`). */
   learn(body: Uint8Array): void;
   /** Keeps a run and its session that the caller has read already. */
@@ -30,39 +28,40 @@ export type KeptRuns = {
   write(runs: [run: string, session: string][]): void;
 };
 
-export function createRuns(deps: {
-  kept: KeptRuns;
-  ask: (run: string) => Promise<{ status: number; body: Uint8Array } | undefined>;
-}): Runs {
-  const sessions = new Map<string, string>(deps.kept.read());
-
-  function learn(body: Uint8Array): void {
-    const told = runToldBy(body);
-    if (told !== undefined) know(told.run, told.session);
-  }
+export function createRuns(kept: KeptRuns): Runs {
+  const sessions = new Map<string, string>(kept.read());
 
   function know(run: string, session: string): void {
     if (sessions.get(run) === session) return;
     sessions.set(run, session);
     const [oldest] = sessions.keys();
     if (sessions.size > MAX_RUNS && oldest !== undefined) sessions.delete(oldest);
-    deps.kept.write([...sessions]);
+    kept.write([...sessions]);
   }
 
   return {
     sessionOf: (run) => sessions.get(run),
-    learn,
     know,
-    async find(run) {
-      const answer = await deps.ask(run);
-      if (answer === undefined || answer.status >= 500 || answer.status === 401 || answer.status === 403)
-        return { kind: "away" };
-      learn(answer.body);
-      const session = sessions.get(run);
-      if (session !== undefined) return { kind: "found", session };
-      return answer.status === 404 ? { kind: "unknown" } : { kind: "away" };
+    learn(body) {
+      const told = runToldBy(body);
+      if (told !== undefined) know(told.run, told.session);
     },
   };
+}
+
+/** Asks the coordinator for the session of a run that is not known yet, and keeps it. */
+export async function findRun(
+  run: string,
+  runs: Runs,
+  ask: (run: string) => Promise<{ status: number; body: Uint8Array } | undefined>,
+): Promise<Found> {
+  const answer = await ask(run);
+  if (answer === undefined || answer.status >= 500 || answer.status === 401 || answer.status === 403)
+    return { kind: "away" };
+  runs.learn(answer.body);
+  const session = runs.sessionOf(run);
+  if (session !== undefined) return { kind: "found", session };
+  return answer.status === 404 ? { kind: "unknown" } : { kind: "away" };
 }
 
 /** The run in an answer, and its session. Undefined if the answer names none, or names that cannot be used. Pure. */

@@ -2,7 +2,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { readBody, refusalOf } from "../../shared/http/body.ts";
 import type { Budget } from "../../shared/http/budget.ts";
 import { bodyForm } from "../../shared/http/media-type.ts";
-import type { Runs } from "../runner/index.ts";
+import type { Found, Runs } from "../runner/index.ts";
 import type { Refused, WriteCall, WriteRoute } from "./write-call.ts";
 
 /** A body that is here. `release` gives its share of the memory back. */
@@ -44,13 +44,13 @@ export function bodyOf(
  */
 export function sessionOf(
   { run, session }: WriteRoute,
-  runs: Runs,
+  { runs, findRun }: { runs: Runs; findRun: (run: string) => Promise<Found> },
 ): string | undefined | Promise<string | Refused> {
-  return run === undefined ? session : (runs.sessionOf(run.id) ?? askedFor(run.id, runs));
+  return run === undefined ? session : (runs.sessionOf(run.id) ?? answered(findRun(run.id)));
 }
 
-async function askedFor(run: string, runs: Runs): Promise<string | Refused> {
-  const found = await runs.find(run);
+async function answered(asked: Promise<Found>): Promise<string | Refused> {
+  const found = await asked;
   switch (found.kind) {
     case "found":
       return found.session;

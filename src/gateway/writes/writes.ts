@@ -6,7 +6,7 @@ import type { Budget } from "../../shared/http/budget.ts";
 import type { Committer } from "../../shared/log/append/commit.ts";
 import type { Outcome } from "../../shared/log/append/write.ts";
 import type { Durability } from "../../shared/log/durability/durability.ts";
-import type { Runs } from "../runner/index.ts";
+import type { Found, Runs } from "../runner/index.ts";
 import type { Address } from "./addresses.ts";
 import { answerWaitOf } from "./answer-wait.ts";
 import { bodyOf, sessionOf } from "./arrival.ts";
@@ -49,6 +49,8 @@ export type WritesDeps = {
   waiting: Waiting;
   relays: Relays;
   runs: Runs;
+  /** Asks the coordinator for the session of a run. */
+  findRun: (run: string) => Promise<Found>;
   backlog: Backlog;
   repeats: Repeats;
   budget: Budget;
@@ -82,7 +84,7 @@ async function serve(deps: WritesDeps, replies: Replies, call: WriteCall, start:
   using memory = new DisposableStack();
   memory.defer(arrived.release);
 
-  const named = sessionOf(route, deps.runs);
+  const named = sessionOf(route, deps);
   const session = named instanceof Promise ? await named : named;
   if (typeof session === "object") return replies.refuse(call, session);
   call.session = session;

@@ -4,8 +4,8 @@ import { createRuns, type Runs } from "../../../../src/gateway/runner/runs.ts";
 function learning(): { runs: Runs; written: string[] } {
   const written: string[] = [];
   const runs = createRuns({
-    kept: { read: () => [["r0", "s0"]], write: (all) => void written.push(JSON.stringify(all)) },
-    ask: () => Promise.resolve(undefined),
+    read: () => [["r0", "s0"]],
+    write: (all) => void written.push(JSON.stringify(all)),
   });
   return { runs, written };
 }

@@ -1,4 +1,4 @@
-# One image for gateway, relay and the operators' commands; the broker has its own (docker-compose.yml). No nats-server in here, so `up`
+# One image for gateway, relay, console and the operators' commands; the broker has its own (docker-compose.yml). No nats-server in here, so `up`
 # is not for containers.
 FROM node:24-slim AS build
 WORKDIR /app

@@ -1,13 +1,10 @@
 #!/bin/sh
-# Writes passwords for the broker's users into .env beside docker-compose.yml, once. They begin with a letter: nats-server reads a value
-# that begins with a digit as a number.
+# Writes passwords for the broker's users, and the token of the status page, into .env beside docker-compose.yml. What stands there stays; what is
+# missing is added, as after an upgrade that brings a new user. They begin with a letter: nats-server reads a value that begins with a digit as a number.
 set -eu
 cd "$(dirname "$0")/.."
 umask 077
-if [ -e .env ]; then
-  echo ".env is there already" >&2
-  exit 1
-fi
-for name in GATEWAY RELAY OPERATOR ADMIN PRUNE; do
-  echo "${name}_PASSWORD=p$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"
-done >.env
+touch .env
+for name in GATEWAY_PASSWORD RELAY_PASSWORD CONSOLE_PASSWORD OPERATOR_PASSWORD ADMIN_PASSWORD PRUNE_PASSWORD PAGE_TOKEN; do
+  grep -q "^$name=" .env || echo "$name=p$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >>.env
+done

@@ -30,6 +30,12 @@ export const COMMANDS: Commands = {
     example: "runner-relay relay --nats nats://127.0.0.1:4222 --coordinator https://coordinator.example",
     load: () => import("./relay.ts"),
   },
+  console: {
+    group: "Run",
+    summary: "run the status page",
+    example: "NATS_USER=console runner-relay console --nats nats://127.0.0.1:4222 --console-port 8768",
+    load: () => import("./console.ts"),
+  },
   coordinator: {
     group: "Run",
     summary: "run the stand-in coordinator",

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Command } from "commander";
-import { ALL_SETTINGS, COMMON_SETTINGS, RELAY_SETTINGS } from "../shared/settings/index.ts";
+import { ALL_SETTINGS, COMMON_SETTINGS, CONSOLE_SETTINGS } from "../shared/settings/index.ts";
 import { loadSettings, type Environment } from "../shared/base/config/load.ts";
 import { addressWithToken, TOKEN_PARAMETER } from "../shared/http/door/door.ts";
 import { PAGE_TOKEN_FILE, readSecret } from "../shared/http/door/secret-file.ts";
@@ -10,42 +10,43 @@ import { addFlags, flagsOf } from "./flags.ts";
 import { dataFolder } from "./folders.ts";
 import { readRunning } from "./up/kept.ts";
 
-/** What a relay of this machine is found by. */
+/** What a console of this machine is found by. */
 const TABLE = {
   ...COMMON_SETTINGS,
-  adminPort: RELAY_SETTINGS.adminPort,
-  pageToken: RELAY_SETTINGS.pageToken,
+  consolePort: CONSOLE_SETTINGS.consolePort,
+  pageToken: CONSOLE_SETTINGS.pageToken,
 } as const;
 
 export function command(context: Context): Command {
   const self = new Command("page").description(
-    "Prints the address of the status page, with the token that lets a browser in. Of the relay that `up` runs; of another one by --admin-port, and --data for its folder.",
+    "Prints the address of the status page, with the token that lets a browser in. Of the console that `up` runs; of another one by --console-port, and --data for its folder.",
   );
   return addFlags(self, TABLE).action(() => {
     const { env } = context;
     const { values } = loadSettings(TABLE, { env, flags: flagsOf(self, TABLE), known: ALL_SETTINGS });
     const dataDir = dataFolder(values.data, env);
     const running = readRunning(dataDir);
-    const url = values.adminPort === 0 ? running?.relay : `http://127.0.0.1:${values.adminPort}`;
+    const own = running?.page === undefined ? undefined : new URL(running.page).origin;
+    const url = values.consolePort === 0 ? own : `http://127.0.0.1:${values.consolePort}`;
     if (url === undefined) {
-      const text = `no relay runs in ${dataDir}, as far as its files tell: name the folder by --data, or the port of a relay of its own by --admin-port`;
+      const text = `no status page runs in ${dataDir}, as far as its files tell: name the folder by --data, or the port of a console of its own by --console-port`;
       throw codedError("nothing_found", text);
     }
-    if (running !== undefined && running.relay !== url && values.pageToken === undefined) {
-      // one relay's token opens no other's page, and what listens at that port is not to get it
-      const text = `${url} is not the relay of ${dataDir}, which is ${running.relay}: name the data folder of that relay by --data`;
+    if (running !== undefined && own !== url && values.pageToken === undefined) {
+      // one console's token opens no other's page, and what listens at that port is not to get it
+      const text = `${url} is not the console of ${dataDir}, which is ${own ?? "off"}: name the data folder of that console by --data`;
       throw codedError("nothing_found", text);
     }
     context.print(addressWithToken(url, tokenHere(dataDir, values.pageToken)));
   });
 }
 
-/** Token of the relay whose data folder that is. Throws `nothing_found`. */
+/** Token of the console whose data folder that is. Throws `nothing_found`. */
 function tokenHere(dataDir: string, chosen: string | undefined): string {
   const token = chosen ?? keptToken(dataDir);
   if (token !== undefined) return token;
   const file = join(dataDir, PAGE_TOKEN_FILE);
-  throw codedError("nothing_found", `${file} holds no token: did a relay start there, as this user?`);
+  throw codedError("nothing_found", `${file} holds no token: did a console start there, as this user?`);
 }
 
 function keptToken(dataDir: string): string | undefined {
@@ -58,10 +59,10 @@ function keptToken(dataDir: string): string | undefined {
   }
 }
 
-/** Of a relay on this machine, for other commands; undefined where it cannot be had. */
+/** Of a relay or console on this machine, for other commands; undefined where it cannot be had. */
 export function pageTokenHere(dataDir: string, env: Environment): string | undefined {
   try {
-    const { values } = loadSettings({ pageToken: RELAY_SETTINGS.pageToken }, { env, known: ALL_SETTINGS });
+    const { values } = loadSettings({ pageToken: CONSOLE_SETTINGS.pageToken }, { env, known: ALL_SETTINGS });
     return values.pageToken ?? keptToken(dataDir);
   } catch {
     return undefined;

@@ -23,7 +23,10 @@ export function brokerUsers(
       gateway,
       login: login(`gateway-${gateway.gateway}`),
     })),
-    ...(["relay", "operator", "admin", "prune"] as const).map((role) => ({ role, login: login(role) })),
+    ...(["relay", "console", "operator", "admin", "prune"] as const).map((role) => ({
+      role,
+      login: login(role),
+    })),
   ];
 }
 

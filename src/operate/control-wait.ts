@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { STATE_SILENCE_MS, type RelayState } from "../shared/messages/relay-state.ts";
-import { HEARING_MS, hearRelays } from "./hearing.ts";
+import { HEARING_MS, hearRelays } from "../shared/messages/hearing.ts";
 
 /** How long a command waits for relays to carry out a wish. A shard without an owner needs a few seconds to get one. */
 const WAIT_MS = 8000;

@@ -10,11 +10,11 @@ import {
   readSync,
   type DurabilityReport,
 } from "../shared/log/durability/read-durability.ts";
-import { HEARING_MS, hearRelays } from "./hearing.ts";
+import { HEARING_MS, hearRelays } from "../shared/messages/hearing.ts";
 import { sampleWaiting, sessionsOf, type WaitingSessions } from "./status-sessions.ts";
 import { ratesOf, type Rates, type Reading } from "./status-rates.ts";
 
-// status-sessions.ts whose events wait · status-rates.ts how fast it goes · hearing.ts relays · ../shared/log/durability what may be claimed
+// status-sessions.ts whose events wait · status-rates.ts how fast it goes · ../shared/messages/hearing.ts relays · ../shared/log/durability what may be claimed
 
 /** How everything is, for `status`. Programs read it: names stay. */
 export type Status = LogStatus & {

@@ -104,7 +104,6 @@ async function main(): Promise<void> {
       retarget: values.retarget,
       adminPort: values.adminPort,
       pageToken,
-      statusPage: values.statusPage as "on" | "read-only" | "off",
       connections: values.connections,
       attemptTimeoutMs: values.attemptTimeout,
       passTimeoutMs: values.passTimeout,
@@ -121,10 +120,7 @@ async function main(): Promise<void> {
   stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
-  log.info(
-    { url: running.adminUrl, tokenFrom },
-    "relay ready; `runner-relay page` prints the page's address",
-  );
+  log.info({ url: running.adminUrl, tokenFrom }, "relay ready; /status at its url asks for the token");
 
   let stopping = false;
   const stop = (signal: string): void => {
@@ -143,7 +139,7 @@ async function main(): Promise<void> {
   onStopSignal(stop);
 }
 
-/** A relay that cannot keep a token forwards all the same. Nobody can open its page then. */
+/** A relay that cannot keep a token forwards all the same. Nobody can read its `/status` then. */
 function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logger): string {
   try {
     return pageTokenOf(chosen, dataDir);
@@ -152,7 +148,7 @@ function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logge
     const todo = "name a folder by RUNNER_RELAY_DATA, or a token by RUNNER_RELAY_PAGE_TOKEN_FILE";
     log.warn(
       { code: error.code, err: errorText(error), todo },
-      "nobody can open the status page, because no token for it can be kept",
+      "nobody can read this relay's /status, because no token for it can be kept",
     );
     return newSecret();
   }

@@ -4,7 +4,6 @@ import type { Logger } from "../shared/base/logger.ts";
 import type { Tracing } from "../shared/base/tracing.ts";
 import type { Credentials } from "../shared/credentials/index.ts";
 import type { Coordinator } from "./coordinator/client.ts";
-import type { StatusPageMode } from "./page/page.ts";
 import type { RunnerTimes } from "./registrations/index.ts";
 import type { AllowRule } from "./tunnel/index.ts";
 import type { PoisonPolicy } from "./turns/burial.ts";
@@ -15,10 +14,8 @@ export type RelayOptions = {
   coordinatorUrl: string;
   retarget: boolean;
   adminPort: number;
-  /** Everyone who has it sees everything on the admin port, and may act there. */
+  /** Everyone who has it sees everything on the admin port. */
   pageToken: string;
-  /** Default: on. */
-  statusPage?: StatusPageMode;
   connections: number;
   attemptTimeoutMs: number;
   /** Until the head of an answer that is passed through; of a runner's own calls. */

@@ -6,7 +6,7 @@ import { relayToken } from "../shared/messages/relay-state.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import { STATE_BUCKET } from "../shared/log/schema/topology.ts";
 import { createChores } from "./chores.ts";
-import { followConnection } from "./connection.ts";
+import { followConnection } from "../shared/log/connection.ts";
 import type { RelayDeps, RelayOptions } from "./options.ts";
 import { createAnswers } from "./coordinator/answers.ts";
 import { createDeadLetters } from "./coordinator/dead-letters.ts";
@@ -23,12 +23,10 @@ import type { Shard } from "./source/shard.ts";
 import { createShards, shardIn } from "./source/shards.ts";
 import { claimLog } from "./source/owner.ts";
 import { createPresence } from "./source/presence.ts";
-import { createStatusPage } from "./page/page.ts";
 import { startAdminServer } from "./report/admin-server.ts";
 import { createLogReading } from "./report/log-reading.ts";
 import { createMetrics } from "./report/metrics.ts";
-import { serveHoldings } from "./report/holdings.ts";
-import { serveReceipts } from "./report/receipts.ts";
+import { serveQuestions } from "./report/questions.ts";
 import { waitingHere } from "./report/waiting.ts";
 import { createRunners, LEAVING_LOOK_MS } from "./registrations/index.ts";
 import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
@@ -71,6 +69,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     firstChecked = resolve;
   });
   let tunnel: RelayTunnel | undefined;
+  let delivered = 0;
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
   const read = createLogReader(nc);
 
@@ -149,7 +148,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     read,
     lagMs: stream.replicas > 1 ? REPLICA_LAG_MS : 0,
     settled(entry, how) {
-      page.settled(how);
+      if (how === "delivered") delivered++;
       metrics.settled(how, entry.arrivedAt, clock.now());
     },
     fence: shardOf,
@@ -193,7 +192,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
 
   function gateChanged(): void {
     firstChecked();
-    page.gateChanged();
     state.changed();
     if (gate.state().phase === "up") dispatcher.opened();
     else dispatcher.releaseWaiting("coordinator away");
@@ -202,31 +200,26 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   function lost(): void {
     watch.disconnected();
     chores.disconnected();
-    page.broker(false);
     control.disconnected();
     for (const shard of shards) shard.disconnected();
   }
 
   function regained(): void {
     watch.reconnected();
-    page.broker(true);
     log.info("broker reconnected");
     for (const shard of shards) shard.reconnected();
     tunnel?.reconnected();
     state.changed();
   }
 
-  const page = createStatusPage({ nc, jsm, clock, log, options, gate, dispatcher, presence });
   const scope = new AsyncDisposableStack();
   const admin = await startAdminServer({
     port: options.adminPort,
     version: options.version,
     clock,
     token: options.pageToken,
-    page,
+    ...standing,
     metrics,
-    ready: standing.ready,
-    status: standing.status,
   });
   scope.defer(() => admin.close());
   const chores = createChores({ clock, log, connected: () => connection.up() });
@@ -251,10 +244,19 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   });
   scope.defer(() => tunnel?.close());
 
-  const receipts = serveReceipts({ nc, jsm, kv, log, settlement, foreign: metrics.foreign });
-  scope.defer(() => receipts.stop());
-  const holdings = serveHoldings({ nc, clock, log, coordinator, credentials });
-  scope.defer(() => holdings.stop());
+  const questions = serveQuestions({
+    ...deps,
+    ...lanes,
+    jsm,
+    kv,
+    settlement,
+    gate,
+    relay: options.relay,
+    instance,
+    delivered: () => delivered,
+    foreign: metrics.foreign,
+  });
+  scope.defer(() => questions.stop());
   const save = async (): Promise<void> => {
     await Promise.all([...shards.map((s) => s.save()), held.save(), watch.mark()]);
   };
@@ -270,7 +272,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   presence.start();
   await Promise.race([first, new Promise<void>((resolve) => void clock.after(FIRST_CHECK_MS, resolve))]);
   state.start();
-  page.start();
   await nc.flush(); // gateways must know before this relay says that it is ready
 
   return {
@@ -279,7 +280,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
       closing = true;
       connection.leave();
       chores.stop();
-      page.stop();
       gate.stop();
       state.stop();
       await Promise.race([

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { DESKTOP, expectAccessible, expectFits, launch, open, PHONE, shoot } from "./browser.ts";
 import { startStage, type Stage } from "./stage.ts";
 
-/** The status page in a real browser, over a real gateway, relay and nats-server, through an outage of the coordinator. */
+/** The status page in a real browser, over a real gateway, relay, console and nats-server, through an outage of the coordinator. */
 
 const SESSIONS = Array.from({ length: 12 }, (_, n) => `ses_${String(n).padStart(2, "0")}`);
 const HOSTILE = `ses_<img src=x onerror=alert(1)> \u202e"'&`;
@@ -25,7 +25,7 @@ afterAll(async () => {
 
 /** An address of the page that lets a new browser in. */
 function at(path: string): string {
-  const address = new URL(path, stage.relay);
+  const address = new URL(path, stage.console);
   address.search += `${address.search === "" ? "?" : "&"}${new URL(stage.page ?? "").searchParams.toString()}`;
   return address.href;
 }
@@ -117,7 +117,7 @@ test("through an outage and after it its numbers equal `status --json`, it is ac
       await using other = await open(browser, at("/"), { colorScheme: scheme, viewport });
       for (const path of PAGES) {
         const where = `${path} ${scheme} ${device}`;
-        await other.page.goto(stage.relay + path);
+        await other.page.goto(stage.console + path);
         await expectAccessible(other.page, where);
         await expectFits(other.page, where);
         await shoot(other.page, `outage${path.replaceAll(/\W+/g, "-")}-${scheme}-${device}`);
@@ -168,7 +168,7 @@ test("a dead letter is redriven with the keyboard alone, and arrives under its o
   expect(await text(page, "#notice")).toMatch(
     new RegExp(`^Event ${id} of session ses_poison is in the log again at \\d+`),
   );
-  await expect.poll(() => page.url()).toBe(`${stage.relay}/dead`); // a reload shows no notice again
+  await expect.poll(() => page.url()).toBe(`${stage.console}/dead`); // a reload shows no notice again
   await shoot(page, "redriven", false);
   await expect.poll(() => page.locator("#letter-rows tbody tr").count()).toBe(3);
   await expect
@@ -195,13 +195,13 @@ test("a session is paused with a reason and resumed; then everything", async () 
   await expect.poll(() => text(page, "#lane dd:nth-of-type(2)")).toBe("5");
   await shoot(page, "session-paused");
   const before = stage.scripted.writes("ses_00").length;
-  await page.goto(stage.relay);
+  await page.goto(stage.console);
   await expectSameNumbers(page, { waiting: 5, held: 1 });
   await page.click("#session-rows [data-ask]");
   await page.click("dialog[open] button");
   await expect.poll(() => stage.scripted.writes("ses_00").length).toBe(before + 5);
 
-  await page.goto(stage.relay);
+  await page.goto(stage.console);
   await page.click("#state [data-ask]");
   await page.waitForSelector("dialog[open] #confirm");
   await page.keyboard.type("maintenance");
@@ -250,7 +250,7 @@ test("what comes from outside stays text: session ids, reasons, bodies, searches
   await page.click("#action [data-ask]");
   await page.waitForSelector("dialog[open] #confirm");
   expect(await page.inputValue("dialog input[name=session]")).toBe(HOSTILE);
-  await page.goto(`${stage.relay}/sessions?q=${encodeURIComponent(`"><script>alert(4)</script>`)}`);
+  await page.goto(`${stage.console}/sessions?q=${encodeURIComponent(`"><script>alert(4)</script>`)}`);
   expect(await page.inputValue("#q")).toBe(`"><script>alert(4)</script>`);
   expect(await page.locator("main img, main script, main b").count()).toBe(0);
   expect(dialogs).toBe(0);
@@ -262,8 +262,8 @@ test("a page of another site can neither act nor read nor frame it", async () =>
   const site = createServer((request, response) => {
     asked.push(request.url ?? "");
     response.setHeader("Content-Type", "text/html");
-    response.end(`<form method="post" action="${stage.relay}/act/pause"><input name="text" value="evil"></form>
-      <iframe src="${stage.relay}/"></iframe>`);
+    response.end(`<form method="post" action="${stage.console}/act/pause"><input name="text" value="evil"></form>
+      <iframe src="${stage.console}/"></iframe>`);
   });
   await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void site.close());
@@ -272,9 +272,9 @@ test("a page of another site can neither act nor read nor frame it", async () =>
   await using watched = await open(browser, at("/"));
   const { page } = watched;
   await page.goto(`http://127.0.0.1:${port}/`);
-  expect(await page.evaluate(`fetch("${stage.relay}/status.json").then(() => "read", () => "refused")`)).toBe(
-    "refused",
-  );
+  expect(
+    await page.evaluate(`fetch("${stage.console}/status.json").then(() => "read", () => "refused")`),
+  ).toBe("refused");
   expect(await page.frames()[1]?.content()).not.toContain("runner-relay</a>");
   const [answer] = await Promise.all([
     page.waitForResponse((it) => it.url().endsWith("/act/pause")),
@@ -284,26 +284,26 @@ test("a page of another site can neither act nor read nor frame it", async () =>
   expect((await stage.status()).paused).toBe(false);
   // by a name of its own, as after DNS rebinding
   await using rebound = await open(browser, "about:blank");
-  const refused = await rebound.page.request.get(stage.relay, { headers: { Host: "evil.example" } });
+  const refused = await rebound.page.request.get(stage.console, { headers: { Host: "evil.example" } });
   expect(refused.status()).toBe(403);
   expect(asked).toContain("/");
 });
 
-test("a relay that does not answer is said, and unsaid", async () => {
+test("a console that does not answer is said, and unsaid", async () => {
   await using watched = await open(browser, at("/"));
   const { page } = watched;
   await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
   expect(watched.complaints).toEqual([]);
   await page.context().setOffline(true);
   await page.waitForSelector("#lost:not([hidden])");
-  expect(await text(page, "#lost")).toMatch(/^This relay does not answer\. What you see is of /);
+  expect(await text(page, "#lost")).toMatch(/^The console does not answer\. What you see is of /);
   await expectAccessible(page, "lost");
   await page.context().setOffline(false);
   await page.waitForSelector("#lost", { state: "hidden" });
 });
 
 test("a browser without the token sees nothing but the question for it, and is let in by hand", async () => {
-  await using watched = await open(browser, `${stage.relay}/dead`);
+  await using watched = await open(browser, `${stage.console}/dead`);
   const { page } = watched;
   expect(await text(page, "h1")).toBe("This page needs its token");
   expect(await page.content()).not.toMatch(/ses_|POISON/);
@@ -335,13 +335,13 @@ test("the token leaves the address at once, and no script, history or Referer ha
   });
   await page.goto(stage.page ?? "");
   await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
-  expect(page.url()).toBe(`${stage.relay}/`);
+  expect(page.url()).toBe(`${stage.console}/`);
   expect(await page.evaluate("document.cookie + document.referrer")).toBe("");
   await page.click('nav a[href="/dead"]');
   await page.waitForSelector("#letter-rows");
   await page.goBack();
   await page.waitForSelector("#state-text");
-  expect(page.url()).toBe(`${stage.relay}/`);
+  expect(page.url()).toBe(`${stage.console}/`);
   await page.goBack();
   expect(page.url()).toBe("about:blank"); // nothing between
   expect(told.length).toBeGreaterThan(3);

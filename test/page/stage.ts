@@ -5,6 +5,8 @@ import type { Status } from "../../src/operate/status.ts";
 
 /** `up` with a coordinator whose outages a test scripts. */
 export type Stage = ReadyInfo & {
+  /** Origin of the status page. */
+  console: string;
   coordinator: string;
   scripted: TestCoordinator;
   up: Up;
@@ -27,6 +29,7 @@ export async function startStage(): Promise<Stage> {
   const kept = scope.move();
   return {
     ...ready,
+    console: new URL(ready.page ?? "").origin,
     coordinator: scripted.url,
     scripted,
     up,

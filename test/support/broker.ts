@@ -10,6 +10,7 @@ import { silentLogger } from "../../src/shared/base/logger.ts";
 import type { BrokerRole, GatewayUser } from "../../src/shared/messages/permissions.ts";
 import {
   ADMIN_INBOX,
+  CONSOLE_INBOX,
   gatewayInbox,
   OPERATOR_INBOX,
   PRUNE_INBOX,
@@ -78,7 +79,13 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
 
 /** Inbox prefix that a user may subscribe to. */
 export function inboxOf(role: BrokerRole, gateway = "gw1"): string {
-  const inboxes = { relay: RELAY_INBOX, operator: OPERATOR_INBOX, admin: ADMIN_INBOX, prune: PRUNE_INBOX };
+  const inboxes = {
+    relay: RELAY_INBOX,
+    console: CONSOLE_INBOX,
+    operator: OPERATOR_INBOX,
+    admin: ADMIN_INBOX,
+    prune: PRUNE_INBOX,
+  };
   return role === "gateway" ? gatewayInbox(gateway) : inboxes[role];
 }
 

@@ -8,19 +8,26 @@ import type { Child } from "./child.ts";
 const RELAY_GRACE_MS = 1500;
 const GATEWAY_GRACE_MS = 1000;
 const COORDINATOR_GRACE_MS = 150;
+/** Nobody waits for a page: it ends beside the relay, and takes no longer. */
+const CONSOLE_GRACE_MS = 500;
 /** All graces together, the count of what waits, and 5 s for a broker that writes its indexes. */
 const LAST_RESORT_MS = 8000;
 
 /** The children that were started. */
-export type Running = { gateway: Child; relay: Child; standIn: Child | undefined };
+export type Running = {
+  gateway: Child;
+  relay: Child;
+  console: Child | undefined;
+  standIn: Child | undefined;
+};
 
 /**
  * Ends the children. The relay ends first, because its requests can still be answered then. The gateway serves meanwhile and ends last, so that its port
  * refuses connections for as short a time as possible.
  */
-export async function stopChildren({ gateway, relay, standIn }: Running): Promise<void> {
-  await relay.stop(RELAY_GRACE_MS);
-  await Promise.all([gateway.stop(GATEWAY_GRACE_MS), standIn?.stop(COORDINATOR_GRACE_MS)]);
+export async function stopChildren(running: Running): Promise<void> {
+  await Promise.all([running.relay.stop(RELAY_GRACE_MS), running.console?.stop(CONSOLE_GRACE_MS)]);
+  await Promise.all([running.gateway.stop(GATEWAY_GRACE_MS), running.standIn?.stop(COORDINATOR_GRACE_MS)]);
 }
 
 /** Ends a gateway whose broker and relay have not been started yet. */

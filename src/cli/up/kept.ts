@@ -51,7 +51,7 @@ export type ReadyInfo = {
   nats: string;
   coordinator: string;
   pid: number;
-  /** Address of the status page with its token, which is why these files have mode 0600. Absent if the page is off. */
+  /** Address of the status page with its token, which is why these files have mode 0600. Absent if the page is off, or cannot start. */
   page?: string;
   /** Unix socket of the gateway, if it has one. */
   socket?: string;

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import {
   COMMON_SETTINGS,
+  CONSOLE_SETTINGS,
   COORDINATOR_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
@@ -64,59 +65,102 @@ export function tellGateway(home: LogHome): Record<string, string> {
   return { ...brokerVariables(home.access("gateway")), ...configVariable(home) };
 }
 
-/** The plans of the processes that start when the broker runs: the relay, and the stand-in if no coordinator was named. */
+/** Where the others find what they need. */
+export type Places = { home: LogHome; coordinatorPort: number; coordinatorUrl: string };
+
+/** The plans of the processes that start when the broker runs: the relay, the console, and the stand-in if no coordinator was named. */
 export function planOthers(
   asked: Asked,
-  {
-    home,
-    coordinatorPort,
-    coordinatorUrl,
-  }: { home: LogHome; coordinatorPort: number; coordinatorUrl: string },
-): { relay: ChildPlan; coordinator?: ChildPlan } {
-  const { flags, dataDir, values } = asked;
+  places: Places,
+): { relay: ChildPlan; console?: ChildPlan; coordinator?: ChildPlan } {
+  const { values, context, dataDir } = asked;
+  const key = values.coordinatorUrl === undefined ? standInKey(context.env, dataDir) : undefined;
+  return {
+    relay: planRelay(asked, places, key?.relay),
+    ...(values.statusPage === "off" ? {} : { console: planConsole(asked, places) }),
+    ...(key === undefined ? {} : { coordinator: planStandIn(asked, places, key.coordinator) }),
+  };
+}
+
+/** `key` is the stand-in's, which takes the place of the credentials for the real coordinator. */
+function planRelay(
+  asked: Asked,
+  { home, coordinatorUrl }: Places,
+  key: Record<string, string> | undefined,
+): ChildPlan {
   const { env } = asked.context;
-  const common = { ...commonVariables(asked), ...configVariable(home) };
-  const key = values.coordinatorUrl === undefined ? standInKey(env, dataDir) : undefined;
-  const forRelay = childEnvironment({
+  const environment = childEnvironment({
     env,
-    flags,
+    flags: asked.flags,
     tables: [COMMON_SETTINGS, RELAY_SETTINGS],
     extra: [...NETWORK, ...telemetryVariables(env)],
     set: {
-      ...common,
+      ...commonVariables(asked),
+      ...configVariable(home),
       ...trustOptions(env, process.execArgv),
       ...brokerVariables(home.access("relay")),
       RUNNER_RELAY_COORDINATOR_URL: coordinatorUrl,
     },
   });
-  const environment = key === undefined ? forRelay : { ...withoutCredentials(forRelay), ...key.relay };
-  const relay: ChildPlan = {
+  return {
     name: "relay",
     main: rootOf("relay"),
     args: [UNDER_UP],
+    env: {
+      ...LITTLE_KEPT,
+      ...(key === undefined ? environment : { ...withoutCredentials(environment), ...key }),
+    },
+    nodeOptions: SMALL_HEAP,
+  };
+}
+
+/** It calls nobody but the broker, so it gets no proxy, no telemetry and nothing of the coordinator. */
+function planConsole(asked: Asked, { home }: Places): ChildPlan {
+  const { env } = asked.context;
+  const environment = childEnvironment({
+    env,
+    flags: asked.flags,
+    tables: [COMMON_SETTINGS, CONSOLE_SETTINGS],
+    extra: TRUST,
+    set: {
+      ...commonVariables(asked),
+      ...trustOptions(env, process.execArgv),
+      ...brokerVariables(home.access("console")),
+    },
+  });
+  return {
+    name: "console",
+    main: rootOf("console"),
+    args: [],
     env: { ...LITTLE_KEPT, ...environment },
     nodeOptions: SMALL_HEAP,
   };
-  if (key === undefined) return { relay };
-  const standIn = childEnvironment({
-    env,
-    flags: { "log-level": flags["log-level"] },
-    tables: [COMMON_SETTINGS, COORDINATOR_SETTINGS],
-    set: {
-      RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true",
-      ...common,
-      ...key.coordinator,
-      RUNNER_RELAY_COORDINATOR_PORT: String(coordinatorPort),
-    },
-  });
-  const coordinator = {
+}
+
+function planStandIn(
+  asked: Asked,
+  { home, coordinatorPort }: Places,
+  key: Record<string, string>,
+): ChildPlan {
+  const { flags, context } = asked;
+  return {
     name: "coordinator",
     main: rootOf("standin"),
     args: [],
-    env: standIn,
+    env: childEnvironment({
+      env: context.env,
+      flags: { "log-level": flags["log-level"] },
+      tables: [COMMON_SETTINGS, COORDINATOR_SETTINGS],
+      set: {
+        RUNNER_RELAY_COORDINATOR_AUTO_CREATE: "true",
+        ...commonVariables(asked),
+        ...configVariable(home),
+        ...key,
+        RUNNER_RELAY_COORDINATOR_PORT: String(coordinatorPort),
+      },
+    }),
     nodeOptions: [],
   };
-  return { relay, coordinator };
 }
 
 function commonVariables({ context, dataDir }: Asked): Record<string, string> {

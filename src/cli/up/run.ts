@@ -4,7 +4,6 @@ import { lockFolder } from "../../embedded/lock.ts";
 import { systemClock } from "../../shared/base/clock.ts";
 import { ALL_SETTINGS } from "../../shared/settings/index.ts";
 import { knownSecrets, loadSettings } from "../../shared/base/config/load.ts";
-import { addressWithToken } from "../../shared/http/door/door.ts";
 import { pageTokenOf } from "../../shared/http/door/page-token.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import { createLogger, fatalLine, SecretRegistry } from "../../shared/base/logger.ts";
@@ -14,6 +13,7 @@ import type { Flags } from "../flags.ts";
 import { dataFolder } from "../folders.ts";
 import { createAnnouncement } from "./announcement.ts";
 import { keepRunning, type Child, type ChildPlan } from "./child.ts";
+import { keepConsole, pageOrNot } from "./status-page.ts";
 import { lastResort, stopChildren, stopEarly, watchSignals } from "./ending.ts";
 import {
   freePort,
@@ -24,13 +24,15 @@ import {
   writeKept,
   type ReadyInfo,
 } from "./kept.ts";
+import type { KeptLog } from "./log.ts";
 import { planGateway, planOthers, tellGateway, type Asked } from "./plans.ts";
 import { checkReadyFile } from "./ready-file.ts";
 import { UP_TABLE } from "./table.ts";
+import { welcome } from "./welcome.ts";
 
 // plans.ts says what each process is given (environment.ts what it may know) · child.ts keeps one process running, child-lines.ts passes its lines on ·
 // open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log · kept.ts, announcement.ts and ready-file.ts write what lies in files ·
-// stand-in.ts is for starts without a coordinator · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes · ending.ts ends everything in order
+// stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, without which all runs · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes · ending.ts ends everything in order
 // A supervisor must outlive whatever its children do, so this process holds no event, and a credential only on its way to the one child that needs it. One
 // file keeps any child, and another one the broker: a child is started again at once, while a broker may have to wait for room on the disk, or must not
 // come back at all.
@@ -71,15 +73,20 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   const announcement = createAnnouncement(readyFiles, log);
   const standing = Promise.withResolvers<void>();
   standing.promise.catch(() => undefined); // awaited with the children
-  const start = (plan: ChildPlan, learn: (url: string) => void): Child => {
+  const opened = Promise.withResolvers<KeptLog>(); // never settles if the log cannot be opened: nothing is restarted then
+  const start = (
+    plan: ChildPlan,
+    learn: (url: string) => void,
+    onFatal: (error: Error) => void = (error) => fatal.reject(error),
+  ): Child => {
     const child = keepRunning({
       plan,
       clock,
       log,
       lines,
       mayFail: standing.promise,
-      beforeRestart: () => theLog.make(), // a consumer may have been deleted
-      onFatal: (error) => fatal.reject(error),
+      beforeRestart: () => opened.promise.then((it) => it.make()), // a consumer may have been deleted
+      onFatal,
       onReady: (url) => {
         learn(url);
         announcement.again(info);
@@ -112,6 +119,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   const kept = readKept(dataDir);
   const { provisionedAt } = kept;
   const theLog = await openLog({ home, values, dataDir, provisionedAt, from: options.from, log });
+  opened.resolve(theLog);
   const { admin } = theLog;
   scope.defer(() => admin.close());
   theLog.make().then(standing.resolve, standing.reject);
@@ -126,48 +134,37 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   const standIn = plans.coordinator === undefined ? undefined : start(plans.coordinator, () => undefined);
   const relay = start(plans.relay, (url) => {
     info.relay = url;
-    if (values.statusPage !== "off") info.page = addressWithToken(url, pageToken);
     if (values.adminPort === 0) plans.relay.env["RUNNER_RELAY_ADMIN_PORT"] = new URL(url).port;
   });
+  const consoleChild = plans.console && keepConsole({ start, plan: plans.console, info, pageToken, log });
   const guard = home.store && guardStore({ store: home.store, admin, clock, log });
   scope.defer(() => guard?.stop());
   scope.defer(async () => {
     removeReadyFiles();
-    await stopChildren({ gateway, relay, standIn });
+    await stopChildren({ gateway, relay, console: consoleChild, standIn });
     const lost = guard?.lost();
     if (lost !== undefined) return context.print(lost);
     // only after a signal: after a failure, the failure is what matters
     if (signals.came()) await theLog.tellWhatWaits(context);
   });
 
-  const ready = Promise.all([standing.promise, gateway.ready, relay.ready, standIn?.ready]);
+  const page = consoleChild && pageOrNot(consoleChild, clock);
+  const ready = Promise.all([standing.promise, gateway.ready, relay.ready, standIn?.ready, page]);
   const first = await Promise.race([ready, fatal.promise, signals.first]);
   if (first === "signal") return;
   announcement.first(info as ReadyInfo);
-  context.print(welcome(info as ReadyInfo, dataDir, values.coordinatorUrl === undefined, context.journal));
+  context.print(
+    welcome(info as ReadyInfo, {
+      dataDir,
+      standIn: values.coordinatorUrl === undefined,
+      journal: context.journal,
+      console: consoleChild !== undefined,
+    }),
+  );
 
   scope.defer(keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log }));
   await Promise.race([fatal.promise, signals.first]);
   lastResort(clock, log);
   const lost = guard?.lost();
   if (lost !== undefined) throw codedError("store_lost", lost);
-}
-
-function welcome(info: ReadyInfo, dataDir: string, standIn: boolean, journal: boolean): string {
-  const page = journal
-    ? `${info.relay}  (\`runner-relay page\` prints the address that lets you in)`
-    : info.page;
-  return [
-    "runner-relay is ready",
-    "",
-    `  gateway      ${info.gateway}`,
-    ...(info.socket === undefined ? [] : [`  socket       ${info.socket}`]),
-    `  coordinator  ${info.coordinator}${standIn ? "  (stand-in, for trying out: --coordinator URL names yours)" : ""}`,
-    `  relay        ${info.relay}`,
-    ...(info.page === undefined ? [] : [`  status page  ${page}`]),
-    `  log          ${info.nats}`,
-    `  data         ${dataDir}`,
-    "",
-    "  Executors: AGENT_ORCHESTRATOR_API_URL=<gateway>, or runner-relay exec -- COMMAND. Ctrl-C drains and stops.",
-  ].join("\n");
 }

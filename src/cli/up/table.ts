@@ -2,6 +2,7 @@ import type { Values } from "../../shared/base/config/load.ts";
 import {
   BROKER_SETTINGS,
   COMMON_SETTINGS,
+  CONSOLE_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
   UP_SETTINGS,
@@ -13,6 +14,7 @@ export const UP_TABLE = {
   ...BROKER_SETTINGS,
   ...GATEWAY_SETTINGS,
   ...RELAY_SETTINGS,
+  ...CONSOLE_SETTINGS,
   ...UP_SETTINGS,
 } as const;
 

@@ -5,7 +5,7 @@ import { connectBroker, type BrokerAccess } from "../../shared/log/broker.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import { OPERATOR_INBOX } from "../../shared/log/schema/subjects.ts";
 import { readSync } from "../../shared/log/durability/read-durability.ts";
-import { HEARING_MS, hearRelays } from "../hearing.ts";
+import { HEARING_MS, hearRelays } from "../../shared/messages/hearing.ts";
 import { judgeBroker, readBroker } from "./broker.ts";
 import { judgeClock, readClock } from "./clock.ts";
 import { judgeDamage, readDamage } from "./damage.ts";

@@ -26,8 +26,6 @@ export function createPresence(deps: {
   shards: readonly Shard[];
 }): {
   start(): void;
-  /** Other relays that are there now. */
-  others(): number;
   /** Hands every shard over. */
   stop(): Promise<void>;
 } {
@@ -77,7 +75,6 @@ export function createPresence(deps: {
       for (const shard of shards) shard.start();
       beat();
     },
-    others: () => seen.size,
     async stop() {
       stopped = true;
       await Promise.all(shards.map((shard) => shard.stop(true)));

@@ -2,6 +2,7 @@ import { sessionToken } from "../log/schema/session-id.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_BUCKET, stateKey } from "../log/schema/topology.ts";
 import {
   ADMIN_INBOX,
+  CONSOLE_INBOX,
   FLOW_PREFIX,
   gatewayInbox,
   HOLDINGS_SUBJECT,
@@ -14,11 +15,12 @@ import {
   RELAY_INBOX,
   runnerEvents,
   STATE_SUBJECT,
+  VIEW_SUBJECT,
 } from "../log/schema/subjects.ts";
 import { TUNNEL_SUBJECT } from "./tunnel/opening.ts";
 
 /** Users of the broker (docs/architecture.md, "Processes and users"). */
-export type BrokerRole = "gateway" | "relay" | "operator" | "admin" | "prune";
+export type BrokerRole = "gateway" | "relay" | "console" | "operator" | "admin" | "prune";
 
 /** Whose events, questions and frames a gateway's user may publish. */
 export type GatewayUser = {
@@ -67,22 +69,39 @@ export function permissionsOf(role: BrokerRole, user?: GatewayUser): Permissions
             (verb) => `$JS.API.CONSUMER.${verb}.${EVENTS_STREAM}.*`,
           ),
           `$JS.ACK.${EVENTS_STREAM}.>`,
-          ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
-            `$JS.API.DIRECT.GET.${s}`,
-            `$JS.API.DIRECT.GET.${s}.>`,
-          ]),
+          `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
+          `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
           "rr.dead.>",
-          // its status page redrives and drops dead letters (ADR 0010)
-          "rr.replay.>",
-          `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+          // the letters of an event: for its receipt, and so that a repeat stores none twice (ADR 0025)
+          `$JS.API.DIRECT.GET.${DEAD_STREAM}`,
+          `$JS.API.DIRECT.GET.${DEAD_STREAM}.rr.dead.>`,
           `${STATE_SUBJECT}.>`,
           `${PRESENCE_SUBJECT}.>`,
           "_INBOX_gw.>",
           `${OPERATOR_INBOX}.>`,
+          `${CONSOLE_INBOX}.>`,
           `$KV.${STATE_BUCKET}.>`,
           ...readState,
         ],
         subscribe: [`${RELAY_INBOX}.>`, "rr.rpc.> relay", `${FLOW_PREFIX}.>`, `${PRESENCE_SUBJECT}.>`],
+      };
+    case "console":
+      return {
+        publish: [
+          ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
+            `$JS.API.STREAM.INFO.${s}`,
+            `$JS.API.DIRECT.GET.${s}`,
+            `$JS.API.DIRECT.GET.${s}.>`,
+          ]),
+          `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
+          `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+          "rr.replay.>",
+          `${VIEW_SUBJECT}.>`,
+          `$KV.${STATE_BUCKET}.control.>`,
+          `$KV.${STATE_BUCKET}.paused`,
+          ...readState,
+        ],
+        subscribe: [`${CONSOLE_INBOX}.>`, `${STATE_SUBJECT}.>`],
       };
     case "operator":
       return {

@@ -1,5 +1,6 @@
 import type { Setting } from "../base/config/setting.ts";
 import { BROKER_SETTINGS } from "./broker.ts";
+import { CONSOLE_SETTINGS } from "./console.ts";
 import { COMMON_SETTINGS } from "./every-process.ts";
 import { GATEWAY_SETTINGS } from "./gateway.ts";
 import { RELAY_SETTINGS } from "./relay.ts";
@@ -14,6 +15,7 @@ export {
   COMMON_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
+  CONSOLE_SETTINGS,
   COORDINATOR_SETTINGS,
   UP_SETTINGS,
 };
@@ -24,6 +26,7 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   BROKER_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
+  CONSOLE_SETTINGS,
   COORDINATOR_SETTINGS,
   UP_SETTINGS,
 ];

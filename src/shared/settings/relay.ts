@@ -1,4 +1,5 @@
 import type { Setting } from "../base/config/setting.ts";
+import { PAGE_TOKEN } from "./page-token.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -22,20 +23,9 @@ export const RELAY_SETTINGS = {
     flag: "admin-port",
     kind: { type: "integer", min: 0, max: 65_535 },
     fallback: 0,
-    help: "port of the relay's own health and metrics, loopback only; 0 is a free one",
+    help: "port of the relay's own health, metrics and `/status`, loopback only; 0 is a free one",
   },
-  statusPage: {
-    env: "RUNNER_RELAY_STATUS_PAGE",
-    kind: { type: "choice", of: ["on", "read-only", "off"] },
-    fallback: "on",
-    help: "the relay's status page on its own port; read-only has no buttons",
-  },
-  pageToken: {
-    env: "RUNNER_RELAY_PAGE_TOKEN",
-    kind: { type: "text" },
-    secret: true,
-    help: "token that the relay's own port asks for, of 16 to 512 visible characters (default: one that is made and kept in the data folder)",
-  },
+  pageToken: PAGE_TOKEN,
   connections: {
     env: "RUNNER_RELAY_CONNECTIONS",
     kind: { type: "integer", min: 1, max: 1024 },

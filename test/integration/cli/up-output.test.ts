@@ -94,7 +94,7 @@ async function post(gateway: string, n: number): Promise<number> {
 /** Posts events, which all are taken; and everybody is who it was. */
 async function holds({ info, children, lives }: Running, events: number): Promise<void> {
   const before = children();
-  expect(before).toHaveLength(4);
+  expect(before).toHaveLength(5);
   for (let n = 0; n < events; n += 20) {
     const statuses = await Promise.all(Array.from({ length: 20 }, (_, i) => post(info.gateway, n + i)));
     expect(statuses.filter((status) => status < 200 || status > 299)).toEqual([]);
@@ -125,7 +125,7 @@ test("output that nobody reads: events flow; when it is read again, lines are wh
       .split("\n")
       .map((line) => (JSON.parse(line) as { name: string }).name),
   );
-  expect([...names].sort()).toEqual(["coordinator", "gateway", "relay", "up"]);
+  expect([...names].sort()).toEqual(["console", "coordinator", "gateway", "relay", "up"]);
   expect(text, "the last lines of the children").toContain('"msg":"relay stopping"');
 });
 

@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { headers } from "@nats-io/nats-core";
@@ -143,7 +144,7 @@ test("the page's address with its token is printed, kept for its user alone, and
   expect(up.output.stderr).not.toContain(token);
   await up.stop();
   const gone = await runCli(["page", "--data", up.dataDir]);
-  expect(gone.stderr).toMatch(/^nothing_found: no relay runs in /);
+  expect(gone.stderr).toMatch(/^nothing_found: no status page runs in /);
 });
 
 test("a token that was chosen is the page's; a weak one is refused by its name", async () => {
@@ -155,8 +156,8 @@ test("a token that was chosen is the page's; a weak one is refused by its name",
   const file = join(where, "chosen");
   writeFileSync(file, "a-token-that-i-chose\n");
   const up = startUp(where, { env: { RUNNER_RELAY_PAGE_TOKEN_FILE: file } });
-  const { page, relay } = await up.ready();
-  expect(page).toBe(`${relay}/?token=a-token-that-i-chose`);
+  const { page } = await up.ready();
+  expect(new URL(page ?? "").searchParams.get("token")).toBe("a-token-that-i-chose");
   expect((await fetch(page ?? "", { redirect: "manual" })).status).toBe(303);
   expect((await runCli(["page", "--data", up.dataDir])).stdout).toBe(`${page}\n`);
   expect(up.output.stderr).not.toContain("a-token-that-i-chose");
@@ -231,6 +232,44 @@ test("a free port is chosen once: with --port 0 killed processes come back on th
   expect((await up.stop()).code).toBe(0);
 });
 
+test("a killed console is back on its port, and nothing else notices", async () => {
+  const up = startUp(await folder());
+  const before = await up.ready();
+  const [page, relay] = [pidOf(up, "console"), pidOf(up, "relay")];
+  process.kill(page, "SIGKILL");
+  const health = new URL("/health", before.page ?? "");
+  await expect
+    .poll(async () => (await fetch(health).catch(() => undefined))?.status, { timeout: 10_000 })
+    .toBe(200);
+  expect(pidOf(up, "console")).not.toBe(page);
+  expect(pidOf(up, "relay")).toBe(relay);
+  expect(await up.ready()).toEqual(before);
+  expect((await up.stop()).code).toBe(0);
+});
+
+test("a console that cannot start is said loudly, and everything else runs", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  onTestFinished(() => void other.close());
+  const { port } = other.address() as AddressInfo;
+  const up = startUp(await folder(), { args: ["--console-port", String(port)] });
+  const { gateway, page } = await up.ready();
+  expect(page).toBeUndefined();
+  expect(up.output.stdout).toMatch(/^ {2}status page {2}does not run/m);
+  expect(up.output.stderr).toMatch(/"code":"port_taken"/);
+  expect(up.output.stderr).toMatch(/"code":"child_failed".*the status page cannot be started/);
+  expect((await post(gateway, "s1", 1)).ok).toBe(true);
+  expect((await up.stop()).code).toBe(0);
+});
+
+test("with the status page off no console runs", async () => {
+  const up = startUp(await folder(), { env: { RUNNER_RELAY_STATUS_PAGE: "off" } });
+  expect((await up.ready()).page).toBeUndefined();
+  expect(up.output.stdout).not.toContain("status page");
+  expect(() => pidOf(up, "console")).toThrow("no console runs");
+  expect((await up.stop()).code).toBe(0);
+});
+
 test("a killed gateway is back on its port, a killed broker too", async () => {
   const up = startUp(await folder());
   const { gateway } = await up.ready();
@@ -271,7 +310,8 @@ test("our own children lead process groups of their own, so that Ctrl-C reaches 
   const up = startUp(await folder());
   await up.ready();
   const own = groupOf(up.process.pid ?? 0);
-  for (const part of ["gateway", "relay", "standin"]) expect(groupOf(pidOf(up, part))).not.toBe(own);
+  for (const part of ["gateway", "relay", "console", "standin"])
+    expect(groupOf(pidOf(up, part))).not.toBe(own);
   await up.stop();
 });
 
@@ -314,12 +354,14 @@ test("CRED-1: the gateway's process has no credential of the coordinator, and th
   expect(environ(up, "relay")).not.toContain("/run/top-secret");
   expect(environ(up, "gateway"), "it is told later").not.toContain("NATS_");
   expect(environ(up, "relay")).toContain("NATS_USER=relay");
+  expect(environ(up, "console")).not.toContain("top-secret");
+  expect(environ(up, "console")).toContain("NATS_USER=console");
   await up.stop();
   const alone = startUp(await folder(), {
     env: { ...secrets, AUTH0_DOMAIN: "top-secret.example", AUTH0_RUNNER_CLIENT_SECRET: "top-secret" },
   });
   const { gateway } = await alone.ready();
-  for (const part of ["gateway", "standin", "relay"]) {
+  for (const part of ["gateway", "standin", "relay", "console"]) {
     expect(environ(alone, part), part).not.toContain("top-secret");
     expect(commandOf(pidOf(alone, part)), part).not.toContain(alone.dataDir);
   }

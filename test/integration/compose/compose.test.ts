@@ -1,6 +1,15 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -58,24 +67,37 @@ async function makeEnv(copy: string): Promise<Record<string, string>> {
   await run("/bin/sh", [join(copy, "deploy/make-env.sh")]);
   const file = join(copy, ".env");
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  await expect(
-    run("/bin/sh", [join(copy, "deploy/make-env.sh")]),
-    "an .env is never replaced",
-  ).rejects.toThrow();
-  const lines = readFileSync(file, "utf8").trim().split("\n");
+  const text = readFileSync(file, "utf8");
+  await run("/bin/sh", [join(copy, "deploy/make-env.sh")]);
+  expect(readFileSync(file, "utf8"), "what stands in an .env stays").toBe(text);
+  const lines = text.trim().split("\n");
   return Object.fromEntries(lines.map((line) => line.split("=") as [string, string]));
 }
 
 describe("what the files say", () => {
-  test("passwords are needed, and only the users of the broker have them", () => {
+  test("an .env of before gets what is missing, and keeps the rest", async () => {
+    const copy = join(folder, "upgraded");
+    mkdirSync(copy);
+    writeFileSync(join(copy, ".env"), "RELAY_PASSWORD=p0\nCOORDINATOR_URL=http://127.0.0.1:1\n", {
+      mode: 0o600,
+    });
+    const upgraded = await makeEnv(copy);
+    expect(upgraded).toMatchObject({ RELAY_PASSWORD: "p0", COORDINATOR_URL: "http://127.0.0.1:1" });
+    expect(Object.keys(upgraded).toSorted()).toEqual(
+      [...Object.keys(variables), "COORDINATOR_URL"].toSorted(),
+    );
+  });
+
+  test("secrets are needed, and only the services that use them have them", () => {
     expect(() => readComposition(read("docker-compose.yml"), {})).toThrow(/make-env/);
-    expect(new Set(Object.values(variables)).size).toBe(5);
+    expect(new Set(Object.values(variables)).size).toBe(7);
     for (const value of Object.values(variables)) expect(value).toMatch(/^p[0-9a-f]{48}$/);
     const secrets = new Set<string | number>(Object.values(variables));
     for (const [name, { environment }] of Object.entries(composition.services)) {
       if (name === "nats") continue;
       const held = Object.values(environment ?? {}).filter((it) => secrets.has(it));
-      expect(held.length, name).toBe(name === "coordinator" ? 0 : 1);
+      // beside its password the console has the token of the page
+      expect(held.length, name).toBe(name === "coordinator" ? 0 : name === "console" ? 2 : 1);
     }
   });
 
@@ -135,7 +157,7 @@ describe("what the files do", () => {
       folder: join(folder, "image"),
       base: { ...base, npm_config_prefer_offline: "true" },
     });
-    for (const port of ["4222", "8222", "8765", "8766", "8767"]) ports.set(port, await freePort());
+    for (const port of ["4222", "8222", "8765", "8766", "8767", "8768"]) ports.set(port, await freePort());
     const paths = new Map([
       ["/etc/nats", join(folder, "etc")],
       ["/data", join(folder, "data")],
@@ -178,7 +200,7 @@ describe("what the files do", () => {
       else if (service.healthcheck !== undefined) await untilHealthy(service, it, options);
     }
     expect([...running.keys()].toSorted()).toEqual(
-      ["coordinator", "gateway", "nats", "provision", "prune", "relay"].toSorted(),
+      ["console", "coordinator", "gateway", "nats", "provision", "prune", "relay"].toSorted(),
     );
 
     const gateway = `http://127.0.0.1:${ports.get("8766")}`;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { vi } from "vitest";
-import { hearRelays } from "../../../src/operate/hearing.ts";
+import { hearRelays } from "../../../src/shared/messages/hearing.ts";
 import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { readLogStatus, type LogStatus } from "../../../src/shared/messages/status/log-status.ts";
 import { OPERATOR_INBOX } from "../../../src/shared/log/schema/subjects.ts";

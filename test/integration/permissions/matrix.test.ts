@@ -20,7 +20,7 @@ const PUBLISH: Rule[] = [
   ["rr.ev.1.runner.1.event"],
   ["rr.ev.1.s.runner=2E1.event"],
   ["rr.ev.runner=2E1.1.s.event"],
-  ["rr.replay.1.r.s.event", "relay", "operator"],
+  ["rr.replay.1.r.s.event", "console", "operator"],
   ["rr.dead.id.1.r.s.event", "relay"],
   ["rr.rpc.receipt", "operator"],
   ["rr.rpc.receipt.gw=2E1", "gateway"],
@@ -28,6 +28,8 @@ const PUBLISH: Rule[] = [
   ["rr.rpc.receipt.gw=2E1.x"],
   ["rr.rpc.holdings", "operator"],
   ["rr.rpc.holdings.gw=2E1"],
+  ["rr.rpc.view.relay-a-00ff", "console"], // lanes, and why nothing is sent
+  ["rr.rpc.view"],
   ["rr.rpc.http"], // older gateways asked there
   ["rr.rpc.http.gw=2E1", "gateway"], // what goes there is done at the coordinator, with the relay's credentials
   ["rr.rpc.http.gw2"],
@@ -50,6 +52,7 @@ const PUBLISH: Rule[] = [
   ["_INBOX_gw.gw2.x", "relay"],
   ["_INBOX_rl.x"],
   ["_INBOX_op.x", "relay"],
+  ["_INBOX_co.x", "relay"],
   ["_INBOX_ad.x"],
   ["_INBOX_pr.x"],
   ["$KV.RR_STATE.checkpoint.0", "relay", "admin"],
@@ -58,8 +61,8 @@ const PUBLISH: Rule[] = [
   ["$KV.RR_STATE.log", "relay", "admin"],
   ["$KV.RR_STATE.pruned", "relay", "admin", "prune"],
   ["$KV.RR_STATE.held.s", "relay", "admin"],
-  ["$KV.RR_STATE.control.s", "relay", "operator", "admin"],
-  ["$KV.RR_STATE.paused", "relay", "operator", "admin"],
+  ["$KV.RR_STATE.control.s", "relay", "console", "operator", "admin"],
+  ["$KV.RR_STATE.paused", "relay", "console", "operator", "admin"],
   ["$KV.RR_STATE.replay.x", "relay", "operator", "admin"],
   ["$KV.OTHER.x"],
   ["$JS.ACK.RR_EVENTS.relay-0.1.1.1.1.0", "relay"],
@@ -79,14 +82,16 @@ const PUBLISH: Rule[] = [
     const log = stream === "RR_EVENTS";
     const dead = stream === "RR_DEAD";
     const read: BrokerRole[] = dead
-      ? ["relay", "operator", "admin"]
-      : ["relay", "operator", "admin", "prune"];
+      ? ["relay", "console", "operator", "admin"]
+      : ["relay", "console", "operator", "admin", "prune"];
     return [
       [`$JS.API.STREAM.INFO.${stream}`, ...new Set<BrokerRole>([...read, "prune"])],
       [`$JS.API.DIRECT.GET.${stream}`, ...read],
-      [`$JS.API.DIRECT.GET.${stream}.rr.ev.1.r.s.event`, ...read],
+      [`$JS.API.DIRECT.GET.${stream}.rr.dead.id.1.r.s.event`, ...read],
+      // of a relay there is nothing else in that stream that it writes
+      [`$JS.API.DIRECT.GET.${stream}.rr.ev.1.r.s.event`, ...read.filter((role) => !dead || role !== "relay")],
       [`$JS.API.STREAM.MSG.GET.${stream}`, ...(log || dead ? (["operator"] as const) : []), "admin"],
-      [`$JS.API.STREAM.MSG.DELETE.${stream}`, ...(dead ? (["relay", "operator"] as const) : []), "admin"],
+      [`$JS.API.STREAM.MSG.DELETE.${stream}`, ...(dead ? (["console", "operator"] as const) : []), "admin"],
       [`$JS.API.STREAM.PURGE.${stream}`, ...(log ? (["prune"] as const) : []), "admin"],
       ...["CREATE", "UPDATE", "DELETE", "SNAPSHOT", "RESTORE", "PEER.REMOVE", "LEADER.STEPDOWN"].map(
         (verb): Rule => [`$JS.API.STREAM.${verb}.${stream}`, "admin"],
@@ -98,7 +103,7 @@ const PUBLISH: Rule[] = [
       ]),
       [
         `$JS.API.CONSUMER.INFO.${stream}.${CONSUMER}`,
-        ...(log ? (["relay", "prune"] as const) : []),
+        ...(log ? (["relay", "console", "prune"] as const) : []),
         ...(log || dead ? (["operator"] as const) : []),
         "admin",
       ],
@@ -134,7 +139,9 @@ const SUBSCRIBE: Rule[] = [
   ["rr.rpc.> relay", "relay"],
   ["rr.flow.gw.>", "relay"],
   ["rr.flow.gw.relay-a.*", "relay"],
-  ["rr.state.>", "gateway", "operator"],
+  ["rr.rpc.view.relay-a-00ff"],
+  ["rr.rpc.view.relay-a-00ff relay", "relay"],
+  ["rr.state.>", "gateway", "console", "operator"],
   ["rr.presence.>", "relay"],
   ["$KV.RR_STATE.>"],
   ["$JS.>"],
@@ -150,6 +157,7 @@ const SUBSCRIBE: Rule[] = [
   ["_INBOX_gw.*.x"],
   ["_INBOX_rl.>", "relay"],
   ["_INBOX_op.>", "operator"],
+  ["_INBOX_co.>", "console"],
   ["_INBOX_ad.>", "admin"],
   ["_INBOX_pr.>", "prune"],
 ];
@@ -157,7 +165,7 @@ const SUBSCRIBE: Rule[] = [
 /** Names that have to be encoded: a dot must open nothing. */
 const GATEWAY = { gateway: "gw.1", runner: "runner.1" };
 
-const ROLES: BrokerRole[] = ["gateway", "relay", "operator", "admin", "prune"];
+const ROLES: BrokerRole[] = ["gateway", "relay", "console", "operator", "admin", "prune"];
 const allowed = (rules: Rule[], role: BrokerRole): string[] =>
   rules.filter(([, ...roles]) => roles.includes(role)).map(([subject]) => subject);
 

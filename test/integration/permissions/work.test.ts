@@ -2,12 +2,16 @@ import { jetstream, jetstreamManager, type JetStreamManager } from "@nats-io/jet
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { createControl, readControls } from "../../../src/shared/log/state/control.ts";
+import { readLogStatus } from "../../../src/shared/messages/status/log-status.ts";
 import { readStates } from "../../../src/shared/log/state/state-store.ts";
 import {
   deadSubject,
   eventSubject,
   questionSubject,
   RECEIPT_SUBJECT,
+  VIEW_SUBJECT,
 } from "../../../src/shared/log/schema/subjects.ts";
 import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import {
@@ -127,6 +131,37 @@ test("a relay keeps its state, and answers operators", async () => {
   await relay.flush();
   const operator = await broker.connect("operator");
   expect((await operator.request(RECEIPT_SUBJECT, "?")).string()).toBe("delivered");
+});
+
+test("a console hears and asks relays, redrives a dead letter, drops it and pauses; a relay may do none of that", async () => {
+  await store(1);
+  const relay = await broker.connect("relay");
+  await jetstream(relay).publish(deadSubject("id1", "host.p", SESSION, "event"), "poison");
+  relay.subscribe(`${VIEW_SUBJECT}.relay-a-00ff`, {
+    queue: "relay",
+    callback: (_, message) => void message.respond("lanes"),
+  });
+  await relay.flush();
+  const page = await broker.connect("console");
+  const states: string[] = [];
+  page.subscribe("rr.state.>", { callback: (_, message) => void states.push(message.string()) });
+  expect((await page.request(`${VIEW_SUBJECT}.relay-a-00ff`, "?")).string()).toBe("lanes");
+  relay.publish("rr.state.relay-a", "ready");
+  await expect.poll(() => states).toEqual(["ready"]);
+
+  const manager = await managerOf(page);
+  expect((await readLogStatus(manager)).status).toMatchObject({ dead: { messages: 1 } });
+  const again = eventSubject("host.p", SESSION, "event", "replay");
+  const refused = await managerOf(relay);
+  await expect(jetstream(relay).publish(again, "event 1")).rejects.toThrow(/permissions/i);
+  await expect(refused.streams.deleteMessage(DEAD_STREAM, 1, false)).rejects.toThrow(/permissions/i);
+  await expect(refused.streams.getMessage(DEAD_STREAM, { seq: 1 })).rejects.toThrow(/permissions/i);
+  await expect(refused.consumers.add(DEAD_STREAM, { name: "spy" })).rejects.toThrow(/permissions/i);
+  expect((await jetstream(page).publish(again, "event 1")).seq).toBe(2);
+  expect(await manager.streams.deleteMessage(DEAD_STREAM, 1, false)).toBe(true);
+  const control = createControl({ nc: page, jsm: manager, clock: systemClock });
+  await control.pauseSession(SESSION, "by hand");
+  expect((await readControls(manager)).sessions).toMatchObject([{ session: SESSION, action: "pause" }]);
 });
 
 test("an operator reads, replays, drops a dead letter and pauses", async () => {

@@ -15,6 +15,7 @@ import {
   stateKey,
 } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { startTestConsole } from "../../support/console.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, startTestRelay } from "../../support/relay.ts";
 import { blocksOf, flip, forgetIndex, streamFolder } from "../../support/store.ts";
@@ -72,8 +73,9 @@ async function startedAgain(
   const metrics = (await relay.get("/metrics")).text;
   for (const { code, missing } of damage)
     expect(metrics).toContain(`runner_relay_missing_events{code="${code}"} ${missing}`);
-  const status = JSON.parse((await relay.get("/status.json")).text) as { damage: Damage[] };
-  expect(status.damage).toEqual(damage);
+  await using page = await startTestConsole(broker);
+  const shown = (await (await page.get("/status.json")).json()) as { damage: Damage[] };
+  expect(shown.damage).toEqual(damage);
   expect(relay.fatal).toEqual([]);
   return { damage, keys: keys() };
 }

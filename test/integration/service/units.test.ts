@@ -49,7 +49,7 @@ test("`systemd-analyze` finds nothing wrong in the units, and each service expos
 });
 
 /** Of users.conf; each begins with a letter. */
-const ROLES = ["GATEWAY", "RELAY", "OPERATOR", "ADMIN", "PRUNE"];
+const ROLES = ["GATEWAY", "RELAY", "CONSOLE", "OPERATOR", "ADMIN", "PRUNE"];
 
 test("under a real systemd every unit starts as it stands, restarts, stops and delivers", async ({
   annotate,
@@ -63,6 +63,7 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
       "etc/runner-relay/nats/passwords": ROLES.map((role) => `${role}_PASSWORD=${password(role)}\n`).join(""),
       "etc/runner-relay/gateway-password": `${password("GATEWAY")}\n`,
       "etc/runner-relay/relay-password": `${password("RELAY")}\n`,
+      "etc/runner-relay/console-password": `${password("CONSOLE")}\n`,
       "etc/runner-relay/prune-password": `${password("PRUNE")}\n`,
       "etc/runner-relay/api-key": "a-key-of-the-coordinator\n",
       "etc/runner-relay/environment": "RUNNER_RELAY_COORDINATOR_URL=http://127.0.0.1:8765\n",
@@ -104,9 +105,14 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   await sh("systemctl start runner-relay-nats");
   await vi.waitFor(() => sh("curl -sf http://127.0.0.1:8222/healthz"), 5000);
   await sh(`${as("ADMIN")} runner-relay provision`);
-  await sh("systemctl start runner-relay-gateway runner-relay-relay");
+  await sh("systemctl start runner-relay-gateway runner-relay-relay runner-relay-console");
   await ready("http://127.0.0.1:8766/_relay/ready");
   await ready("http://127.0.0.1:8767/ready");
+  const page = "runner-relay page --console-port 8768 --data /var/lib/runner-relay-console";
+  await vi.waitFor(
+    async () => expect(await sh(`curl -sL -c - "$(${page})"`)).toContain("Forwarding"),
+    10_000,
+  );
   const first = await send(1); // the coordinator's own answer, or 202 while the relay still takes its shards over
   expect(first).toMatch(/^HTTP\/1.1 20[0-2]/);
   expect(first, "HONEST-1: its monitor says that every write is synced").not.toContain("unverified");

@@ -91,10 +91,18 @@ async function shownBy(up: Up, env: Record<string, string>): Promise<Place[]> {
   const info = await up.ready();
   const token = new URL(info.page ?? "").searchParams.get("token") ?? "";
   const ports = await Promise.all([
-    ...["/", "/dead", "/status.json", "/status", "/metrics", "/ready", "/health"].map(async (path) =>
+    ...["/status", "/metrics", "/ready", "/health"].map(async (path) =>
       placeOfText(
         `relay ${path}`,
         await (await fetch(info.relay + path, { headers: { authorization: `Bearer ${token}` } })).text(),
+      ),
+    ),
+    ...["/", "/dead", "/status.json", "/health"].map(async (path) =>
+      placeOfText(
+        `console ${path}`,
+        await (
+          await fetch(new URL(path, info.page), { headers: { authorization: `Bearer ${token}` } })
+        ).text(),
       ),
     ),
     ...["metrics", "ready", "health", "openapi.json"].map(async (path) => {

@@ -69,12 +69,12 @@ async function refusedByBroker(
   );
 }
 
-test("up opens four ports, all on loopback, and none but the gateway's shows or takes anything without a secret", async () => {
+test("up opens five ports, all on loopback, and none but the gateway's shows or takes anything without a secret", async () => {
   const where = await dataFolder();
   onTestFinished(() => where[Symbol.asyncDispose]());
   const up = startUp(where.path);
   onTestFinished(async () => void (await up.stop()));
-  const { gateway, relay, coordinator, nats } = await up.ready();
+  const { gateway, relay, coordinator, nats, page = "" } = await up.ready();
   await expect
     .poll(async () => {
       const body = {
@@ -90,7 +90,7 @@ test("up opens four ports, all on loopback, and none but the gateway's shows or 
     .poll(async () => (await runCli(["dead", "ls", "--data", up.dataDir])).stdout)
     .toContain("ses-private");
 
-  const known = [gateway, relay, coordinator, nats].map(portOf).toSorted();
+  const known = [gateway, relay, coordinator, nats, page].map(portOf).toSorted();
   expect([...new Set(listenersOf(up))].toSorted()).toEqual(known);
 
   const paths = [
@@ -114,7 +114,7 @@ test("up opens four ports, all on loopback, and none but the gateway's shows or 
     "/connz",
     "/jsz",
   ];
-  for (const url of [relay, coordinator]) {
+  for (const url of [relay, coordinator, new URL(page).origin]) {
     for (const path of [...paths, ...more]) {
       const { text, status } = await call(url, "GET", path);
       expect(text, `${url}${path} ${status}`).not.toMatch(/SECRET|ses-private/);
@@ -123,7 +123,7 @@ test("up opens four ports, all on loopback, and none but the gateway's shows or 
   for (const path of ["/_relay/health", "/_relay/ready", "/_relay/metrics", "/_relay/openapi.json"])
     expect((await call(gateway, "GET", path)).text, path).not.toMatch(/SECRET|ses-private/);
   expect(await refusedByBroker(nats, undefined)).toBe("broker_refused");
-  for (const user of ["admin", "operator", "relay", "gateway-gw1"])
+  for (const user of ["admin", "operator", "relay", "console", "gateway-gw1"])
     expect(await refusedByBroker(nats, { user, password: user })).toBe("broker_refused");
   expect(await firstLine(nats)).toMatch(/^INFO \{.*"auth_required":true/);
 });

@@ -89,8 +89,11 @@ async function placesOf(up: Up, mayKnow: readonly string[], env: Record<string, 
   const headers = { authorization: `Bearer ${pageTokenOf(info.page)}` };
   await using executor = await startExecutor(up, env);
   const shown = await Promise.all([
-    ...["/", "/dead", "/letter?seq=1", "/status", "/status.json", "/metrics", "/ready"].map(async (path) =>
+    ...["/status", "/metrics", "/ready"].map(async (path) =>
       placeOfText(`relay ${path}`, await (await fetch(info.relay + path, { headers })).text()),
+    ),
+    ...["/", "/dead", "/letter?seq=1", "/status.json"].map(async (path) =>
+      placeOfText(`console ${path}`, await (await fetch(new URL(path, info.page), { headers })).text()),
     ),
     ...["ready", "metrics", "health", "openapi.json"].map(async (path) =>
       placeOfText(`gateway ${path}`, (await call(info.gateway, "GET", `/_relay/${path}`)).text),
@@ -126,8 +129,8 @@ function expectDecoyFound(places: readonly Place[]): void {
     expect.stringMatching(/RR_EVENTS\/msgs\/\d+\.blk$/),
     expect.stringMatching(/RR_DEAD\/msgs\/\d+\.blk$/),
     "output of dead ls",
-    "relay /dead",
-    "relay /letter?seq=1",
+    "console /dead",
+    "console /letter?seq=1",
   ])
     expect(found.map((finding) => finding.slice("decoy in ".length))).toContainEqual(place);
 }
@@ -147,16 +150,17 @@ async function expectPasswordsKept(up: Up, places: readonly Place[]): Promise<vo
     name,
     value,
   }));
-  expect(passwords.length).toBeGreaterThanOrEqual(5);
+  expect(passwords.length).toBeGreaterThanOrEqual(6);
   for (const file of PASSWORD_FILES) expect(statSync(join(up.dataDir, file)).mode & 0o777).toBe(0o600);
   const elsewhere = places.filter(({ name }) => !PASSWORD_FILES.includes(name));
   expect(scan(elsewhere, passwords)).toEqual([]);
+  for (const own of ["relay", "console"]) {
+    const pid = processes(up).find(({ name }) => name === own)?.pid ?? 0;
+    expect(scan(placesOfProcess(pid, own), passwords)).toEqual([`${own} in environ of ${own}`]);
+    expect(passwords).toContainEqual({ name: own, value: variableOf(pid, "NATS_PASSWORD") });
+  }
   const gateway = processes(up).find(({ name }) => name === "gateway");
-  const relay = processes(up).find(({ name }) => name === "relay");
-  if (gateway === undefined || relay === undefined) throw new Error("gateway and relay run");
-  const own = variableOf(relay.pid, "NATS_PASSWORD");
-  expect(scan(placesOfProcess(relay.pid, "relay"), passwords)).toEqual(["relay in environ of relay"]);
-  expect(passwords).toContainEqual({ name: "relay", value: own });
+  if (gateway === undefined) throw new Error("a gateway runs");
   // `up` tells the gateway its own later, over a channel: its environment shows none
   expect(scan(placesOfProcess(gateway.pid, "gateway"), passwords)).toEqual([]);
 }
@@ -219,7 +223,7 @@ it.concurrent("CRED-1: a client secret from a file, tokens and broker passwords 
   await expectPageTokenKept(up, places);
   await expectPasswordsKept(
     up,
-    places.filter(({ name }) => name !== "environ of relay"),
+    places.filter(({ name }) => name !== "environ of relay" && name !== "environ of console"),
   );
   expect(await up.stop()).toMatchObject({ code: 0 });
   expect(scan([placeOfText("last log lines", up.output.stderr + up.output.stdout)], needles)).toEqual([]);

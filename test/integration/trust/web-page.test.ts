@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestConsole, type TestConsole } from "../../support/console.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { call } from "../gateway/harness.ts";
 import { sendRaw } from "../tunnel/raw.ts";
@@ -23,16 +24,19 @@ const TYPED = { "sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fet
 
 let upstream: Reflector;
 let stack: Stack;
+let page: TestConsole;
 let standIn: TestCoordinator;
 
 beforeAll(async () => {
   upstream = await startReflector();
   stack = await startStack(upstream.url, { env: { AGENT_ORCHESTRATOR_API_KEY: "relay-only" } });
+  page = await startTestConsole(stack.broker);
   standIn = await startCoordinator({ autoCreateSessions: true });
 });
 
 afterAll(async () => {
   await standIn?.[Symbol.asyncDispose]();
+  await page?.[Symbol.asyncDispose]();
   await stack?.[Symbol.asyncDispose]();
   await upstream?.[Symbol.asyncDispose]();
 });
@@ -65,6 +69,11 @@ describe("CRED-1: a page of the web reaches the coordinator through none of our 
   test.each(PAGES)("the relay's port: %j", async (headers) => {
     for (const path of ["/health", "/status", "/metrics", "/"])
       expect((await call(stack.relay.adminUrl, "GET", path, undefined, headers)).status, path).toBe(403);
+  });
+
+  test.each(PAGES)("the console's port: %j", async (headers) => {
+    for (const path of ["/health", "/status.json", "/"])
+      expect((await call(page.url, "GET", path, undefined, headers)).status, path).toBe(403);
   });
 
   test.each([...PAGES, LINK])("the stand-in: %j", async (headers) => {

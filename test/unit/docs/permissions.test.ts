@@ -10,6 +10,7 @@ const FOLDER = resolve(import.meta.dirname, "../../../deploy/nats");
 const USERS: { name: string; role: BrokerRole; variable: string }[] = [
   { name: "gateway-gw1", role: "gateway", variable: "GATEWAY_PASSWORD" },
   { name: "relay", role: "relay", variable: "RELAY_PASSWORD" },
+  { name: "console", role: "console", variable: "CONSOLE_PASSWORD" },
   { name: "operator", role: "operator", variable: "OPERATOR_PASSWORD" },
   { name: "admin", role: "admin", variable: "ADMIN_PASSWORD" },
   { name: "prune", role: "prune", variable: "PRUNE_PASSWORD" },

@@ -17,12 +17,12 @@ export type Doorkeeper = {
 
 /**
  * Stands at a door, over HTTP. The right token passes at once, however many wrong ones are tried: nobody can lock others out.
- * `ask` is the page that asks for the token.
+ * `ask` is the page that asks a browser for the token; a port without pages has none.
  */
 export function createDoorkeeper(deps: {
   door: Door;
   clock: Clock;
-  ask: (wrong: boolean) => string;
+  ask?: ((wrong: boolean) => string) | undefined;
 }): Doorkeeper {
   const { door, clock } = deps;
   let waiting = 0;
@@ -33,7 +33,7 @@ export function createDoorkeeper(deps: {
       return reply.code(429).header("retry-after", "1").send({ code: "too_many_attempts" });
     if (wrong) await slowly();
     reply.code(401);
-    if (!request.headers.accept?.includes("text/html"))
+    if (deps.ask === undefined || !request.headers.accept?.includes("text/html"))
       return reply.send({
         code: "token_required",
         detail:

@@ -71,6 +71,8 @@ export const PASSED_SUBJECT = "rr.ev.passed";
 export const STATE_SUBJECT = "rr.state";
 export const RECEIPT_SUBJECT = "rr.rpc.receipt";
 export const HOLDINGS_SUBJECT = "rr.rpc.holdings";
+/** The console asks each relay by the name of its process, as `relayToken` makes it. */
+export const VIEW_SUBJECT = "rr.rpc.view";
 export const FLOW_PREFIX = "rr.flow.gw";
 /** Relays tell each other of their presence here, to balance the shards. */
 export const PRESENCE_SUBJECT = "rr.presence";
@@ -90,6 +92,7 @@ export const RELAY_INBOX = "_INBOX_rl";
 export const ADMIN_INBOX = "_INBOX_ad";
 export const OPERATOR_INBOX = "_INBOX_op";
 export const PRUNE_INBOX = "_INBOX_pr";
+export const CONSOLE_INBOX = "_INBOX_co";
 
 /**
  * Inbox of an operator: may a relay answer there? The broker checks what is published, not what it asks to be answered to, and a relay may publish what a gateway or
@@ -97,6 +100,11 @@ export const PRUNE_INBOX = "_INBOX_pr";
  */
 export function isOperatorInbox(subject: string | undefined): subject is string {
   return subject !== undefined && /^_INBOX_op(?:\.[\w=-]+)+$/.test(subject);
+}
+
+/** The same for the console. Pure. */
+export function isConsoleInbox(subject: string | undefined): subject is string {
+  return subject !== undefined && /^_INBOX_co(?:\.[\w=-]+)+$/.test(subject);
 }
 
 /** Token of the gateway that listens there; undefined for what is no gateway's inbox. Pure. */

@@ -7,7 +7,7 @@ import { sessionFilter } from "../../log/schema/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../log/schema/topology.ts";
 import { readBacklog, type Backlog } from "./backlog.ts";
 
-/** How the log is: what of a status the broker alone tells, for `status` and for the relay's page, which must say the same. */
+/** How the log is: what of a status the broker alone tells, for `status` and for the console's page, which must say the same. */
 export type LogStatus = {
   log: {
     messages: number;
@@ -34,7 +34,7 @@ export type LogStatus = {
   leaving: Departure[];
 };
 
-/** Reads it all, as an operator or as a relay; with the log's settings, which tell more than a status shows. */
+/** Reads it all, as an operator or as the console; with the log's settings, which tell more than a status shows. */
 export async function readLogStatus(
   jsm: JetStreamManager,
 ): Promise<{ status: LogStatus; settings: StreamConfig }> {

@@ -1,0 +1,14 @@
+import type { Command } from "commander";
+import { BROKER_SETTINGS, COMMON_SETTINGS, CONSOLE_SETTINGS } from "../shared/settings/index.ts";
+import type { Context } from "./context.ts";
+import { rootCommand } from "./root.ts";
+
+export function command(context: Context): Command {
+  return rootCommand({
+    name: "console",
+    description: "Runs the console: the status page, on loopback, with an operator's rights.",
+    table: { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...CONSOLE_SETTINGS },
+    context,
+    run: () => import("../console/main.ts"),
+  });
+}

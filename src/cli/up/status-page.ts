@@ -1,0 +1,44 @@
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText, isCoded } from "../../shared/base/errors.ts";
+import type { Logger } from "../../shared/base/logger.ts";
+import { addressWithToken } from "../../shared/http/door/door.ts";
+import type { Child, ChildPlan } from "./child.ts";
+import type { ReadyInfo } from "./kept.ts";
+
+/** How long `up` waits for the status page before it says that all is ready: a console starts within a second, and agents wait for the ready file. */
+export const PAGE_WAIT_MS = 5000;
+
+/** Keeps the console running. If it cannot start, that is said in the log, and everything else runs on: no event waits for a page. */
+export function keepConsole(options: {
+  start: (plan: ChildPlan, learn: (url: string) => void, onFatal: (error: Error) => void) => Child;
+  plan: ChildPlan;
+  /** Learns the page's address. */
+  info: Partial<ReadyInfo>;
+  pageToken: string;
+  log: Logger;
+}): Child {
+  const { start, plan, info, pageToken, log } = options;
+  return start(
+    plan,
+    (url) => {
+      info.page = addressWithToken(url, pageToken);
+      plan.env["RUNNER_RELAY_CONSOLE_PORT"] = new URL(url).port; // people keep its address open
+    },
+    (error) => {
+      delete info.page;
+      const code = isCoded(error) ? error.code : "internal";
+      log.error(
+        { code, err: errorText(error) },
+        "the status page cannot be started; everything else runs without it",
+      );
+    },
+  );
+}
+
+/** Settles when the console shows the page, when it cannot start, or after {@link PAGE_WAIT_MS}. Never rejects. */
+export async function pageOrNot({ ready }: Pick<Child, "ready">, clock: Clock): Promise<void> {
+  const enough = Promise.withResolvers<void>();
+  const cancel = clock.after(PAGE_WAIT_MS, enough.resolve);
+  await Promise.race([ready.catch(() => undefined), enough.promise]);
+  cancel();
+}

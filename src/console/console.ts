@@ -1,0 +1,65 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../shared/base/clock.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import { listenOnLoopback } from "../shared/http/door/shut-app.ts";
+import { createControl } from "../shared/log/state/control.ts";
+import { observe } from "./observe.ts";
+import { addActs } from "./routes/act.ts";
+import { createActions } from "./routes/actions.ts";
+import type { Frame } from "./routes/frame.ts";
+import { addLooks } from "./routes/look.ts";
+import { Notices } from "./routes/notices.ts";
+import { addStatus } from "./routes/status-json.ts";
+import { createConsoleServer } from "./server.ts";
+
+// observe.ts joins what is watched · watch/reader.ts asks the broker · watch/relays.ts hears and asks relays (watch/gates.ts, watch/delivered.ts) · watch/samples.ts and watch/timeline.ts remember ·
+// watch/session-rows.ts and watch/letter-pages.ts choose · views/layout.ts frames every page · routes/look.ts shows · routes/act.ts acts (routes/actions.ts) ·
+// routes/status-json.ts is for programs · server.ts is the port and its door
+// The console holds no event and no credential of the coordinator. It sees what an operator sees, and does nothing that a person did not confirm.
+
+export type ConsoleOptions = {
+  version: string;
+  port: number;
+  /** Everyone who has it sees everything, and may act. */
+  token: string;
+  /** Buttons are shown and carried out. */
+  mayAct: boolean;
+};
+
+export type ConsoleDeps = {
+  nc: NatsConnection;
+  clock: Clock;
+  log: Logger;
+  /** A failure that a restart cannot heal by itself; the process is to end with it. */
+  fatal: (error: Error) => void;
+};
+
+/** A running console. */
+export type Console = { url: string; close(): Promise<void> };
+
+/** Starts the status page on an open connection (docs/contract.md, "Programs around `up`"). Throws `port_taken`. */
+export async function startConsole(options: ConsoleOptions, deps: ConsoleDeps): Promise<Console> {
+  const { nc, clock, log } = deps;
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  const observer = observe({ ...deps, jsm, options });
+  const { samples, snapshot, connected } = observer;
+  const frame: Frame = { snapshot, connected, notices: new Notices() };
+  const app = createConsoleServer({ clock, ...options });
+  addStatus(app, frame);
+  addLooks(app, { jsm, frame, samples });
+  if (options.mayAct) {
+    const control = createControl({ nc, jsm, clock });
+    addActs(app, { actions: createActions({ nc, jsm, control, log }), frame });
+  }
+  const url = await listenOnLoopback(app, "console's", options.port);
+  observer.start();
+  return {
+    url,
+    async close() {
+      observer.stop();
+      await app.close();
+      await nc.drain().catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import { systemClock } from "../shared/base/clock.ts";
+import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
+import { dataFolder } from "../shared/base/data-folder.ts";
+import { codedError, isCoded, type ErrorCode } from "../shared/base/errors.ts";
+import { createLogger, fatalLine, SecretRegistry } from "../shared/base/logger.ts";
+import { speakForOthers } from "../shared/base/output/others-words.ts";
+import { standardLines } from "../shared/base/output/standard.ts";
+import { exitWithParent } from "../shared/base/parent.ts";
+import { onStopSignal } from "../shared/base/stop-signals.ts";
+import { VERSION } from "../shared/base/version.ts";
+import { pageTokenOf } from "../shared/http/door/page-token.ts";
+import { PAGE_TOKEN_FILE } from "../shared/http/door/secret-file.ts";
+import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
+import { CONSOLE_INBOX } from "../shared/log/schema/subjects.ts";
+import {
+  ALL_SETTINGS,
+  BROKER_SETTINGS,
+  brokerAccess,
+  COMMON_SETTINGS,
+  CONSOLE_SETTINGS,
+} from "../shared/settings/index.ts";
+import { startConsole } from "./console.ts";
+
+/** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
+const EXIT_CONFIG = 78;
+/** sysexits' EX_TEMPFAIL: start again. */
+const EXIT_RETRY = 75;
+/** A stop that takes longer than this is ended: nobody waits for a page. */
+const LAST_RESORT_MS = 2000;
+
+const NEEDS_SOMEBODY: readonly ErrorCode[] = [
+  "config_invalid",
+  "broker_refused",
+  "data_unusable",
+  "port_taken",
+];
+
+const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...CONSOLE_SETTINGS };
+
+const secrets = new SecretRegistry();
+const stdout = standardLines(1, "console");
+const stderr = standardLines(2, "console");
+
+exitWithParent();
+await main().catch((error: unknown) => fail(unreachableOr(error)));
+
+async function main(): Promise<void> {
+  const { values } = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
+  for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
+  const log = createLogger({ name: "console", level: values.logLevel, lines: stderr, secrets });
+  speakForOthers(log, fail);
+  if (values.statusPage === "off")
+    throw codedError("config_invalid", "RUNNER_RELAY_STATUS_PAGE is off, and a console shows nothing else");
+  const dataDir = dataFolder(values.data, process.env);
+  const token = tokenOf(values.pageToken, dataDir);
+  secrets.add(token);
+  log.info({ version: VERSION, settings: redacted(TABLE, values) }, "console starting");
+  const nc = await connectBroker(brokerAccess(values), {
+    name: "console",
+    inboxPrefix: CONSOLE_INBOX,
+    waitMs: BROKER_WAIT_MS,
+  });
+  const running = await startConsole(
+    { version: VERSION, port: values.consolePort, token, mayAct: values.statusPage === "on" },
+    { nc, clock: systemClock, log, fatal: fail },
+  );
+  const { url } = running;
+  stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
+  const tokenFrom =
+    values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
+  log.info({ url, tokenFrom }, "console ready; `runner-relay page` prints the page's address");
+
+  let stopping = false;
+  onStopSignal((signal) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, "console stopping");
+    setTimeout(() => {
+      log.error("console did not stop in time");
+      process.exit(1);
+    }, LAST_RESORT_MS).unref();
+    running.close().then(() => process.exit(0), fail);
+  });
+}
+
+/** Throws `config_invalid` and `data_unusable`. Unlike a relay, a console without a token is of no use. */
+function tokenOf(chosen: string | undefined, dataDir: string): string {
+  try {
+    return pageTokenOf(chosen, dataDir);
+  } catch (cause) {
+    if (!isCoded(cause, "data_unusable")) throw cause;
+    const todo = "name a folder by RUNNER_RELAY_DATA, or a token by RUNNER_RELAY_PAGE_TOKEN_FILE";
+    throw codedError("data_unusable", `no token for the page can be kept: ${cause.message}; ${todo}`, {
+      cause,
+    });
+  }
+}
+
+function fail(error: unknown): void {
+  const code = isCoded(error) ? error.code : "internal";
+  stderr.write(fatalLine("console", error, secrets));
+  process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_RETRY);
+}

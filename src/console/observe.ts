@@ -1,0 +1,98 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../shared/base/clock.ts";
+import { followConnection } from "../shared/log/connection.ts";
+import { readLogStatus } from "../shared/messages/status/log-status.ts";
+import type { RelayView } from "../shared/messages/relay-view.ts";
+import type { WantedLanes } from "./routes/frame.ts";
+import type { Snapshot } from "./views/snapshot.ts";
+import { createReader, type Reading } from "./watch/reader.ts";
+import { createRelays } from "./watch/relays.ts";
+import { Samples } from "./watch/samples.ts";
+import type { SessionSources } from "./watch/session-rows.ts";
+import { Timeline } from "./watch/timeline.ts";
+
+/** Everything that the console knows, and how it comes to know it. */
+export type Observer = {
+  connected: () => boolean;
+  samples: Samples;
+  /** The present moment, with the lanes that are wanted. Never throws: what is not known is missing. */
+  snapshot: (lanes: WantedLanes) => Promise<Snapshot>;
+  start(): void;
+  stop(): void;
+};
+
+/** Watches broker and relays over one connection. `fatal`: the broker refuses us for good. */
+export function observe(deps: {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  clock: Clock;
+  options: { version: string; mayAct: boolean };
+  fatal: (error: Error) => void;
+}): Observer {
+  const { nc, jsm, clock } = deps;
+  const { version, mayAct } = deps.options;
+  const startedAt = clock.wall();
+  const samples = new Samples();
+  const timeline = new Timeline();
+  const relays = createRelays({ nc, clock, changed: (gate) => timeline.gate(gate, clock.wall()) });
+  const turned = (up: boolean): void => {
+    relays.listenAnew();
+    timeline.broker(up, clock.wall());
+  };
+  const connection = followConnection({
+    nc,
+    lost: () => turned(false),
+    regained: () => turned(true),
+    fatal: deps.fatal,
+  });
+  const reader = createReader({
+    clock,
+    samples,
+    connected: () => connection.up(),
+    delivered: () => relays.delivered(),
+    async query() {
+      const [{ status }] = await Promise.all([readLogStatus(jsm), relays.ask({ most: 0 })]);
+      return status;
+    },
+  });
+
+  return {
+    connected: () => connection.up(),
+    samples,
+    async snapshot(lanes) {
+      const asked = connection.up() && lanes.most > 0 ? relays.ask(lanes) : [];
+      const [reading, views] = await Promise.all([reader.read(), asked]);
+      return {
+        now: clock.wall(),
+        version,
+        mayAct,
+        startedAt,
+        reading,
+        relays: relays.names(),
+        gate: relays.gate(),
+        connected: connection.up(),
+        latest: samples.latest(),
+        troubles: timeline.list(),
+        forgottenTroubles: timeline.forgotten,
+        sources: sourcesOf(reading, views),
+      };
+    },
+    start: () => reader.start(),
+    stop() {
+      connection.leave();
+      reader.stop();
+      relays.stop();
+    },
+  };
+}
+
+/** Whose events wait: lanes as relays show them, and what the broker knows of held and paused sessions. Pure. */
+function sourcesOf({ known }: Reading, views: readonly RelayView[]): SessionSources {
+  return {
+    lanes: views.flatMap((view) => view.lanes),
+    moreLanes: views.reduce((sum, { more }) => sum + more, 0),
+    held: known?.status.backlog.held ?? [],
+    wishes: known?.status.controls.sessions ?? [],
+  };
+}

@@ -1,0 +1,106 @@
+import { exact, html, type Html } from "./html.ts";
+import type { LetterFacts } from "../watch/letter-pages.ts";
+
+/** What an operator may do here, with what it is done to. */
+export type Action =
+  | { action: "pause" | "resume" }
+  | { action: "pause" | "resume"; session: string; parked: boolean }
+  | { action: "redrive"; letter: LetterFacts; overtaken: boolean };
+
+type Words = { title: string; text: Html; fields?: Html; button: string; back: string };
+
+/** The question before something is done; its form is the only way to do it. Pure. */
+export function confirmPage(action: Action, token: string): Html {
+  const { title, text, fields, button, back } = wordsOf(action);
+  return html`<section class="confirm" id="confirm">
+    <h1 id="confirm-title">${title}</h1>
+    <div class="text">${text}</div>
+    <form method="post" action="/act/${action.action}">
+      <input type="hidden" name="token" value="${exact(token)}" />
+      ${"session" in action && html`<input type="hidden" name="session" value="${exact(action.session)}" />`}
+      ${action.action === "redrive" && html`<input type="hidden" name="seq" value="${action.letter.seq}" />`}
+      ${fields}
+      <p class="buttons">
+        <a class="button plain" href="${back}" data-close>Cancel</a
+        ><button class="button main">${button}</button>
+      </p>
+    </form>
+  </section>`;
+}
+
+const REASON: Html = html`<p class="field">
+  <label for="why">Why (others will see it)</label
+  ><input id="why" name="text" maxlength="300" autocomplete="off" />
+</p>`;
+
+function wordsOf(action: Action): Words {
+  if (action.action === "redrive") return redriveWords(action.letter, action.overtaken);
+  const pause = action.action === "pause";
+  if (!("session" in action))
+    return pause
+      ? {
+          title: "Pause everything?",
+          text: html`<p>
+            No event is sent to the coordinator until somebody resumes. Executors are answered with 202,
+            events wait in the log. What is on its way now goes on.
+          </p>`,
+          fields: REASON,
+          button: "Pause everything",
+          back: "/",
+        }
+      : {
+          title: "Resume?",
+          text: html`<p>
+            Events are sent again, in order. If a poison event stopped the relay, it is tried again first.
+          </p>`,
+          button: "Resume",
+          back: "/",
+        };
+  const { session, parked } = action;
+  const back = `/session?${new URLSearchParams({ id: session }).toString()}`;
+  return pause
+    ? {
+        title: `Pause session ${session}?`,
+        text: html`<p>
+          Its events wait in the log, in order; other sessions go on. The pause outlives restarts.
+        </p>`,
+        fields: REASON,
+        button: "Pause the session",
+        back,
+      }
+    : {
+        title: `Resume session ${session}?`,
+        text: html`<p>Its first waiting event is tried again, then the others in order.</p>`,
+        ...(parked
+          ? {
+              fields: html`<p class="field check">
+                <input type="checkbox" id="skip" name="skip" value="head" />
+                <label for="skip">Do not send its first waiting event: make it a dead letter</label>
+              </p>`,
+            }
+          : {}),
+        button: "Resume the session",
+        back,
+      };
+}
+
+function redriveWords(letter: LetterFacts, overtaken: boolean): Words {
+  return {
+    title: "Redrive this event?",
+    text: html`<dl class="facts">
+        <dt>Event</dt>
+        <dd class="id">${letter.id}</dd>
+        <dt>Session</dt>
+        <dd class="id">${letter.session}</dd>
+        <dt>Refused with</dt>
+        <dd>${letter.status ?? ""} ${letter.reason.slice(0, 300)}</dd>
+      </dl>
+      <p>
+        It is put into the log again and sent with its old <code>Idempotency-Key</code>; the dead letter is
+        removed.
+      </p>
+      ${overtaken ? html`<p class="warn">Later events of this session were delivered already or wait: this one goes behind them.</p>` : html`<p>No later event of its session is in the log.</p>`}`,
+    button: "Redrive",
+    back: `/letter?seq=${letter.seq}`,
+  };
+}

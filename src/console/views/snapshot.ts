@@ -1,0 +1,83 @@
+import type { WholeGate } from "../watch/gates.ts";
+import type { Reading } from "../watch/reader.ts";
+import type { Sample } from "../watch/samples.ts";
+import type { SessionSources } from "../watch/session-rows.ts";
+import type { Trouble } from "../watch/timeline.ts";
+import { titleOf } from "./words.ts";
+
+/** Everything that a page shows of one moment. Times are wall clock, milliseconds since 1970. */
+export type Snapshot = {
+  now: number;
+  /** Names of the relays that are heard. */
+  relays: readonly string[];
+  version: string;
+  /** Since when this console watches. */
+  startedAt: number;
+  /** Buttons are shown and carried out. */
+  mayAct: boolean;
+  gate: WholeGate;
+  connected: boolean;
+  reading: Reading;
+  latest: Sample | undefined;
+  troubles: readonly Trouble[];
+  forgottenTroubles: number;
+  sources: SessionSources;
+};
+
+/** The state in one line, with what is known of its cause. `mood` says how much it should stand out. */
+export type Headline = {
+  mood: "good" | "wait" | "bad";
+  title: string;
+  detail: string;
+  since?: number;
+};
+
+/** What somebody should read first. Pure. */
+export function headline(snapshot: Pick<Snapshot, "gate" | "connected" | "reading">): Headline {
+  const { gate, connected, reading } = snapshot;
+  if (!connected)
+    return {
+      mood: "bad",
+      title: "The broker does not answer",
+      detail:
+        "Nothing can be read or sent until it is back; relays connect by themselves. Numbers are the last ones known.",
+    };
+  const wish = reading.known?.status.controls.paused;
+  const byHand = gate.phase === "paused" && gate.reason === "paused_by_operator";
+  if (wish !== undefined && wish.reason === undefined)
+    return {
+      mood: "wait",
+      title: byHand ? "Paused by an operator" : "Pausing",
+      detail: wish.text === "" ? "Events are accepted and wait." : wish.text,
+      since: wish.since,
+    };
+  if (byHand && reading.known !== undefined)
+    return { mood: "wait", title: "Resuming", detail: "Relays go on within a second." };
+  switch (gate.phase) {
+    case "unheard":
+      return {
+        mood: "bad",
+        title: "No relay is heard",
+        detail: "Events are accepted and wait; nothing is sent until a relay runs.",
+        since: gate.since,
+      };
+    case "checking":
+      return { mood: "wait", title: "Asking the coordinator", detail: "Nothing is sent before it answered." };
+    case "up":
+      return { mood: "good", title: "Forwarding", detail: "The coordinator answers." };
+    case "away":
+      return {
+        mood: "bad",
+        title: "The coordinator is away",
+        detail: `${gate.text}. Events are accepted and wait; the coordinator is asked again and again.`,
+        since: gate.since,
+      };
+    case "paused":
+      return {
+        mood: "bad",
+        title: `Forwarding is paused: ${titleOf(gate.reason)}`,
+        detail: gate.text,
+        since: gate.since,
+      };
+  }
+}

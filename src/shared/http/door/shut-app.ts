@@ -1,0 +1,71 @@
+import { fastify, type FastifyInstance } from "fastify";
+import { codedError } from "../../base/errors.ts";
+import type { Clock } from "../../base/clock.ts";
+import { isFromForeignPage, isNavigation, isOurHost } from "../web-page.ts";
+import { createDoor } from "./door.ts";
+import { createDoorkeeper, type Doorkeeper } from "./doorkeeper.ts";
+import { SAFE_HEADERS } from "./protect.ts";
+
+/** A request that is not there whole by then is cut off: heads and forms are small. */
+const REQUEST_MS = 5000;
+const CHECK_MS = 1000;
+/** Of any body: a form holds a token, a session id and a reason. Strangers may send one, so it must cost nothing to read. */
+const MOST_FORM_BYTES: number = 16 * 1024;
+/** Browsers keep six each, Prometheus one; an idle one costs 11 KB, so these are 3 MB. More are closed at once. */
+export const MOST_CONNECTIONS = 256;
+/** Idle ones make room again: longer than the page's second between two questions. */
+const IDLE_MS = 5000;
+
+/** A server for loopback whose routes need a token; the keeper stands at its door. */
+export type ShutApp = { app: FastifyInstance; keeper: Doorkeeper };
+
+/**
+ * A server that shows sessions or acts. Everything but `open` needs the token, also what is not there; `ask` is the page that asks a
+ * browser for it. Requests from foreign pages, and by names that are not this machine's, are refused.
+ */
+export function createShutApp(deps: {
+  clock: Clock;
+  token: string;
+  open: ReadonlySet<string>;
+  ask?: (wrong: boolean) => string;
+}): ShutApp {
+  const { clock, token, open, ask } = deps;
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: IDLE_MS,
+    bodyLimit: MOST_FORM_BYTES,
+    // no hook sees a path that cannot be decoded: its answer must not repeat it either, there may be a token in it
+    frameworkErrors(_error, _request, reply) {
+      reply.hijack();
+      reply.raw.writeHead(400, { ...SAFE_HEADERS, "content-type": "application/json" });
+      reply.raw.end(JSON.stringify({ code: "request_malformed" }));
+    },
+    http: { headersTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS },
+  });
+  app.server.maxConnections = MOST_CONNECTIONS;
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers(SAFE_HEADERS);
+    if (!isOurHost(request.headers.host)) return reply.code(403).send({ code: "host_refused" });
+    if (isFromForeignPage(request.headers) && !isNavigation(request.method, request.headers))
+      return reply.code(403).send({ code: "origin_refused" });
+  });
+  const door = createDoor({ token, wall: () => clock.wall() });
+  const keeper = createDoorkeeper({ door, clock, ask });
+  app.addHook("onRequest", async (request, reply) => {
+    if (open.has(request.routeOptions.url ?? "")) return;
+    if (await keeper.stops(request, reply)) return reply;
+  });
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: "not_found" }));
+  return { app, keeper };
+}
+
+/** Listens on loopback; the URL. `whose` port it is stands in the error. Throws `port_taken`. */
+export async function listenOnLoopback(app: FastifyInstance, whose: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host: "127.0.0.1", port });
+  } catch (cause) {
+    throw codedError("port_taken", `the ${whose} port ${port} cannot be used`, { cause });
+  }
+}

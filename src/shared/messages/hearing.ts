@@ -1,0 +1,36 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+import { systemClock, type Clock } from "../base/clock.ts";
+import { decodeState, STATE_INTERVAL_MS, STATE_SILENCE_MS, type RelayState } from "./relay-state.ts";
+import { STATE_SUBJECT } from "../log/schema/subjects.ts";
+
+/** Every relay that runs was heard after this. */
+export const HEARING_MS: number = STATE_INTERVAL_MS + 200;
+
+/** Listens to relays until it is stopped. `now`: the newest state of each that is not silent, by name. */
+export type Hearing = { now(): RelayState[]; stop(): void };
+
+/** `nc` may subscribe `rr.state.>`. `told` gets every state as it comes. */
+export function hearRelays(
+  nc: NatsConnection,
+  clock: Clock = systemClock,
+  told: (state: RelayState) => void = () => undefined,
+): Hearing {
+  const heard = new Map<string, { state: RelayState; at: number }>();
+  const subscription = nc.subscribe(`${STATE_SUBJECT}.>`, {
+    callback: (error, message) => {
+      const state = error === null ? decodeState(message.string()) : undefined;
+      if (state === undefined) return;
+      if (state.stopping) heard.delete(state.relay);
+      else heard.set(state.relay, { state, at: clock.now() });
+      told(state);
+    },
+  });
+  return {
+    now: () =>
+      [...heard.values()]
+        .filter(({ at }) => clock.now() - at <= STATE_SILENCE_MS)
+        .map(({ state }) => state)
+        .sort((a, b) => a.relay.localeCompare(b.relay)),
+    stop: () => subscription.unsubscribe(),
+  };
+}

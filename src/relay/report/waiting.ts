@@ -1,6 +1,6 @@
 import { MOST_SESSIONS } from "../../shared/log/state/damage.ts";
 import type { Dispatcher, HeldSessions } from "../lanes/index.ts";
-import type { WaitingHere } from "../source/log-watch.ts";
+import type { WaitingHere } from "../source/next-mark.ts";
 import type { Shard } from "../source/shard.ts";
 
 /** What the log's mark remembers, so that it can be said whose events a damaged log lost. */

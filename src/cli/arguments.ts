@@ -1,6 +1,6 @@
 import { codedError } from "../shared/base/errors.ts";
 
-/** Commander's parser of an option that takes a whole number from 1. */
+/** A commander parser for options that take a whole number of 1 or more. */
 export function wholeNumber(flag: string): (text: string) => number {
   return (text) => {
     const n = Number(text);

@@ -1,8 +1,8 @@
 import type { CommandFile } from "./context.ts";
 
-/** Every command, in the order of the help; each is a file of its own and loaded when it is called, so that none pays for the others. */
+/** Every command, in the order of the help. Each is a file of its own that is loaded only when it is called, so that no command pays for the others. */
 export type Commands = Record<string, Entry>;
-/** `group` is its heading in the list of all; `example` stands in the command's help, and a test sees that its options exist. */
+/** `group` is the heading in the list of commands. `example` is shown in the command's help, and a test checks that its options exist. */
 type Entry = { group: string; summary: string; example: string; load: () => Promise<CommandFile> };
 
 export const COMMANDS: Commands = {
@@ -14,7 +14,7 @@ export const COMMANDS: Commands = {
   },
   exec: {
     group: "Run",
-    summary: "run a command whose coordinator is the gateway",
+    summary: "run a command with the gateway as its coordinator",
     example: 'runner-relay exec -- claude -p "fix the tests"',
     load: () => import("./exec.ts"),
   },
@@ -43,20 +43,20 @@ export const COMMANDS: Commands = {
     load: () => import("./coordinator.ts"),
   },
   provision: {
-    group: "Set up and keep",
-    summary: "make or widen the log at a broker",
+    group: "Set up and maintain",
+    summary: "create the log at a broker, or enlarge it",
     example: "NATS_USER=admin runner-relay provision --nats nats://127.0.0.1:4222",
     load: () => import("./provision.ts"),
   },
   config: {
-    group: "Set up and keep",
-    summary: "print the settings in force, secrets redacted",
+    group: "Set up and maintain",
+    summary: "print the effective settings, with secrets redacted",
     example: "runner-relay config --json",
     load: () => import("./config.ts"),
   },
   prune: {
-    group: "Set up and keep",
-    summary: "remove what is settled and old",
+    group: "Set up and maintain",
+    summary: "delete settled events older than the retention",
     example: "runner-relay prune --dry-run",
     load: () => import("./prune.ts"),
   },
@@ -74,19 +74,19 @@ export const COMMANDS: Commands = {
   },
   tail: {
     group: "See",
-    summary: "show events as they come, or as they were",
+    summary: "follow or list events",
     example: "runner-relay tail --session ses_1 --since 1h --verdict dead --no-follow",
     load: () => import("./tail.ts"),
   },
   deliveries: {
     group: "See",
-    summary: "show what became of events",
+    summary: "show the delivery state of events",
     example: "runner-relay deliveries --session ses_1",
     load: () => import("./deliveries.ts"),
   },
   doctor: {
     group: "See",
-    summary: "look at everything and say what to do",
+    summary: "check everything and suggest fixes",
     example: "runner-relay doctor --json",
     load: () => import("./doctor.ts"),
   },
@@ -98,13 +98,13 @@ export const COMMANDS: Commands = {
   },
   replay: {
     group: "Act",
-    summary: "send events of the log again",
+    summary: "send events from the log again",
     example: "runner-relay replay --session ses_1 --since 2h --dry-run",
     load: () => import("./replay.ts"),
   },
   reconcile: {
     group: "Act",
-    summary: "compare the log with the coordinator, send what is missing",
+    summary: "compare the log with the coordinator and send what is missing",
     example: "runner-relay reconcile --all --since 2h",
     load: () => import("./reconcile.ts"),
   },
@@ -122,13 +122,13 @@ export const COMMANDS: Commands = {
   },
   decode: {
     group: "Tools",
-    summary: "print one message of the log (for nats --translate)",
+    summary: "decode a log message (for nats --translate)",
     example: "nats stream get RR_EVENTS 1 --translate 'runner-relay decode'",
     load: () => import("./decode.ts"),
   },
   completion: {
     group: "Tools",
-    summary: "print a script that completes command lines",
+    summary: "print a shell completion script",
     example: "source <(runner-relay completion bash)",
     load: () => import("./completion.ts"),
   },

@@ -3,8 +3,8 @@ import type { Context } from "./context.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 
-// Each asks `runner-relay complete -- WORDS`, with the words as they were typed: nothing that stands there is evaluated by the shell, and
-// nothing but the shell itself is needed. It answers `word<TAB>description` lines and ends with `:<directive>`.
+// Each script calls `runner-relay complete -- WORDS` with the words as they were typed. The shell evaluates none of them, and the scripts need nothing
+// but the shell itself. The answer is lines of `word<TAB>description`, ending with `:<directive>`.
 const SCRIPTS: Record<(typeof SHELLS)[number], string> = {
   bash: `_runner_relay() {
   local line
@@ -29,7 +29,7 @@ compdef _runner_relay runner-relay`,
 
 export function command(context: Context): Command {
   return new Command("completion")
-    .description("Prints a script with which a shell completes commands, options and their values.")
+    .description("Prints a script that lets a shell complete commands, options and their values.")
     .addArgument(new Argument("<shell>").choices(SHELLS))
     .action((shell: (typeof SHELLS)[number]) => context.print(SCRIPTS[shell]));
 }

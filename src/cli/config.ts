@@ -10,9 +10,9 @@ import { UP_TABLE } from "./up/table.ts";
 export function command(context: Context): Command {
   const self = new Command("config")
     .description(
-      "Prints the settings in force, from flags, environment and defaults. Secrets are only `set` or `unset`.",
+      "Prints the effective settings from flags, environment and defaults. Secrets are shown as `set` or `unset`.",
     )
-    .option("--json", "for programs");
+    .option("--json", "print JSON");
   return addFlags(self, UP_TABLE).action(({ json }: { json?: true }) => {
     const { env } = context;
     const own = loadSettings(UP_TABLE, { env, flags: flagsOf(self, UP_TABLE), known: ALL_SETTINGS }).values;

@@ -3,32 +3,32 @@ import type { Environment } from "../shared/base/config/load.ts";
 import type { Lines } from "../shared/base/output/lines.ts";
 import type { Screen } from "./render/screen.ts";
 
-/** What a command gets of the process it runs in; made by `main.ts` alone. */
+/** A command's access to the process that it runs in. Only `main.ts` makes one. */
 export type Context = {
-  /** The process's own environment: what is written here is read by a root that runs in this process. */
+  /** The process's own environment. A composition root that runs in this process reads what a command writes here. */
   env: Environment;
-  /** What stdout is, for tables and colours. */
+  /** Properties of stdout, for tables and colours. */
   screen: Screen;
-  /** Stdout is a journal, which others may read and which is kept: no secret goes there. */
+  /** True if stdout is a journal. Others may read it and it is kept, so no secret may be printed there. */
   journal: boolean;
-  /** A line for people or programs, on stdout; control characters from outside do no harm there. */
+  /** Prints a line on stdout, for people or programs. Control characters in it are made harmless. */
   print(text: string): void;
-  /** Several lines on stdout, over those drawn before if it is a terminal. */
+  /** Prints several lines on stdout; on a terminal they replace those drawn before. */
   redraw(text: string): void;
-  /** From here on something is changed: it is finished even if nobody reads what is said. */
+  /** Call this before changing anything: from then on the command finishes even if the reader of its output goes away. */
   mustFinish(): void;
   /**
-   * From here on this process is a service: what it prints and warns is dropped where it cannot be written, and neither stops it nor lets
-   * it wait. Returns stderr, for its log.
+   * Turns this process into a service: output that cannot be written is dropped, and neither stops the process nor makes it wait. Returns
+   * stderr, for its log.
    */
   serve(name: string): Lines;
-  /** A line for people on stderr. */
+  /** Prints a line on stderr, for people. */
   warn(text: string): void;
-  /** Asks the person at the terminal; undefined if there is none. */
+  /** Asks the person at the terminal. Undefined if there is no terminal. */
   ask(question: string): Promise<string | undefined>;
-  /** Everything on stdin. */
+  /** Reads all of stdin. */
   readStdin(): Promise<Uint8Array>;
 };
 
-/** What a command file exports: its command line, with the action that runs it. */
+/** The export of a command's file: its command line, with the action that runs it. */
 export type CommandFile = { command: (context: Context) => Command };

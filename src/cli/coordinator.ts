@@ -7,7 +7,7 @@ export function command(context: Context): Command {
   return rootCommand({
     name: "coordinator",
     description:
-      "Runs the stand-in for an Agent Coordinator: for trying out and for tests, it keeps everything in memory.",
+      "Runs the stand-in for an Agent Coordinator, for trials and tests. It keeps everything in memory.",
     table: { ...COMMON_SETTINGS, ...COORDINATOR_SETTINGS },
     context,
     run: () => import("../standin/main.ts"),

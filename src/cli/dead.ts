@@ -21,11 +21,11 @@ import { createProgress } from "./progress.ts";
 import { readableEnvelope } from "./readable.ts";
 import { renderTable } from "./render/table.ts";
 
-/** Rows for people when nobody says how many: more than a screen, less than a flood. */
+/** Rows shown to people by default: more than a screen, less than a flood. */
 const ROWS = 50;
-/** More lines than this of "what was done" are no help at a terminal; `--dry-run` lists them all. */
+/** More result lines than this do not help at a terminal. `--dry-run` lists them all. */
 const MOST_LINES = 20;
-/** Deletions under way at once. */
+/** Concurrent deletions. */
 const DROPS = 16;
 
 type Which = { all?: true; session?: string; dryRun?: true; yes?: true; json?: true };
@@ -35,32 +35,32 @@ export function command(context: Context): Command {
     "Dead letters: events that the coordinator refused, with the reason.",
   );
   const ls = new Command("ls")
-    .description("Lists them, oldest first.")
-    .option("--session <id>", "only of one session")
-    .option("--limit <n>", `at most this many (default: ${ROWS}, with --json all)`, countOf)
-    .option("--json", "one JSON object a line");
+    .description("Lists dead letters, oldest first.")
+    .option("--session <id>", "only those of one session")
+    .option("--limit <n>", `show at most n (default: ${ROWS}; with --json, all)`, countOf)
+    .option("--json", "print one JSON object per line");
   const show = new Command("show")
-    .description("Shows one with its event, as JSON.")
+    .description("Shows a dead letter with its event, as JSON.")
     .argument("<event-id>")
-    .option("--json", "as without it");
+    .option("--json", "accepted for consistency; the output is always JSON");
   const again = new Command("redrive")
     .description(
-      "Sends them once more and removes them here. They go behind what was delivered or waits of their session; several of one session keep their order.",
+      "Requeues dead letters and removes them here. They go behind everything else of their session; several of one session keep their order.",
     )
     .argument("[event-id]")
-    .option("--all", "all of them")
-    .option("--session <id>", "all of one session")
-    .option("--dry-run", "only say what would be sent")
-    .option("--yes", "do not ask when later events were delivered already")
-    .option("--json", "one JSON object for each event");
+    .option("--all", "all dead letters")
+    .option("--session <id>", "all dead letters of one session")
+    .option("--dry-run", "show what would be sent, without sending it")
+    .option("--yes", "skip the confirmation when later events were already delivered")
+    .option("--json", "print one JSON object per event");
   const drop = new Command("drop")
-    .description("Removes them for good. What they hold is lost.")
+    .description("Deletes dead letters permanently. Their events are lost.")
     .argument("[event-id]")
-    .option("--all", "all of them")
-    .option("--session <id>", "all of one session")
-    .option("--dry-run", "only say what would be removed")
-    .option("--yes", "do not ask")
-    .option("--json", "for programs");
+    .option("--all", "all dead letters")
+    .option("--session <id>", "all dead letters of one session")
+    .option("--dry-run", "show what would be removed, without removing it")
+    .option("--yes", "skip the confirmation")
+    .option("--json", "print JSON");
 
   const onBroker = async (
     self: Command,
@@ -89,7 +89,7 @@ export function command(context: Context): Command {
         context.print(
           renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows, context.screen),
         );
-        if (left > 0) context.print(`${left} more: --limit N, or --json for all`);
+        if (left > 0) context.print(`${left} more; use --limit N, or --json for all`);
       });
     },
   );
@@ -99,7 +99,7 @@ export function command(context: Context): Command {
       const letters = await deadLettersOf(jsm, id);
       const letter = letters.pop();
       if (letter === undefined) throw none(id);
-      // it died more than once: the older reasons
+      // the event died more than once: show the older reasons too
       const earlier = letters.length === 0 ? {} : { earlier: letters.map(factsOf) };
       context.print(JSON.stringify({ ...factsOf(letter), ...earlier, event: eventOf(letter) }, null, 2));
     });
@@ -123,7 +123,7 @@ export function command(context: Context): Command {
         if (behind !== undefined) (which.json ? context.warn : context.print)(behind);
         return;
       }
-      if (behind !== undefined) await confirm(context, `${behind} Redrive all the same?`, which.yes);
+      if (behind !== undefined) await confirm(context, `${behind} Redrive anyway?`, which.yes);
       context.mustFinish();
       const progress = createProgress("redriven", send.length);
       const older = Map.groupBy(plan.drop, (thin) => thin.id);
@@ -131,19 +131,19 @@ export function command(context: Context): Command {
       try {
         for (const thin of send) {
           const letter = await readDeadLetter(jsm, thin.seq);
-          if (letter === undefined) continue; // somebody else was faster
+          if (letter === undefined) continue; // another operator was faster
           const dropped = older.get(thin.id)?.map((it) => it.seq);
           const seq = await redrive(nc, jsm, letter, dropped);
           progress.at(++count);
           if (which.json)
             context.print(JSON.stringify({ id: letter.id, session: letter.session, streamSeq: seq }));
           else if (send.length <= MOST_LINES)
-            context.print(`${letter.id} of ${letter.session} is in the log again at ${seq}`);
+            context.print(`${letter.id} of ${letter.session} requeued as sequence ${seq}`);
         }
       } finally {
         progress.end();
       }
-      if (!which.json && send.length > MOST_LINES) context.print(`${count} events are in the log again`);
+      if (!which.json && send.length > MOST_LINES) context.print(`${count} events requeued`);
     });
   });
 
@@ -162,7 +162,7 @@ export function command(context: Context): Command {
       }
       const what =
         letters.length === 1 ? `the dead letter of ${letters[0]?.id}` : `${letters.length} dead letters`;
-      await confirm(context, `Drop ${what} for good?`, which.yes);
+      await confirm(context, `Delete ${what} permanently?`, which.yes);
       context.mustFinish();
       const progress = createProgress("dropped", letters.length);
       let count = 0;
@@ -190,11 +190,12 @@ function oneOf(id: string | undefined, { all, session }: Which): void {
 
 function countOf(text: string): number {
   const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 1) throw codedError("usage", `--limit is a number from 1, not ${text}`);
+  if (!Number.isSafeInteger(n) || n < 1)
+    throw codedError("usage", `--limit takes a number from 1, not ${text}`);
   return n;
 }
 
-/** Without their bodies, as they are now: what dies again meanwhile is another matter. */
+/** The dead letters of now, without their bodies. Letters that are added later are not touched. */
 async function chosen(jsm: JetStreamManager, id: string | undefined, which: Which): Promise<ThinLetter[]> {
   if (id !== undefined) {
     const letters = await deadLettersOf(jsm, id);
@@ -214,7 +215,7 @@ function thinOf({ seq, id, origSeq, session }: DeadLetter): ThinLetter {
   return { seq, id, origSeq, session };
 }
 
-/** What redriving cannot keep; undefined if it keeps everything. */
+/** A warning about an order that redriving cannot keep. Undefined if it keeps every order. */
 async function sayOvertaken(jsm: JetStreamManager, plan: RedrivePlan): Promise<string | undefined> {
   const { sessions, all } = await overtaken(jsm, plan);
   const [first] = sessions;
@@ -223,7 +224,7 @@ async function sayOvertaken(jsm: JetStreamManager, plan: RedrivePlan): Promise<s
     sessions.length === 1 && all
       ? `session ${first}`
       : `${all ? "" : "at least "}${sessions.length} sessions`;
-  return `Later events of ${whose} were delivered already or wait: what is redriven goes behind them.`;
+  return `Later events of ${whose} were already delivered or are pending; redriven events go behind them.`;
 }
 
 function noneOf(session: string | undefined): string {
@@ -234,7 +235,7 @@ function none(id: string): Error {
   return codedError("nothing_found", `no dead letter of event ${id}`);
 }
 
-/** All but the payload. */
+/** Everything but the payload. */
 function factsOf(letter: DeadLetter & { left?: number }): Partial<DeadLetter> {
   const facts: Partial<DeadLetter> & { left?: number } = { ...letter };
   delete facts.payload;

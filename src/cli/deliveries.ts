@@ -13,32 +13,35 @@ import type { Screen } from "./render/screen.ts";
 import { VERDICT_STYLE } from "./render/tail-view.ts";
 import { renderTable, type Cell } from "./render/table.ts";
 
-/** Events of a session shown when nobody says how many. */
+/** Events of a session that are shown by default. */
 const LAST = 20;
-/** Tables for people are no place for more. */
+/** More rows than this are not readable in a table. */
 const MOST = 10_000;
 
-const PRUNED = "the log holds it no more: this is what its dead letter says";
+const PRUNED = "the event is no longer in the log; this is what its dead letter says";
 
-const NO_RELAY = "no relay answers: this is what the checkpoints say";
+const NO_RELAY = "no relay answers; this is what the checkpoints say";
 
 type Options = { session?: string; seq?: number; last: number; json?: true };
 
 export function command(context: Context): Command {
   const self = new Command("deliveries")
     .description(
-      "Shows what became of one event, or of the last events of a session: pending, delivered, superseded or dead.",
+      "Shows the state of one event, or of the last events of a session: pending, delivered, superseded or dead.",
     )
-    .argument("[event-id]", "as the 202 and the dead letter name it")
-    .option("--session <id>", "the last events of this session; with an event id: where to look for it")
-    .option("--seq <n>", "the event's sequence in the log: it is found at once", wholeNumber("--seq"))
-    .option("--last <n>", "events of the session", wholeNumber("--last"), LAST)
-    .option("--json", "for programs: one object a line");
+    .argument("[event-id]", "the event id from the 202 or the dead letter")
+    .option(
+      "--session <id>",
+      "show the last events of this session; with an event id, search only this session",
+    )
+    .option("--seq <n>", "the event's sequence in the log, which makes the lookup fast", wholeNumber("--seq"))
+    .option("--last <n>", "number of events to show", wholeNumber("--last"), LAST)
+    .option("--json", "print one JSON object per line");
   return addFlags(self, CLIENT_TABLE).action(async (id: string | undefined, options: Options) => {
     const { session, seq, last, json } = options;
     if (session !== undefined && sessionIdProblem(session) !== undefined)
-      throw codedError("usage", `--session ${session} is no session id`);
-    if (last > MOST) throw codedError("usage", `--last is ${MOST} at the most; runner-relay tail shows more`);
+      throw codedError("usage", `--session ${session} is not a valid session id`);
+    if (last > MOST) throw codedError("usage", `--last is at most ${MOST}; runner-relay tail shows more`);
     const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
     await withBroker(access, async (nc) => {
       const deps = { nc, jsm: await jetstreamManager(nc, { checkAPI: false }) };
@@ -64,7 +67,7 @@ export function command(context: Context): Command {
   });
 }
 
-/** In the words of the gateway's receipt. */
+/** Uses the words of the gateway's receipt. */
 function jsonOf({ receipt, ...event }: Delivery): string {
   const { seq, ...outcome } = receipt;
   return JSON.stringify({ event_id: event.id, ...outcome, stream_seq: seq, ...event, id: undefined });
@@ -98,7 +101,7 @@ function renderOne(delivery: Delivery, screen: Screen): string {
   );
 }
 
-/** A relay said it, or it is none of their questions. */
+/** A relay answered for the event, or no relay needs to be asked. */
 function knownWell({ asked, again, pruned }: Delivery): boolean {
   return asked === "relay" || again === true || pruned === true;
 }

@@ -18,10 +18,10 @@ type Options = { gateway?: string; json?: true };
 export function command(context: Context): Command {
   const self = new Command("doctor")
     .description(
-      "Looks at broker, log, relays, coordinator and gateways, and says what to do. Exit code 1 if something fails.",
+      "Checks broker, log, relays, coordinator and gateways, and suggests fixes. The exit code is 1 if a check fails.",
     )
-    .option("--gateway <url>", "a gateway to look at (default: those of the data folder)")
-    .option("--json", "for programs");
+    .option("--gateway <url>", "a gateway to check (default: those of the data folder)")
+    .option("--json", "print JSON");
   return addFlags(self, CLIENT_TABLE).action(async ({ gateway, json }: Options) => {
     const { access, sources, dataDir, own } = brokerOf({
       role: "operator",
@@ -42,7 +42,7 @@ export function command(context: Context): Command {
   });
 }
 
-/** Gateways that keep their port in the folder: their agents hold the URL, whether or not they run now. */
+/** The gateways that keep their port in the folder. Agents hold their URL, whether or not they run now. */
 function gatewaysOf(dataDir: string): string[] {
   const running = readRunning(dataDir)?.gateway;
   const kept = portFiles(dataDir).flatMap((file) => {
@@ -56,7 +56,7 @@ function keptPort(file: string): number | undefined {
   try {
     return portIn(readKeptFileSync(file));
   } catch {
-    return undefined; // its gateway chooses another one at its next start
+    return undefined; // the file cannot be read, so its gateway will choose another port at its next start
   }
 }
 
@@ -64,13 +64,13 @@ function portFiles(dataDir: string): string[] {
   try {
     return readdirSync(dataDir).filter((file) => /^gateway-.*\.port$/.test(file));
   } catch {
-    return []; // no such folder: nothing runs here
+    return []; // no such folder, so nothing runs here
   }
 }
 
 const STYLES = { ok: "good", warn: "wait", fail: "bad" } as const;
 
-/** For people: what is not well says what to do. Pure. */
+/** Output for people; every problem comes with what to do about it. Pure. */
 export function renderLines(lines: readonly Line[], screen: Screen): string {
   return renderFacts(
     lines.map(({ check, level, text, todo }) => ({

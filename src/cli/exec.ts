@@ -11,17 +11,17 @@ import { readRunning } from "./up/kept.ts";
 
 const FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 const HEALTH_TIMEOUT_MS = 3000;
-/** A gateway with an inbound token is there; the command may use its socket, or know the token. */
+/** A gateway with an inbound token counts as running, because the command may use its socket or know the token. */
 const ASKS_FOR_TOKEN = 401;
 
 export function command(context: Context): Command {
   return new Command("exec")
     .description(
-      "Runs a command whose coordinator is the gateway: sets AGENT_ORCHESTRATOR_API_URL (and AGENT_ORCHESTRATOR_API_SOCKET where it has a socket), and keeps credentials, NATS_* and *_FILE variables from it.",
+      "Runs a command with the gateway as its coordinator: sets AGENT_ORCHESTRATOR_API_URL (and AGENT_ORCHESTRATOR_API_SOCKET if the gateway has a socket), and removes credentials, NATS_* and *_FILE variables from its environment.",
     )
     .usage("[options] -- COMMAND [ARGUMENTS…]")
     .argument("<command...>", "what to run")
-    .option("--gateway-url <url>", "gateway (default: the one that `up` runs on this machine)")
+    .option("--gateway-url <url>", "URL of the gateway (default: the one that `up` runs on this machine)")
     .option("--data <path>", "data folder of `up` (RUNNER_RELAY_DATA)")
     .passThroughOptions()
     .action(async (words: string[], options: { gatewayUrl?: string; data?: string }) => {
@@ -30,7 +30,7 @@ export function command(context: Context): Command {
         options.gatewayUrl === undefined
           ? runningGateway(dataFolder(options.data ?? env["RUNNER_RELAY_DATA"], env))
           : { url: options.gatewayUrl };
-      // The address would be of no use to a child that asks a proxy for it.
+      // A proxy cannot reach a loopback address, so the child must not ask one for it.
       if (URL.canParse(url)) Object.assign(env, pastProxies(env, [new URL(url).hostname]));
       await refuseSilentGateway(url);
       process.exitCode = await run(words, {
@@ -46,7 +46,7 @@ function runningGateway(dataDir: string): { url: string; socket?: string } {
   if (running === undefined) {
     throw codedError(
       "nothing_found",
-      `no gateway runs in ${dataDir}: start runner-relay up, or name one by --gateway-url`,
+      `no gateway is running in ${dataDir}; start runner-relay up, or name a gateway with --gateway-url`,
     );
   }
   const { gateway: url, socket } = running;
@@ -68,7 +68,7 @@ async function refuseSilentGateway(url: string): Promise<void> {
   throw codedError("nothing_found", `no gateway answers at ${showUrl(url)}: ${why}`);
 }
 
-/** What a shell ends with where a command is not found, and where it is there and cannot be run. */
+/** A shell's exit codes for a command that is not found, and for one that cannot be run. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
 
@@ -82,11 +82,11 @@ function start(file: string, args: readonly string[], env: Record<string, string
   try {
     return spawn(file, args, { stdio: "inherit", env });
   } catch (error) {
-    throw cannotRun(file, error); // an empty name
+    throw cannotRun(file, error); // the name is empty
   }
 }
 
-/** Runs it in our place: same terminal, our signals are its own, its end is our exit code (as a shell's: 128 + n for a signal). */
+/** Runs the command in our place: on the same terminal, with our signals passed on, and with its exit code (128 + n for a signal, as in a shell). */
 async function run(words: string[], env: Record<string, string>): Promise<number> {
   const [file, ...args] = words;
   if (file === undefined) throw codedError("usage", "no command given");

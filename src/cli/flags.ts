@@ -4,7 +4,7 @@ import { showSetting, type Setting } from "../shared/base/config/setting.ts";
 type Table = Record<string, Setting>;
 export type Flags = Record<string, string | boolean | undefined>;
 
-/** Offers every flag of some settings (docs/contract.md, "Programs around `up`"). */
+/** Adds an option for every setting of a table (docs/contract.md, "Programs around `up`"). */
 export function addFlags(command: Command, table: Table): Command {
   for (const setting of Object.values(table)) {
     if (setting.flag !== undefined) command.addOption(optionOf(setting.flag, setting));
@@ -34,12 +34,12 @@ function valueName(setting: Setting): string {
         : type;
 }
 
-/** Of an option that may be repeated: commander's parser that collects. */
+/** A commander parser that collects the values of an option that may be repeated. */
 export function many(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-/** What was given on the command line, by flag, as `loadSettings` takes it. */
+/** The options that were given on the command line, by flag, as `loadSettings` takes them. */
 export function flagsOf(command: Command, table: Table): Flags {
   const given: Flags = {};
   for (const { flag } of Object.values(table)) {
@@ -55,7 +55,7 @@ function attributeOf(flag: string): string {
   return flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The same as variables, for a root that reads the environment. */
+/** The same options as variables, for a composition root that reads the environment. */
 export function flagVariables(table: Table, flags: Flags): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const setting of Object.values(table)) {

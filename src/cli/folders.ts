@@ -4,7 +4,7 @@ import { homeFolder } from "../shared/base/home-folder.ts";
 
 export { dataFolder } from "../shared/base/data-folder.ts";
 
-/** Compiled code of our processes: about 100 ms less at each start. Undefined where a user has no place for it. */
+/** Folder for the compiled code of our processes, which saves about 100 ms at each start. Undefined if the user has no folder for caches. */
 export function compileCacheFolder(env: Environment): string | undefined {
   const home = homeFolder(env);
   const cache = env["XDG_CACHE_HOME"] || (home === undefined ? undefined : join(home, ".cache"));

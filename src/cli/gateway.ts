@@ -6,7 +6,7 @@ import { rootCommand } from "./root.ts";
 export function command(context: Context): Command {
   return rootCommand({
     name: "gateway",
-    description: "Runs a gateway: executors call it, it appends to the log.",
+    description: "Runs a gateway, which takes calls from executors and appends them to the log.",
     table: { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...GATEWAY_SETTINGS },
     context,
     run: () => import("../gateway/main.ts"),

@@ -1,6 +1,6 @@
 /**
- * Runs what goes on until somebody has seen enough: Ctrl-C or SIGTERM aborts the signal, which is no failure. A second one ends the process
- * at once.
+ * Runs a command that continues until the user stops it. Ctrl-C or SIGTERM aborts the signal, which is not a failure. A second one ends the
+ * process at once.
  */
 export async function untilInterrupted(run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const interrupt = new AbortController();

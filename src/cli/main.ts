@@ -24,14 +24,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.stderr.write(`internal: stdout cannot be written: ${error.message}\n`);
     process.exitCode = 1;
   }
-  if (mayEnd) process.exit(); // the reader of our output has seen enough, as with `| head`
+  if (mayEnd) process.exit(); // the reader of our output is gone, as with `| head`
 });
 
 const screen = screenOf(process.stdout);
 let drawn = false;
 let print = (text: string): void => void process.stdout.write(text);
 let warn = (text: string): void => {
-  // What cannot be said changes nothing about what is done.
+  // A command does its work even if it cannot report it.
   if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => undefined);
   process.stderr.write(text);
 };
@@ -72,11 +72,11 @@ const context: Context = {
   readStdin: () => buffer(process.stdin),
 };
 
-// Our own processes on this machine are never asked through a proxy, nor by what we start.
+// Neither we nor the programs that we start reach our own processes on this machine through a proxy.
 Object.assign(process.env, pastProxies(process.env, LOOPBACK_HOSTS));
 
 const { runCommandLine } = await import("./run.ts");
 const code = await runCommandLine(process.argv.slice(2), COMMANDS, context);
 if (code !== 0) process.exitCode = code;
-// Where a broker accepts and says nothing, its client gives up but leaves the socket open, and nothing would end.
+// If a broker accepts a connection and stays silent, its client gives up but leaves the socket open, which would keep this process alive.
 if (process.exitCode) process.exit();

@@ -19,15 +19,15 @@ import { dataFolder } from "./folders.ts";
 import { readKept } from "../embedded/kept.ts";
 import { readRunning } from "./up/kept.ts";
 
-/** Settings of every command that talks to the broker. */
+/** The settings of every command that talks to the broker. */
 export const CLIENT_TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS } as const;
 
 type Role = Extract<BrokerRole, "operator" | "admin" | "prune">;
 const INBOX: Record<Role, string> = { operator: OPERATOR_INBOX, admin: ADMIN_INBOX, prune: PRUNE_INBOX };
 
 /**
- * Runs a command with a connection to the broker: the one that is named, else the one that `up` runs on this machine, with the login
- * that lies in its data folder. Rejects with {@link brokerError} of what the command throws.
+ * Runs a command with a connection to the broker that was named, or else to the one that `up` runs on this machine, with the login from
+ * its data folder. Rejects with {@link brokerError} of what the command throws.
  */
 export async function withBroker<T>(
   options: { role: Role; env: Environment; flags: Flags },
@@ -49,10 +49,10 @@ export async function withBroker<T>(
   }
 }
 
-/** Nobody said which broker, and none of ours runs here: what was tried then is only a guess. */
+/** No broker was named and `up` does not run here, so the address that was tried is only a guess, and the error says so. */
 function nothingFound(error: unknown, dataDir: string): unknown {
   if (!isCoded(error, "log_unreachable")) return error;
-  const where = `\`runner-relay up\` does not run with the data folder ${dataDir} (--data), and NATS_URL is not set`;
+  const where = `\`runner-relay up\` is not running with data folder ${dataDir} (--data), and NATS_URL is not set`;
   return codedError("log_unreachable", `${where}; ${error.message}`, { cause: error });
 }
 
@@ -60,17 +60,25 @@ const NO_STREAM = 10059;
 const NO_CONSUMER = 10014;
 const NO_RESPONDERS = 503;
 
-/** What the client or the broker throws in the middle of a command, with a code of ours where somebody can act on it; else the same. */
+/** Translates an error of the client or the broker in the middle of a command into a coded one if the user can act on it. Others are returned as they are. */
 export function brokerError(error: unknown): unknown {
   if (error instanceof JetStreamApiError) {
     if (error.code === NO_STREAM)
-      return codedError("stream_missing", "no log of ours is there: runner-relay provision", {
-        cause: error,
-      });
+      return codedError(
+        "stream_missing",
+        "the log does not exist on this broker; run `runner-relay provision`",
+        {
+          cause: error,
+        },
+      );
     if (error.code === NO_CONSUMER)
-      return codedError("consumer_missing", "the log has no consumers of ours: runner-relay provision", {
-        cause: error,
-      });
+      return codedError(
+        "consumer_missing",
+        "the log has no runner-relay consumers; run `runner-relay provision`",
+        {
+          cause: error,
+        },
+      );
     return error;
   }
   const unanswered = error instanceof JetStreamError && "code" in error && error.code === NO_RESPONDERS; // of direct gets
@@ -78,11 +86,11 @@ export function brokerError(error: unknown): unknown {
   const is = (of: abstract new (...args: never[]) => Error): boolean =>
     reasons.some((reason) => reason instanceof of);
   if (is(PermissionViolationError)) {
-    const text = `this login may not do that, name another by NATS_USER: ${errorText(error)}`;
+    const text = `this login lacks the permission for that; use another one with NATS_USER: ${errorText(error)}`;
     return codedError("broker_refused", text, { cause: error });
   }
   if (unanswered || is(NoRespondersError))
-    return codedError("stream_missing", "nobody answers for the log: runner-relay provision", {
+    return codedError("stream_missing", "nothing answers for the log; run `runner-relay provision`", {
       cause: error,
     });
   if (is(TimeoutError) || is(ClosedConnectionError))
@@ -90,7 +98,7 @@ export function brokerError(error: unknown): unknown {
   return error;
 }
 
-/** How a command reaches the broker. `own`: `up` runs it, in the data folder of this machine. `found`: that, or somebody named one. */
+/** How a command reaches the broker. `own`: `up` runs it with a data folder of this machine. `found`: that is so, or a broker was named. */
 export function brokerOf(options: { role: Role; env: Environment; flags: Flags }): {
   access: BrokerAccess;
   sources: SyncSources;
@@ -114,7 +122,7 @@ export function brokerOf(options: { role: Role; env: Environment; flags: Flags }
   };
 }
 
-/** Login that the embedded broker keeps for a role; undefined if none runs there. */
+/** The login that the embedded broker keeps for a role. Undefined if no broker runs there. */
 function ownAccess(dataDir: string, role: Role): BrokerAccess | undefined {
   const running = readRunning(dataDir);
   if (running === undefined) return undefined;
@@ -124,7 +132,7 @@ function ownAccess(dataDir: string, role: Role): BrokerAccess | undefined {
     : { servers: [running.nats], user: role, password };
 }
 
-/** Where it may be read whether the broker syncs every write. */
+/** Where the broker's sync setting can be read. */
 export type SyncSources = { configFile?: string; monitor?: string };
 
 function sourcesOf(values: Values<typeof CLIENT_TABLE>, ownDataDir: string | undefined): SyncSources {

@@ -54,7 +54,7 @@ function keptToken(dataDir: string): string | undefined {
   try {
     return tokenIn(readRunning(dataDir)?.page) ?? readSecret(file);
   } catch (cause) {
-    const text = `${file} cannot be read, as it is its user's alone: ${errorText(cause)}`;
+    const text = `${file} cannot be read; only its owner may read it: ${errorText(cause)}`;
     throw codedError("nothing_found", text, { cause });
   }
 }
@@ -69,7 +69,7 @@ export function pageTokenHere(dataDir: string, env: Environment): string | undef
   }
 }
 
-/** `up` may have been given another one than the folder keeps. */
+/** `up` may use another token than the one in the folder. */
 function tokenIn(page: string | undefined): string | undefined {
   if (page === undefined) return undefined;
   return new URL(page).searchParams.get(TOKEN_PARAMETER) ?? undefined;

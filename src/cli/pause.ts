@@ -14,12 +14,12 @@ type Options = { session?: string; text?: string; yes?: true; json?: true };
 export function command(context: Context): Command {
   const self = new Command("pause")
     .description(
-      "Pauses one session or everything: events are accepted and wait, nothing is sent to the coordinator.",
+      "Pauses delivery of one session or of everything: events are still accepted, but not sent to the coordinator.",
     )
     .option("--session <id>", "only this session")
     .option("--text <why>", "the reason, shown by status and the status page")
-    .option("--yes", "do not ask before everything is paused")
-    .option("--json", "for programs");
+    .option("--yes", "skip the confirmation before everything is paused")
+    .option("--json", "print JSON");
   return addFlags(self, CLIENT_TABLE).action(async ({ session, text = "", yes, json }: Options) => {
     if (session === undefined) await confirm(context, "Pause everything?", yes);
     const flags = flagsOf(self, CLIENT_TABLE);
@@ -42,7 +42,7 @@ export function command(context: Context): Command {
   });
 }
 
-/** Has the relay carried out a wish of this revision, or does the session not concern it? A stand-by may have the session in a moment. */
+/** Has the relay carried out a request of this revision, or does it not serve the session? A stand-by relay counts, because it may take over the session at any moment. */
 export function follows(state: RelayState, session: string, revision: number): boolean {
   return (state.controls ?? 0) >= revision || !servedShards([state]).has(shardOf(session));
 }
@@ -53,8 +53,8 @@ export function sayEffect(done: string, effect: Effect): string {
     case "in_force":
       return `${done} (${effect.relays.join(", ")})`;
     case "no_relay":
-      return `${done} as soon as a relay comes: none answers now`;
+      return `${done}; no relay answers, so this takes effect when one starts`;
     case "waiting":
-      return `${done} as soon as ${effect.relays.join(", ")} can: not yet; see \`runner-relay status\``;
+      return `${done}, but ${effect.relays.join(", ")} did not confirm it yet; see \`runner-relay status\``;
   }
 }

@@ -1,15 +1,15 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 
-/** A bar for long work: on stderr, and only if that is a terminal, so that neither a pipe nor a log fills with it. */
+/** A progress bar for long work. It is drawn on stderr, and only if that is a terminal, so that it fills neither a pipe nor a log. */
 export type Progress = {
-  /** So much is done; `note` stands behind the figures. */
+  /** Sets how much is done. `note` is shown after the figures. */
   at(done: number, note?: string): void;
-  /** What all is, when it turns out later. */
+  /** Sets the total, if it becomes known later. */
   total(total: number): void;
   end(): void;
 };
 
-/** Short work needs no bar. */
+/** Work that is done sooner needs no bar. */
 const LEAST = 50;
 
 export function createProgress(what: string, total: number): Progress {

@@ -20,11 +20,11 @@ const TABLE = {
 export function command(context: Context): Command {
   const self = new Command("provision")
     .description(
-      "Makes the log, the dead-letter stream, the state and the consumers at a broker, or widens them.",
+      "Creates the log, the dead-letter stream, the state and the consumers at a broker, or enlarges them.",
     )
     .option(
       "--from <where>",
-      "where to start if nobody knows what is settled: first (everything again), new (nothing old) or a sequence",
+      "where to resume if it is not known what is settled: first (everything again), new (only new events) or a sequence",
       startFrom,
     );
   return addFlags(self, TABLE).action(async ({ from }: { from?: StartFrom }) => {
@@ -43,7 +43,7 @@ export function command(context: Context): Command {
     for (const found of damage) context.warn(`${found.code}: ${damageText(found)}. ${damageAdvice(found)}`);
     for (const limit of limits) context.warn(`broker_limited: ${limit}`);
     for (const change of changes) context.print(change);
-    if (changes.length === 0) context.print("everything is there");
+    if (changes.length === 0) context.print("everything is in place");
     const copies = counted(stream.replicas, "copy", "copies");
     context.print(`log: ${showBytes(stream.maxBytes)}, ${copies}, made ${stream.created}`);
   });

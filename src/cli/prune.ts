@@ -12,9 +12,9 @@ const TABLE = { ...CLIENT_TABLE, retention: { ...UP_SETTINGS.retention, flag: "r
 export function command(context: Context): Command {
   const self = new Command("prune")
     .description(
-      "Removes events that are settled and older than the retention. Nothing unsettled or held is ever removed.",
+      "Deletes events that are settled and older than the retention. Unsettled and held events are never deleted.",
     )
-    .option("--dry-run", "only say what would be removed");
+    .option("--dry-run", "show what would be removed, without removing it");
   return addFlags(self, TABLE).action(async ({ dryRun }: { dryRun?: true }) => {
     const flags = flagsOf(self, TABLE);
     const { values } = loadSettings(TABLE, { env: context.env, flags, known: ALL_SETTINGS });

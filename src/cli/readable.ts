@@ -1,12 +1,12 @@
 import { scanJson } from "../shared/base/json-scan.ts";
 import { decodeEnvelope, type Envelope } from "../shared/log/schema/envelope.ts";
 
-/** An envelope as people and `jq` read it: the body parsed, bytes as text, times as ISO. Throws what `decodeEnvelope` throws. */
+/** An envelope for people and `jq`: the body parsed, bytes as text, times in ISO format. Throws what `decodeEnvelope` throws. */
 export function readableEnvelope(bytes: Uint8Array): object {
   return readable(decodeEnvelope(bytes));
 }
 
-/** The same of one that is decoded already. */
+/** The same for an envelope that is already decoded. */
 export function readable({ body, at, v, ...rest }: Envelope): object {
   return {
     v,
@@ -16,10 +16,10 @@ export function readable({ body, at, v, ...rest }: Envelope): object {
   };
 }
 
-/** What is laid out for people and `jq`; more stays text, for a parser that calls back for each value takes seconds, and its stack ends. */
+/** Larger bodies stay text: a parser with a callback for each value would take seconds and might exhaust the stack. */
 const LIMITS = { depth: 500, values: 1_000_000 };
 
-/** What was in the executor's request: JSON whose numbers are written as they came, also beyond 2^53; text for anything else. */
+/** The body of the executor's request: JSON with its numbers exactly as they came, even beyond 2^53; any other body as text. */
 export function readableBody(body: Uint8Array, type: Envelope["type"]): unknown {
   const text = new TextDecoder().decode(body);
   if (!/json/i.test(type) || !scanJson(body, LIMITS).ok) return text;

@@ -16,9 +16,9 @@ import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { createProgress } from "./progress.ts";
 import { renderTable } from "./render/table.ts";
 
-/** Sessions shown to people; the rest is counted, `--json` has them all. */
+/** Sessions shown to people. The rest are counted; `--json` lists all. */
 const ROWS = 50;
-/** Something is missing and was not sent. */
+/** Exit code if something is missing and was not sent. */
 const MISSING = 3;
 const INTERRUPTED = 130;
 
@@ -27,23 +27,24 @@ type Options = { session?: string[]; all?: true; since?: string; send?: true; ra
 export function command(context: Context): Command {
   const self = new Command("reconcile")
     .description(
-      "Compares what the log knows as delivered with what the coordinator holds, and shows what is missing there.",
+      "Compares the events that were delivered according to the log with what the coordinator holds, and shows what is missing there.",
     )
-    .option("--session <id>", "this session; may be repeated", many)
+    .option("--session <id>", "only this session; may be repeated", many)
     .option("--all", "every session of the log")
+    .option("--since <when>", "only events stored since this ISO time, or since this long ago (30m, 2h, 7d)")
     .option(
-      "--since <when>",
-      "only what was stored at this ISO time or later, or so long ago at most (30m, 2h, 7d)",
+      "--send",
+      "send what is missing again with its original Idempotency-Key, behind the pending events",
     )
-    .option("--send", "send what is missing again, with the old Idempotency-Key, behind what waits")
-    .option("--rate <n/s>", `with --send: events a second (default: ${DEFAULT_RATE}/s)`)
-    .option("--json", "one JSON object a session with findings, then a summary");
+    .option("--rate <n/s>", `with --send: events per second (default: ${DEFAULT_RATE}/s)`)
+    .option("--json", "print one JSON object per session with findings, then a summary");
   return addFlags(self, CLIENT_TABLE).action(async (options: Options) => {
     const { session, all } = options;
     if ((session === undefined) === (all === undefined))
       throw codedError("usage", "give --session ID or --all");
     for (const id of session ?? []) {
-      if (sessionIdProblem(id) !== undefined) throw codedError("usage", `--session ${id} is no session id`);
+      if (sessionIdProblem(id) !== undefined)
+        throw codedError("usage", `--session ${id} is not a valid session id`);
     }
     const since = options.since === undefined ? undefined : parseWhen("--since", options.since, Date.now());
     const rate = options.rate === undefined ? DEFAULT_RATE : parseRate(options.rate);
@@ -83,7 +84,7 @@ export function command(context: Context): Command {
       }
       report.end();
       if (interrupt.signal.aborted) {
-        context.warn("interrupted: run the same command again, what was sent already is not sent twice");
+        context.warn("interrupted; run the same command again, and nothing is sent twice");
         process.exitCode = INTERRUPTED;
       } else if (report.lacking()) process.exitCode = MISSING;
     });
@@ -104,7 +105,7 @@ type Totals = {
   finished: number;
   unknown: number;
   unknownSessions: number;
-  /** Of what is missing: with sessions that the coordinator does not know. */
+  /** How many of the missing events belong to sessions that the coordinator does not know. */
   lost: number;
   unavailable: number;
 };
@@ -155,7 +156,7 @@ function createReport(
       if (json) return context.print(JSON.stringify({ kind: "summary", ...totals }));
       if (rows.length > 0)
         context.print(renderTable(["SESSION", "COMPARED", "MISSING", "SENT", "NOTE"], rows, context.screen));
-      if (more > 0) context.print(`${more} more sessions with findings: --json for all`);
+      if (more > 0) context.print(`${more} more sessions with findings; use --json for all`);
       context.print(summaryOf(totals, send === true));
       if (lost.length > 0) context.print(wayBackOf(lost));
     },
@@ -178,7 +179,7 @@ function rowOf(finding: Finding): string[] {
       const { session, missing, underWay, unreadable } = finding;
       const notes = [
         "the coordinator does not know the session",
-        ...(underWay.length > 0 ? [`${underWay.length} sent before and waiting`] : []),
+        ...(underWay.length > 0 ? [`${underWay.length} already requeued`] : []),
         ...(unreadable > 0 ? [`${unreadable} cannot be read`] : []),
       ];
       return [session, "-", String(missing.length), "0", notes.join("; ")];
@@ -204,16 +205,16 @@ function notesOf({
   const [first, last] = [missing[0], missing.at(-1)];
   return [
     ...(first === undefined || last === undefined ? [] : [`sequences ${first.seq} to ${last.seq}`]),
-    ...(underWay.length > 0 ? [`${underWay.length} sent before and waiting`] : []),
+    ...(underWay.length > 0 ? [`${underWay.length} already requeued`] : []),
     ...(finished.length > 0
       ? [`${finished.map(({ kind }) => kind).join(", ")} of a finished session left out`]
       : []),
     ...(unknown === undefined
       ? []
       : [
-          `cannot tell of ${unknown.count}: the coordinator gives 100 events (replay --session ${session} --from-seq ${unknown.fromSeq} sends them)`,
+          `${unknown.count} could not be checked: the coordinator returns only 100 events (replay --session ${session} --from-seq ${unknown.fromSeq} sends them)`,
         ]),
-    ...(differs.length > 0 ? [`${differs.join(", ")} written by somebody else`] : []),
+    ...(differs.length > 0 ? [`${differs.join(", ")} changed by someone else`] : []),
     ...(unreadable > 0 ? [`${unreadable} cannot be read`] : []),
   ];
 }
@@ -226,9 +227,9 @@ function summaryOf(totals: Totals, send: boolean): string {
     ...(others === 0
       ? []
       : [`${others} missing${send ? `, ${sent} sent again` : " (--send sends them again)"}`]),
-    ...(lost === 0 ? [] : [`${lost} missing with sessions that the coordinator does not know`]),
-    ...(underWay > 0 ? [`${underWay} sent before and waiting`] : []),
-    ...(unknown > 0 ? [`of ${unknown} nothing can be told`] : []),
+    ...(lost === 0 ? [] : [`${lost} missing because the coordinator does not know their session`]),
+    ...(underWay > 0 ? [`${underWay} already requeued`] : []),
+    ...(unknown > 0 ? [`${unknown} could not be checked`] : []),
     ...(unknownSessions > 0
       ? [`${counted(unknownSessions, "session")} that the coordinator does not know`]
       : []),
@@ -237,7 +238,7 @@ function summaryOf(totals: Totals, send: boolean): string {
   return `${counted(sessions, "session")}, ${counted(compared, "delivery", "deliveries")} compared: ${parts.join("; ")}`;
 }
 
-/** What brings a session back that the coordinator does not know. */
+/** The command that restores a session that the coordinator does not know. */
 function commandFor(session: string): string {
   return `runner-relay replay --session ${/^[\w.:-]+$/.test(session) ? session : `'${session.replaceAll("'", String.raw`'\''`)}'`} --include-binds`;
 }
@@ -247,12 +248,12 @@ function withWayBack(finding: Finding): Finding & { wayBack?: string } {
   return { ...finding, wayBack: commandFor(finding.session) };
 }
 
-/** For people. Nothing can be sent before the session is there: the coordinator would refuse every event, and each would become a dead letter. */
+/** Advice for people. Nothing is sent before the session exists, because the coordinator would refuse every event, and each would become a dead letter. */
 function wayBackOf(sessions: readonly string[]): string {
   return [
     "",
-    "The coordinator lost these sessions whole, or somebody deleted them there. To bring one back, first make it known there again under",
-    "its id (from a backup of the coordinator, or by a new run of it); then this sends all that the log has of it, its bind first:",
+    "The coordinator lost these sessions completely, or someone deleted them there. To restore one, first create it there again under",
+    "its id (from a backup of the coordinator, or with a new run of it). The command below then sends all its events, its bind first:",
     ...sessions.map((session) => `  ${commandFor(session)}`),
   ].join("\n");
 }

@@ -6,7 +6,7 @@ import { rootCommand } from "./root.ts";
 export function command(context: Context): Command {
   return rootCommand({
     name: "relay",
-    description: "Runs a relay: it reads the log and calls the coordinator.",
+    description: "Runs a relay, which reads the log and calls the coordinator.",
     table: { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...RELAY_SETTINGS },
     context,
     run: () => import("../relay/main.ts"),

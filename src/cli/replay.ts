@@ -15,9 +15,9 @@ import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { createProgress } from "./progress.ts";
 import { renderTable } from "./render/table.ts";
 
-/** Sessions shown to people; `--json` has them all. */
+/** Sessions shown to people. `--json` lists all. */
 const ROWS = 50;
-/** Ctrl-C, as shells say it. */
+/** Exit code after Ctrl-C, as in shells. */
 const INTERRUPTED = 130;
 
 type Options = SelectionText & { resume?: string; rate?: string; dryRun?: true; yes?: true; json?: true };
@@ -25,20 +25,24 @@ type Options = SelectionText & { resume?: string; rate?: string; dryRun?: true; 
 export function command(context: Context): Command {
   const self = new Command("replay")
     .description(
-      "Sends events of the log to the coordinator again: through the same lanes, behind what waits, with their old Idempotency-Key and a replay mark.",
+      "Sends events from the log to the coordinator again, behind the pending ones, with their original Idempotency-Key and a replay mark.",
     )
-    .option("--session <id>", "of this session; may be repeated", many)
-    .option("--kind <kind>", "event, bind, metadata or run; may be repeated (default: all but run)", many)
-    .option("--since <when>", "stored at this ISO time or later, or so long ago at most (30m, 2h, 7d)")
-    .option("--until <when>", "stored before this ISO time, or longer ago")
-    .option("--from-seq <n>", "from this sequence of the log on")
-    .option("--to-seq <n>", "up to this sequence")
-    .option("--include-binds", "also binds of sessions that finished afterwards")
-    .option("--rate <n/s>", `events a second (default: ${DEFAULT_RATE}/s)`)
-    .option("--dry-run", "only say what would be sent")
-    .option("--resume <run>", "go on with an interrupted run")
-    .option("--yes", "do not ask")
-    .option("--json", "for programs");
+    .option("--session <id>", "only events of this session; may be repeated", many)
+    .option(
+      "--kind <kind>",
+      "only this kind: event, bind, metadata or run; may be repeated (default: all but run)",
+      many,
+    )
+    .option("--since <when>", "stored since this ISO time, or since this long ago (30m, 2h, 7d)")
+    .option("--until <when>", "stored before this ISO time, or before this long ago")
+    .option("--from-seq <n>", "start at this sequence of the log")
+    .option("--to-seq <n>", "stop at this sequence")
+    .option("--include-binds", "include binds of sessions that have finished since")
+    .option("--rate <n/s>", `events per second (default: ${DEFAULT_RATE}/s)`)
+    .option("--dry-run", "show what would be sent, without sending it")
+    .option("--resume <run>", "resume an interrupted run")
+    .option("--yes", "skip the confirmation")
+    .option("--json", "print JSON");
   return addFlags(self, CLIENT_TABLE).action(async (options: Options) => {
     const rate = options.rate === undefined ? DEFAULT_RATE : parseRate(options.rate);
     const { resume } = options;
@@ -49,7 +53,10 @@ export function command(context: Context): Command {
         (it) => options[it] !== undefined,
       )
     )
-      throw codedError("usage", "--resume goes on with the selection of its run: give no other");
+      throw codedError(
+        "usage",
+        "--resume keeps the selection of its run and cannot be combined with another",
+      );
     const flags = flagsOf(self, CLIENT_TABLE);
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
       const deps = { nc, jsm: await jetstreamManager(nc, { checkAPI: false }), clock: systemClock };
@@ -115,7 +122,7 @@ async function carryOut(
 }
 
 function howToResume({ run }: ReplayRecord): string {
-  return `go on with: runner-relay replay --resume ${run}`;
+  return `to continue: runner-relay replay --resume ${run}`;
 }
 
 function nothing(context: Context, record: ReplayRecord, { json }: Options): void {
@@ -172,7 +179,7 @@ async function dryRun(
   context.print(
     renderTable(["SESSION", ...kinds.map((kind) => kind.toUpperCase())], rows.slice(0, ROWS), context.screen),
   );
-  if (rows.length > ROWS) context.print(`${rows.length - ROWS} more sessions: --json for all`);
+  if (rows.length > ROWS) context.print(`${rows.length - ROWS} more sessions; use --json for all`);
   context.print(
     `would send ${counted(send, "event")} of ${counted(sessions.size, "session")}, sequences ${first.seq} (${first.at}) to ${last.seq} (${last.at})${leftOut(counts.leftOut)}`,
   );
@@ -183,7 +190,7 @@ function leftOut({ binds, runReports, dead, waiting, unreadable }: LeftOut): str
     ...(binds > 0 ? [`${counted(binds, "bind")} of finished sessions (--include-binds)`] : []),
     ...(runReports > 0 ? [`${counted(runReports, "run report")} (--kind run)`] : []),
     ...(dead > 0 ? [`${counted(dead, "dead letter")} (runner-relay dead redrive)`] : []),
-    ...(waiting > 0 ? [`${counted(waiting, "event")} that still wait`] : []),
+    ...(waiting > 0 ? [`${counted(waiting, "event")} that are pending`] : []),
     ...(unreadable > 0 ? [`${counted(unreadable, "event")} that cannot be read`] : []),
   ];
   return parts.length === 0 ? "" : `; left out: ${parts.join(", ")}`;

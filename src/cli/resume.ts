@@ -19,19 +19,17 @@ type Options = { session?: string; skipHead?: true; json?: true };
 
 export function command(context: Context): Command {
   const self = new Command("resume")
-    .description(
-      "Lets a paused or parked session go on, or everything after a pause or a stop by a poison event.",
-    )
-    .option("--session <id>", "only this session; its first waiting event is tried again")
-    .option("--skip-head", "with --session: the first waiting event becomes a dead letter instead")
-    .option("--json", "for programs");
+    .description("Resumes a paused or parked session, or everything after a pause or a poison event.")
+    .option("--session <id>", "only this session; its first pending event is tried again")
+    .option("--skip-head", "with --session: turn the first pending event into a dead letter instead")
+    .option("--json", "print JSON");
   return addFlags(self, CLIENT_TABLE).action(async ({ session, skipHead, json }: Options) => {
     if (skipHead && session === undefined) throw codedError("usage", "--skip-head needs --session ID");
     const flags = flagsOf(self, CLIENT_TABLE);
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
       const effect =
         session === undefined ? await resumeAll(nc) : await resumeSession(nc, session, skipHead ?? false);
-      const what = session === undefined ? "everything goes on" : `session ${session} goes on`;
+      const what = session === undefined ? "everything resumed" : `session ${session} resumed`;
       if (json) context.print(JSON.stringify({ action: "resume", session, ...effect }));
       else context.print(sayEffect(what, effect));
     });
@@ -41,7 +39,10 @@ export function command(context: Context): Command {
 async function resumeAll(nc: NatsConnection): Promise<Effect> {
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   if (!(await createControl({ nc, jsm, clock: systemClock }).resumeAll()))
-    throw codedError("nothing_found", "nothing is paused as a whole; sessions are resumed by --session ID");
+    throw codedError(
+      "nothing_found",
+      "there is no pause of everything; to resume a session, use --session ID",
+    );
   return awaitEffect(nc, (state) => !isStopped(state));
 }
 
@@ -52,7 +53,7 @@ async function resumeSession(nc: NatsConnection, session: string, skipHead: bool
   const { revision } = await createControl({ nc, jsm, clock: systemClock }).resumeSession(session, {
     skipHead,
   });
-  // of a held session only the relay that has it can say so, by deleting the wish; any other needs nobody
+  // A held session is resumed by its relay, which then deletes the request. For any other session the request alone is enough.
   let carriedOut = held === undefined;
   const watching = new AbortController();
   const watch = async (): Promise<void> => {

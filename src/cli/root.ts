@@ -4,8 +4,8 @@ import type { Context } from "./context.ts";
 import { addFlags, flagsOf, flagVariables } from "./flags.ts";
 
 /**
- * A command that is one of our processes: its composition root runs here, in this process, and reads the environment. The flags are put
- * there, and taken off the command line.
+ * A command that runs one of our processes. Its composition root runs in this process and reads the environment, so the flags are put there
+ * and removed from the command line.
  */
 export function rootCommand(options: {
   name: string;

@@ -6,15 +6,15 @@ import type { Commands } from "./commands.ts";
 import type { Context } from "./context.ts";
 
 const MORE =
-  "More of one: runner-relay COMMAND --help, with an example.\n" +
-  "Exit codes: 0 done, 1 failed (code: message on stderr), 2 not understood; others in docs/operations.md.";
+  "For details and an example: runner-relay COMMAND --help\n" +
+  "Exit codes: 0 success, 1 failure (`code: message` on stderr), 2 usage error; others in docs/operations.md.";
 
-/** What the scripts of `completion` call: `complete -- WORDS`. */
+/** The command that the scripts of `completion` call: `complete -- WORDS`. */
 const SUGGEST = "complete";
-/** `help dead redrive` is `dead redrive --help`: only then the command's file is loaded. */
+/** Turns `help dead redrive` into `dead redrive --help`, so that the command's file is loaded. */
 const HELP = "help";
 
-/** Exit code of a command line: 0 done, 1 failed (`code: message` on stderr), 2 not understood, or the one that the command has set. */
+/** Runs a command line and returns its exit code: 0 success, 1 failure (`code: message` on stderr), 2 usage error, or the code that the command has set. */
 export async function runCommandLine(args: string[], commands: Commands, context: Context): Promise<number> {
   const program = new Command("runner-relay")
     .description("A durable, ordered log between AI-agent executors and their Agent Coordinator")
@@ -49,11 +49,11 @@ export async function runCommandLine(args: string[], commands: Commands, context
     context.warn(
       isCoded(error) ? `${error.code}: ${showUrlsIn(error.message)}` : `internal: ${errorText(error)}`,
     );
-    return isCoded(error, "usage") ? 2 : Number(process.exitCode) || 1; // `up` has another one
+    return isCoded(error, "usage") ? 2 : Number(process.exitCode) || 1; // `up` sets its own exit code
   }
 }
 
-/** Loads every command, because any of their options may be asked for. */
+/** Loads every command, because completion may need the options of any. */
 async function suggest(
   program: Command,
   args: string[],
@@ -64,12 +64,12 @@ async function suggest(
   for (const [name, { load, summary }] of Object.entries(commands)) {
     program.addCommand((await load()).command(context).name(name).description(summary));
   }
-  tab(program).commands.delete(SUGGEST); // itself
+  tab(program).commands.delete(SUGGEST); // completion must not suggest itself
   await program.parseAsync(args, { from: "user" });
 }
 
-/** Commander ends the process by itself otherwise. */
+/** Without this, commander would end the process by itself. */
 function strict(command: Command): void {
-  command.exitOverride().showHelpAfterError("(--help shows what is possible)");
+  command.exitOverride().showHelpAfterError("(see --help for usage)");
   for (const child of command.commands) strict(child);
 }

@@ -10,9 +10,9 @@ import { untilInterrupted } from "./interrupt.ts";
 import { brokerError, CLIENT_TABLE, withBroker } from "./operator.ts";
 import { renderStatus } from "./render/status-view.ts";
 
-/** Between two readings of `--watch`, seconds. */
+/** Seconds between two readings of `--watch`. */
 const WATCH = 2;
-/** Sessions shown to people when nobody says how many. */
+/** Sessions shown to people by default. */
 const TOP = 10;
 
 type Options = { watch?: number | true; top: number; json?: true };
@@ -20,11 +20,11 @@ type Options = { watch?: number | true; top: number; json?: true };
 export function command(context: Context): Command {
   const self = new Command("status")
     .description(
-      "Shows what waits and since when, how fast it goes, how relays and coordinator are, and how full the log is.",
+      "Shows the backlog and its age, throughput, the state of relays and coordinator, and how full the log is.",
     )
-    .option("--watch [seconds]", `again and again, until Ctrl-C (default: every ${WATCH} s)`, secondsOf)
-    .option("--top <n>", "sessions shown, those with most waiting first", wholeNumber("--top"), TOP)
-    .option("--json", "for programs: one document, with --watch one a line");
+    .option("--watch [seconds]", `refresh until Ctrl-C (default: every ${WATCH} s)`, secondsOf)
+    .option("--top <n>", "number of sessions to show, largest backlog first", wholeNumber("--top"), TOP)
+    .option("--json", "print one JSON document; with --watch, one per line");
   return addFlags(self, CLIENT_TABLE).action(async ({ watch, top, json }: Options) => {
     const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
     await withBroker(access, async (nc, sources) => {
@@ -48,7 +48,7 @@ export function command(context: Context): Command {
   });
 }
 
-/** A broker that is away for a while ends no watch: it is said in the place of the status. */
+/** A broker that is away does not end the watch; the error is shown in place of the status. */
 async function follow(
   context: Context,
   reader: StatusReader,

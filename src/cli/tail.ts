@@ -15,7 +15,7 @@ import { untilInterrupted } from "./interrupt.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { createTailView, tailJson } from "./render/tail-view.ts";
 
-/** Shown before what comes, when nobody says where to begin. */
+/** Events shown before new ones by default. */
 const LAST = 10;
 
 type Options = {
@@ -33,22 +33,22 @@ type Options = {
 
 export function command(context: Context): Command {
   const self = new Command("tail")
-    .description("Shows events of the log, those that come and those that were: one line each, decoded.")
-    .option("--session <id>", "only of this session")
-    .addOption(new Option("--kind <kind>", "only of this kind").choices(KINDS))
-    .option("--runner <name>", "only of this runner (hostname.profile)")
+    .description("Shows the events of the log, decoded, one per line, and follows new ones.")
+    .option("--session <id>", "only events of this session")
+    .addOption(new Option("--kind <kind>", "only events of this kind").choices(KINDS))
+    .option("--runner <name>", "only events of this runner (hostname.profile)")
     .addOption(
       new Option(
         "--verdict <verdict>",
-        "only those of which this became; what waits is shown when it is settled",
+        "only events with this outcome; pending events are shown once they are settled",
       ).choices(VERDICTS),
     )
-    .option("--since <when>", "from this ISO time on, or from so long ago (30m, 2h, 7d)")
-    .option("--last <n>", `the last n first (default: ${LAST})`, wholeNumber("--last"))
-    .option("--from-seq <n>", "from this sequence of the log on", wholeNumber("--from-seq"))
-    .option("--no-follow", "end at the end of the log")
-    .option("--body", "the whole body below each line")
-    .option("--json", "one object a line, for programs");
+    .option("--since <when>", "start at this ISO time, or this long ago (30m, 2h, 7d)")
+    .option("--last <n>", `start with the last n events (default: ${LAST})`, wholeNumber("--last"))
+    .option("--from-seq <n>", "start at this sequence of the log", wholeNumber("--from-seq"))
+    .option("--no-follow", "stop at the end of the log")
+    .option("--body", "print the whole body below each line")
+    .option("--json", "print one JSON object per line");
   return addFlags(self, CLIENT_TABLE).action(async (options: Options) => {
     const selected = selectionOf(options, Date.now());
     const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
@@ -77,7 +77,7 @@ export function command(context: Context): Command {
 function selectionOf(options: Options, now: number): TailOptions {
   const { session, kind, runner, verdict, follow } = options;
   if (session !== undefined && sessionIdProblem(session) !== undefined)
-    throw codedError("usage", `--session ${session} is no session id`);
+    throw codedError("usage", `--session ${session} is not a valid session id`);
   return {
     filter: {
       ...(session === undefined ? {} : { session }),
@@ -92,7 +92,7 @@ function selectionOf(options: Options, now: number): TailOptions {
 
 function startOf({ since, last, fromSeq }: Options, now: number): TailStart {
   if ([since, last, fromSeq].filter((it) => it !== undefined).length > 1)
-    throw codedError("usage", "--since, --last and --from-seq exclude each other");
+    throw codedError("usage", "--since, --last and --from-seq cannot be combined");
   if (since !== undefined) return { from: "time", at: parseWhen("--since", since, now) };
   if (fromSeq !== undefined) return { from: "sequence", seq: fromSeq };
   return { from: "last", count: last ?? LAST };

@@ -8,7 +8,7 @@ import { startFrom } from "./start-from.ts";
 import { runUp } from "./up/run.ts";
 import { UP_TABLE } from "./up/table.ts";
 
-/** As in the roots of gateway and relay: what starting again cannot heal. A child that said so itself ended with 78. */
+/** Exit codes for failures that a restart cannot fix, as in gateway and relay. A child that reported such a failure itself ended with 78. */
 const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "config_invalid",
   "broker_refused",
@@ -30,7 +30,7 @@ export function command(context: Context): Command {
     )
     .option(
       "--from <where>",
-      "where to start if nobody knows what is settled, or the log is gone: first (everything again), new (nothing old) or a sequence",
+      "where to resume if it is not known what is settled, or the log is gone: first (everything again), new (only new events) or a sequence",
       startFrom,
     );
   return addFlags(up, UP_TABLE).action(async ({ from }: { from?: StartFrom }) => {

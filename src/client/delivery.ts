@@ -6,8 +6,8 @@ import { pause, type Transport } from "./transport.ts";
 const POLL_MS = 200;
 
 /**
- * Asks a receipt until the event is settled or `waitMs` are over, and gives the last known state (`pending` if it was never learnt).
- * Throws `dead_letter` if the coordinator refused the event.
+ * Polls a receipt until the event is settled or `waitMs` are over, and returns the last known state (`pending` if none is known). Throws
+ * `dead_letter` if the coordinator refused the event.
  */
 export async function awaitDelivery(
   deps: { transport: Transport; clock: Clock },
@@ -32,7 +32,7 @@ export async function awaitDelivery(
   }
 }
 
-/** Undefined where it cannot be had now: the event is in the log all the same, so that is no failure of the write. */
+/** Undefined if the receipt is not available now. That is not a failure of the write, because the event is in the log. */
 async function receipt(transport: Transport, location: string): Promise<Receipt | undefined> {
   try {
     const { text } = await transport.once({ method: "GET", path: location });

@@ -1,13 +1,13 @@
 /**
- * What went wrong with a call. `code` is the server's own where it gives one (the gateway's catalogue, such as `session_backlog_full`),
- * else one of these:
- * `unreachable` no connection, or it broke · `timeout` no answer in time · `bad_answer` an answer that is not the JSON expected ·
- * `not_found` 404 · `refused` any other 4xx · `unavailable` any other status · `dead_letter` accepted, but the coordinator refused it
- * later · `session_id_invalid` an id that cannot be used · `base_url_invalid` no URL, or one with a login.
+ * The failure of a call. `code` is the server's code if it sends one (from the gateway's catalogue, such as `session_backlog_full`), or else
+ * one of these:
+ * `unreachable` no connection, or it broke · `timeout` no answer in time · `bad_answer` the answer is not the expected JSON ·
+ * `not_found` 404 · `refused` any other 4xx · `unavailable` any other status · `dead_letter` accepted, but later refused by the coordinator ·
+ * `session_id_invalid` an id that cannot be used · `base_url_invalid` not a URL, or one with a login.
  */
 export class SessionClientError extends Error {
   readonly code: string;
-  /** HTTP status, where there was an answer. */
+  /** HTTP status, if there was an answer. */
   readonly status: number | undefined;
 
   constructor(code: string, message: string, options: { status?: number; cause?: unknown } = {}) {
@@ -18,7 +18,7 @@ export class SessionClientError extends Error {
   }
 }
 
-/** The error that an answer stands for. `text` is its body: problem+json of a gateway, or the coordinator's `{"detail": …}`. */
+/** Makes the error for an answer. `text` is its body: a gateway's problem+json, or the coordinator's `{"detail": …}`. */
 export function errorOfAnswer(status: number, text: string): SessionClientError {
   const body = objectIn(text);
   const detail = body?.["detail"];
@@ -32,7 +32,7 @@ function codeOfStatus(status: number): string {
   return status >= 400 && status < 500 ? "refused" : "unavailable";
 }
 
-/** The JSON object in a text, or undefined. */
+/** Parses a JSON object. Undefined if the text is not one. */
 export function objectIn(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);

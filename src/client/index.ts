@@ -1,4 +1,4 @@
-/** `runner-relay/client`: what an executor needs to talk to its gateway. No dependency but `fetch`. */
+/** `runner-relay/client`: what an executor needs to talk to its gateway. Its only dependency is `fetch`. */
 export { SessionClientError } from "./error.ts";
 export type { RetryPolicy } from "./retry.ts";
 export {

@@ -1,19 +1,19 @@
-/** How long and how often a write is tried again. All in milliseconds. */
+/** How long and how often a write is retried. All values are milliseconds. */
 export type RetryPolicy = {
-  /** From the first attempt to the last; no attempt starts later. */
+  /** Longest time from the first attempt to the start of the last one. */
   totalMs: number;
-  /** Longest wait after the first failure; doubled with each further one. */
+  /** Longest wait after the first failure. It doubles with each further one. */
   firstMs: number;
-  /** Longest wait of all, unless the server asks for a longer one. */
+  /** Longest wait at all, unless the server asks for a longer one. */
   maxMs: number;
 };
 
-// 0.2 + 0.4 + 0.8 + 1.6 + 3.2 + 5 … at the most: about nine attempts in 30 s, a broker's restart and a gateway's included
+// At most 0.2 + 0.4 + 0.8 + 1.6 + 3.2 + 5 … s: about nine attempts in 30 s, which outlasts a restart of the broker and of the gateway
 export const DEFAULT_RETRY: RetryPolicy = { totalMs: 30_000, firstMs: 200, maxMs: 5000 };
 
 /**
- * Milliseconds to wait before attempt `attempt` + 1 (`attempt` counts from 1), or undefined when that would be past the end.
- * Full jitter, so that executors that failed together do not come back together; never before the server's `Retry-After`.
+ * Milliseconds to wait before attempt `attempt` + 1 (`attempt` counts from 1), or undefined if that would exceed the total time. Full jitter
+ * keeps executors that failed together from returning together. The wait is never shorter than the server's `Retry-After`.
  */
 export function delayAfter(
   policy: RetryPolicy,
@@ -25,7 +25,7 @@ export function delayAfter(
   return state.elapsedMs + delay > policy.totalMs ? undefined : delay;
 }
 
-/** Milliseconds of a `Retry-After` header: seconds or a date. Undefined without one that can be read. `wallMs` is the time of now. */
+/** Milliseconds of a `Retry-After` header, given in seconds or as a date. Undefined if it is missing or invalid. `wallMs` is the current time. */
 export function retryAfterMs(header: string | null, wallMs: number): number | undefined {
   if (header === null) return undefined;
   if (/^\d+$/.test(header)) return Number(header) * 1000;

@@ -5,35 +5,36 @@ import { objectIn, SessionClientError } from "./error.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { createTransport, type Answered, type Fetch } from "./transport.ts";
 
-// error.ts what is thrown · retry.ts when again · transport.ts attempts · delivery.ts receipts
+// error.ts the errors · retry.ts when to retry · transport.ts the attempts · delivery.ts the receipts
+// The client must be copied into any executor without dependencies, so it imports nothing but types from the rest, and time and chance can be replaced.
 
 export type SessionClientOptions = {
-  /** The gateway: `AGENT_ORCHESTRATOR_API_URL` of an executor. */
+  /** URL of the gateway: an executor's `AGENT_ORCHESTRATOR_API_URL`. */
   baseUrl: string;
   fetch?: Fetch;
-  /** Of one attempt. */
+  /** Time limit of one attempt. */
   timeoutMs?: number;
-  /** Of writes; reads are tried once. */
+  /** Retries of writes. Reads are tried only once. */
   retry?: Partial<RetryPolicy>;
-  /** For tests: time, and numbers from 0 to below 1. */
+  /** For tests: the clock, and random numbers from 0 to below 1. */
   clock?: Clock;
   random?: () => number;
 };
 
 export type WriteOptions = {
-  /** Milliseconds to wait for the delivery of a write that was only accepted; without it, accepted is enough. */
+  /** Milliseconds to wait for the delivery of a write that was only accepted. Without it the call returns once the write is accepted. */
   waitForDelivery?: number;
 };
 
 /**
- * How a write ended. Not `accepted`: the coordinator itself has answered, with `body`. `accepted`: it is in the durable log and will
- * reach the coordinator; `location` is its receipt, and `delivery` what the receipt said at last, if that was waited for.
+ * The result of a write. Not `accepted`: the coordinator itself answered with `body`. `accepted`: the write is in the durable log and will reach
+ * the coordinator; `location` is its receipt, and `delivery` the receipt's last state if the call waited for it.
  */
 export type WriteResult =
   | { accepted: false; status: number; body: Record<string, unknown> }
   | { accepted: true; eventId: string; location: string; delivery?: Receipt["state"] };
 
-/** An event of a session; `timestamp` is the time of the call if it is not given. */
+/** An event of a session. `timestamp` defaults to the time of the call. */
 export type SessionEvent = { event_type: string; timestamp?: string } & Record<string, unknown>;
 
 export type Session = { session_id: string; status: string } & Record<string, unknown>;
@@ -47,7 +48,7 @@ export type Affinity = {
 
 export type SessionClient = ReturnType<typeof createSessionClient>;
 
-// unlike the product's own clock, its timers keep the process alive: an executor must not end while a write waits for its next attempt
+// Unlike the timers of the product's own clock, these keep the process alive: an executor must not end while a write waits for its next attempt.
 const clientClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
@@ -58,13 +59,13 @@ const clientClock: Clock = {
 };
 
 /**
- * Client of the gateway for executors. Writes are tried again on broken connections, time-outs and 503, under one `Idempotency-Key`
- * made once per call, so that a retry is not a second event. All methods throw {@link SessionClientError}.
+ * A client of the gateway for executors. Writes are retried after broken connections, time-outs and 503, with one `Idempotency-Key` per call, so
+ * that a retry is not a second event. All methods throw {@link SessionClientError}.
  */
 export function createSessionClient(options: SessionClientOptions) {
   const base = URL.parse(options.baseUrl);
   if (base === null || base.username !== "" || base.password !== "")
-    throw new SessionClientError("base_url_invalid", "the base URL must be a URL without a login"); // never quoted
+    throw new SessionClientError("base_url_invalid", "the base URL must be a URL without a login"); // it is not quoted, because it may hold a password
   const clock = options.clock ?? clientClock;
   const policy: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
   const transport = createTransport({
@@ -95,7 +96,7 @@ export function createSessionClient(options: SessionClientOptions) {
   }
 
   return {
-    /** Binds this executor to a session. The runner's own fields (host name, profile) are added by the gateway. */
+    /** Binds this executor to a session. The gateway adds the runner's own fields (host name, profile). */
     async bind(
       sessionId: string,
       binding: { executorSessionId: string; projectDir?: string },
@@ -141,7 +142,7 @@ export function createSessionClient(options: SessionClientOptions) {
       return read<SessionResult>(sessionPath(sessionId, "/result"));
     },
 
-    /** Which runner a resumed session must go back to. */
+    /** The runner that a resumed session must return to. */
     async getAffinity(sessionId: string): Promise<Affinity> {
       return (await read<{ affinity: Affinity }>(sessionPath(sessionId, "/affinity"))).affinity;
     },
@@ -150,7 +151,7 @@ export function createSessionClient(options: SessionClientOptions) {
       return (await read<{ sessions: Session[] }>("sessions")).sessions;
     },
 
-    /** Deletes the session with its events; the gateway lets its waiting events go first. Repeating it may answer `not_found`. */
+    /** Deletes the session with its events, after the gateway has delivered its pending events. A repetition may throw `not_found`. */
     async deleteSession(sessionId: string): Promise<Record<string, unknown>> {
       const answer = await transport.repeated({ method: "DELETE", path: sessionPath(sessionId) }, policy);
       return bodyOf(answer.status, answer.text);
@@ -162,7 +163,7 @@ function writeResult({ status, headers, text }: Answered): WriteResult {
   const body = bodyOf(status, text);
   const eventId = body["event_id"];
   const location = headers.get("location");
-  // a coordinator may have a 202 of its own: only one with a receipt is the gateway's
+  // a coordinator may also answer 202, but only the gateway's has a receipt
   if (status !== 202 || typeof eventId !== "string" || location === null) {
     return { accepted: false, status, body };
   }
@@ -172,7 +173,7 @@ function writeResult({ status, headers, text }: Answered): WriteResult {
 function bodyOf(status: number, text: string): Record<string, unknown> {
   const body = objectIn(text);
   if (body === undefined)
-    throw new SessionClientError("bad_answer", "the answer is no JSON object", { status });
+    throw new SessionClientError("bad_answer", "the answer is not a JSON object", { status });
   return body;
 }
 
@@ -180,7 +181,7 @@ function sessionPath(sessionId: string, rest = ""): string {
   return `sessions/${encodeURIComponent(checked(sessionId))}${rest}`;
 }
 
-/** The id, if no server could take it for another path: dot segments and slashes survive no encoding. */
+/** Checks that no server could take the id for another path. Dot segments and slashes are not safe in any encoding. */
 function checked(sessionId: string): string {
   if (sessionId === "" || sessionId === "." || sessionId === ".." || /[/\\]/.test(sessionId)) {
     throw new SessionClientError("session_id_invalid", `not a session id: ${JSON.stringify(sessionId)}`);

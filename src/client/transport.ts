@@ -12,12 +12,12 @@ export type Request = {
   headers?: Record<string, string>;
 };
 
-/** A whole answer with a status below 300. */
+/** A complete answer with a status below 300. */
 export type Answered = { status: number; headers: Headers; text: string };
 
 export type Transport = ReturnType<typeof createTransport>;
 
-/** Sends requests to the gateway, each attempt bounded by `timeoutMs`, and tries those again that may be. */
+/** Sends requests to the gateway. `timeoutMs` limits each attempt, and requests that may be repeated are retried. */
 export function createTransport(deps: {
   baseUrl: string;
   fetch: Fetch;
@@ -27,7 +27,7 @@ export function createTransport(deps: {
 }) {
   const { clock } = deps;
 
-  /** One attempt. Throws `unreachable` or `timeout` without an answer; whatever was answered is handed back. */
+  /** One attempt. Throws `unreachable` or `timeout` if there is no answer, and returns any answer. */
   async function attempt(request: Request): Promise<Answered> {
     const abort = new AbortController();
     const cancel = clock.after(deps.timeoutMs, () => abort.abort());
@@ -49,14 +49,14 @@ export function createTransport(deps: {
     }
   }
 
-  /** One attempt; anything but a 2xx is thrown. */
+  /** One attempt. Throws unless the answer is a 2xx. */
   async function once(request: Request): Promise<Answered> {
     const answer = await attempt(request);
     if (answer.status < 200 || answer.status > 299) throw errorOfAnswer(answer.status, answer.text);
     return answer;
   }
 
-  /** Like {@link once}, but a broken connection, a time-out and a 503 are tried again, the very same request each time. */
+  /** Like {@link once}, but retries exactly the same request after a broken connection, a time-out or a 503. */
   async function repeated(request: Request, policy: RetryPolicy): Promise<Answered> {
     const start = clock.now();
     for (let attempts = 1; ; attempts++) {

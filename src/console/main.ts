@@ -22,7 +22,7 @@ import {
 } from "../shared/settings/index.ts";
 import { startConsole } from "./console.ts";
 
-/** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
+/** sysexits' EX_CONFIG: a restart does not help, someone has to change something. */
 const EXIT_CONFIG = 78;
 /** sysexits' EX_TEMPFAIL: start again. */
 const EXIT_RETRY = 75;
@@ -90,7 +90,7 @@ function tokenOf(chosen: string | undefined, dataDir: string): string {
     return pageTokenOf(chosen, dataDir);
   } catch (cause) {
     if (!isCoded(cause, "data_unusable")) throw cause;
-    const todo = "name a folder by RUNNER_RELAY_DATA, or a token by RUNNER_RELAY_PAGE_TOKEN_FILE";
+    const todo = "set RUNNER_RELAY_DATA to a folder, or RUNNER_RELAY_PAGE_TOKEN_FILE to a token file";
     throw codedError("data_unusable", `no token for the page can be kept: ${cause.message}; ${todo}`, {
       cause,
     });

@@ -1,7 +1,7 @@
-/** What we need of an entry in a machine's apt sources. */
+/** The fields of an apt source that we need. */
 export type AptSource = { uris: string[]; suites: string[]; components: string[]; signedBy?: string };
 
-/** Entries of a deb822 file (`*.sources`). Pure. */
+/** Parses a deb822 file (`*.sources`). Pure. */
 export function parseDeb822(text: string): AptSource[] {
   return text
     .replace(/^#.*\n?/gm, "")
@@ -16,7 +16,7 @@ export function parseDeb822(text: string): AptSource[] {
     }));
 }
 
-/** Fields of one stanza; continuation lines keep their line breaks, because an embedded key needs them. */
+/** The fields of one stanza. Continuation lines keep their line breaks, because an embedded key needs them. */
 function fieldsOf(stanza: string): Map<string, string> {
   const fields = new Map<string, string>();
   for (const [, name, value] of stanza.matchAll(/^([A-Za-z][\w-]*):[ \t]*(.*(?:\n[ \t].*)*)/gm)) {
@@ -25,7 +25,7 @@ function fieldsOf(stanza: string): Map<string, string> {
   return fields;
 }
 
-/** Entries of a one-line-style file (`sources.list`, `*.list`). Pure. */
+/** Parses a file in one-line style (`sources.list`, `*.list`). Pure. */
 export function parseSourcesList(text: string): AptSource[] {
   return [...text.matchAll(/^[ \t]*deb[ \t]+(?:\[([^\]]*)\][ \t]+)?(\S+)[ \t]+(\S+)[ \t]*([^#\n]*)/gm)].map(
     ([, options, uri, suite, components]) => ({
@@ -38,8 +38,8 @@ export function parseSourcesList(text: string): AptSource[] {
 }
 
 /**
- * The machine's own source with another suite, in deb822: same mirror, same keyring. The entry to derive from is the one that carries
- * the machine's release (`codename`) itself, not its updates or security suites. Undefined if there is none. Pure.
+ * Derives a source with another suite from the machine's own, in deb822 format, with the same mirror and keyring. It starts from the entry for the
+ * machine's release (`codename`), not from its updates or security suites. Undefined if there is none. Pure.
  */
 export function deriveSource(
   sources: readonly AptSource[],
@@ -53,7 +53,7 @@ export function deriveSource(
   return `${lines.join("\n")}\n`;
 }
 
-/** Value of a key in `/etc/os-release`. Pure. */
+/** The value of a key in `/etc/os-release`. Pure. */
 export function osRelease(text: string, key: string): string | undefined {
   return new RegExp(`^${key}=["']?([^"'\\n]*)`, "m").exec(text)?.[1];
 }

@@ -10,23 +10,24 @@ import { fetchFromGo } from "./fetch-go.ts";
 import { fetchRelease, RELEASE_ARCHIVES } from "./fetch-release.ts";
 import { isNewEnough, parseServerVersion } from "./version.ts";
 
-// fetch-release.ts, fetch-apt.ts (with apt-sources.ts) and fetch-go.ts each bring one · version.ts judges it · command.ts runs commands
+// fetch-release.ts, fetch-apt.ts (with apt-sources.ts) and fetch-go.ts each fetch one · version.ts checks it · command.ts runs commands
+// Each way to get a nats-server is a file with the same signature, so that the list below is the whole order, and a failed way costs one line of the message.
 
-/** What the search depends on; made by {@link brokerEnv}. */
+/** The inputs of the search, made by {@link brokerEnv}. */
 export type BrokerEnv = {
   natsServerBin?: string;
   path?: string;
   home?: string;
-  /** Folder for caches, `$XDG_CACHE_HOME`. */
+  /** The folder for caches, `$XDG_CACHE_HOME`. */
   cache?: string;
-  /** For `apt-get` and `go`: proxies, Go's settings. */
+  /** Variables for `apt-get` and `go`: proxies and Go's settings. */
   children?: CommandEnv;
 };
 
-/** A way to get a nats-server from elsewhere: leaves one in `folder` and returns its path, or rejects with the reason. */
+/** A way to fetch a nats-server. It puts one into `folder` and returns its path, or rejects with the reason. */
 export type Fetcher = { step: string; fetch: (folder: string, env: CommandEnv) => Promise<string> };
 
-/** In this order (docs/contract.md, "Programs around `up`"). */
+/** The ways, in the order in which they are tried (docs/contract.md, "Programs around `up`"). */
 const FETCHERS: readonly Fetcher[] = [
   {
     step: "official release",
@@ -39,11 +40,11 @@ const FETCHERS: readonly Fetcher[] = [
 
 export type FoundBroker = { path: string; version: string; how: string };
 
-/** What of the environment goes on to `apt-get` and `go`. Never credentials of ours. */
+/** The variables that are passed to `apt-get` and `go`, never our credentials. */
 const CHILD_VARIABLE =
   /^(?:GO[A-Z]+|(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY|SSL_CERT_(?:FILE|DIR)|TMPDIR)$/;
 
-/** Picks what {@link findBroker} needs from a process's environment. */
+/** Picks the inputs of {@link findBroker} from a process's environment. */
 export function brokerEnv(environment: NodeJS.ProcessEnv): BrokerEnv {
   const { NATS_SERVER_BIN, PATH, XDG_CACHE_HOME } = environment;
   const home = homeFolder(environment);
@@ -62,9 +63,9 @@ export function brokerEnv(environment: NodeJS.ProcessEnv): BrokerEnv {
 }
 
 /**
- * Finds a nats-server, or fetches one into our cache (docs/contract.md, "Programs around `up`"): `NATS_SERVER_BIN`, `PATH`, the cache, the official release, the
- * distribution's package, Go. A candidate counts only if it runs and is new enough. `NATS_SERVER_BIN` is an order: if that one is
- * unfit nothing else is tried. Throws `broker_missing` or `broker_too_old` with everything that was tried.
+ * Finds a nats-server, or fetches one into our cache (docs/contract.md, "Programs around `up`"). It tries `NATS_SERVER_BIN`, `PATH`, the cache, the official
+ * release, the distribution's package and Go, in this order. A candidate must run and be new enough. If `NATS_SERVER_BIN` is set and cannot be used, nothing
+ * else is tried. Throws `broker_missing` or `broker_too_old` with everything that was tried.
  */
 export async function findBroker(options: {
   env: BrokerEnv;
@@ -76,7 +77,7 @@ export async function findBroker(options: {
     ...env.children,
     PATH: env.path ?? "",
     ...(env.home === undefined ? {} : { HOME: env.home }),
-    LC_ALL: "C", // reasons are shown to people as one language
+    LC_ALL: "C", // so that all reasons are in one language
   };
   const tried: { step: string; error: unknown }[] = [];
   const attempt = async (step: string, find: () => Promise<string>): Promise<FoundBroker | undefined> => {
@@ -118,7 +119,7 @@ export async function findBroker(options: {
 
 async function inCache(cached: string | undefined): Promise<string> {
   if (cached === undefined)
-    throw new Error("there is none: this user has no home folder, and XDG_CACHE_HOME names no folder");
+    throw new Error("there is no cache: this user has no home folder, and XDG_CACHE_HOME is not set to one");
   return orElse(isExecutable(cached) ? cached : undefined, `none at ${cached}`);
 }
 
@@ -127,7 +128,7 @@ async function orElse(path: string | undefined, otherwise: string): Promise<stri
   return path;
 }
 
-/** Rejects unless the file runs, says its version, and has what we need. */
+/** Rejects unless the file runs, reports its version, and is new enough. */
 async function versionOf(path: string, env: CommandEnv): Promise<string> {
   const output = await runCommand(path, ["--version"], { env, timeoutMs: 10_000 });
   const version = parseServerVersion(output);
@@ -138,7 +139,7 @@ async function versionOf(path: string, env: CommandEnv): Promise<string> {
   return version;
 }
 
-/** Fetches beside the cached file and moves it there at the end, so that two at once cannot break each other. */
+/** Fetches into a temporary folder beside the cached file and moves the result there, so that two processes cannot disturb each other. */
 async function intoCache(cached: string, env: CommandEnv, fetch: Fetcher["fetch"]): Promise<string> {
   const home = join(cached, "..");
   await mkdir(home, { recursive: true, mode: 0o700 });
@@ -153,7 +154,7 @@ async function intoCache(cached: string, env: CommandEnv, fetch: Fetcher["fetch"
   }
 }
 
-/** XDG: a relative path in the variable is to be ignored. */
+/** The user's cache folder. By the XDG specification, a relative path in the variable is ignored. */
 function cacheFolder({ cache, home }: BrokerEnv): string | undefined {
   if (cache !== undefined && isAbsolute(cache)) return join(cache, "runner-relay");
   return home === undefined ? undefined : join(home, ".cache", "runner-relay");
@@ -168,7 +169,7 @@ function nothingFits(tried: readonly { step: string; error: unknown }[]): Error 
       `no nats-server ${MIN_BROKER_VERSION} or newer was found or could be fetched. Tried:`,
       ...lines,
       "Install one (https://github.com/nats-io/nats-server/releases) on the PATH, or name it in NATS_SERVER_BIN,",
-      "or use a broker of your own with NATS_URL.",
+      "or set NATS_URL to use your own broker.",
     ].join("\n"),
   );
 }

@@ -2,12 +2,12 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** What a command may see; nothing else of our environment reaches it (it may hold credentials). */
+/** The environment of a command. Nothing else of ours is passed on, because it may contain credentials. */
 export type CommandEnv = Record<string, string>;
 
 /**
- * Runs a command to its end and returns its output, standard output first. Rejects with one line that says why: its last line, or that
- * it took too long or could not be started.
+ * Runs a command to its end and returns its output, standard output first. Rejects with one line: the command's last line, or that it took too long or
+ * could not be started.
  */
 export function runCommand(
   file: string,
@@ -26,7 +26,7 @@ export function runCommand(
   });
 }
 
-/** First executable file of that name in a `PATH`. */
+/** The first executable file with this name in a `PATH`. */
 export function findExecutable(name: string, path: string | undefined): string | undefined {
   return (path ?? "")
     .split(delimiter)

@@ -3,28 +3,28 @@ import { permissionsOf } from "../shared/messages/permissions.ts";
 import { MAX_PAYLOAD } from "../shared/log/schema/topology.ts";
 import type { BrokerUser } from "./users.ts";
 
-/** What the configuration of the embedded broker depends on. */
+/** The inputs of the embedded broker's configuration. */
 export type BrokerLayout = {
-  /** -1 lets the broker choose a free one. */
+  /** With -1 the broker chooses a free port. */
   port: number;
   /** Folder of the ports file and the pid file. */
   runDir: string;
   storeDir: string;
-  /** False only where replicas make up for it, and in measurements of that. */
+  /** False only if replicas make up for it, and in measurements of that. */
   syncAlways: boolean;
 };
 
-/** The account's limit is far too large to be reached: streams have limits of their own (docs/contract.md, "The log"), and only those should ever refuse. */
+/** The account's limit is too large to be reached. The streams have their own limits (docs/contract.md, "The log"), and only those should ever refuse writes. */
 const MAX_FILE_STORE = 1024 ** 5;
-/** None of our streams is kept in memory. This is for streams that people try out with the `nats` CLI. */
+/** None of our streams is kept in memory. This limit is for streams that people try out with the `nats` CLI. */
 const MAX_MEMORY_STORE = 64 * 1024 * 1024;
 
-/** Name of the pid file in the run folder. */
+/** The name of the pid file in the run folder. */
 export const PID_FILE = "nats-server.pid";
-/** File with the users, beside the configuration (includes are relative to it), which itself holds no secret. */
+/** The file with the users. It is next to the configuration, which contains no secret itself, because includes are relative to it. */
 export const USERS_FILE = "users.conf";
 
-/** Text of the embedded broker's `nats-server.conf`. The users come first: see {@link readSyncAlways} for includes. */
+/** The text of the embedded broker's `nats-server.conf`. The users come first; see {@link readSyncAlways} about includes. */
 export function brokerConfig(layout: BrokerLayout): string {
   return `# Written by runner-relay at every start: changes are lost.
 include "${USERS_FILE}"
@@ -47,7 +47,7 @@ ${layout.syncAlways ? "  sync_interval: always # an acknowledged event is on dis
 `;
 }
 
-/** Text of the included file with the users. Plain passwords: bcrypt would cost 100 ms at every connect, the file is 0600. */
+/** The text of the included file with the users. Passwords are plain, because bcrypt would cost 100 ms at every connect, and the file has mode 0600. */
 export function usersConfig(users: readonly BrokerUser[]): string {
   const entries = users.map(({ role, gateway, login }) => {
     const { publish, subscribe } = permissionsOf(role, gateway);
@@ -63,7 +63,7 @@ export function usersConfig(users: readonly BrokerUser[]): string {
   return `authorization {\n users: [\n${entries.join("\n")}\n ]\n}\n`;
 }
 
-/** A string in the configuration's syntax: double quotes with backslash escapes. */
+/** Quotes a string in the configuration's syntax: double quotes with backslash escapes. */
 function quoted(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }

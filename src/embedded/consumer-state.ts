@@ -6,15 +6,15 @@ import { readPlain } from "./plain-file.ts";
 
 /** Where nats-server keeps the consumers of the log, below the store folder. */
 const CONSUMERS = `jetstream/$G/streams/${EVENTS_STREAM}/obs`;
-/** Those of our shards; others are somebody else's. */
+/** The names of our shards' consumers. Others are not ours. */
 const OURS = /^relay-\d+$/;
 /** First byte of nats-server's state files, and the versions that it reads (2.15). */
 const MAGIC = 22;
 const VERSIONS: ReadonlySet<number | undefined> = new Set([1, 2]);
 
 /**
- * Would nats-server read this as the state of a consumer (`o.dat`)? It is a head of two bytes, then varints: two floors, two positions, and what is
- * on its way. A file that it cannot read keeps the consumer away, and any other of its name. An empty one counts as none. Pure.
+ * True if nats-server can read this as the state of a consumer (`o.dat`): two bytes of head, then varints for two floors, two positions, and the messages
+ * in transit. If it cannot read the file, the consumer does not start, and no other one of its name can be created. An empty file counts as none. Pure.
  */
 export function isConsumerState(bytes: Uint8Array): boolean {
   if (bytes.length === 0) return true;
@@ -28,14 +28,14 @@ export function isConsumerState(bytes: Uint8Array): boolean {
   const pending = varintAt(bytes, at);
   skip(1);
   if (at === undefined || pending === 0) return true;
-  skip(1); // a time
+  skip(1); // the time
   for (let i = 0; i < pending && at !== undefined; i++) skip(bytes[1] === 2 ? 3 : 2);
   return at !== undefined;
 }
 
 /**
- * Removes consumers of the log that nats-server could not read, before it starts: they are made anew from the checkpoints, which know what is
- * settled. Throws what the file system does.
+ * Removes consumers of the log that nats-server could not read, before it starts. They are created again from the checkpoints, which know what is settled.
+ * Throws the file system's errors.
  */
 export function dropUnreadableConsumers(storeDir: string, log: Logger): void {
   const consumers = join(storeDir, CONSUMERS);
@@ -45,20 +45,20 @@ export function dropUnreadableConsumers(storeDir: string, log: Logger): void {
     if (isReadable(folder)) continue;
     log.warn(
       { code: "consumer_damaged", consumer: name, folder },
-      "state of a consumer cannot be read: it is removed, and made anew from the checkpoint",
+      "the state of a consumer cannot be read; the consumer is removed and created again from the checkpoint",
     );
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** A FIFO in the place of one of its files would keep the server waiting. */
+/** True if nats-server can read the consumer's files. A FIFO in place of one of them would block the server. */
 function isReadable(folder: string): boolean {
   const [state, ...others] = ["o.dat", "meta.inf", "meta.sum"].map((name) => readPlain(join(folder, name)));
   if (others.some(({ kind }) => kind === "something_else")) return false;
   return state?.kind === "file" ? isConsumerState(state.bytes) : state?.kind === "missing";
 }
 
-/** Where the varint that begins here ends; undefined where the bytes end first, or where it is longer than 64 bits. */
+/** The end of the varint that begins here. Undefined if the bytes end first, or if it is longer than 64 bits. */
 function endOfVarint(bytes: Uint8Array, from: number): number | undefined {
   for (let at = from; at < from + 10; at++) {
     const byte = bytes[at];
@@ -68,7 +68,7 @@ function endOfVarint(bytes: Uint8Array, from: number): number | undefined {
   return undefined;
 }
 
-/** Its value; above 2^53 only the size counts. */
+/** The value of a varint. Above 2^53 it is not exact. */
 function varintAt(bytes: Uint8Array, from: number): number {
   let value = 0;
   for (let at = from, scale = 1; ; at++, scale *= 128) {

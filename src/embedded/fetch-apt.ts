@@ -7,13 +7,13 @@ import { findExecutable, runCommand, type CommandEnv } from "./command.ts";
 
 /** Debian's suites that carry nats-server 2.15, the more stable one first. */
 const SUITES = ["forky", "sid"];
-/** The index is 10 MB (3 s here), the package 5 MB. */
+/** Time limit of each step. The index has 10 MB (about 3 s), the package 5 MB. */
 const STEP_TIMEOUT_MS = 90_000;
 
-/** A file of a Debian package. `suites`: where to look, in this order; none: the machine's own. */
+/** A file in a Debian package. `suites`: the suites to try, in this order; if empty, the machine's own. */
 export type DebianFile = { package: string; file: string; suites?: readonly string[] };
 
-/** Debian's own nats-server from a newer suite than the machine's, see {@link fetchDebianFile}. */
+/** Fetches Debian's nats-server from a newer suite than the machine's, see {@link fetchDebianFile}. */
 export function fetchFromApt(folder: string, env: CommandEnv): Promise<string> {
   return fetchDebianFile(
     { package: "nats-server", file: "usr/sbin/nats-server", suites: SUITES },
@@ -23,8 +23,8 @@ export function fetchFromApt(folder: string, env: CommandEnv): Promise<string> {
 }
 
 /**
- * Takes a file out of one of Debian's packages: mirror and keyring are the machine's, apt checks the signatures, nothing is installed,
- * and no root is needed. Returns the file inside `folder`. Rejects with the reason.
+ * Takes a file out of a Debian package, with the machine's mirror and keyring. apt checks the signatures, nothing is installed, and root is not needed.
+ * Returns the file inside `folder`. Rejects with the reason.
  */
 export async function fetchDebianFile(wanted: DebianFile, folder: string, env: CommandEnv): Promise<string> {
   for (const tool of ["apt-get", "dpkg-deb"]) {
@@ -55,7 +55,7 @@ async function fetchSuite(
   folder: string,
   env: CommandEnv,
 ): Promise<string> {
-  // Not below `folder`: when run by root, apt drops to its own user, who cannot enter a home.
+  // This is not below `folder`, because apt, if started by root, drops to its own user, who cannot enter a home folder.
   const work = await mkdtemp(join(tmpdir(), "runner-relay-apt-"));
   try {
     await chmod(work, 0o755);
@@ -67,13 +67,13 @@ async function fetchSuite(
     const options = Object.entries({
       "Dir::Etc::sourcelist": sourceFile,
       "Dir::Etc::sourceparts": "-",
-      "Dir::Etc::preferences": "-", // the machine's pins are about its own packages
+      "Dir::Etc::preferences": "-", // the machine's pins are for its own packages
       "Dir::Etc::preferencesparts": "-",
       "Dir::State": join(work, "state"),
       "Dir::State::lists": join(work, "state/lists"),
       "Dir::Cache": join(work, "cache"),
       "APT::Default-Release": "",
-      "APT::Update::Error-Mode": "any", // else an unreachable mirror is only a warning
+      "APT::Update::Error-Mode": "any", // otherwise an unreachable mirror would only be a warning
       "Acquire::Retries": "0",
       "Acquire::http::Timeout": "10",
       "Acquire::https::Timeout": "10",

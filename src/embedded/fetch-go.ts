@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { findExecutable, runCommand, type CommandEnv } from "./command.ts";
 
-/** The release that everything here is tested with. Go checks it against the public checksum database. */
+/** The tested release. Go checks it against the public checksum database. */
 const MODULE = "github.com/nats-io/nats-server/v2@v2.15.2";
-/** Two cores need about a minute. */
+/** Time limit of the build. It takes about a minute on two cores. */
 const TIMEOUT_MS = 6 * 60_000;
 
-/** Builds nats-server where Go is present, leaving nothing behind but the binary in `folder`. Rejects with the reason. */
+/** Builds nats-server if Go is installed, and leaves only the binary in `folder`. Rejects with the reason. */
 export async function fetchFromGo(folder: string, env: CommandEnv): Promise<string> {
   if (findExecutable("go", env["PATH"]) === undefined) throw new Error("no go here");
   await runCommand("go", ["install", "-modcacherw", MODULE], {

@@ -3,14 +3,14 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand, type CommandEnv } from "./command.ts";
 
-/** One archive of an official release. */
+/** An archive of an official release. */
 export type ReleaseArchive = { version: string; target: string; sha256: string };
 
 /**
  * Archives by `process.platform`-`process.arch`. The sums of 2.15.0 are those in the maintainers' own Docker images
  * (nats-io/nats-docker, 2.15.x/alpine3.22/Dockerfile at 62998532, which has no later release yet). Those images are for Linux; for
- * macOS the sums of 2.14.5 are as recorded from its SHA256SUMS by cashapp/hermit-packages, whose sums for Linux agree with the
- * maintainers' images.
+ * macOS the sums of 2.14.5 are those that cashapp/hermit-packages recorded from its SHA256SUMS; their sums for Linux agree with
+ * the maintainers' images.
  */
 export const RELEASE_ARCHIVES: Readonly<Record<string, ReleaseArchive>> = {
   "linux-x64": {

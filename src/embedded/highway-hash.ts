@@ -1,8 +1,9 @@
-// HighwayHash-64, https://github.com/google/highwayhash: nats-server seals what a stream is with it. The test holds it against what a server wrote.
+// HighwayHash-64, https://github.com/google/highwayhash. nats-server uses it as the checksum of a stream's description. A test compares it with files that a
+// server wrote.
 
 const U64 = (1n << 64n) - 1n;
 const LOW = 0xffffffffn;
-/** First halves of the state: digits of pi, as the algorithm has them. */
+/** First halves of the initial state: digits of pi, as the algorithm defines them. */
 const INIT0 = [0xdbe6d5d5fe4cce2fn, 0xa4093822299f31d0n, 0x13198a2e03707344n, 0x243f6a8885a308d3n];
 const INIT1 = [0x3bd39e10cb0ef593n, 0xc0acf169b5f18a8cn, 0xbe5466cf34e90c6cn, 0x452821e638d01377n];
 const PACKET = 32;
@@ -12,7 +13,7 @@ type State = { v0: Lanes; v1: Lanes; mul0: Lanes; mul1: Lanes };
 
 const INDEXES = [0, 1, 2, 3] as const;
 
-/** The hash of `data` under a key of 32 bytes, as nats-server writes it: 16 hexadecimal digits, lowest byte first. Pure. */
+/** The hash of `data` with a key of 32 bytes, in the form that nats-server writes: 16 hexadecimal digits, lowest byte first. Pure. */
 export function highwayHash64(key: Uint8Array, data: Uint8Array): string {
   const state = begin(lanesOf(key));
   const whole = data.length - (data.length % PACKET);
@@ -80,7 +81,7 @@ function zipperMerge(from: Lanes, to: Lanes): void {
   }
 }
 
-/** The last bytes, fewer than a packet. */
+/** Processes the last bytes, which are less than a packet. */
 function updateRest(state: State, rest: Uint8Array): void {
   const size = rest.length;
   for (const i of INDEXES) {

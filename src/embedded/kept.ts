@@ -2,20 +2,20 @@ import { join } from "node:path";
 import { isPort } from "../shared/base/port-number.ts";
 import { readKeptFileSync } from "../shared/base/short-file.ts";
 
-/** What is kept between starts: running gateways and relays, and people's `nats` contexts, hold both. -1: any free port. */
+/** The port and the users, which are kept between starts, because running gateways and relays and people's `nats` contexts use both. -1: any free port. */
 export type Kept = { port: number; passwords: Record<string, string> };
 
-/** Where it is kept, in a data folder. */
+/** The file in the data folder. */
 export function keptFile(dataDir: string): string {
   return join(dataDir, "broker", "kept.json");
 }
 
-/** What a data folder keeps of its broker. What is damaged or missing is as if it was never kept, each for itself: it is made anew. */
+/** Reads what a data folder keeps of its broker. Each value that is damaged or missing is made anew. */
 export function readKept(dataDir: string): Kept {
   try {
     return keptIn(JSON.parse(readKeptFileSync(keptFile(dataDir))));
   } catch {
-    return keptIn(undefined); // the first start, or a start that was cut short
+    return keptIn(undefined); // this is the first start, or an earlier one was interrupted
   }
 }
 
@@ -30,7 +30,7 @@ export function keptIn(value: unknown): Kept {
   };
 }
 
-/** In the form in which we make them: another one would mean something else in the broker's configuration, or be easily guessed. */
+/** True for passwords in the form in which we make them. Others could have a meaning in the broker's configuration, or be easy to guess. */
 function isPassword(value: unknown): boolean {
   return typeof value === "string" && /^[\w-]{16,}$/.test(value);
 }

@@ -147,7 +147,7 @@ function kill(pid: number | undefined, signal: NodeJS.Signals): boolean {
 export async function endLeftover(runDir: string, configFile: string, log: Logger): Promise<void> {
   const pid = leftoverPid(join(runDir, PID_FILE), configFile);
   if (pid !== undefined) {
-    log.warn({ pid }, "ending a nats-server that was left over");
+    log.warn({ pid }, "stopping a leftover nats-server");
     for (let waited = 0; leftoverPid(join(runDir, PID_FILE), configFile) !== undefined; waited += POLL_MS) {
       kill(pid, waited < STOP_TIMEOUT_MS ? "SIGTERM" : "SIGKILL");
       await sleep(POLL_MS);

@@ -16,20 +16,22 @@ import { sealStreams } from "./stream-meta.ts";
 import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
 import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
-// lock.ts keeps the folder ours · kept.ts keeps what the next start needs · stream-meta.ts gives streams their seal back · consumer-state.ts drops consumers that
-// cannot be read · users.ts names who may connect · config.ts writes the settings · process.ts runs one nats-server · orphan.ts ends it with us
+// lock.ts locks the folder · kept.ts stores what the next start needs · stream-meta.ts restores missing checksums of streams · consumer-state.ts removes
+// consumers that cannot be read · users.ts lists the users · config.ts writes the configuration · process.ts runs one nats-server · orphan.ts ends it with us
+// One start is a fixed sequence of these steps: everything that could damage a store is checked before a server opens it, and a restart after a crash
+// repeats only the last step.
 
 export type StartOptions = {
   /** A nats-server that {@link findBroker} accepted. */
   binary: string;
-  /** Everything is kept below it: store, users, port. Made with 0700 if missing. */
+  /** The folder for store, users and port. It is made with mode 0700 if it is missing. */
   dataDir: string;
-  /** Each gets a user of its own. */
+  /** The gateways, each of which gets its own user. */
   gateways: readonly GatewayUser[];
   log: Logger;
   guard: OrphanGuard;
   clock?: Clock;
-  /** The caller has locked the data folder. */
+  /** True if the caller has locked the data folder. */
   locked?: true;
   /** False only for measurements of a broker that does not sync. */
   syncAlways?: boolean;
@@ -73,7 +75,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
     if (kept.port !== -1 && !existsSync(join(storeDir, "jetstream")))
       log.error(
         { store: storeDir, code: "store_lost" },
-        "the store of the broker is gone, a new one is made: what it held is lost",
+        "the broker's store is missing; creating a new one, and its previous contents are lost",
       );
     const users = brokerUsers(gateways, kept.passwords);
     writeSecret(join(home, USERS_FILE), usersConfig(users));
@@ -89,7 +91,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
     let server = await start(kept.port).catch((error: unknown) => {
       // No process holds the old address at a new start, so another free port is as good.
       if (kept.port === -1 || !isPortTaken(error)) throw error;
-      log.warn({ port: kept.port }, "port of the broker is taken, choosing another");
+      log.warn({ port: kept.port }, "the broker's port is taken, choosing another one");
       return start(-1);
     });
     const { port } = server;

@@ -67,7 +67,7 @@ export function sealStreams(storeDir: string, log: Logger): void {
     if (verdict.kind === "seal") {
       log.warn(
         { stream: name, folder },
-        "the missing seal of a stream was made again; without it the broker would skip the stream",
+        "restored the missing checksum of a stream; without it the broker would skip the stream",
       );
       replaceFile(join(folder, "meta.sum"), verdict.sum, { flush: true });
     }
@@ -76,7 +76,7 @@ export function sealStreams(storeDir: string, log: Logger): void {
     if (OURS.has(name)) throw codedError("store_damaged", text);
     log.error(
       { stream: name, folder, why: verdict.why, code: "store_damaged" },
-      "a stream that is not ours is damaged",
+      "a stream that does not belong to runner-relay is damaged",
     );
   }
 }

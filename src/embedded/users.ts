@@ -5,7 +5,7 @@ import type { BrokerRole, GatewayUser } from "../shared/messages/permissions.ts"
 /** Name and password of one user of the embedded broker. */
 export type Login = { user: string; password: string };
 
-/** A user as the broker's configuration knows it. */
+/** A user in the broker's configuration. */
 export type BrokerUser = { role: BrokerRole; gateway?: GatewayUser; login: Login };
 
 /** One user per gateway and one for every other role. Passwords by user name are kept, missing ones are made. */
@@ -30,7 +30,7 @@ export function brokerUsers(
   ];
 }
 
-/** Login of a role; of the first gateway if none is named. Throws `usage` for a gateway that the broker was not started with. */
+/** The login of a role; for a gateway without a name, that of the first one. Throws `usage` for a gateway that the broker was not started with. */
 export function loginOf(users: readonly BrokerUser[], role: BrokerRole, gateway?: string): Login {
   const found = users.find(
     (user) => user.role === role && (gateway === undefined || user.gateway?.gateway === gateway),
@@ -39,7 +39,7 @@ export function loginOf(users: readonly BrokerUser[], role: BrokerRole, gateway?
   return found.login;
 }
 
-/** What is kept of the users between starts. */
+/** The part of the users that is kept between starts. */
 export function passwordsOf(users: readonly BrokerUser[]): Record<string, string> {
   return Object.fromEntries(users.map(({ login }) => [login.user, login.password]));
 }

@@ -1,11 +1,11 @@
 import { MIN_BROKER_VERSION } from "../shared/log/schema/topology.ts";
 
-/** Version in the output of `nats-server --version` ("nats-server: v2.15.2"); undefined if there is none. */
+/** The version in the output of `nats-server --version` ("nats-server: v2.15.2"). Undefined if there is none. */
 export function parseServerVersion(output: string): string | undefined {
   return /^nats-server: v?(\d+\.\d+\.\d+)(?:[-+.\s]|$)/m.exec(output)?.[1];
 }
 
-/** Whether a nats-server of this version has all that we need. */
+/** True if a nats-server of this version has everything that we need. */
 export function isNewEnough(version: string, least: string = MIN_BROKER_VERSION): boolean {
   const [a, b] = [version, least].map((v) => v.split(".").map(Number));
   for (let i = 0; i < 3; i++) {

@@ -4,7 +4,7 @@ import { readSyncAlways } from "../shared/log/durability/sync-always.ts";
 import { errorText } from "../shared/base/errors.ts";
 import type { Logger } from "../shared/base/logger.ts";
 
-/** The broker's monitoring page answers in milliseconds; a start must not hang on it. */
+/** Time limit for the broker's monitoring page, which normally answers in milliseconds. A start must not hang on it. */
 const MONITOR_TIMEOUT_MS = 2000;
 
 export type DurabilityWatch = {
@@ -14,8 +14,8 @@ export type DurabilityWatch = {
 };
 
 /**
- * Knows whether the broker syncs every write (HONEST-1): from its configuration file or its monitoring page. Asked again after every
- * reconnect, because a broker that was restarted may have been configured anew.
+ * Checks whether the broker syncs every write (HONEST-1), by its configuration file or its monitoring page. The check is repeated after every
+ * reconnect, because a restarted broker may have a new configuration.
  */
 export function createDurabilityWatch(deps: {
   connection: NatsConnection;

@@ -13,16 +13,16 @@ import {
 } from "../shared/http/server.ts";
 import { openSocket } from "./socket.ts";
 
-/** Most requests that wait until the gateway behind the entrance is there: one for each possible connection. */
+/** Most requests that wait until the gateway behind the entrance is ready: one for each possible connection. */
 const MOST_KEPT = 1280;
 
 export type EntranceOptions = {
-  /** Undefined: the port that was kept, or else a free one. 0: a free one, which is not kept. */
+  /** Undefined: the saved port, or else a free one. 0: a free one, which is not saved. */
   port: number | undefined;
   listen: string;
-  /** Path of a Unix socket to serve on as well. */
+  /** Path of an additional Unix socket. */
   socket?: string | undefined;
-  /** The token that the port asks for. The socket asks for none, because only its user can open it. */
+  /** The token that the port requires. The socket requires none, because only its user can open it. */
   inboundToken: string | undefined;
 };
 
@@ -31,21 +31,21 @@ export type Served = { request: Handler; upgrade: UpgradeHandler };
 
 /** Port and Unix socket of a gateway. */
 export type Entrance = {
-  /** Takes port and socket, once. Throws `port_taken`, `listen_refused` or `socket_unusable`. */
+  /** Binds port and socket; call it once. Throws `port_taken`, `listen_refused` or `socket_unusable`. */
   listen(): Promise<void>;
   /** Set after {@link listen}. */
   url(): string;
-  /** Serves requests from now on, those that have come before too. `onDropped` is called for a connection that found no place. */
+  /** Serves requests from now on, including those that are waiting. `onDropped` is called for a connection that is closed for lack of room. */
   open(served: { port: Served; socket: Served; onDropped: () => void }): void;
-  /** Takes no more connections and ends idle ones; resolves when the last request is answered. */
+  /** Accepts no more connections and ends idle ones. Resolves when the last request is answered. */
   close(): Promise<void>;
-  /** Ends whatever is left. */
+  /** Ends the remaining connections. */
   destroy(): void;
 };
 
 /**
- * Takes the port before the gateway behind it is there. A gateway that starts has to find the broker first, and a runner's connections would be refused in
- * that time. So its requests wait, unread, until they are served or the process ends.
+ * Binds the port before the gateway behind it is ready. A gateway has to connect to the broker first, and a runner's connections would be refused
+ * meanwhile. So requests wait, unread, until they are served or the process ends.
  */
 export function createEntrance(deps: {
   options: EntranceOptions;
@@ -65,7 +65,7 @@ export function createEntrance(deps: {
   function createSide(): { server: HttpServer; serve: (served: Served) => void } {
     let request: Handler = (...came) => keep(came[0].socket, () => serveIfThere(request, ...came));
     let upgrade: UpgradeHandler = (...came) => {
-      came[1].on("error", () => undefined); // a client that leaves meanwhile
+      came[1].on("error", () => undefined); // the client may disconnect meanwhile
       keep(came[1], () => {
         if (!came[1].destroyed) upgrade(...came);
       });
@@ -83,7 +83,7 @@ export function createEntrance(deps: {
     };
   }
 
-  // port and socket have shares of their own: a flood at the port takes no place at the socket
+  // port and socket have separate limits, so that a flood at the port does not block the socket
   const port = createSide();
   const local = options.socket === undefined ? undefined : createSide();
   let leaveSocket = (): void => undefined;
@@ -126,7 +126,7 @@ export function createEntrance(deps: {
   };
 }
 
-/** Serves a request that has waited, if its client is still there. A response that was closed already would never close again. */
+/** Serves a request that has waited, if its client is still connected. A response that is already closed would never emit `close` again. */
 function serveIfThere(
   handler: Handler,
   request: IncomingMessage,

@@ -53,7 +53,7 @@ function subscribe(
       try {
         if (error === null) take(message);
       } catch (cause) {
-        logger.error({ err: cause, subject: message.subject }, "message of a relay could not be taken");
+        logger.error({ err: cause, subject: message.subject }, "message of a relay not processed");
       }
     },
   });

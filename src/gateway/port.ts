@@ -9,7 +9,7 @@ import { makeOwnFolder } from "../shared/base/own-folder.ts";
 /** The port that a gateway keeps over restarts, because running agents hold its URL. */
 export type KeptPort = { read(): number | undefined; keep(port: number): void };
 
-/** One small file per gateway in the data folder (0700: it may be created here). */
+/** One small file per gateway in the data folder, which is created with mode 0700 if it is missing. */
 export function createKeptPort(dataDir: string, gateway: string): KeptPort {
   const file = join(dataDir, `gateway-${sessionToken(gateway)}.port`);
   return {

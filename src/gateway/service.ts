@@ -31,11 +31,11 @@ type ServiceDeps = {
   secrets: SecretRegistry;
   logger: Logger;
   linesDropped: () => number;
-  /** The broker refuses us for good. */
+  /** Rejects when the broker refuses us permanently. */
   fatal: (error: Error) => void;
 };
 
-/** Puts everything behind an entrance, and opens it. Throws what `connectBroker` does, and `not_durable`. */
+/** Builds the gateway behind an entrance and opens the entrance. Throws what `connectBroker` throws, and `not_durable`. */
 export function startService(deps: ServiceDeps): Promise<Service> {
   return start(deps).catch((error: unknown) => {
     throw unreachableOr(error);
@@ -65,7 +65,7 @@ async function start(deps: ServiceDeps): Promise<Service> {
   if ((await durability.check()) !== "fsync" && values.requireDurable) {
     throw codedError(
       "not_durable",
-      "it is not known that the broker syncs every write (sync_interval: always)",
+      "cannot verify that the broker syncs every write (sync_interval: always)",
     );
   }
   const keySecret = keptKeySecret(data, logger);
@@ -107,7 +107,7 @@ async function start(deps: ServiceDeps): Promise<Service> {
   scope.defer(() => gateway.close());
   let closing = false;
   void connection.closed().then((error) => {
-    // The client reconnects for ever, unless the broker refuses its credentials again and again.
+    // The client reconnects for ever, unless the broker keeps refusing its credentials.
     if (!closing) deps.fatal(codedError("broker_refused", errorText(error ?? "connection closed")));
   });
   return {

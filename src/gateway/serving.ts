@@ -66,10 +66,10 @@ function onRequest(
       deps.shield.reported(route);
       return deps.write(request, response, route, start);
     case "undecodable":
-      return refuseUnread(request, response, "session_id_invalid", "session_id is no valid Unicode text");
+      return refuseUnread(request, response, "session_id_invalid", "session_id is not valid Unicode text");
     case "ambiguous":
       counts.refused("path_ambiguous");
-      return refuseUnread(request, response, "path_ambiguous", "the path could be read as another one");
+      return refuseUnread(request, response, "path_ambiguous", "the path is ambiguous");
     case "own":
       request.resume();
       deps.own(request, response, route.segments, route.query).catch((error: unknown) => {
@@ -106,7 +106,7 @@ function onUpgrade(
   if (refused !== undefined) return refuseSocket(socket, refused.code, refused.detail);
   if (stopping()) return refuseSocket(socket, ...STOPPING);
   if (matchRoute(request.method ?? "", request.url ?? "").kind !== "other")
-    return refuseSocket(socket, "not_found", "this path is not upgraded");
+    return refuseSocket(socket, "not_found", "this path does not support upgrades");
   const problem = passProblem(request, request.headers.upgrade);
   if (problem !== undefined) return refuseSocket(socket, problem.code, problem.text);
   tunnel.upgrade(request, socket, head, passages.ofUpgrade(request, socket));

@@ -5,19 +5,20 @@ import { dirname, join, resolve } from "node:path";
 import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
 import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
-/** Bytes of a socket's path that a kernel takes, without the NUL: `sun_path` has 108 on Linux, 104 on macOS and BSD. */
+/** Longest path of a socket in bytes, without the NUL: `sun_path` has 108 on Linux, 104 on macOS and BSD. */
 export const MOST_PATH_BYTES: number = process.platform === "linux" ? 107 : 103;
-/** Of the name under which it is bound: `.` and 8 letters. */
+/** Bytes of the temporary name under which the socket is bound: `.` and 8 letters. */
 const DRAFT_BYTES = 4;
-/** A listener on this machine answers within microseconds; one that is stopped still completes the connection. */
+/** Time limit for connecting to a socket. A listener on this machine answers within microseconds; the connection even completes if its process is stopped. */
 const PROBE_MS = 1000;
 
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
 /**
- * A Unix socket that only its user can connect to (0600). It is bound under another name and then linked to its own: nobody sees it before it
- * listens, and the name that the system removes when the server closes is not the real one, which may be another process's by then. `listen` must bind before it returns. Throws `socket_unusable`. Returns what removes it, if it is still ours.
+ * Opens a Unix socket that only its user can connect to (0600). It is bound under a temporary name and then linked to its own. So it is not visible
+ * before it listens, and when the server closes, the system removes the temporary name and not the real one, which may belong to another process by
+ * then. `listen` must bind before it returns. Returns a function that removes the socket if it is still ours. Throws `socket_unusable`.
  */
 export async function openSocket(path: string, listen: (path: string) => Promise<void>): Promise<() => void> {
   const place = resolve(path);
@@ -39,20 +40,20 @@ export async function openSocket(path: string, listen: (path: string) => Promise
   });
 }
 
-/** What nobody listened on. Another process that found it too may have put its own there since: that one is put back. */
+/** Removes a stale socket. Another process that found it too may have replaced it meanwhile; in that case the new one is put back. */
 function removeStale(place: string, stale: number): void {
   const aside = join(dirname(place), `.${randomBytes(DRAFT_BYTES).toString("hex")}`);
   renameSync(place, aside);
   try {
     if (lstatSync(aside).ino === stale) return;
     linkSync(aside, place);
-    throw unusable(place, "another process listens there");
+    throw unusable(place, "another process is listening there");
   } finally {
     rmSync(aside, { force: true });
   }
 }
 
-/** Rights come from the mask while it is bound, which is in the same turn: between bind and a chmod others could connect. */
+/** Sets the permissions by the umask while the socket is bound, in the same turn. Between a bind and a chmod, others could connect. */
 function bindPrivate(path: string, listen: (path: string) => Promise<void>): Promise<void> {
   const before = process.umask(0o177);
   try {
@@ -64,12 +65,12 @@ function bindPrivate(path: string, listen: (path: string) => Promise<void>): Pro
 
 function checkLength(path: string, bytes: number): void {
   if (bytes <= MOST_PATH_BYTES) return;
-  throw unusable(path, `a path of a socket has at most ${MOST_PATH_BYTES} bytes, here ${bytes}`);
+  throw unusable(path, `a socket path has at most ${MOST_PATH_BYTES} bytes, this one has ${bytes}`);
 }
 
 /**
- * Makes the folder if it is missing. Refuses a place where others could put a socket of their own, and what is in use. Inode of a socket on
- * which nobody listens.
+ * Makes the folder if it is missing. Refuses a place where others could put their own socket, and a path that is in use. Returns the inode of a
+ * stale socket, on which no process listens.
  */
 async function checkPlace(place: string): Promise<number | undefined> {
   const folder = dirname(place);
@@ -82,12 +83,12 @@ async function checkPlace(place: string): Promise<number | undefined> {
     throw unusable(place, `others may write in ${folder} and could replace it: chmod go-w`);
   const there = statOf(place);
   if (there === undefined) return undefined;
-  if (!there.isSocket()) throw unusable(place, "something that is no socket is there");
-  if (await answers(place)) throw unusable(place, "another process listens there");
+  if (!there.isSocket()) throw unusable(place, "the path exists and is not a socket");
+  if (await answers(place)) throw unusable(place, "another process is listening there");
   return there.ino;
 }
 
-/** Whether somebody listens. Only a refusal means that nobody does: what cannot be asked may be in use. */
+/** True if a process listens on the socket. Only a refused connection means that none does; after any other failure it may be in use. */
 function answers(path: string): Promise<boolean> {
   return new Promise((found, failed) => {
     const socket = connect(path);

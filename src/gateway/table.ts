@@ -1,7 +1,7 @@
 import type { Values } from "../shared/base/config/load.ts";
 import { BROKER_SETTINGS, COMMON_SETTINGS, GATEWAY_SETTINGS } from "../shared/settings/index.ts";
 
-/** Everything that a gateway's process is set by. */
+/** All settings of a gateway's process. */
 export const GATEWAY_TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...GATEWAY_SETTINGS } as const;
 
 export type GatewayValues = Values<typeof GATEWAY_TABLE>;

@@ -1,9 +1,9 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../shared/base/errors.ts";
 
-/** Whether the broker is there. The client connects again by itself, but answers to what was asked before never come. */
+/** The state of the connection to the broker. The client reconnects by itself, but answers to earlier requests never arrive. */
 export type Connection = {
-  /** What is asked of the broker, as long as it is there. Throws `log_unreachable`, instead of waiting for a time-out. */
+  /** Runs a request as long as the broker is connected. Throws `log_unreachable` instead of waiting for a time-out. */
   whileUp<T>(asked: Promise<T>): Promise<T>;
 };
 
@@ -26,7 +26,7 @@ export function connectionOf(nc: NatsConnection): Connection {
       });
       waiting.add(fail);
       if (!up) fail();
-      asked.catch(() => undefined); // it may fail long after the connection did
+      asked.catch(() => undefined); // it may fail long after the connection was lost
       try {
         return await Promise.race([asked, lost]);
       } finally {

@@ -3,17 +3,17 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { STATE_SILENCE_MS, type RelayState } from "../shared/messages/relay-state.ts";
 import { HEARING_MS, hearRelays } from "../shared/messages/hearing.ts";
 
-/** How long a command waits for relays to carry out a wish. A shard without an owner needs a few seconds to get one. */
+/** How long a command waits for relays to carry out a request. A shard without an owner needs a few seconds to get one. */
 const WAIT_MS = 8000;
 const LOOK_MS = 50;
 
-/** Whether relays do what an operator wants: it is kept in any case. `waiting` are those that do not say so yet. */
+/** Whether relays have carried out an operator's request, which is stored in any case. `waiting`: the named relays have not confirmed it yet. */
 export type Effect =
   | { kind: "in_force"; relays: string[] }
   | { kind: "no_relay" }
   | { kind: "waiting"; relays: string[] };
 
-/** Judges what was heard `elapsedMs` after listening began; undefined: go on listening. Pure. */
+/** Judges the states heard `elapsedMs` after listening began. Undefined: continue to listen. Pure. */
 export function judgeEffect(
   heard: readonly { relay: string; done: boolean }[],
   elapsedMs: number,
@@ -27,7 +27,7 @@ export function judgeEffect(
   return undefined;
 }
 
-/** Waits until every relay that is heard has done what `done` asks for, or the time is over. */
+/** Waits until `done` holds for every relay that is heard, or the time is over. */
 export async function awaitEffect(nc: NatsConnection, done: (state: RelayState) => boolean): Promise<Effect> {
   const hearing = hearRelays(nc);
   const began = performance.now();

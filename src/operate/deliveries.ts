@@ -18,31 +18,31 @@ import { lastFrom } from "./positions.ts";
 import { readSettlement, type Settlement } from "./settlement.ts";
 import { becameOf } from "./verdicts.ts";
 
-/** An event with what became of it. `asked`: a relay answered, or the broker alone knew, whose checkpoints may be a second old. */
+/** An event with its state. `asked`: the source, a relay or only the broker, whose checkpoints may be a second old. */
 export type Delivery = {
   id: string;
   session: string;
   kind: Kind;
-  /** When it was stored, ISO. */
+  /** Time of storage, ISO. */
   at: string;
   asked: "relay" | "broker";
-  /** Put in again by an operator. Of these the broker alone is asked. */
+  /** True if an operator requeued the event. Then only the broker is asked. */
   again?: true;
-  /** The log holds it no more: this is what its dead letter says. */
+  /** True if the log no longer holds the event, so this comes from its dead letter. */
   pruned?: true;
   receipt: Exclude<Receipt, { state: "gone" | "unknown" | "lost" }>;
 };
 
 type Deps = { nc: NatsConnection; jsm: JetStreamManager };
-/** `first`: as the executor sent it, not put in again: relays answer for these. */
+/** `first`: the event as the executor sent it, not requeued. Relays answer only for these. */
 type Event = { id: string; session: string; kind: Kind; seq: number; at: string; first: boolean };
 
-/** A relay that does not answer within this is asked no more. */
+/** Time limit for a relay's answer. After that, relays are no longer asked. */
 const RECEIPT_MS = 2000;
-/** Questions under way at once. */
+/** Concurrent questions. */
 const AT_ONCE = 16;
 
-/** What became of the last events of a session, oldest first. */
+/** The state of the last events of a session, oldest first. */
 export async function deliveriesOf(deps: Deps, session: string, last: number): Promise<Delivery[]> {
   const { jsm } = deps;
   const filter = sessionFilter(session);
@@ -60,14 +60,14 @@ export async function deliveriesOf(deps: Deps, session: string, last: number): P
 }
 
 export type Where = {
-  /** Its sequence in the log, as the 202 said it. */
+  /** The event's sequence in the log, as in the 202. */
   seq?: number;
   session?: string;
-  /** Told while the log is searched: events seen, of how many. */
+  /** Called while the log is searched: events seen so far, and how many there are. */
   searching?: (seen: number, all: number) => void;
 };
 
-/** What became of one event, given its id. Without a sequence the log is searched, newest events first. Throws `nothing_found`. */
+/** The state of one event, given its id. Without a sequence the log is searched, newest events first. Throws `nothing_found`. */
 export async function deliveryOf(deps: Deps, id: string, where: Where): Promise<Delivery> {
   const { jsm } = deps;
   const letter = where.seq === undefined ? await findDeadLetter(jsm, id) : undefined;
@@ -77,7 +77,7 @@ export async function deliveryOf(deps: Deps, id: string, where: Where): Promise<
   const there = message === null ? undefined : eventOf(message);
   const event = there?.id === id ? there : where.seq === undefined ? await search(jsm, id, where) : undefined;
   if (event === undefined)
-    throw codedError("nothing_found", `the log holds no event ${id}: it was pruned, or it never came`);
+    throw codedError("nothing_found", `the log holds no event ${id}; it was pruned or never stored`);
   return createFinder(deps)(event);
 }
 
@@ -99,7 +99,7 @@ function deadReceipt({ reason, status, attempts }: DeadLetter, seq: number): Del
   return { state: "dead", seq, reason, ...(status === undefined ? {} : { status }), attempts };
 }
 
-/** How many events are read at once, backwards: most questions are about what was just sent. */
+/** Events read at once. The search goes backwards, because most questions are about recent events. */
 const STRIDE = 10_000;
 
 async function search(
@@ -109,7 +109,7 @@ async function search(
 ): Promise<Event | undefined> {
   const filter = session === undefined ? EVERYTHING : sessionFilter(session);
   const { first_seq: first, last_seq: last } = (await jsm.streams.info(EVENTS_STREAM)).state;
-  const stride = session === undefined ? STRIDE : last; // one session's events are few
+  const stride = session === undefined ? STRIDE : last; // one session has few events
   for (let end = last; end >= first; end -= stride) {
     const from = Math.max(first, end - stride + 1);
     for await (const message of walk(jsm, EVENTS_STREAM, filter, from)) {
@@ -121,7 +121,7 @@ async function search(
   return undefined;
 }
 
-/** Undefined for a message that is none of ours. What was put in again has another message id than its event. */
+/** Undefined for a message that is not ours. A requeued event has a different message id. */
 function eventOf({ seq, subject, time, header, data }: StoredMsg): Event | undefined {
   const address = parseEventSubject(subject);
   if (address === undefined) return undefined;
@@ -144,7 +144,7 @@ function readable(payload: Uint8Array): Envelope | undefined {
   }
 }
 
-/** Asks relays; from the first that is not answered on, the broker. */
+/** Asks relays; after the first question without an answer, asks only the broker. */
 function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
   let relays = true;
   let settlement: Promise<Settlement> | undefined;

@@ -2,21 +2,21 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 
-/** Where in the log something begins, and how much lies there: for callers that read backwards. */
+/** Finds positions in the log and counts events, for callers that read backwards. */
 
-/** How many events of a filter lie at a sequence or above; the first one of them says how many follow. */
+/** How many events of a filter have this sequence or a higher one. The first of them tells how many follow. */
 export async function countFrom(jsm: JetStreamManager, filter: string, from: number): Promise<number> {
   for await (const { pending } of walk(jsm, EVENTS_STREAM, filter, from, 1)) return pending + 1;
   return 0;
 }
 
 /**
- * The sequence from which on a filter has `last` events, or a few more if the log grows meanwhile. Halves the log: 20 direct gets for a
+ * The sequence from which a filter has `last` events, or a few more if the log grows meanwhile. A binary search: 20 direct gets for a
  * million events.
  */
 export async function lastFrom(jsm: JetStreamManager, filter: string, last: number): Promise<number> {
   const { first_seq: first, last_seq: end } = (await jsm.streams.info(EVENTS_STREAM)).state;
-  let [low, high] = [first, end + 1]; // at `low` there are enough or it is the first; at `high` too few
+  let [low, high] = [first, end + 1]; // from `low` there are enough events, or it is the first; from `high` there are too few
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     if ((await countFrom(jsm, filter, middle)) >= last) low = middle;
@@ -25,7 +25,7 @@ export async function lastFrom(jsm: JetStreamManager, filter: string, last: numb
   return low;
 }
 
-/** The sequence of the first event that was stored at a time (milliseconds since 1970) or later; behind the end if there is none. */
+/** The sequence of the first event stored at a time (milliseconds since 1970) or later; after the end of the log if there is none. */
 export async function sinceFrom(jsm: JetStreamManager, time: number): Promise<number> {
   const found = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: new Date(time) });
   return found?.seq ?? (await jsm.streams.info(EVENTS_STREAM)).state.last_seq + 1;

@@ -5,19 +5,19 @@ import { sessionFilter } from "../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 
-/** What of a dead letter decides about its place; a hundred thousand of them fit into memory, their bodies do not. */
+/** The fields of a dead letter that decide its place. A hundred thousand of these fit into memory; with their bodies they would not. */
 export type ThinLetter = Pick<DeadLetter, "seq" | "id" | "origSeq" | "session">;
 
-/** In which order letters go, and which go without being sent. */
+/** The order in which letters are sent, and which are removed without being sent. */
 export type RedrivePlan = {
-  /** One letter of each event, in the order in which the events were in the log. */
+  /** One letter per event, in the order of the events in the log. */
   send: ThinLetter[];
-  /** Older letters of events that are sent: the event goes once. */
+  /** Older letters of the same events, because each event is sent only once. */
   drop: ThinLetter[];
 };
 
 /**
- * Several dead letters of one session keep their original order, whatever the order in which they died: by the place of each event's
+ * Orders dead letters so that those of one session keep their original order, in whatever order they died: by the place of each event's
  * first letter in the log. Pure.
  */
 export function planRedrive(letters: readonly ThinLetter[]): RedrivePlan {
@@ -38,15 +38,15 @@ export function planRedrive(letters: readonly ThinLetter[]): RedrivePlan {
   return { send: order.map(({ newest }) => newest), drop };
 }
 
-/** Sessions looked at before the answer is "at least": one direct get each. */
+/** Sessions that are checked, at one direct get each. With more, the answer is "at least". */
 const MOST_SESSIONS = 1000;
-/** Events of one session looked at, and at once: mostly the first one decides. */
+/** Events of one session that are read at once. Usually the first one decides. */
 const MOST_EVENTS = 100;
 const PAGE = 4;
 
 /**
- * Sessions with later events in the log than the first that is to be redriven, which were delivered or will be before it: for them order cannot be
- * kept (ORDER-1). What is a dead letter itself does not count. Looks at {@link MOST_SESSIONS} sessions at most.
+ * Sessions whose order cannot be kept (ORDER-1): the log has later events than the first one to be redriven, and they were or will be delivered
+ * before it. Events that are dead letters themselves do not count. Checks at most {@link MOST_SESSIONS} sessions.
  */
 export async function overtaken(
   jsm: JetStreamManager,

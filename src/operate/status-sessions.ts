@@ -6,19 +6,19 @@ import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import { readSettlement } from "./settlement.ts";
 
-/** A session whose events wait; `bytes` where relays tell them. */
+/** A session with pending events. `bytes` is set if relays report it. */
 export type WaitingSession = { session: string; events: number; bytes?: number; held?: string };
 
 export type WaitingSessions = {
-  /** Those with most events first. */
+  /** The sessions with most events first. */
   list: WaitingSession[];
-  /** Relays tell what waits in their lanes; while none answers, the beginning of the backlog is read. */
+  /** Relays report what is pending in their lanes. While none answers, the beginning of the backlog is read. */
   source: "relays" | "log";
-  /** False: more events wait than are counted here, of these sessions or of others. */
+  /** False if more events are pending than are counted here, of these or of other sessions. */
   complete: boolean;
 };
 
-/** From what relays tell and which sessions are held. Pure. */
+/** Computes the backlog from the relays' reports and the held sessions. Pure. */
 export function sessionsOf(relays: readonly RelayState[], backlog: Backlog): WaitingSessions {
   const sessions = new Map<string, WaitingSession>();
   for (const { session, events, bytes } of relays.flatMap((relay) => relay.backlog)) {
@@ -26,7 +26,7 @@ export function sessionsOf(relays: readonly RelayState[], backlog: Backlog): Wai
   }
   for (const { session, events, reason } of backlog.held) {
     const bytes = sessions.get(session)?.bytes;
-    const known = bytes === undefined || bytes === 0 ? {} : { bytes }; // relays do not measure what is held
+    const known = bytes === undefined || bytes === 0 ? {} : { bytes }; // relays do not measure the bytes of held sessions
     if (events > 0) sessions.set(session, { session, events, held: reason, ...known });
   }
   const counted = backlog.heldSessions <= backlog.held.length;
@@ -35,11 +35,11 @@ export function sessionsOf(relays: readonly RelayState[], backlog: Backlog): Wai
   return { list: byEvents(sessions), source: "relays", complete: whole };
 }
 
-/** At most so much is read: a second or so, since bodies come along. */
+/** Most events that are read. They come with their bodies, so this takes about a second. */
 const MOST_READ = 5000;
 const MOST_BYTES: number = 32 * 1024 * 1024;
 
-/** From the log itself, while no relay answers. */
+/** Computes the backlog from the log itself, while no relay answers. */
 export async function sampleWaiting(jsm: JetStreamManager, backlog: Backlog): Promise<WaitingSessions> {
   const settled = await readSettlement(jsm);
   const sessions = new Map<string, WaitingSession>();
@@ -60,7 +60,7 @@ export async function sampleWaiting(jsm: JetStreamManager, backlog: Backlog): Pr
       const session = parseEventSubject(subject)?.session;
       if (session === undefined || settled(session, seq)) continue;
       const known = sessions.get(session);
-      if (known?.held !== undefined) continue; // counted already
+      if (known?.held !== undefined) continue; // already counted
       if (known === undefined) sessions.set(session, { session, events: 1 });
       else known.events++;
     }

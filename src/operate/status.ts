@@ -16,23 +16,23 @@ import { ratesOf, type Rates, type Reading } from "./status-rates.ts";
 
 // status-sessions.ts whose events wait · status-rates.ts how fast it goes · ../shared/messages/hearing.ts relays · ../shared/log/durability what may be claimed
 
-/** How everything is, for `status`. Programs read it: names stay. */
+/** The result of `status`. Programs read it, so its names must not change. */
 export type Status = LogStatus & {
-  /** When it was read, ISO. */
+  /** Time of the reading, ISO. */
   at: string;
   durability: DurabilityReport;
   relays: RelayState[];
-  /** Since the reading before; a first one is made when the reader opens. */
+  /** Rates since the previous reading. The first reading is made when the reader opens. */
   rates: Rates;
   sessions: WaitingSessions;
-  /** Shards that no relay has or would take. */
+  /** Shards that no relay owns and none would take over. */
   unowned: number[];
 };
 
-/** Reads again and again over one connection. `read` throws what the broker says. */
+/** Reads the status repeatedly over one connection. `read` throws the broker's errors. */
 export type StatusReader = { read(): Promise<Status>; close(): void };
 
-/** Reads it all once, as the operator, who may subscribe `rr.state.>`. Takes as long as it takes to hear every relay. */
+/** Reads the status once, as the operator, who may subscribe to `rr.state.>`. It takes as long as it takes to hear every relay. */
 export async function readStatus(
   nc: NatsConnection,
   sources: { configFile?: string; monitor?: string },

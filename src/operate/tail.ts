@@ -18,9 +18,10 @@ import { rest } from "../shared/base/rest.ts";
 import { readSettlement } from "./settlement.ts";
 import { becameOf, type Became, type VerdictName } from "./verdicts.ts";
 
-// positions.ts where to begin · verdicts.ts what became of an event · ../shared/log/follow/walk.ts reads without a consumer
+// positions.ts finds the start · verdicts.ts finds the state of an event · ../shared/log/follow/walk.ts reads without a consumer
+// An operator's login cannot create consumers (ADR 0012), so reading and judging are separate steps over direct gets.
 
-/** Which events are shown. All that is given must hold. */
+/** Which events are shown. All given conditions must hold. */
 export type TailFilter = { session?: string; kind?: Kind; runner?: string };
 
 export type TailStart =
@@ -32,11 +33,11 @@ export type TailOptions = {
   filter: TailFilter;
   start: TailStart;
   follow: boolean;
-  /** Only events of which this became. */
+  /** Only events with this state. */
   verdict?: VerdictName;
 };
 
-/** One message of the log. `envelope` is absent if it is none of ours; `problem` says why. */
+/** One message of the log. `envelope` is absent if the message is not ours; `problem` says why. */
 export type Tailed = {
   seq: number;
   stored: Date;
@@ -49,20 +50,20 @@ type Deps = {
   connection: Connection;
   clock: Clock;
   signal: AbortSignal;
-  /** The broker is away, or back: a tail that follows goes on by itself. */
+  /** Called when the broker is away or back. A tail that follows the log continues by itself. */
   away(isAway: boolean): void;
 };
 
-/** Questions while nothing comes: 5 a second. */
+/** Polling interval while no events arrive: 5 polls per second. */
 const QUIET_MS = 200;
-/** Events that wait for their verdict; beyond these nothing more is read until some have it. */
+/** Most events that are kept until they are settled. When there are more, reading waits. */
 const MOST_UNDECIDED = 1000;
 const MOST_UNDECIDED_BYTES: number = 32 * 1024 * 1024;
 
 /**
- * Events of the log in their order, from a place on, and what comes if it follows. With a verdict other than `pending`, an event that is
- * not settled yet is kept until it is, so that a later one may come before it. By direct gets: the operator makes no consumer (ADR 0012).
- * Throws `schema_newer` at an event that this program cannot read.
+ * Yields the events of the log in order from a position, and new ones if it follows. If a verdict other than `pending` is wanted, an unsettled
+ * event is kept until it is settled, so a later event may be yielded before it. It uses direct gets, because operators create no consumers
+ * (ADR 0012). Throws `schema_newer` at an event that this program cannot read.
  */
 export async function* tail(deps: Deps, options: TailOptions): AsyncGenerator<Tailed> {
   const { connection, signal } = deps;
@@ -108,7 +109,7 @@ async function firstOf(jsm: JetStreamManager, { start, filter }: TailOptions): P
   }
 }
 
-/** What the broker gives at once. */
+/** Reads the messages that the broker returns at once. */
 const PAGE = 256;
 
 async function readPage(jsm: JetStreamManager, filter: string, from: number): Promise<StoredMsg[]> {
@@ -126,7 +127,7 @@ function filterOf({ session, kind, runner }: TailFilter): string {
   return `rr.*.${shard}.${runner === undefined ? "*" : sessionToken(runner)}.${token}.${kind ?? "*"}`;
 }
 
-/** Undefined for a subject that is none of ours. */
+/** Undefined for a subject that is not ours. */
 function tailedOf(message: StoredMsg): Tailed | undefined {
   const address = parseEventSubject(message.subject);
   if (address === undefined) return undefined;

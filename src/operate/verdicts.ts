@@ -7,13 +7,13 @@ import type { Settlement } from "./settlement.ts";
 export const VERDICTS = ["pending", "delivered", "superseded", "dead"] as const;
 export type VerdictName = (typeof VERDICTS)[number];
 
-/** What became of one message of the log. A dead letter that an operator dropped or redrove leaves no trace: it counts as delivered. */
+/** The state of one message of the log. A dead letter that an operator dropped or redrove leaves no trace, so its event counts as delivered. */
 export type Became =
   | { verdict: "pending" | "delivered" }
   | { verdict: "superseded"; reason: string }
   | { verdict: "dead"; letter: DeadLetter };
 
-/** Finds out from the broker alone: what is settled, then dead letters, then what was superseded. */
+/** Finds the state from the broker alone: settled sequences first, then dead letters, then superseded events. */
 export async function becameOf(
   jsm: JetStreamManager,
   settled: Settlement,

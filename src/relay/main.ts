@@ -29,7 +29,7 @@ import { createCoordinator } from "./coordinator/client.ts";
 import { parseAllowList, type AllowRule } from "./tunnel/index.ts";
 import { startRelay } from "./relay.ts";
 
-/** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
+/** sysexits' EX_CONFIG: a restart does not help, someone has to change something. */
 const EXIT_CONFIG = 78;
 /** sysexits' EX_TEMPFAIL: start again, after `provision` if it says so. */
 const EXIT_RETRY = 75;
@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   if (proxy !== undefined)
     throw codedError(
       "config_invalid",
-      `${proxy}: the coordinator is not asked through a proxy (the issuer is). Where it can be reached directly, put its host into NO_PROXY`,
+      `${proxy} is set, but the coordinator is never called through a proxy (the issuer is). If it can be reached directly, add its host to NO_PROXY`,
     );
 
   const version = VERSION;
@@ -145,7 +145,7 @@ function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logge
     return pageTokenOf(chosen, dataDir);
   } catch (error) {
     if (!isCoded(error, "data_unusable")) throw error;
-    const todo = "name a folder by RUNNER_RELAY_DATA, or a token by RUNNER_RELAY_PAGE_TOKEN_FILE";
+    const todo = "set RUNNER_RELAY_DATA to a folder, or RUNNER_RELAY_PAGE_TOKEN_FILE to a token file";
     log.warn(
       { code: error.code, err: errorText(error), todo },
       "nobody can read this relay's /status, because no token for it can be kept",

@@ -261,11 +261,11 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     await Promise.all([...shards.map((s) => s.save()), held.save(), watch.mark()]);
   };
   for (const shard of shards) chores.every(CHECKPOINT_MS, () => shard.save(), "checkpoint not written");
-  chores.every(CHECKPOINT_MS, () => held.save(), "held sessions not written");
-  chores.every(MARK_MS, () => watch.mark(), "the log's end not written down");
-  chores.every(CONTROL_MS, () => control.tick(), "operators' wishes not looked at");
-  chores.every(LEASE_CONFIRM_MS, () => confirmLeases(nc, shards), "leases not confirmed");
-  chores.every(LEAVING_LOOK_MS, () => runners.leaving.look(), "runners that leave not looked at");
+  chores.every(CHECKPOINT_MS, () => held.save(), "held sessions could not be written");
+  chores.every(MARK_MS, () => watch.mark(), "the end of the log could not be recorded");
+  chores.every(CONTROL_MS, () => control.tick(), "operators' requests could not be read");
+  chores.every(LEASE_CONFIRM_MS, () => confirmLeases(nc, shards), "leases could not be confirmed");
+  chores.every(LEAVING_LOOK_MS, () => runners.leaving.look(), "runners to be removed could not be checked");
 
   await control.read(); // a pause outlives relays: nothing is sent before it is known
   gate.start();

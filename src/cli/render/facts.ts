@@ -1,10 +1,10 @@
 import { paint, type Screen, type Style } from "./screen.ts";
 import { cut, printable, widthOf } from "./text.ts";
 
-/** A name with what is to be said of it: several texts are lines of their own. */
+/** A name with one or more texts; each text is a line of its own. */
 export type Fact = { name: string; text: string | readonly string[]; style?: Style };
 
-/** Names in front, texts behind them, wrapped between words where the screen is too narrow for a line. Pure. */
+/** Names on the left, texts on the right, wrapped between words if the screen is too narrow. Pure. */
 export function renderFacts(facts: readonly Fact[], screen: Screen): string {
   const indent = Math.max(0, ...facts.map(({ name }) => widthOf(name))) + 2;
   const room = screen.columns === undefined ? Infinity : Math.max(1, screen.columns - indent);
@@ -20,7 +20,7 @@ export function renderFacts(facts: readonly Fact[], screen: Screen): string {
   return lines.join("\n");
 }
 
-/** A printable text in lines of at most this many columns; a longer word is cut with `…`. Pure. */
+/** Breaks a printable text into lines of at most this many columns. A longer word is cut with `…`. Pure. */
 export function wrap(text: string, columns: number): string[] {
   if (widthOf(text) <= columns) return [text];
   const lines: string[] = [];

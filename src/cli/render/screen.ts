@@ -1,16 +1,16 @@
 import { styleText } from "node:util";
 
-/** What people see a command's output on. */
+/** Properties of the screen that shows a command's output. */
 export type Screen = {
-  /** Width in columns, as it is now; undefined where lines may be as long as they like: no terminal. */
+  /** Current width in columns. Undefined if this is not a terminal, so lines may have any length. */
   readonly columns: number | undefined;
-  /** Height in lines; undefined: no terminal. */
+  /** Height in lines. Undefined if this is not a terminal. */
   readonly rows: number | undefined;
-  /** False: no terminal, or `NO_COLOR`. */
+  /** False if this is not a terminal, or if `NO_COLOR` is set. */
   readonly colour: boolean;
 };
 
-/** Neither limits nor colours: files, pipes, programs. */
+/** No limits and no colours, for files, pipes and programs. */
 export const PLAIN: Screen = { columns: undefined, rows: undefined, colour: false };
 
 type Output = { isTTY?: boolean; columns?: number; rows?: number; hasColors?: () => boolean };
@@ -19,7 +19,7 @@ type Output = { isTTY?: boolean; columns?: number; rows?: number; hasColors?: ()
 export function screenOf(stream: Output): Screen {
   return {
     get columns() {
-      return stream.isTTY && stream.columns ? stream.columns : undefined; // some report 0
+      return stream.isTTY && stream.columns ? stream.columns : undefined; // some terminals report 0
     },
     get rows() {
       return stream.isTTY && stream.rows ? stream.rows : undefined;
@@ -28,7 +28,7 @@ export function screenOf(stream: Output): Screen {
   };
 }
 
-/** Colours by what they mean, so that all commands use the same. */
+/** Colours by meaning, so that all commands use the same ones. */
 const STYLES = {
   head: "bold",
   good: "green",
@@ -39,7 +39,7 @@ const STYLES = {
 } as const;
 export type Style = keyof typeof STYLES;
 
-/** A printable text in a colour, where there are colours. Pure. */
+/** Colours a printable text if the screen has colours. Pure. */
 export function paint(screen: Screen, style: Style | undefined, text: string): string {
   if (!screen.colour || style === undefined || text === "") return text;
   return styleText(STYLES[style], text, { validateStream: false });
@@ -51,8 +51,8 @@ const REST_OF_LINE = "\u001b[K";
 const REST_OF_SCREEN = "\u001b[J";
 
 /**
- * What draws a text over the one before without flicker; on anything but a terminal they stand below each other. What is higher than the
- * screen is cut, since it would scroll. Pure.
+ * The output that replaces the text drawn before, without flicker. If this is not a terminal, the texts follow each other. Lines below the end
+ * of the screen are cut, because they would make it scroll. Pure.
  */
 export function frame(screen: Screen, text: string, first: boolean): string {
   if (screen.rows === undefined) return `${text}\n\n`;

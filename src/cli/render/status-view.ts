@@ -10,7 +10,7 @@ import type { Screen } from "./screen.ts";
 export type StatusOptions = {
   /** Milliseconds since 1970. */
   now: number;
-  /** Sessions shown; all are in the JSON. */
+  /** How many sessions are shown. The JSON has all. */
   top: number;
 };
 
@@ -22,7 +22,7 @@ export function renderStatus(status: Status, screen: Screen, { now, top }: Statu
     const taken = new Set(relays.flatMap((relay) => relay.shards.map(({ shard }) => shard)));
     const rows = relays.map((relay) => relayRow(relay, taken, backlog, now));
     parts.push(renderTable(["RELAY", "COORDINATOR", "SHARDS", "IDLE", "UNREAD", "IN HAND"], rows, screen));
-    if (unowned.length > 0) parts.push(`shards ${unowned.join(" ")} belong to no relay: their events wait`);
+    if (unowned.length > 0) parts.push(`no relay owns shards ${unowned.join(" ")}; their events wait`);
   }
   if (sessions.list.length > 0) {
     const rows = sessions.list
@@ -107,11 +107,11 @@ function showPause({ reason, since, text }: NonNullable<Status["controls"]["paus
 
 function whyAtLeast(source: Status["sessions"]["source"]): string {
   return source === "relays"
-    ? "relays name 1000 sessions at most, and what they have not read yet is in nobody's count"
-    : "no relay answers, and only the beginning of the backlog was read";
+    ? "relays report at most 1000 sessions, and events that they have not read yet are not counted"
+    : "no relay answers, so only the beginning of the backlog was read";
 }
 
-/** `taken`: shards that some relay has. Those that none has are idle, and any relay that stands by may get them. */
+/** `taken`: shards that some relay has. The others are idle, and any stand-by relay may get them. */
 function relayRow(
   relay: Status["relays"][number],
   taken: ReadonlySet<number>,
@@ -153,7 +153,7 @@ function leavingRow(it: Status["leaving"][number], now: number): Cell[] {
 
 type Held = Status["backlog"]["held"][number];
 
-/** Held sessions, and paused ones that have nothing waiting; those that wait for a person first. */
+/** Held sessions, and paused ones without pending events. Those that wait for an operator come first. */
 function heldSessions({ backlog, controls }: Status): Held[] {
   const known = new Set(backlog.held.map(({ session }) => session));
   const idle = controls.sessions

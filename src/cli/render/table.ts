@@ -3,21 +3,21 @@ import { cut, printable, widthOf } from "./text.ts";
 
 export { showAge, showBytes } from "../../shared/base/show.ts";
 
-/** A cell is text from anywhere: it is made printable here. */
+/** A cell of a table. Its text may come from anywhere, so it is made printable here. */
 export type Cell = string | { text: string; style: Style };
 
 const GAP = 2;
-/** What a column keeps before others are left out; the first one, where ids stand that somebody may want to copy, keeps more. */
+/** Least width of a column before others are left out. The first column has the ids, which people copy, so it keeps more. */
 const KEEPS = 8;
 const FIRST_KEEPS = 20;
 const LEAST = 2;
-/** Head of a table whose last columns had no room. */
+/** End of the head if the last columns did not fit. */
 const MORE = "…";
 
 /**
- * Columns for people: as wide as their widest cell, two spaces between, figures to the right. What a terminal has no room for is cut with
- * `…`, the last columns first, and left out where a few letters would be all that is left, so that a line is never broken and ids in front
- * stay whole as long as they can. Pure.
+ * A table for people. Columns are as wide as their widest cell, with two spaces between them and figures aligned to the right. If the terminal
+ * is too narrow, cells are cut with `…`, the last columns first; a column that would keep only a few letters is left out. So no line is ever
+ * broken, and the ids in front stay whole as long as possible. Pure.
  */
 export function renderTable(
   head: readonly string[],
@@ -42,7 +42,7 @@ export function renderTable(
   );
   const line = (row: readonly { text: string; style?: Style }[]): string => {
     let out = "";
-    let pad = 0; // of cells before; nothing stands at the end of a line
+    let pad = 0; // padding of the cells before, so that no line ends with spaces
     for (const [i, { text, style }] of row.entries()) {
       const width = widths[i] ?? 0;
       const shown = cut(text, width);
@@ -61,8 +61,8 @@ export function renderTable(
 }
 
 /**
- * Widths that fit. The last column gives first, down to what it keeps; then the heads over narrow cells; then the last columns are left out,
- * fewer widths than columns, with room for {@link MORE}. A single column gives what it must. Pure.
+ * Widths that fit. The last column shrinks first, down to its least width; then the heads above narrow cells; then the last columns are left
+ * out (fewer widths than columns, with room for {@link MORE}). A single column shrinks as far as it must. Pure.
  */
 function fit(natural: readonly number[], inCells: readonly number[], columns: number): number[] {
   const keeps = natural.map((_, i) => (i === 0 ? FIRST_KEEPS : KEEPS));
@@ -75,7 +75,7 @@ function fit(natural: readonly number[], inCells: readonly number[], columns: nu
   return [Math.max(LEAST, columns - (natural.length > 1 ? GAP + widthOf(MORE) : 0))];
 }
 
-/** Widths that take no more than `room`, each column giving down to the first of its least widths and then the next; undefined if none do. */
+/** Widths of at most `room` in sum. Each column shrinks to the first of its least widths, then to the next. Undefined if that is not enough. */
 function give(
   natural: readonly number[],
   steps: readonly (readonly number[])[],

@@ -4,9 +4,9 @@ import { readable, readableBody } from "../readable.ts";
 import { paint, type Screen, type Style } from "./screen.ts";
 import { cut, printable, widthOf } from "./text.ts";
 
-/** Of a body, where nothing else limits the line. */
+/** Characters of a body that are shown if nothing else limits the line. */
 const SHORT_BODY = 120;
-/** Sessions are aligned up to this width. */
+/** Session ids are aligned up to this width. */
 const MOST_SESSION = 24;
 
 export const VERDICT_STYLE: Record<VerdictName, Style> = {
@@ -16,7 +16,7 @@ export const VERDICT_STYLE: Record<VerdictName, Style> = {
   dead: "bad",
 };
 
-/** Lines for people, one an event; the day stands before its first event. `body`: the whole body below each line. */
+/** Lines for people, one per event, with the day before its first event. `body`: prints the whole body below each line. */
 export function createTailView(screen: Screen, { body }: { body: boolean }): (event: Tailed) => string {
   let day = "";
   let width = 0;
@@ -61,7 +61,7 @@ function restOf(event: Tailed, body: boolean): [string, Style?][] {
   ];
 }
 
-/** What is not said by the line already. */
+/** The fields that the line does not show already. */
 function fieldsOf(body: unknown): Record<string, unknown> {
   const fields: Record<string, unknown> = isObject(body) ? { ...body } : {};
   delete fields["session_id"];
@@ -69,7 +69,7 @@ function fieldsOf(body: unknown): Record<string, unknown> {
   return fields;
 }
 
-/** What a message says, without its JSON: that would fill a line of 80 columns alone. Undefined if it holds anything else. */
+/** The text of a message without its JSON, which alone would fill a line of 80 columns. Undefined if the message holds anything else. */
 function saidIn({ role, content, ...others }: Record<string, unknown>): string | undefined {
   if (typeof role !== "string" || !Array.isArray(content) || Object.keys(others).length > 0) return undefined;
   const texts: string[] = [];
@@ -94,7 +94,7 @@ function wholeBody({ body, type }: NonNullable<Tailed["envelope"]>): string {
     .join("\n");
 }
 
-/** Parts of a line with two spaces between them, cut where the screen ends. */
+/** Joins the parts of a line with two spaces and cuts the line at the width of the screen. */
 function fitLine(parts: readonly [string, Style?][], screen: Screen): string {
   let room = screen.columns ?? Infinity;
   let line = "";
@@ -110,7 +110,7 @@ function fitLine(parts: readonly [string, Style?][], screen: Screen): string {
   return line;
 }
 
-/** One event for programs: a line. Numbers of the body are written as they came. */
+/** One line of JSON for programs. Numbers of the body are written exactly as they came. */
 export function tailJson(event: Tailed): string {
   const { seq, stored, address, became } = event;
   const outcome =

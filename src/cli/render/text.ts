@@ -1,17 +1,17 @@
-/** C0 and C1 controls (C1 has CSI and OSC too), line separators, and what reverses the direction of text. */
+/** C0 and C1 control characters (C1 contains CSI and OSC), line separators, and marks that reverse the direction of text. */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
-/** Colours and the like of our own. */
+/** Our own escape sequences, such as colours. */
 const SGR = /(\u001b\[[\d;]*m)/;
 
 /**
- * A text from outside as a terminal may show it: what would move the cursor, end a line or begin an escape sequence is spelled `\uXXXX`.
- * Session ids, reasons and bodies are data. Pure.
+ * Makes a text from outside safe for a terminal: characters that move the cursor, end a line or begin an escape sequence are written as
+ * `\uXXXX`. Session ids, reasons and bodies are such texts. Pure.
  */
 export function printable(text: string): string {
   return text.replaceAll(UNSAFE, escaped);
 }
 
-/** The last door before a terminal or a file: the same for whole lines, which may have colours. What was JSON stays the same JSON. Pure. */
+/** The same for whole lines, which may have colours, just before they go to a terminal or a file. JSON keeps its meaning. Pure. */
 export function harmless(text: string): string {
   if (text.search(UNSAFE) === -1) return text;
   return text
@@ -27,12 +27,12 @@ function escaped(char: string): string {
 }
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-// East Asian Wide and Fullwidth (Unicode's EastAsianWidth.txt, by blocks), and what is shown as a picture.
+// East Asian Wide and Fullwidth characters (Unicode's EastAsianWidth.txt, by blocks), and emoji.
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18fff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
 const ZERO = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
 
-/** Columns that a printable text takes on a terminal. Pure. */
+/** The number of columns that a printable text takes on a terminal. Pure. */
 export function widthOf(text: string): number {
   if (/^[\u0020-\u007e]*$/.test(text)) return text.length;
   let width = 0;
@@ -44,7 +44,7 @@ function widthOfGrapheme(grapheme: string): number {
   return ZERO.test(grapheme) ? 0 : WIDE.test(grapheme) ? 2 : 1;
 }
 
-/** At most this many columns of a printable text, with `…` where it was cut. Pure. */
+/** Cuts a printable text to at most this many columns, and marks the cut with `…`. Pure. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let kept = "";

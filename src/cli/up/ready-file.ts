@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { codedError, errorText } from "../../shared/base/errors.ts";
 
 /**
- * Refuses a place that is no plain file: a device, a FIFO, a folder, or a link, since the link would be replaced and its target not written. Throws
+ * Refuses a path that is not a regular file: a device, a FIFO, a folder, or a link, because the link would be replaced and its target not written. Throws
  * `config_invalid`; nothing is changed.
  */
 export function checkReadyFile(file: string): void {
@@ -16,9 +16,9 @@ function problemOf(file: string): string | undefined {
   try {
     const there = lstatSync(file, { throwIfNoEntry: false });
     if (there?.isSymbolicLink() === true) return "is a link; name the file itself";
-    if (there !== undefined && !there.isFile()) return "is no plain file";
+    if (there !== undefined && !there.isFile()) return "is not a regular file";
     const folder = dirname(file);
-    if (!statSync(folder).isDirectory()) return "its folder is no folder";
+    if (!statSync(folder).isDirectory()) return "its parent is not a folder";
     accessSync(folder, constants.W_OK);
     return undefined;
   } catch (error) {

@@ -2,7 +2,7 @@ import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import type { Shielded } from "../runner/index.ts";
 import type { WriteCounts } from "../writes/write-counts.ts";
 
-/** What the hot path counts: plain numbers, read when somebody asks for the metrics. */
+/** Counters of the hot path: plain numbers, which are read when the metrics are requested. */
 export type Counts = WriteCounts & {
   shielded: Record<Shielded, number>;
   /** Refused requests so far, by code. */

@@ -14,13 +14,13 @@ type Levels = {
   waiting: () => number;
   queued: () => number;
   passing: () => number;
-  /** Passed-through requests so far. */
+  /** Number of passed-through requests so far. */
   passed: () => number;
-  /** Whether it is known that every write is synced (HONEST-1). */
+  /** True if it was verified that every write is synced (HONEST-1). */
   durable: () => boolean;
   logUp: () => boolean;
   linesDropped: () => number;
-  /** Runners that registered something else than this gateway writes. */
+  /** Runners that registered a different hostname or profile than this gateway writes. */
   mismatches: () => number;
 };
 

@@ -35,7 +35,7 @@ function write(summary: string, schema: object, inPath: boolean): object {
   };
 }
 
-/** Stored behind the events of the run's session. */
+/** Run reports, which are stored after the events of the run's session. */
 function runReport(name: string, summary: string): object {
   const { responses } = write(summary, {}, false) as { responses: object };
   const parameters = [{ name, in: "path", required: true, schema: { type: "string" } }];
@@ -59,7 +59,7 @@ const directBind = {
   properties: { executor_session_id: { type: "string" }, project_dir: { type: "string" } },
 };
 
-/** Description of the gateway's HTTP interface. */
+/** The OpenAPI description of the gateway's HTTP interface. */
 export function openApi(version: string): object {
   const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => "status" in ERRORS[code]);
   return {

@@ -14,19 +14,19 @@ export type OwnDeps = {
   version: string;
   gateway: string;
   logUp: () => boolean;
-  /** Why the log takes no writes, though it is connected. */
+  /** Why the log accepts no writes although it is connected. */
   refusal: () => Refusal | undefined;
   durability: () => Durability;
   stopping: () => boolean;
   relays: Relays;
   mismatches: () => Mismatch[];
-  /** Runners whose removal waits here. */
+  /** Runners whose removal is still pending at this gateway. */
   leaving: () => KeptRemoval[];
   metrics: Metrics;
   now: () => number;
 };
 
-/** Serves `/_relay/…`: health, readiness, receipts, metrics, description. */
+/** Serves `/_relay/…`: health, readiness, receipts, metrics and the OpenAPI description. */
 export function createOwnRoutes(
   deps: OwnDeps,
 ): (
@@ -37,7 +37,7 @@ export function createOwnRoutes(
 ) => Promise<void> {
   return async (request, response, segments, query) => {
     const notFound = (): void => {
-      sendProblem(response, "not_found", "there is no such resource");
+      sendProblem(response, "not_found", "no such resource");
     };
     if (request.method !== "GET" && request.method !== "HEAD") return notFound();
     const [name = "", id, ...rest] = segments;
@@ -71,7 +71,7 @@ export function createOwnRoutes(
   };
 }
 
-/** Ready means: writes can be stored. An absent relay or coordinator is shown, but the log takes events without them. */
+/** Ready means that writes can be stored. An absent relay or coordinator is shown, but the log accepts events without them. */
 function ready(deps: OwnDeps, response: ServerResponse): void {
   const log = logOf(deps);
   const mismatches = deps.mismatches().map(({ runner, registered, written }) => ({
@@ -96,7 +96,7 @@ function ready(deps: OwnDeps, response: ServerResponse): void {
   });
 }
 
-/** `refusing`: the broker is there, and stores nothing. */
+/** `refusing`: the broker is connected but stores nothing. */
 function logOf(deps: OwnDeps): { state: "up" | "down" | "refusing"; reason?: string; detail?: string } {
   if (!deps.logUp()) return { state: "down" };
   const refusal = deps.refusal();
@@ -104,7 +104,7 @@ function logOf(deps: OwnDeps): { state: "up" | "down" | "refusing"; reason?: str
   return { state: "refusing", reason: refusal.code, detail: refusal.detail };
 }
 
-/** With the names that registrations and binds have for it. */
+/** An affinity with the field names of registrations and binds. */
 function wireOf({ hostname, profile }: Affinity): { hostname: string; executor_profile: string } {
   return { hostname, executor_profile: profile };
 }

@@ -4,32 +4,33 @@ import { parseJsonWithin } from "../../shared/base/json-scan.ts";
 import type { Receipt, ReceiptQuestion } from "../../shared/messages/receipt.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../shared/log/schema/subjects.ts";
 
-/** A relay answers from memory, or by one look into the log. */
+/** Time limit for a relay's answer. It answers from memory, or after reading the log once. */
 const TIMEOUT_MS = 2000;
-/** A few fields, of which the reason is the longest: 4 KiB, each byte written as `\u0061` at the worst. */
+/** Longest answer of a relay: a few fields, of which the reason is the longest (4 KiB, in the worst case with each byte written as `\u0061`). */
 const RECEIPT_LIMITS = { bytes: 32 * 1024, depth: 4, values: 32 };
 const EVENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Where an event is, or why that cannot be said. */
+/** The state of an event, or why it is not available. */
 export type ReceiptAnswer =
   | { ok: true; body: Record<string, unknown> }
   | { ok: false; code: HttpErrorCode; detail: string };
 
-/** The question that a path and a query ask, or what is wrong with them. Pure. */
+/** Parses path and query of a receipt. Returns the question, or what is wrong with it. Pure. */
 export function questionOf(
   id: string,
   query: string,
 ): ReceiptQuestion | { code: HttpErrorCode; detail: string } {
-  if (!EVENT_ID.test(id)) return { code: "not_found", detail: "there is no such event" };
+  if (!EVENT_ID.test(id)) return { code: "not_found", detail: "no such event" };
   const seq = new URLSearchParams(query).get("seq");
-  if (seq === null) return { code: "field_missing", detail: "seq required: the Location of the 202 has it" };
+  if (seq === null)
+    return { code: "field_missing", detail: "seq is required; it is part of the 202's Location" };
   if (!/^[1-9]\d{0,15}$/.test(seq) || !Number.isSafeInteger(Number(seq))) {
     return { code: "field_invalid", detail: "seq must be a positive whole number" };
   }
   return { id, seq: Number(seq) };
 }
 
-/** Asks any relay. No relay is known within milliseconds: the broker says that nobody listens. */
+/** Asks any relay. If there is none, the broker reports within milliseconds that nothing is subscribed. */
 export async function askReceipt(
   connection: NatsConnection,
   gateway: string,
@@ -58,10 +59,10 @@ export async function askReceipt(
       return {
         ok: false,
         code: "receipt_gone",
-        detail: "the event was settled, and is older than the retention",
+        detail: "the event was settled and is older than the retention",
       };
     case "unknown":
-      return { ok: false, code: "not_found", detail: "there is no such event" };
+      return { ok: false, code: "not_found", detail: "no such event" };
     case undefined:
     default:
       return { ok: false, code: "relay_unavailable", detail: "the relay's answer cannot be read" };

@@ -5,23 +5,23 @@ import type { Logger } from "../../shared/base/logger.ts";
 import { traceIdOf, traceOf, type Span, type TraceContext, type Tracing } from "../../shared/base/tracing.ts";
 import type { Route } from "./routes.ts";
 
-/** A request id that is passed on and logged; whatever else a client sends there is not. */
+/** Form of a client's request id that is passed on and logged. Any other id is ignored. */
 const SANE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
-/** A passed-through request as logs and traces know it, at both ends of the tunnel. */
+/** Identifies a passed-through request in logs and traces, at both ends of the tunnel. */
 export type Passage = {
   readonly id: string;
-  /** Its server span's context if it is traced here; then it takes the place of the executor's own. */
+  /** The context of its server span if the request is traced here. It then replaces the executor's own. */
   readonly trace: TraceContext | undefined;
 };
 
-/** The id that a client gave its request, if it can stand in a log line. Pure. */
+/** The client's id of a request, if it is safe for a log line. Pure. */
 export function requestIdOf(headers: IncomingMessage["headers"]): string | undefined {
   const id = headers["x-request-id"];
   return typeof id === "string" && SANE_ID.test(id) ? id : undefined;
 }
 
-/** Paths of the writes with names in the place of ids, as `http.route` wants them. Pure. */
+/** The route templates of the writes, for `http.route`. Pure. */
 export function templateOf(route: Extract<Route, { kind: "write" }>): string {
   const { write, session, run } = route;
   if (write === "run")
@@ -30,12 +30,12 @@ export function templateOf(route: Extract<Route, { kind: "write" }>): string {
   return session === undefined ? `/${name}` : `/sessions/{session_id}/${name}`;
 }
 
-/** Path of a target: no query, which may hold anything, and no authority. Pure. */
+/** The path of a target, without authority, and without the query, which may hold secrets. Pure. */
 function pathOf(url: string): string | undefined {
   return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "").split(/[?#]/, 1)[0];
 }
 
-/** The server span of a request. The caller ends it. */
+/** Starts the server span of a request. The caller ends it. */
 export function serverSpan(tracing: Tracing, request: IncomingMessage, template: string | undefined): Span {
   const { method = "", url = "", headers } = request;
   return tracing.span({
@@ -51,7 +51,7 @@ export function serverSpan(tracing: Tracing, request: IncomingMessage, template:
   });
 }
 
-/** Ends a server span when its response is out, or broken off. */
+/** Ends a server span when its response is sent, or cut off. */
 export function endWith(span: Span, response: ServerResponse): void {
   response.once("close", () => {
     const { statusCode, writableFinished } = response;
@@ -62,7 +62,7 @@ export function endWith(span: Span, response: ServerResponse): void {
   });
 }
 
-/** Knows passed-through requests by an id, traces them, and writes their line when they are over. */
+/** Gives passed-through requests an id, traces them, and logs one line at the end of each. */
 export function createPassages(deps: {
   tracing: Tracing | undefined;
   newId: () => string;

@@ -3,24 +3,24 @@ import { isPlain, readingsOf } from "./readings.ts";
 /** A write that goes through the log. */
 export type WriteKind = "bind" | "event" | "metadata" | "run";
 
-/** What a runner reports of a run; it is ordered behind the events of the run's session. */
+/** A runner's report on a run. It is ordered after the events of the run's session. */
 export type RunReport = { id: string; report: string };
 
-/** Where a request belongs. `session` is the decoded path segment, or undefined where the body names the session. */
+/** The route of a request. `session` is the decoded path segment, or undefined if the body names the session. */
 export type Route =
   | { kind: "write"; write: WriteKind; session: string | undefined; run?: RunReport }
   /** The path of a write whose session cannot be decoded. */
   | { kind: "undecodable" }
-  /** Not a write here, but a server on the way to the coordinator could take it for one. */
+  /** Not a write here, but a server on the way to the coordinator could read it as one. */
   | { kind: "ambiguous" }
-  /** The gateway's own, segments after `/_relay`. */
+  /** The gateway's own resources, with the segments after `/_relay`. */
   | { kind: "own"; segments: string[]; query: string }
   | { kind: "other" };
 
 const OTHER: Route = { kind: "other" };
 const AMBIGUOUS: Route = { kind: "ambiguous" };
 
-/** `METHOD /path` of the writes that existing executors send, in the spelling that they use: the fast way through. */
+/** `METHOD /path` of the writes that existing executors send, exactly as they send them, for a fast look-up. */
 const COMMON = new Map<string, Route>([
   ["POST /events", { kind: "write", write: "event", session: undefined }],
   ["POST /bind", { kind: "write", write: "bind", session: undefined }],
@@ -35,13 +35,13 @@ const WRITES = new Map<string, WriteKind>([
   ["PATCH metadata", "metadata"],
 ]);
 
-/** Of writes. */
+/** The methods of writes. */
 const METHODS = new Set(["POST", "PATCH"]);
 
 /**
- * Which route a request is, by its raw target: query and fragment do not count, slashes may repeat or trail, letters may be
- * percent-encoded or of other case, dot segments are resolved, an absolute URL is its path. A spelling that is no write by this, but
- * that the coordinator or a server in front of it might read as one, is `ambiguous`: none slips through un-enriched (OWN-1). Pure.
+ * Finds the route of a request by its raw target. Query and fragment are ignored, slashes may repeat or trail, letters may be percent-encoded or
+ * have another case, dot segments are resolved, and of an absolute URL only the path counts. A target that is not a write by these rules, but that
+ * the coordinator or a server before it might read as one, is `ambiguous`, so that no write passes without being enriched (OWN-1). Pure.
  */
 export function matchRoute(method: string, target: string): Route {
   const common = COMMON.get(`${method} ${target}`);
@@ -55,7 +55,7 @@ export function matchRoute(method: string, target: string): Route {
   return METHODS.has(method) && !isPlain(path) && mayBeWrite(method, path) ? AMBIGUOUS : OTHER;
 }
 
-/** Could somebody read this as a write? Above the root only the end of a path tells. */
+/** True if some server could read the path as a write. For a path above the root only the end of the path is compared. */
 function mayBeWrite(method: string, path: string): boolean {
   const readings = readingsOf(path);
   if (readings === undefined) return true;
@@ -104,10 +104,10 @@ function splitTarget(target: string): { path: string; query: string } {
   return { path: rest.slice(0, end), query };
 }
 
-/** `exact` is false where bytes of the segment are no UTF-8: then its text is only good for comparing. */
+/** `exact` is false if the segment's bytes are not UTF-8. Then its text can only be compared. */
 type Segment = { text: string; exact: boolean };
 
-/** The path's segments as a server sees them that decodes before it splits, as the coordinator's does: `%2F` separates too. */
+/** The path's segments for a server that decodes before it splits, as the coordinator's does. So `%2F` separates segments, too. */
 function segmentsOf(path: string): Segment[] {
   const segments: Segment[] = [];
   for (const raw of path.split(/\/|%2f/i)) {
@@ -121,7 +121,7 @@ function segmentsOf(path: string): Segment[] {
 
 const lenient = new TextDecoder();
 
-/** Undoes percent-encoding once; a `%` that encodes nothing stays, as servers have it. */
+/** Undoes percent-encoding once. A `%` that encodes nothing stays, as in most servers. */
 function decoded(raw: string): Segment {
   if (!raw.includes("%") && isAscii(raw)) return { text: raw, exact: true };
   try {
@@ -140,7 +140,7 @@ function isAscii(text: string): boolean {
   return !/[^\u0000-\u007f]/.test(text);
 }
 
-/** Node hands raw bytes above 127 over as Latin-1. */
+/** Node passes raw bytes above 127 as Latin-1. */
 function latin1AsUtf8(raw: string): string {
   return isAscii(raw) ? raw : new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(raw, "latin1"));
 }

@@ -89,7 +89,7 @@ export function createGhosts(deps: {
     else handouts.reported(run, "failed");
     logger.warn(
       { run, session, agent, status: answer?.status },
-      "a run that a broken poll had taken was reported as failed",
+      "reported a run as failed, because the poll that claimed it broke",
     );
   }
 

@@ -64,7 +64,7 @@ export type Shield = {
   heard(state: RelayState): void;
   /** A runner reports on a run, or on a session that has none. */
   reported(route: Extract<Route, { kind: "write" }>): void;
-  /** Runners whose removal waits here. */
+  /** Runners whose removal is still pending at this gateway. */
   leaving(): KeptRemoval[];
   /** Answers everything that is held at once, and later polls and heartbeats too. */
   stop(): void;
@@ -123,8 +123,8 @@ export function createShield(deps: ShieldDeps): Shield {
       ...fields,
     };
     if (what === "run" || what === "stop")
-      logger.info(line, "a run or stop command that a broken poll had taken was given to its runner");
-    else logger.debug(line, "a runner's call was answered in place of the coordinator");
+      logger.info(line, "delivered a run or stop command that a broken poll had claimed");
+    else logger.debug(line, "answered a runner's call on behalf of the coordinator");
   };
   const common = { attempt, handOn, way, answered, clock };
   const ghosts = createGhosts({

@@ -30,7 +30,7 @@ export function keptList<Entry>(
       try {
         replaceFile(file, JSON.stringify(all));
       } catch (error) {
-        logger.warn({ err: errorText(error), kept: place.name }, "the shield's memory could not be written");
+        logger.warn({ err: errorText(error), kept: place.name }, "the shield's state could not be written");
       }
     },
   };

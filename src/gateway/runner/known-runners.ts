@@ -76,7 +76,7 @@ export function createKnownRunners(deps: {
     if (sameAffinity(registered, written)) return;
     logger.warn(
       { code: "runner_mismatch", runner, registered, written, set: flagsFor(registered, written) },
-      "the runner registered something else than this gateway writes into binds: resumes of its sessions go elsewhere",
+      "the runner registered a different hostname or profile than this gateway writes into binds; its sessions will not resume on it",
     );
   }
 
@@ -96,7 +96,7 @@ export function createKnownRunners(deps: {
       if (asked === undefined) return { kind: "passed", answered() {} };
       const other = conflictOf(asked, [...alive().map(([, registered]) => registered), ...asking]);
       if (other !== undefined) {
-        logger.warn({ code: "runner_conflict", asked, other }, "a second runner was refused");
+        logger.warn({ code: "runner_conflict", asked, other }, "refused a second runner");
         return { kind: "refused", detail: conflictText(asked, other) };
       }
       asking.add(asked);

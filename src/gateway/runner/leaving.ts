@@ -21,7 +21,7 @@ const MOST_KEPT = 100;
 const KEPT_MS: number = 24 * 60 * 60_000;
 /** Longest answer to a removal that is read; real ones are short. */
 const MAX_ANSWER_BYTES = 4096;
-const KEPT = '{"ok":true,"message":"Runner is removed as soon as that is possible","initiated_by":"self"}';
+const KEPT = '{"ok":true,"message":"The runner will be removed as soon as possible","initiated_by":"self"}';
 /** Statuses about credentials, time and patience. They say nothing about the runner, so the removal is tried again. */
 const LATER = new Set([401, 403, 408, 425, 429]);
 
@@ -103,13 +103,13 @@ export function createLeaves(deps: {
     for (const [runner, since] of kept) {
       if (way.broken) return;
       if (clock.wall() - since > KEPT_MS) {
-        drop(runner, "removal of a runner given up");
+        drop(runner, "gave up the removal of a runner");
         continue;
       }
       const target = `/runners/${encodeURIComponent(runner)}?self=true`;
       const answer = await deps.ask("DELETE", target, { limitMs: LEAVE_MS, bytes: MAX_ANSWER_BYTES });
       if (answer === undefined) return;
-      if (isRemoved(answer.status)) drop(runner, "removal of a runner passed on");
+      if (isRemoved(answer.status)) drop(runner, "passed on the removal of a runner");
     }
   }
 
@@ -132,7 +132,7 @@ export function createLeaves(deps: {
       if (answerOurselves(call.response, { status: 200, body: KEPT }))
         deps.answered(call, "leave", { runner, why: tried.kind === "failed" ? tried.code : tried.kind });
     },
-    heard: (runner) => drop(runner, "a runner that was to be removed is heard again"),
+    heard: (runner) => drop(runner, "a runner that was about to be removed is back"),
     async beforeRegister() {
       if (kept.size === 0 || way.broken) return;
       await Promise.race([send(), rest(clock, BEFORE_REGISTER_MS)]);

@@ -67,7 +67,11 @@ export function createRegisters(deps: RegisterDeps): (call: Call, told: Told) =>
     let again = false;
     for (;;) {
       const tried: Tried = way.broken
-        ? { kind: "failed", code: "relay_unavailable", detail: "no relay is there to forward the request" }
+        ? {
+            kind: "failed",
+            code: "relay_unavailable",
+            detail: "no relay is available to forward the request",
+          }
         : await deps.attempt(call, call.began + ANSWER_BY_MS - clock.now());
       if (tried.kind === "passing" || tried.kind === "ended") return;
       if (tried.kind === "answer") return take(call, told, tried.answer, again);

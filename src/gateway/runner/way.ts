@@ -25,13 +25,13 @@ export function createWay(deps: { clock: Clock; logger: Logger }): Way {
     failed(code) {
       if (state.phase === "broken" || !breaksTheWay(code)) return;
       state = { phase: "broken", since: clock.now() };
-      logger.warn({ code }, "the way to the coordinator is broken: runners are answered by the gateway");
+      logger.warn({ code }, "lost the connection to the coordinator; the gateway answers runners meanwhile");
     },
     heard({ stopping }) {
       if (state.phase === "open" || stopping === true) return;
       const ms = Math.round(clock.now() - state.since);
       state = { phase: "open" };
-      logger.info({ ms }, "the way to the coordinator is back");
+      logger.info({ ms }, "the connection to the coordinator is back");
     },
   };
 }

@@ -40,7 +40,7 @@ const MOST_CRUMB_BYTES: number = 4 * MAX_DATA_BYTES;
 const CRUMBS_MS = 1000;
 const CRUMBLED = [
   "body_too_large",
-  "the body comes in pieces of a few bytes, faster than it is taken: send larger ones",
+  "the body arrives in tiny pieces, faster than they can be processed; send larger pieces",
 ] as const;
 
 export function createExchange(deps: {
@@ -137,7 +137,7 @@ export function createExchange(deps: {
         take(payload);
       } catch {
         // such as a header that HTTP libraries read and do not write
-        fail("tunnel_broken", "the answer cannot be handed on");
+        fail("tunnel_broken", "the answer cannot be passed on");
       }
     },
     pump(from) {
@@ -178,7 +178,7 @@ export function createExchange(deps: {
     },
     gone() {
       if (over) return;
-      wire.send({ type: "reset", code: "cancelled", text: "the client left" });
+      wire.send({ type: "reset", code: "cancelled", text: "the client disconnected" });
       wire.flush();
       end();
     },

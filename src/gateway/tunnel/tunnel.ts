@@ -110,7 +110,7 @@ export function createTunnel(deps: {
       const exchange = exchanges.get(message.subject.slice(prefix.length));
       if (exchange === undefined) return abandon(message.data);
       if (message.data.length === 0 && message.headers?.code === 503) {
-        return exchange.fail("relay_unavailable", "no relay is there to forward the request");
+        return exchange.fail("relay_unavailable", "no relay is available to forward the request");
       }
       exchange.receive(message.data);
     },
@@ -120,7 +120,7 @@ export function createTunnel(deps: {
   function abandon(data: Uint8Array): void {
     for (const frame of decodeMessage(data)?.frames ?? []) {
       if (frame.type !== "accept") continue;
-      const reset = { type: "reset", code: "cancelled", text: "the client left" } as const;
+      const reset = { type: "reset", code: "cancelled", text: "the client disconnected" } as const;
       connection.publish(frame.subject, encodeMessage(0, [reset]));
     }
   }
@@ -180,7 +180,7 @@ export function createTunnel(deps: {
     if (isOpenEnded(opening)) openEnded.add(id);
     const cancel = clock.after(ACCEPT_MS, () => {
       if (exchange.relay === undefined)
-        exchange.fail("relay_lost", "no relay said in time that it took the request; one may have");
+        exchange.fail("relay_lost", "no relay confirmed the request in time; one may have forwarded it");
     });
     atTurnEnd(() => {
       if (!exchanges.has(id)) return; // the executor left already

@@ -60,7 +60,7 @@ async function answered(asked: Promise<Found>): Promise<string | Refused> {
       return {
         kind: "refused",
         code: "run_session_unknown",
-        detail: "the session of the run cannot be found out now",
+        detail: "the run's session cannot be determined right now",
       };
   }
 }

@@ -26,7 +26,7 @@ const SESSION_PROBLEMS: Record<SessionIdProblem, string> = {
   too_long: "session_id is too long",
   control_character: "session_id must not hold control characters",
   path_character: "session_id must not hold slashes or be a dot segment",
-  not_text: "session_id is no valid Unicode text",
+  not_text: "session_id is not valid Unicode text",
 };
 
 /** A text of more bytes cannot be a session id: each character takes at most six, written as `\u0061`, and the quotes take two. */

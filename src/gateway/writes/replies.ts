@@ -76,7 +76,7 @@ export function createReplies(deps: {
           } catch (error) {
             // Headers that cannot be sent, for one. The event is stored all the same.
             const line = { ...lineOf(call, clock.now()), err: error };
-            logger.error(line, "answer of the coordinator cannot be handed out");
+            logger.error(line, "the coordinator's answer cannot be passed on");
             return tellAccepted(call, conclusion.stored);
           }
       }

@@ -122,7 +122,7 @@ function isFirst(deps: WritesDeps, replies: Replies, call: WriteCall, id: string
     case "conflict":
       replies.refuse(call, {
         code: "idempotency_key_reused",
-        detail: "the Idempotency-Key was used with another body",
+        detail: "the Idempotency-Key was already used with a different body",
       });
       return false;
     case "stored":
@@ -146,7 +146,7 @@ async function store(
   const keyed = event.digest !== undefined;
   const { shard, of } = deps.addressOf(session);
   if (!backlog.admits(session, shard)) {
-    const detail = "too many events of this session wait";
+    const detail = "this session has too many pending events";
     const outcome = { kind: "failed", code: "session_backlog_full", detail } as const;
     if (keyed) repeats.end(id, { kind: "failed", outcome });
     return replies.refuse(call, outcome);

@@ -6,10 +6,10 @@ import { refuseOldBroker } from "../../shared/log/provision/provision.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
 
-/** What is known of the broker after a connection was made or not. */
+/** Facts about the broker, with or without a connection. */
 export type BrokerFacts = {
   connection: Reading<{ url: string; version: string }>;
-  /** Bytes that the account may still store; undefined without a limit. */
+  /** Bytes that the account may still store. Undefined if there is no limit. */
   jetstream: Reading<{ room: number | undefined }> | undefined;
 };
 
@@ -39,7 +39,7 @@ export function judgeBroker({ connection, jetstream }: BrokerFacts): Line[] {
     const refused = connection.why.startsWith("broker_refused");
     const todo = refused
       ? "check NATS_USER, NATS_PASSWORD and the certificates against the broker's users"
-      : "start the broker (`runner-relay up` runs one), or name it by NATS_URL";
+      : "start the broker (`runner-relay up` runs one), or set NATS_URL";
     return [fail("broker", connection.why, todo)];
   }
   const { url, version } = connection.value;
@@ -52,7 +52,8 @@ export function judgeBroker({ connection, jetstream }: BrokerFacts): Line[] {
   }
   if (jetstream === undefined) return lines;
   if (jetstream.kind === "failed") {
-    const todo = "enable JetStream in the broker's configuration and for this account, and see permissions";
+    const todo =
+      "enable JetStream in the broker's configuration and for this account, and check its permissions";
     lines.push(fail("jetstream", jetstream.why, todo));
   } else if (jetstream.value.room !== undefined && jetstream.value.room <= 0)
     lines.push(warn("jetstream", "the account has no room left", "raise its max_file_store"));

@@ -5,7 +5,7 @@ import { countOf } from "../../shared/log/state/ranges.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
 
-/** What was found damaged before, and what a look finds now that no relay has noticed yet. */
+/** Damage that was recorded before, and damage that this check finds before any relay has noticed it. */
 export type DamageFacts = { known: Damage[]; shortened?: { kept: number; highest: number }; holes: number };
 
 export async function readDamage(jsm: JetStreamManager): Promise<Reading<DamageFacts>> {
@@ -18,20 +18,20 @@ export async function readDamage(jsm: JetStreamManager): Promise<Reading<DamageF
 /** Pure. */
 export function judgeDamage(facts: Reading<DamageFacts>): Line[] {
   const check = "contents";
-  if (facts.kind === "failed") return [warn(check, facts.why, "see broker, streams and permissions")];
+  if (facts.kind === "failed") return [warn(check, facts.why, "check broker, streams and permissions")];
   const { known, shortened, holes } = facts.value;
   const lines = known.map((damage) => fail(check, damageText(damage), damageAdvice(damage)));
   if (shortened !== undefined)
     lines.push(
-      fail(check, shortenedText(shortened), "run `runner-relay provision` (`up` does it at its start)"),
+      fail(check, shortenedText(shortened), "run `runner-relay provision` (`up` does so when it starts)"),
     );
   if (holes > 0)
     lines.push(
       fail(
         check,
         `${holes} events are missing within the log`,
-        "start a relay, or run `runner-relay provision`: it names them",
+        "start a relay or run `runner-relay provision`, which names them",
       ),
     );
-  return lines.length === 0 ? [ok(check, "the log holds what is remembered of it")] : lines;
+  return lines.length === 0 ? [ok(check, "the log holds everything that was recorded about it")] : lines;
 }

@@ -19,25 +19,27 @@ import { judgeRunners, readRunners } from "./runners.ts";
 import { judgeStreams, readStreams } from "./streams.ts";
 import { judgeWrites, readWrites } from "./writes.ts";
 
-// broker.ts connection, version, JetStream · streams.ts streams, consumers, durability · room.ts log and disk · writes.ts dead streams · damage.ts what is gone ·
-// permissions.ts the login · clock.ts wall clocks · relays.ts relays, credentials, coordinator · runners.ts those that leave · gateways.ts; each reads facts and judges them
+// broker.ts connection, version, JetStream · streams.ts streams, consumers, durability · room.ts log and disk · writes.ts dead streams · damage.ts lost events ·
+// permissions.ts the login · clock.ts wall clocks · relays.ts relays, credentials, coordinator · runners.ts runners to be removed · gateways.ts the gateways
+// Each file reads its facts and then judges them in a pure function, so that every line of the output is tested without a broker. Reading is bounded in
+// time and never throws, because doctor is for days on which something does not answer.
 
 export type Patient = {
   access: BrokerAccess;
-  /** Where it may be read whether the broker syncs every write. */
+  /** Where the broker's sync setting can be read. */
   sync: { configFile?: string; monitor?: string };
-  /** Folder that the broker stores in, if that is on this machine. */
+  /** The broker's storage folder, if it is on this machine. */
   store: string | undefined;
   gateways: readonly string[];
   /** Admin URL of a relay on this machine. */
   relay: string | undefined;
-  /** What it asks for before it tells why nothing is sent; undefined if that is not known here. */
+  /** The page token, which the relay requires before it reports why it sends nothing. Undefined if it is not known here. */
   relayToken: string | undefined;
   /** Milliseconds since 1970. */
   wall: () => number;
 };
 
-/** Looks at everything; what does not answer is said, and nothing takes longer than a few seconds. Never throws. */
+/** Checks everything within a few seconds, and reports what does not answer. Never throws. */
 export async function examine(patient: Patient): Promise<Line[]> {
   const connecting = reading(() =>
     connectBroker(patient.access, {
@@ -54,7 +56,7 @@ export async function examine(patient: Patient): Promise<Line[]> {
   ]);
   const around = judgeGateways(gateways);
   if (connected.kind === "failed") {
-    const relays = { heard: { kind: "failed", why: "only the broker could tell" }, local } as const;
+    const relays = { heard: { kind: "failed", why: "only the broker knows" }, local } as const;
     return [
       ...judgeBroker(await readBroker(connected, undefined)),
       ...judgeRoom({ streams: [], free }),
@@ -79,7 +81,7 @@ async function examineBroker(
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: LOOK_MS });
   const permissions = await readPermissions(nc);
   if (isDeaf(permissions)) {
-    const heard = { kind: "failed", why: "this login may not hear them" } as const;
+    const heard = { kind: "failed", why: "this login may not subscribe to them" } as const;
     return [
       ...judgeBroker(await readBroker({ kind: "read", value: nc }, undefined)),
       judgePermissions(permissions),
@@ -126,7 +128,7 @@ async function readLocal(url: string, token: string | undefined, now: number): P
     (await fetch(new URL(path, url), { signal, ...(headers === undefined ? {} : { headers }) })).json();
   return reading(async () => {
     const { dependencies } = (await ask("/ready")) as { dependencies?: LocalRelay };
-    if (dependencies === undefined) throw new Error("something else answers there");
+    if (dependencies === undefined) throw new Error("another program answers there");
     if (dependencies["coordinator"]?.ok !== false) return dependencies;
     if (token === undefined) return dependencies;
     const { gate } = (await ask("/status")) as { gate?: RelayGate };

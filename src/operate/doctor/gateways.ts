@@ -2,13 +2,13 @@ import { showUrl } from "../../shared/base/show-url.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
 
-/** Runners that are named for one gateway. */
+/** Most runners that are listed for one gateway. */
 const MOST_LEAVING = 10;
 
-/** A runner that registered something else than its gateway writes into binds, in words. */
+/** A runner that registered a different hostname or profile than its gateway writes into binds, as texts. */
 export type RunnerMismatch = { runner: string; registered: string; written: string };
 
-/** What `/_relay/ready` of a gateway says, or that it asks for its token first; undefined if that is no gateway's answer. */
+/** The answer of a gateway's `/_relay/ready`, or `asks` if it requires its token first. Undefined if the answer is not a gateway's. */
 export type GatewayReady =
   | { ready: boolean; log: string; durability: string; mismatches: RunnerMismatch[]; leaving: string[] }
   | "asks"
@@ -54,7 +54,7 @@ export function gatewayReady(body: unknown): GatewayReady {
   };
 }
 
-/** Its state, with the reason if there is one. */
+/** The state of a dependency, with the reason if there is one. */
 function logText(value: unknown): string {
   const { state, reason } = (value ?? {}) as Record<string, unknown>;
   return typeof reason === "string" ? `${textOf(state)} (${reason})` : textOf(state);
@@ -80,8 +80,8 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
     return [
       warn(
         "gateway",
-        "none is known here",
-        "name one: `doctor --gateway URL`, or the data folder: `--data DIR`",
+        "no gateway is known here",
+        "name one with `doctor --gateway URL`, or its data folder with `--data DIR`",
       ),
     ];
   return facts.flatMap(({ url, ready }) => {
@@ -90,15 +90,15 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
       return fail(
         check,
         ready.why,
-        "start it, anew if it is stuck: agents that hold this URL cannot report meanwhile",
+        "start it, or restart it if it is stuck; until then, agents that use this URL cannot report",
       );
     if (ready.value === undefined)
-      return fail(check, "something else answers there", "find out what has the port");
-    if (ready.value === "asks") return ok(check, "answers, and asks for its token");
+      return fail(check, "another program answers there", "find out which program uses the port");
+    if (ready.value === "asks") return ok(check, "answers and asks for its token");
     const { ready: isReady, log, durability, mismatches, leaving } = ready.value;
     const itself = isReady
       ? ok(check, `ready, durability ${durability}`)
-      : fail(check, `not ready; the log is ${log}`, "see its log, and broker");
+      : fail(check, `not ready; the log is ${log}`, "check its log and the broker");
     return [
       itself,
       ...mismatches.map((mismatch) => judgeMismatch(check, mismatch)),
@@ -110,15 +110,15 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
 function judgeLeaving(check: string, runner: string): Line {
   return warn(
     `runner ${runner} behind ${check}`,
-    "asked to be removed while no relay was there",
-    "nothing, once a relay is there: the gateway asks again for it",
+    "asked to be removed while no relay was running",
+    "nothing; the gateway asks again once a relay is running",
   );
 }
 
 function judgeMismatch(check: string, { runner, registered, written }: RunnerMismatch): Line {
   return fail(
     `runner ${runner} behind ${check}`,
-    `registered ${registered}; the gateway writes ${written} into binds, so resumes of its sessions go elsewhere`,
+    `registered ${registered}, but the gateway writes ${written} into binds, so its sessions will not resume on it`,
     "start the gateway with the --hostname and --profile that the runner registered, or the runner with the gateway's",
   );
 }

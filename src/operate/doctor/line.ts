@@ -1,9 +1,9 @@
-/** One thing that was looked at. `warn` works now; `fail` does not, or loses something. */
+/** The result of one check. `warn`: it works now. `fail`: it does not work, or something is lost. */
 export type Line = {
   check: string;
   level: "ok" | "warn" | "fail";
   text: string;
-  /** What to do about it. */
+  /** Advice on what to do. */
   todo?: string;
 };
 

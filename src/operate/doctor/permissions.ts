@@ -16,19 +16,19 @@ import {
 import { fail, ok, type Line } from "./line.ts";
 import { reading, violationOf, type Reading } from "./reading.ts";
 
-/** Whether the login may do something, tried in a way that changes nothing. `deaf`: it may not hear the broker's answers. */
+/** Whether the login has a permission, tried in a way that changes nothing. `deaf`: it may not receive the broker's answers. */
 export type PermissionFact = { what: string; outcome: Reading<"allowed" | "denied" | "deaf"> };
 
-/** The broker compares it before it stores anything, and no stream has this name. */
+/** No stream has this name, and the broker compares it before it stores anything, so the probe is never stored. */
 const NO_STREAM = "runner-relay-doctor";
 const INVALID = "runner-relay doctor asks nothing";
-/** No message has this sequence. The broker warns in its log about a deletion that is no JSON. */
+/** No message has this sequence. Valid JSON is needed, because the broker would log a warning about anything else. */
 const DELETES_NOTHING = JSON.stringify({ seq: 0 });
 
-/** `relays`: the broker answers only where it refuses, and a relay may hang. */
+/** `relays`: relays answer this request, and the broker only if it refuses. A relay may hang, so a time-out counts as allowed. */
 type Trial = { what: string; subject: string; publish?: true; relays?: true; body?: string };
 
-/** What an operator's commands need. Requests are invalid on purpose: any answer of the broker means that they were allowed. */
+/** The permissions that an operator's commands need. The requests are invalid on purpose; any answer of the broker means that they were allowed. */
 const TRIALS: Trial[] = [
   ...[EVENTS_STREAM, DEAD_STREAM, STATE_STREAM].map((stream) => ({
     what: `read ${stream}`,
@@ -68,14 +68,14 @@ async function tryRequest(
   } catch (error) {
     const cause = error instanceof RequestError ? error.cause : error;
     if (cause instanceof NoRespondersError) return "allowed";
-    if (relays === true && error instanceof TimeoutError) return "allowed"; // the line of relays says that none is heard
+    if (relays === true && error instanceof TimeoutError) return "allowed"; // the check of relays reports that none is running
     const violation = violationOf(error);
     if (violation === undefined) throw error;
     return violation.operation === "subscription" ? "deaf" : "denied";
   }
 }
 
-/** Nothing can be learnt from the broker by such a login. Pure. */
+/** True if the login cannot receive any answers, so that no other check can work. Pure. */
 export function isDeaf(facts: readonly PermissionFact[]): boolean {
   return facts.some(({ outcome }) => outcome.kind === "read" && outcome.value === "deaf");
 }
@@ -84,15 +84,20 @@ export function isDeaf(facts: readonly PermissionFact[]): boolean {
 export function judgePermissions(facts: readonly PermissionFact[]): Line {
   const check = "permissions";
   const todo =
-    "give this login the operator's permissions (deploy/nats/users.conf), or name another by NATS_USER";
+    "give this login the operator's permissions (deploy/nats/users.conf), or use another one with NATS_USER";
   if (isDeaf(facts))
-    return fail(check, `this login may not hear answers on ${OPERATOR_INBOX}.>: it is no operator's`, todo);
+    return fail(
+      check,
+      `this login may not receive answers on ${OPERATOR_INBOX}.>, so it is not an operator's`,
+      todo,
+    );
   const those = (wanted: string): string =>
     facts
       .filter(({ outcome }) => (outcome.kind === "read" ? outcome.value : "silent") === wanted)
       .map(({ what }) => what)
       .join(", ");
   if (those("denied") !== "") return fail(check, `this login may not: ${those("denied")}`, todo);
-  if (those("silent") !== "") return fail(check, `no answer to: ${those("silent")}`, "see broker and writes");
-  return ok(check, "this login may do what operators do");
+  if (those("silent") !== "")
+    return fail(check, `no answer to: ${those("silent")}`, "check broker and writes");
+  return ok(check, "this login has the operator's permissions");
 }

@@ -4,27 +4,27 @@ import { servedShards, type RelayState } from "../../shared/messages/relay-state
 import { fail, ok, warn, type Line } from "./line.ts";
 import type { Reading } from "./reading.ts";
 
-/** What to do about a reason why a relay does not send (docs/errors.md). */
+/** Advice for each reason why a relay does not send (docs/errors.md). */
 const ADVICE: Record<string, string> = {
-  breaker_open: "look at the coordinator; the relay asks it all the time and goes on by itself",
+  breaker_open: "check the coordinator; the relay keeps probing it and resumes by itself",
   wrong_address: "check RUNNER_RELAY_COORDINATOR_URL",
   route_unknown: "check the path in RUNNER_RELAY_COORDINATOR_URL",
-  redirected: "name the address that it redirects to",
-  unauthorized: "check the key, or audience and rights of the client",
+  redirected: "use the address that it redirects to",
+  unauthorized: "check the key, or the client's audience and permissions",
   token_unavailable: "check issuer, client and secret, or the key; see the relay's log",
-  mass_refusal: "see the reasons in the relay's log: an incompatible coordinator, most likely",
-  poison_stop: "heal the event's cause, then `runner-relay resume`",
-  paused_by_operator: "`runner-relay resume` when you are ready",
+  mass_refusal: "see the reasons in the relay's log; the coordinator is most likely incompatible",
+  poison_stop: "fix the cause, then run `runner-relay resume`",
+  paused_by_operator: "run `runner-relay resume` when you are ready",
 };
 const CREDENTIALS: ReadonlySet<string | undefined> = new Set(["unauthorized", "token_unavailable"]);
 
-/** What a relay on this machine says of itself at `/ready`. */
+/** The answer of `/ready` of a relay on this machine. */
 export type LocalRelay = Record<string, { ok: boolean; detail: string }>;
 
-/** Of what it says at `/status`: since when (wall clock, milliseconds) and why nothing goes out. */
+/** Part of the answer of `/status`: why nothing is sent, and since when (wall clock, milliseconds). */
 export type RelayGate = { since?: number; text?: string };
 
-/** The code of a readiness says the kind of trouble only: behind it what happened, and for how long. Pure. */
+/** Adds what happened, and for how long, to the readiness of the coordinator, whose code only names the kind of trouble. Pure. */
 export function withReason(local: LocalRelay, gate: RelayGate | undefined, now: number): LocalRelay {
   const { coordinator } = local;
   if (coordinator === undefined || gate?.since === undefined) return local;
@@ -37,18 +37,18 @@ export function withReason(local: LocalRelay, gate: RelayGate | undefined, now: 
 
 export type RelayFacts = {
   heard: Reading<readonly RelayState[]>;
-  /** Undefined: none is known here. */
+  /** Undefined if no relay is known on this machine. */
   local: Reading<LocalRelay> | undefined;
 };
 
-/** Relays, and through them credentials and coordinator. Pure. */
+/** Judges the relays, and from their reports the credentials and the coordinator. Pure. */
 export function judgeRelays({ heard, local }: RelayFacts): Line[] {
   if (heard.kind === "failed")
-    return [fail("relays", heard.why, "see broker and permissions"), ...judgeLocal(local)];
+    return [fail("relays", heard.why, "check broker and permissions"), ...judgeLocal(local)];
   const states = heard.value;
   if (states.length === 0) {
-    const todo = "start one (`runner-relay up` or `relay`); events wait meanwhile";
-    return [fail("relays", "none is heard", todo), ...judgeLocal(local)];
+    const todo = "start one (`runner-relay up` or `relay`); until then, events wait";
+    return [fail("relays", "no relay is running", todo), ...judgeLocal(local)];
   }
   const served = servedShards(states);
   const names = states.map(({ relay }) => relay).join(", ");
@@ -58,8 +58,8 @@ export function judgeRelays({ heard, local }: RelayFacts): Line[] {
       ? ok("relays", names)
       : warn(
           "relays",
-          `${names}; nobody serves shards ${missing.join(", ")}`,
-          "look again: it lasts seconds when relays come and go",
+          `${names}; no relay serves shards ${missing.join(", ")}`,
+          "check again; this is normal for a few seconds when relays start or stop",
         );
   return [relays, ...states.flatMap(judgeCoordinator), ...judgeLocal(local, states)];
 }
@@ -75,7 +75,7 @@ function judgeCoordinator({ relay, coordinator: { state, reason } }: RelayState)
   return [fail(coordinator, text, todo)];
 }
 
-/** What relays tell about the coordinator stands in a line of its own already, with what to do. */
+/** Relays' reports on these have a line of their own, with advice. */
 const SAID_BY_STATE: ReadonlySet<string> = new Set(["coordinator", "credentials"]);
 
 function judgeLocal(local: RelayFacts["local"], heard: readonly RelayState[] = []): Line[] {
@@ -87,7 +87,7 @@ function judgeLocal(local: RelayFacts["local"], heard: readonly RelayState[] = [
   if (lacks.length === 0) return [ok(check, "ready")];
   const said = heard.some(({ coordinator }) => coordinator.state !== "up");
   const bad = lacks.filter(([name]) => !said || !SAID_BY_STATE.has(name));
-  if (bad.length === 0) return [ok(check, `runs, and sends nothing; ${detailsOf(lacks)}`)];
+  if (bad.length === 0) return [ok(check, `runs, but sends nothing; ${detailsOf(lacks)}`)];
   return [fail(check, detailsOf(bad), "see its log")];
 }
 

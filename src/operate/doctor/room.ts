@@ -5,19 +5,19 @@ import { fail, ok, warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
 import type { StreamFacts } from "./streams.ts";
 
-/** Of the log, percent. */
+/** Fill level of the log, percent. */
 const NEARLY_FULL = 80;
 const FULL = 95;
-/** Less than this is a full disk: nats-server's own files need some. */
+/** With less free space the disk counts as full, because nats-server's own files need some. */
 const LEAST_FREE: number = 64 * 1024 * 1024;
 
 export type RoomFacts = {
   streams: StreamFacts["streams"];
-  /** Free bytes of the folder that the broker stores in; undefined where that is not on this machine. */
+  /** Free bytes in the broker's storage folder. Undefined if it is not on this machine. */
   free: Reading<number> | undefined;
 };
 
-/** Free bytes for this user. */
+/** Free bytes that this user may use. */
 export async function readFree(folder: string): Promise<Reading<number>> {
   return reading(async () => {
     const { bavail, bsize } = await statfs(folder);
@@ -25,7 +25,7 @@ export async function readFree(folder: string): Promise<Reading<number>> {
   });
 }
 
-/** Room in the log, and on the disk for what the log may still grow. Pure. */
+/** Judges the room in the log, and on the disk for its further growth. Pure. */
 export function judgeRoom({ streams, free }: RoomFacts): Line[] {
   const lines: Line[] = [];
   let growth = 0;
@@ -37,12 +37,12 @@ export function judgeRoom({ streams, free }: RoomFacts): Line[] {
     if (name === EVENTS_STREAM && most > 0) lines.push(judgeLog(bytes, most));
   }
   if (free === undefined) return lines;
-  if (free.kind === "failed") return [...lines, warn("disk", free.why, "look at the broker's folder")];
-  const text = `${showBytes(free.value)} free, the log may still grow by ${showBytes(growth)}`;
-  const todo = "make room: a full disk stops the broker until it is restarted";
+  if (free.kind === "failed") return [...lines, warn("disk", free.why, "check the broker's folder")];
+  const text = `${showBytes(free.value)} free; the log may still grow by ${showBytes(growth)}`;
+  const todo = "free some space; a full disk stops the broker until it is restarted";
   if (free.value < LEAST_FREE) lines.push(fail("disk", text, todo));
   else if (free.value < growth)
-    lines.push(warn("disk", text, `${todo}; the log's own limit is above the disk`));
+    lines.push(warn("disk", text, `${todo}; the log's own limit exceeds the free space`));
   else lines.push(ok("disk", text));
   return lines;
 }
@@ -50,7 +50,7 @@ export function judgeRoom({ streams, free }: RoomFacts): Line[] {
 function judgeLog(bytes: number, most: number): Line {
   const percent = (100 * bytes) / most;
   const text = `${percent.toFixed(1)} % of ${showBytes(most)} used`;
-  const todo = "see what waits (`status`), prune, or widen it by `provision --log-bytes`";
+  const todo = "see what is pending (`status`), prune, or enlarge it with `provision --log-bytes`";
   if (percent >= FULL) return fail("room in the log", text, todo);
   return percent >= NEARLY_FULL ? warn("room in the log", text, todo) : ok("room in the log", text);
 }

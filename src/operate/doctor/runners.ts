@@ -4,23 +4,26 @@ import { counted, showAge } from "../../shared/base/show.ts";
 import { warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
 
-/** Runners that are named; beyond them only how many there are. */
+/** Most runners that are named. The others are only counted. */
 const MOST_NAMED = 10;
 
-/** Runners that leave. */
+/** The runners that are to be removed. */
 export function readRunners(jsm: JetStreamManager): Promise<Reading<Departure[]>> {
   return reading(() => readDepartures(jsm));
 }
 
 /** Pure. */
 export function judgeRunners(facts: Reading<readonly Departure[]>, now: number): Line[] {
-  if (facts.kind === "failed") return [warn("runners", facts.why, "see broker and permissions")];
+  if (facts.kind === "failed") return [warn("runners", facts.why, "check broker and permissions")];
   const lines = facts.value.slice(0, MOST_NAMED).map((it) => {
     const { text, todo } = departureText(it);
     return warn(`runner ${it.runner}`, `${text}; for ${showAge(now - it.since)}`, todo);
   });
   const more = facts.value.length - lines.length;
   return more > 0
-    ? [...lines, warn("runners", `${counted(more, "more runner")} that leave`, "see `runner-relay status`")]
+    ? [
+        ...lines,
+        warn("runners", `${counted(more, "more runner")} to be removed`, "see `runner-relay status`"),
+      ]
     : lines;
 }

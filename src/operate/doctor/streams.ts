@@ -29,9 +29,9 @@ import { reading, type Reading } from "./reading.ts";
 
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
-const PROVISION = "run `runner-relay provision` (`up` does it at its start)";
+const PROVISION = "run `runner-relay provision` (`up` does so when it starts)";
 
-/** Undefined: it does not exist. */
+/** Undefined if the stream does not exist. */
 export type StreamReading = Reading<Pick<StreamInfo, "config" | "state"> | undefined>;
 
 export type StreamFacts = {
@@ -72,7 +72,7 @@ async function unless<T>(code: number, work: Promise<T>): Promise<T | undefined>
   }
 }
 
-/** Streams, consumers and what may be claimed of accepted events (HONEST-1). Pure. */
+/** Judges streams, consumers and what may be claimed of accepted events (HONEST-1). Pure. */
 export function judgeStreams({ streams, consumers, sync }: StreamFacts): Line[] {
   const lines = streams.map(({ name, info }) => judgeStream(name, info));
   const log = streams.find(({ name }) => name === EVENTS_STREAM)?.info;
@@ -82,12 +82,12 @@ export function judgeStreams({ streams, consumers, sync }: StreamFacts): Line[] 
 
 function judgeStream(name: string, info: StreamReading): Line {
   const check = `stream ${name}`;
-  if (info.kind === "failed") return fail(check, info.why, "see broker and permissions");
+  if (info.kind === "failed") return fail(check, info.why, "check broker and permissions");
   if (info.value === undefined) return fail(check, "it does not exist", PROVISION);
   const { config, state } = info.value;
   const { differences, widen } = compareStream(planOf(name, config), config);
   if (differences.length > 0)
-    return fail(check, differences.join("; "), "decide which is right: `provision` only widens");
+    return fail(check, differences.join("; "), "decide which is right; `provision` only raises limits");
   if (widen !== undefined)
     return warn(check, `${Object.keys(widen).join(", ")} is less than it must be`, PROVISION);
   return ok(
@@ -96,7 +96,7 @@ function judgeStream(name: string, info: StreamReading): Line {
   );
 }
 
-/** Sizes are whatever they are: only the form is compared. */
+/** The plan to compare a stream with. Sizes are taken from the stream itself, so that only the other settings are compared. */
 function planOf(
   name: string,
   { num_replicas: replicas, max_bytes: bytes, ...config }: StreamInfo["config"],
@@ -120,8 +120,8 @@ function judgeConsumers(consumers: StreamFacts["consumers"]): Line {
   }
   if (problems.length === 0) return judgeRoom(check, consumers);
   const todo = missing
-    ? `${PROVISION}; what is settled is known from the checkpoints`
-    : "delete it and run `runner-relay provision`: what is settled is known from the checkpoints";
+    ? `${PROVISION}; the checkpoints know what is settled`
+    : "delete it and run `runner-relay provision`; the checkpoints know what is settled";
   return fail(check, problems.join("; "), todo);
 }
 
@@ -135,7 +135,7 @@ function judgeRoom(check: string, consumers: StreamFacts["consumers"]): Line {
   return warn(
     check,
     ackPendingNote(least),
-    "raise max_ack_pending in the broker's limits, then `runner-relay provision`",
+    "raise max_ack_pending in the broker's limits, then run `runner-relay provision`",
   );
 }
 
@@ -144,11 +144,11 @@ function judgeSync(sync: SyncKnowledge, { config }: Pick<StreamInfo, "config">):
   if (problems.length === 0) return [ok("durability", "fsync before every acknowledgement")];
   const todo = "set `sync_interval: always` in the broker's jetstream block";
   return problems.map((problem) =>
-    problem.startsWith("it is not known")
+    problem.startsWith("cannot verify")
       ? warn(
           "durability",
           problem,
-          `${todo}, and say where it can be read: RUNNER_RELAY_BROKER_MONITOR or RUNNER_RELAY_BROKER_CONFIG`,
+          `${todo}, and set RUNNER_RELAY_BROKER_MONITOR or RUNNER_RELAY_BROKER_CONFIG so that this can be verified`,
         )
       : fail("durability", problem, sync.kind === "not_always" ? todo : "correct the log's settings"),
   );

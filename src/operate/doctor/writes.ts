@@ -3,13 +3,13 @@ import { STATE_BUCKET, stateKey } from "../../shared/log/schema/topology.ts";
 import { fail, ok, type Line } from "./line.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
 
-/** No session's token: nobody's wish is touched. */
+/** This is not the token of any session, so no operator's request is touched. */
 const KEY: string = stateKey.control("=doctor");
 
 /**
- * Whether the broker stores anything: the mark of a deleted key, for a second. After a full disk a stream stays dead until nats-server is
- * restarted, also when there is room again, and publishes to it time out (docs/facts.md, "Purges, disks and stores"). Relays write to this bucket all the time, so
- * it meets a full disk with the log; the log itself cannot be tried without an event.
+ * Checks that the broker stores anything, by writing the mark of a deleted key that expires after a second. After a full disk a stream stays dead until
+ * nats-server is restarted, even when there is room again, and publishes to it time out (docs/facts.md, "Purges, disks and stores"). The log cannot be
+ * tried without an event; relays write to this bucket all the time, so a full disk affects both.
  */
 export async function readWrites(nc: NatsConnection): Promise<Reading<string | undefined>> {
   return reading(async () => {
@@ -25,9 +25,10 @@ export async function readWrites(nc: NatsConnection): Promise<Reading<string | u
 export function judgeWrites(refusal: Reading<string | undefined>): Line {
   const check = "writes";
   if (refusal.kind === "failed") {
-    const todo = "make room if the disk is full, then restart nats-server: until then its streams stay dead";
-    return fail(check, `the broker does not store: ${refusal.why}`, todo);
+    const todo =
+      "free some space if the disk is full, then restart nats-server; until then its streams accept no writes";
+    return fail(check, `the broker does not store anything: ${refusal.why}`, todo);
   }
-  if (refusal.value === undefined) return ok(check, "the broker stores");
-  return fail(check, refusal.value, "make room in the state bucket, or run `runner-relay provision`");
+  if (refusal.value === undefined) return ok(check, "the broker accepts writes");
+  return fail(check, refusal.value, "free some space in the state bucket, or run `runner-relay provision`");
 }

@@ -2,10 +2,10 @@ import type { Holdings, StateField } from "../../shared/messages/holdings.ts";
 
 type Held = Holdings & { kind: "held" };
 
-/** An event that was delivered, as far as the log knows. */
+/** An event that was delivered according to the log. */
 export type DeliveredEvent = { seq: number; id: string; digest: string; timestamp: string };
 
-/** A bind or metadata that was delivered, with the fields that it wrote. */
+/** A bind or metadata write that was delivered, with the fields that it wrote. */
 export type DeliveredState = {
   seq: number;
   id: string;
@@ -15,14 +15,14 @@ export type DeliveredState = {
 
 export type EventDifference = {
   missing: DeliveredEvent[];
-  /** Not among those that the coordinator gave, but it may not have given all. */
+  /** Not among the events that the coordinator returned, but it may not have returned all. */
   unknown: DeliveredEvent[];
 };
 
 /**
- * Compares as multisets by content: the coordinator keeps no keys and sorts by the events' own timestamps. Of events that say the same the
- * earlier ones count as held: what is lost with a backup is the end. If the answer was cut, it held the first ones by timestamp, so an event with
- * an earlier timestamp than its last is missing for certain, and of the others nothing can be told. `delivered` in the order of the log. Pure.
+ * Compares by content, as multisets, because the coordinator keeps no keys and sorts by the events' own timestamps. Of events with the same content the
+ * earlier ones count as held, because a restored backup lacks the newest ones. If the answer was cut, it has the first events by timestamp. Then an event
+ * with an earlier timestamp than its last is certainly missing, and the others cannot be judged. `delivered` is in the order of the log. Pure.
  */
 export function compareEvents(
   delivered: readonly DeliveredEvent[],
@@ -44,18 +44,18 @@ export function compareEvents(
 const TERMINAL: ReadonlySet<string> = new Set(["finished", "completed", "failed", "stopped"]);
 
 export type StateDifference = {
-  /** Writes whose value is missing, or gave way to an older one, in the order of the log. */
+  /** Writes whose value is missing, or was replaced by an older one, in the order of the log. */
   missing: DeliveredState[];
-  /** The same, but not to be sent: the session is finished, and a bind would open it again. */
+  /** The same, but they are not sent, because the session is finished and a bind would open it again. */
   finished: DeliveredState[];
-  /** Fields with a value that the log never gave: somebody else wrote them. */
+  /** Fields with a value that never was in the log, so someone else wrote them. */
   differs: StateField[];
 };
 
 /**
- * Compares what binds and metadata wrote last with what the coordinator holds. A field counts as missing if it is empty there or holds a value
- * that the log overwrote later; a value that the log does not know was written by somebody else, and stays. `endedAt`: where in the log the session
- * ended last, 0 if it did not. Pure.
+ * Compares the last values of binds and metadata with what the coordinator holds. A field counts as missing if it is empty there, or holds a value
+ * that the log overwrote later. A value that the log does not know was written by someone else, and stays. `endedAt`: the sequence at which the
+ * session last ended, 0 if it did not. Pure.
  */
 export function compareState(
   delivered: readonly DeliveredState[],

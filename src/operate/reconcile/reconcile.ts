@@ -17,13 +17,14 @@ import { compareEvents, compareState, type DeliveredEvent } from "./compare.ts";
 import { gatherMany, gatherOne, type Gathered } from "./gather.ts";
 import { sessionGroups } from "./sessions.ts";
 
-// sessions.ts which · gather.ts what the log says · compare.ts what that means beside the coordinator's word · ../replay/put.ts sends again
+// sessions.ts lists the sessions · gather.ts reads the log · compare.ts compares it with the coordinator's answer · ../replay/put.ts sends again
+// Reading, comparing and sending are separate, so that the comparison is pure and a run without --send cannot change anything.
 
-/** A relay asks the coordinator twice, 5 s at most each, and others may be in front. */
+/** A relay asks the coordinator twice, at most 5 s each, and other requests may be ahead. */
 const ASK_MS = 30_000;
-/** Sessions asked about at once: what a relay carries out at once. */
+/** Sessions asked about at once, which is what a relay handles at once. */
 const AT_ONCE = 4;
-/** After this many sessions in a row without an answer the coordinator counts as away, and the rest can wait. */
+/** After this many sessions in a row without an answer, the coordinator counts as away and the command stops. */
 const MOST_UNAVAILABLE = 10;
 
 export type ReconcileDeps = { nc: NatsConnection; jsm: JetStreamManager; clock: Clock };
@@ -31,7 +32,7 @@ export type ReconcileDeps = { nc: NatsConnection; jsm: JetStreamManager; clock: 
 /** An event of the log that the coordinator lacks. */
 export type Missing = { seq: number; id: string; kind: Kind };
 
-/** What came out of one session. */
+/** The result for one session. */
 export type Finding =
   | {
       kind: "compared";
@@ -39,23 +40,23 @@ export type Finding =
       /** Delivered events, binds and metadata that were compared. */
       compared: number;
       missing: Missing[];
-      /** Missing, put in again before, and not delivered yet. */
+      /** Missing, already requeued, and not delivered yet. */
       underWay: Missing[];
-      /** Missing binds and metadata of a finished session: they stay away. */
+      /** Missing binds and metadata of a finished session, which are not sent. */
       finished: Missing[];
-      /** Events of which nothing can be told, because the coordinator gives the first hundred only: first and last sequence. */
+      /** Events that cannot be judged, because the coordinator returns only the first hundred: first and last sequence. */
       unknown?: { count: number; fromSeq: number; toSeq: number };
-      /** Fields that somebody else wrote. */
+      /** Fields that someone else wrote. */
       differs: StateField[];
       unreadable: number;
       /** How many were sent again. */
       sent: number;
     }
-  /** The coordinator lost the session whole, or somebody deleted it there. Nothing is sent: all of it would die. */
+  /** The coordinator lost the whole session, or someone deleted it there. Nothing is sent, because every event would become a dead letter. */
   | {
       kind: "unknown_session";
       session: string;
-      /** Delivered events, binds and metadata: all of them are missing. */
+      /** Delivered events, binds and metadata, all of which are missing. */
       missing: Missing[];
       underWay: Missing[];
       unreadable: number;
@@ -65,19 +66,19 @@ export type Finding =
 export type ReconcileOptions = {
   /** Undefined: every session of the log. */
   sessions: readonly string[] | undefined;
-  /** Only what was stored from this sequence on. */
+  /** Only events from this sequence on. */
   from: number;
-  /** Put what is missing in again, as this run. */
+  /** Requeue what is missing, under the name of this run. */
   send?: { run: string; throttle: Throttle };
   signal: AbortSignal;
-  /** Sessions were found: how many there are to compare so far. */
+  /** Called when sessions were found, with the number of sessions to compare so far. */
   found(sessions: number): void;
 };
 
 /**
- * Compares the log with what the coordinator holds, session by session, and yields what comes out. Only what the log knows as delivered counts: what
- * waits, died or was superseded is not missing. Memory does not grow with the sessions. Throws `relay_unavailable` when no relay
- * answers and `coordinator_unreachable` when nothing can be told of ten sessions in a row.
+ * Compares the log with what the coordinator holds, session by session, and yields the results. Only events that were delivered according to the log
+ * count; pending, dead and superseded events are not missing. Memory use does not grow with the number of sessions. Throws `relay_unavailable` if no
+ * relay answers, and `coordinator_unreachable` if ten sessions in a row could not be checked.
  */
 export async function* reconcile(deps: ReconcileDeps, options: ReconcileOptions): AsyncGenerator<Finding> {
   let silent = 0;
@@ -89,12 +90,12 @@ export async function* reconcile(deps: ReconcileDeps, options: ReconcileOptions)
     if (silent === MOST_UNAVAILABLE && finding.kind === "unavailable")
       throw codedError(
         "coordinator_unreachable",
-        `nothing can be told of ${session} and those before: ${finding.reason}`,
+        `session ${session} and those before it could not be checked: ${finding.reason}`,
       );
   }
 }
 
-/** Sessions with their findings, of which some are on their way at any time. */
+/** Yields sessions with their findings; several are in progress at any time. */
 async function* gathering(
   deps: ReconcileDeps,
   options: ReconcileOptions,
@@ -102,7 +103,7 @@ async function* gathering(
   const { jsm } = deps;
   const flying: [string, Promise<Finding>][] = [];
   let sending: Promise<unknown> = Promise.resolve();
-  /** One after the other: a rate is a rate. */
+  /** Events are sent one after the other, because the rate applies to all sessions together. */
   const inTurn: InTurn = (what) => {
     const mine = sending.then(what);
     sending = mine.catch(() => {});
@@ -189,7 +190,7 @@ function ofEvent({ seq, id }: DeliveredEvent): Missing {
   return { seq, id, kind: "event" };
 }
 
-/** What of all that seems to be missing was delivered, in the order of the log, and what of it is on its way again. */
+/** Of the events that seem to be missing, those that were delivered, in the order of the log, and those that are already requeued. */
 async function divide(
   jsm: JetStreamManager,
   gathered: Gathered,
@@ -205,7 +206,7 @@ async function divide(
   return { missing, underWay };
 }
 
-/** A settled event may as well be a dead letter, or a bind that came too late. Asked only of what seems to be missing. */
+/** A settled event may also be a dead letter, or a bind that came too late. This is checked only for events that seem to be missing. */
 async function wasDelivered(jsm: JetStreamManager, { id, kind }: Missing): Promise<boolean> {
   if ((await findDeadLetter(jsm, id)) !== undefined) return false;
   return kind !== "bind" || (await readState(jsm, stateKey.superseded(id))) === undefined;
@@ -221,7 +222,7 @@ async function sendAll(
   for (const { seq } of missing) {
     if (!(await throttle.mayGo(signal, () => {}))) break;
     const message = await deps.jsm.direct.getMessage(EVENTS_STREAM, { seq });
-    if (message === null) continue; // pruned meanwhile
+    if (message === null) continue; // the event was pruned meanwhile
     const headers = new Map(message.header.keys().map((name) => [name, message.header.get(name)]));
     await putAgain(deps.nc, run, { seq, headers, envelope: decodeEnvelope(message.data) });
     sent++;

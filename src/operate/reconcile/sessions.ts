@@ -3,12 +3,12 @@ import { parseEventSubject } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
 
-/** Events that one pass keeps in memory, some 250 bytes each. */
+/** Most events that one pass keeps in memory, about 250 bytes each. */
 const MOST_AT_ONCE = 200_000;
 
 /**
- * Sessions of a partition in groups of so many events that what a pass gathers of a group fits into memory. From a sequence on: only those with
- * an event there.
+ * The sessions of a partition in groups that are small enough for what a pass gathers to fit into memory. With a start sequence, only sessions
+ * that have an event from there on.
  */
 export async function sessionGroups(
   jsm: JetStreamManager,
@@ -25,7 +25,7 @@ export async function sessionGroups(
   return groupsOf(counts, MOST_AT_ONCE, wanted);
 }
 
-/** Divides sessions into groups of at most `most` events, or of one session that has more. Pure. */
+/** Divides sessions into groups of at most `most` events. A session that has more is a group of its own. Pure. */
 export function groupsOf(
   counts: ReadonlyMap<string, number>,
   most: number,

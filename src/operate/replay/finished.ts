@@ -9,7 +9,7 @@ import { walk } from "../../shared/log/follow/walk.ts";
 const TERMINAL_REPORTS = new Set(["completed", "failed", "stopped"]);
 const TERMINAL_STATUS = /"status"\s*:\s*"(finished|completed|failed|stopped)"/;
 
-/** Whether a run report ends its session. Pure. */
+/** True if a run report ends its session. Pure. */
 export function endsSession({ kind, run, body }: Pick<Envelope, "kind" | "run" | "body">): boolean {
   if (kind !== "run") return false;
   return run === undefined
@@ -17,12 +17,12 @@ export function endsSession({ kind, run, body }: Pick<Envelope, "kind" | "run" |
     : TERMINAL_REPORTS.has(run.report);
 }
 
-/** Sessions whose end is remembered; the log is asked again for others. */
+/** Sessions whose end is cached. For others the log is asked again. */
 const MOST_KNOWN = 10_000;
 
 /**
- * Where in the log a session ended last by a run report, 0 if it did not. A bind below it would open a finished session again; one above it
- * belongs to a resume, and the relay judges it by the coordinator's word (late binds).
+ * The sequence at which a run report last ended a session, 0 if none did. A bind below it would open a finished session again. A bind above it
+ * belongs to a resume, and the relay asks the coordinator about it (late binds).
  */
 export function createFinished(jsm: JetStreamManager): (session: string) => Promise<number> {
   const known = new Map<string, number>();
@@ -36,7 +36,7 @@ export function createFinished(jsm: JetStreamManager): (session: string) => Prom
   };
 }
 
-/** The newest report is found at once, and mostly it is the end; only for another one the log is looked through. */
+/** The newest report is found at once and usually is the end. Only if it is not, the log is searched. */
 async function lastEnd(jsm: JetStreamManager, filter: string): Promise<number> {
   const newest = await jsm.direct.getMessage(EVENTS_STREAM, { last_by_subj: filter });
   if (newest === null) return 0;

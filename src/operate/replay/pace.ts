@@ -1,33 +1,33 @@
 /**
- * Replays per second when nobody says more. Each costs the broker an fsync of its own and the relay a request, beside live ones: measured on two
- * cores with 200 live events/s, their p99 stays as it is at 250/s and is 2.6 times as high at 500/s (`npm run faults -- --only replay`).
- * A hundred thousand events take 400 s.
+ * Default rate of replayed events per second. Each event costs the broker an fsync and the relay a request, besides the live ones. Measured on two
+ * cores with 200 live events/s: at 250/s the p99 of live events does not change, at 500/s it is 2.6 times as high (`npm run faults -- --only
+ * replay`). A hundred thousand events take 400 s.
  */
 export const DEFAULT_RATE = 250;
 
 /**
- * Events that may wait at the relays beyond what waited anyway. Behind more of them a live event would stand in line: a relay stops reading
- * ahead at 2,000.
+ * How many events a replay may add to the backlog at the relays. A relay stops reading ahead at 2,000, so with more of them live events would
+ * have to queue behind.
  */
 const MOST_WAITING = 1000;
 
-/** Whether more may be put in: `waiting` events wait now, `lowest` is the least that was seen since the replay began. Pure. */
+/** True if more events may be added. `waiting`: events pending now. `lowest`: the least seen since the replay began. Pure. */
 export function mayAdd(waiting: number, lowest: number): boolean {
   return waiting < lowest + MOST_WAITING;
 }
 
-/** This many events go at once before the rate applies: a single session is back without a wait, and 0.1 s of the broker's time is no burden. */
+/** This many events are sent at once before the rate applies, so that a single session needs no wait. They cost the broker only 0.1 s. */
 export const HEAD_START = 100;
 
-/** Longest burst after a pause, seconds: who was slow does not catch up at once. */
+/** Longest burst after a pause, in seconds of the rate, so that a slow replay does not catch up all at once. */
 const BURST_S = 0.1;
 
-/** Gives out permits at a rate, evenly, after a head start. Times in milliseconds of one clock. */
+/** Gives out permits evenly at a rate, after a head start. Times are milliseconds of one clock. */
 export function createPace(
   rate: number,
   now: number,
 ): {
-  /** Milliseconds until the next may go; below 1: now. */
+  /** Milliseconds until the next permit. Below 1: now. */
   due(now: number): number;
   took(): void;
 } {

@@ -5,7 +5,7 @@ import { HEADER } from "../../shared/base/headers.ts";
 import { eventSubject } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 
-/** Headers that a replayed message takes over from its original. */
+/** Headers that a replayed message copies from the original. */
 const KEPT = [
   HEADER.session,
   HEADER.seq,
@@ -16,29 +16,28 @@ const KEPT = [
   HEADER.trace,
 ];
 const TIMEOUT_MS = 3000;
-/** A broker that is away is tried for so long; then the command ends, and `--resume` goes on. */
+/** How long an absent broker is retried. Then the command ends, and `--resume` can continue it. */
 const PATIENCE_MS = 30_000;
 const LOG_FULL = 10077;
 
-/** An event to be put into the log again. */
+/** An event to be requeued. */
 export type Again = {
-  /** Where it is in the log. */
+  /** The event's sequence in the log. */
   seq: number;
   headers: ReadonlyMap<string, string>;
   envelope: Envelope;
 };
 
-/** Message id of an event in a run: the same for every try, so that the broker recognises what it has. */
+/** Message id of an event in a run. It is the same for every attempt, so that the broker recognises duplicates. */
 function replayId(run: string, eventId: string): string {
   return `replay-${run}-${eventId}`;
 }
 
 /**
- * Puts one event into the log again, behind everything that is there, with a mark of what it repeats and of the run. Resolves with its
- * sequence when the broker has it on disk; while nobody knows whether it has, the same message is put again, which the broker recognises by its
- * id, so that events which are put one after the other stay in order (ORDER-1). One at a time is as fast as a replay should be (ADR
- * 0011). Nobody waits for an answer any more, so the address for it is left
- * out. Throws `log_full`, `log_refused`, and `log_unreachable` when the broker stays away.
+ * Requeues one event at the end of the log, marked with its original and its run. Resolves with its sequence when the broker has it on disk. If
+ * the outcome is unknown, the same message is published again, and the broker recognises it by its id, so that events put one after the other stay
+ * in order (ORDER-1). One at a time is fast enough for a replay (ADR 0011). The address for an answer is left out, because no executor waits for
+ * one any more. Throws `log_full`, `log_refused`, and `log_unreachable` if the broker stays away.
  */
 export async function putAgain(nc: NatsConnection, run: string, again: Again): Promise<number> {
   const { seq, envelope } = again;

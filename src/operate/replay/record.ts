@@ -6,34 +6,34 @@ import { decodeStates, readState } from "../../shared/log/state/state-store.ts";
 import { MAX_PAYLOAD, RETENTION_MS, STATE_BUCKET, stateKey } from "../../shared/log/schema/topology.ts";
 import type { Selection } from "./selection.ts";
 
-/** Why events of the selection are not sent. */
+/** Numbers of events of the selection that are not sent, by reason. */
 export type LeftOut = {
-  /** Binds of sessions that finished afterwards: they would open them again. */
+  /** Binds of sessions that have finished since, which they would open again. */
   binds: number;
-  /** Run reports that nobody named. */
+  /** Run reports, unless the selection names them. */
   runReports: number;
-  /** Dead letters: they would die again, `dead redrive` is for them. */
+  /** Dead letters, which would die again; use `dead redrive` for them. */
   dead: number;
-  /** Not settled yet: they are sent anyway. */
+  /** Events that are pending, and will be sent anyway. */
   waiting: number;
-  /** No envelope that can be read. */
+  /** Events whose envelope cannot be read. */
   unreadable: number;
 };
 
-/** How far a replay came; JSON in the state bucket under `replay.<run>`, for `--resume`, and for people who want to look. */
+/** The progress of a replay: JSON in the state bucket under `replay.<run>`, for `--resume` and for people. */
 export type ReplayRecord = {
   v: 1;
   run: string;
   state: "running" | "interrupted" | "done";
-  /** Creation of the log that the sequences belong to. */
+  /** Creation time of the log that the sequences belong to. */
   stream: string;
   selection: Selection;
-  /** Sequences that it reads, both inclusive: the end of the log when it began is the last of them. */
+  /** The range of sequences to read, both inclusive. The last is at most the end of the log when the run began. */
   from: number;
   to: number;
-  /** What was looked at last: the number of its filter, and its sequence. */
+  /** The last event that was read: the index of its filter, and its sequence. */
   position: { filter: number; seq: number };
-  /** Sequence in the log of what was put in last; 0: nothing yet. */
+  /** The log's sequence of the last requeued event; 0 if there is none yet. */
   put: number;
   sent: number;
   leftOut: LeftOut;
@@ -46,7 +46,7 @@ export type ReplayRecord = {
 const MOST_NAMED = 5;
 const KEPT_SECONDS: number = RETENTION_MS / 1000;
 
-/** Stores it; kept as long as the events that it speaks of. */
+/** Stores the record. It is kept as long as the events that it refers to. */
 export async function writeReplay(nc: NatsConnection, record: ReplayRecord): Promise<void> {
   const head = headers();
   head.set("Nats-TTL", `${KEPT_SECONDS}s`);
@@ -54,12 +54,15 @@ export async function writeReplay(nc: NatsConnection, record: ReplayRecord): Pro
   const reply = await nc.request(subject, JSON.stringify(record), { headers: head, timeout: 5000 });
   const { error } = reply.json<{ error?: { description?: string } }>();
   if (error !== undefined)
-    throw codedError("log_refused", `the replay's state is not kept: ${error.description ?? "refused"}`);
+    throw codedError(
+      "log_refused",
+      `the replay's state could not be saved: ${error.description ?? "refused"}`,
+    );
 }
 
-/** Throws `nothing_found` for an unknown run, naming those that could be meant; `schema_newer`; and `usage` for what is no name of a run. */
+/** Throws `nothing_found` for an unknown run (with the names of unfinished ones), `schema_newer`, and `usage` for an invalid name. */
 export async function readReplay(jsm: JetStreamManager, run: string): Promise<ReplayRecord> {
-  if (!/^[\w-]+$/.test(run)) throw codedError("usage", `${run} is no name of a run`);
+  if (!/^[\w-]+$/.test(run)) throw codedError("usage", `${run} is not a valid run name`);
   const stored = await readState(jsm, stateKey.replay(run));
   if (stored !== undefined) return decodeReplay(stored.value);
   const open = await unfinished(jsm);
@@ -67,7 +70,7 @@ export async function readReplay(jsm: JetStreamManager, run: string): Promise<Re
   throw codedError("nothing_found", `no replay ${run} is known${named}`);
 }
 
-/** A run that was killed, or whose terminal went away, could not say its name. */
+/** The unfinished runs, for users who do not know the name: a run that was killed could not print it. */
 async function unfinished(jsm: JetStreamManager): Promise<string[]> {
   const runs = await decodeStates(jsm, stateKey.replay("*"), ({ value }) => decodeReplay(value));
   return [...runs.values()]
@@ -77,14 +80,14 @@ async function unfinished(jsm: JetStreamManager): Promise<string[]> {
     .map(({ run, sent, updatedAt }) => `${run} (${sent} sent, ${new Date(updatedAt).toISOString()})`);
 }
 
-/** A selection may name every session of a log. */
+/** A selection may name every session of a log, so the list can be long. */
 const REPLAY = { bytes: MAX_PAYLOAD, depth: 8, values: 1_000_000 };
 
-/** Throws `schema_newer`, and `envelope_invalid` for anything that is no such record. Pure. */
+/** Throws `schema_newer`, and `envelope_invalid` for anything that is not such a record. Pure. */
 export function decodeReplay(bytes: Uint8Array): ReplayRecord {
   const value = parseJsonWithin(bytes, REPLAY);
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number")
-    throw codedError("envelope_invalid", "the stored value is no replay's state");
+    throw codedError("envelope_invalid", "the stored value is not a replay's state");
   if (value.v > 1) throw codedError("schema_newer", `a replay's state of version ${value.v} is newer than 1`);
   const it = value as ReplayRecord;
   const whole =

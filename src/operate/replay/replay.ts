@@ -15,15 +15,17 @@ import { writeReplay, type ReplayRecord } from "./record.ts";
 import type { Selection } from "./selection.ts";
 import { createThrottle } from "./throttle.ts";
 
-// selection.ts what is wanted · choose.ts reads and decides · finished.ts knows ended sessions · throttle.ts and pace.ts how fast ·
-// put.ts puts in again · record.ts how far it came
+// selection.ts parses the selection · choose.ts reads and decides · finished.ts knows ended sessions · throttle.ts and pace.ts limit the rate ·
+// put.ts requeues · record.ts stores the progress
+// A run is one loop of read, decide, wait and put, and each step is a file of its own: a dry run uses the first two only, and a resumed run starts
+// the same loop at the stored position.
 
-/** Between two writes of the run's state. */
+/** Time between two writes of the run's progress. */
 const KEEP_MS = 1000;
 
 export type ReplayDeps = { nc: NatsConnection; jsm: JetStreamManager; clock: Clock };
 
-/** A new run over what the log holds now. */
+/** Creates a run over what the log holds now. */
 export async function openReplay(deps: ReplayDeps, run: string, selection: Selection): Promise<ReplayRecord> {
   const { created, state } = await deps.jsm.streams.info(EVENTS_STREAM);
   const [since, until] = await Promise.all([
@@ -50,33 +52,33 @@ export async function openReplay(deps: ReplayDeps, run: string, selection: Selec
   };
 }
 
-/** First sequence that was stored at a time (milliseconds since 1970) or later; behind the end if there is none. */
+/** The first sequence stored at a time (milliseconds since 1970) or later; after the end of the log if there is none. */
 async function sequenceAt(jsm: JetStreamManager, at: number, last: number): Promise<number> {
   const found = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: new Date(at) });
   return found?.seq ?? last + 1;
 }
 
-/** What a run would do: every event that it looks at, in order. Changes nothing. */
+/** Yields every event that a run would read, in order, with the decision about it. Changes nothing. */
 export async function* previewReplay(deps: ReplayDeps, record: ReplayRecord): AsyncGenerator<Looked> {
   yield* look(await facts(deps), record.selection, record, false);
 }
 
-/** What is known when a run begins; what becomes a dead letter later was sent by somebody else meanwhile. */
+/** What is known when a run begins. An event that becomes a dead letter later was sent by someone else meanwhile. */
 async function facts({ nc, jsm }: ReplayDeps): Promise<LookDeps> {
   const [settlement, dead] = await Promise.all([readSettlement(jsm, nc.info?.server_id), deadIds(jsm)]);
   return { jsm, settlement, finished: createFinished(jsm), dead };
 }
 
 /**
- * Brings the record of an interrupted run up to what it really put into the log: its state is written once a second only, and what was put in
- * after that must not go twice. The log itself says, for as long as it keeps the events. Throws `checkpoint_mismatch` for a run over another log.
+ * Updates the record of an interrupted run to what the run really put into the log. The record is written only once a second, and events put in after
+ * that must not be sent twice. The log itself shows them, as long as it keeps them. Throws `checkpoint_mismatch` for a run over another log.
  */
 export async function catchUp(deps: ReplayDeps, record: ReplayRecord): Promise<ReplayRecord> {
   const { created } = await deps.jsm.streams.info(EVENTS_STREAM);
   if (created !== record.stream)
     throw codedError(
       "checkpoint_mismatch",
-      `the run ${record.run} belongs to the log made ${record.stream}, this one was made ${created}`,
+      `run ${record.run} belongs to the log created ${record.stream}; this one was created ${created}`,
     );
   const sessions = record.selection.sessions;
   const now = { ...record, position: { ...record.position }, state: "running" as const };
@@ -97,18 +99,18 @@ export async function catchUp(deps: ReplayDeps, record: ReplayRecord): Promise<R
 }
 
 export type ReplayOptions = {
-  /** Events a second. */
+  /** Events per second. */
   rate: number;
-  /** Stops it after the event that is on its way. */
+  /** Stops the run after the event in progress. */
   signal: AbortSignal;
-  /** Called after every event and while it waits; `left` is how many more may come, at most. */
+  /** Called after every event and during waits. `left`: at most this many events follow. */
   told(record: ReplayRecord, left: number, waitsBecause?: string): void;
 };
 
 /**
- * Carries a run out, and keeps how far it came. Events are put one after the other, so that those of one session keep their order (ORDER-1); they go
- * through the same lanes as live ones. Nothing is added while more than a bound waits at the relays, so that live events are not behind a
- * heap of replays. Throws what {@link putAgain} throws, after it wrote the state.
+ * Carries out a run and stores its progress. Events are requeued one after the other, so that those of one session keep their order (ORDER-1), and
+ * pass through the same lanes as live ones. Nothing is added while the relays' backlog exceeds a bound, so that live events do not queue behind many
+ * replayed ones. Throws what {@link putAgain} throws, after writing the progress.
  */
 export async function runReplay(
   deps: ReplayDeps,
@@ -144,7 +146,7 @@ export async function runReplay(
       if (signal.aborted) break;
     }
   } catch (error) {
-    await keep("interrupted").catch(() => {}); // what failed says more
+    await keep("interrupted").catch(() => {}); // the original failure says more
     throw error;
   }
   await keep(signal.aborted ? "interrupted" : "done");

@@ -3,23 +3,23 @@ import { shardOf } from "../../shared/log/schema/partition.ts";
 import { sessionIdProblem, sessionToken } from "../../shared/log/schema/session-id.ts";
 import { isKind, type Kind } from "../../shared/log/schema/subjects.ts";
 
-/** Which events of the log are to be sent again. All that is given must hold. */
+/** Which events of the log are to be sent again. All given conditions must hold. */
 export type Selection = {
-  /** Empty: every session. */
+  /** Empty for every session. */
   sessions: string[];
-  /** Empty: every kind but `run`. */
+  /** Empty for every kind except `run`. */
   kinds: Kind[];
-  /** When it was stored in the log, milliseconds since 1970: from (inclusive), until (exclusive). */
+  /** Time of storage, milliseconds since 1970: from (inclusive), until (exclusive). */
   since?: number;
   until?: number;
-  /** Sequences in the log, both inclusive. */
+  /** Range of sequences in the log, both inclusive. */
   fromSeq?: number;
   toSeq?: number;
-  /** Binds of sessions that finished afterwards are wanted too. */
+  /** True to include binds of sessions that have finished since. */
   includeBinds: boolean;
 };
 
-/** What people write. */
+/** The options as given on the command line. */
 export type SelectionText = {
   session?: readonly string[];
   kind?: readonly string[];
@@ -31,14 +31,14 @@ export type SelectionText = {
 };
 
 /**
- * Reads a selection; `now` in milliseconds since 1970. Throws `usage` for what cannot be read, and for no selection at all: everything
- * is to be said, not to be the outcome of a forgotten flag.
+ * Parses a selection; `now` is in milliseconds since 1970. Throws `usage` for an invalid value, and for an empty selection, because replaying
+ * everything must not be the result of a forgotten flag.
  */
 export function parseSelection(text: SelectionText, now: number): Selection {
   const sessions = [...new Set(text.session)];
   for (const session of sessions) {
     if (sessionIdProblem(session) !== undefined)
-      throw codedError("usage", `--session ${session} is no session id`);
+      throw codedError("usage", `--session ${session} is not a valid session id`);
   }
   const kinds = [...new Set((text.kind ?? []).flatMap((list) => list.split(",")).map((one) => one.trim()))];
   const since = text.since === undefined ? undefined : parseWhen("--since", text.since, now);
@@ -52,12 +52,12 @@ export function parseSelection(text: SelectionText, now: number): Selection {
   )
     throw codedError(
       "usage",
-      "say what to replay: --session, --kind, --since, --until, --from-seq or --to-seq",
+      "select what to replay with --session, --kind, --since, --until, --from-seq or --to-seq",
     );
   if (since !== undefined && until !== undefined && since >= until)
-    throw codedError("usage", "--since is not before --until");
+    throw codedError("usage", "--since must be before --until");
   if (fromSeq !== undefined && toSeq !== undefined && fromSeq > toSeq)
-    throw codedError("usage", "--from-seq is behind --to-seq");
+    throw codedError("usage", "--from-seq must not be higher than --to-seq");
   return {
     sessions,
     kinds: kinds.map(kindOf),
@@ -69,21 +69,21 @@ export function parseSelection(text: SelectionText, now: number): Selection {
   };
 }
 
-/** Subject filters, one for each session; they are read one after the other, so that a session's events stay in order (ORDER-1). */
+/** Subject filters, one per session. They are read one after the other, so that a session's events stay in order (ORDER-1). */
 export function filtersOf({ sessions, kinds }: Pick<Selection, "sessions" | "kinds">): string[] {
   const kind = kinds.length === 1 ? kinds[0] : "*";
   if (sessions.length === 0) return [`rr.ev.*.*.*.${kind}`];
   return sessions.map((session) => `rr.ev.${shardOf(session)}.*.${sessionToken(session)}.${kind}`);
 }
 
-/** Whether a kind is wanted; run reports only if they are named: a coordinator that restarted knows no runner, and they would hold up their session. */
+/** True if a kind is selected. Run reports must be named, because a restarted coordinator knows no runner and the reports would block their session. */
 export function wantsKind({ kinds }: Pick<Selection, "kinds">, kind: Kind): boolean {
   return kinds.length === 0 ? kind !== "run" : kinds.includes(kind);
 }
 
 const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A moment, milliseconds since 1970: ISO time, or how long ago (`90s`, `30m`, `2h`, `7d`, `1h30m`). Throws `usage`. */
+/** Parses a time to milliseconds since 1970: an ISO time, or how long ago (`90s`, `30m`, `2h`, `7d`, `1h30m`). Throws `usage`. */
 export function parseWhen(flag: string, text: string, now: number): number {
   if (/^(\d+(\.\d+)?[smhd])+$/.test(text)) {
     let ago = 0;
@@ -97,7 +97,7 @@ export function parseWhen(flag: string, text: string, now: number): number {
   return at;
 }
 
-/** `500/s`, `500`, `30/m`: events a second, more than 0. Throws `usage`. */
+/** Parses a rate (`500/s`, `500`, `30/m`) to events per second, more than 0. Throws `usage`. */
 export function parseRate(text: string): number {
   const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(?:\/(s|m))?$/.exec(text) ?? [];
   const rate = Number(amount) / (unit === "m" ? 60 : 1);

@@ -4,18 +4,18 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { readWaiting } from "../settlement.ts";
 import { createPace, mayAdd } from "./pace.ts";
 
-/** Between two looks at what waits at the relays. */
+/** Time between two checks of the relays' backlog. */
 const LOOK_MS = 200;
 
 export type Throttle = {
   /**
-   * Resolves true when one more event may be put into the log; false if `signal` was aborted. `waits` is told while it is the relays' backlog
-   * that holds it up.
+   * Resolves with true when one more event may be put into the log, and with false if `signal` was aborted. Calls `waits` while the relays'
+   * backlog is the reason for the delay.
    */
   mayGo(signal: AbortSignal, waits: (because: string) => void): Promise<boolean>;
 };
 
-/** Keeps replays at a rate (events a second) and behind live events: nothing is added to a heap (pace.ts). */
+/** Limits replays to a rate (events per second), and pauses them while the relays' backlog is large (pace.ts). */
 export function createThrottle(deps: { jsm: JetStreamManager; clock: Clock }, rate: number): Throttle {
   const { jsm, clock } = deps;
   const pace = createPace(rate, clock.now());

@@ -79,7 +79,7 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
     const payload = fits ? letter.payload : new Uint8Array();
     const headers = headersOf(
       letter,
-      fits ? "" : `; its ${letter.payload.length} bytes are too many to be kept here`,
+      fits ? "" : `; its ${letter.payload.length} bytes are too large to be kept here`,
     );
     headers.set("Nats-Expected-Last-Subject-Sequence", String(lastSeq));
     const reply = await nc.request(subject, payload, { headers, timeout: PUBLISH_TIMEOUT_MS });
@@ -100,7 +100,7 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
           lastSeq = there.seq;
         }
         if (await publish(letter, subject, lastSeq)) return { kind: "stored" };
-        return { kind: "refused", reason: "the letters of the event keep changing" };
+        return { kind: "refused", reason: "the event's dead letters keep changing" };
       } catch (error) {
         return { kind: "refused", reason: errorText(error) };
       }

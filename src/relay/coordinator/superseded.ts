@@ -18,7 +18,7 @@ export function createSuperseded(nc: NatsConnection): Superseded {
       const reply = await nc.request(subject, reason, { headers, timeout: TIMEOUT_MS });
       const { error } = reply.json<{ error?: { description?: string } }>();
       if (error !== undefined)
-        throw new Error(`superseded event not recorded: ${error.description ?? "refused"}`);
+        throw new Error(`the superseded event could not be recorded: ${error.description ?? "refused"}`);
     },
   };
 }

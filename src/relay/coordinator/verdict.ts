@@ -79,7 +79,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function detailOf(body: Uint8Array): unknown {
   const value = readAnswer(body);
   if (value === undefined && looksLikeRefusal(body))
-    return `a refusal of ${body.length} bytes, too long to be read`;
+    return `a refusal of ${body.length} bytes, which is too long to read`;
   return isObject(value) && "detail" in value ? value["detail"] : undefined;
 }
 
@@ -149,7 +149,7 @@ function success(result: AttemptResult & { kind: "response" }, json: boolean, wa
   // nobody in between answers that something was created
   if (status !== 200 && body.length > 0) return { kind: "delivered" };
   return broken
-    ? retry(result, `status ${status} broken off`, wallMs)
+    ? retry(result, `status ${status} with an incomplete body`, wallMs)
     : { ...retry(result, `status ${status} without JSON`, wallMs), unclear: true };
 }
 

@@ -121,7 +121,7 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
       if (record === undefined && data.length > 0)
         log.error(
           { key: stateKey.control(token), code: "envelope_invalid" },
-          "a record under an operator's key cannot be read as a wish",
+          "an operator's control record cannot be read",
         );
       note(target, token, record && { ...record, revision: seq, seenAt: clock.now() });
     }
@@ -259,7 +259,7 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
       alarm({ counts, idle });
       await carryOut().catch((error: unknown) => {
         if (isCoded(error)) throw error;
-        log.warn({ err: errorText(error) }, "an operator's wish is not yet carried out");
+        log.warn({ err: errorText(error) }, "an operator's request is not yet carried out");
       });
     },
     disconnected: () => void (building = nothingKnown()),

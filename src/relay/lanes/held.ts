@@ -201,7 +201,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   async function hold(lane: Lane, reason: HeldReason, text: string): Promise<void> {
     await joining.get(lane.token); // the end of the old pointer would end the new one
     const turn = turns.get(lane.shard);
-    if (!(await mayWrite(lane.shard))) throw new Error("the shard is not ours now");
+    if (!(await mayWrite(lane.shard))) throw new Error("this relay no longer owns the shard");
     const from = (lane.inFlight[0] ?? lane.peek())?.seq ?? held.get(lane.token)?.record.from;
     if (from === undefined) return;
     const skip = held.get(lane.token)?.record.skip;
@@ -378,7 +378,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       await dispatcher.lane(token)?.holding?.catch(() => {}); // if holding it failed, it is tried again elsewhere
       const state = held.get(token);
       if (state !== undefined && state.record.reason !== "backlog") {
-        if (!(await mayWrite(state.shard))) throw new Error("the shard is not ours now");
+        if (!(await mayWrite(state.shard))) throw new Error("this relay no longer owns the shard");
         if (held.get(token) !== state) throw new Error("the session is being loaded");
         await track(release(state, skip));
         if (held.get(token) !== state) return; // the relay that loads the shard next finds it

@@ -84,7 +84,7 @@ export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: D
     }
     log.error(
       { subject, seq, code: "envelope_invalid" },
-      "a message was passed over, because its subject is not an event's",
+      "skipped a message, because its subject is not that of an event",
     );
     shard.pass(seq, deliverySeq);
   }
@@ -107,6 +107,6 @@ export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: D
     const missing = deps.gaps(shard)?.check(session, epoch, seq) ?? 0;
     if (missing === 0) return;
     deps.gap(missing);
-    log.error({ session, epoch, seq, missing, code: "sequence_gap" }, "numbers of a session are missing");
+    log.error({ session, epoch, seq, missing, code: "sequence_gap" }, "a session has gaps in its numbering");
   }
 }

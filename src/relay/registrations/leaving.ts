@@ -185,7 +185,7 @@ export function createLeaving(deps: {
       // if another relay writes first, it writes the same
       await writeState(nc, key, encodeDeparture(record), stored?.revision ?? (await readRevision(jsm, key)));
     },
-    heard: (runner) => forget(runner, "a runner that was to be removed is heard again"),
+    heard: (runner) => forget(runner, "a runner that was about to be removed is back"),
     gone: (runner) => forget(runner, "runner removed"),
     async removeNow(runner) {
       const stored = await readState(jsm, keyOf(runner));
@@ -207,7 +207,7 @@ export function createLeaving(deps: {
           await carryOut(key, it).catch((error: unknown) =>
             log.warn(
               { runner: it.record.runner, err: errorText(error) },
-              "could not look after a runner that leaves",
+              "could not check a runner that is to be removed",
             ),
           );
       };

@@ -127,7 +127,7 @@ export function createRegistrations(deps: {
         underWay.set(runner, under);
         void under.then((registered) => {
           deps.registered(registered.kind);
-          log.info({ runner, ...registered }, "runner registered again");
+          log.info({ runner, ...registered }, "registered a runner again");
         });
       }
       return under;

@@ -1,7 +1,7 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import { createShutApp, listenOnLoopback } from "../../shared/http/door/shut-app.ts";
 
-/** One thing that the relay needs, and whether it is there. */
+/** A dependency of the relay, and whether it is available. */
 export type Dependency = { ok: boolean; detail: string };
 
 /** These show no session and no body, so that supervisors and Prometheus need no token. */

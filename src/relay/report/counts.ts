@@ -5,7 +5,7 @@ import type { Registered } from "../registrations/index.ts";
 import type { AttemptReport } from "../turns/attempt-report.ts";
 import { instrumentsIn } from "./instruments.ts";
 
-/** What of gateways belongs to nothing of theirs. */
+/** Names for stray messages of gateways in metrics. */
 const FOREIGN = ["answer", "request", "frame"] as const;
 type Foreign = (typeof FOREIGN)[number];
 
@@ -18,7 +18,7 @@ const REGISTRATIONS = [
 
 /** What is counted as it happens. */
 export type Counts = AttemptReport & {
-  /** `arrivedAt` and `at` are monotonic milliseconds; what was read back from the log did not arrive, and has no duration. */
+  /** `arrivedAt` and `at` are monotonic milliseconds. Events that were read back from the log have no arrival, and so no duration. */
   settled(how: Ending, arrivedAt: number, at: number): void;
   gap: (missing: number) => void;
   foreign: (what: Foreign) => void;

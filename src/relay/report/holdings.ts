@@ -17,20 +17,20 @@ import { ask } from "../coordinator/ask.ts";
 import type { Coordinator } from "../coordinator/client.ts";
 import type { AttemptResult } from "../coordinator/verdict.ts";
 
-/** Relays share the questions. */
+/** Queue group: each question goes to one of the relays. */
 const QUEUE = "relay";
-/** Questions carried out at once; each takes one of the connections that events need. */
+/** Concurrent questions. Each takes one of the connections that events need. */
 const MOST_AT_ONCE = 4;
-/** Most questions that wait. Later ones are refused and can be asked again. */
+/** Most questions in the queue. Further ones are refused and can be asked again. */
 const MOST_WAITING = 64;
-/** `GET …/events` of the coordinator never gives more. */
+/** The coordinator's `GET …/events` never returns more. */
 const READ_LIMIT = 100;
 
 type JsonObject = { [name: string]: unknown };
 
 type Read = { kind: "object"; value: JsonObject } | { kind: "other"; holdings: Holdings };
 
-/** What an answer of the coordinator is worth. */
+/** Classifies an answer of the coordinator. */
 async function read(result: AttemptResult | string): Promise<Read> {
   const unavailable = (reason: string): Read => ({
     kind: "other",
@@ -39,14 +39,14 @@ async function read(result: AttemptResult | string): Promise<Read> {
   if (typeof result === "string") return unavailable(result);
   if (result.kind === "failed") return unavailable(`the coordinator does not answer: ${result.text}`);
   const value = await readLongAnswerObject(result.body);
-  // its own word on the session, as verdict.ts reads it; any other 404 is an unknown route's, or of somebody in between
+  // the coordinator's own 404 for the session, as in verdict.ts; any other 404 is an unknown route, or from a server in between
   const detail = value?.["detail"];
   if (result.status === 404 && !result.broken && detail !== undefined && detail !== "Not Found")
     return { kind: "other", holdings: { kind: "unknown_session" } };
   if (result.status !== 200) return unavailable(`the coordinator answers ${result.status}`);
-  if (result.broken) return unavailable("the coordinator's answer broke off, or is longer than 4 MiB");
+  if (result.broken) return unavailable("the coordinator's answer was cut off, or is longer than 4 MiB");
   return value === undefined
-    ? unavailable("the coordinator's answer is no JSON object, or holds too much")
+    ? unavailable("the coordinator's answer is not a JSON object, or holds too much")
     : { kind: "object", value };
 }
 
@@ -54,12 +54,12 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** From the coordinator's two answers. Pure. */
+/** Computes the holdings from the coordinator's two answers. Pure. */
 function holdingsOf(about: JsonObject, listed: JsonObject): Holdings {
   const session = about["session"];
   const events = listed["events"];
   if (!isObject(session) || typeof session["status"] !== "string" || !Array.isArray(events))
-    return { kind: "unavailable", reason: "the coordinator's answer has another form" };
+    return { kind: "unavailable", reason: "the coordinator's answer has an unexpected form" };
   const fields: (Holdings & { kind: "held" })["fields"] = {};
   for (const name of STATE_FIELDS) {
     const value = session[name];
@@ -89,8 +89,8 @@ function sessionOf(msg: Msg): string | undefined {
 }
 
 /**
- * Tells operators what the coordinator holds of a session: digests of its events, not their contents. At most 4 MiB are read of one answer, some
- * 50,000 of the shortest events, whose digests fit into one message (750 KB).
+ * Answers operators what the coordinator holds of a session: digests of its events, not their contents. At most 4 MiB of an answer are read. That
+ * is about 50,000 of the shortest events, whose digests fit into one message (750 KB).
  */
 export function serveHoldings(deps: {
   nc: NatsConnection;
@@ -103,7 +103,7 @@ export function serveHoldings(deps: {
   const waiting: (() => void)[] = [];
   let underWay = 0;
 
-  /** With a fresh credential once, if the one at hand is refused. */
+  /** Calls the coordinator, and repeats the call once with a fresh credential if the current one is refused. */
   async function get(path: string): Promise<AttemptResult | string> {
     for (let tries = 0; ; tries++) {
       const pass = credentials.current() ?? (await credentials.headers());
@@ -136,9 +136,9 @@ export function serveHoldings(deps: {
     } catch (error) {
       log.warn(
         { session, err: errorText(error) },
-        "what the coordinator holds of a session could not be found out",
+        "what the coordinator holds of a session could not be determined",
       );
-      if (nc.isClosed()) return; // this relay stops, and the question can go to another one
+      if (nc.isClosed()) return; // this relay is stopping, and another one can answer the question
       msg.respond(JSON.stringify({ kind: "unavailable", reason: errorText(error) } satisfies Holdings));
     } finally {
       underWay--;
@@ -155,7 +155,7 @@ export function serveHoldings(deps: {
         session === undefined
           ? "no question"
           : waiting.length >= MOST_WAITING
-            ? "too many questions"
+            ? "too many questions at once"
             : undefined;
       if (refusal !== undefined)
         return void msg.respond(JSON.stringify({ kind: "unavailable", reason: refusal } satisfies Holdings));

@@ -6,26 +6,26 @@ import { DEAD_STREAM, EVENTS_STREAM, shardSubjects } from "../../shared/log/sche
 import type { HeldSessions } from "../lanes/index.ts";
 import type { Shard } from "../source/shard.ts";
 
-/** A scrape waits no longer than this for the broker, and then shows what was read before. */
+/** How long a scrape waits for the broker. Then it shows the previous reading. */
 const READ_MS = 1000;
 
-/** What the broker knows of the log, for metrics. */
+/** The broker's figures of the log, for metrics. */
 export type LogReading = {
   events: number;
   bytes: number;
   maxBytes: number;
   deadLetters: number;
-  /** Messages that were found to be gone, by what was found. */
+  /** Missing messages, by the kind of damage. */
   damaged: Map<DamageCode, number>;
-  /** When the oldest event was stored that this relay still has to send, wall clock; undefined for none. */
+  /** Time of storage (wall clock) of the oldest event that this relay still has to send. Undefined if there is none. */
   oldestAt: number | undefined;
 };
 
-/** What is known of the log beyond what this relay keeps in memory. */
+/** Figures of the log that this relay does not keep in memory. */
 export type LogReader = {
-  /** Reads it when metrics are asked for; undefined: nothing is known yet. */
+  /** Reads the figures when metrics are requested. Undefined if nothing is known yet. */
   read(): Promise<LogReading | undefined>;
-  /** Events of this relay's shards and held sessions that are in no lane. */
+  /** Events of this relay's shards and held sessions that are not in a lane. */
   unread(): number;
 };
 
@@ -37,21 +37,21 @@ function missingOf(damages: readonly Damage[]): Map<DamageCode, number> {
   return missing;
 }
 
-/** Ten thousand held sessions are not ten thousand questions. Pure. */
+/** Limits the number of requests, however many sessions are held. Pure. */
 function lowestOfEach(all: readonly Unsettled[]): Unsettled[] {
   const lowest = new Map<number, number>();
   for (const { shard, from } of all) lowest.set(shard, Math.min(from, lowest.get(shard) ?? Infinity));
   return [...lowest].map(([shard, from]) => ({ shard, from }));
 }
 
-/** Two infos, and a direct get for each shard's floor and for the lowest of its held sessions, which the floor passes. */
+/** Costs two info requests, plus direct gets for each shard's floor and for the lowest event of its held sessions, which may be below the floor. */
 export function createLogReading(deps: {
   jsm: JetStreamManager;
   clock: Clock;
   connected: () => boolean;
   shards: () => readonly Pick<Shard, "status">[];
   held: HeldSessions["list"];
-  /** Waiting events of a session's lane. */
+  /** Pending events in a session's lane. */
   inLane: (session: string) => number;
 }): LogReader {
   const { jsm, clock } = deps;
@@ -70,7 +70,7 @@ export function createLogReading(deps: {
       const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq: from, next_by_subj: subject });
       return found?.time.getTime() ?? Infinity;
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === 404) return Infinity; // nothing is left
+      if (error instanceof Error && "code" in error && error.code === 404) return Infinity; // no events are left
       throw error;
     }
   }
@@ -97,7 +97,7 @@ export function createLogReading(deps: {
 
   return {
     async read() {
-      if (!deps.connected()) return last; // an outage makes what is unsettled older, not gone
+      if (!deps.connected()) return last; // during an outage the unsettled events get older, but do not disappear
       const enough = new Promise<undefined>((resolve) => void clock.after(READ_MS, () => resolve(undefined)));
       last = (await Promise.race([ask().catch(() => undefined), enough])) ?? last;
       return last;

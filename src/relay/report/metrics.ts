@@ -9,7 +9,7 @@ import type { LogReading } from "./log-reading.ts";
 // counts.ts has what is counted as it happens · instruments.ts what is read when somebody asks · log-reading.ts asks the broker for that
 // Names and units are Prometheus' conventions, and no label is without a bound.
 
-/** What gate states are called in metrics: a reason is shown as such, so that an alert can tell an outage from a wrong address. */
+/** Names of the gate's states in metrics. Each reason has its own, so that an alert can tell an outage from a wrong address. */
 const STATES = [
   "up",
   "checking",
@@ -36,16 +36,16 @@ export type Levels = {
   wholeBytes: () => number;
   passing: () => number;
   gate: () => GateState;
-  /** Events in the log that no relay has taken into its lanes yet, of this relay's shards; and those of held sessions. */
+  /** Events of this relay's shards that it has not read into its lanes yet, and those of held sessions. */
   unread: () => number;
-  /** Undefined: nothing is known yet. */
+  /** Undefined if nothing is known yet. */
   log: () => Promise<LogReading | undefined>;
   wall: () => number;
   tokenExpiresInMs: () => number | undefined;
-  /** Somebody has to resume. */
+  /** True if an operator has to resume. */
   paused: () => boolean;
   heldSessions: () => Record<HeldReason, number>;
-  /** Runners that leave. */
+  /** The runners that are to be removed. */
   leaving: () => number;
   linesDropped: () => number;
 };

@@ -23,9 +23,9 @@ import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
 import type { Settlement } from "../lanes/index.ts";
 
-/** Relays share the questions. */
+/** Queue group: each question goes to one of the relays. */
 const QUEUE = "relay";
-/** A question must not read a whole replay: beyond these a redriven event that waits again counts as delivered. */
+/** Most replays that one question reads. Beyond them, a redriven event that is pending again counts as delivered. */
 const MOST_REPLAYS = 1000;
 
 function nothing(error: unknown): null {
@@ -47,21 +47,21 @@ function parseQuestion(msg: Msg): ReceiptQuestion | undefined {
   return typeof seq === "number" && Number.isSafeInteger(seq) ? { id, seq } : undefined;
 }
 
-/** Answers gateways who ask where an event is. */
+/** Answers gateways' questions about the state of an event. */
 export function serveReceipts(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
   kv: KV;
   log: Logger;
   settlement: Settlement;
-  /** The answer would go to somebody else than who asks. */
+  /** Called if the reply address belongs to another gateway than the sender's. */
   foreign: (what: "request") => void;
 }): { stop(): void } {
   const { nc, jsm, kv, log, settlement } = deps;
 
-  /** The newest letter of this event, or of one that redrove it. That a replay of a delivered event died is another matter. */
+  /** The newest dead letter of this event, or of an event that redrove it. A dead replay of a delivered event does not count. */
   async function letterFor(id: string, seq: number): Promise<DeadLetter | undefined> {
-    if ((await findDeadLetter(jsm, id)) === undefined) return undefined; // the quickest answer, and the usual one
+    if ((await findDeadLetter(jsm, id)) === undefined) return undefined; // the usual case, and the fastest
     for (const letter of (await deadLettersOf(jsm, id)).toReversed()) {
       if (letter.origSeq === seq) return letter;
       const died = await jsm.direct.getMessage(EVENTS_STREAM, { seq: letter.origSeq }).catch(nothing);
@@ -70,7 +70,7 @@ export function serveReceipts(deps: {
     return undefined;
   }
 
-  /** Where an event was put in again when its dead letter was redriven; among the first {@link MOST_REPLAYS} replays of its session. */
+  /** The sequence at which an event's dead letter was redriven, searched in the first {@link MOST_REPLAYS} replays of its session. */
   async function redriven(subject: string, id: string, after: number): Promise<number | undefined> {
     let found: number | undefined;
     let seen = 0;
@@ -115,7 +115,7 @@ export function serveReceipts(deps: {
     return { state: "delivered", seq };
   }
 
-  /** An operator, or a gateway that asks for itself. */
+  /** True for an operator, or a gateway that asks about its own events. */
   const mayAsk = ({ subject, reply }: Msg): boolean =>
     askingGateway(RECEIPT_SUBJECT, subject, reply) !== undefined ||
     (subject === RECEIPT_SUBJECT && isOperatorInbox(reply));
@@ -133,7 +133,7 @@ export function serveReceipts(deps: {
         (failure: unknown) =>
           log.warn(
             { err: errorText(failure), event: question.id },
-            "the receipt of an event could not be found out",
+            "the receipt of an event could not be determined",
           ),
       );
     },

@@ -7,16 +7,16 @@ import type { Shard } from "../source/shard.ts";
 import type { Dependency } from "./admin-server.ts";
 import { backlogOf, claimsOf, coordinatorStateOf } from "./state.ts";
 
-/** Sessions with a backlog that `/status` names. */
+/** Most sessions with a backlog in `/status`. */
 const MOST_SESSIONS = 100;
 
-/** How this relay is, for those who ask: gateways and operators through the broker, others at its own port. */
+/** Reports the state of this relay: to gateways and operators through the broker, to others at its own port. */
 export type Standing = {
-  /** What goes out on `rr.state`, with at most that many sessions. */
+  /** The message on `rr.state`, with at most this many sessions. */
   state: (mostSessions: number) => Omit<RelayState, "v" | "relay">;
-  /** What `/ready` says. */
+  /** The answer of `/ready`. */
   ready: () => Record<"log" | "coordinator" | "credentials", Dependency>;
-  /** What `/status` says, for people. */
+  /** The answer of `/status`, for people. */
   status: () => Record<string, unknown>;
 };
 

@@ -12,10 +12,10 @@ import type { GateState } from "../coordinator/gate.ts";
 import type { HeldSessions } from "../lanes/index.ts";
 import type { Shard } from "../source/shard.ts";
 
-/** Changes within this time go out as one message. */
+/** Changes within this time are sent as one message. */
 const GATHER_MS = 5;
 
-/** Tells gateways and operators how this relay is: on change and every second (docs/contract.md, "The answer"). */
+/** Publishes the state of this relay for gateways and operators, on every change and every second (docs/contract.md, "The answer"). */
 export function createStatePublisher(deps: {
   nc: NatsConnection;
   clock: Clock;
@@ -31,7 +31,7 @@ export function createStatePublisher(deps: {
   function publish(last = false): void {
     cancel();
     if (stopped || nc.isClosed()) return;
-    stopped = last; // what changes during the drain must not call this relay alive again
+    stopped = last; // changes during the drain must not announce this relay as alive again
     const state: RelayState = {
       v: 1,
       relay: deps.relay,
@@ -57,8 +57,8 @@ export function createStatePublisher(deps: {
 }
 
 /**
- * What is said of the shards: those that this relay has, and those that it would take. `isCounted`: how much waits of its held sessions is known. A relay that only stands by must not say anything of
- * another's sessions: gateways would take its empty lanes for theirs. Pure.
+ * The state of the shards that this relay owns, and of those that it would take over. `isCounted`: the backlog of its held sessions is known. A
+ * stand-by relay must not report on another relay's sessions, because gateways would take its empty lanes for theirs. Pure.
  */
 export function claimsOf(
   shards: readonly ReturnType<Shard["status"]>[],
@@ -77,8 +77,8 @@ export function claimsOf(
 type Waiting = RelayState["backlog"];
 
 /**
- * The sessions that a relay's state names, the longest held ones first. A held session's lane has only the few events that were read back
- * for it, so what is held counts. `idle`: paused ones of which nothing waits. Pure.
+ * The sessions in a relay's state, those with the largest held backlog first. The lane of a held session has only the few events that were read
+ * back, so its held events are counted instead. `idle`: paused sessions without pending events. Pure.
  */
 export function backlogOf(
   known: {
@@ -94,7 +94,7 @@ export function backlogOf(
     events,
     bytes,
   }));
-  if (held.length > most) held.sort((a, b) => b.events - a.events); // gateways refuse the longest
+  if (held.length > most) held.sort((a, b) => b.events - a.events); // gateways refuse writes to the longest ones
   const named = new Set(held.map(({ session }) => session));
   const others = lanes.sessions.filter(({ session }) => !named.has(session));
   const idle = known.idle.map((session) => ({ session, events: 0, bytes: 0 }));
@@ -102,7 +102,7 @@ export function backlogOf(
   return { backlog: waiting.slice(0, most), overflow: lanes.overflow || waiting.length > most };
 }
 
-/** What a relay's state says about the gate between lanes and coordinator. Pure. */
+/** The part of a relay's state about the gate between lanes and coordinator. Pure. */
 export function coordinatorStateOf(gate: GateState): RelayState["coordinator"] {
   switch (gate.phase) {
     case "up":

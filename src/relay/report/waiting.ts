@@ -3,7 +3,7 @@ import type { Dispatcher, HeldSessions } from "../lanes/index.ts";
 import type { WaitingHere } from "../source/next-mark.ts";
 import type { Shard } from "../source/shard.ts";
 
-/** What the log's mark remembers, so that it can be said whose events a damaged log lost. */
+/** The sessions with pending events, for the mark of the log. With them a relay can report whose events a damaged log lost. */
 export function waitingHere(deps: {
   dispatcher: Pick<Dispatcher, "backlog">;
   held: Pick<HeldSessions, "list">;

@@ -80,7 +80,7 @@ export function createCheckpointStore(deps: {
     if (checkpoint.stream !== stream) {
       throw codedError(
         "checkpoint_mismatch",
-        `the checkpoint of shard ${shard} belongs to the log made ${checkpoint.stream}, this one was made ${stream}; run \`provision --from first|new|SEQ\``,
+        `the checkpoint of shard ${shard} belongs to the log created ${checkpoint.stream}; this one was created ${stream}; run \`provision --from first|new|SEQ\``,
       );
     }
     try {

@@ -20,7 +20,7 @@ export const MARK_MS = 1000;
 const MENDED = "the log lost its end and was mended meanwhile; what this relay remembers is void";
 
 function anewText(before: string, now: string): string {
-  return `what is remembered is of a log made ${before}, this one was made ${now}; run \`provision\``;
+  return `the recorded state is of a log created ${before}; this one was created ${now}; run \`provision\``;
 }
 
 /** Whether the log is the one that is remembered, and what to remember of it. */

@@ -35,7 +35,7 @@ export function createPresence(deps: {
   let stopped = false;
 
   async function handOver(shard: Shard, to: string): Promise<void> {
-    log.info({ shard: shard.shard, to }, "shard handed over");
+    log.info({ shard: shard.shard, to }, "handed over a shard");
     await shard.stop(true);
     clock.after(RETURN_MS, () => {
       if (!stopped) shard.start();

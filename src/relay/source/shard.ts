@@ -193,7 +193,7 @@ function effectsOf(parts: Parts, source: ShardSource): (effect: ShardEffect) => 
         acks.drop();
         return deps.clear(deps.shard);
       case "take_over":
-        deps.log.debug({ shard: deps.shard, why: effect.why }, "shard taken over");
+        deps.log.debug({ shard: deps.shard, why: effect.why }, "took over a shard");
         return void carryOutTakeover({ ...deps, ...parts, turn, send }, effect.turn);
       case "restart_memory":
         return memory.settled.restart();

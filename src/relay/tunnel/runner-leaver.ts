@@ -13,7 +13,7 @@ const BEHIND_REPORTS_MS = 5000;
 /** A runner waits 35 s for its removal, and a person who stops it may wait less. What takes longer is kept and tried again. */
 const REMOVE_MS = 10_000;
 const KEPT: Uint8Array = Buffer.from(
-  '{"ok":true,"message":"Runner is removed as soon as that is possible","initiated_by":"self"}',
+  '{"ok":true,"message":"The runner will be removed as soon as possible","initiated_by":"self"}',
 );
 
 /**
@@ -48,7 +48,7 @@ export function letRunnersLeave(deps: {
       return;
     }
     if (await leaving.ask(runner)) return answerOurselves(events, 200, "OK", KEPT);
-    events.failed("tunnel_busy", "too many runners are about to be removed");
+    events.failed("tunnel_busy", "too many runners are waiting to be removed");
   }
 
   return {

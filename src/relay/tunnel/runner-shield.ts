@@ -65,21 +65,21 @@ export function shieldRunner(deps: {
     deps.doubt();
     if (status === strange) return;
     strange = status;
-    log.warn({ status }, "something else than the coordinator answered a runner, which is kept alive");
+    log.warn({ status }, "a runner got an answer that is not from the coordinator, and is kept alive");
   }
 
   /** A runner that polls does not leave, so a removal that was kept for it is dropped. */
   async function heard(runner: string | undefined): Promise<void> {
     if (runner === undefined) return;
     await leaving.heard(runner).catch((error: unknown) => {
-      log.warn({ runner, err: errorText(error) }, "that a runner was heard could not be written down");
+      log.warn({ runner, err: errorText(error) }, "a runner's last contact could not be recorded");
     });
   }
 
   /** Keeps a registration. A failure to keep it must not prevent the runner's start. */
   async function keep(runner: string, body: Uint8Array): Promise<void> {
     await registrations.keep(runner, body).catch((error: unknown) => {
-      log.warn({ runner, err: errorText(error) }, "the registration of a runner could not be kept");
+      log.warn({ runner, err: errorText(error) }, "the registration of a runner could not be saved");
     });
   }
 

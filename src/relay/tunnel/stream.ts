@@ -91,7 +91,7 @@ export function createStream(deps: {
   }
 
   async function begin(): Promise<void> {
-    if (!(await deps.turn())) return fail("session_busy", "events of the session still wait");
+    if (!(await deps.turn())) return fail("session_busy", "the session still has pending events");
     const pass = credentials.current() ?? (await credentials.headers());
     if (over) return;
     if (pass.kind === "unavailable") return fail("token_unavailable", pass.reason);
@@ -137,8 +137,8 @@ export function createStream(deps: {
       resume: () => call?.resume(),
       cut: (why) =>
         why === "quoted"
-          ? fail("credential_echoed", "the answer quotes the relay's credentials")
-          : fail("tunnel_broken", "the answer unpacks to more than can be searched"),
+          ? fail("credential_echoed", "the answer contains the relay's credentials")
+          : fail("tunnel_broken", "the answer is too large to be searched after decompression"),
     });
     call = upstream.call(request, answering);
   }

@@ -166,7 +166,7 @@ function listen(
       try {
         if (error === null) take(msg);
       } catch (cause) {
-        log.error({ err: cause, subject: msg.subject }, "message of a gateway could not be taken");
+        log.error({ err: cause, subject: msg.subject }, "message of a gateway not processed");
       }
     },
   });

@@ -4,8 +4,8 @@ import { codedError } from "./errors.ts";
 import { homeFolder } from "./home-folder.ts";
 
 /**
- * Data folder when nobody names one: the log survives reboots and cleaners of caches. Throws `config_invalid` if a user without a home
- * folder names none.
+ * The default data folder, where the log survives reboots and the cleaning of caches. Throws `config_invalid` if the user has no home folder, so
+ * that the setting is required.
  */
 export function dataFolder(given: string | undefined, env: Environment): string {
   if (given !== undefined) return resolve(given);
@@ -14,7 +14,7 @@ export function dataFolder(given: string | undefined, env: Environment): string 
   if (state === undefined)
     throw codedError(
       "config_invalid",
-      "RUNNER_RELAY_DATA (--data) must name the data folder: this user has no home folder",
+      "set RUNNER_RELAY_DATA (--data) to the data folder, because this user has no home folder",
     );
   return join(state, "runner-relay");
 }

@@ -2,8 +2,8 @@ import { inspect } from "node:util";
 import { showUrlsIn } from "./show-url.ts";
 
 /**
- * The one catalogue of error codes. `docs/errors.md` explains each; a test holds the two against each other in both directions.
- * `status` is the HTTP status where the code is answered over HTTP; codes without one end a process or stand in a log line.
+ * The one catalogue of error codes. `docs/errors.md` explains each code, and a test compares the two in both directions. `status` is the HTTP status
+ * of codes in HTTP answers; codes without one end a process or appear in a log line.
  */
 export const ERRORS = {
   // The gateway's answers to executors
@@ -18,26 +18,29 @@ export const ERRORS = {
   prefer_invalid: { status: 400, title: "The Prefer header cannot be read" },
   idempotency_key_invalid: { status: 400, title: "The Idempotency-Key cannot be used" },
   request_malformed: { status: 400, title: "The request is not valid HTTP" },
-  framing_invalid: { status: 400, title: "The end of the body cannot be told" },
-  path_ambiguous: { status: 400, title: "The path could be read as another one" },
-  target_invalid: { status: 400, title: "The target cannot be passed on" },
+  framing_invalid: { status: 400, title: "The length of the body is ambiguous" },
+  path_ambiguous: { status: 400, title: "The path is ambiguous" },
+  target_invalid: { status: 400, title: "The target cannot be forwarded" },
   inbound_unauthorized: { status: 401, title: "A bearer token is required" },
   token_required: { status: 401, title: "The status page needs its token" },
   too_many_attempts: { status: 429, title: "Too many wrong tokens" },
   host_refused: { status: 403, title: "This host name is not served" },
   origin_refused: { status: 403, title: "Requests from web pages are refused" },
   run_unknown: { status: 404, title: "The coordinator does not know the run" },
-  run_session_unknown: { status: 503, title: "The session of the run is not known now" },
+  run_session_unknown: { status: 503, title: "The run's session cannot be determined right now" },
   not_found: { status: 404, title: "No such resource" },
   request_timeout: { status: 408, title: "The request took too long to arrive" },
   receipt_gone: { status: 410, title: "The event is older than the retention" },
-  session_busy: { status: 409, title: "Events of the session still wait" },
-  runner_conflict: { status: 409, title: "Another kind of runner is behind this gateway" },
+  session_busy: { status: 409, title: "The session still has pending events" },
+  runner_conflict: { status: 409, title: "This gateway serves a different runner" },
   body_too_large: { status: 413, title: "The body is too large" },
-  expectation_failed: { status: 417, title: "This expectation cannot be met" },
+  expectation_failed: { status: 417, title: "This expectation is not supported" },
   media_type_unsupported: { status: 415, title: "JSON is required" },
-  idempotency_key_reused: { status: 422, title: "The Idempotency-Key was used with another body" },
-  session_backlog_full: { status: 429, title: "Too many events of this session wait" },
+  idempotency_key_reused: {
+    status: 422,
+    title: "The Idempotency-Key was already used with a different body",
+  },
+  session_backlog_full: { status: 429, title: "The session has too many pending events" },
   headers_too_large: { status: 431, title: "The request headers are too large" },
   connect_not_forwarded: { status: 501, title: "CONNECT is not forwarded" },
   method_not_forwarded: { status: 501, title: "The method is not forwarded" },
@@ -50,11 +53,11 @@ export const ERRORS = {
   relay_unavailable: { status: 503, title: "No relay answers" },
   path_not_allowed: { status: 403, title: "The path is not on the allow-list" },
   tunnel_busy: { status: 503, title: "Too many requests are under way" },
-  tunnel_broken: { status: 502, title: "The answer was broken off" },
-  credential_echoed: { status: 502, title: "The answer quotes the relay's credentials" },
+  tunnel_broken: { status: 502, title: "The answer was cut off" },
+  credential_echoed: { status: 502, title: "The answer contains the relay's credentials" },
   relay_lost: { status: 502, title: "The relay that forwarded the request is gone" },
   coordinator_unreachable: { status: 502, title: "The coordinator cannot be reached" },
-  coordinator_timeout: { status: 504, title: "The coordinator does not answer in time" },
+  coordinator_timeout: { status: 504, title: "The coordinator did not answer in time" },
   internal: { status: 500, title: "Unexpected failure" },
 
   // Configuration and start
@@ -70,18 +73,18 @@ export const ERRORS = {
   broker_refused: { title: "The nats-server refuses the connection" },
   broker_limited: { title: "The broker's limits are too small" },
   not_durable: { title: "The broker's settings do not make writes durable" },
-  jetstream_disabled: { title: "JetStream is not enabled at the nats-server" },
+  jetstream_disabled: { title: "JetStream is not enabled on the nats-server" },
   stream_missing: { title: "The log does not exist" },
   stream_differs: { title: "The log exists with other settings" },
   consumer_missing: { title: "A consumer of the log does not exist" },
-  consumer_differs: { title: "A consumer starts behind what has to be sent" },
+  consumer_differs: { title: "A consumer starts after events that still have to be sent" },
   consumer_damaged: { title: "The broker cannot read a consumer" },
   checkpoint_missing: { title: "Events without a checkpoint" },
   checkpoint_mismatch: { title: "The checkpoint belongs to another log" },
   store_lost: { title: "The broker's store was removed while it ran" },
   store_damaged: { title: "A stream's own files are damaged" },
   log_shortened: { title: "The log lost its end" },
-  log_holes: { title: "Events are missing within the log" },
+  log_holes: { title: "Events are missing in the middle of the log" },
   log_gone: { title: "The log is gone" },
   dead_letters_gone: { title: "Dead letters are missing" },
   state_damaged: { title: "The relays' state is damaged" },
@@ -97,33 +100,33 @@ export const ERRORS = {
   route_unknown: { title: "The coordinator does not know the route" },
   redirected: { title: "The coordinator redirects" },
   unauthorized: { title: "The coordinator refuses the credentials" },
-  token_unavailable: { status: 503, title: "No token can be had" },
+  token_unavailable: { status: 503, title: "No token is available" },
   mass_refusal: { title: "The coordinator refuses most events" },
-  runner_mismatch: { title: "The runner registered something else than the gateway writes" },
+  runner_mismatch: { title: "The runner registered a different hostname or profile" },
   runner_not_registered: { title: "The coordinator does not know the runner" },
-  dead_letters_refused: { title: "The dead-letter stream refuses" },
+  dead_letters_refused: { title: "The dead-letter stream refuses writes" },
   poison_stop: { title: "A poison event stopped the relay" },
   paused_by_operator: { title: "Paused by an operator" },
-  sequence_gap: { title: "Numbers of a session are missing" },
+  sequence_gap: { title: "A session has gaps in its numbering" },
 
   // Commands
-  usage: { title: "The command line cannot be understood" },
+  usage: { title: "The command line is not valid" },
   nothing_found: { title: "Nothing found" },
   declined: { title: "Not confirmed" },
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;
-/** Codes that have an HTTP status. */
+/** The codes that have an HTTP status. */
 export type HttpErrorCode = {
   [C in ErrorCode]: (typeof ERRORS)[C] extends { status: number } ? C : never;
 }[ErrorCode];
 
-/** Whether a text is a code that has an HTTP status. */
+/** True if a text is a code that has an HTTP status. */
 export function isHttpCode(code: string): code is HttpErrorCode {
   return Object.entries(ERRORS).some(([known, entry]) => known === code && "status" in entry);
 }
 
-/** An error somebody can act on: `code` from the catalogue, a message for people, the foreign error as `cause`. */
+/** An error that the user can act on: `code` from the catalogue, a message for people, and the foreign error as `cause`. */
 export class CodedError extends Error {
   readonly code: ErrorCode;
 
@@ -142,12 +145,12 @@ export function isCoded(error: unknown, code?: ErrorCode): error is CodedError {
   return error instanceof CodedError && (code === undefined || error.code === code);
 }
 
-/** Causes below this are left out: some errors are their own cause. */
+/** Most causes in a text, because some errors are their own cause. */
 const MAX_CAUSES = 8;
 
 /**
- * Text of any thrown value, with the texts of its causes: foreign errors often say what matters only there, and some quote the URL
- * that they were given, password included (CRED-1).
+ * The text of any thrown value with the texts of its causes, because foreign errors often have the important part there. URLs in it are shown without
+ * logins, because some errors quote the URL with its password (CRED-1).
  */
 export function errorText(error: unknown): string {
   return showUrlsIn(textOf(error, 0));
@@ -160,5 +163,5 @@ function textOf(error: unknown, depth: number): string {
   if (error instanceof AggregateError && error.errors.length > 0) return textOf(error.errors[0], depth + 1);
   if (error.cause === undefined) return own;
   const below = textOf(error.cause, depth + 1);
-  return own.includes(below) ? own : `${own}: ${below}`; // nats.js wraps some errors in others of the same words, and we quote causes
+  return own.includes(below) ? own : `${own}: ${below}`; // nats.js wraps some errors in others with the same text, and our messages quote causes
 }

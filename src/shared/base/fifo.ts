@@ -1,4 +1,4 @@
-/** First in, first out, without moving what is left. */
+/** A queue (first in, first out) that does not move the remaining entries. */
 export type Fifo<T> = {
   readonly length: number;
   push(item: T): void;
@@ -6,11 +6,11 @@ export type Fifo<T> = {
   at(i: number): T | undefined;
   /** Takes the first `count`. */
   take(count: number): T[];
-  /** Keeps only what `keep` says, in order; returns the others, in order. */
+  /** Keeps only the entries for which `keep` is true, and returns the others. Both stay in order. */
   sift(keep: (item: T) => boolean): T[];
 };
 
-const COMPACT_AT = 1024; // taken entries before the array is cut: rare enough to cost nothing, small enough to hold no memory
+const COMPACT_AT = 1024; // taken entries before the array is cut, which is rare enough to be cheap and small enough to waste no memory
 
 export function createFifo<T>(): Fifo<T> {
   let items: T[] = [];
@@ -31,7 +31,7 @@ export function createFifo<T>(): Fifo<T> {
     at: (i) => items[head + i],
     take(count) {
       const taken = items.slice(head, head + count);
-      items.fill(undefined as T, head, head + taken.length); // do not hold bodies that are gone
+      items.fill(undefined as T, head, head + taken.length); // release taken bodies to the garbage collector
       head += taken.length;
       compact();
       return taken;

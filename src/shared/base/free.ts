@@ -1,9 +1,9 @@
-/** Smaller ones are left to the collector, which has them soon. */
+/** Smaller buffers are left to the garbage collector. */
 const WORTH_FREEING_BYTES: number = 16 * 1024;
 
 /**
- * Gives the memory of a large buffer back at once, if it is the buffer's own. The collector does not see how much hangs on a buffer: large bodies
- * that nobody needs any more would pile up to several times what may be held. Code that uses the buffer after this finds it empty.
+ * Frees the memory of a large buffer at once, if the buffer owns it. The garbage collector does not see how large a buffer's memory is, so unused
+ * bodies would pile up to several times the limit. Code that uses the buffer after this finds it empty.
  */
 export function free(buffer: Uint8Array): void {
   const memory = buffer.buffer;

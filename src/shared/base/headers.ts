@@ -1,4 +1,4 @@
-/** Headers of messages in the log, made for people with the `nats` CLI: the payload alone needs a decoder. */
+/** Headers of messages in the log. They are for people with the `nats` CLI, because the payload needs a decoder. */
 export const HEADER = {
   id: "Nats-Msg-Id",
   session: "Rr-Session",
@@ -8,25 +8,25 @@ export const HEADER = {
   receivedAt: "Rr-Received-At",
   contentType: "Content-Type",
   trace: "traceparent",
-  // of a dead letter
+  // dead letters
   error: "Rr-Error",
   status: "Rr-Status",
   attempts: "Rr-Attempts",
   origStream: "Rr-Orig-Stream",
   origSeq: "Rr-Orig-Seq",
   answered: "Rr-Answered",
-  // of a redriven or replayed event
+  // redriven and replayed events
   replayOf: "Rr-Replay-Of",
-  /** The run of `replay` or `reconcile` that put it in. */
+  /** The run of `replay` or `reconcile` that requeued the event. */
   replayRun: "Rr-Replay-Run",
 } as const;
 
-/** Headers of a request to the coordinator. */
+/** Headers of requests to the coordinator. */
 export const UPSTREAM_HEADER = {
   key: "idempotency-key",
   sessionSeq: "rr-session-seq",
   streamSeq: "rr-stream-seq",
-  /** What a replayed event repeats, `<stream>:<sequence>`. */
+  /** The original of a replayed event, `<stream>:<sequence>`. */
   replay: "rr-replay",
   trace: "traceparent",
   traceState: "tracestate",

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import type { Environment } from "./config/load.ts";
 
-/** Home folder of this user; undefined for one that has none: no `HOME`, and no entry in passwd (containers run under any number). */
+/** The home folder of this user. Undefined if there is no `HOME` and no entry in passwd, because containers may run under any user id. */
 export function homeFolder(env: Environment, ofSystem: () => string = homedir): string | undefined {
   const { HOME } = env;
   if (HOME) return HOME;

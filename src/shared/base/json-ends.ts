@@ -1,4 +1,4 @@
-/** Has a text the ends of a JSON object? For what is too long to be read: its first and its last byte that is no space are braces. Pure. */
+/** Cheap check for texts that are too long to parse: true if the first and the last byte (without white space) are those of a JSON object. Pure. */
 export function looksLikeObject(text: Uint8Array): boolean {
   return text.find(isInk) === 0x7b && text.findLast(isInk) === 0x7d;
 }

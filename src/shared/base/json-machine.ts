@@ -1,9 +1,9 @@
-/** A member of the outermost object by the offsets of its bytes: from the quote of its name, from its value, to the end of its value. */
+/** A member of the outermost object, by offsets: the quote before its name, the start of its value, the end of its value. */
 export type JsonMember = { from: number; valueFrom: number; to: number };
 
 export type JsonProblem = "syntax" | "end" | "encoding" | "depth" | "values";
 
-/** The machine that reads JSON byte by byte; `json-scan.ts` is its face. It can stop at any byte and go on from there. */
+/** A state machine that reads JSON byte by byte. It can stop at any byte and continue from there. `json-scan.ts` is its interface. */
 export type JsonState = {
   readonly bytes: Uint8Array;
   readonly depth: number;
@@ -12,34 +12,34 @@ export type JsonState = {
   readonly onMember: ((name: string | undefined, member: JsonMember) => void) | undefined;
   at: number;
   phase: Phase;
-  /** Of the open containers, outermost first: is it an object? */
+  /** For each open container, outermost first: true if it is an object. */
   open: boolean[];
   count: number;
-  /** Is the string under way a name? */
+  /** True if the current string is a name. */
   naming: boolean;
-  /** Does it hold an escape? */
+  /** True if the current string has an escape. */
   escaped: boolean;
-  /** Digits that the `\u` under way lacks; next letter of the literal under way. */
+  /** Digits that the current `\u` still needs, or the next letter of the current literal. */
   left: number;
   literal: string;
   number: NumberPhase;
-  /** The member under way of the outermost object. */
+  /** The current member of the outermost object. */
   member: JsonMember;
   name: string | undefined;
-  /** The outermost value is an object. */
+  /** True if the outermost value is an object. */
   object: boolean;
-  /** It has ended, or could end here. */
+  /** True if the outermost value has ended, or could end here. */
   whole: boolean;
   problem: JsonProblem | undefined;
 };
 
-// Inside a token:
+// Phases inside a token:
 const STRING = 0;
 const ESCAPE = 1;
 const HEX = 2;
 const LITERAL = 3;
 const NUMBER = 4;
-// Between tokens, what may come:
+// Phases between tokens, by what may follow:
 const VALUE = 5;
 const VALUE_OR_END = 6;
 const NAME = 7;
@@ -49,7 +49,7 @@ const COMMA_OR_END = 10;
 const NOTHING = 11;
 type Phase = number;
 
-// What of a number was read last:
+// Phases of a number, by what was read last:
 const MINUS = 0;
 const ZERO = 1;
 const INTEGER = 2;
@@ -59,17 +59,17 @@ const E = 5;
 const SIGN = 6;
 const EXPONENT = 7;
 type NumberPhase = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
-/** May a number end after it? */
+/** True if a number may end in this phase. */
 const COMPLETE: readonly boolean[] = [false, true, true, false, true, false, false, true];
 
-/** 1 for bytes that a string may hold as they are: all but control characters, the quote and the backslash. */
+/** 1 for bytes that a string may contain directly: all but control characters, the quote and the backslash. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || byte === 0x22 || byte === 0x5c ? 0 : 1,
 );
-/** 1 for what may follow a backslash, but for `u`. */
+/** 1 for bytes that may follow a backslash, except `u`. */
 const SHORT_ESCAPE = new Uint8Array(256);
 for (const byte of Buffer.from('"\\/bfnrt')) SHORT_ESCAPE[byte] = 1;
-/** The longest way to write one character of a name: `\u0061`. */
+/** The longest encoding of one character of a name: `\u0061`. */
 const LONGEST_ESCAPE = 6;
 
 export function startOf(
@@ -99,7 +99,7 @@ export function startOf(
   };
 }
 
-/** Reads up to `end`, or to the byte that is wrong; `at` is then its offset. */
+/** Reads up to `end`, or to the first wrong byte, whose offset is then in `at`. */
 export function readOn(state: JsonState, end: number): void {
   const { bytes } = state;
   while (state.at < end && state.problem === undefined) {
@@ -132,7 +132,7 @@ function readString(state: JsonState, end: number): void {
   let at = state.at;
   for (;;) {
     while (at < end && PLAIN[bytes[at] ?? 0] === 1) at++;
-    // a short escape goes by without a change of phase, because texts hold many
+    // a short escape does not change the phase, because texts have many of them
     if (at + 1 >= end || bytes[at] !== 0x5c || SHORT_ESCAPE[bytes[at + 1] ?? 0] !== 1) break;
     state.escaped = true;
     at += 2;
@@ -153,7 +153,7 @@ function readString(state: JsonState, end: number): void {
   }
 }
 
-/** The name from the quote of the member to the quote at `end`, if it is one of those to be recognised. */
+/** The name between the member's first quote and the quote at `end`, if it is one of the wanted names. */
 function nameOf({ bytes, names, member, escaped }: JsonState, end: number): string | undefined {
   const from = member.from + 1;
   const length = end - from;
@@ -196,7 +196,7 @@ function readNumber(state: JsonState, end: number): void {
   } else if (state.open.length === 0) state.whole = complete; // the end of the text is the end of the number
 }
 
-/** What of a number comes by this byte; undefined if it does not go on with it. */
+/** The next phase of a number after this byte. Undefined if the byte is not part of the number. */
 function afterNumber(phase: NumberPhase, byte: number): NumberPhase | undefined {
   if (isDigit(byte)) {
     switch (phase) {
@@ -226,7 +226,7 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-/** Takes one byte between tokens, or the first one of a token. */
+/** Processes one byte between tokens, or the first byte of a token. */
 function readStructure(state: JsonState, byte: number): void {
   const { phase } = state;
   if (byte === 0x22) {

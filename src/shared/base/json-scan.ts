@@ -3,38 +3,38 @@ import { readOn, startOf, type JsonMember, type JsonProblem } from "./json-machi
 
 export type { JsonMember } from "./json-machine.ts";
 
-/** What a JSON text may cost its reader. */
+/** Limits for a JSON text. */
 export type JsonLimits = {
-  /** Arrays and objects inside each other. */
+  /** Most levels of nested arrays and objects. */
   depth: number;
-  /** Values of any kind, containers too: in a parsed tree each costs 16 to 100 B. Unlimited by default, because the scan itself builds none. */
+  /** Most values of any kind, including containers. In a parsed tree each costs 16 to 100 B. Unlimited by default, because the scan itself builds none. */
   values?: number;
 };
 
-/** Of a question between processes: a few short fields, the longest of 200 bytes. */
+/** Limits for a question between processes: a few short fields, the longest of 200 bytes. */
 export const QUESTION: JsonLimits & { bytes: number } = { bytes: 2048, depth: 2, values: 16 };
-/** Of a record in the bucket that is JSON. */
+/** Limits for a JSON record in the bucket. */
 export const RECORD_JSON: JsonLimits & { bytes: number } = { bytes: 64 * 1024, depth: 8, values: 5000 };
 
-/** What a scan came to; `object` says what the outermost value is, `at` is the offset of the byte that is wrong. */
+/** The result of a scan. `object`: the outermost value is an object. `at`: the offset of the wrong byte. */
 export type JsonScan = { ok: true; object: boolean } | { ok: false; problem: JsonProblem; at: number };
 
 export type JsonScanOptions = JsonLimits & {
-  /** Names to be recognised among the members of the outermost object, however they are escaped; ASCII only. */
+  /** Names of the outermost object's members to recognise, however they are escaped. ASCII only. */
   names?: readonly string[];
-  /** Is given each member of the outermost object, in order, repeated ones too; `name` is undefined for a name that is not in `names`. */
+  /** Called with each member of the outermost object, in order, including repeated ones. `name` is undefined for a name that is not in `names`. */
   onMember?: (name: string | undefined, member: JsonMember) => void;
 };
 
-/** A scan in slices, so that a large text delays nothing else. */
+/** A scan in slices, so that a large text does not delay other work. */
 export type JsonScanner = {
-  /** Reads on for about this many bytes. Undefined: there is more to read. */
+  /** Reads about this many more bytes. Undefined: there is more to read. */
   advance(bytes: number): JsonScan | undefined;
 };
 
 /**
- * Judges a JSON text as `JSON.parse` does, without building anything of it: memory is its nesting, and time grows with its bytes only.
- * Accepts what `JSON.parse` accepts of valid UTF-8, within the limits. A byte order mark is refused, lone surrogates are not, names may repeat.
+ * Checks a JSON text as `JSON.parse` does, without building its values. Memory depends only on the nesting, and time only on the number of bytes. Accepts
+ * what `JSON.parse` accepts of valid UTF-8, within the limits: a byte order mark is refused, lone surrogates are accepted, and names may repeat.
  */
 export function scanJson(bytes: Uint8Array, options: JsonScanOptions): JsonScan {
   return (
@@ -42,7 +42,7 @@ export function scanJson(bytes: Uint8Array, options: JsonScanOptions): JsonScan 
   );
 }
 
-/** The same in slices; whether it is UTF-8 is found out at once, because that is quick. */
+/** The same in slices. Only the check for UTF-8 is done at once, because it is fast. */
 export function createJsonScanner(bytes: Uint8Array, options: JsonScanOptions): JsonScanner {
   const state = startOf(bytes, { ...options, values: options.values ?? Infinity });
   if (!isUtf8(bytes)) state.problem = "encoding";
@@ -58,7 +58,7 @@ export function createJsonScanner(bytes: Uint8Array, options: JsonScanOptions): 
   };
 }
 
-/** Parses a text that costs no more than `limits` allow; undefined for any other, and for what is no JSON. */
+/** Parses a text within `limits`. Undefined if it exceeds them, or is not JSON. */
 export function parseJsonWithin(bytes: Uint8Array, limits: JsonLimits & { bytes: number }): unknown {
   if (bytes.length > limits.bytes || !scanJson(bytes, limits).ok) return undefined;
   return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));

@@ -6,38 +6,38 @@ import { formsOf } from "./secret-forms.ts";
 export type Logger = PinoLogger;
 
 /**
- * Secrets that this process knows. Every log line is searched for them just before it is written (CRED-1), because a secret can
- * come back inside a foreign error's text, where no field name gives it away.
+ * The secrets that this process knows. Every log line is searched for them just before it is written (CRED-1), because a secret can
+ * come back in the text of a foreign error, where no field name reveals it.
  */
 export class SecretRegistry {
-  /** The longest first: a secret may be the beginning of another one. */
+  /** The longest first, because a secret may be the beginning of another one. */
   #forms: string[] = [];
 
-  /** Remembers a secret. Values shorter than 4 characters are ignored: hiding them would shred every line. */
+  /** Adds a secret. Values shorter than 4 characters are ignored, because hiding them would make every line unreadable. */
   add(value: string): void {
     if (value.length < 4) return;
     this.#forms = [...new Set([...this.#forms, ...formsOf(value)])].toSorted((a, b) => b.length - a.length);
   }
 
-  /** Ends the hiding of a value that has no worth any more, such as an expired token, so that the registry does not grow for ever. */
+  /** Removes a value that is no longer valid, such as an expired token, so that the registry does not grow for ever. */
   forget(value: string): void {
     const gone = new Set(formsOf(value));
     this.#forms = this.#forms.filter((form) => !gone.has(form));
   }
 
-  /** The text with every known secret replaced that has at least `least` characters. */
+  /** Replaces every known secret of at least `least` characters in a text. */
   hide(text: string, least = 0): string {
     let hidden = text;
     for (const form of this.#forms) {
       if (form.length < least) break;
-      if (form.length > hidden.length) continue; // most texts are short, and comparing is cheaper than searching
+      if (form.length > hidden.length) continue; // most texts are short, and comparing lengths is cheaper than searching
       if (hidden.includes(form)) hidden = hidden.replaceAll(form, "[secret]");
     }
     return hidden;
   }
 }
 
-/** Structured logger: one JSON object a line, constant messages, data in fields. */
+/** A structured logger: one JSON object per line, constant messages, data in fields. */
 export function createLogger(options: {
   name: string;
   level: string;
@@ -62,7 +62,7 @@ export function createLogger(options: {
   );
 }
 
-/** The line that says why a process ends. Of an error that nobody expected it tells the place. */
+/** The log line that says why a process ends. For an unexpected error it has the stack. */
 export function fatalLine(name: string, error: unknown, secrets?: SecretRegistry): string {
   const line = JSON.stringify({
     level: 60,

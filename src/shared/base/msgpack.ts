@@ -1,20 +1,20 @@
 import { Packr } from "msgpackr";
 
-// Everything that we write as msgpack is small maps of texts, numbers and bytes. `pack` is msgpackr's; `unpack` is ours, because a general
-// decoder builds whatever the bytes ask for: 3 MB of empty maps became 400 MB of objects, and ended every relay that met them.
+// We only write small maps of texts, numbers and bytes as msgpack. `pack` is msgpackr's, and `unpack` is ours, because a general decoder builds
+// whatever the bytes describe: 3 MB of empty maps became 400 MB of objects, and crashed every relay that read them.
 
-/** How much a message may ask for. What is beyond is refused before it is built. */
+/** Limits for a message. Anything beyond them is refused before it is built. */
 export type Bounds = {
-  /** Items of arrays and entries of maps, all together. */
+  /** Most items of arrays and entries of maps, in total. */
   values: number;
-  /** Maps and arrays within each other. */
+  /** Most levels of nested maps and arrays. */
   depth: number;
 };
 
-/** Of a record of ours: a dozen fields, one of them a small map; with room for those that a later version of the same number adds. */
+/** Limits for our own records: a dozen fields, one of them a small map, with room for fields that later versions add. */
 export const RECORD: Bounds = { values: 64, depth: 4 };
 
-/** First bytes of a value, as the format names them. */
+/** First bytes of values, with the names of the format. */
 const NIL = 0xc0;
 const FALSE = 0xc2;
 const TRUE = 0xc3;
@@ -28,7 +28,7 @@ const STR_8 = 0xd9;
 const ARRAY_16 = 0xdc;
 const MAP_16 = 0xde;
 
-/** Keys are few and always the same: each is compared instead of decoded. A power of two; what shares a slot with another takes turns. */
+/** Size of the cache of keys, a power of two. Keys are few and repeat, so each is compared instead of decoded. Keys with the same slot replace each other. */
 const KEY_SLOTS = 64;
 const LONGEST_KEY = 16;
 const keys: string[] = Array.from({ length: KEY_SLOTS }, () => "");
@@ -97,7 +97,7 @@ class Reader {
         if (this.#uint(2) === 0) return undefined;
         break;
     }
-    throw new Error("a value is of a type that no message of ours has");
+    throw new Error("a value has an unexpected type");
   }
 
   #array(length: number, depth: number): unknown[] {
@@ -117,7 +117,7 @@ class Reader {
     return map;
   }
 
-  /** A declared length counts at once: it costs nobody anything to declare four billion. */
+  /** Counts a declared length at once, because a message can declare four billion entries for free. */
   #enter(length: number, depth: number): void {
     if (depth <= 0) throw new Error("the message is nested too deeply");
     this.#left -= length;
@@ -127,7 +127,7 @@ class Reader {
   #key(): string {
     const first = this.#uint(1);
     const length = (first & 0xe0) === 0xa0 ? first & 0x1f : first === STR_8 ? this.#uint(1) : -1;
-    if (length < 0) throw new Error("a key is no short text");
+    if (length < 0) throw new Error("a key is not a short text");
     if (length === 0 || length > LONGEST_KEY || this.#at + length > this.#bytes.length)
       return this.#foreignKey(length);
     const slot = (length * 7 + (this.#bytes[this.#at] ?? 0) * 3) & (KEY_SLOTS - 1);
@@ -141,11 +141,11 @@ class Reader {
 
   #foreignKey(length: number): string {
     const key = this.#text(length);
-    if (key === "__proto__") throw new Error("a key is none of ours");
+    if (key === "__proto__") throw new Error("a key is unknown");
     return key;
   }
 
-  /** Only true for ASCII. */
+  /** True for ASCII only. */
   #startsWith(text: string): boolean {
     for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== this.#bytes[this.#at + i]) return false;
     return true;
@@ -168,7 +168,7 @@ class Reader {
     return size === 2 ? bytes.readUInt16BE(at) : bytes.readUInt32BE(at);
   }
 
-  /** Passes this many bytes over; returns where they begin. */
+  /** Skips this many bytes, and returns the offset of the first one. */
   #skip(size: number): number {
     const from = this.#at;
     if (size > this.#bytes.length - from) throw new Error("the message ends too early");
@@ -178,18 +178,18 @@ class Reader {
 }
 
 /**
- * Reads one message: nil, booleans, numbers, texts, bytes, and arrays and maps of them with texts as keys. Extensions are refused, but for
- * msgpackr's `undefined`. Bytes share the message's memory. Throws a plain error that quotes nothing of the message; its work is bounded by `bounds`
- * and by one copy of each text.
+ * Decodes one message: nil, booleans, numbers, texts, bytes, and arrays and maps of them with texts as keys. Extensions are refused, except
+ * msgpackr's `undefined`. Bytes share the message's memory. Throws a plain error that does not quote the message. The work is limited by `bounds` and by
+ * one copy of each text.
  */
 export function unpack(bytes: Uint8Array, bounds: Bounds): unknown {
   const reader = new Reader(bytes, bounds.values);
   const value = reader.value(bounds.depth);
-  if (!reader.atEnd) throw new Error("there are bytes behind the message");
+  if (!reader.atEnd) throw new Error("there are extra bytes after the message");
   return value;
 }
 
-/** The number that a map begins with under the key `v`; undefined for anything else. Reads no more than a dozen bytes. */
+/** The number under the key `v` at the start of a map. Undefined for anything else. Reads at most a dozen bytes. */
 export function versionOf(bytes: Uint8Array): number | undefined {
   const [first = 0] = bytes;
   const at = first >= 0x80 && first < 0x90 ? 1 : first === MAP_16 ? 3 : first === MAP_16 + 1 ? 5 : -1;

@@ -1,15 +1,15 @@
 import { MsgHdrsImpl } from "@nats-io/nats-core";
 
 const STATUS_ONLY = "NATS/1.0";
-/** A name that the client takes, and a value without a line break of any kind. */
+/** A header line with a name that the client accepts, and a value without any line break. */
 const LINE = /^[!-9;-~]+:[^\r\n]*$/;
-/** Stands in every message that the broker reads from a stream for somebody, and in no status of its own. */
+/** A header that the broker adds to every message that it reads from a stream, and never to its own status messages. */
 const STORED = "Nats-Sequence";
 
 /**
- * The broker accepts any bytes as headers, from every user that may publish. The client throws at a name with a space, also where it reads the log, and takes
- * a stored status line for the broker's own word: one such message would blind every command that meets it. So lines that are no headers are left
- * out, and a stored message has no status. Holds for every connection of this process.
+ * Makes the client tolerate odd headers, for every connection of this process. The broker accepts any bytes as headers from every user that may publish.
+ * The client throws at a name with a space, even when it reads the log, and takes a stored status line for the broker's own answer, so that one such
+ * message would break every command that reads it. With this, lines that are not headers are ignored, and a stored message has no status.
  */
 export function tolerateOddHeaders(): void {
   const strict = MsgHdrsImpl.decode.bind(MsgHdrsImpl);

@@ -25,9 +25,9 @@ import type { Environment } from "./config/load.ts";
 import type { Logger } from "./logger.ts";
 import type { Attributes, Span, SpanKind, TraceContext, TracedProcess, Tracing } from "./tracing.ts";
 
-/** How long a stop waits for the last spans: a collector that hangs must not hold it up. */
+/** How long a stop waits for the last spans. A hanging collector must not block it. */
 const LAST_SPANS_MS = 500;
-/** Between two log lines about a collector that is away. */
+/** Least time between two log lines about a collector that is away. */
 const COMPLAIN_EVERY_MS = 60_000;
 
 const KINDS: Record<SpanKind, OtelKind> = {
@@ -38,9 +38,9 @@ const KINDS: Record<SpanKind, OtelKind> = {
 };
 
 /**
- * OpenTelemetry behind our port. The exporter reads `OTEL_EXPORTER_OTLP_*` itself; the other standard variables are read here, because
- * the SDK leaves that to the program that puts it together. Spans wait in a bounded queue and are dropped beyond it, so that a collector that is away,
- * slow or refuses costs at most that memory.
+ * Implements our tracing interface with OpenTelemetry. The exporter reads `OTEL_EXPORTER_OTLP_*` itself; the other standard variables are read here,
+ * because the SDK leaves that to the program. Spans wait in a bounded queue and are dropped if it is full, so that a collector that is away, slow or
+ * refusing costs at most that memory.
  */
 export function createTracing(options: { env: Environment; process: TracedProcess; log: Logger }): Tracing {
   const { env, log } = options;
@@ -101,7 +101,7 @@ function contextOf(span: OtelSpan): TraceContext {
   return tracestate ? { traceparent, tracestate } : { traceparent };
 }
 
-/** Ids of zeros and the version `ff` are invalid by W3C: then a new trace begins. */
+/** W3C declares ids of zeros and the version `ff` invalid. In that case a new trace begins. */
 function parentOf(parent: TraceContext | undefined): Context {
   if (parent === undefined || parent.traceparent.startsWith("ff")) return ROOT_CONTEXT;
   const [, traceId = "", spanId = "", flags = "00"] = parent.traceparent.split("-");
@@ -114,7 +114,7 @@ function parentOf(parent: TraceContext | undefined): Context {
   });
 }
 
-/** Who we are: `OTEL_SERVICE_NAME`, then `OTEL_RESOURCE_ATTRIBUTES`, then what the process says of itself. */
+/** The resource of this process: `OTEL_SERVICE_NAME`, then `OTEL_RESOURCE_ATTRIBUTES`, then the process's own values. */
 function resourceOf(env: Environment, { service, instance, version }: TracedProcess): Resource {
   const attributes: Record<string, string> = {
     "service.name": service,
@@ -158,7 +158,7 @@ function samplerOf(env: Environment, log: Logger): Sampler {
     case "parentbased_always_on":
       break;
     default:
-      log.warn({ sampler: name }, "OTEL_TRACES_SAMPLER is not known, parentbased_always_on is taken");
+      log.warn({ sampler: name }, "unknown OTEL_TRACES_SAMPLER, using parentbased_always_on");
   }
   return new ParentBasedSampler({ root: new AlwaysOnSampler() });
 }
@@ -168,7 +168,7 @@ function positive(text: string | undefined, fallback: number): number {
   return Number.isInteger(value) && value > 0 ? value : fallback;
 }
 
-/** The SDK's own warnings, one in a while: a collector that is away fails every few seconds. */
+/** Logs the SDK's own warnings at a limited rate, because a collector that is away fails every few seconds. */
 function complaints(log: Logger): Parameters<typeof diag.setLogger>[0] {
   let last = -Infinity;
   const complain = (text: string): void => {

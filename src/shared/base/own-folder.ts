@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Makes a folder and those above it that are missing, for their user alone (0700); what is there stays as it is. Level by level, because Node's own
- * recursive way never returns where a file system refuses new folders with "not found", as /proc does. Throws what the file system says.
+ * Makes a folder and its missing parents, for this user only (0700). Existing folders are not changed. It goes level by level, because Node's own
+ * recursive mkdir never returns if a file system refuses new folders with "not found", as /proc does. Throws the file system's errors.
  */
 export function makeOwnFolder(folder: string): void {
   if (isFolder(folder)) return;
@@ -12,7 +12,7 @@ export function makeOwnFolder(folder: string): void {
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    if (!isFolder(folder)) throw error; // else somebody else was faster
+    if (!isFolder(folder)) throw error; // otherwise another process was faster
   }
 }
 

@@ -1,24 +1,24 @@
-/** On the command line of a gateway or relay that `up` keeps: it has less time to stop, and a gateway learns later where the broker is. */
+/** Marks the command line of a gateway or relay that `up` runs: it has less time to stop, and a gateway gets the broker's address later. */
 export const UNDER_UP = "--under-up";
 
 /**
- * Ties this process to the supervisor that spawned it with an IPC channel: when the channel closes, the supervisor is gone, even by
- * kill -9, and this process ends as on SIGTERM (with its drain, if it has one). Without a channel nothing happens. Each `main.ts`
- * calls it first, before anything is awaited: a channel that closed earlier leaves no trace.
+ * Ties this process to the supervisor that spawned it with an IPC channel. When the channel closes, the supervisor is gone (even after kill -9), and this
+ * process ends as on SIGTERM (with its drain, if it has one). Without a channel nothing happens. Each `main.ts` calls this first, before it awaits anything,
+ * because a channel that closed earlier cannot be detected.
  */
 export function exitWithParent(): void {
   if (!process.connected) return;
   process.channel?.unref();
   process.once("disconnect", () => {
-    // The broker died with the supervisor, so a drain may never end: longer than a healthy one takes, shorter than anybody's patience.
+    // The broker died with the supervisor, so a drain may never end. This is longer than a healthy drain, and short enough for a user who waits.
     setTimeout(() => process.exit(1), 4000).unref();
     process.kill(process.pid, "SIGTERM");
   });
 }
 
 /**
- * Variables that the supervisor sends when it knows them: a gateway takes its port while the broker still starts. Never settles when the supervisor
- * goes before, because this process then ends.
+ * The variables that the supervisor sends once it knows them, because a gateway binds its port while the broker is still starting. Never settles if the
+ * supervisor ends before, because this process then ends, too.
  */
 export function toldVariables(): Promise<Record<string, string>> {
   return new Promise((resolve) => {

@@ -2,8 +2,8 @@
 const LEAST_BYTES = 4096;
 
 /**
- * Bytes that come in pieces, kept in one buffer up to a limit. A list of pieces would cost a hundred times their bytes if each had one: a chunked
- * body may be cut like that. One piece alone is kept as it is, without a copy.
+ * Collects bytes that arrive in pieces in one buffer, up to a limit. A chunked body may arrive in pieces of one byte, and a list of them would cost a
+ * hundred times as much. A single piece is kept without a copy.
  */
 export class Pieces {
   readonly #limit: number;
@@ -15,7 +15,7 @@ export class Pieces {
     this.#limit = limit;
   }
 
-  /** False if the limit is passed; the piece is then left out. */
+  /** Adds a piece. False if the limit would be exceeded; the piece is then not added. */
   add(piece: Uint8Array): boolean {
     if (this.#length + piece.length > this.#limit) return false;
     if (this.#length === 0 && this.#buffer === undefined) this.#only = piece;
@@ -29,12 +29,12 @@ export class Pieces {
     return true;
   }
 
-  /** Everything so far. */
+  /** All bytes so far. */
   whole(): Uint8Array {
     return this.#only ?? this.#buffer?.subarray(0, this.#length) ?? new Uint8Array();
   }
 
-  /** A buffer with room for this many more bytes; it doubles, so that each byte is copied twice at the most, on average. */
+  /** Makes room for this many more bytes. The buffer doubles, so that each byte is copied at most twice on average. */
   #room(more: number): Buffer {
     const needed = this.#length + more;
     const had = this.#buffer;

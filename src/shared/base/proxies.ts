@@ -1,11 +1,11 @@
 import type { Environment } from "./config/load.ts";
 
-/** Names of this machine's own loopback, as lists of `NO_PROXY` are read by different libraries. */
+/** The names of this machine's loopback, in the forms that different libraries expect in `NO_PROXY`. */
 export const LOOPBACK_HOSTS: readonly string[] = ["127.0.0.1", "localhost", "::1", "[::1]"];
 
 /**
- * `NO_PROXY` and `no_proxy` with these hosts added; what is there stays. Libraries read one or the other, and Node asks anew at each `fetch`. `*`
- * alone already means everything, and means nothing in a list to some. Pure.
+ * Adds hosts to `NO_PROXY` and `no_proxy`, because libraries read one or the other, and Node reads it at each `fetch`. A `*` alone already means
+ * everything and is left as it is, because some libraries ignore it in a list. Pure.
  */
 export function pastProxies(
   env: Environment,
@@ -20,7 +20,7 @@ export function pastProxies(
   return { NO_PROXY: add(upper ?? lower ?? ""), no_proxy: add(lower ?? upper ?? "") };
 }
 
-/** The variable whose proxy Node would use for this URL, where `NODE_USE_ENV_PROXY` says that it uses any. Pure. */
+/** The variable with the proxy that Node would use for this URL, if `NODE_USE_ENV_PROXY` enables proxies. Pure. */
 export function proxyVariableFor(url: URL, env: Environment): string | undefined {
   const asked = env["NODE_USE_ENV_PROXY"] === "1" || /--use-env-proxy\b/.test(env["NODE_OPTIONS"] ?? "");
   if (
@@ -34,7 +34,7 @@ export function proxyVariableFor(url: URL, env: Environment): string | undefined
   return names.find((name) => (env[name] ?? "") !== "");
 }
 
-/** Reads the list as Node does: exact names, `.example.com` and `*.example.com` for all below it, each with a port or without. */
+/** Parses the list as Node does: exact names, and `.example.com` or `*.example.com` for all subdomains, each with or without a port. */
 function isListed({ hostname, port, protocol }: URL, list: string): boolean {
   const usedPort = port || (protocol === "https:" ? "443" : "80");
   return list.split(/[,\s]+/).some((entry) => {

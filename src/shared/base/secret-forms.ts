@@ -1,6 +1,6 @@
 /**
- * The forms in which a secret comes back when somebody quotes it: as it is, inside JSON, inside JSON that is a text inside JSON (a foreign
- * error's body), inside a URL, a form or HTML, and in base64. The first is the plain one. Pure.
+ * The forms in which a quoted secret can come back: plain, in JSON, in JSON inside a JSON text (the body of a foreign error), in a URL, a form or HTML,
+ * and in base64. The plain form is the first one. Pure.
  */
 export function formsOf(value: string): string[] {
   const escaped = JSON.stringify(value).slice(1, -1);
@@ -30,12 +30,12 @@ function html(value: string): string {
   return value.replaceAll(/[&<>"']/g, (sign) => signs[sign] ?? sign);
 }
 
-/** Below this many characters the middle of an encoding could be anybody's. */
+/** With fewer characters, the middle of an encoded text could match by chance. */
 const LEAST_BASE64 = 8;
 
 /**
- * In the middle of encoded bytes a secret begins at one of three places of a group, and only the characters that its neighbours do not
- * reach are known.
+ * A secret in the middle of base64-encoded bytes begins at one of three positions in a group, and only the characters that do not depend on its
+ * neighbours are known.
  */
 function base64(bytes: Buffer): string[] {
   return [0, 1, 2].flatMap((before) => {

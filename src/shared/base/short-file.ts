@@ -1,20 +1,20 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
 
-/** Longest file of a setting, of a secret, or of what we keep: a device or a log that is named by mistake may have no end. */
+/** Longest file with a setting, a secret, or our own saved data. A device or a log that is named by mistake may be endless. */
 const MOST_BYTES: number = 1024 * 1024;
 
-/** Text of a file that is short. Throws what reading throws, and for a longer one. May be a pipe, as shells name them for secrets. */
+/** Reads a short text file. It may be a pipe, because shells pass secrets that way. Throws if it cannot be read or is too long. */
 export function readShortFileSync(path: string, most: number = MOST_BYTES): string {
   return readShort(openSync(path, "r"), most);
 }
 
-/** Text of a file that we keep ourselves. Throws for what is no plain file as well: nobody would ever write into a FIFO that stands in its place. */
+/** Reads a file of our own. Also throws if it is not a regular file, because reading a FIFO in its place would never end. */
 export function readKeptFileSync(path: string, most: number = MOST_BYTES): string {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   if (fstatSync(handle).isFile()) return readShort(handle, most);
   closeSync(handle);
-  throw Object.assign(new Error(`${path} is no plain file`), { code: "EINVAL" });
+  throw Object.assign(new Error(`${path} is not a regular file`), { code: "EINVAL" });
 }
 
 function readShort(handle: number, most: number): string {
@@ -29,7 +29,7 @@ function readShort(handle: number, most: number): string {
   }
 }
 
-/** The same without waiting for the file system. */
+/** The same, asynchronously. */
 export async function readShortFile(path: string, most: number = MOST_BYTES): Promise<string> {
   await using handle = await open(path);
   const buffer = Buffer.alloc(most + 1);

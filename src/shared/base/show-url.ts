@@ -1,6 +1,6 @@
 /**
- * A URL, or several with commas, as it may be printed: the one way for logs, errors, files and pages. User, password and token are left
- * out, whether or not they are encoded as they should be, and so is a query, which may hold a token. Pure.
+ * Makes a URL, or a comma-separated list of them, safe to print in logs, errors, files and pages. User, password and token are removed, even if they are
+ * not encoded correctly, and so is the query, which may contain a token. Pure.
  */
 export function showUrl(url: string): string {
   if (!/[@?]/.test(url)) return url;
@@ -10,7 +10,7 @@ export function showUrl(url: string): string {
     .join(",");
 }
 
-/** A text for people in which URLs may stand, such as a foreign error's. Pure. */
+/** The same for a text that may contain URLs, such as a foreign error's. Pure. */
 export function showUrlsIn(text: string): string {
   if (!text.includes("@")) return text;
   return text.replaceAll(/\b[a-z][\w+.-]*:\/\/[^\s"'<>`]+/gi, (url) =>
@@ -18,7 +18,7 @@ export function showUrlsIn(text: string): string {
   );
 }
 
-/** What may be secret in the user's place of the URLs in a text: all of it and the password, as written and decoded. Pure. */
+/** The possible secrets in the URLs of a text: each login as a whole and its password, as written and decoded. Pure. */
 export function secretsOfUrls(text: string): string[] {
   const users = [...text.matchAll(/:\/\/([^\s"'<>]*)@/g)].flatMap(([, user = ""]) =>
     user
@@ -30,7 +30,7 @@ export function secretsOfUrls(text: string): string[] {
     .flatMap((secret) => [secret, decoded(secret)]);
 }
 
-/** The last `@` counts: passwords hold some, and a path that does is no loss. */
+/** The last `@` ends the login, because passwords may contain one. If a path contains one, hiding too much does no harm. */
 function withoutUser(url: string): string {
   const end = url.lastIndexOf("@");
   if (end < 0) return url;

@@ -1,4 +1,4 @@
-/** Bytes for people, powers of 1024. */
+/** Formats bytes for people, in powers of 1024. */
 export function showBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
@@ -6,7 +6,7 @@ export function showBytes(bytes: number): string {
   return `${Number.isInteger(value) ? value : value.toFixed(1)} ${units[power]}`;
 }
 
-/** A duration for people, from milliseconds: its two largest units at most. */
+/** Formats milliseconds for people, with at most the two largest units. */
 export function showAge(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const [d, h, m, s] = [
@@ -20,7 +20,7 @@ export function showAge(ms: number): string {
   return m > 0 ? `${m}m ${s}s` : `${s}s`;
 }
 
-/** A number and what it counts: `1 delivery`, `2 deliveries`. */
+/** A number with its noun: `1 delivery`, `2 deliveries`. */
 export function counted(n: number, one: string, many: string = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }

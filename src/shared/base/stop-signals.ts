@@ -1,9 +1,9 @@
 import { isatty } from "node:tty";
 
 /**
- * Calls `heard` at every signal that asks this process to stop: SIGTERM, SIGINT, and SIGHUP where one of its standard streams was a
- * terminal when it started, because then the terminal has been closed. Without one there is nothing that a SIGHUP could tell: it is
- * ignored, as `nohup` and redirections ask for. (Node forgets that `nohup` had it ignored, and would end.)
+ * Calls `heard` at every signal that asks this process to stop: SIGTERM, SIGINT, and SIGHUP if one of its standard streams was a terminal at its start,
+ * because then the terminal was closed. Otherwise SIGHUP is ignored, as `nohup` and redirections expect. (Node does not inherit that `nohup` ignores the
+ * signal, and would end.)
  */
 export function onStopSignal(heard: (signal: "SIGTERM" | "SIGINT" | "SIGHUP") => void): void {
   process.on("SIGTERM", () => heard("SIGTERM"));

@@ -2,47 +2,48 @@ import type { Environment } from "./config/load.ts";
 import { errorText } from "./errors.ts";
 import type { Logger, SecretRegistry } from "./logger.ts";
 
-// tracing.ts is the port and decides whether there is any · otel.ts is OpenTelemetry behind it, loaded only then
+// tracing.ts is the interface and decides whether there are traces · otel.ts implements it with OpenTelemetry
+// They are separate so that OpenTelemetry is loaded only when traces are wanted, and the rest of the code does not depend on it.
 
-/** W3C trace context as it travels in headers and envelopes. */
+/** The W3C trace context in headers and envelopes. */
 export type TraceContext = { traceparent: string; tracestate?: string };
 
 /**
- * Keys are those of OpenTelemetry's semantic conventions, our own begin with `runner_relay.`. Of what executors say only the ids of
- * session, event and run may stand here: no body, no query, no header (CRED-1).
+ * Attributes of spans. Keys follow OpenTelemetry's semantic conventions; our own begin with `runner_relay.`. Of an executor's data only the ids of
+ * session, event and run are allowed here, and no body, query or header (CRED-1).
  */
 export type Attributes = Record<string, string | number | boolean | undefined>;
 
 export type SpanKind = "server" | "client" | "producer" | "consumer";
 
 export type Span = {
-  /** For whatever follows from it. */
+  /** The context for child spans. */
   readonly context: TraceContext;
   set(attributes: Attributes): void;
-  /** Ends it; `failure` is what `error.type` says. Only the first call counts. */
+  /** Ends the span. `failure` becomes `error.type`. Only the first call counts. */
   end(failure?: string): void;
 };
 
-/** Traces as the processes see them. Where tracing is off there is none: `tracing?.span(…)` then costs one comparison. */
+/** The tracing interface. It is undefined if tracing is off, so that `tracing?.span(…)` costs only one comparison. */
 export type Tracing = {
   span(span: {
     name: string;
     kind: SpanKind;
-    /** Undefined: a new trace. */
+    /** Undefined to begin a new trace. */
     parent: TraceContext | undefined;
     attributes: Attributes;
-    /** Wall clock, milliseconds; default: now. */
+    /** Wall clock in milliseconds. The default is now. */
     startedAt?: number;
   }): Span;
-  /** Sends what is left, but does not wait long for a collector that is away. */
+  /** Sends the remaining spans, but does not wait long for a collector that is away. */
   close(): Promise<void>;
 };
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-/** W3C asks for at least 512 characters to be passed on; a list that is longer is left out, as it allows. */
+/** W3C requires that at least 512 characters are passed on, and allows a longer list to be dropped. */
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 
-/** The context in a request's headers; undefined if there is none or it is malformed. Pure. */
+/** The trace context in a request's headers. Undefined if there is none or it is malformed. Pure. */
 export function traceOf(headers: Record<string, string | string[] | undefined>): TraceContext | undefined {
   const { traceparent, tracestate } = headers;
   if (typeof traceparent !== "string" || !TRACEPARENT.test(traceparent)) return undefined;
@@ -56,7 +57,7 @@ export function traceIdOf(context: TraceContext | undefined): string | undefined
   return context?.traceparent.slice(3, 35);
 }
 
-/** A raw header list (names and values alternating) with this context in the place of whatever it carries. Pure. */
+/** Replaces the trace context in a raw header list (names and values alternating). Pure. */
 export function withTrace(headers: readonly string[], context: TraceContext): string[] {
   const kept: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
@@ -68,12 +69,12 @@ export function withTrace(headers: readonly string[], context: TraceContext): st
   return kept;
 }
 
-/** What tells one process from another in traces. */
+/** The identity of a process in traces. */
 export type TracedProcess = { service: string; instance: string; version: string };
 
 /**
- * Traces, if the standard variables ask for them (`OTEL_EXPORTER_OTLP_ENDPOINT` or `…_TRACES_ENDPOINT`); otherwise undefined, and nothing of
- * OpenTelemetry is loaded. What is wrong with them is a warning: events must not wait for somebody's collector.
+ * Sets up traces if the standard variables ask for them (`OTEL_EXPORTER_OTLP_ENDPOINT` or `…_TRACES_ENDPOINT`). Otherwise the result is undefined, and
+ * OpenTelemetry is not loaded. A wrong variable causes only a warning, because events must not depend on a collector.
  */
 export async function startTracing(options: {
   env: Environment;
@@ -87,13 +88,13 @@ export async function startTracing(options: {
   if (isWithLogin(env)) {
     log.warn(
       {},
-      "the collector's URL must not carry a login, OTEL_EXPORTER_OTLP_HEADERS can; no traces are sent",
+      "the collector's URL must not carry a login (use OTEL_EXPORTER_OTLP_HEADERS); no traces are sent",
     );
     return undefined;
   }
   const protocol = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] || env["OTEL_EXPORTER_OTLP_PROTOCOL"];
   if (protocol === "grpc") {
-    log.warn({ protocol }, "traces are sent by OTLP over HTTP only, so none are");
+    log.warn({ protocol }, "traces are only sent by OTLP over HTTP, so no traces are sent");
     return undefined;
   }
   try {
@@ -105,7 +106,7 @@ export async function startTracing(options: {
   }
 }
 
-/** The exporter would not use it, and some of its errors would quote it. */
+/** True if a URL contains a login. The exporter would ignore it, and some of its errors would quote it. */
 function isWithLogin(env: Environment): boolean {
   return ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].some((name) => {
     const url = URL.parse(env[name] ?? "");
@@ -119,7 +120,7 @@ function isWanted(env: Environment): boolean {
   return Boolean(endpoint) && !off;
 }
 
-/** Whatever the exporter's headers hold may be a credential: `name=value,…`, percent-encoded, often with a scheme in front. Pure. */
+/** The values of the exporter's headers, any of which may be a credential: `name=value,…`, percent-encoded, often after a scheme. Pure. */
 function headerSecrets(env: Environment): string[] {
   const texts = ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"].map(
     (name) => env[name] ?? "",

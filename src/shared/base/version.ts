@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 
-/** Version of this program, from its `package.json` (two folders up from the sources and from `dist` alike). */
+/** The version of this program, from its `package.json` (two folders up, both from the sources and from `dist`). */
 export const VERSION: string = readVersion(new URL("../../../package.json", import.meta.url));
 
-/** How our requests say who sends them. */
+/** The `User-Agent` of our requests. */
 export const USER_AGENT: string = `runner-relay/${VERSION}`;
 
 function readVersion(file: URL): string {

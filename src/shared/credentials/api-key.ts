@@ -6,7 +6,7 @@ import type { Secret } from "./secret.ts";
 /** How often the key's file is read. A refusal by the coordinator reads it at once. */
 const POLL_MS = 5000;
 
-/** A static key in a header of choice, for `authorization` as a bearer token. `header` is in lower case. */
+/** A static key in a configurable header; in `authorization` it is sent as a bearer token. `header` is in lower case. */
 export function createApiKey(options: {
   header: string;
   key: string;
@@ -32,18 +32,18 @@ export function createApiKey(options: {
     const read = await secret.read();
     if (closed) return;
     if (read.problem !== undefined && read.problem !== problem) {
-      log.warn({ code: "credentials_invalid", reason: read.problem }, "api key file unusable");
+      log.warn({ code: "credentials_invalid", reason: read.problem }, "the API key file cannot be used");
     }
     problem = read.problem;
     if (read.value !== key) {
       key = read.value;
       ready = credential(ready.generation + 1);
-      log.info({ generation: ready.generation }, "api key changed");
+      log.info({ generation: ready.generation }, "the API key changed");
     }
     poll();
   }
 
-  /** Single flight. */
+  /** The read in progress, which all callers share. */
   function begin(): void {
     cancelTimer();
     reading ??= readAgain().finally(() => {
@@ -78,7 +78,7 @@ export function createApiKey(options: {
     refused(generation) {
       if (closed || generation !== ready.generation || generation === refusedGeneration) return;
       refusedGeneration = generation;
-      log.warn({ generation }, "coordinator refused the api key");
+      log.warn({ generation }, "the coordinator refused the API key");
       if (secret.rotates) begin();
     },
     describe(): CredentialState {

@@ -24,14 +24,14 @@ export type OidcChoice = {
   clientId: string;
   clientSecret: string;
   auth: "basic" | "post";
-  /** `audience`, `scope` and the further parameters of the token request. */
+  /** `audience`, `scope` and additional parameters of the token request. */
   parameters: URLSearchParams;
   insecure: boolean;
 };
 type ApiKeyChoice = { kind: "api_key"; header: string; key: string };
 export type CredentialChoice = { kind: "none" } | ApiKeyChoice | OidcChoice;
 
-/** Set by the token request itself; a further parameter of that name would replace it. */
+/** Parameters that the token request sets itself. An additional parameter of the same name would replace them. */
 const RESERVED_PARAMETERS = [
   "grant_type",
   "client_id",
@@ -39,11 +39,11 @@ const RESERVED_PARAMETERS = [
   "client_assertion",
   "client_assertion_type",
 ];
-/** A key in one of these would break the request, or be replaced. */
+/** Headers that cannot carry the key, because it would break the request or be overwritten. */
 const RESERVED_HEADERS =
   /^(host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-.*|accept.*|cookie|idempotency-key|traceparent|rr-.*)$/i;
 
-/** Which credentials the settings ask for. Throws one `config_invalid` that lists every problem with the variables' names. Pure. */
+/** Decides which credentials to use by the settings. Throws one `config_invalid` that lists every problem with the variables' names. Pure. */
 export function chooseCredentials(values: CredentialSettings["values"]): CredentialChoice {
   const problems: string[] = [];
   const oidc =
@@ -54,7 +54,7 @@ export function chooseCredentials(values: CredentialSettings["values"]): Credent
   const apiKey = values.apiKey === undefined ? undefined : apiKeyChoice(values.apiKey, values, problems);
   if (oidc !== undefined && apiKey !== undefined) {
     problems.push(
-      `${name("apiKey")} and ${name(values.oidcIssuer === undefined ? "auth0Domain" : "oidcIssuer")} are both set: choose one`,
+      `${name("apiKey")} and ${name(values.oidcIssuer === undefined ? "auth0Domain" : "oidcIssuer")} are both set; choose one`,
     );
   }
   if (problems.length > 0) throw codedError("config_invalid", problems.join("\n"));
@@ -65,10 +65,10 @@ function oidcChoice(values: CredentialSettings["values"], problems: string[]): O
   const { oidcClientId: clientId = "", oidcClientSecret: clientSecret = "" } = values;
   const by = name(values.oidcIssuer === undefined ? "auth0Domain" : "oidcIssuer");
   if (values.oidcIssuer !== undefined && values.auth0Domain !== undefined) {
-    problems.push(`${name("oidcIssuer")} and ${name("auth0Domain")} are both set: choose one`);
+    problems.push(`${name("oidcIssuer")} and ${name("auth0Domain")} are both set; choose one`);
   }
-  if (clientId === "") problems.push(`${name("oidcClientId")} is missing, ${by} needs it`);
-  if (clientSecret === "") problems.push(`${name("oidcClientSecret")} is missing, ${by} needs it`);
+  if (clientId === "") problems.push(`${name("oidcClientId")} is missing; ${by} requires it`);
+  if (clientSecret === "") problems.push(`${name("oidcClientSecret")} is missing; ${by} requires it`);
   const issuer = issuerUrl(values, problems);
   if (issuer.protocol === "http:" && !values.oidcInsecure) {
     problems.push(`${name("oidcIssuer")} must be https; plain http needs ${name("oidcInsecure")}=true`);
@@ -110,7 +110,7 @@ function apiKeyChoice(key: string, values: CredentialSettings["values"], problem
   const header = values.apiKeyHeader.toLowerCase();
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(header) || RESERVED_HEADERS.test(header)) {
     problems.push(
-      `${name("apiKeyHeader")} must be the name of a header of its own, not ${JSON.stringify(values.apiKeyHeader)}`,
+      `${name("apiKeyHeader")} must name a custom header, not ${JSON.stringify(values.apiKeyHeader)}`,
     );
   }
   const wrong = apiKeyProblem(header, key);
@@ -118,15 +118,15 @@ function apiKeyChoice(key: string, values: CredentialSettings["values"], problem
   return { kind: "api_key", header, key };
 }
 
-/** What is wrong with a static key, without quoting it. Pure. */
+/** The problem with a static key, without quoting it, or undefined. Pure. */
 export function apiKeyProblem(header: string, key: string): string | undefined {
   if (!/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(key))
-    return "holds characters that no header can carry";
+    return "contains characters that are not allowed in a header";
   if (header === "authorization" && /^bearer /i.test(key)) return "must be the key alone, without Bearer";
   return undefined;
 }
 
-/** Settings that do nothing without an issuer: somebody forgot one, or means another variable. */
+/** Problems with settings that have no effect without an issuer, because the issuer was forgotten or another variable is meant. */
 function orphans(values: CredentialSettings["values"]): string[] {
   const names = ["oidcClientId", "oidcClientSecret", "oidcAudience", "oidcScope", "oidcParameters"] as const;
   return names

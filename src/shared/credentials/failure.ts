@@ -1,9 +1,9 @@
 import type { CredentialProblemCode } from "./port.ts";
 
-/** What came back from the issuer for the last request of an attempt. */
+/** The issuer's answer to the last request of an attempt. */
 export type HttpOutcome =
   | { kind: "answered"; status: number; headers: Headers; body: string }
-  /** No answer: text of the network's error. */
+  /** There was no answer; `text` is the network's error. */
   | { kind: "unreachable"; text: string };
 
 export type Failure = {
@@ -13,7 +13,7 @@ export type Failure = {
   retryAfterMs?: number;
 };
 
-/** Answers of RFC 6749 5.2 and RFC 8707 that stay the same until somebody changes the client, its rights or our settings. */
+/** Error codes of RFC 6749 5.2 and RFC 8707 that do not change until someone changes the client, its permissions or our settings. */
 const REFUSALS = new Set([
   "access_denied",
   "invalid_client",
@@ -26,8 +26,8 @@ const REFUSALS = new Set([
 ]);
 
 /**
- * Why an attempt failed, from what was seen on the wire. `complaint` is openid-client's text, used when the answer looks right by its
- * status. `hide` takes out known secrets, because issuers quote what they were sent. Pure.
+ * The reason why an attempt failed, from the answer on the wire. `complaint` is openid-client's text, which is used if the status looks right. `hide`
+ * removes known secrets, because issuers quote what they were sent. Pure.
  */
 export function failureOf(
   at: { step: "discovery" | "token"; issuer: URL },
@@ -73,7 +73,7 @@ function failed(code: CredentialProblemCode, reason: string): Failure {
   return { kind: "failed", code, reason };
 }
 
-/** Of a proxy or a firewall in between: it knows nothing of the client. */
+/** True for an answer of a proxy or firewall in between, which says nothing about the client. */
 function isPage(body: string): boolean {
   return body.trimStart().startsWith("<");
 }
@@ -92,12 +92,12 @@ function oauthError(body: string): { error?: string; description?: string } {
   }
 }
 
-/** Seconds only; a date would need the two wall clocks to agree. */
+/** Parses `Retry-After` in seconds only. A date would be wrong if the two wall clocks differ. */
 function retryAfter(value: string | null): { retryAfterMs?: number } {
   return value !== null && /^\d{1,6}$/.test(value) ? { retryAfterMs: Number(value) * 1000 } : {};
 }
 
-/** One line of at most 200 characters. Secrets must be hidden before: cutting one in two would leave its first half. */
+/** Shortens a text to one line of at most 200 characters. Secrets must be hidden before, because a cut could leave the first half of one. */
 function printable(text: string): string {
   return text
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ")

@@ -1,5 +1,8 @@
-// port.ts is what the forwarder sees · choice.ts reads the settings · secret.ts re-reads rotated files · api-key.ts is the static key
-// oidc.ts keeps a token fresh, by schedule.ts · issuer.ts asks for it over HTTP · token-answer.ts takes from the answer what we use · failure.ts says why that failed · same-origin.ts guards
+// port.ts is the interface for the relay · choice.ts reads the settings · secret.ts re-reads rotated files · api-key.ts is the static key
+// oidc.ts keeps a token fresh, by schedule.ts · issuer.ts requests it over HTTP · token-answer.ts takes what we need from the answer · failure.ts explains
+// failures · same-origin.ts checks addresses
+// Everything that is foreign (issuers, their answers, openid-client) stays behind issuer.ts, so that no secret can escape in a foreign error. When to fetch
+// a token is decided by pure functions of time, which are tested without an issuer.
 import type { Clock } from "../base/clock.ts";
 import type { Logger, SecretRegistry } from "../base/logger.ts";
 import { createApiKey } from "./api-key.ts";
@@ -14,16 +17,16 @@ export { sameOrigin } from "./same-origin.ts";
 
 type CredentialDeps = {
   clock: Clock;
-  /** In [0, 1). */
+  /** Random numbers in [0, 1). */
   random: () => number;
   log: Logger;
-  /** Learns every secret and token, so that the logger hides them. */
+  /** Gets every secret and token, so that the logger hides them. */
   secrets: SecretRegistry;
   fetch?: typeof fetch;
 };
 
 const NOTHING: ReadyCredential = { kind: "ready", headers: {}, generation: 0 };
-/** A coordinator that asks for none. */
+/** Credentials for a coordinator that requires none. */
 const NO_CREDENTIALS: Credentials = {
   current: () => NOTHING,
   headers: () => Promise.resolve(NOTHING),
@@ -34,7 +37,7 @@ const NO_CREDENTIALS: Credentials = {
 
 /**
  * The relay's credentials for the coordinator (docs/contract.md, "Credentials"), as the settings choose: none, a static key, or tokens of an OpenID issuer.
- * Throws `config_invalid` with every problem and its variable. Asks nobody for anything before the first `headers()`.
+ * Throws `config_invalid` with every problem and its variable. Makes no request before the first `headers()`.
  */
 export function createCredentials(settings: CredentialSettings, deps: CredentialDeps): Credentials {
   const { values, secretFiles } = settings;

@@ -19,16 +19,16 @@ import { failureOf, type HttpOutcome } from "./failure.ts";
 import type { Issuer, TokenAnswer } from "./oidc.ts";
 import { tokenMembers } from "./token-answer.ts";
 
-/** Largest answer that is read; a token or a discovery document has a few KiB, and up to a hundred values. */
+/** Largest answer that is read. A token or a discovery document has a few KiB and up to a hundred values. */
 const MAX_ANSWER_BYTES: number = 256 * 1024;
 const LIMITS: JsonLimits = { depth: 32, values: 10_000 };
 
 type Step = "discovery" | "token";
 
 /**
- * The issuer over HTTP, by openid-client: discovery once, and again after any failure (the issuer may have moved its endpoints).
- * This is the one door by which foreign errors come in: they may quote bodies and credentials, so none leaves; `failure.ts` makes
- * a code and a reason of what was seen on the wire.
+ * Calls the issuer over HTTP with openid-client. Discovery is done once, and again after any failure, because the issuer may have moved its endpoints.
+ * All foreign errors end here: they may quote bodies and credentials, so none is passed on. `failure.ts` makes a code and a reason from the answers on
+ * the wire.
  */
 export function createIssuer(
   choice: OidcChoice,
@@ -36,7 +36,7 @@ export function createIssuer(
 ): Issuer {
   let metadata: Readonly<ServerMetadata> | undefined;
 
-  /** openid-client's `fetch` for one attempt; notes in `seen` what the issuer did. Of a token it shows the library only what we use. */
+  /** openid-client's `fetch` for one attempt. It records the issuer's answer in `seen`, and passes only the needed members of a token to the library. */
   function recordingFetch(
     signal: AbortSignal,
     at: { step: Step },
@@ -60,7 +60,7 @@ export function createIssuer(
         seen.outcome = { kind: "answered", status: response.status, headers: response.headers, body };
         const { status, headers } = response;
         const members = at.step === "token" && response.ok ? tokenMembers(body) : undefined;
-        if (members !== undefined) return Response.json(members); // any 2xx, any JSON type, and no header that the library objects to
+        if (members !== undefined) return Response.json(members); // accepts any 2xx and any JSON type, without headers that the library rejects
         return new Response(body === "" ? null : body, { status, headers });
       } catch (error) {
         seen.outcome ??= { kind: "unreachable", text: errorText(error) };
@@ -79,7 +79,7 @@ export function createIssuer(
         await discovery(choice.issuer, choice.clientId, undefined, undefined, options)
       ).serverMetadata();
     } catch (error) {
-      // the settings drop a trailing slash that some issuers (authentik, Auth0 with a path) have in their name
+      // settings lose their trailing slash, but the names of some issuers end with one (authentik, Auth0 with a path)
       if (!isIssuerMismatch(error) || choice.issuer.pathname.endsWith("/")) throw error;
       const slashed = new URL(`${choice.issuer.href}/`);
       return (await discovery(slashed, choice.clientId, undefined, undefined, options)).serverMetadata();
@@ -116,7 +116,7 @@ export function createIssuer(
     const authenticate = (choice.auth === "basic" ? ClientSecretBasic : ClientSecretPost)(clientSecret);
     return (server, client, body, headers) => {
       authenticate(server, client, body, headers);
-      // the forms in which the secret travels, should the issuer quote them
+      // the forms in which the secret is sent, in case the issuer quotes them
       const basic = headers.get("authorization");
       if (basic !== null) deps.secrets.add(basic.slice("Basic ".length));
       deps.secrets.add(new URLSearchParams({ s: clientSecret }).toString().slice("s=".length));
@@ -127,8 +127,8 @@ export function createIssuer(
 }
 
 /**
- * openid-client's constant text, and the more exact one of the library below it. Deeper causes are left out: they hold bodies, and
- * pieces of a body that is no JSON.
+ * The constant text of openid-client, and the more exact one of the library below it. Deeper causes are left out, because they contain bodies or parts
+ * of invalid ones.
  */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown error";

@@ -19,12 +19,12 @@ import {
 } from "./schedule.ts";
 import type { Secret } from "./secret.ts";
 
-/** What a token request came to. Reasons are for people and hold no secret. */
+/** The result of a token request. Reasons are for people and contain no secret. */
 export type TokenAnswer =
   | { kind: "token"; accessToken: string; /** absent: the issuer did not say */ ttlMs?: number }
   | { kind: "failed"; code: CredentialProblemCode; reason: string; /** Retry-After */ retryAfterMs?: number };
 
-/** The issuer, as this file needs it. Never rejects. */
+/** The interface of the issuer for this file. It never rejects. */
 export interface Issuer {
   requestToken(clientSecret: string, signal: AbortSignal): Promise<TokenAnswer>;
 }
@@ -32,9 +32,9 @@ export interface Issuer {
 type Token = { ready: ReadyCredential; arrivedAt: number; expiresAt: number; refreshAt: number };
 type Problem = { code: CredentialProblemCode; reason: string; retryAt: number };
 
-/** A refused client's secret file is looked at this often, so that a rotation need not wait for the back-off. */
+/** How often the secret file of a refused client is checked, so that a rotation does not have to wait for the back-off. */
 const WATCH_MS = 1000;
-/** Tokens that stay in the secret registry: the one in use, and older ones that a late error may still quote. */
+/** Number of tokens in the secret registry: the current one, and older ones that a late error may still quote. */
 const REMEMBERED_TOKENS = 3;
 
 const TIMED_OUT: TokenAnswer = {
@@ -55,10 +55,10 @@ const CLOSED: UnavailableCredential = {
 };
 
 /**
- * Access tokens by client credentials. At most one attempt is under way; it starts at the first `headers()`, then ahead of each expiry
- * and after refusals, and is repeated with back-off for as long as it fails, so that all recovers without anybody asking. Life times
- * are measured with the monotonic clock from `expires_in`, so that setting the wall clock does nothing; after a machine's sleep,
- * which that clock does not count, the coordinator's 401 brings a new token.
+ * Gets access tokens by client credentials. There is at most one attempt at a time. The first one starts at the first `headers()`, further ones before
+ * each expiry and after refusals. A failed attempt is repeated with back-off, so that everything recovers without a request. Lifetimes (`expires_in`) are
+ * measured with the monotonic clock, so that setting the wall clock has no effect. That clock does not count a machine's sleep; then the coordinator's
+ * 401 brings a new token.
  */
 export function createOidc(options: {
   issuer: Issuer;
@@ -82,7 +82,7 @@ export function createOidc(options: {
   let abortAttempt = (): void => {};
   let closed = false;
 
-  /** Starts an attempt, or joins the one under way. */
+  /** Starts an attempt, or joins the current one. */
   function begin(): Promise<void> {
     cancelTimer();
     flight ??= attempt().finally(() => {
@@ -105,7 +105,7 @@ export function createOidc(options: {
       const given = await issuer.requestToken(read.value, abort.signal);
       if (!abort.signal.aborted) answer = given;
     }
-    // ends even if a file system or a connection ignores the signal
+    // this ends even if a file system or a connection ignores the signal
     await orAborted(ask(), abort.signal);
     cancelDeadline();
     if (closed) return;
@@ -163,9 +163,9 @@ export function createOidc(options: {
     cancelTimer = clock.after(Math.max(0, at - clock.now()), () => void begin());
   }
 
-  /** Known to the log's filter, but not for ever: an hour of one-minute tokens must not slow every line. */
+  /** Adds a token to the log filter, and removes old ones: many short-lived tokens must not slow down every line. */
   function remember(accessToken: string): void {
-    if (remembered.includes(accessToken)) return; // some issuers repeat a token until it expires
+    if (remembered.includes(accessToken)) return; // some issuers return the same token until it expires
     secrets.add(accessToken);
     remembered = [...remembered, accessToken];
     while (remembered.length > REMEMBERED_TOKENS) secrets.forget(remembered.shift() ?? "");
@@ -197,7 +197,7 @@ export function createOidc(options: {
     if (!backingOff && signal?.aborted !== true) {
       await orAborted(begin(), signal);
     }
-    // a token that was refused but could not be replaced is still better than none: the refusal may have been the coordinator's trouble
+    // A refused token that cannot be replaced is still better than none, because the coordinator may have refused it by mistake.
     return (signal?.aborted === true ? current() : unexpired()) ?? (closed ? CLOSED : unavailable());
   }
 
@@ -208,8 +208,8 @@ export function createOidc(options: {
     const now = clock.now();
     refusals = now - token.arrivedAt >= PROVEN_AFTER_MS ? 1 : refusals + 1;
     const refreshInMs = refusalDelayMs(refusals);
-    log.warn({ generation: refusedNow, refusals, refreshInMs }, "coordinator refused the token");
-    if (flight !== undefined || problem !== undefined) return; // a token is on its way, or the next try is due
+    log.warn({ generation: refusedNow, refusals, refreshInMs }, "the coordinator refused the token");
+    if (flight !== undefined || problem !== undefined) return; // an attempt is in progress, or the next one is scheduled
     if (refreshInMs === 0) void begin();
     else schedule(Math.min(token.refreshAt, now + refreshInMs));
   }
@@ -232,7 +232,7 @@ export function createOidc(options: {
   };
 }
 
-/** Settles with the work, or when the signal is aborted if that is sooner. */
+/** Settles with the work, or when the signal is aborted, whichever comes first. */
 async function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return work;
   let stop = (): void => {};

@@ -1,11 +1,11 @@
-/** Headers that carry the credential, names in lower case. `generation` grows with every new credential. */
+/** The headers with the credential, names in lower case. `generation` increases with every new credential. */
 export type ReadyCredential = {
   kind: "ready";
   headers: Readonly<Record<string, string>>;
   generation: number;
 };
 
-/** Nothing may be sent. `reason` is for people and holds no secret; the next try starts by itself after `retryAfterMs`. */
+/** Nothing may be sent. `reason` is for people and contains no secret. The next attempt starts by itself after `retryAfterMs`. */
 export type UnavailableCredential = {
   kind: "unavailable";
   code: CredentialProblemCode;
@@ -15,32 +15,32 @@ export type UnavailableCredential = {
 
 export type CredentialResult = ReadyCredential | UnavailableCredential;
 
-/** `token_unavailable` ends by itself when the issuer is back; `credentials_invalid` needs somebody to mend the secret or the settings. */
+/** `token_unavailable` ends by itself when the issuer is back. After `credentials_invalid`, someone has to correct the secret or the settings. */
 export type CredentialProblemCode = "token_unavailable" | "credentials_invalid";
 
 /** For `status`, logs and metrics. */
 export type CredentialState = {
   kind: "none" | "api_key" | "oidc";
   tokenExpiresInMs?: number;
-  /** Why the newest attempt to get or read a credential failed, as `code: reason`; absent once one succeeded. */
+  /** Why the last attempt to get or read a credential failed, as `code: reason`. Absent if it succeeded. */
   lastError?: string;
 };
 
 /**
- * What the relay adds to a request for the coordinator, and only for it (CRED-1: ask `sameOrigin` first). Before each request:
- * `current() ?? (await headers(signal))`; nothing is sent while that is not `ready`.
+ * The credentials that the relay adds to requests to the coordinator, and only to those (CRED-1: check `sameOrigin` first). Call `current() ?? (await
+ * headers(signal))` before each request, and send nothing while the result is not `ready`.
  */
 export interface Credentials {
-  /** The hot path: the credential if one is at hand and no newer one is being fetched after a refusal. */
+  /** For the hot path: the credential, if there is one and no new one is being fetched after a refusal. */
   current(): ReadyCredential | undefined;
   /**
-   * The credential; waits for a token request that is under way (at most 10 s), but never for a back-off: then it is `unavailable` at
-   * once. Aborting `signal` ends the wait with `unavailable`, not the token request that others wait for. Never rejects.
+   * The credential. Waits for a token request in progress (at most 10 s), but not for a back-off; in that case it is `unavailable` at once. Aborting
+   * `signal` ends the wait with `unavailable`, but not the token request, which others may wait for. Never rejects.
    */
   headers(signal?: AbortSignal): Promise<CredentialResult>;
   /**
-   * The coordinator answered 401 or 403 to this generation. Fetches a new credential once however often it is told; the next
-   * `headers()` waits for it. If the generation it then gives is the same, no newer one could be had.
+   * Call this when the coordinator answered 401 or 403 to this generation. It fetches a new credential once, however often it is called, and the next
+   * `headers()` waits for it. If that returns the same generation, no new credential was available.
    */
   refused(generation: number): void;
   describe(): CredentialState;

@@ -1,6 +1,6 @@
 /**
- * CRED-1: whether credentials for the coordinator may go to this address. Scheme, host and port must be equal; text that is no
- * absolute URL is never equal.
+ * CRED-1: true if credentials for the coordinator may be sent to this address. Scheme, host and port must be equal. A text that is not an absolute URL
+ * is never equal.
  */
 export function sameOrigin(target: string | URL, coordinator: string | URL): boolean {
   const [a, b] = [URL.parse(String(target)), URL.parse(String(coordinator))];

@@ -3,23 +3,22 @@ import { readShortFile } from "../base/short-file.ts";
 
 /** A secret that may be rotated in its file. */
 export interface Secret {
-  /** The newest good value; `problem` says why the file's present content is not it. Never rejects. */
+  /** Reads the newest valid value. `problem` says why the current content of the file cannot be used. Never rejects. */
   read(): Promise<SecretRead>;
-  /** Whether it can change without a restart. */
+  /** True if the secret can change without a restart. */
   readonly rotates: boolean;
 }
 type SecretRead = { value: string; problem?: string };
 
 /**
- * A secret from settings: `value` as read at the start, and `file` if it came from one. The file is read whole every time, by path, so
- * that editing, renaming over it and swapping a symlink (Kubernetes) are all seen. A file that is missing, empty or fails `check` in
- * the middle of a rotation changes nothing.
+ * A secret from the settings: `value` as read at the start, and `file` if it came from one. The file is read completely every time, by its path, so that
+ * edits, renames and swapped symlinks (Kubernetes) are noticed. A file that is missing, empty or fails `check` during a rotation changes nothing.
  */
 export function createSecret(options: {
   value: string;
   file: string | undefined;
   secrets: SecretRegistry;
-  /** What is wrong with a text, without quoting it. */
+  /** The problem with a text, without quoting it, or undefined. */
   check?: (text: string) => string | undefined;
 }): Secret {
   const { file, secrets, check } = options;

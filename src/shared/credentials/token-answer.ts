@@ -1,12 +1,13 @@
-/** Longest life that is believed. Beyond it lies what was meant as "never expires", and what no timer and no JSON number can hold. */
+/** Longest accepted lifetime. Larger values mean "never expires", or do not fit into a timer or a JSON number. */
 const LONGEST_LIFE_S: number = 365 * 24 * 60 * 60;
 
-/** What of an issuer's successful answer reaches the OpenID library, which refuses an answer for members that nobody here uses. */
+/** The members of an issuer's successful answer that are passed to the OpenID library. It would reject answers because of members that we do not use. */
 export type TokenMembers = { access_token: unknown; token_type: unknown; expires_in?: number };
 
 /**
- * Takes from a 2xx answer of the token endpoint what the relay uses: the token, its type and its life. The rest (an id token of any issuer, algorithm
- * or clock, scopes, refresh tokens) is nobody's business here, whatever it holds. Undefined: no JSON object, which the library words better. Pure.
+ * Takes the members that the relay uses from a 2xx answer of the token endpoint: the token, its type and its lifetime. Everything else is ignored,
+ * whatever it contains (an id token of any issuer, algorithm or clock, scopes, refresh tokens). Undefined if the answer is not a JSON object, for which
+ * the library has a better message. Pure.
  */
 export function tokenMembers(body: string): TokenMembers | undefined {
   const answer = objectIn(body);
@@ -20,8 +21,8 @@ export function tokenMembers(body: string): TokenMembers | undefined {
 }
 
 /**
- * Seconds that an `expires_in` promises. Undefined for one that says nothing: absent, null, another type, no decimal number, and 0 or less, which
- * issuers write for tokens that never expire; a token that has none of its life left would not have been given. Pure.
+ * The seconds of an `expires_in`. Undefined if it is absent, null, of another type or not a decimal number. Also for 0 or less, which issuers send for
+ * tokens that never expire, because an issuer would not send an expired token. Pure.
  */
 export function lifeSeconds(value: unknown): number | undefined {
   const text = typeof value === "string" && /^\d{1,20}(?:\.\d{1,20})?$/.test(value.trim());
@@ -30,7 +31,7 @@ export function lifeSeconds(value: unknown): number | undefined {
   return seconds > 0 ? Math.min(seconds, LONGEST_LIFE_S) : undefined;
 }
 
-/** A missing type is a bearer token: no client here could be given another one. */
+/** A missing type counts as a bearer token, because no other type can be issued to this client. */
 function typeOf(value: unknown): unknown {
   if (value === undefined || value === null || value === "") return "bearer";
   return typeof value === "string" ? value.trim() : value;

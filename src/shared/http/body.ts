@@ -5,17 +5,17 @@ import type { Budget, Loss, Share } from "./budget.ts";
 import { free } from "../base/free.ts";
 import { MOST_CRUMBS, Parts } from "./parts.ts";
 
-/** A body that arrived, or why there is none. `release` gives its share of the budget back; call it when the bytes are no longer held. */
+/** A body that arrived, or why there is none. `release` returns its share of the budget; call it when the bytes are no longer held. */
 export type BodyResult =
   | { kind: "body"; bytes: Uint8Array; release: () => void }
   | { kind: "too_large" }
-  /** It came in too many pieces of next to nothing. */
+  /** It came in too many tiny pieces. */
   | { kind: "crumbled" }
-  /** It took longer than it may. */
+  /** It took too long. */
   | { kind: "too_slow" }
-  /** Its memory was needed. */
+  /** Its memory was needed for others. */
   | { kind: Loss }
-  /** The client went away. */
+  /** The client disconnected. */
   | { kind: "aborted" };
 
 const nothing = (): void => undefined;
@@ -31,7 +31,7 @@ export function refusalOf(
     case "crumbled":
       return {
         code: "body_too_large",
-        detail: `the body comes in more than ${MOST_CRUMBS} pieces of a few bytes: send larger ones`,
+        detail: `the body arrives in more than ${MOST_CRUMBS} tiny pieces; send larger pieces`,
       };
     case "too_slow":
       return { code: "request_timeout", detail: "the body took too long to arrive" };
@@ -42,7 +42,7 @@ export function refusalOf(
   }
 }
 
-/** The whole body must have arrived: 4 MiB take this long at 140 KiB/s. Against slow-loris. */
+/** Time limit for the whole body, against slow-loris attacks. 4 MiB take this long at 140 KiB/s. */
 export const BODY_MS = 30_000;
 
 export type BodyOptions = {
@@ -51,7 +51,7 @@ export type BodyOptions = {
   limitMs: number;
   budget: Budget;
   clock: Clock;
-  /** Is called when reading begins; a client that waits for `100 Continue` gets it then. */
+  /** Called when reading begins. A client that waits for `100 Continue` gets it then. */
   start: () => void;
 };
 
@@ -86,17 +86,17 @@ function collect(
     open = false;
     cancel();
     if (result.kind !== "body") (release ?? share?.leave)?.();
-    parts.free(); // the request lives on until it is answered
+    parts.free(); // the request object lives until it is answered
     done(result);
   };
   cancel = clock.after(limitMs, () => end({ kind: "too_slow" }));
   request.on("data", (chunk: Buffer) => {
-    if (!open) return; // refused already: what still comes is dropped
+    if (!open) return; // the body is already refused, so the rest is dropped
     if (parts.size + chunk.length > limit) return end({ kind: "too_large" });
     parts.add(chunk);
     if (parts.crumbled) return end({ kind: "crumbled" });
     if (parts.size === expected && share === undefined) {
-      // the usual case: it came in one piece
+      // the usual case: the body came in one piece
       release = budget.hold(parts.size);
       if (release === undefined) end({ kind: "full" });
       return;

@@ -3,39 +3,39 @@ import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 
 /**
- * Connections at once: an idle one costs 11 KB here, one with half a head 16 KiB more, together 35 MB at the most. More agents than this
- * on one machine share them: a connection is needed for as long as a request is.
+ * Most concurrent connections. An idle one costs 11 KB, one with half a head 16 KiB more, so together at most 35 MB. More agents on one machine share
+ * them, because each needs a connection only during a request.
  */
 export const MAX_CONNECTIONS = 1024;
-/** Newcomers beyond it that are let in while nobody can be told to go: a quarter. */
+/** How many more are accepted while no connection can be closed: a quarter. */
 const SPARE_CONNECTIONS: number = MAX_CONNECTIONS / 4;
-/** A request whose rest does not come for this long has to give way where connections are scarce. */
+/** An incomplete request without progress for this long has to give way when connections are scarce. */
 const SILENT_MS = 100;
 
 type Connection = {
   request: IncomingMessage | undefined;
-  /** Of its last request. */
+  /** Its last request. */
   response: ServerResponse | undefined;
   upgraded: boolean;
-  /** How much had been read when it was looked at last, and when that was first so. */
+  /** How many bytes had been read at the last check, and since when. */
   seen: { bytes: number; at: number };
 };
 
 /**
- * Keeps a server at a number of connections: newcomers take the places of those that do nothing, those first that did nothing for the
- * longest time, so that connections that only stand there shut nobody out. Nothing is what an idle one does, or one whose request is not whole and does
- * not go on. `onDropped` is called for a newcomer that found no place.
+ * Limits the number of connections of a server. A new connection replaces an unused one, the longest unused first, so that unused connections lock
+ * nobody out. A connection is unused if it is idle, or if its request is incomplete and makes no progress. `onDropped` is called for a new connection
+ * that is closed for lack of room.
  */
 export function limitConnections(server: Server, clock: Clock, onDropped: () => void): void {
   /** The longest unused first. */
   const connections = new Map<Socket, Connection>();
 
-  /** Is it of no use now? */
+  /** True if the connection is unused now. */
   function stands(socket: Socket, connection: Connection): boolean {
     const { request, response, upgraded, seen } = connection;
     if (upgraded) return false;
     if (response === undefined || response.writableFinished || response.destroyed) return true;
-    if (request === undefined || request.complete || request.isPaused()) return false; // the rest is up to us
+    if (request === undefined || request.complete || request.isPaused()) return false; // it waits for us, not for its client
     const now = clock.now();
     if (socket.bytesRead === seen.bytes) return now - seen.at >= SILENT_MS;
     connection.seen = { bytes: socket.bytesRead, at: now };
@@ -67,7 +67,7 @@ export function limitConnections(server: Server, clock: Clock, onDropped: () => 
     if (connection === undefined) return;
     connection.request = request;
     connection.response = response;
-    if (connections.size * 2 < MAX_CONNECTIONS) return; // their order matters only when they are many
+    if (connections.size * 2 < MAX_CONNECTIONS) return; // the order only matters when there are many
     connections.delete(socket);
     connections.set(socket, connection);
   };

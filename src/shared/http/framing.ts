@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 
 /**
- * Why the end of a request's body cannot be told for sure, if so (RFC 9112, 6): a coding other than `chunked` would be lost on
- * the way, HTTP/1.0 has no chunks, and behind an upgrade the bytes belong to the new protocol. Pure.
+ * The reason why the end of a request's body is ambiguous, or undefined (RFC 9112, 6): a coding other than `chunked` would be lost on the way, HTTP/1.0
+ * has no chunks, and after an upgrade the bytes belong to the new protocol. Pure.
  */
 export function framingProblem(
   request: Pick<IncomingMessage, "headers" | "httpVersion">,

@@ -3,20 +3,20 @@ import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 
 /**
- * A client that closed its side is waited for this long after the last byte that it was sent. From here nobody can tell one that still reads
- * from one that is gone before something is written to it, and executors give up at 5 s.
+ * How long the connection of a client that closed its side is kept after the last byte sent to it. A client that still reads and one that is gone cannot
+ * be distinguished until something is written, and executors give up at 5 s.
  */
 export const HALF_CLOSED_MS = 5000;
 
 type Connection = { response: ServerResponse | undefined; upgraded: boolean };
 
 /**
- * Answers clients that close their side as soon as their request is out (`nc -N`, small HTTP clients), which TCP allows. One that is gone
- * looks the same: its connection ends when it refuses a byte, or when nothing was to be written for `HALF_CLOSED_MS`. One that closes its side in
- * the middle of its answer has seen enough (the end of an event stream, nearly always), and is let go at once.
+ * Answers clients that close their side of the connection as soon as they have sent the request (`nc -N`, small HTTP clients), which TCP allows. A client
+ * that is gone looks the same: its connection ends when it refuses a byte, or when nothing was written for `HALF_CLOSED_MS`. If a client closes its side in
+ * the middle of an answer (nearly always to end an event stream), the connection ends at once.
  */
 export function serveHalfClosed(server: Server, clock: Clock): void {
-  // Node's own switch for this; its types do not know it.
+  // This is Node's own option for it, which is missing in its types.
   Object.assign(server, { httpAllowHalfOpen: true });
   const connections = new WeakMap<Socket, Connection>();
   server.on("connection", (socket: Socket) => {
@@ -24,7 +24,7 @@ export function serveHalfClosed(server: Server, clock: Clock): void {
     connections.set(socket, connection);
     socket.once("end", () => {
       const { response, upgraded } = connection;
-      if (upgraded || socket.destroyed) return; // its own protocol says when it is over
+      if (upgraded || socket.destroyed) return; // the new protocol decides when it ends
       if (response?.headersSent === true && !response.writableEnded) socket.destroy();
       else letGoWhenSilent(socket, clock);
     });

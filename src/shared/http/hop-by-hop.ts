@@ -11,7 +11,7 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ]);
 
-/** The end-to-end headers of a raw list (names and values alternating), in order, repeated ones kept. `also` are dropped too. Pure. */
+/** The end-to-end headers of a raw list (names and values alternating), in order and with repeated ones. `also` are removed, too. Pure. */
 export function endToEnd(raw: readonly string[], also: ReadonlySet<string> = new Set()): string[] {
   const named = new Set<string>();
   for (let i = 0; i + 1 < raw.length; i += 2) {

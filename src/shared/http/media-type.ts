@@ -1,12 +1,12 @@
-/** What is wrong with the form of a body, or its media type in short form. Pure. */
+/** The problem with the form of a body, or its media type in short form. Pure. */
 export type BodyForm = { ok: true; type: string } | { ok: false; detail: string };
 
 const JSON_TYPE = "application/json";
 
-/** JSON is due: `application/json`, `application/…+json`, or no type at all, as some executors send it; UTF-8, not compressed. */
+/** The body must be JSON in UTF-8, not compressed: `application/json`, `application/…+json`, or no type at all, as some executors send it. */
 export function bodyForm(contentType: string | undefined, contentEncoding: string | undefined): BodyForm {
   if (contentEncoding !== undefined && !/^\s*(?:identity)?\s*$/i.test(contentEncoding)) {
-    return { ok: false, detail: "compressed bodies are not taken" };
+    return { ok: false, detail: "compressed bodies are not accepted" };
   }
   if (contentType === undefined || contentType === "" || contentType === JSON_TYPE)
     return { ok: true, type: JSON_TYPE };

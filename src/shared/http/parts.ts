@@ -1,15 +1,15 @@
 import { free } from "../base/free.ts";
 
-/** Smaller pieces than this are copied together: each costs some 200 bytes to keep, whatever it holds. */
+/** Smaller pieces than this are copied together, because each costs about 200 bytes besides its contents. */
 const CRUMB_BYTES = 1024;
-/** Largest block that crumbs are copied into; the first is small, because many bodies send little and then nothing. */
+/** Largest block for small pieces. The first block is small, because many senders send a few bytes and then nothing. */
 const BLOCK_BYTES: number = 16 * 1024;
 const FIRST_BLOCK_BYTES = 256;
-/** A body in more pieces than this whose pieces hold next to nothing is refused: reading it costs a microsecond for each, in everybody's way. */
+/** A body in more pieces than this is refused if they are tiny, because reading costs a microsecond per piece, which delays all others. */
 export const MOST_CRUMBS: number = 64 * 1024;
 export const NEXT_TO_NOTHING_BYTES = 16;
 
-/** A body's pieces as they came, except that crumbs are copied together: 4 MiB in chunks of one byte would take 600 MB otherwise. */
+/** A body's pieces as they came, except that small ones are copied together. Otherwise 4 MiB in chunks of one byte would take 600 MB. */
 export class Parts {
   #kept: Buffer[] = [];
   #block: Buffer | undefined;
@@ -21,12 +21,12 @@ export class Parts {
     return this.#size;
   }
 
-  /** Bytes of a piece, on average. */
+  /** Average bytes per piece. */
   get mean(): number {
     return this.#size / this.#pieces;
   }
 
-  /** It comes in too many pieces, each of too few bytes, to be read on. */
+  /** True if the body comes in too many tiny pieces. */
   get crumbled(): boolean {
     return this.#pieces > MOST_CRUMBS && this.#size < this.#pieces * NEXT_TO_NOTHING_BYTES;
   }
@@ -34,12 +34,12 @@ export class Parts {
   add(piece: Buffer): void {
     this.#pieces++;
     this.#size += piece.length;
-    // what comes in one piece is kept without a copy
+    // a body in one piece is kept without a copy
     if (piece.length >= CRUMB_BYTES || this.#pieces === 1) this.#keep(piece);
     else this.#copy(piece);
   }
 
-  /** Everything so far, and whether it is a copy of ours; the piece itself if it is one. The parts are empty afterwards, and their memory is given back. */
+  /** All bytes so far, and whether they are a copy; a single piece is returned as it is. Afterwards the parts are empty, and their memory is freed. */
   take(): { bytes: Buffer; own: boolean } {
     this.#closeBlock();
     const [first] = this.#kept;

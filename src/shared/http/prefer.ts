@@ -1,4 +1,4 @@
-/** What an executor prefers (RFC 7240). */
+/** An executor's preferences (RFC 7240). */
 export type Preference = {
   /** `respond-async`. */
   async: boolean;
@@ -8,15 +8,14 @@ export type Preference = {
 
 export const NO_PREFERENCE: Preference = { async: false, waitMs: undefined };
 
-/** Longest wait that can be asked for: proxies and clients seldom hold a request for longer. */
+/** Longest possible wait. Proxies and clients seldom keep a request open for longer. */
 const MAX_WAIT_MS = 30_000;
 
-/** More are not read: a header of 16 KiB holds thousands, and nobody means them. */
+/** Most preferences that are read. A header of 16 KiB could have thousands, but no real one does. */
 const MAX_PREFERENCES = 16;
 
 /**
- * Reads a `Prefer` header. What cannot be read is ignored, as the RFC wants it: a preference is never an error. The first of several equal
- * names counts. Pure.
+ * Parses a `Prefer` header. Invalid preferences are ignored, as the RFC requires. The first of several equal names counts. Pure.
  */
 export function readPrefer(header: string | undefined): Preference {
   if (header === undefined) return NO_PREFERENCE;

@@ -1,11 +1,11 @@
 import { ERRORS, type HttpErrorCode } from "../base/errors.ts";
 
-/** Seconds that a client should wait before it tries again, where trying again can help. */
+/** Seconds that a client should wait before it retries, for codes where a retry can help. */
 const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
-  log_unreachable: 2, // a broker's restart takes below a second
-  log_full: 30, // pruning runs by the minute
+  log_unreachable: 2, // a broker restarts in less than a second
+  log_full: 30, // pruning runs every ten minutes
   log_refused: 30,
-  event_id_taken: 1, // the next try has another id
+  event_id_taken: 1, // the next attempt has another id
   relay_unavailable: 2,
   tunnel_busy: 1,
   gateway_busy: 1,

@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpErrorCode } from "../base/errors.ts";
 import { problemOf } from "./problem.ts";
 
-/** Longest time that the rest of a refused body is read for, so that its sender gets to read the refusal before the connection ends. */
+/** How long the rest of a refused body is read, so that its sender can read the refusal before the connection ends. */
 const DISCARD_MS = 2000;
-/** Most pieces of it: 4 MiB come in a hundred. One in chunks of a byte would take the time of everybody else. */
+/** Most pieces of that rest. 4 MiB come in a hundred; a body in chunks of one byte would delay all others. */
 const DISCARD_PIECES = 4096;
 
 /**
- * Sends a whole answer. Returns false if nobody is there to read it, as far as can be known: a client that closed its side may be gone or may
- * still read, so it is answered, and what it must know is kept as if it had not seen it.
+ * Sends a complete answer. Returns false if the client may not have read it. A client that closed its side may be gone or may still read, so it is
+ * answered, but the caller must treat the answer as unseen.
  */
 export function send(
   response: ServerResponse,
@@ -32,8 +32,8 @@ export function sendProblem(response: ServerResponse, code: HttpErrorCode, detai
 }
 
 /**
- * Sends an error answer to a request whose body was not read to its end, and closes the connection after it. A connection closed with unread
- * bytes is reset, and the answer lost with it, so some of the body is read and dropped.
+ * Sends an error answer to a request whose body was not read completely, and then closes the connection. Closing it with unread bytes would reset it and
+ * lose the answer, so a part of the body is read and dropped.
  */
 export function refuseUnread(
   request: IncomingMessage,

@@ -8,24 +8,24 @@ import { serveHalfClosed } from "./half-closed.ts";
 import { problemOf } from "./problem.ts";
 import { refuseUnread } from "./reply.ts";
 
-/** Limits of a request, each with its reason. */
+/** Limits for requests, each with its reason. */
 const LIMITS = {
-  /** A request's head must have arrived (408). */
+  /** Time limit for a request's head (408). */
   headMs: 10_000,
-  /** Node's own default; no executor comes near it (431). */
+  /** Largest head (431). This is Node's default, and executors need far less. */
   headBytes: 16 * 1024,
-  /** How often that is checked. */
+  /** How often the time limits are checked. */
   checkEveryMs: 1000,
-  /** Idle connections: longer than the pauses of an agent, short enough to drop dead clients. */
+  /** Lifetime of idle connections: longer than an agent's pauses, short enough to drop dead clients. */
   keepAliveMs: 65_000,
-  /** Connections that wait to be accepted: a burst of agents that start together. The kernel caps it at its `somaxconn`. */
+  /** Connections that may wait to be accepted, for agents that start together. The kernel limits it to `somaxconn`. */
   backlog: 4096,
 } as const;
 
 /** How often connections that became idle are ended while the server closes. */
 const SWEEP_MS = 20;
 
-/** Times for tests. */
+/** Shorter times, for tests. */
 export type ServerTimes = { headMs: number; checkEveryMs: number };
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, start: () => void) => void;
@@ -33,13 +33,13 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, start
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 export type HttpServer = {
-  /** Rejects with `port_taken` if the port is. Resolves to the port. */
+  /** Resolves to the port. Rejects with `port_taken`. */
   listen(host: string, port: number): Promise<number>;
-  /** Binds a Unix socket before it returns; resolves when it listens. */
+  /** Binds a Unix socket before it returns. Resolves when it listens. */
   listenAt(path: string): Promise<void>;
-  /** Stops accepting and ends idle connections; resolves when the last request is answered. */
+  /** Stops accepting and ends idle connections. Resolves when the last request is answered. */
   close(): Promise<void>;
-  /** Ends whatever is left. */
+  /** Ends the remaining connections. */
   destroy(): void;
 };
 
@@ -49,8 +49,8 @@ const CODES: Record<string, HttpErrorCode> = {
 };
 
 /**
- * The HTTP side, on plain `node:http`: a fifth faster than a framework here (measured), and routing by a framework would be a second opinion on
- * which spellings are a write. `start` is to be called when a request's body is wanted (`Expect: 100-continue`).
+ * The HTTP server, on plain `node:http`, which was measured to be a fifth faster than a framework. A framework's routing would also be a second opinion
+ * on which paths are writes. Call `start` when a request's body is wanted (`Expect: 100-continue`).
  */
 export function createHttpServer(
   handler: Handler,
@@ -59,14 +59,14 @@ export function createHttpServer(
 ): HttpServer {
   const { times = LIMITS } = options;
   const server: Server = createServer({
-    requestTimeout: 0, // bodies that pass through may take hours; body.ts limits the others
+    requestTimeout: 0, // passed-through bodies may take hours, and body.ts limits the others
     headersTimeout: times.headMs,
     connectionsCheckingInterval: times.checkEveryMs,
     maxHeaderSize: LIMITS.headBytes,
     keepAliveTimeout: LIMITS.keepAliveMs,
-    requireHostHeader: false, // the guard answers, with a body that can be read
+    requireHostHeader: false, // the guard answers instead, with a readable body
     noDelay: true,
-    // Other upgrades (h2c of some clients) are offers that a server may ignore, and their bodies would be lost.
+    // Other upgrades (some clients offer h2c) may be ignored by a server. Accepting them would lose the body.
     shouldUpgradeCallback: isWebSocket,
   });
   limitConnections(server, options.clock, options.onDropped);
@@ -116,7 +116,7 @@ export function createHttpServer(
     },
     close() {
       return new Promise((resolve) => {
-        // A connection that is kept alive becomes idle only when its last answer is out.
+        // A keep-alive connection becomes idle only after its last answer was sent.
         const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
         server.close(() => {
           clearInterval(sweep);
@@ -130,14 +130,14 @@ export function createHttpServer(
 }
 
 function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
-  refuseUnread(request, response, "expectation_failed", "only Expect: 100-continue can be met");
+  refuseUnread(request, response, "expectation_failed", "only Expect: 100-continue is supported");
 }
 
 function isWebSocket(request: IncomingMessage): boolean {
   return request.method === "GET" && request.headers.upgrade?.trim().toLowerCase() === "websocket";
 }
 
-/** Answers where there is no response object: the parser gave up, or the method has none. */
+/** Answers without a response object, because the parser gave up or the method has none. */
 export function refuseSocket(socket: Duplex, code: HttpErrorCode, detail: string): void {
   if (!socket.writable) return void socket.destroy();
   const { status, headers, body } = problemOf(code, detail);

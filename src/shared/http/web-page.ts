@@ -1,4 +1,4 @@
-/** The headers by which a browser tells which page a request comes from. */
+/** The headers in which a browser names the page that a request comes from. */
 export type PageHeaders = {
   host?: string | undefined;
   origin?: string | string[] | undefined;
@@ -7,9 +7,9 @@ export type PageHeaders = {
 };
 
 /**
- * Does a page in a browser send this? Browsers say so by `Origin` with what changes something, by `Sec-Fetch-Site` with everything, an
- * `<img>`'s GET too, and older ones by `Referer`. `none` is an address that a person typed. No program sends them by itself: `fetch` of
- * Node has `Sec-Fetch-Mode` only. Pure.
+ * True if a page in a browser sent the request. Browsers send `Origin` with requests that change something, `Sec-Fetch-Site` with all requests (even an
+ * `<img>`'s GET), and older ones send `Referer`. `none` means that a person typed the address. Programs do not send these headers by themselves: Node's
+ * `fetch` only sends `Sec-Fetch-Mode`. Pure.
  */
 export function isFromPage(headers: PageHeaders): boolean {
   const site = headers["sec-fetch-site"];
@@ -17,7 +17,7 @@ export function isFromPage(headers: PageHeaders): boolean {
   return headers.referer !== undefined && !isOfHost(headers.referer, headers.host);
 }
 
-/** The same for a port that has pages of its own: theirs may ask. Pure. */
+/** The same for a port with its own pages, which may call it. Pure. */
 export function isFromForeignPage(headers: PageHeaders): boolean {
   const { host, origin, referer } = headers;
   const site = headers["sec-fetch-site"];
@@ -26,13 +26,13 @@ export function isFromForeignPage(headers: PageHeaders): boolean {
   return referer !== undefined && !isOfHost(referer, host);
 }
 
-/** A port is part of it: another port of this machine is somebody else. */
+/** True if a referer is on this host, including the port, because another port of this machine belongs to another program. */
 function isOfHost(referer: string, host: string | undefined): boolean {
   const url = URL.parse(referer);
   return url !== null && host !== undefined && url.host === host.toLowerCase().replace(/:80$/, "");
 }
 
-/** Does somebody follow a link to a page of ours? Nothing is done by that, and no other page gets to read it. Pure. */
+/** True if the user follows a link to one of our pages. That changes nothing, and the other page cannot read the answer. Pure. */
 export function isNavigation(method: string, headers: Record<string, unknown>): boolean {
   return (
     method === "GET" && headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document"
@@ -40,8 +40,8 @@ export function isNavigation(method: string, headers: Record<string, unknown>): 
 }
 
 /**
- * A page of the web that resolves its own name to loopback would read what is here: only names of this machine are served. Any port,
- * so that SSH can forward another one. Pure.
+ * True if `Host` is a name of this machine. A web page could otherwise resolve its own name to loopback and read our answers. Any port is accepted, so
+ * that SSH can forward another one. Pure.
  */
 export function isOurHost(host: string | undefined): boolean {
   return /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/i.test(host ?? "");

@@ -1,15 +1,15 @@
 import { pack, unpack, type Bounds } from "../base/msgpack.ts";
 
 /**
- * What a relay tells a gateway that still holds the executor's request. `answer`: hand this to the executor. `accepted`: do not wait
- * any longer (outage, backlog), answer 202. When the message has a reply subject, the gateway publishes one byte to it: `1` if the
- * executor's request was still open (so the refusal was seen), `0` if not.
+ * A relay's message to a gateway that still holds the executor's request. `answer`: pass this to the executor. `accepted`: do not wait any longer (because
+ * of an outage or a backlog), answer 202. If the message has a reply subject, the gateway publishes one byte to it: `1` if the executor's request was still
+ * open (so the executor got the refusal), `0` if not.
  */
 export type Answer =
   | { kind: "answer"; status: number; headers: [name: string, value: string][]; body: Uint8Array }
   | { kind: "accepted"; reason: string };
 
-/** Four fields, and three values for each header: the relay takes 64 KiB of them, 16,384 of the shortest ("a:" and a line break). */
+/** Limits: four fields, and three values for each header. The relay accepts 64 KiB of headers, which is 16,384 of the shortest ("a:" and a line break). */
 const BOUNDS: Bounds = { values: 4 + 3 * 16_384, depth: 3 };
 
 export function encodeAnswer(answer: Answer): Uint8Array {

@@ -3,10 +3,10 @@ import { systemClock, type Clock } from "../base/clock.ts";
 import { decodeState, STATE_INTERVAL_MS, STATE_SILENCE_MS, type RelayState } from "./relay-state.ts";
 import { STATE_SUBJECT } from "../log/schema/subjects.ts";
 
-/** Every relay that runs was heard after this. */
+/** After this time every running relay has been heard. */
 export const HEARING_MS: number = STATE_INTERVAL_MS + 200;
 
-/** Listens to relays until it is stopped. `now`: the newest state of each that is not silent, by name. */
+/** Listens to relays until it is stopped. `now`: the newest state of each relay that is not silent, by name. */
 export type Hearing = { now(): RelayState[]; stop(): void };
 
 /** `nc` may subscribe `rr.state.>`. `told` gets every state as it comes. */

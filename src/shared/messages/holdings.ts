@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import type { JsonLimits } from "../base/json-scan.ts";
 
-/** Asked by an operator's command on `rr.rpc.holdings`, answered by any relay: only relays hold credentials. Both sides are JSON. */
+/** An operator's command asks on `rr.rpc.holdings`, and any relay answers, because only relays have credentials. Question and answer are JSON. */
 export type HoldingsQuestion = { v: 1; session: string };
 
-/** Of an answer: digests of 50,000 events, 15 bytes each, and room for all that stands around them. */
+/** Limits for an answer: digests of 50,000 events, 15 bytes each, and room for the other fields. */
 export const HOLDINGS_ANSWER: JsonLimits & { bytes: number } = {
   bytes: 4 * 1024 * 1024,
   depth: 4,
   values: 100_000,
 };
 
-/** Fields of a session that executors write by binds and metadata. */
+/** The fields of a session that executors write with binds and metadata. */
 export const STATE_FIELDS = [
   "executor_session_id",
   "hostname",
@@ -28,18 +28,18 @@ export type Holdings =
       kind: "held";
       status: string;
       fields: Partial<Record<StateField, string>>;
-      /** {@link digestOf} each event that it gives. */
+      /** {@link digestOf} each event that the coordinator returned. */
       events: string[];
-      /** Latest timestamp among them. */
+      /** The latest timestamp among them. */
       last?: string;
-      /** It may hold more: it gives the first hundred by their own timestamps, and gave a hundred. */
+      /** True if the coordinator may hold more: it returns the first hundred by timestamp, and it returned a hundred. */
       cut: boolean;
     }
   | { kind: "unknown_session" }
-  /** It cannot be asked now, or its answer cannot be used. */
+  /** The coordinator cannot be asked now, or its answer cannot be used. */
   | { kind: "unavailable"; reason: string };
 
-/** What the coordinator gives back of an event; whatever else an executor sends is dropped there. */
+/** The fields of an event that the coordinator returns. It drops all other fields. */
 const EVENT_FIELDS = [
   "event_type",
   "timestamp",
@@ -55,12 +55,13 @@ const EVENT_FIELDS = [
   "result_data",
 ] as const;
 
-/** 72 bits: among a hundred thousand events two different ones look alike once in 10^12 tries. */
+/** 72 bits: among a hundred thousand events, two different ones have the same digest once in 10^12 cases. */
 const DIGEST_BYTES = 9;
 
 /**
- * A short name for what an event says, the same for the log's and the coordinator's copy: fields in any order, null like missing, numbers by value. The session is
- * left out, for each is compared by itself. Numbers beyond 2^53 are compared as far as JavaScript reads them.
+ * A digest of an event's content, which is the same for the log's and the coordinator's copy: the order of fields does not matter, null counts as missing,
+ * and numbers are compared by value. The session is left out, because each session is compared by itself. Numbers beyond 2^53 are compared with JavaScript's
+ * precision.
  */
 export function digestOf(event: Readonly<Record<string, unknown>>): string {
   const hash = createHash("sha256");
@@ -71,7 +72,7 @@ export function digestOf(event: Readonly<Record<string, unknown>>): string {
   return hash.digest().subarray(0, DIGEST_BYTES).toString("base64url");
 }
 
-/** The coordinator takes a number written as text, or a truth value, for the number. */
+/** The coordinator accepts a number written as text, or a boolean, as the number. */
 function numberOf(value: unknown): unknown {
   const isNumber = typeof value === "boolean" || (typeof value === "string" && value.trim() !== "");
   return isNumber && Number.isFinite(Number(value)) ? Number(value) : value;

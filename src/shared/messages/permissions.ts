@@ -22,10 +22,10 @@ import { TUNNEL_SUBJECT } from "./tunnel/opening.ts";
 /** Users of the broker (docs/architecture.md, "Processes and users"). */
 export type BrokerRole = "gateway" | "relay" | "console" | "operator" | "admin" | "prune";
 
-/** Whose events, questions and frames a gateway's user may publish. */
+/** The runner and gateway whose events, questions and frames a gateway's user may publish. */
 export type GatewayUser = {
   gateway: string;
-  /** Undefined: any runner's. No user of the product's has that. */
+  /** Undefined for any runner. No user of the product has that. */
   runner: string | undefined;
 };
 
@@ -33,7 +33,7 @@ export type GatewayUser = {
 export type Permissions = { publish: string[]; subscribe: string[] };
 
 const STATE_STREAM = `KV_${STATE_BUCKET}`;
-// By direct gets only. A consumer of the bucket could be a push consumer, and the server itself would publish wherever its creator says.
+// Only by direct gets. A consumer of the bucket could be a push consumer, and then the server itself would publish to any subject that its creator chose.
 const readState = [
   `$JS.API.STREAM.INFO.${STATE_STREAM}`,
   `$JS.API.DIRECT.GET.${STATE_STREAM}`,
@@ -41,13 +41,13 @@ const readState = [
 ];
 
 /**
- * What each user may do, and nothing else. A gateway cannot read one event, not even its own: it only appends what is its runner's, asks in
- * its own name, and listens to its inbox (ADR 0018). Tests try every denied thing against a real broker.
+ * The permissions of each user; everything else is denied. A gateway cannot read any event, not even its own. It can only append events of its runner, ask
+ * in its own name, and subscribe to its inbox (ADR 0018). Tests try every denied action against a real broker.
  */
 export function permissionsOf(role: BrokerRole, user?: GatewayUser): Permissions {
   switch (role) {
     case "gateway": {
-      if (user === undefined) throw new TypeError("a gateway's user belongs to a gateway");
+      if (user === undefined) throw new TypeError("a gateway's user needs the name of its gateway");
       const { gateway, runner } = user;
       return {
         publish: [

@@ -1,13 +1,13 @@
-/** Where an accepted event is. Asked by a gateway on `rr.rpc.receipt`, answered by any relay; both sides are JSON. */
+/** The state of an accepted event. A gateway asks on `rr.rpc.receipt`, and any relay answers. Question and answer are JSON. */
 export type ReceiptQuestion = { id: string; seq: number };
 export type Receipt =
   | { state: "pending"; seq: number }
   | { state: "delivered"; seq: number }
   | { state: "superseded"; seq: number; reason: string }
   | { state: "dead"; seq: number; reason: string; status?: number; attempts?: number }
-  /** The log held it and lost it. Whether it was delivered before, nobody knows. */
+  /** The log had the event and lost it. It is not known whether it was delivered before. */
   | { state: "lost"; seq: number; reason: string }
-  /** Below the retention: pruned, so it was settled, but nobody knows how. */
+  /** Older than the retention. It was pruned, so it was settled, but it is not known how. */
   | { state: "gone" }
-  /** The sequence holds another event, or none was ever stored there. */
+  /** The sequence belongs to another event, or to none. */
   | { state: "unknown" };

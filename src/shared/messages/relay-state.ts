@@ -1,13 +1,13 @@
 import { sessionToken } from "../log/schema/session-id.ts";
 
-/** A relay tells its state on change and this often; a gateway that heard nothing for {@link STATE_SILENCE_MS} counts it as away. */
+/** A relay publishes its state on every change and this often. A gateway that heard nothing for {@link STATE_SILENCE_MS} counts it as away. */
 export const STATE_INTERVAL_MS = 1000;
-export const STATE_SILENCE_MS = 3000; // three missed
+export const STATE_SILENCE_MS = 3000; // three missed messages messages messages
 
-/** Sessions named in one state message; beyond it `overflow` is set and every session counts as backlogged. */
-export const STATE_MAX_SESSIONS = 1000; // about 60 B each: 60 KB at the most, once a second
+/** Most sessions in one state message. If there are more, `overflow` is set, and every session counts as backlogged. */
+export const STATE_MAX_SESSIONS = 1000; // about 60 B each, so at most 60 KB once a second
 
-/** Longest message: a thousand sessions of 200 bytes, and twice as much for all that stands around them. */
+/** Longest message: a thousand sessions of 200 bytes, and twice as much for the other fields. */
 const MAX_STATE_LENGTH: number = 600 * 1000;
 
 export type CoordinatorState = "up" | "away" | "paused";
@@ -17,40 +17,40 @@ export type RelayState = {
   v: 1;
   relay: string;
   /**
-   * Shards this relay forwards now; `behind` ones have messages that were not read yet, so their sessions count as backlogged. What it
-   * says of sessions counts for these only.
+   * The shards that this relay forwards now. Those that are `behind` have unread messages, so all their sessions count as backlogged. The relay's list of
+   * sessions is valid only for these shards.
    */
   shards: { shard: number; behind: boolean }[];
-  /** Shards it takes as soon as something comes and no other relay has them: idle ones, and those of others. */
+  /** The shards that it takes over when an event arrives and no other relay owns them: idle ones, and those of other relays. */
   standby?: number[];
   coordinator: {
     state: CoordinatorState;
-    /** code, such as `breaker_open`, `unauthorized`, `wrong_address` */ reason?: string;
-    /** Since when it has not been up, milliseconds since 1970. */
+    /** A code such as `breaker_open`, `unauthorized` or `wrong_address`. */ reason?: string;
+    /** The time since which it is not up, milliseconds since 1970. */
     since?: number;
   };
-  /** Sessions whose events wait behind others, with how much waits. */
+  /** Sessions with a backlog, and the size of each backlog. */
   backlog: { session: string; events: number; bytes: number }[];
   overflow: boolean;
-  /** Operators' wishes about sessions up to this revision of the state bucket are in force here (control.ts). */
+  /** Operators' requests up to this revision of the state bucket are in force at this relay (control.ts). */
   controls?: number;
-  /** Of the process: requests that it passed on died with it, though one of the same name is back. */
+  /** The id of the process. Requests that it passed on died with it, even if a relay of the same name is back. */
   instance?: string;
   /** Set in the last message before a graceful stop. */
   stopping?: true;
 };
 
-/** The relay's process in subjects between it and gateways. */
+/** The relay's process id in subjects between it and gateways. */
 export function relayToken(state: Pick<RelayState, "relay" | "instance">): string {
   return `${sessionToken(state.relay)}-${state.instance ?? ""}`;
 }
 
-/** Shards that one of these relays has, or takes as soon as something comes. Pure. */
+/** The shards that one of these relays owns, or takes over when an event arrives. Pure. */
 export function servedShards(states: readonly RelayState[]): Set<number> {
   return new Set(states.flatMap((it) => [...it.shards.map(({ shard }) => shard), ...(it.standby ?? [])]));
 }
 
-/** Does nothing go out until somebody resumes it? */
+/** True if nothing is sent until an operator resumes. */
 export function isStopped({ coordinator: { state, reason } }: RelayState): boolean {
   return state === "paused" && (reason === "paused_by_operator" || reason === "poison_stop");
 }

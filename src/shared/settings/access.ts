@@ -18,7 +18,7 @@ export function brokerAccess(values: Values<typeof BROKER_SETTINGS>): BrokerAcce
   const named = LOGIN.filter((name) => values[name] !== undefined);
   if (Object.keys(login).length > 0 && named.length > 0) {
     const names = named.map((name) => BROKER_SETTINGS[name].env).join(", ");
-    throw codedError("config_invalid", `NATS_URL carries a login, and ${names} is set as well: choose one`);
+    throw codedError("config_invalid", `NATS_URL carries a login, and ${names} is set as well; choose one`);
   }
   const access: BrokerAccess = { servers, ...login };
   if (values.natsUser !== undefined) access.user = values.natsUser;

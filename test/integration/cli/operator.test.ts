@@ -91,7 +91,7 @@ test("redrive puts the same envelope into the log under a new message id, and re
     /would redrive e1.*\nwould redrive e2/,
   );
   expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(2);
-  expect((await cli("dead", "redrive", "e1")).stdout).toBe("e1 of s1 is in the log again at 2\n");
+  expect((await cli("dead", "redrive", "e1")).stdout).toBe("e1 of s1 requeued as sequence 2\n");
   const again = await jsm.direct.getMessage(EVENTS_STREAM, { seq: 2 });
   expect(again?.subject).toBe(eventSubject("r1", "s1", "event", "replay"));
   expect(again?.header.get(HEADER.replayOf)).toBe("RR_DEAD:1");
@@ -144,7 +144,7 @@ test("provision --from and prune by command", async () => {
     return { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
   };
   const again = await runCli(["provision", "--from", "new"], { env: as("admin") });
-  expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^everything is there\n/) });
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^everything is in place\n/) });
   expect((await runCli(["provision", "--from", "never"], { env: as("admin") })).code).toBe(2);
   const pruned = await runCli(["prune", "--dry-run"], { env: as("prune") });
   expect(pruned).toMatchObject({ code: 0, stdout: "nothing to prune\n" });

@@ -434,14 +434,14 @@ test("CRED-1: exec gives its command the gateway and no secret, and its exit cod
 test("exec without a gateway says so", async () => {
   const done = await runCli(["exec", "--data", await folder(), "--", "true"]);
   expect(done.code).toBe(1);
-  expect(done.stderr).toMatch(/^nothing_found: no gateway runs in/);
+  expect(done.stderr).toMatch(/^nothing_found: no gateway is running in/);
 });
 
 test("a command where nothing runs says what it looked for", async () => {
   const where = await folder();
   const done = await runCli(["status", "--data", where]);
   expect(done.code).toBe(1);
-  const said = `log_unreachable: \`runner-relay up\` does not run with the data folder ${where} (--data), and NATS_URL is not set; nats://127.0.0.1:4222: `;
+  const said = `log_unreachable: \`runner-relay up\` is not running with data folder ${where} (--data), and NATS_URL is not set; nats://127.0.0.1:4222: `;
   if (!done.stderr.startsWith("broker_refused")) expect(done.stderr).toContain(said); // somebody else's broker may listen there
 });
 

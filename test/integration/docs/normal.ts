@@ -21,7 +21,7 @@ const RULES: [RegExp, string][] = [
   [/\b(?:\d+(?:\.\d+)?(?:y|d|h|m|s|ms|µs)(?: |(?=\d)|\b)){1,5}/g, "<age> "],
   [/\b\d+(?:\.\d+)? (?:s|ms|seconds)\b/g, "<age>"],
   [/\b\d+\.\d+(?:\.\d+)?\b/g, "<n>"],
-  [/\bin the log again at \d+/g, "in the log again at <seq>"], // what the `nats` CLI put there before, where it is
+  [/\brequeued as sequence \d+/g, "requeued as sequence <seq>"], // what the `nats` CLI put there before, where it is
   [/─+/g, "─"],
   [/[ \t]+/g, " "],
   [/ +$/gm, ""],

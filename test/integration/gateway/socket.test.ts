@@ -133,7 +133,7 @@ test("up serves it, names it, hands it to exec; a killed gateway takes its place
   const second = startUp(other.path, { args: ["--socket", socket] });
   const [code] = (await once(second.process, "close")) as [number];
   expect(code).toBe(78);
-  expect(second.output.stderr).toMatch(/"code":"socket_unusable".*another process listens there/);
+  expect(second.output.stderr).toMatch(/"code":"socket_unusable".*another process is listening there/);
   expect((await callAt(socket, "GET", "/_relay/health")).status).toBe(200);
   const { ino } = lstatSync(socket);
   killGateway(up.processes());

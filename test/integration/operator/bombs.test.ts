@@ -46,5 +46,7 @@ test("messages made to be expensive blind no command: what lies behind them is f
   expect(lines.filter((line) => line.includes("no envelope"))).toHaveLength(3);
   expect(await said("tail", "--no-follow")).toContain("no envelope");
   expect(await said("deliveries", "--session", "s1", "--json")).toContain(id);
-  expect(await said("replay", "--session", "s1", "--dry-run")).toContain(`${waiting} events that still wait`);
+  expect(await said("replay", "--session", "s1", "--dry-run")).toContain(
+    `${waiting} events that are pending`,
+  );
 });

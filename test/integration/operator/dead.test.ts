@@ -98,7 +98,7 @@ test("dead ls shows the first ones and how many more there are; --json streams t
   await Promise.all(Array.from({ length: 700 }, (_, i) => bury(`e${i}`, `s${i % 2}`, i + 1)));
   const listed = await cli("dead", "ls");
   expect(listed.stdout.split("\n")).toHaveLength(1 + 50 + 1 + 1);
-  expect(listed.stdout).toMatch(/\n650 more: --limit N, or --json for all\n$/);
+  expect(listed.stdout).toMatch(/\n650 more; use --limit N, or --json for all\n$/);
   expect((await cli("dead", "ls", "--session", "s1", "--limit", "2")).stdout).toMatch(
     /^EVENT.*\ne\d+ .*\ne\d+ .*\n348 more/,
   );
@@ -184,7 +184,7 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
   const asked = await cli("dead", "redrive", "--all");
   expect(asked).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("Later events of session s1 were delivered already or wait"),
+    stderr: expect.stringContaining("Later events of session s1 were already delivered or are pending"),
   });
   const before = coordinator.writes("s1").length;
   expect((await cli("dead", "redrive", "--all", "--yes")).code).toBe(0);

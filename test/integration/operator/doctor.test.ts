@@ -48,7 +48,7 @@ async function start(options: { sync?: boolean } = {}): Promise<TestBroker> {
   return broker;
 }
 
-const ALONE = ["fail relays: none is heard", "warn gateway: none is known here"];
+const ALONE = ["fail relays: no relay is running", "warn gateway: no gateway is known here"];
 
 test.concurrent("all is well: every line ok, exit code 0; a relay that is paused, a gateway and a broker that go are said, exit code 1", async () => {
   await using broker = await start();
@@ -111,7 +111,7 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
   expect(away.code).toBe(1);
   expect(bad(JSON.parse(away.stdout) as Line[])).toEqual([
     expect.stringMatching(/^fail broker: log_unreachable: /),
-    "fail relays: only the broker could tell",
+    "fail relays: only the broker knows",
     expect.stringMatching(/^fail gateway .*ECONNREFUSED/),
   ]);
 }, 120_000);
@@ -127,7 +127,7 @@ test.concurrent("relays and gateways that hang are said as what they are, and th
   try {
     const lines = await examine(patientOf(broker, { relay: url, gateways: [url] }));
     expect(bad(lines)).toEqual([
-      "fail relays: none is heard",
+      "fail relays: no relay is running",
       "fail relay on this machine: no answer within 3 s",
       `fail gateway ${url}: no answer within 3 s`,
     ]);
@@ -150,7 +150,7 @@ test.concurrent("HONEST-1: a broker that does not sync, a missing consumer, chan
     ...ALONE,
   ]);
   expect(bad(await examine(patientOf(broker, { sync: {} })))).toContainEqual(
-    expect.stringMatching(/^warn durability: it is not known whether/),
+    expect.stringMatching(/^warn durability: cannot verify that/),
   );
 });
 
@@ -158,9 +158,9 @@ test.concurrent("a login that is no operator's, one that is refused, and a clock
   await using broker = await start();
   const relay = await examine(patientOf(broker, { access: broker.access("relay") }));
   expect(bad(relay)).toEqual([
-    "fail permissions: this login may not hear answers on _INBOX_op.>: it is no operator's",
-    "fail relays: this login may not hear them",
-    "warn gateway: none is known here",
+    "fail permissions: this login may not receive answers on _INBOX_op.>, so it is not an operator's",
+    "fail relays: this login may not subscribe to them",
+    "warn gateway: no gateway is known here",
   ]);
   const refused = await examine(
     patientOf(broker, { access: { ...broker.access("operator"), password: "x" } }),

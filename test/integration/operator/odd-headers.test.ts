@@ -49,5 +49,7 @@ test("messages whose headers are none blind no command: what lies behind them is
     state: "pending",
   });
   expect(await said("deliveries", "--session", "s1", "--json")).toContain(id);
-  expect(await said("replay", "--session", "s1", "--dry-run")).toContain(`${waiting} events that still wait`);
+  expect(await said("replay", "--session", "s1", "--dry-run")).toContain(
+    `${waiting} events that are pending`,
+  );
 });

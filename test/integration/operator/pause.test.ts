@@ -46,7 +46,7 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
   expect(paused.stdout).toMatch(/^PAUSED +by an operator \d+s ago: maintenance$/m);
   expect(paused.stdout).toMatch(/^relay-a +paused for \d+m?s \(paused_by_operator\)/m);
   expect(delivered("s1")).toBe(0);
-  expect((await cli("resume")).stdout).toBe("everything goes on (relay-a)\n");
+  expect((await cli("resume")).stdout).toBe("everything resumed (relay-a)\n");
   await eventually(() => expect(delivered("s1")).toBe(1));
 
   expect((await cli("pause", "--session", "s1", "--text", "looking")).stdout).toBe(

@@ -156,9 +156,9 @@ test("of more than a hundred events it says what it cannot tell, and how to send
   await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(120), PATIENT);
   const { stdout, code } = await cli("reconcile", "--session", "s1");
   expect(stdout).toContain(
-    "cannot tell of 20: the coordinator gives 100 events (replay --session s1 --from-seq 101 sends them)",
+    "20 could not be checked: the coordinator returns only 100 events (replay --session s1 --from-seq 101 sends them)",
   );
-  expect(stdout).toMatch(/nothing is missing; of 20 nothing can be told\n$/);
+  expect(stdout).toMatch(/nothing is missing; 20 could not be checked\n$/);
   expect(code).toBe(0);
 });
 
@@ -228,7 +228,7 @@ test("a session that the coordinator lost whole is missing: counted, not sent in
     const { stdout, code } = await cli("reconcile", "--all");
     expect(stdout).toMatch(/^it's lost +- +4 +0 +the coordinator does not know the session$/m);
     expect(stdout).toMatch(
-      /^4 sessions, 1 delivery compared: 5 missing with sessions that the coordinator does not know/m,
+      /^4 sessions, 1 delivery compared: 5 missing because the coordinator does not know their session/m,
     );
     expect(stdout).toContain(String.raw`  runner-relay replay --session 'it'\''s lost' --include-binds`);
     expect(code).toBe(3);

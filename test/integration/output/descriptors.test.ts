@@ -103,7 +103,7 @@ async function readAll(from: NodeJS.ReadableStream, talk: Talk, ended: Promise<u
   for (const line of lines) {
     if (line.n !== undefined) expect(line.n).toBe(next++);
     else if (line.dropped !== undefined) {
-      expect(line).toMatchObject({ level: 40, name: "talker", reason: "the reader stands still" });
+      expect(line).toMatchObject({ level: 40, name: "talker", reason: "the reader is not reading" });
       next += line.dropped;
     }
   }

@@ -102,7 +102,7 @@ test("a stderr that nobody reads: every event is stored and delivered, lines are
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     const told = lines.filter(({ msg }) => msg === "log lines were dropped");
     expect(told.reduce((sum, line) => sum + Number(line["dropped"]), 0)).toBeGreaterThanOrEqual(dropped);
-    expect(told[0]).toMatchObject({ level: 40, name, reason: "the reader stands still" });
+    expect(told[0]).toMatchObject({ level: 40, name, reason: "the reader is not reading" });
     expect(lines.at(-1), "the lines of its end come out").toMatchObject({ msg: `${name} stopping` });
   }
   standIn.child.kill("SIGTERM");

@@ -190,7 +190,7 @@ it.concurrent("CRED-1: a client secret from a file, tokens and broker passwords 
   // the coordinator refuses, then the issuer does, and quotes what it was sent
   front.refuse(401);
   await post(gateway, { n: 1 });
-  await eventually(() => expect(up.output.stderr).toContain("coordinator refused the token"));
+  await eventually(() => expect(up.output.stderr).toContain("the coordinator refused the token"));
   const quoted = JSON.stringify({
     error: "invalid_client",
     error_description: `no client with ${CLIENT_SECRET}`,

@@ -58,11 +58,11 @@ test("every command's help is exit code 0, an unknown option 2", { timeout: 20_0
   } finally {
     process.stdout.write = write;
   }
-  expect(said.join("")).toContain("Exit codes: 0 done, 1 failed");
+  expect(said.join("")).toContain("Exit codes: 0 success, 1 failure");
 });
 
 test("docs/operations.md knows every command, and the exit codes", () => {
   const unknown = all.filter(({ name }) => !new RegExp(`\`${name}\`|runner-relay ${name}`).test(OPERATIONS));
   expect(unknown.map(({ name }) => name)).toEqual([]);
-  expect(OPERATIONS.includes("| exit code | of | |")).toBe(true);
+  expect(OPERATIONS.includes("| exit code | commands | meaning |")).toBe(true);
 });

@@ -28,9 +28,9 @@ test.each(["plain", "new"])("a ready file that is %s is taken, and not touched y
 test.each([
   ["link", /is a link/],
   ["dangling", /is a link/],
-  ["fifo", /no plain file/],
-  ["folder", /no plain file/],
-  ["/dev/null", /no plain file/],
+  ["fifo", /not a regular file/],
+  ["folder", /not a regular file/],
+  ["/dev/null", /not a regular file/],
   ["no/such/folder", /./],
   ["plain/below", /./],
 ])("a ready file that is %s is refused by name", (name, why) => {

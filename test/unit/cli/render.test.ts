@@ -110,14 +110,14 @@ describe("facts", () => {
   test("are wrapped between words behind their names", () => {
     const facts = [
       { name: "backlog", text: "3 events" },
-      { name: "durability", text: ["unverified", "it is not known whether the broker syncs"] },
+      { name: "durability", text: ["unverified", "cannot verify that the broker syncs every write"] },
     ];
     expect(renderFacts(facts, narrow)).toBe(
       [
         "backlog     3 events",
         "durability  unverified",
-        "            it is not known whether the",
-        "            broker syncs",
+        "            cannot verify that the",
+        "            broker syncs every write",
       ].join("\n"),
     );
   });

@@ -53,7 +53,7 @@ test("a lock with wrong contents is refused, with what to do", () => {
   expect(() => lockFolder(folder)).toThrow(
     expect.objectContaining({
       code: "data_unusable",
-      message: expect.stringMatching(/`lock` is no lock: remove it/),
+      message: expect.stringMatching(/`lock` is not a valid lock file; remove it/),
     }),
   );
 });

@@ -85,7 +85,9 @@ test("what a process that died left is replaced; what somebody listens on is not
   await dead.listen(`${path}.dead`);
   const { ino } = lstatSync(`${path}.dead`);
   linkSync(`${path}.dead`, path); // closing removes the name that it was bound to only
-  await expect(openSocket(path, server().listen)).rejects.toEqual(refused(/another process listens there/));
+  await expect(openSocket(path, server().listen)).rejects.toEqual(
+    refused(/another process is listening there/),
+  );
   expect(await heardAt(path)).toBe("dead");
   await new Promise((done) => dead.it.close(done));
   expect(lstatSync(path).ino).toBe(ino);
@@ -118,9 +120,9 @@ test("one that is another process's by now stays when we end", async () => {
 });
 
 test.each<[string, (path: string) => void, RegExp]>([
-  ["a file", (path) => writeFileSync(path, "precious"), /something that is no socket/],
-  ["a folder", (path) => mkdirSync(path), /something that is no socket/],
-  ["a link", (path) => symlinkSync("/nowhere", path), /something that is no socket/],
+  ["a file", (path) => writeFileSync(path, "precious"), /the path exists and is not a socket/],
+  ["a folder", (path) => mkdirSync(path), /the path exists and is not a socket/],
+  ["a link", (path) => symlinkSync("/nowhere", path), /the path exists and is not a socket/],
   ["a folder where others write", (path) => chmodSync(dirname(path), 0o777), /others may write/],
   ["a file for a folder", (path) => replaceFolder(dirname(path)), /EEXIST|ENOTDIR/],
 ])("%s is refused, and stays as it is", async (_, spoil, text) => {
@@ -160,7 +162,7 @@ test.each([
 ])("a path of %i bytes is refused with the limit", async (bytes, letter) => {
   const path = pathOf(bytes, letter);
   await expect(openSocket(path, server().listen)).rejects.toEqual(
-    refused(new RegExp(`at most ${MOST_PATH_BYTES} bytes, here \\d+$`)),
+    refused(new RegExp(`at most ${MOST_PATH_BYTES} bytes, this one has \\d+$`)),
   );
   expect(existsSync(path)).toBe(false);
 });

@@ -22,9 +22,9 @@ test("what is said promises nothing that no relay confirmed", () => {
     "everything is paused (a)",
   );
   expect(sayEffect("everything is paused", { kind: "no_relay" })).toBe(
-    "everything is paused as soon as a relay comes: none answers now",
+    "everything is paused; no relay answers, so this takes effect when one starts",
   );
   expect(sayEffect("everything is paused", { kind: "waiting", relays: ["a", "b"] })).toMatch(
-    /^everything is paused as soon as a, b can: not yet/,
+    /^everything is paused, but a, b did not confirm it yet/,
   );
 });

@@ -111,7 +111,7 @@ describe("streams and consumers", () => {
     [streams({ consumer: read(undefined) }), "fail consumers: relay-3 does not exist"],
     [streams({ consumer: failed }), "fail consumers: relay-3: no answer within 3 s"],
     [{ ...streams(), sync: { kind: "not_always" } }, "fail durability: the broker does not sync"],
-    [{ ...streams(), sync: { kind: "unknown", why: "x" } }, "warn durability: it is not known"],
+    [{ ...streams(), sync: { kind: "unknown", why: "x" } }, "warn durability: cannot verify"],
     [streams({ config: { num_replicas: 2 } }), "fail durability: 2 replicas"],
   ])("%#: %s", (facts, expected) => {
     const bad = brief(judgeStreams(facts)).filter((line) => !line.startsWith("ok"));
@@ -141,7 +141,7 @@ describe("permissions", () => {
   const fact = (what: string, outcome: PermissionFact["outcome"]): PermissionFact => ({ what, outcome });
 
   test.each<[PermissionFact[], string]>([
-    [[fact("a", read("allowed"))], "ok permissions: this login may do what operators do"],
+    [[fact("a", read("allowed"))], "ok permissions: this login has the operator's permissions"],
     [
       [fact("a", read("denied")), fact("b", read("denied")), fact("c", failed)],
       "fail permissions: this login may not: a, b",
@@ -149,7 +149,7 @@ describe("permissions", () => {
     [[fact("a", read("allowed")), fact("c", failed)], "fail permissions: no answer to: c"],
     [
       [fact("a", read("deaf"))],
-      "fail permissions: this login may not hear answers on _INBOX_op.>: it is no operator's",
+      "fail permissions: this login may not receive answers on _INBOX_op.>, so it is not an operator's",
     ],
   ])("%#", (facts, expected) => {
     expect(brief([judgePermissions(facts)])).toEqual([expected]);
@@ -167,9 +167,9 @@ test.each([
 });
 
 test.each([
-  [read(undefined), "ok writes: the broker stores"],
+  [read(undefined), "ok writes: the broker accepts writes"],
   [read("maximum bytes exceeded"), "fail writes: maximum bytes exceeded"],
-  [failed, "fail writes: the broker does not store: no answer within 3 s"],
+  [failed, "fail writes: the broker does not store anything: no answer within 3 s"],
 ])("writes %#", (refusal, expected) => {
   expect(brief([judgeWrites(refusal)])).toEqual([expected]);
 });
@@ -207,7 +207,7 @@ describe("relays, credentials, coordinator", () => {
         "ok relay on this machine: ready",
       ],
     ],
-    [{ heard: read([]), local: undefined }, ["fail relays: none is heard"]],
+    [{ heard: read([]), local: undefined }, ["fail relays: no relay is running"]],
     [
       { heard: failed, local: failed },
       ["fail relays: no answer within 3 s", "fail relay on this machine: no answer within 3 s"],
@@ -223,7 +223,7 @@ describe("relays, credentials, coordinator", () => {
         local: undefined,
       },
       [
-        "warn relays: a; nobody serves shards 1, 2, 3, 4, 5, 6, 7",
+        "warn relays: a; no relay serves shards 1, 2, 3, 4, 5, 6, 7",
         "fail coordinator by a: away: breaker_open",
       ],
     ],
@@ -236,7 +236,7 @@ describe("relays, credentials, coordinator", () => {
         local: undefined,
       },
       [
-        "warn relays: a, b; nobody serves shards 7",
+        "warn relays: a, b; no relay serves shards 7",
         "ok credentials of a: not refused",
         "ok coordinator by a: answers",
         "ok credentials of b: not refused",
@@ -265,7 +265,7 @@ describe("relays, credentials, coordinator", () => {
       [
         "ok relays: a",
         "fail coordinator by a: paused: poison_stop",
-        "ok relay on this machine: runs, and sends nothing; coordinator: poison_stop",
+        "ok relay on this machine: runs, but sends nothing; coordinator: poison_stop",
       ],
     ],
     [
@@ -316,10 +316,10 @@ describe("gateways", () => {
       "fail gateway u: not ready; the log is down",
     ],
     [{ ready: true }, "ok gateway u: ready, durability unknown"],
-    [{ status: 401, code: "inbound_unauthorized" }, "ok gateway u: answers, and asks for its token"],
-    [{ status: 401, code: "other" }, "fail gateway u: something else answers there"],
-    [{ status: "ok" }, "fail gateway u: something else answers there"],
-    [undefined, "fail gateway u: something else answers there"],
+    [{ status: 401, code: "inbound_unauthorized" }, "ok gateway u: answers and asks for its token"],
+    [{ status: 401, code: "other" }, "fail gateway u: another program answers there"],
+    [{ status: "ok" }, "fail gateway u: another program answers there"],
+    [undefined, "fail gateway u: another program answers there"],
   ])("that answer %j", (body, expected) => {
     expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([expected]);
   });
@@ -328,8 +328,8 @@ describe("gateways", () => {
     const body = { ready: true, durability: "fsync", leaving_runners: ["lnch_1", 7] };
     expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([
       "ok gateway u: ready, durability fsync",
-      "warn runner lnch_1 behind gateway u: asked to be removed while no relay was there",
-      "warn runner unknown behind gateway u: asked to be removed while no relay was there",
+      "warn runner lnch_1 behind gateway u: asked to be removed while no relay was running",
+      "warn runner unknown behind gateway u: asked to be removed while no relay was running",
     ]);
   });
 
@@ -348,7 +348,7 @@ describe("gateways", () => {
     };
     expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([
       "ok gateway u: ready, durability fsync",
-      "fail runner lnch_1 behind gateway u: registered hostname m, profile autonomous; the gateway writes hostname m, profile default into binds, so resumes of its sessions go elsewhere",
+      "fail runner lnch_1 behind gateway u: registered hostname m, profile autonomous, but the gateway writes hostname m, profile default into binds, so its sessions will not resume on it",
       expect.stringContaining("fail runner unknown behind gateway u"),
     ]);
   });
@@ -357,7 +357,7 @@ describe("gateways", () => {
     expect(brief(judgeGateways([{ url: "u", ready: failed }]))).toEqual([
       "fail gateway u: no answer within 3 s",
     ]);
-    expect(brief(judgeGateways([]))).toEqual(["warn gateway: none is known here"]);
+    expect(brief(judgeGateways([]))).toEqual(["warn gateway: no gateway is known here"]);
   });
 });
 
@@ -384,7 +384,7 @@ test("what the log holds: an alarm for everything that is gone, noticed before o
     sessions: [],
   } as const;
   expect(brief(judgeDamage(read({ known: [], holes: 0 })))).toEqual([
-    "ok contents: the log holds what is remembered of it",
+    "ok contents: the log holds everything that was recorded about it",
   ]);
   const facts = {
     known: [{ ...known, ranges: [[7, 7]] as [number, number][], sessions: [] }],
@@ -393,7 +393,7 @@ test("what the log holds: an alarm for everything that is gone, noticed before o
   };
   const lines = judgeDamage(read(facts));
   expect(brief(lines)).toEqual([
-    "fail contents: the log has holes that nobody made: 1 stored event is gone, sequences 7",
+    "fail contents: events are missing in the middle of the log: 1 stored event is gone, sequences 7",
     "fail contents: the log lost its end: events 4 to 9 (6) were stored and are gone",
     "fail contents: 2 events are missing within the log",
   ]);
@@ -412,13 +412,13 @@ test("runners that leave are named with what to do, the first ten of them", () =
   );
   expect(brief(lines)).toEqual([
     "warn runner lnch_1: is gone, and was registered again for a report of session ses_1; for 1m 30s",
-    "warn runner lnch_2: asked to be removed, and the coordinator does not know yet; for 1m 30s",
+    "warn runner lnch_2: asked to be removed; the coordinator has not been told yet; for 1m 30s",
   ]);
   expect(lines.every(({ todo }) => todo !== undefined)).toBe(true);
   const many = Array.from(
     { length: 12 },
     (_, i) => ({ v: 1, runner: `r${i}`, why: "asked", since: 0 }) as const,
   );
-  expect(brief(judgeRunners(read(many), 0)).at(-1)).toBe("warn runners: 2 more runners that leave");
+  expect(brief(judgeRunners(read(many), 0)).at(-1)).toBe("warn runners: 2 more runners to be removed");
   expect(brief(judgeRunners(failed, 0))).toEqual(["warn runners: no answer within 3 s"]);
 });

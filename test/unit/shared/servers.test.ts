@@ -74,7 +74,7 @@ describe("a login in NATS_URL", () => {
       { NATS_CREDS: "/x" },
     ]) {
       expect(() => access({ NATS_URL: url, ...env })).toThrow(
-        `NATS_URL carries a login, and ${Object.keys(env).join()} is set as well: choose one`,
+        `NATS_URL carries a login, and ${Object.keys(env).join()} is set as well; choose one`,
       );
       expect(access({ NATS_URL: "nats://h", ...env }).servers).toEqual(["nats://h"]);
     }

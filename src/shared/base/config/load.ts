@@ -3,7 +3,7 @@ import { readShortFileSync } from "../short-file.ts";
 import { secretsOfUrls, showUrl, showUrlsIn } from "../show-url.ts";
 import { readSetting, showSetting, type Setting, type SettingKind, type SettingValue } from "./setting.ts";
 
-/** Environment as a plain record, so that only a `main.ts` touches `process.env`. */
+/** The environment as a plain record, so that only a `main.ts` touches `process.env`. */
 export type Environment = Record<string, string | undefined>;
 type Table = Record<string, Setting>;
 
@@ -12,14 +12,14 @@ type ValueOf<K extends SettingKind> = K["type"] extends "integer" | "duration" |
   : K["type"] extends "flag"
     ? boolean
     : string;
-/** Typed result of reading a table: settings without a fallback may be undefined. */
+/** The typed result of reading a table. Settings without a fallback may be undefined. */
 export type Values<T extends Table> = {
   [N in keyof T]: T[N] extends { fallback: SettingValue }
     ? ValueOf<T[N]["kind"]>
     : ValueOf<T[N]["kind"]> | undefined;
 };
 
-/** Where each secret was read from, for those that come from a file and may be rotated there. */
+/** The file of each secret that was read from one, because it may be rotated there. */
 export type SecretFiles = Record<string, string>;
 
 export type Loaded<T extends Table> = {
@@ -28,9 +28,9 @@ export type Loaded<T extends Table> = {
 };
 
 /**
- * Reads settings: flag before environment before fallback. Throws one `config_invalid` that lists every problem with the name of its
- * variable, unknown `RUNNER_RELAY_*` names included (`known` are all tables of the product, so that a variable meant for
- * another process is not called unknown).
+ * Reads settings from flags, then the environment, then fallbacks. Throws one `config_invalid` that lists every problem with the name of its
+ * variable, including unknown `RUNNER_RELAY_*` names. `known` has all tables of the product, so that a variable for another process does not count
+ * as unknown.
  */
 export function loadSettings<T extends Table>(
   table: T,
@@ -87,7 +87,7 @@ function readSecretFile(path: string): string {
   return readShortFileSync(path).replace(/\r?\n$/, "");
 }
 
-/** Every variable name of some tables, `_FILE` forms included. */
+/** Every variable name of the tables, including the `_FILE` forms. */
 export function variableNames(tables: readonly Table[]): string[] {
   return tables.flatMap((table) =>
     Object.values(table).flatMap((setting) =>
@@ -110,7 +110,7 @@ function unknownNames(env: Environment, known: readonly Table[]): string[] {
 
 function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = 4; // more edits than this is another word
+  let least = 4; // with more edits it is a different word
   for (const candidate of candidates) {
     const d = distance(name, candidate);
     if (d < least) [best, least] = [candidate, d];
@@ -132,7 +132,7 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** Settings as they are in force, for logs and `runner-relay config`, as they could be set: `2s`, `4MiB`. Secrets only as "set" or "unset". */
+/** The effective settings for logs and `runner-relay config`, in the form in which they can be set: `2s`, `4MiB`. Secrets are "set" or "unset". */
 export function redacted(
   table: Table,
   values: Record<string, SettingValue | undefined>,
@@ -151,12 +151,11 @@ export function redacted(
   );
 }
 
-/** Variables of others in which our processes may meet a login: the broker's, proxies', a collector's. */
+/** Variables that are not ours and may contain a login: for the broker, proxies or a collector. */
 const MAY_CARRY = /^(?:NATS_|OTEL_|RUNNER_RELAY_|AUTH0_|AGENT_ORCHESTRATOR_)|_PROXY$/i;
 
 /**
- * Every secret that settings and environment hold, for the filter of the logs: settings that are secret, and what stands in the
- * user's place of URLs.
+ * Every secret in settings and environment, for the log filter: secret settings, and the logins in URLs.
  */
 export function knownSecrets(
   table: Table,

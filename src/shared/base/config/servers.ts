@@ -1,4 +1,4 @@
-/** Servers of a `NATS_URL`, and who we are there if it says so. */
+/** The servers of a `NATS_URL`, and the login if it has one. */
 export type Servers = {
   /** Without user, password or token. */
   servers: string[];
@@ -10,9 +10,9 @@ export type Servers = {
 type Login = Omit<Servers, "servers">;
 
 /**
- * Reads `nats://user:password@host:4222`, `nats://token@host` and lists of them with commas, as other NATS clients do: a user without
- * a password is a token, percent-encoding is undone, the scheme may be missing. A connection has one login, so servers with another
- * one than the first are refused; servers without one get it too. Problems quote nothing of the text. Pure.
+ * Parses `nats://user:password@host:4222`, `nats://token@host` and comma-separated lists of them, as other NATS clients do: a user without a
+ * password is a token, percent-encoding is undone, and the scheme is optional. A connection has one login, so different logins are refused, and
+ * servers without one get the same. Problems do not quote the text. Pure.
  */
 export function readServers(text: string): ({ ok: true } & Servers) | { ok: false; problem: string } {
   const servers: string[] = [];

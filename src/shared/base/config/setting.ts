@@ -1,44 +1,44 @@
 import { readServers } from "./servers.ts";
 
-/** What a value is, and so how its text is read. */
+/** The type of a value, which decides how its text is parsed. */
 export type SettingKind =
   | { type: "text" }
   | { type: "choice"; of: readonly string[] }
   | { type: "flag" }
-  /** Whole number within bounds, both included. */
+  /** A whole number within inclusive bounds. */
   | { type: "integer"; min: number; max: number }
-  /** `500ms`, `2s`, `15m`, `1h`, `7d`; without a unit seconds. Read as milliseconds. */
+  /** `500ms`, `2s`, `15m`, `1h`, `7d`; seconds without a unit. Parsed to milliseconds. */
   | { type: "duration"; minMs: number; maxMs: number }
-  /** `64KiB`, `4MiB`, `10GiB`; without a unit bytes. */
+  /** `64KiB`, `4MiB`, `10GiB`; bytes without a unit. */
   | { type: "bytes"; min: number; max: number }
-  /** http or https, no credentials, no query. Read as text without a trailing slash. */
+  /** An http or https URL without credentials and query. Parsed to a text without a trailing slash. */
   | { type: "url" }
-  /** `nats://` or `tls://` URLs with commas, which may carry a login. */
+  /** Comma-separated `nats://` or `tls://` URLs, which may contain a login. */
   | { type: "servers" }
-  /** Name of a host, nothing else. */
+  /** The name of a host and nothing else. */
   | { type: "host" }
-  /** Path of a file or folder. */
+  /** The path of a file or folder. */
   | { type: "path" };
 
 export type SettingValue = string | number | boolean;
 
-/** One entry of the schema (docs/contract.md, "Programs around `up`"): the same table reads the environment, makes the flags and writes the documentation. */
+/** One entry of a table of settings (docs/contract.md, "Programs around `up`"). The same table is used for the environment, the flags and the documentation. */
 export type Setting = {
   /** Environment variable. */
   env: string;
-  /** Further names that existing installations use; the first that is set counts. */
+  /** Alternative names of existing installations. The first one that is set counts. */
   aliases?: readonly string[];
-  /** `--flag` of the commands that take it. */
+  /** The name of the `--flag`. */
   flag?: string;
   kind: SettingKind;
   fallback?: SettingValue;
-  /** Why the fallback is what it is, or what the setting does: one line for people. */
+  /** One line for people: what the setting does, or the reason for its fallback. */
   help: string;
-  /** Never printed or logged; `<env>_FILE` names a file to read it from. */
+  /** True if the value is never printed or logged. `<env>_FILE` may name a file that contains it. */
   secret?: true;
 };
 
-/** The value, or what is wrong with the text. */
+/** The value, or the problem with the text. */
 export type ReadResult = { ok: true; value: SettingValue } | { ok: false; problem: string };
 
 const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -56,14 +56,14 @@ const BYTE_UNITS: Record<string, number> = {
 const SHOWN_DURATIONS = ["d", "h", "m", "s"] as const;
 const SHOWN_BYTES = ["PiB", "TiB", "GiB", "MiB", "KiB"] as const;
 
-/** A value as people write it, which {@link readSetting} reads back: `2s`, `7d`, `4MiB`. A bare number of ours would mean something else there. Pure. */
+/** Formats a value so that {@link readSetting} can parse it again: `2s`, `7d`, `4MiB`. A bare number of milliseconds would be read as seconds. Pure. */
 export function showSetting(kind: SettingKind, value: SettingValue): string {
   if (kind.type === "duration" && typeof value === "number") return showDuration(value);
   if (kind.type === "bytes" && typeof value === "number") return showSize(value);
   return String(value);
 }
 
-/** In the largest unit that divides it. */
+/** Formats a number with the largest unit that divides it. */
 function showDuration(ms: number): string {
   const unit = SHOWN_DURATIONS.find((name) => ms > 0 && ms % (DURATION_UNITS[name] ?? 1) === 0);
   return unit === undefined ? `${ms}ms` : `${ms / (DURATION_UNITS[unit] ?? 1)}${unit}`;
@@ -75,7 +75,7 @@ function showSize(bytes: number): string {
   return unit === undefined ? String(bytes) : `${bytes / sizeOf(unit)}${unit}`;
 }
 
-/** Reads a setting's text. Pure. */
+/** Parses a setting's text. Pure. */
 export function readSetting(kind: SettingKind, text: string): ReadResult {
   switch (kind.type) {
     case "text":

@@ -1,66 +1,65 @@
 import type { Clock } from "../clock.ts";
 
-/** What waits for a reader that stands still or a disk that is full: some thousand lines of a process, and its memory stays bounded. */
+/** Most bytes that wait for a reader that is not reading, or for a full disk: some thousand lines, so that memory stays bounded. */
 export const WAITING_BYTES = 1024 * 1024;
-/** After lines were dropped, new ones are taken again when so much was written: else every other line would be a notice. */
+/** After lines were dropped, new ones are accepted once this much was written. Otherwise every other line would be a notice about dropped lines. */
 const RESUME_BYTES = WAITING_BYTES / 2;
-// 5, 10, 20 … 250 ms: a reader that is merely busy costs no line, one that is gone four system calls a second.
+// Retries after 5, 10, 20 … 250 ms: a busy reader loses no line, and one that is gone costs only four system calls a second.
 const FIRST_RETRY_MS = 5;
 const MAX_RETRY_MS = 250;
-/** How long the end of the process waits for a reader that does not read; `up` gives its children more. */
+/** How long a process that ends waits for a reader that is not reading. `up` gives its children more time than this. */
 const LAST_LINES_MS = 250;
-/** Why nothing can be written when the system does not call it an error. */
-const STANDS_STILL = "the reader stands still";
+/** The reason for dropped lines if the system reports no error. */
+const STANDS_STILL = "the reader is not reading";
 
-/** Where lines go. */
+/** A destination for lines. */
 export type Lines = {
-  /** Takes whole lines: text that ends with a newline. Never waits and never throws; what finds no room is dropped and counted. */
+  /** Writes whole lines, that is, text that ends with a newline. Never waits and never throws; lines without room are dropped and counted. */
   write: (text: string) => void;
-  /** Lines dropped so far. */
+  /** Number of lines dropped so far. */
   dropped: () => number;
-  /** False while so much waits that a writer that can wait had better do so. */
+  /** False while so much is pending that a writer that can wait should do so. */
   hasRoom: () => boolean;
-  /** Runs `fn` once when there is room again; the returned function cancels it. */
+  /** Runs `fn` once when there is room again. The returned function cancels it. */
   onRoom: (fn: () => void) => () => void;
-  /** At the end of the process: writes what waits, and gives up on a reader that does not read. */
+  /** Writes what is pending at the end of the process, and gives up on a reader that is not reading. */
   flush: () => void;
 };
 
-/** The effects: what is written to, and how the end of the process waits. */
+/** The side effects: the output, and how a process that ends waits. */
 export type LinesPort = {
-  /** As `fs.writeSync`, to something that does not block: the bytes that were taken; throws what the system says. */
+  /** Like `fs.writeSync` on a non-blocking descriptor: returns the number of bytes written, and throws the system's errors. */
   put(data: string | Uint8Array): number;
   clock: Clock;
-  /** The line that tells of dropped ones, with its newline. */
+  /** The notice about dropped lines, with its newline. */
   notice(dropped: number, reason: string): string;
-  /** Blocks for this many milliseconds. */
+  /** Blocks the process for this many milliseconds. */
   pause(ms: number): void;
 };
 
 type State =
   | { phase: "open" }
-  /** `delay`: of the next retry, milliseconds. */
+  /** `delay`: milliseconds until the next retry. */
   | { phase: "blocked"; reason: string; delay: number; cancel: () => void };
 
 /**
- * Lines to something that may refuse them at any time: a pipe that nobody reads, a terminal that is closed or halted, a file system that
- * is full. While it takes them, a line is written before `write` returns, as it always was. When it does not, up to
- * {@link WAITING_BYTES} wait in their order, later ones are dropped, and a line in their place says how many and why. A line that was
- * taken in part is finished before the next one.
+ * Writes lines to an output that may refuse them at any time: a pipe without a reader, a terminal that is closed or stopped, a full file system. While
+ * it accepts them, a line is written before `write` returns. When it does not, up to {@link WAITING_BYTES} wait in order, later lines are dropped, and a
+ * notice in their place says how many and why. A line that was written in part is finished before the next one.
  */
 export function createLines(port: LinesPort): Lines {
   const { clock } = port;
   let state: State = { phase: "open" };
   let waiting: string[] = [];
   let waitingBytes = 0;
-  /** Of a line that was written in part. */
+  /** The rest of a line that was written in part. */
   let rest: Uint8Array | undefined;
-  /** Dropped lines that no notice has told of. */
+  /** Dropped lines that were not reported by a notice yet. */
   let untold = 0;
   let dropped = 0;
   let roomWanted = new Set<() => void>();
 
-  /** Writes all of it, or tells why not; `rest` is then what is left of a line that was begun. */
+  /** Writes all of it, or returns the reason why not. `rest` is then the unwritten part of a line that was begun. */
   function put(data: string | Uint8Array): string | undefined {
     let left = data;
     let size = typeof data === "string" ? Buffer.byteLength(data) : data.length;
@@ -91,7 +90,7 @@ export function createLines(port: LinesPort): Lines {
     tellRoom();
   }
 
-  /** Writes what waits, as far as it goes: how many lines, and what stopped it. */
+  /** Writes pending lines as far as possible. Returns how many were written, and the reason why it stopped. */
   function drain(blockedBy: string): { written: number; reason: string | undefined } {
     let written = 0;
     let reason = rest === undefined ? undefined : put(rest);
@@ -102,7 +101,7 @@ export function createLines(port: LinesPort): Lines {
       }
       const line = waiting[written] ?? "";
       reason = put(line);
-      if (reason !== undefined && rest === undefined) break; // not begun: it stays
+      if (reason !== undefined && rest === undefined) break; // the line was not begun, so it stays pending
       written += 1;
       waitingBytes -= Buffer.byteLength(line);
     }
@@ -177,7 +176,7 @@ export function createLines(port: LinesPort): Lines {
   };
 }
 
-/** EAGAIN is no fault of anybody's: the buffer of a pipe, socket or terminal is full. */
+/** EAGAIN is not an error: the buffer of a pipe, socket or terminal is full. */
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
   return code === "EAGAIN" || code === "EWOULDBLOCK" ? STANDS_STILL : code;

@@ -3,12 +3,13 @@ import { systemClock } from "../clock.ts";
 import { createLines, type Lines } from "./lines.ts";
 import { unblocked } from "./unblocked.ts";
 
-// lines.ts keeps, drops and counts · unblocked.ts finds a descriptor that does not wait
+// lines.ts queues, drops and counts lines · unblocked.ts finds a non-blocking descriptor
+// They are separate so that the queue is tested without files; only unblocked.ts knows how an operating system behaves.
 
-/** Level of the notice, as pino numbers it: a warning. */
+/** The pino level of the notice: a warning. */
 const WARN = 40;
 
-/** stdout or stderr of a service: it never waits, never throws, and is written out when the process exits. One of each per process. */
+/** stdout or stderr of a service. It never waits and never throws, and it is flushed when the process exits. There is one of each per process. */
 export function standardLines(fd: 1 | 2, name: string): Lines {
   const target = unblocked(fd);
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
@@ -22,7 +23,7 @@ export function standardLines(fd: 1 | 2, name: string): Lines {
   return lines;
 }
 
-/** The log line that tells of dropped ones. */
+/** The log line about dropped lines. */
 function noticeLine(name: string, dropped: number, reason: string): string {
   const time = new Date(systemClock.wall()).toISOString();
   return `${JSON.stringify({ level: WARN, time, name, pid: process.pid, dropped, reason, msg: "log lines were dropped" })}\n`;

@@ -2,12 +2,12 @@ import { constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { isatty } from "node:tty";
 
 /**
- * A descriptor for what stdout (1) or stderr (2) is, whose writes never wait for a reader: they fail with EAGAIN. What has no reader, such
- * as a file, is taken as it is.
+ * A descriptor for stdout (1) or stderr (2) whose writes never wait for a reader but fail with EAGAIN. Outputs without a reader, such as files, are
+ * used as they are.
  *
- * A pipe and a terminal are opened anew where that is allowed, because `O_NONBLOCK` belongs to the open file that shells and other
- * programs share with us. A socket (journald, a parent that is a Node program) cannot be opened; there Node's own stream sets the flag.
- * A terminal of another user's (after `su`) is reached as the controlling one.
+ * A pipe or terminal is opened again if that is allowed, because `O_NONBLOCK` belongs to the open file, which shells and other programs share with us.
+ * A socket (journald, or a parent that is a Node program) cannot be opened; there Node's own stream sets the flag. A terminal of another user (after
+ * `su`) is opened as the controlling terminal.
  */
 export function unblocked(fd: 1 | 2): number {
   const kind = kindOf(fd);
@@ -18,7 +18,7 @@ export function unblocked(fd: 1 | 2): number {
       (kind === "terminal" && isControlling(fd) ? open("/dev/tty") : undefined);
     if (own !== undefined) return own;
   }
-  // A pipe without a reader (ENXIO) or of another user's (EACCES). Node makes pipes and sockets non-blocking when the stream is made.
+  // The pipe has no reader (ENXIO) or belongs to another user (EACCES). Node makes pipes and sockets non-blocking when it creates their stream.
   const stream = fd === 1 ? process.stdout : process.stderr;
   stream.on("error", () => undefined);
   return fd;
@@ -31,7 +31,7 @@ function kindOf(fd: number): "pipe" | "socket" | "terminal" | "file" {
   return stat.isSocket() ? "socket" : "file";
 }
 
-/** Whether it is the terminal that `/dev/tty` opens. Where no `/proc` tells, there is hardly another one. */
+/** True if this is the terminal that `/dev/tty` opens. Without `/proc` that is assumed, because another one is very unlikely. */
 function isControlling(fd: number): boolean {
   try {
     const afterName = readFileSync("/proc/self/stat", "latin1").split(") ").at(-1) ?? "";

@@ -1,21 +1,22 @@
 import { sameSecret, sealOf } from "./secret.ts";
 
-// secret.ts compares and seals · secret-file.ts keeps · door.ts decides · doorkeeper.ts answers over HTTP
+// secret.ts compares and seals · secret-file.ts stores secrets · door.ts decides · doorkeeper.ts answers over HTTP
+// The decision is a pure function of a request, so that every way in is tested without a server, and each port that needs a token shares it.
 
-/** A working day. Not renewed by use: one that was stolen ends too. */
+/** Lifetime of a pass: a working day. It is not renewed by use, so that a stolen pass expires, too. */
 export const PASS_MS: number = 12 * 60 * 60 * 1000;
-/** Parameter of an address that carries the token. */
+/** The query parameter with the token. */
 export const TOKEN_PARAMETER = "token";
 
-/** What a request brings along. */
+/** The credentials in a request. */
 export type Brought = {
   authorization: string | undefined;
   cookie: string | undefined;
-  /** The token in the address, of a request that may be answered by a redirect. */
+  /** The token in the address, for requests that may be answered with a redirect. */
   offered: string | undefined;
 };
 
-/** `cookie` is a whole `Set-Cookie` value. `wrong`: a token was tried. */
+/** The decision. `cookie` is a complete `Set-Cookie` value. `wrong`: a wrong token was sent. */
 export type Judged =
   | { kind: "open" }
   | { kind: "exchange"; cookie: string | undefined }
@@ -23,17 +24,17 @@ export type Judged =
 
 export type Door = {
   judge(brought: Brought): Judged;
-  /** A cookie for a token; undefined for a wrong one. */
+  /** Returns a cookie for the token. Undefined if the token is wrong. */
   exchange(token: string): string | undefined;
 };
 
 /**
- * Who may see and do what a port of ours shows. Programs send the token itself (`Authorization: Bearer`). A browser offers it once, in an
- * address, and gets a cookie: an end time with a seal, which is not the token and ends with it. Nothing is remembered, so that a cookie
- * outlives a restart. `wall`: milliseconds since 1970.
+ * Decides who may use one of our ports. Programs send the token itself (`Authorization: Bearer`). A browser sends it once, in the address, and gets a
+ * cookie: a sealed end time, which does not contain the token and becomes invalid with it. No state is kept, so that a cookie survives a restart. `wall`:
+ * milliseconds since 1970.
  */
 export function createDoor({ token, wall }: { token: string; wall: () => number }): Door {
-  // browsers keep no cookies apart by port: a name of its own per token, so that two pages of one machine do not replace each other's
+  // Browsers do not separate cookies by port. Each token gets its own cookie name, so that two pages on one machine do not replace each other's cookie.
   const name = `rr-page-${sealOf(token, "name").slice(0, 8)}`;
   const seal = (until: string): string => sealOf(token, `pass ${until}`);
 
@@ -46,7 +47,7 @@ export function createDoor({ token, wall }: { token: string; wall: () => number 
     const [until = "", given = "", ...more] = pass.split(".");
     if (more.length > 0 || !/^[0-9a-z]{1,10}$/.test(until) || !sameSecret(given, seal(until))) return false;
     const rest = Number.parseInt(until, 36) - wall();
-    return rest > 0 && rest <= PASS_MS; // a clock that went back makes none longer
+    return rest > 0 && rest <= PASS_MS; // a clock that was set back must not make a pass longer
   }
 
   const holdsPass = (cookie = ""): boolean =>
@@ -63,7 +64,7 @@ export function createDoor({ token, wall }: { token: string; wall: () => number 
       if (bearer !== undefined && isToken(bearer)) return { kind: "open" };
       if (offered !== undefined && isToken(offered)) return { kind: "exchange", cookie: makePass() };
       if (holdsPass(cookie))
-        // an old address of somebody who is in loses its token too; a pass gives no other pass
+        // a user with a valid pass is redirected, too, to remove the token from the address, but gets no new pass
         return offered === undefined ? { kind: "open" } : { kind: "exchange", cookie: undefined };
       return { kind: "closed", wrong: bearer !== undefined || offered !== undefined };
     },
@@ -71,7 +72,7 @@ export function createDoor({ token, wall }: { token: string; wall: () => number 
   };
 }
 
-/** The address that lets a browser in. Pure. */
+/** The address with the token, for a browser. Pure. */
 export function addressWithToken(url: string, token: string): string {
   const address = new URL(url);
   address.searchParams.set(TOKEN_PARAMETER, token);

@@ -3,15 +3,15 @@ import type { Clock } from "../../base/clock.ts";
 import { rest } from "../../base/rest.ts";
 import { TOKEN_PARAMETER, type Door } from "./door.ts";
 
-/** How long the answer to a wrong token takes: a guess is not worth much then, and a typing error costs little. */
+/** Delay of the answer to a wrong token. It makes guessing useless, and costs little after a typing error. */
 export const WRONG_MS = 500;
-/** Wrong tokens that wait for their answer at once; more are refused without waiting, so that they hold nothing. */
+/** Most wrong tokens whose answers are delayed at once. More are refused at once, so that they hold no memory. */
 export const MOST_WRONG = 20;
 
 export type Doorkeeper = {
-  /** Answers a request that may not pass, or that has a token in its address; true if it did. */
+  /** Answers a request that may not pass, or that has a token in its address. Returns true if it did. */
   stops(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
-  /** Takes a token from a form: a cookie and the way to the page, or the refusal. */
+  /** Handles a token from a form. Answers with a cookie and a redirect to the page, or with a refusal. */
   enter(request: FastifyRequest, reply: FastifyReply, token: string): Promise<FastifyReply>;
 };
 
@@ -51,7 +51,7 @@ export function createDoorkeeper(deps: {
     }
   }
 
-  /** `no-referrer`: what the answer leads to never hears of the address that it comes from. */
+  /** `no-referrer` keeps the address, which may contain the token, from the pages that the answer leads to. */
   function leadIn(reply: FastifyReply, cookie: string | undefined, to: string): FastifyReply {
     if (cookie !== undefined) reply.header("set-cookie", cookie);
     return reply.header("referrer-policy", "no-referrer").redirect(to, 303);
@@ -83,7 +83,7 @@ function tokenOf(target: string): string | undefined {
   return new URLSearchParams(query).get(TOKEN_PARAMETER) ?? undefined;
 }
 
-/** The same place of this server, and of no other (`//evil.example`), without the token. Pure. */
+/** The same path without the token, always on this server and never on another one (`//evil.example`). Pure. */
 export function withoutToken(target: string): string {
   const [path = "", ...behind] = target.split("?");
   const query = new URLSearchParams(behind.join("?"));

@@ -2,7 +2,7 @@ import { codedError } from "../../base/errors.ts";
 import { keepSecret, PAGE_TOKEN_FILE } from "./secret-file.ts";
 import { secretProblem } from "./secret.ts";
 
-/** Token of the status page: the one that somebody chose, else the one that the data folder keeps. Throws `config_invalid` and `data_unusable`. */
+/** The token of the status page: the configured one, or else the one saved in the data folder. Throws `config_invalid` and `data_unusable`. */
 export function pageTokenOf(chosen: string | undefined, dataDir: string): string {
   if (chosen === undefined) return keepSecret(dataDir, PAGE_TOKEN_FILE);
   const problem = secretProblem(chosen);

@@ -15,23 +15,23 @@ import { codedError, errorText } from "../../base/errors.ts";
 import { secretProblem } from "./secret.ts";
 import { makeOwnFolder } from "../../base/own-folder.ts";
 
-/** The token of the status page, in a data folder. */
+/** The file with the token of the status page, in a data folder. */
 export const PAGE_TOKEN_FILE = "page-token";
-/** What the stand-in coordinator of `up` asks for, in its data folder. */
+/** The file with the token of `up`'s stand-in coordinator, in its data folder. */
 export const COORDINATOR_KEY_FILE = "coordinator-key";
 
-/** 256 bits: no number of guesses gets anywhere. */
+/** 256 bits, which cannot be guessed. */
 const MADE_BYTES = 32;
 const OTHERS = 0o077;
 
-/** A secret that nobody guesses, as it may stand in headers, addresses and files. */
+/** Makes a secret that cannot be guessed, in a form that is valid in headers, addresses and files. */
 export function newSecret(): string {
   return randomBytes(MADE_BYTES).toString("base64url");
 }
 
 /**
- * The secret that a folder keeps in a file of that name; made (0600) if there is none. One that others may have read, or that is not ours, or
- * damaged, is replaced: it protects nothing any more. Of several processes that make it at once, all get the same. Throws `data_unusable`.
+ * Reads a secret from a file in a folder, and makes it (0600) if there is none. A secret that others may have read, that is not ours or that is damaged
+ * is replaced, because it no longer protects anything. Processes that make it at the same time all get the same one. Throws `data_unusable`.
  */
 export function keepSecret(folder: string, name: string): string {
   const file = join(folder, name);
@@ -43,8 +43,8 @@ export function keepSecret(folder: string, name: string): string {
 }
 
 /**
- * Puts a new secret into a file, whole or not at all, also through a power loss; returns the one that is there afterwards, which is another process's if
- * that was faster. What `read` finds no secret in is replaced. Throws what the file system does.
+ * Writes a new secret into a file atomically, also in a power loss. Returns the secret that is in the file afterwards, which is another process's if that
+ * was faster. A file in which `read` finds no secret is replaced. Throws the file system's errors.
  */
 export function placeSecret(
   folder: string,
@@ -58,9 +58,9 @@ export function placeSecret(
   try {
     writeFileSync(draft, `${made}\n`, { mode: 0o600, flag: "wx", flush: true });
     try {
-      linkSync(draft, file); // fails if somebody was faster
+      linkSync(draft, file); // fails if another process was faster
     } catch {
-      // or where something is that is no secret, or the file system has no links
+      // or if the file contains no secret, or the file system has no links
       if (read(file) === undefined) renameSync(draft, file);
     }
   } finally {
@@ -69,7 +69,7 @@ export function placeSecret(
   return read(file) ?? made;
 }
 
-/** Undefined if there is none that can be trusted. Throws what the file system does where it is there and cannot be read. */
+/** Undefined if there is no secret that can be trusted. Throws the file system's error if the file exists and cannot be read. */
 export function readSecret(file: string): string | undefined {
   let handle: number;
   try {

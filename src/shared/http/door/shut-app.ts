@@ -6,14 +6,14 @@ import { createDoor } from "./door.ts";
 import { createDoorkeeper, type Doorkeeper } from "./doorkeeper.ts";
 import { SAFE_HEADERS } from "./protect.ts";
 
-/** A request that is not there whole by then is cut off: heads and forms are small. */
+/** Time limit for a whole request. Heads and forms are small. */
 const REQUEST_MS = 5000;
 const CHECK_MS = 1000;
-/** Of any body: a form holds a token, a session id and a reason. Strangers may send one, so it must cost nothing to read. */
+/** Largest body: a form has a token, a session id and a reason. Requests without a token may send one too, so it must be cheap to read. */
 const MOST_FORM_BYTES: number = 16 * 1024;
-/** Browsers keep six each, Prometheus one; an idle one costs 11 KB, so these are 3 MB. More are closed at once. */
+/** Most connections; more are closed at once. A browser keeps six, Prometheus one. An idle one costs 11 KB, so these cost 3 MB. */
 export const MOST_CONNECTIONS = 256;
-/** Idle ones make room again: longer than the page's second between two questions. */
+/** After this time an idle connection is closed. The page sends a request every second. */
 const IDLE_MS = 5000;
 
 /** A server for loopback whose routes need a token; the keeper stands at its door. */
@@ -36,7 +36,7 @@ export function createShutApp(deps: {
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: IDLE_MS,
     bodyLimit: MOST_FORM_BYTES,
-    // no hook sees a path that cannot be decoded: its answer must not repeat it either, there may be a token in it
+    // No hook sees a path that cannot be decoded. The answer must not repeat it, because it may contain a token.
     frameworkErrors(_error, _request, reply) {
       reply.hijack();
       reply.raw.writeHead(400, { ...SAFE_HEADERS, "content-type": "application/json" });

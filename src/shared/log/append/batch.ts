@@ -22,10 +22,13 @@ export async function asBatch(trying: Trying, entries: Entry[]): Promise<Entry[]
         left.forEach((entry, i) => outcomes.stored(entry, ack.firstSeq + i, false));
         return [];
       case "refused":
-        logger.debug({ count, detail: ack.detail }, "batch refused, going on with singles");
+        logger.debug(
+          { count, detail: ack.detail },
+          "the broker refused a batch; storing its events one by one",
+        );
         return left;
       case "unknown":
-        logger.warn({ count, ms: Math.round(ms), detail: ack.detail }, "outcome of a batch unknown");
+        logger.warn({ count, ms: Math.round(ms), detail: ack.detail }, "the outcome of a batch is unknown");
         for (const entry of left) entry.uncertain ??= entry.numbered?.number;
         left = await patience.afterFailure(left, ack.detail);
     }

@@ -51,7 +51,7 @@ export function createNatsLog(deps: {
       // No stream listens to the subject: nothing was stored.
       const ack: Ack | undefined =
         message.data.length === 0 && message.headers?.code === 503
-          ? { kind: "refused", refusal: "later", detail: "no stream takes the subject" }
+          ? { kind: "refused", refusal: "later", detail: "no stream accepts the subject" }
           : undefined;
       underWay.answer(Number(position), message.string(), ack);
     },
@@ -133,7 +133,7 @@ export function createNatsLog(deps: {
           answer(position, undefined, {
             kind: "refused",
             refusal: "log_refused",
-            detail: "larger than the broker takes",
+            detail: "larger than the broker accepts",
           });
           continue;
         }
@@ -150,7 +150,7 @@ export function createNatsLog(deps: {
   function batch(messages: readonly LogMessage[], timeoutMs: number): Promise<BatchAck> {
     // Never begin what cannot be finished: the broker keeps an open batch for 10 s, and at most 50 of them.
     if (messages.some(tooLarge))
-      return Promise.resolve({ kind: "refused", detail: "one is larger than the broker takes" });
+      return Promise.resolve({ kind: "refused", detail: "one is larger than the broker accepts" });
     return new Promise((resolve) => {
       const commit = newToken();
       const id = newToken();

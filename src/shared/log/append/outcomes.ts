@@ -50,7 +50,7 @@ export function createOutcomes(logger: Logger, noted: ((outcome: Outcome) => voi
     foreign(entry, streamSeq) {
       logger.error(
         { code: "event_id_taken", event: entry.write.id, session: entry.session, seq: streamSeq },
-        "the log holds another event under the id of a new one",
+        "the log already holds another event with the id of a new one",
       );
       settle(entry, {
         kind: "failed",

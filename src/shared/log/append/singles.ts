@@ -33,7 +33,7 @@ export async function asSingles(trying: Trying, entries: Entry[], serialFirst: b
       report?.({ mode: "singles", count, ms });
       continue;
     }
-    logger.warn({ count, ms: Math.round(ms), detail: failure }, "singles not stored, trying again");
+    logger.warn({ count, ms: Math.round(ms), detail: failure }, "events were not stored, trying again");
     serial = true;
     left = await patience.afterFailure(left, failure);
   }

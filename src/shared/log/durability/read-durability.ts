@@ -40,14 +40,13 @@ export function judgeDurability(sync: SyncKnowledge, stream: StreamConfig): Dura
       "the broker does not sync every write (sync_interval: always): a power failure loses accepted events",
     );
   }
-  if (sync.kind === "unknown")
-    problems.push(`it is not known whether the broker syncs every write: ${sync.why}`);
+  if (sync.kind === "unknown") problems.push(`cannot verify that the broker syncs every write: ${sync.why}`);
   if (stream.storage !== "file")
     problems.push(`storage is ${stream.storage}: a restart loses accepted events`);
   if (stream.persist_mode === "async")
     problems.push("persist_mode is async: writes are acknowledged before they are stored");
-  if (stream.discard !== "new") problems.push(`discard is ${stream.discard}: a full log forgets events`);
-  if (stream.max_age > 0) problems.push("max_age is set: old events vanish, settled or not");
-  if (stream.num_replicas === 2) problems.push("2 replicas survive no failure of one: 1 or 3");
+  if (stream.discard !== "new") problems.push(`discard is ${stream.discard}: a full log deletes old events`);
+  if (stream.max_age > 0) problems.push("max_age is set: old events are deleted, settled or not");
+  if (stream.num_replicas === 2) problems.push("2 replicas do not survive the failure of one; use 1 or 3");
   return { durability: problems.length === 0 ? "fsync" : "unverified", problems };
 }

@@ -38,18 +38,18 @@ export function judgeCheckpoint(
   if (log.messages === 0) return { kind: "fresh", floor: log.lastSeq };
   if (from !== undefined) return { kind: "rewrite", floor: floorOf(log, from) };
   const code = checkpoint === undefined ? "checkpoint_missing" : "checkpoint_mismatch";
-  const message = `${problem}. Say where to start, by provision --from or up --from: first (everything again), new (nothing old) or a sequence`;
+  const message = `${problem}. runner-relay will not guess where to resume; choose with provision --from or up --from: first (everything again), new (only new events) or a sequence`;
   return { kind: "refuse", code, message };
 }
 
 function problemOf(log: LogState, checkpoint: Checkpoint | undefined): string | undefined {
   if (checkpoint === undefined)
-    return `the log holds ${log.messages} events and nobody knows which are settled`;
+    return `the log holds ${log.messages} events, and it is not known which of them are settled`;
   if (checkpoint.stream !== log.created) {
-    return `the checkpoint is of a log made ${checkpoint.stream}, this one was made ${log.created}`;
+    return `the checkpoint belongs to a log created ${checkpoint.stream}; this one was created ${log.created}`;
   }
   if (checkpoint.floor > log.lastSeq) {
-    return `the checkpoint says ${checkpoint.floor} events are settled, the log ends at ${log.lastSeq}: it lost its end`;
+    return `the checkpoint says ${checkpoint.floor} events are settled, but the log ends at ${log.lastSeq}, so it lost its end`;
   }
   return undefined;
 }
@@ -138,7 +138,7 @@ async function moveHeld(
     const moved = { ...held, from: sameLog ? Math.min(held.from, first) : first };
     if (!sameLog) delete moved.skip; // another event has this number now
     if (!(await writeState(nc, key, encodeHeld(moved), revision))) {
-      throw new Error(`${key} was written by somebody else meanwhile: stop the relays and try again`);
+      throw new Error(`${key} was changed meanwhile by another process; stop the relays and try again`);
     }
   }
 }

@@ -77,7 +77,7 @@ async function foundConsumer(jsm: JetStreamManager, name: string, refusal: Error
     if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
     throw codedError(
       "consumer_damaged",
-      `${name}: ${refusal.message}. Make room if the broker's disk is full; else stop it, remove the folder ${EVENTS_STREAM}/obs/${name} of its store, and start again: what is settled is known from the checkpoints`,
+      `${name}: ${refusal.message}. Make room if the broker's disk is full; else stop it, remove the folder ${EVENTS_STREAM}/obs/${name} of its store, and start again: the checkpoints know what is settled`,
     );
   }
 }

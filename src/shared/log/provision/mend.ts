@@ -163,7 +163,7 @@ async function conditionally(
   revision: number,
 ): Promise<void> {
   if (!(await writeState(nc, key, value, revision)))
-    throw new Error(`${key} was written by somebody else meanwhile: stop the relays and try again`);
+    throw new Error(`${key} was changed meanwhile by another process; stop the relays and try again`);
 }
 
 /**

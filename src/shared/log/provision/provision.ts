@@ -87,7 +87,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
   ]);
   const before = await rememberedLog(jsm);
   if (before !== undefined && options.from === undefined && (await infoOf(jsm, EVENTS_STREAM)) === undefined)
-    throw goneError(before, "the broker has no log now");
+    throw goneError(before, "the broker has no log");
   const log = await withinWindow(duplicateWindowMs, limits, (windowMs) => {
     const planOf = (bytes: number): StreamPlan =>
       eventsPlan({ bytes, replicas, duplicateWindowMs: windowMs });

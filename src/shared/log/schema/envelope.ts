@@ -81,7 +81,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   try {
     value = unpack(bytes, RECORD);
   } catch (cause) {
-    throw codedError("envelope_invalid", "the payload is no envelope", { cause });
+    throw codedError("envelope_invalid", "the payload is not an envelope", { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
     throw codedError("envelope_invalid", "the payload is not an envelope");

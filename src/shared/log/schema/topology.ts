@@ -71,7 +71,7 @@ export const stateKey = {
   pruned: "pruned",
   /** Something that was found damaged (damage.ts). */
   damage: (id: string): string => `damage.${id}`,
-  /** URL of the coordinator that the log belongs to. */
+  /** The URL of the coordinator that the log belongs to. */
   coordinator: "coordinator",
   /** How far a replay came. */
   replay: (run: string): string => `replay.${run}`,

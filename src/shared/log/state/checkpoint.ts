@@ -65,7 +65,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     throw codedError("checkpoint_mismatch", "the checkpoint cannot be read", { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
-    throw codedError("checkpoint_mismatch", "the stored value is no checkpoint");
+    throw codedError("checkpoint_mismatch", "the stored value is not a checkpoint");
   }
   if (value.v > CHECKPOINT_VERSION) {
     throw codedError("schema_newer", `checkpoint version ${value.v} is newer than ${CHECKPOINT_VERSION}`);

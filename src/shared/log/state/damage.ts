@@ -53,7 +53,8 @@ export async function recordDamage(nc: NatsConnection, damage: Damage): Promise<
   const subject = `$KV.${STATE_BUCKET}.${stateKey.damage(damage.id)}`;
   const reply = await nc.request(subject, JSON.stringify(damage), { headers: head, timeout: TIMEOUT_MS });
   const { error } = reply.json<{ error?: { description?: string } }>();
-  if (error !== undefined) throw new Error(`damage not recorded: ${error.description ?? "refused"}`);
+  if (error !== undefined)
+    throw new Error(`the damage could not be recorded: ${error.description ?? "refused"}`);
 }
 
 /** All damage that is written down, oldest first. */
@@ -92,11 +93,11 @@ function headOf(code: DamageCode, missing: number): string {
     case "log_shortened":
       return `the log lost its end: ${events}`;
     case "log_holes":
-      return `the log has holes that nobody made: ${events}`;
+      return `events are missing in the middle of the log: ${events}`;
     case "log_gone":
-      return `the log was gone, and another one was made: ${events}`;
+      return `the log was gone and a new one was created: ${events}`;
     case "dead_letters_gone":
-      return `${missing} dead letter${missing === 1 ? " is" : "s are"} gone that no relay saw go: lost, or dropped while none ran`;
+      return `${missing} dead letter${missing === 1 ? " is" : "s are"} missing, either lost or dropped while no relay ran`;
     case "state_damaged":
       return `the relays' state lost ${missing} entr${missing === 1 ? "y" : "ies"}`;
   }

@@ -19,7 +19,7 @@ export type DeadLetter = {
   runner: string;
   session: string;
   kind: Kind;
-  /** When it was stored, ISO. */
+  /** Time of storage, ISO. */
   at: string;
   reason: string;
   status?: number;

@@ -64,18 +64,18 @@ export function departureText({ why, session, text }: Departure): { text: string
   switch (why) {
     case "asked":
       return {
-        text: "asked to be removed, and the coordinator does not know yet",
-        todo: "nothing: the relay tells it behind the runner's reports, as soon as it is there",
+        text: "asked to be removed; the coordinator has not been told yet",
+        todo: "nothing; once the coordinator is back, the relay removes the runner after its last report",
       };
     case "returned":
       return {
         text: `is gone, and was registered again for a report${whose}`,
-        todo: "nothing: it is removed after a minute in which it is not heard",
+        todo: "nothing; it is removed after a minute of silence",
       };
     case "missing":
       return {
         text: `is gone, and a report${whose} waits${text === undefined ? "" : `: ${text}`}`,
-        todo: "start the runner again if the report matters; else it becomes a dead letter within half a minute, and the session goes on",
+        todo: "restart the runner if the report matters; otherwise it becomes a dead letter within half a minute, and the session continues",
       };
   }
 }

@@ -44,7 +44,7 @@ export function decodeHeld(bytes: Uint8Array): HeldRecord {
     throw codedError("envelope_invalid", "the held record cannot be read", { cause });
   }
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
-    throw codedError("envelope_invalid", "the stored value is no held record");
+    throw codedError("envelope_invalid", "the stored value is not a held record");
   }
   if (value.v > 1) throw codedError("schema_newer", `held record version ${value.v} is newer than 1`);
   const it = value as HeldRecord;

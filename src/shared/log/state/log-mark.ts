@@ -46,7 +46,7 @@ export function encodeMark(mark: LogMark): Uint8Array {
 export function decodeMark(bytes: Uint8Array): LogMark {
   const value = parseJsonWithin(bytes, MARK);
   if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number")
-    throw codedError("checkpoint_mismatch", "the stored value is no mark of a log");
+    throw codedError("checkpoint_mismatch", "the stored value is not a mark of a log");
   if (value.v > 1) throw codedError("schema_newer", `mark version ${value.v} is newer than 1`);
   const it = value as LogMark;
   const whole =

@@ -79,7 +79,7 @@ export async function noteUnreadable(deps: Deps, check: LogCheck, ranges: Range[
     ...(await lossOf(deps, check, ranges)),
     id: `${Date.parse(check.log.created)}-unreadable-${ranges[0]?.[0]}-${countOf(ranges)}`,
     code: "log_holes",
-    note: "the broker has them and cannot read them",
+    note: "the broker has them but cannot read them",
   };
   await recordDamage(nc, damage);
   for (let attempt = 1; attempt <= 5; attempt++) {

@@ -5,23 +5,23 @@ import { sessionFilter } from "../../log/schema/subjects.ts";
 import { consumerName, EVENTS_STREAM } from "../../log/schema/topology.ts";
 import { walk } from "../../log/follow/walk.ts";
 
-/** What waits in the log. */
+/** The pending events in the log. */
 export type Backlog = {
-  /** Events that no relay has settled, those of held sessions that are listed included. */
+  /** Unsettled events, including those of the held sessions that are listed. */
   events: number;
   shards: { shard: number; pending: number; inFlight: number; ackFloor: number }[];
   /** At most 1,000. */
   held: { session: string; reason: string; text: string; since: number; from: number; events: number }[];
-  /** How many sessions are held: with more than are listed, `events` is too small. */
+  /** The number of held sessions. If it exceeds the listed ones, `events` is too small. */
   heldSessions: number;
 };
 
-/** Held sessions that are listed and counted: each costs a question, some 0.5 ms. */
+/** Most held sessions that are listed and counted. Each costs a request of about 0.5 ms. */
 const MOST_HELD = 1000;
-/** Questions under way at once. */
+/** Concurrent questions. */
 const AT_ONCE = 32;
 
-/** Reads the backlog: consumers say what waits, held sessions are counted by subject from where they stand. */
+/** Reads the backlog: the consumers report pending events, and those of held sessions are counted by subject, from their positions. */
 export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
   const shards = await Promise.all(
     Array.from({ length: SHARDS }, async (_, shard) => {
@@ -43,7 +43,7 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
   return { events, shards, held, heldSessions: records.length };
 }
 
-/** Sessions that are held because much waits come first, then those that have waited longest for an operator. */
+/** Sessions that are held because of their backlog come first, then those that wait longest for an operator. */
 export function heldByWeight(a: HeldRecord, b: HeldRecord): number {
   return Number(b.reason === "backlog") - Number(a.reason === "backlog") || a.since - b.since;
 }
@@ -59,7 +59,7 @@ async function countAll(jsm: JetStreamManager, records: readonly HeldRecord[]): 
   return counted;
 }
 
-/** Messages of a session from a sequence on: the first one says how many follow. */
+/** Counts the messages of a session from a sequence on. The first one tells how many follow. */
 export async function countFrom(jsm: JetStreamManager, session: string, from: number): Promise<number> {
   for await (const { pending } of walk(jsm, EVENTS_STREAM, sessionFilter(session), Math.max(1, from), 1))
     return pending + 1;

@@ -19,18 +19,18 @@ export type LogStatus = {
     replicas: number;
   };
   backlog: Backlog;
-  /** When the oldest event that waits was accepted, ISO; a little too old while acknowledgements are out of order. */
+  /** Time of acceptance of the oldest pending event, ISO. It is a little too old while acknowledgements are out of order. */
   oldestWaiting?: string;
   dead: { messages: number; bytes: number };
-  /** URL of the coordinator that the log belongs to. */
+  /** The URL of the coordinator that the log belongs to. */
   coordinator?: string;
-  /** Everything is paused: by an operator, or by a poison event with the policy `stop`. */
+  /** Set if everything is paused, by an operator or by a poison event with the policy `stop`. */
   paused: boolean;
-  /** What operators want: why everything is paused, and which sessions they paused or want to go on. */
+  /** The operators' requests: why everything is paused, and which sessions they paused or resumed. */
   controls: Controls;
-  /** What was found to be gone, and nobody ended the alarm. */
+  /** Damage that was found, until someone ends the alarm. */
   damage: Damage[];
-  /** Runners that are to be removed, or are gone while a report of theirs waits. */
+  /** Runners that are to be removed, or that are gone while one of their reports is pending. */
   leaving: Departure[];
 };
 
@@ -79,7 +79,7 @@ async function oldestOf(jsm: JetStreamManager, { shards, held }: Backlog): Promi
   ].sort((a, b) => a.seq - b.seq);
   let oldest: { seq: number; time: Date } | undefined;
   for (const { seq, subject } of firsts) {
-    if (oldest !== undefined && seq > oldest.seq) break; // no later one can be older
+    if (oldest !== undefined && seq > oldest.seq) break; // later sequences cannot be older
     const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq, next_by_subj: subject });
     if (found !== null && (oldest === undefined || found.seq < oldest.seq)) oldest = found;
   }

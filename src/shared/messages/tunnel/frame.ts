@@ -1,43 +1,43 @@
 import { pack, unpack, type Bounds } from "../../base/msgpack.ts";
 
 /**
- * What travels between gateway and relay for one passed-through request. A NATS message carries one or more frames and a number, so that
- * a lost message is noticed. Frames of one turn of the event loop share a message: a small answer is one message.
+ * The frames between gateway and relay for one passed-through request. A NATS message contains one or more frames and a number, so that a lost message is
+ * noticed. Frames of one turn of the event loop share a message, so that a small answer is one message.
  *
  *   message = number (u32) frame*      frame = type (u8) length (u32) payload
  */
 export type Frame =
-  /** Relay → gateway: where further frames of the request go, and how many data frames the relay takes before it gives credit. */
+  /** Relay → gateway: the subject for further frames of the request, and how many data frames the relay accepts before it gives credit. */
   | { type: "accept"; relay: string; subject: string; credit: number }
   /** Relay → gateway: the answer's head. */
   | { type: "head"; status: number; statusText: string; headers: string[] }
   /** Both ways: bytes of a body, or of an upgraded connection. */
   | { type: "data"; bytes: Uint8Array }
-  /** Both ways: the body is whole. `trailers` alternate names and values. */
+  /** Both ways: the body is complete. `trailers` alternate names and values. */
   | { type: "end"; trailers: string[] }
-  /** In both directions: this many more data frames may come. */
+  /** Both ways: credit for this many more data frames. */
   | { type: "credit"; frames: number }
-  /** Both ways: it ends here; `code` is one of the error catalogue, or `cancelled`. */
+  /** Both ways: the exchange is cut off. `code` is from the error catalogue, or `cancelled`. */
   | { type: "reset"; code: string; text: string };
 
-/** Data bytes in one frame; two of them stay far below the smallest `max_payload` in use (1 MiB). */
+/** Most data bytes in one frame. Two frames stay far below the smallest usual `max_payload` (1 MiB). */
 export const MAX_DATA_BYTES: number = 64 * 1024;
-/** Data frames on their way per direction: 32 × 64 KiB = 2 MiB bound the memory of a stream on either side (297 MB/s measured). */
+/** Most data frames in transit per direction. 32 × 64 KiB = 2 MiB limit the memory of a stream on either side (297 MB/s measured). */
 export const WINDOW_FRAMES = 32;
 
 const TYPES = ["accept", "head", "data", "end", "credit", "reset"] as const;
 const FRAME_HEAD = 5;
 
-/** Frames of one message: a window of data, its credit (one frame for four), and a few of the other types. More is a flood of empty ones. */
+/** Most frames of one message: a window of data, its credit (one frame for four), and a few others. More would be a flood of empty frames. */
 const MAX_FRAMES: number = 2 * WINDOW_FRAMES;
-/** Bytes of one message: {@link MAX_DATA_BYTES} of data, and head and trailers of an answer, 64 KiB each, which Latin-1 doubles. */
+/** Most bytes of one message: {@link MAX_DATA_BYTES} of data, and head and trailers of an answer, 64 KiB each, which Latin-1 doubles. */
 const MAX_MESSAGE_BYTES: number = 6 * MAX_DATA_BYTES;
-/** Values of one frame: names and values of 64 KiB of headers, 16,384 of the shortest. */
+/** Most values of one frame: the names and values of 64 KiB of headers, which is 16,384 of the shortest. */
 const BOUNDS: Bounds = { values: 8 + 2 * 16_384, depth: 2 };
-/** Longest text that is kept of one, characters: it goes into log lines and answers. */
+/** Most characters of a frame's text that are kept, for log lines and answers. */
 const MAX_TEXT = 2000;
 
-/** One message with these frames. */
+/** Encodes frames as one message. */
 export function encodeMessage(number: number, frames: readonly Frame[]): Uint8Array {
   const payloads = frames.map((frame) => payloadOf(frame));
   const size = payloads.reduce((sum, payload) => sum + FRAME_HEAD + payload.length, 4);
@@ -52,7 +52,7 @@ export function encodeMessage(number: number, frames: readonly Frame[]): Uint8Ar
   return message;
 }
 
-/** The frames of a message; undefined for anything that is none, or that no side of ours would send. Data frames share the message's memory. */
+/** Decodes the frames of a message. Undefined for an invalid message, or one that our processes would never send. Data frames share the message's memory. */
 export function decodeMessage(bytes: Uint8Array): { number: number; frames: Frame[] } | undefined {
   const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (message.length < 4 || message.length > MAX_MESSAGE_BYTES) return undefined;
@@ -119,7 +119,7 @@ function isList(value: unknown): value is string[] {
   return Array.isArray(value) && value.length % 2 === 0 && value.every((part) => typeof part === "string");
 }
 
-/** Nobody ever has more credit than a window. */
+/** True for a valid amount of credit, which is never more than a window. */
 function isCount(value: unknown, least: number): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= least && value <= WINDOW_FRAMES;
 }

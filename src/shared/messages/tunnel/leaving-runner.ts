@@ -1,9 +1,9 @@
 import { sessionIdProblem } from "../../log/schema/session-id.ts";
 
-/** What pydantic takes for true. */
+/** The texts that pydantic accepts as true. */
 const TRUE = new Set(["true", "1", "yes", "on", "t", "y"]);
 
-/** The runner that removes itself by `DELETE /runners/{id}?self=true`; undefined for every other request. Pure. */
+/** The runner that removes itself with `DELETE /runners/{id}?self=true`. Undefined for every other request. Pure. */
 export function leavingRunner(method: string, target: string): string | undefined {
   if (method !== "DELETE") return undefined;
   const [path = "", query = ""] = target.split("?", 2);

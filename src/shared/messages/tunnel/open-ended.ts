@@ -1,9 +1,9 @@
 import type { Opening } from "./opening.ts";
 
 /**
- * Does a request last until something happens: a runner's poll, a stream of events, an upgraded connection? A process that stops does not
- * wait for the end of one, because that would be waiting for nothing: a poll is held for 30 s, and the others for as long as both sides like.
- * Its client sends it again. Everything else is work, and gets some time. Pure.
+ * True if a request lasts until something happens: a runner's poll, a stream of events, an upgraded connection. A process that is stopping does not wait for
+ * the end of such a request, because a poll is held for 30 s, and the others for as long as both sides want. Their clients send them again. Every other
+ * request is work, and gets some time to finish. Pure.
  */
 export function isOpenEnded({
   method,

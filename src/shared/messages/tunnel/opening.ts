@@ -1,9 +1,9 @@
 import { pack, unpack, type Bounds } from "../../base/msgpack.ts";
 import { MAX_DATA_BYTES } from "./frame.ts";
 
-/** What gateways open requests by, each under its own name; relays share it as a queue. */
+/** The subject for opening requests. Each gateway publishes under its own name, and relays share it as a queue. */
 export const TUNNEL_SUBJECT = "rr.rpc.http";
-/** Gateways with open requests say so this often, and relays cancel what silent ones had open. */
+/** Gateways with open requests send a beat this often. Relays cancel the requests of silent gateways. */
 export const GATEWAY_BEAT_MS = 1000;
 export const GATEWAY_SILENCE_MS = 5000;
 
@@ -13,30 +13,30 @@ export type Opening = {
   method: string;
   /** Path and query as the executor sent them. */
   target: string;
-  /** Names and values alternating, end-to-end ones only. */
+  /** End-to-end headers, names and values alternating. */
   headers: string[];
-  /** The whole body if it was small, nothing if there is none; otherwise it follows in frames. */
+  /** The whole body if it is small, or empty if there is none. Otherwise the body follows in frames. */
   body: { kind: "none" } | { kind: "whole"; bytes: Uint8Array } | { kind: "frames"; length?: number };
-  /** An upgrade to this protocol is asked for (WebSocket). */
+  /** The protocol of a requested upgrade (WebSocket). */
   upgrade?: string;
-  /** The gateway process, for its beat. */
+  /** The id of the gateway's process, for its beat. */
   gateway: string;
-  /** Its id in the logs of both ends. */
+  /** The request's id in the logs of both ends. */
   id?: string;
 };
 
-/** A dozen fields, and the headers of a request: 16 KiB, all that a gateway's server takes, are 4,096 names and values of the shortest. */
+/** Limits: a dozen fields and the headers. A gateway accepts 16 KiB of headers, which is 4,096 names and values of the shortest. */
 const BOUNDS: Bounds = { values: 16 + 2 * 4096, depth: 2 };
-/** 64 KiB of body, 16 KiB of target and headers, which Latin-1 doubles, and three bytes for each of 8,192 texts: 120 KiB. */
+/** Most bytes: 64 KiB of body, 16 KiB of target and headers, which Latin-1 doubles, and three bytes for each of 8,192 texts: 120 KiB. */
 const MAX_OPENING_BYTES: number = 2 * MAX_DATA_BYTES;
-/** Longest names that are kept while a request is under way, characters. */
+/** Most characters of the names that are kept during a request. */
 const MAX_NAME = 256;
 
 export function encodeOpening(opening: Opening): Uint8Array {
   return pack(opening);
 }
 
-/** Undefined for anything that is no opening of a version we know. */
+/** Undefined unless the message is an opening of a known version. */
 export function decodeOpening(bytes: Uint8Array): Opening | undefined {
   if (bytes.length > MAX_OPENING_BYTES) return undefined;
   try {

@@ -2,15 +2,15 @@ import type { HttpErrorCode } from "../../base/errors.ts";
 
 export type NotPassable = { code: HttpErrorCode; text: string };
 
-/** TRACE asks the coordinator to send the request back, our credentials included; TRACK is the same under another name. CONNECT leads elsewhere. */
+/** TRACE and TRACK ask the coordinator to send the request back, including our credentials. CONNECT leads to other hosts. */
 const REFUSED_METHODS = new Set(["TRACE", "TRACK", "CONNECT"]);
 
-/** Frameworks that know one of these act on its method and not on the request's: what was judged is not what would be done. */
+/** Some frameworks use the method in one of these headers instead of the request's own, so our checks would not apply to what is done. */
 const OVERRIDES = new Set(["x-http-method-override", "x-http-method", "x-method-override"]);
 
 /**
- * Why a request cannot be passed on, if it cannot. Asked by the gateway, whose answer comes at once, and by the relay, which
- * trusts no gateway. `headers` alternates names and values; `upgrade` is the protocol that is asked for, if any. Pure.
+ * The reason why a request cannot be passed on, or undefined. Both the gateway (to answer at once) and the relay (which trusts no gateway) check this.
+ * `headers` alternates names and values. `upgrade` is the requested protocol, if any. Pure.
  */
 export function notPassable(request: {
   method: string;

@@ -2,48 +2,48 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { atTurnEnd } from "../../base/turn-end.ts";
 import { decodeMessage, encodeMessage, MAX_DATA_BYTES, WINDOW_FRAMES, type Frame } from "./frame.ts";
 
-/** Data frames that are consumed before credit is given back: an eighth of the window, so that credit is a small part of the traffic. */
+/** Data frames that are consumed before credit is returned: an eighth of the window, so that credit is a small part of the traffic. */
 const CREDIT_STEP: number = WINDOW_FRAMES / 8;
 
 /** One side of a stream of frames: numbered messages out, checked messages in, credit both ways. */
 export type Wire = {
-  /** Queues a frame; all of one turn go as one message. */
+  /** Queues a frame. All frames of one turn are sent as one message. */
   send(frame: Exclude<Frame, { type: "data" }>): void;
   /** Queues a frame that may wait for the next one, or for {@link Wire.flush}. */
   sendLater(frame: Exclude<Frame, { type: "data" }>): void;
-  /** Queues bytes in frames, as far as credit reaches the rest waits. Returns false when the sender should pause. */
+  /** Queues bytes in frames. Bytes beyond the credit wait. Returns false if the sender should pause. */
   write(bytes: Uint8Array): boolean;
-  /** Where the other side listens; frames wait until it is known. */
+  /** Sets the subject of the other side. Frames wait until it is known. */
   connect(subject: string, credit: number): void;
-  /** Takes a message in, and checks that the other side keeps to what was agreed. */
+  /** Processes a message, and checks that the other side follows the protocol. */
   receive(payload: Uint8Array): Received;
-  /** A data frame was handed on: the other side may send more. */
+  /** Call this when a data frame was passed on, so that the other side may send more. */
   consumed(): void;
-  /** Bytes wait here for credit. */
+  /** True while bytes wait for credit. */
   readonly blocked: boolean;
   /** Sets what runs when bytes no longer wait. */
   onDrain(drained: () => void): void;
-  /** Sends what is queued at once. */
+  /** Sends the queued frames at once. */
   flush(): void;
 };
 
-/** `broken`: a message before it is missing, it is garbage, or the other side takes more than it was given. */
+/** `broken`: an earlier message is missing, the message is invalid, or the other side exceeds its credit. */
 export type Received = { kind: "frames"; frames: Frame[] } | { kind: "broken"; why: string };
 
-/** BOUND-1: at most {@link WINDOW_FRAMES} data frames are on their way; what is written beyond that waits here, and the writer is told. */
+/** BOUND-1: at most {@link WINDOW_FRAMES} data frames are in transit. Further data waits here, and the writer is asked to pause. */
 export function createWire(nc: NatsConnection): Wire {
   let subject: string | undefined;
   let credit = 0;
   let out: Frame[] = [];
   let outBytes = 0;
-  /** Data beyond the credit, and whatever comes behind it. */
+  /** Data beyond the credit, and everything after it. */
   let waiting: Frame[] = [];
   let nextOut = 0;
   let nextIn = 0;
   let consumed = 0;
   /** Data frames that the other side may still send. */
   let allowed = WINDOW_FRAMES;
-  /** The other side said that it sent all. */
+  /** True if the other side has sent everything. */
   let ended = false;
   let scheduled = false;
   let onDrain = (): void => undefined;
@@ -88,7 +88,7 @@ export function createWire(nc: NatsConnection): Wire {
     if (had && waiting.length === 0) onDrain();
   }
 
-  /** What is wrong with a frame here; a foreign login may send whatever it likes (BOUND-1). */
+  /** The problem with a frame, or undefined. A stolen login could send anything (BOUND-1). */
   function excess(frame: Frame): string | undefined {
     if (frame.type === "credit") {
       if (credit + frame.frames > WINDOW_FRAMES) return "more credit than a window";
@@ -106,7 +106,7 @@ export function createWire(nc: NatsConnection): Wire {
 
   return {
     send(frame) {
-      // credit and resets overtake a body that waits; its end does not
+      // credit and resets overtake a waiting body, but the end of the body does not
       if (frame.type === "end") admit(frame);
       else queue(frame);
     },
@@ -120,7 +120,7 @@ export function createWire(nc: NatsConnection): Wire {
       return waiting.length === 0;
     },
     connect(to, frames) {
-      if (subject !== undefined) return; // a second word on it would be somebody else's
+      if (subject !== undefined) return; // a second subject would come from someone else
       subject = to;
       credit = Math.min(WINDOW_FRAMES, credit + frames);
       release();
@@ -128,7 +128,7 @@ export function createWire(nc: NatsConnection): Wire {
     },
     receive(payload) {
       const message = decodeMessage(payload);
-      if (message === undefined) return { kind: "broken", why: "a message is none of ours" };
+      if (message === undefined) return { kind: "broken", why: "a message is not part of the protocol" };
       if (message.number !== nextIn) return { kind: "broken", why: "a part was lost" };
       nextIn++;
       for (const frame of message.frames) {

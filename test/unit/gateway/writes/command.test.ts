@@ -39,7 +39,7 @@ describe("bodies that are refused", () => {
       "session_id_invalid: session_id must not hold slashes or be a dot segment",
     ],
     ["event", '{"session_id":"a\\u0000"}', "session_id_invalid: session_id must not hold control characters"],
-    ["event", '{"session_id":"\\ud800"}', "session_id_invalid: session_id is no valid Unicode text"],
+    ["event", '{"session_id":"\\ud800"}', "session_id_invalid: session_id is not valid Unicode text"],
     ["event", `{"session_id":"${"é".repeat(80)}"}`, "session_id_invalid: session_id is too long"],
     ["event", `{"session_id":"${"x".repeat(1_000_000)}"}`, "session_id_invalid: session_id is too long"],
     ["event", '{"session_id":"s","session\\u005fid":[1]}', "field_invalid: session_id must be a string"],

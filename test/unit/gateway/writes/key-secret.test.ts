@@ -49,7 +49,7 @@ describe("the secret of keys", () => {
     const secret = keptKeySecret(join(folder, "file"), logger);
     expect(secret).toMatch(/^[0-9a-f]{64}$/);
     expect(keptKeySecret(join(folder, "file"), logger)).not.toBe(secret);
-    expect(lines.join("")).toContain("cannot be kept");
+    expect(lines.join("")).toContain("cannot be saved");
     expect(lines.join("")).not.toContain(secret);
   });
 });

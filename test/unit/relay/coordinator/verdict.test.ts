@@ -263,7 +263,7 @@ describe("answers made to be expensive", () => {
     expect(verdict(answer(422, `{"detail":${bomb}}`))).toEqual({
       kind: "dead",
       status: 422,
-      reason: expect.stringMatching(/^a refusal of \d+ bytes, too long to be read$/),
+      reason: expect.stringMatching(/^a refusal of \d+ bytes, which is too long to read$/),
     });
     expect(verdict(answer(422, `{"other":${bomb}}`))).toMatchObject({ kind: "retry" });
     expect(verdict(answer(404, `{"detail":${bomb}}`))).toMatchObject({ kind: "dead" });

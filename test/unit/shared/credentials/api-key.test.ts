@@ -76,7 +76,7 @@ test("a key rotated in its file is used within 5 s, and after a refusal at once"
   writeFileSync(file, "no\nheader");
   credentials.refused(3);
   expect(await credentials.headers()).toMatchObject({ generation: 3 });
-  expect(credentials.describe().lastError).toMatch(/^credentials_invalid: .*no header can carry/);
+  expect(credentials.describe().lastError).toMatch(/^credentials_invalid: .*not allowed in a header/);
   credentials.close();
   expect(clock.pending()).toBe(0);
 });

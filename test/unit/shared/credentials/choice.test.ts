@@ -82,7 +82,7 @@ describe("misconfiguration is config_invalid with the variables' names", () => {
       title: "an issuer without client, all problems at once",
       env: { RUNNER_RELAY_OIDC_ISSUER: "http://id.example", RUNNER_RELAY_OIDC_PARAMETERS: "client_secret=x" },
       says: [
-        /^RUNNER_RELAY_OIDC_CLIENT_ID \(AUTH0_RUNNER_CLIENT_ID\) is missing, RUNNER_RELAY_OIDC_ISSUER needs it/,
+        /^RUNNER_RELAY_OIDC_CLIENT_ID \(AUTH0_RUNNER_CLIENT_ID\) is missing; RUNNER_RELAY_OIDC_ISSUER requires it/,
         /^RUNNER_RELAY_OIDC_CLIENT_SECRET .* is missing/,
         /^RUNNER_RELAY_OIDC_ISSUER must be https; .*RUNNER_RELAY_OIDC_ALLOW_INSECURE_HTTP/,
         /^RUNNER_RELAY_OIDC_PARAMETERS must not hold "client_secret"/,
@@ -120,7 +120,7 @@ describe("misconfiguration is config_invalid with the variables' names", () => {
     {
       title: "a key that no header can carry, and a header that is not the key's",
       env: { RUNNER_RELAY_API_KEY: "the-secret\nX: y", RUNNER_RELAY_API_KEY_HEADER: "Content-Length" },
-      says: [/^RUNNER_RELAY_API_KEY_HEADER must be/, /^RUNNER_RELAY_API_KEY .*characters/],
+      says: [/^RUNNER_RELAY_API_KEY_HEADER must name/, /^RUNNER_RELAY_API_KEY .*characters/],
     },
     {
       title: "a key with its scheme",

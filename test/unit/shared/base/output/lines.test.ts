@@ -94,7 +94,7 @@ describe("lines to what does not take them", () => {
   });
 
   test.each([
-    ["EAGAIN", "the reader stands still"],
+    ["EAGAIN", "the reader is not reading"],
     ["ENOSPC", "ENOSPC"],
   ] as const)("%s: beyond the limit they are dropped, and a line says how many and why", (answer, reason) => {
     const it = stage([], answer);
@@ -123,7 +123,7 @@ describe("lines to what does not take them", () => {
     it.lines.write("kept\n");
     it.port.otherwise = Infinity;
     it.clock.jump(250);
-    expect(it.text()).toBe(BIG.repeat(FULL) + "dropped 2 the reader stands still\nkept\n");
+    expect(it.text()).toBe(BIG.repeat(FULL) + "dropped 2 the reader is not reading\nkept\n");
   });
 
   test("who can wait is told when there is room, once, unless it no longer wants to know", () => {

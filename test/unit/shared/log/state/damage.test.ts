@@ -14,7 +14,7 @@ const damage: Damage = {
 };
 
 test.each<[Partial<Damage>, string]>([
-  [{}, "the log has holes that nobody made: 1 stored event is gone, sequences 7"],
+  [{}, "events are missing in the middle of the log: 1 stored event is gone, sequences 7"],
   [
     {
       code: "log_shortened",

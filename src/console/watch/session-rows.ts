@@ -45,7 +45,7 @@ const PHASES: Record<LanePhase, SessionState> = {
   ready: "waiting",
   sending: "sending",
   backoff: "retrying",
-  parked: "parked",
+  halted: "parked",
 };
 
 /** One session. Undefined if nothing is known of it here. Pure. */
@@ -116,7 +116,7 @@ function rowOf(
       reason: lane.reason,
       ...(lane.failedAt === undefined ? {} : { since: lane.failedAt }),
     };
-  // a lane is parked for a moment also while its pointer into the log is written
+  // a lane stands still for a moment also while its pointer into the log is written
   if (held !== undefined || phase === "parked")
     return { ...base, state: "catching up", reason: "read from the log, because much waits" };
   return { ...base, state: phase, reason: "" };

@@ -217,7 +217,7 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
     const lane =
       reason === undefined ? dispatcher.lane(token) : dispatcher.open(session, token, shardOf(session));
     if (lane === undefined) return;
-    dispatcher.park(lane);
+    dispatcher.halt(lane);
     await held.hold(lane, "paused", text);
   }
 

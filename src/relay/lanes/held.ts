@@ -159,7 +159,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       return void clock.after(RETRY_MS, () => void fill(token));
     held.delete(token); // from here on the consumer's deliveries go to the lane, which waits for the pointer's end
     seenFrom.set(token, state.record.from);
-    dispatcher.park(lane);
+    dispatcher.halt(lane);
     const ending = track(unhold(token, state)).finally(() => {
       if (joining.get(token) === ending) joining.delete(token);
     });
@@ -195,7 +195,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     joining.delete(token);
     log.info({ session }, "session joins the live stream");
     const lane = dispatcher.lane(token);
-    if (lane !== undefined) dispatcher.unpark(lane);
+    if (lane !== undefined) dispatcher.goOn(lane);
   }
 
   async function hold(lane: Lane, reason: HeldReason, text: string): Promise<void> {
@@ -388,7 +388,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
       for (const entry of lane === undefined ? [] : [...lane.inFlight, ...lane.entries()]) {
         if (state !== undefined && entry.seq === skip) entry.death = skipped(state.record);
       }
-      if (lane !== undefined && !joining.has(token)) dispatcher.unpark(lane);
+      if (lane !== undefined && !joining.has(token)) dispatcher.goOn(lane);
       void fill(token);
     },
     places: (shard) => placesOf(held.values(), shard),

@@ -23,7 +23,7 @@ export { createSettlement, knownHere, type Settlement } from "./settlement.ts";
 export { createLogReader } from "./stored.ts";
 export type { Ending, TurnContext, TurnOutcome } from "./turn-outcome.ts";
 
-type Own = "dispatcher" | "held" | "paused" | "hold" | "settled" | "gaps" | "holdAbove";
+type Own = "dispatcher" | "held" | "paused" | "park" | "settled" | "gaps" | "holdAbove";
 
 export type LanesDeps = Omit<DispatcherDeps, Own> &
   Omit<HeldDeps, Own> &
@@ -50,7 +50,7 @@ export type Lanes = {
 
 export function createLanes(deps: LanesDeps): Lanes {
   const gaps = Array.from({ length: SHARDS }, () => new Gaps());
-  const dispatcher = createDispatcher({ ...deps, settled, paused: isPaused, hold: park });
+  const dispatcher = createDispatcher({ ...deps, settled, paused: isPaused, park });
   const held = createHeldSessions({ ...deps, dispatcher });
   const control = createRelayControl({ ...deps, dispatcher, held });
   const deliver = createIntake({

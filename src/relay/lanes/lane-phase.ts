@@ -1,3 +1,5 @@
+import type { Repute } from "./share.ts";
+
 /** What a lane is doing. Each phase owns what must end with it: a turn, or a timer. */
 export type Phase =
   /** Nothing waits in it. */
@@ -21,7 +23,9 @@ export type Phase =
 export type RunningTurn = {
   /** clock.now() of its start. */
   readonly since: number;
-  /** Resolves when the lane knows what came of it; never rejects. */
+  /** Whose share of the connections it takes. */
+  repute: Repute;
+  /** Resolves when the lane knows what came of it. */
   over: Promise<void>;
 };
 

@@ -1,6 +1,8 @@
 import type { Envelope } from "../../shared/log/schema/envelope.ts";
 import type { Death } from "../coordinator/dead-letters.ts";
 import type { Delivered, Source } from "../source/source.ts";
+import { FIRST_PHASE, type Phase } from "./lane-phase.ts";
+import type { Repute } from "./share.ts";
 
 /** Whole messages kept per lane; beyond it only numbers are kept and the message is fetched when its turn comes (BOUND-1). */
 export const MAX_WHOLE = 100;
@@ -29,32 +31,15 @@ export type Entry = Delivered & {
   readonly arrivedAt: number;
 };
 
-/** How a lane's last attempt went; decides on its share of the connections (ISOLATE-1). */
-export type Record = "unproven" | "proven" | "failing";
-
-export type Phase =
-  /** Nothing to do. */
-  | { name: "idle" }
-  /** Waits for a connection. */
-  | { name: "ready" }
-  /** Its head is on the way. */
-  | { name: "sending"; since: number }
-  /** Its head failed and waits. */
-  | {
-      name: "backoff";
-      cancel: () => void;
-      /** The coordinator asked for this wait, so nothing shortens it. */ asked: boolean;
-    }
-  /** Sends nothing until an operator releases it. */
-  | { name: "parked" };
-
 /** The events of one session in order; at most one request (or batch) of it is in flight (ORDER-1). */
 export class Lane {
   readonly token: string;
   readonly session: string;
   readonly shard: number;
-  record: Record = "unproven";
-  phase: Phase = { name: "idle" };
+  /** How its last attempt went. */
+  repute: Repute = "unproven";
+  /** Only moves.ts changes it. */
+  phase: Phase = FIRST_PHASE;
   /** Entries that are on their way, oldest first; not in the queue. */
   inFlight: Entry[] = [];
   /** Attempts of the head that failed. */
@@ -157,7 +142,7 @@ export class Lane {
   }
 
   succeeded(): void {
-    this.record = "proven";
+    this.repute = "proven";
     this.forgive();
   }
 
@@ -174,7 +159,7 @@ export class Lane {
   failed(now: number, successes: number, reason: string): void {
     if (this.attempts > 0 && successes > this.successMark) this.failedForMs += now - this.lastFailureAt;
     this.attempts++;
-    this.record = "failing";
+    this.repute = "failing";
     this.lastFailureAt = now;
     this.successMark = successes;
     this.lastReason = reason;

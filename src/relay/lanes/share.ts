@@ -1,6 +1,7 @@
-import type { Record } from "./lane.ts";
+/** How a lane's last attempt went; decides on its share of the connections (ISOLATE-1). */
+export type Repute = "unproven" | "proven" | "failing";
 
-/** Attempts under way by the record of their lane. */
+/** Turns under way by the repute of their lane. */
 export type InFlight = { proven: number; unproven: number; failing: number };
 
 /** Part of the connections that sessions in trouble may use together (docs/contract.md, "Retries, breaker and fair share"). */
@@ -9,14 +10,14 @@ export function failingShare(connections: number): number {
 }
 
 /**
- * May a lane with this record start an attempt? A quarter of the connections stays free of lanes that never succeeded, and failing ones
+ * May a lane of this repute start an attempt? A quarter of the connections stays free of lanes that never succeeded, and failing ones
  * get a quarter at the most, so that proven ones always find a connection (ISOLATE-1).
  */
-export function mayStart(record: Record, inFlight: InFlight, connections: number): boolean {
+export function mayStart(repute: Repute, inFlight: InFlight, connections: number): boolean {
   const total = inFlight.proven + inFlight.unproven + inFlight.failing;
   if (total >= connections) return false;
   const quarter = failingShare(connections);
-  switch (record) {
+  switch (repute) {
     case "proven":
       return true;
     case "unproven":

@@ -41,7 +41,7 @@ describe("the state of a session", () => {
     ],
     [
       "it is parked: the log knows how much waits",
-      { lanes: [lane("s", { phase: "parked", events: 0 })], held: [held("s", "parked")] },
+      { lanes: [lane("s", { phase: "halted", events: 0 })], held: [held("s", "parked")] },
       { state: "parked", events: 5, reason: "why s", since: 77 },
     ],
     [
@@ -78,7 +78,7 @@ describe("the list of sessions", () => {
         lane("idle", { phase: "idle", events: 0 }),
         lane("many", { events: 9, phase: "sending" }),
         lane("sick", { phase: "backoff", attempts: 1 }),
-        lane("parked", { phase: "parked", events: 0 }),
+        lane("parked", { phase: "halted", events: 0 }),
       ],
       held: [held("parked", "parked")],
       wishes: [{ v: 1, session: "asleep", action: "pause", text: "", at: 5 }],

@@ -2,7 +2,7 @@ import { stepPhase, type Phase, type PhaseEvent } from "../../../../src/relay/la
 import type { Machine } from "../../docs/state-machine.ts";
 
 const cancel = (): void => {};
-const turn = { since: 0, over: Promise.resolve() };
+const turn = { since: 0, repute: "proven" as const, over: Promise.resolve() };
 
 /** Samples of a lane's phases and of what happens to it. */
 export const lanePhase: Machine<Phase, PhaseEvent> = {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { batchBody } from "../../../../src/relay/turns/batch-wire.ts";
 import { batchSize } from "../../../../src/relay/lanes/batch-size.ts";
 import { Budget } from "../../../../src/relay/lanes/budget.ts";
-import { Lane, type Entry, type Record } from "../../../../src/relay/lanes/lane.ts";
+import { Lane, type Entry } from "../../../../src/relay/lanes/lane.ts";
 import { ReadyLanes } from "../../../../src/relay/lanes/ready.ts";
 import {
   failingShare,
@@ -13,6 +13,7 @@ import {
   mustYield,
   slowAfter,
   type InFlight,
+  type Repute,
 } from "../../../../src/relay/lanes/share.ts";
 import { envelopeOf as storedEnvelope } from "../../../../src/relay/lanes/stored.ts";
 import { encodeEnvelope } from "../../../../src/shared/log/schema/envelope.ts";
@@ -119,11 +120,11 @@ describe("Lane", () => {
     const lane = new Lane("t", "s", 0);
     lane.failed(1000, 5, "a");
     lane.failed(2000, 5, "b"); // nobody succeeded in between
-    expect([lane.failedForMs, lane.attempts, lane.record]).toEqual([0, 2, "failing"]);
+    expect([lane.failedForMs, lane.attempts, lane.repute]).toEqual([0, 2, "failing"]);
     lane.failed(5000, 6, "c");
     expect(lane.failedForMs).toBe(3000);
     lane.succeeded();
-    expect([lane.failedForMs, lane.attempts, lane.record]).toEqual([0, 0, "proven"]);
+    expect([lane.failedForMs, lane.attempts, lane.repute]).toEqual([0, 0, "proven"]);
     lane.failed(9000, 7, "d"); // the first of a new head
     expect(lane.failedForMs).toBe(0);
   });
@@ -131,7 +132,7 @@ describe("Lane", () => {
 
 describe("ISOLATE-1: fair share", () => {
   const connections = fc.integer({ min: 1, max: 64 });
-  const record = fc.constantFrom<Record>("proven", "unproven", "failing");
+  const record = fc.constantFrom<Repute>("proven", "unproven", "failing");
 
   test("whatever starts and ends: never more than the connections, failing ones a quarter, the last quarter for proven ones", () => {
     fc.assert(
@@ -186,15 +187,16 @@ describe("ISOLATE-1: fair share", () => {
 });
 
 describe("ReadyLanes", () => {
-  const lane = (name: string, record: Record): Lane => {
+  const lane = (name: string, repute: Repute): Lane => {
     const it = new Lane(name, name, 0);
-    it.record = record;
+    it.repute = repute;
     it.phase = { name: "ready" };
     return it;
   };
   const next = (ready: ReadyLanes, inFlight?: InFlight): string | undefined => {
     const it = ready.next(inFlight, 8);
-    if (it !== undefined) it.phase = { name: "sending", since: 0 };
+    if (it !== undefined)
+      it.phase = { name: "sending", turn: { since: 0, repute: it.repute, over: Promise.resolve() } };
     return it?.token;
   };
 

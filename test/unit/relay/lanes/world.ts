@@ -144,7 +144,7 @@ export function createWorld(options: WorldOptions = {}): World {
         settled.set(entry.seq, how);
       },
       paused: (token) => world.paused.has(token),
-      hold: (lane, reason) =>
+      park: (lane, reason) =>
         new Promise((resolve, reject) => {
           world.holds.push({
             lane,

@@ -1,0 +1,35 @@
+import { Lane } from "./lane.ts";
+
+/** Lanes with nothing to do that are remembered for their repute; more are forgotten. */
+const MAX_IDLE_LANES = 10_000;
+
+/** All lanes of a relay by their session's token. */
+export class Roster {
+  readonly #lanes = new Map<string, Lane>();
+
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  get(token: string): Lane | undefined {
+    return this.#lanes.get(token);
+  }
+
+  all(): MapIterator<Lane> {
+    return this.#lanes.values();
+  }
+
+  /** The session's lane, made if there is none. */
+  open(session: string, token: string, shard: number): Lane {
+    let lane = this.#lanes.get(token);
+    if (lane === undefined) this.#lanes.set(token, (lane = new Lane(token, session, shard)));
+    return lane;
+  }
+
+  /** Forgets a lane that has nothing to do, if there are too many of them. */
+  forget(lane: Lane): void {
+    // held.ts writes the pointer of this very lane, and would miss events that come for a new one
+    const unused = lane.inFlight.length === 0 && lane.holding === undefined;
+    if (this.#lanes.size > MAX_IDLE_LANES && unused) this.#lanes.delete(lane.token);
+  }
+}

@@ -33,6 +33,8 @@ export type DispatcherDeps = Pick<
   Pick<OutcomesDeps, "random" | "exhaustAfterMs" | "settled"> & {
     answers: Answers;
     attemptTimeoutMs: number;
+    /** Is the session's pointer being written? Its lane is kept then. */
+    isHolding: (token: string) => boolean;
     /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
     read: (session: string, from: number) => Promise<Stored[] | undefined>;
   };
@@ -66,7 +68,7 @@ export type Dispatcher = Entrance &
 /** Runs the lanes side by side: decides who sends next, and what a turn's outcome does to its lane. Longer than others, because it only puts parts together. */
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { gate, connections } = deps;
-  const roster = new Roster();
+  const roster = new Roster(deps.isHolding);
   const ready = new ReadyLanes();
   const budget = new Budget();
   const memory = new Memory(budget);

@@ -6,6 +6,7 @@ import { createRelayControl, type ControlDeps, type RelayControl } from "./contr
 import { createDispatcher, type Dispatcher, type DispatcherDeps } from "./dispatcher.ts";
 import { createHeldSessions, HOLD_ABOVE, type HeldDeps } from "./held.ts";
 import type { HeldSessions } from "./held-sessions.ts";
+import { HeldTable } from "./held/table.ts";
 import { createIntake, type IntakeDeps } from "./intake.ts";
 import type { Entry, Lane } from "./lane.ts";
 import type { Ending } from "./turn-outcome.ts";
@@ -23,7 +24,16 @@ export { createSettlement, knownHere, type Settlement } from "./settlement.ts";
 export { createLogReader } from "./stored.ts";
 export type { Ending, TurnContext, TurnOutcome } from "./turn-outcome.ts";
 
-type Own = "dispatcher" | "held" | "paused" | "park" | "settled" | "gaps" | "holdAbove";
+type Own =
+  | "dispatcher"
+  | "held"
+  | "table"
+  | "isHolding"
+  | "paused"
+  | "park"
+  | "settled"
+  | "gaps"
+  | "holdAbove";
 
 export type LanesDeps = Omit<DispatcherDeps, Own> &
   Omit<HeldDeps, Own> &
@@ -50,13 +60,16 @@ export type Lanes = {
 
 export function createLanes(deps: LanesDeps): Lanes {
   const gaps = Array.from({ length: SHARDS }, () => new Gaps());
-  const dispatcher = createDispatcher({ ...deps, settled, paused: isPaused, park });
-  const held = createHeldSessions({ ...deps, dispatcher });
+  const table = new HeldTable();
+  const isHolding = (token: string): boolean => table.change(token) !== undefined;
+  const dispatcher = createDispatcher({ ...deps, settled, paused: isPaused, park, isHolding });
+  const held = createHeldSessions({ ...deps, dispatcher, table });
   const control = createRelayControl({ ...deps, dispatcher, held });
   const deliver = createIntake({
     ...deps,
     dispatcher,
     held,
+    table,
     paused: control.paused,
     gaps: (shard) => gaps[shard],
     holdAbove: deps.holdAbove ?? HOLD_ABOVE,
@@ -64,7 +77,7 @@ export function createLanes(deps: LanesDeps): Lanes {
 
   function settled(lane: Lane, entry: Entry, how: Ending): void {
     deps.settled(entry, how);
-    held.settled(lane, entry);
+    if (table.has(lane.token)) held.settled(lane, entry);
   }
 
   function isPaused(token: string): boolean {

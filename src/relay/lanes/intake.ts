@@ -9,6 +9,7 @@ import type { Delivery } from "../source/pull.ts";
 import type { ShardSource } from "../source/source.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldSessions } from "./held-sessions.ts";
+import type { HeldTable } from "./held/table.ts";
 import type { Lane } from "./lane.ts";
 import { addressOf, envelopeOf } from "./stored.ts";
 
@@ -17,6 +18,8 @@ export type IntakeDeps = {
   log: Logger;
   dispatcher: Dispatcher;
   held: HeldSessions;
+  /** Which sessions `held` knows something of. It is asked about no other. */
+  table: Pick<HeldTable, "has">;
   answers: Answers;
   /** The memory of a shard's numbers. */
   gaps: (shard: number) => Gaps | undefined;
@@ -33,7 +36,7 @@ export type IntakeDeps = {
 
 /** Puts an event that a shard delivered into its session's lane, or leaves it to the log if the session is held. */
 export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: Delivery) => void {
-  const { clock, log, dispatcher, held, answers } = deps;
+  const { clock, log, dispatcher, held, table, answers } = deps;
 
   return function deliver(shard, delivery) {
     const { seq, deliverySeq, subject, data: shared } = delivery;
@@ -41,7 +44,9 @@ export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: D
     if (address === undefined) return passOver(shard, delivery);
     const token = sessionToken(address.session);
     // what is held comes again from the log: its consumer gives no more what was left to the log once, and a batch must not go on in part
-    if (held.reason(token) === undefined && dispatcher.renew(token, seq, deliverySeq)) return;
+    const isKnown = table.has(token);
+    const isHeld = isKnown && held.reason(token) !== undefined;
+    if (!isHeld && dispatcher.renew(token, seq, deliverySeq)) return;
     const data = Buffer.from(shared); // pooled: the socket's buffer is shared and large, one of its own per event costs the collector
     let event: ReturnType<typeof envelopeOf>;
     try {
@@ -56,11 +61,11 @@ export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: D
     const asked = address.origin === "ev" && answer !== undefined; // nobody waits for what an operator sends again
     const waiting = asked && isAnswerTo(answer, subject, envelope.id);
     if (asked && !waiting) deps.foreign("answer");
-    if (held.takes(token, seq, data.length)) {
+    if (isKnown && held.takes(token, seq, data.length)) {
       if (waiting) answers.accepted(answer, "held");
       return shard.pass(seq, deliverySeq);
     }
-    dispatcher.accept(address.session, token, shard.shard, {
+    const lane = dispatcher.accept(address.session, token, shard.shard, {
       seq,
       deliverySeq,
       source: shard,
@@ -72,8 +77,7 @@ export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: D
       waiting,
       arrivedAt: clock.now(),
     });
-    const lane = dispatcher.lane(token);
-    if (lane !== undefined) holdIfDue(lane);
+    holdIfDue(lane);
   };
 
   function passOver(shard: ShardSource, { seq, deliverySeq, subject, data }: Delivery): void {
@@ -93,12 +97,10 @@ export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: D
   function holdIfDue(lane: Lane): void {
     const pause = deps.paused(lane.token);
     const hot = lane.length > deps.holdAbove && dispatcher.counts().lanes > 1;
-    if (lane.holding !== undefined || (pause === undefined && !hot)) return;
-    const holding =
-      pause === undefined
-        ? held.hold(lane, "backlog", `${lane.length} events wait`)
-        : held.hold(lane, "paused", pause);
-    holding.catch((error: unknown) => {
+    if (pause === undefined && !hot) return;
+    if (table.has(lane.token) && held.isChanging(lane.token)) return;
+    const reason = pause === undefined ? "backlog" : "paused";
+    held.hold(lane, reason, pause ?? `${lane.length} events wait`).catch((error: unknown) => {
       log.warn({ session: lane.session, err: errorText(error) }, "the session could not be held");
     });
   }

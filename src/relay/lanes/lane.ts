@@ -55,8 +55,6 @@ export class Lane {
   alone = 0;
   /** Reads of the log in a row that did not find the head. */
   notFound = 0;
-  /** Its pointer into the log is being written (held.ts). */
-  holding: Promise<void> | undefined;
   /** Attempts that were refused with 401 or 403 in a row. */
   refusedTokens = 0;
   /** The head met a kept connection that was closed in that moment: it goes on one of its own, at once. */

@@ -6,6 +6,12 @@ const MAX_IDLE_LANES = 10_000;
 /** All lanes of a relay by their session's token. */
 export class Roster {
   readonly #lanes = new Map<string, Lane>();
+  readonly #isHolding: (token: string) => boolean;
+
+  /** `isHolding`: is the session's pointer being written? That is done for this very lane, and events that came for a new one would be missed. */
+  constructor(isHolding: (token: string) => boolean) {
+    this.#isHolding = isHolding;
+  }
 
   get size(): number {
     return this.#lanes.size;
@@ -28,8 +34,7 @@ export class Roster {
 
   /** Forgets a lane that has nothing to do, if there are too many of them. */
   forget(lane: Lane): void {
-    // held.ts writes the pointer of this very lane, and would miss events that come for a new one
-    const unused = lane.inFlight.length === 0 && lane.holding === undefined;
-    if (this.#lanes.size > MAX_IDLE_LANES && unused) this.#lanes.delete(lane.token);
+    if (this.#lanes.size <= MAX_IDLE_LANES || lane.inFlight.length > 0) return;
+    if (!this.#isHolding(lane.token)) this.#lanes.delete(lane.token);
   }
 }

@@ -129,7 +129,7 @@ function rankOf(lane: ShownLane, held: ReadonlyMap<string, string>): number {
   if (reason === "parked") return 0;
   if (reason === "paused") return 1;
   if (lane.phase.name === "backoff") return 2;
-  if (reason !== undefined || lane.phase.name === "parked") return 3;
+  if (reason !== undefined || lane.phase.name === "halted") return 3;
   return lane.phase.name === "idle" ? 5 : 4;
 }
 

@@ -26,7 +26,7 @@ export type GateView =
   | { phase: "paused"; reason: string; since: number; text: string };
 
 /** What a lane does now. */
-export type LanePhase = "idle" | "ready" | "sending" | "backoff" | "parked";
+export type LanePhase = "idle" | "ready" | "sending" | "backoff" | "halted";
 
 /** A lane, as a relay shows it. */
 export type LaneView = {
@@ -74,7 +74,7 @@ export function decodeView(data: Uint8Array): RelayView | undefined {
   return whole ? it : undefined;
 }
 
-const PHASES: readonly string[] = ["idle", "ready", "sending", "backoff", "parked"] satisfies LanePhase[];
+const PHASES: readonly string[] = ["idle", "ready", "sending", "backoff", "halted"] satisfies LanePhase[];
 
 function isLane(value: unknown): boolean {
   const { session, shard, phase, events, attempts, reason } = (value ?? {}) as Partial<LaneView>;

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { gatePhase } from "../relay/coordinator/gate-phase.machine.ts";
+import { heldSession } from "../relay/lanes/held/held-session.machine.ts";
 import { lanePhase } from "../relay/lanes/lane-phase.machine.ts";
 import { shardPhase } from "../relay/source/shard-phase.machine.ts";
 import { tablesOf, transitionsOf, type Machine } from "./state-machine.ts";
@@ -11,7 +12,7 @@ import { tablesOf, transitionsOf, type Machine } from "./state-machine.ts";
  * first; put samples of its states and events beside its unit test (`<name>.machine.ts`, a {@link Machine}); and name it here.
  */
 // a machine takes its own states only, so their common type is that of none
-const MACHINES = [lanePhase, shardPhase, gatePhase] as unknown as Machine<unknown, unknown>[];
+const MACHINES = [lanePhase, heldSession, shardPhase, gatePhase] as unknown as Machine<unknown, unknown>[];
 
 const page = readFileSync(resolve(import.meta.dirname, "../../../docs/architecture.md"), "utf8");
 const tables = tablesOf(page);

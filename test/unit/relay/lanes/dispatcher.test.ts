@@ -159,7 +159,7 @@ describe("BOUND-1: idle lanes", () => {
     await promises();
     for (const name of names(10_000)) world.dispatcher.open(name, name, 0);
     const lane = world.dispatcher.lane("held");
-    if (lane !== undefined) lane.holding = Promise.resolve();
+    if (lane !== undefined) void world.held.hold(lane, "paused", "why");
     await finish(world, "idle", DELIVERED);
     await finish(world, "held", DELIVERED);
     expect(world.dispatcher.lane("idle")).toBeUndefined();
@@ -182,7 +182,8 @@ describe("a poison event that asks for its session to be parked", () => {
     const world = createWorld();
     arrive(world, ["a"]);
     await finish(world, "a", { kind: "park", reason: "422" });
-    world.holds[0]?.done(false);
+    world.holds[0]?.fail();
+    await promises();
     await world.clock.pass(60_000);
     expect(underWay(world)).toEqual(["a"]);
   });

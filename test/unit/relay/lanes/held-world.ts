@@ -14,6 +14,7 @@ import { encodeEnvelope } from "../../../../src/shared/log/schema/envelope.ts";
 import type { ControlRecord } from "../../../../src/shared/log/state/control.ts";
 import { decodeHeld } from "../../../../src/shared/log/state/held.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
+import { sessionToken } from "../../../../src/shared/log/schema/session-id.ts";
 import { shardOf } from "../../../../src/shared/log/schema/partition.ts";
 import { eventSubject } from "../../../../src/shared/log/schema/subjects.ts";
 import { stateKey } from "../../../../src/shared/log/schema/topology.ts";
@@ -360,7 +361,7 @@ export function createHeldWorld(options: HeldWorldOptions): HeldWorld {
       async save() {
         // while a pointer is being written its session has none, and the first one may be all that a crash leaves
         const ended = shared.log
-          .filter(({ seq, session }) => shared.delivered.has(seq) && !dispatcher.lane(session)?.holding)
+          .filter(({ seq, session }) => shared.delivered.has(seq) && !held.isChanging(sessionToken(session)))
           .map(({ seq }) => seq);
         const checkpoint = { floor: settled.floor, snapshot: settled.snapshot() };
         if (shared.broker.down) return;

@@ -93,7 +93,7 @@ function run(world: World, it: Step): Promise<void> | void {
     case "verify":
       return pick(world.verifies, it.which)?.(it.allowed);
     case "hold":
-      return pick(world.holds, it.which)?.done(false);
+      return pick(world.holds, it.which)?.fail();
     case "permit":
       world.gate.set(it.permit);
       return it.permit === "all" ? world.dispatcher.opened() : undefined;

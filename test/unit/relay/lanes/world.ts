@@ -1,4 +1,7 @@
-import { createDispatcher, type Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { KV } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { createLanes, type Dispatcher, type HeldSessions } from "../../../../src/relay/lanes/index.ts";
 import type { Answers } from "../../../../src/relay/coordinator/answers.ts";
 import type { Attempt } from "../../../../src/relay/coordinator/client.ts";
 import type { Gate, GateState } from "../../../../src/relay/coordinator/gate.ts";
@@ -6,6 +9,8 @@ import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { Source } from "../../../../src/relay/source/source.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
 import type { Ending, TurnContext, TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
+import { decodeHeld } from "../../../../src/shared/log/state/held.ts";
+import { Settled } from "../../../../src/shared/log/state/settled.ts";
 import type { Envelope } from "../../../../src/shared/log/schema/envelope.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { createFakeClock, promises, type FakeClock } from "../../../support/fake-clock.ts";
@@ -16,22 +21,21 @@ export type Turn = { lane: Lane; entries: Entry[]; probe: boolean; finish(outcom
 /** A gate that opens and closes when it is told to. */
 export type ScriptedGate = Gate & { set(permit: "all" | "one" | "none"): void };
 
-/** Everything around a dispatcher, scripted; what breaks an invariant is collected in `broken`. */
+/** Everything around the lanes of a relay, scripted; what breaks an invariant is collected in `broken`. */
 export type World = {
   clock: FakeClock;
   dispatcher: Dispatcher;
+  held: HeldSessions;
   gate: ScriptedGate;
   turns: Turn[];
   log: { seq: number; session: string }[];
   settled: Map<number, Ending>;
   /** What gateways were told, by event id. */
   told: Map<string, string>;
-  holds: { lane: Lane; reason: string; done(ok: boolean): void }[];
+  /** Pointers of sessions that are being written. */
+  holds: { session: string; reason: string; fail(): void }[];
   reads: { session: string; from: number; answer(stored: Stored[] | undefined): void }[];
   verifies: ((allowed: boolean) => void)[];
-  /** Sessions that an operator paused. */
-  paused: Set<string>;
-  mayForward: boolean;
   broken: string[];
   append(session: string): number;
   /** Delivers the next events of the log as a shard's consumer does. */
@@ -67,6 +71,45 @@ export function createWorld(options: WorldOptions = {}): World {
 
   const gate = scriptedGate();
 
+  /** The bucket of the relays' memory: writes of it wait for their script. */
+  const kv = {
+    put: (_key: string, value: Uint8Array) =>
+      new Promise<number>((_resolve, reject) => {
+        const { session, text } = decodeHeld(value);
+        world.holds.push({ session, reason: text, fail: () => reject(new Error("not written")) });
+      }),
+  } as unknown as KV;
+
+  const lanes = createLanes({
+    nc: {} as NatsConnection,
+    jsm: {} as JetStreamManager,
+    kv,
+    clock,
+    random: options.random ?? (() => 0.5),
+    log: silentLogger(),
+    gate,
+    answers: scriptedAnswers((to, what) => world.told.set(to, what)),
+    connections: options.connections ?? 4,
+    attemptTimeoutMs: options.attemptTimeoutMs ?? 30_000,
+    exhaustAfterMs: options.exhaustAfterMs ?? 900_000,
+    batchMax: options.batchMax ?? 1,
+    holdAbove: undefined,
+    lagMs: 0,
+    turn,
+    read: (session, from) => new Promise((resolve) => world.reads.push({ session, from, answer: resolve })),
+    settled(entry, how) {
+      if (!settled.has(entry.seq)) world.broken.push(`${entry.seq} told as ${how} before its source knew`);
+      settled.set(entry.seq, how);
+    },
+    fence: () => ({ mayForward: () => true, verify: () => Promise.resolve(true), settled: new Settled() }),
+    owns: () => true,
+    serves: () => true,
+    changed() {},
+    gap() {},
+    foreign() {},
+    fatal: (error) => world.broken.push(String(error)),
+  });
+
   const world: World = {
     clock,
     gate,
@@ -77,8 +120,6 @@ export function createWorld(options: WorldOptions = {}): World {
     holds: [],
     reads: [],
     verifies: [],
-    paused: new Set(),
-    mayForward: true,
     broken: [],
     append(session) {
       log.push({ seq: log.length + 1, session });
@@ -99,7 +140,7 @@ export function createWorld(options: WorldOptions = {}): World {
       }
     },
     reset() {
-      world.dispatcher.clearShard(0);
+      lanes.clear(0);
       position = 0;
       deliverySeq = 0;
     },
@@ -116,47 +157,22 @@ export function createWorld(options: WorldOptions = {}): World {
     async heal() {
       world.gate.set("all");
       world.dispatcher.pump();
-      world.mayForward = true;
       for (let i = 0; i < 20 * log.length + 50; i++) {
         for (const started of world.turns.splice(0)) started.finish({ kind: "settled", how: "delivered" });
         for (const read of world.reads.splice(0)) read.answer(world.stored(read.session, read.from));
         for (const verify of world.verifies.splice(0)) verify(true);
-        for (const hold of world.holds.splice(0)) hold.done(false);
+        for (const hold of world.holds.splice(0)) hold.fail();
         world.deliver(log.length);
         await clock.pass(60_000);
         if (settled.size === log.length && world.turns.length === 0) return;
       }
     },
-    dispatcher: createDispatcher({
-      clock,
-      random: options.random ?? (() => 0.5),
-      log: silentLogger(),
-      gate,
-      answers: scriptedAnswers((to, what) => world.told.set(to, what)),
-      connections: options.connections ?? 4,
-      attemptTimeoutMs: options.attemptTimeoutMs ?? 30_000,
-      exhaustAfterMs: options.exhaustAfterMs ?? 900_000,
-      batchMax: options.batchMax ?? 1,
-      turn,
-      read: (session, from) => new Promise((resolve) => world.reads.push({ session, from, answer: resolve })),
-      settled(_lane, entry, how) {
-        if (!settled.has(entry.seq)) world.broken.push(`${entry.seq} told as ${how} before its source knew`);
-        settled.set(entry.seq, how);
-      },
-      paused: (token) => world.paused.has(token),
-      park: (lane, reason) =>
-        new Promise((resolve, reject) => {
-          world.holds.push({
-            lane,
-            reason,
-            done: (ok) => (ok ? resolve() : reject(new Error("not written"))),
-          });
-        }),
-    }),
+    dispatcher: lanes.dispatcher,
+    held: lanes.held,
   };
 
   const source: Source = {
-    mayForward: () => world.mayForward,
+    mayForward: () => true,
     verify: () => new Promise((resolve) => world.verifies.push(resolve)),
     settle(entry) {
       if (settled.has(entry.seq)) world.broken.push(`${entry.seq} settled twice`);

@@ -1,0 +1,112 @@
+import type { Clock } from "../../../shared/base/clock.ts";
+import type { Logger } from "../../../shared/base/logger.ts";
+import type { HeldReason, HeldRecord } from "../../../shared/log/state/held.ts";
+import type { Lane } from "../lane.ts";
+import type { Change, Pointer } from "./state.ts";
+import type { MoveHeld } from "./moves.ts";
+import type { Pointers } from "./pointers.ts";
+import type { Refill } from "./refill.ts";
+import type { HeldTable } from "./table.ts";
+import type { Terms } from "./terms.ts";
+
+/** Holds a session: writes its pointer, and then acknowledges what waits in its lane. */
+export type Enter = (lane: Lane, reason: HeldReason, text: string) => Promise<void>;
+
+export type EnterDeps = {
+  clock: Clock;
+  log: Logger;
+  table: HeldTable;
+  terms: Terms;
+  pointers: Pointers;
+  move: MoveHeld;
+  refill: Refill;
+};
+
+export function createEnter(deps: EnterDeps): Enter {
+  const { table, pointers, move } = deps;
+
+  return async function enter(lane, reason, text) {
+    const { token, shard } = lane;
+    for (let under = table.change(token); under !== undefined; under = table.change(token)) {
+      if (reason === "backlog") return;
+      await under.work.catch(() => {}); // a head turned out to be poison while its backlog was being held
+    }
+    const known = table.reason(token);
+    if (known !== undefined && (known !== "backlog" || reason === "backlog")) return;
+    const change: Change = { from: undefined, work: Promise.resolve() };
+    move(token, { on: "hold", shard, change });
+    change.work = pointers.track(writePointer(deps, lane, change, { reason, text }));
+    await change.work;
+  };
+}
+
+/** Writes the pointer of a change that has begun. Whatever comes of it, the change is over then. */
+async function writePointer(
+  deps: EnterDeps,
+  lane: Lane,
+  change: Change,
+  why: { reason: HeldReason; text: string },
+): Promise<void> {
+  const { log, table, terms, pointers, move, refill } = deps;
+  const { token, session, shard } = lane;
+  try {
+    const state = table.get(token);
+    if (state.name === "leaving") await state.change.work; // the end of the old pointer would end the new one
+    const term = terms.current(shard);
+    if (!(await pointers.mayWrite(shard))) throw new Error("this relay no longer owns the shard");
+    const record = recordOf(deps, lane, why);
+    if (record === undefined) return move(token, { on: "failed" }); // nothing waits any more
+    const { from } = record;
+    change.from = from;
+    const revision = await pointers.write(record);
+    record.from = change.from; // some were settled meanwhile
+    if (terms.current(shard) !== term) return move(token, { on: "late", shard, from: record.from }); // the relay that loads the shard next finds it
+    const pointer = pointerTo(table.pointer(token), lane, record);
+    move(token, { on: "written", pointer: { ...pointer, revision, dirty: record.from !== from } });
+    log.warn({ session, from, ...why }, "session held");
+    refill.fill(token);
+  } catch (error) {
+    move(token, { on: "failed" });
+    throw error;
+  }
+}
+
+/** The record of a session's first unsettled event; undefined if there is none. */
+function recordOf(
+  { clock, table }: EnterDeps,
+  lane: Lane,
+  { reason, text }: { reason: HeldReason; text: string },
+): HeldRecord | undefined {
+  const known = table.pointer(lane.token)?.record;
+  const from = (lane.inFlight[0] ?? lane.peek())?.seq ?? known?.from;
+  if (from === undefined) return undefined;
+  const skip = known?.skip;
+  const since = clock.wall();
+  return {
+    v: 1,
+    session: lane.session,
+    from,
+    reason,
+    text,
+    since,
+    ...(skip === undefined ? {} : { skip }),
+  };
+}
+
+/** A pointer that takes the place of a lane's waiting entries, and of an earlier pointer. */
+function pointerTo(
+  known: Pointer | undefined,
+  lane: Lane,
+  record: HeldRecord,
+): Omit<Pointer, "revision" | "dirty"> {
+  return {
+    record,
+    shard: lane.shard,
+    cursor: lane.peek()?.seq ?? record.from,
+    lastPassed: Math.max(known?.lastPassed ?? 0, lane.peek(lane.length - 1)?.seq ?? 0),
+    joinsAt: known?.joinsAt ?? 0,
+    waiting: known?.waiting ?? lane.length,
+    bytes: known?.bytes ?? lane.bytes,
+    writing: Promise.resolve(),
+  };
+}

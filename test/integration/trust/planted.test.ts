@@ -205,7 +205,7 @@ it("CRED-1: a secret in every URL, header, file and variable that may carry one 
     const decoys = scan(places, [{ name: "decoy", value: DECOY }]).map((found) =>
       found.slice("decoy in ".length),
     );
-    for (const place of ["logs", "traces", "answer to /events", "relay /dead", "output of dead ls (0)"])
+    for (const place of ["logs", "traces", "answer to /events", "console /dead", "output of dead ls (0)"])
       expect(decoys).toContain(place);
     expect(answers.some(({ bytes }) => bytes.includes("*".repeat(PLANTED["key in a file"].length)))).toBe(
       true,

@@ -1,14 +1,44 @@
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
+
+// Compiled code of the workers, and of the processes that they start, is kept from one process to the next.
+process.env["NODE_COMPILE_CACHE"] ??= resolve(import.meta.dirname, "node_modules/.cache/compile");
+
+const shared = {
+  pool: "forks" as const,
+  /** Node runs the sources as they are, as it does outside of the tests. */
+  experimental: { viteModuleRunner: false, nodeLoader: false },
+  setupFiles: ["test/support/leaks.ts"],
+  // limits for what hangs; a loaded machine takes many times as long as an idle one
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  expect: { poll: { timeout: 60_000 } },
+};
 
 export default defineConfig({
   test: {
-    include: ["test/{unit,integration,regressions}/**/*.test.ts", "test/faults/**/*.test.ts"],
-    globalSetup: ["test/support/global-setup.ts"],
-    pool: "forks",
-    maxWorkers: 2,
-    // limits for what hangs; a loaded machine takes many times as long as an idle one
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 20_000 } },
+    /** On two cores: tests of whole processes wait for a third of their time. */
+    maxWorkers: 3,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          /** Nothing of `src` keeps a state between files, so that each module is read once per worker. */
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: "parts",
+          include: ["test/{integration,regressions,faults}/**/*.test.ts"],
+          globalSetup: ["test/support/global-setup.ts"],
+          /** Not all of these files are known to clean up yet: what is left behind is printed. */
+          env: { TEST_LEAKS: "print" },
+        },
+      },
+    ],
   },
 });

@@ -9,4 +9,4 @@ test("DURABLE-1, ORDER-1, SETTLE-1: kill -9 of everything loses nothing (the cam
   const size = { waiting: 3, async: 6, perSecond: 10, leastPerSecond: 10 };
   await kill({ seed: 1, rounds: 6, gapMs: 500, ...size }, report);
   expect(withoutTimed(report.failed), lines.join("\n")).toEqual([]);
-}, 120_000); // a lost event is waited for
+}); // a lost event is waited for

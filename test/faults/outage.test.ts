@@ -9,4 +9,4 @@ test("DURABLE-1, ORDER-1: a coordinator that is killed and comes back costs noth
   const size = { sessions: 6, perSecond: 10, outagesMs: [3500], calmMs: 2500, knownP99Ms: 1500 };
   await outage({ seed: 1, ...size }, report);
   expect(withoutTimed(report.failed), lines.join("\n")).toEqual([]);
-}, 120_000); // a lost event is waited for
+}); // a lost event is waited for

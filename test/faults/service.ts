@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { bareEnv } from "../support/bare-env.ts";
 
 /** A process that is started again whenever it ends, as a supervisor does. */
 export type Service = {
@@ -62,7 +63,7 @@ export async function startService(options: {
     while (!stopping) {
       const log = openSync(options.logFile, "a");
       const run = spawn(process.execPath, [...(options.nodeOptions ?? []), main], {
-        env: { PATH: process.env["PATH"], RUNNER_RELAY_LOG_LEVEL: "info", ...options.env },
+        env: { ...bareEnv(), RUNNER_RELAY_LOG_LEVEL: "info", ...options.env },
         stdio: ["ignore", "pipe", log, "ipc"],
       });
       closeSync(log);

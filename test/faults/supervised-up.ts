@@ -10,6 +10,7 @@ import type { ReadyInfo } from "../../src/cli/up/kept.ts";
 import { readKept } from "../../src/embedded/kept.ts";
 import { connectBroker } from "../../src/shared/log/broker.ts";
 import { OPERATOR_INBOX } from "../../src/shared/log/schema/subjects.ts";
+import { bareEnv } from "../support/bare-env.ts";
 
 /** `up` as a process, in a data folder of its own, with a supervisor that starts it again at once. */
 export type SupervisedUp = {
@@ -38,7 +39,7 @@ export async function startSupervisedUp(args: readonly string[]): Promise<Superv
     const child = spawn(
       process.execPath,
       [MAIN, "up", "--data", dataDir, "--ready-file", readyFile, ...args],
-      { env: { PATH: process.env["PATH"], HOME: process.env["HOME"] }, stdio: ["ignore", "ignore", log] },
+      { env: { ...bareEnv(), HOME: process.env["HOME"] }, stdio: ["ignore", "ignore", log] },
     );
     closeSync(log);
     return [child, performance.now()];

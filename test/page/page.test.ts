@@ -1,9 +1,10 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { DESKTOP, expectAccessible, expectFits, launch, open, PHONE, shoot } from "./browser.ts";
 import { startStage, type Stage } from "./stage.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** The status page in a real browser, over a real gateway, relay, console and nats-server, through an outage of the coordinator. */
 
@@ -45,9 +46,9 @@ async function buryPoison(): Promise<void> {
     },
   ]);
   for (let n = 0; n < 3; n++) await stage.event("ses_poison", { content: words(`POISON ${n}`) });
-  await vi.waitFor(async () => expect((await stage.status()).dead.messages).toBe(3), { timeout: 20_000 });
+  await eventually(async () => expect((await stage.status()).dead.messages).toBe(3));
   await stage.event(HOSTILE, { content: words("POISON <script>alert(3)</script> \u001b[2J") });
-  await vi.waitFor(async () => expect((await stage.status()).dead.messages).toBe(4), { timeout: 20_000 });
+  await eventually(async () => expect((await stage.status()).dead.messages).toBe(4));
   stage.scripted.faults.clear();
 }
 

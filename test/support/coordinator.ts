@@ -10,6 +10,7 @@ import { createCoordinator, type CoordinatorOptions } from "../../src/standin/se
 import type { State } from "../../src/standin/state.ts";
 import { systemClock } from "../../src/shared/base/clock.ts";
 import { silentLogger } from "../../src/shared/base/logger.ts";
+import { bareEnv } from "./bare-env.ts";
 
 export type { FaultAction, FaultRule } from "../../src/standin/faults.ts";
 export type { LedgerEntry } from "../../src/standin/ledger.ts";
@@ -120,7 +121,7 @@ export async function spawnCoordinator(
     const main = new URL("../../src/standin/main.ts", import.meta.url).pathname;
     const child = spawn(process.execPath, [main, "--port", String(port), ...args], {
       stdio: ["ignore", "pipe", "inherit", "ipc"],
-      env: { PATH: process.env["PATH"], ...options.env },
+      env: { ...bareEnv(), ...options.env },
     });
     if (child.stdout === null) throw new Error("the coordinator has no stdout");
     const lines = createInterface({ input: child.stdout });

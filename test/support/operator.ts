@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import type { TestBroker } from "./broker.ts";
 import { runCli, type Finished } from "./up.ts";
+import { bareEnv } from "./bare-env.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 
@@ -23,8 +24,8 @@ export function startOperator(
   broker: TestBroker,
   ...args: string[]
 ): { process: ChildProcess; ended: Promise<Finished> } {
-  const { PATH = "", HOME = "" } = process.env;
-  const env = { PATH, HOME, ...operatorEnv(broker) };
+  const { HOME = "" } = process.env;
+  const env = { ...bareEnv(), HOME, ...operatorEnv(broker) };
   const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));

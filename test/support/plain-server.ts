@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { vi } from "vitest";
 import { natsServerPath } from "./broker.ts";
+import { eventually } from "./eventually.ts";
 
 /** A nats-server as somebody else would run it: one user or none, no settings of ours. */
 export type PlainServer = { url: string; [Symbol.asyncDispose](): Promise<void> };
@@ -28,12 +28,12 @@ export async function startPlainServer(options: {
     `host: "127.0.0.1"\nport: -1\nports_file_dir: "${dir}"\n${jetstream}\n${login}\n${options.settings ?? ""}\n`,
   );
   const child = spawn(await natsServerPath(), ["-c", join(dir, "nats.conf")], { stdio: "ignore" });
-  const url = await vi.waitFor(async () => {
+  const url = await eventually(async () => {
     const { nats } = JSON.parse(await readFile(join(dir, `nats-server_${child.pid}.ports`), "utf8")) as {
       nats: [string];
     };
     return nats[0];
-  }, 5000);
+  });
   return {
     url,
     async [Symbol.asyncDispose]() {

@@ -4,15 +4,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { vi } from "vitest";
 import type { ReadyInfo } from "../../src/cli/up/kept.ts";
+import { eventually } from "./eventually.ts";
+import { bareEnv } from "./bare-env.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 
 /** Environment of a person's shell: no settings of ours, unless a test adds them. */
 function shell(extra: Record<string, string> = {}): Record<string, string> {
-  const { PATH = "", HOME = "" } = process.env;
-  return { PATH, HOME, ...extra };
+  const { HOME = "" } = process.env;
+  return { ...bareEnv(), HOME, ...extra };
 }
 
 export type Finished = { code: number | null; stdout: string; stderr: string };
@@ -79,16 +80,13 @@ export function startUp(
     dataDir,
     readyFile,
     ready: () =>
-      vi.waitFor(
-        async () => {
-          if (child.exitCode !== null) throw new Error(`up ended: ${output.stderr}`);
-          const info = JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo;
-          // the file is written first: what is printed after it may still be on its way
-          if (!output.stdout.includes(info.gateway)) throw new Error("up has not printed its addresses yet");
-          return info;
-        },
-        { timeout: 60_000, interval: 5 }, // a loaded machine takes many times as long as an idle one
-      ),
+      eventually(async () => {
+        if (child.exitCode !== null) throw new Error(`up ended: ${output.stderr}`);
+        const info = JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo;
+        // the file is written first: what is printed after it may still be on its way
+        if (!output.stdout.includes(info.gateway)) throw new Error("up has not printed its addresses yet");
+        return info;
+      }),
     async stop(signal = "SIGTERM") {
       const startedAt = performance.now();
       child.kill(signal);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { expect, test } from "vitest";
 
@@ -280,4 +280,33 @@ test("files are named for what they are", () => {
     /(?:^|[/-])(?:utils?|helpers?|misc|common|lib)(?:[/.-]|$)/i.test(file),
   );
   expect(vague).toEqual([]);
+});
+
+/** Documents and rules for all files have no source that they could stand beside. */
+const WITHOUT_SOURCE = /^docs\/|^[^/]+$/;
+/** Helpers of the tests have tests as well. */
+const TESTED_HELPERS = /^(?:support|faults)\//;
+
+test("a unit test has the name and the place of its source, or stands in the folder whose files it tests together", () => {
+  const here = import.meta.dirname;
+  const tests = readdirSync(here, { recursive: true, encoding: "utf8" })
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => file.endsWith(".test.ts") && !WITHOUT_SOURCE.test(file));
+  expect(tests.length).toBeGreaterThan(100);
+  const elsewhere = tests.filter((file) => {
+    const sources = TESTED_HELPERS.test(file) ? resolve(here, "..") : SRC;
+    const source = resolve(sources, file.replace(/\.test\.ts$/, ".ts"));
+    if (existsSync(source)) return false;
+    const tested = importsOf(file, withoutComments(readFileSync(join(here, file), "utf8")));
+    return !tested.some(({ to }) => resolve(here, dirname(file), to).startsWith(`${dirname(source)}/`));
+  });
+  expect(elsewhere).toEqual([]);
+});
+
+test("tests wait by `eventually` or `expect.poll`, which have one patience: `vi.waitFor` gives up after a second", () => {
+  const folder = resolve(import.meta.dirname, "..");
+  const waiting = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.endsWith("architecture.test.ts"))
+    .filter((file) => /\bvi\s*\.\s*wait(?:For|Until)\b/.test(readFileSync(join(folder, file), "utf8")));
+  expect(waiting).toEqual([join("support", "eventually.ts")]);
 });

@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import { expect, it } from "vitest";
 import type { FaultAction } from "../../support/coordinator.ts";
-import { appendTo, eventually, expectAllDelivered, expectTold, sessionsOf, startDay } from "./day.ts";
+import { appendTo, expectAllDelivered, expectTold, sessionsOf, startDay } from "./day.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const PAGE_404: FaultAction = { kind: "status", status: 404, body: "<h1>404 Not Found</h1>" };
 

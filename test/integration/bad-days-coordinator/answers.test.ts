@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { FaultAction } from "../../support/coordinator.ts";
-import { appendTo, attemptsOf, eventually, expectAllDelivered, expectTold, startDay } from "./day.ts";
+import { appendTo, attemptsOf, expectAllDelivered, expectTold, startDay } from "./day.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const json = (status: number, body: Record<string, unknown>): FaultAction => ({
   kind: "status",
@@ -97,7 +98,7 @@ it.concurrent("429: the session waits as long as Retry-After asks, others go on"
   expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1990); // a timer may be a millisecond early
   const others = day.coordinator.writes("ses_b");
   expect(others.at(-1)?.at).toBeLessThan(second?.at ?? 0);
-  expect(day.told()).toEqual({ state: "up" });
+  await eventually(() => expect(day.told()).toEqual({ state: "up" }));
 });
 
 it.concurrent.each<[string, FaultAction, string]>([

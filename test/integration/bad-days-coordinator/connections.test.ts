@@ -1,14 +1,7 @@
 import { expect, it } from "vitest";
 import type { FaultAction } from "../../support/coordinator.ts";
-import {
-  appendTo,
-  attemptsOf,
-  eventually,
-  expectAllDelivered,
-  expectTold,
-  sessionsOf,
-  startDay,
-} from "./day.ts";
+import { appendTo, attemptsOf, expectAllDelivered, expectTold, sessionsOf, startDay } from "./day.ts";
+import { eventually } from "../../support/eventually.ts";
 
 it.concurrent("a coordinator that hangs costs one time-out per attempt; the same key comes again, in order", async () => {
   await using day = await startDay();

@@ -1,5 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { deadLetters, type DeadLetter } from "../../../src/shared/log/state/dead-letters.ts";
 import { systemClock, type Clock } from "../../../src/shared/base/clock.ts";
 import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
@@ -13,6 +13,7 @@ import {
   type TestRelay,
   type TestRelayOptions,
 } from "../../support/relay.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** Waits above 3 s (probes of a pause, back-off of credentials) pass twenty times faster; what is shorter is timed against the broker. */
 const impatient: Clock = {
@@ -84,15 +85,9 @@ export async function appendTo(
   return ids;
 }
 
-/** Repeats a check until it holds; `expect.poll` cannot be used by tests that run side by side. */
-export async function eventually(check: () => unknown, timeout = 10_000): Promise<void> {
-  await vi.waitFor(check, { timeout, interval: 20 });
-}
-
 /** Everything of `ids` was carried out, in its order, and nothing became a dead letter. */
 export async function expectAllDelivered(day: Day, ids: Map<string, string[]>): Promise<void> {
-  for (const [session, sent] of ids)
-    await eventually(() => expect(day.applied(session)).toEqual(sent), 15_000);
+  for (const [session, sent] of ids) await eventually(() => expect(day.applied(session)).toEqual(sent));
   expect(day.coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
   expect(await day.dead()).toEqual([]);
 }
@@ -100,7 +95,7 @@ export async function expectAllDelivered(day: Day, ids: Map<string, string[]>): 
 /** Waits until gateways hear that the relay is paused or away for this reason, and finds the reason in the relay's log. */
 export async function expectTold(day: Day, state: "away" | "paused", reason: string): Promise<void> {
   await eventually(() => expect(day.told()).toMatchObject({ state, reason }));
-  expect(day.lines.map((line) => line.code)).toContain(reason);
+  await eventually(() => expect(day.lines.map((line) => line.code)).toContain(reason));
 }
 
 /** Attempts of one event, in the order of their arrival. */

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { appendTo, eventually, expectAllDelivered, expectTold, startDay, type Day } from "./day.ts";
+import { appendTo, expectAllDelivered, expectTold, startDay, type Day } from "./day.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const BIND = { executor_session_id: "e-1", hostname: "dev-machine", executor_profile: "coding" };
 /** Longer ago than an executor waits. */
@@ -28,7 +29,9 @@ it.concurrent("a late bind of a session that is over, without an active run, is 
   await eventually(() => expect(day.applied(sessionId)).toEqual([after.id]));
   expect(statusOf(day, sessionId)).toBe("finished");
   expect(day.coordinator.writes(sessionId).some((entry) => entry.key === bind.id)).toBe(false);
-  expect(day.lines.some((line) => line.msg === "bind superseded" && line["event"] === bind.id)).toBe(true);
+  await eventually(() =>
+    expect(day.lines).toContainEqual(expect.objectContaining({ msg: "bind superseded", event: bind.id })),
+  );
   expect(await day.dead()).toEqual([]);
 });
 

@@ -55,7 +55,6 @@ it.concurrent.each(ANSWERS)(
     await expectAllDelivered(day, ids);
     expect(attemptsOf(day, ids.get("ses_a")?.[0] ?? "").length).toBeGreaterThan(1);
   },
-  60_000,
 );
 
 it.concurrent.each(ANSWERS)(
@@ -83,5 +82,4 @@ it.concurrent.each(ANSWERS)(
     coordinator.faults.clear();
     expect(said(await poll())).toEqual([204, null]);
   },
-  60_000,
 );

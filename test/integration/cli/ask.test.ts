@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
 
@@ -20,9 +21,9 @@ test.runIf(findExecutable("script", process.env["PATH"])).each([
   const ended = once(child, "close");
   let shown = "";
   child.stdout.on("data", (chunk: Buffer) => (shown += chunk.toString()));
-  await vi.waitFor(() => expect(shown).toContain("Pause everything? [y/N] "), { timeout: 10_000 });
+  await eventually(() => expect(shown).toContain("Pause everything? [y/N] "));
   child.stdin.write(keys);
-  await vi.waitFor(() => expect(shown).toContain("\ndeclined: nothing was changed"), { timeout: 5000 });
+  await eventually(() => expect(shown).toContain("\ndeclined: nothing was changed"));
   child.stdin.end();
   expect(((await ended) as [number])[0]).toBe(1);
 });

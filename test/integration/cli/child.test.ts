@@ -1,11 +1,12 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { keepRunning, type Child } from "../../../src/cli/up/child.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { silentLogger } from "../../../src/shared/base/logger.ts";
 import type { Lines } from "../../../src/shared/base/output/lines.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const READY = `process.stdout.write(JSON.stringify({ ready: true, url: "http://" + process.pid }) + "\\n");`;
 const STAY = `setInterval(() => {}, 1000);`;
@@ -76,13 +77,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test("a killed child runs again at once", async () => {
+test("a killed child runs again", async () => {
   const { it, urls } = await child(READY + STAY);
   await it.ready;
-  const killedAt = performance.now();
   process.kill(it.pid() ?? 0, "SIGKILL");
   await expect.poll(() => urls.length, { interval: 5 }).toBe(2);
-  expect(performance.now() - killedAt).toBeLessThan(2000);
 });
 
 test("a child that is told later runs again at once, and is told when what it needs is restored; another waits for that", async () => {
@@ -98,15 +97,13 @@ test("a child that is told later runs again at once, and is told when what it ne
     killed.push(it.pid() ?? 0);
     process.kill(it.pid() ?? 0, "SIGKILL");
   }
-  await expect.poll(() => late.it.pid(), { interval: 5, timeout: 10_000 }).toBeUndefined();
-  await expect.poll(() => early.it.pid() ?? killed[0], { interval: 5, timeout: 10_000 }).not.toBe(killed[0]);
+  await expect.poll(() => late.it.pid(), { interval: 5 }).toBeUndefined();
+  await expect.poll(() => early.it.pid() ?? killed[0], { interval: 5 }).not.toBe(killed[0]);
   expect(early.urls).toHaveLength(1);
   expect(late.it.pid()).toBeUndefined();
   restored.resolve();
-  await expect
-    .poll(() => early.urls, { interval: 5, timeout: 10_000 })
-    .toEqual(["http://told", "http://told"]);
-  await expect.poll(() => late.urls.length, { interval: 5, timeout: 10_000 }).toBe(2);
+  await expect.poll(() => early.urls, { interval: 5 }).toEqual(["http://told", "http://told"]);
+  await expect.poll(() => late.urls.length, { interval: 5 }).toBe(2);
 });
 
 test("code 78 ends the supervision: a restart cannot heal it", async () => {
@@ -133,7 +130,7 @@ test("an end before its surroundings stand is not its fault", async () => {
      ${READY}${STAY}`,
     stands.promise,
   );
-  await vi.waitFor(() => expect(it.pid()).toBeUndefined(), { interval: 5, timeout: 5000 });
+  await eventually(() => expect(it.pid()).toBeUndefined(), 5);
   expect(fatal).toEqual([]);
   stands.resolve();
   await it.ready;
@@ -166,13 +163,13 @@ test("while there is no room for its lines it is not read, and it is started aga
   const talk = `process.stderr.write("line\\n".repeat(1_000_000));${STAY}`;
   const { it, urls } = await child(READY + talk, Promise.resolve(), said);
   await it.ready;
-  await vi.waitFor(() => expect(said.texts.length).toBeGreaterThan(0), { interval: 5, timeout: 5000 });
+  await eventually(() => expect(said.texts.length).toBeGreaterThan(0), 5);
   const passed = said.texts.length;
   process.kill(it.pid() ?? 0, "SIGKILL");
-  await expect.poll(() => urls.length, { interval: 5, timeout: 10_000 }).toBe(2);
+  await expect.poll(() => urls.length, { interval: 5 }).toBe(2);
   expect(said.texts.length, "what it had said").toBeGreaterThan(passed);
   said.empty();
-  await vi.waitFor(() => expect(said.texts.length).toBeGreaterThan(0), { interval: 5, timeout: 5000 });
+  await eventually(() => expect(said.texts.length).toBeGreaterThan(0), 5);
 });
 
 test("a grandchild that keeps its stderr open does not keep it from being started again", async () => {
@@ -184,5 +181,5 @@ test("a grandchild that keeps its stderr open does not keep it from being starte
   );
   await it.ready;
   process.kill(it.pid() ?? 0, "SIGKILL");
-  await expect.poll(() => urls.length, { interval: 5, timeout: 10_000 }).toBe(2);
+  await expect.poll(() => urls.length, { interval: 5 }).toBe(2);
 });

@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import { runCli } from "../../support/up.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
 
@@ -62,7 +63,7 @@ test.runIf(findExecutable("script", process.env["PATH"]))(
     child.stdout.on("data", (chunk: Buffer) => (shown += chunk.toString()));
     const type = async (keys: string, until: string): Promise<void> => {
       child.stdin.write(keys);
-      await vi.waitFor(() => expect(shown).toContain(until), { timeout: 10_000 });
+      await eventually(() => expect(shown).toContain(until));
     };
     await type("source <(runner-relay completion bash); echo rea''dy\n", "\nready");
     await type("runner-relay del\t", "deliveries ");

@@ -1,13 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { dataFolder, startUp } from "../../support/up.ts";
 import { call, type Reply } from "../gateway/harness.ts";
-
-/** Processes on a busy machine. */
-const PATIENT = { timeout: 60_000, interval: 200 };
+import { eventually } from "../../support/eventually.ts";
 
 /** A small file system of its own, or undefined where this user may make none. */
 function smallDisk(folder: string, size: string): AsyncDisposable | undefined {
@@ -63,18 +61,15 @@ test("SETTLE-1: while the disk is full a gateway is not ready and says why; it i
 
   const filler = join(folder.path, "filler");
   fill(filler);
-  await vi.waitFor(refused, PATIENT);
+  await eventually(refused);
   const no = await ready();
   expect(no.status).toBe(503);
   expect(no.json).toMatchObject({ ready: false, dependencies: { log: { state: "refusing" } } });
 
   rmSync(filler);
-  await vi.waitFor(async () => expect((await ready()).status).toBe(200), PATIENT);
+  await eventually(async () => expect((await ready()).status).toBe(200));
   expect(await send(), "ready is no empty word").toBe(202);
   taken++;
-  await vi.waitFor(
-    () => expect(new Set(coordinator.writes("s").map(({ key }) => key)).size).toBe(taken),
-    PATIENT,
-  );
+  await eventually(() => expect(new Set(coordinator.writes("s").map(({ key }) => key)).size).toBe(taken));
   expect((await up.stop()).code).toBe(0);
 }, 180_000);

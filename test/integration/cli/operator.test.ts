@@ -41,7 +41,7 @@ async function setUp() {
       head.set(name, value);
     }
     const payload = encodeEnvelope(envelopeOf(id, session));
-    await relay.request(deadSubject(id, "r1", session, "event"), payload, { headers: head, timeout: 2000 });
+    await relay.request(deadSubject(id, "r1", session, "event"), payload, { headers: head, timeout: 20_000 });
   };
   const { user = "", password = "" } = broker.access("operator");
   const env = { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
@@ -85,7 +85,7 @@ test("redrive puts the same envelope into the log under a new message id, and re
   const gateway = await broker.connect("gateway");
   const head = headers();
   head.set("Nats-Msg-Id", "e1");
-  await gateway.request(eventSubject("r1", "s1", "event"), "x", { headers: head, timeout: 2000 });
+  await gateway.request(eventSubject("r1", "s1", "event"), "x", { headers: head, timeout: 20_000 });
   expect((await cli("dead", "redrive")).code).toBe(2);
   expect((await cli("dead", "redrive", "--all", "--dry-run")).stdout).toMatch(
     /would redrive e1.*\nwould redrive e2/,

@@ -2,13 +2,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { Status } from "../../../src/operate/status.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli, operatorEnv, startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli } from "../../support/up.ts";
+import { eventually } from "../../support/eventually.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
 
@@ -25,19 +27,16 @@ test("an outage: whose events wait, why, at which relay, and how fast", async ()
   await using relay = await startTestRelay(broker, coordinator.url);
   void relay;
   await append("ses_done");
-  await vi.waitFor(async () => expect(await backlog(cli)).toBe(0), { timeout: 10_000 });
+  await eventually(async () => expect(await backlog(cli)).toBe(0));
   const gone = Date.now();
   await coordinator[Symbol.asyncDispose]();
   for (let i = 0; i < 3; i++) await append("ses_1");
   await append("ses_2");
-  const status = await vi.waitFor(
-    async () => {
-      const now = JSON.parse((await cli("status", "--json")).stdout) as Status;
-      expect(now.relays[0]?.coordinator).toMatchObject({ state: "away", reason: "breaker_open" });
-      return now;
-    },
-    { timeout: 15_000 },
-  );
+  const status = await eventually(async () => {
+    const now = JSON.parse((await cli("status", "--json")).stdout) as Status;
+    expect(now.relays[0]?.coordinator).toMatchObject({ state: "away", reason: "breaker_open" });
+    return now;
+  });
   const since = status.relays[0]?.coordinator.since ?? 0;
   expect(since).toBeGreaterThanOrEqual(gone);
   expect(since).toBeLessThanOrEqual(Date.now());
@@ -74,13 +73,13 @@ test("--watch --json: a document a line, through a restart of the broker, until 
     rest = parts.pop() ?? "";
     lines.push(...parts.map((line) => JSON.parse(line) as (typeof lines)[number]));
   });
-  await vi.waitFor(() => expect(lines.at(-1)?.backlog?.events).toBe(0), { timeout: 10_000 });
+  await eventually(() => expect(lines.at(-1)?.backlog?.events).toBe(0));
   await append("ses_1");
-  await vi.waitFor(() => expect(lines.at(-1)?.backlog?.events).toBe(1), { timeout: 5000 });
+  await eventually(() => expect(lines.at(-1)?.backlog?.events).toBe(1));
   await broker.kill9();
-  await vi.waitFor(() => expect(lines.at(-1)?.error?.code).toBe("log_unreachable"), { timeout: 15_000 });
+  await eventually(() => expect(lines.at(-1)?.error?.code).toBe("log_unreachable"));
   await broker.restart();
-  await vi.waitFor(() => expect(lines.at(-1)?.backlog?.events).toBe(1), { timeout: 15_000 });
+  await eventually(() => expect(lines.at(-1)?.backlog?.events).toBe(1));
   watch.kill("SIGINT");
   expect(await ended).toMatchObject({ code: 0, stderr: "" });
 });
@@ -108,14 +107,14 @@ test.runIf(existsSync("/usr/bin/script"))(
       "/usr/bin/script",
       ["-qec", `stty cols 40 rows 20; exec ${process.execPath} ${MAIN} status --watch 0.5`, "/dev/null"],
       {
-        env: { PATH: process.env["PATH"], TERM: "xterm-256color", ...env },
+        env: { ...bareEnv(), TERM: "xterm-256color", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       },
     );
     const ended = once(child, "close");
     let shown = "";
     child.stdout.on("data", (chunk: Buffer) => (shown += chunk.toString()));
-    await vi.waitFor(() => expect(shown.split("\u001b[J")).toHaveLength(4), { timeout: 10_000 });
+    await eventually(() => expect(shown.split("\u001b[J")).toHaveLength(4));
     child.kill();
     await ended;
     expect(shown.split("\u001b[2J")).toHaveLength(2);

@@ -1,13 +1,12 @@
 import { cpSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { dataFolder, startUp, type Up } from "../../support/up.ts";
 import { call } from "../gateway/harness.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const STREAMS = "broker/store/jetstream/$G/streams";
-/** Processes on a busy machine. */
-const PATIENT = { timeout: 30_000, interval: 200 };
 
 async function send(url: string): Promise<number> {
   const body = { session_id: "s", event_type: "message", timestamp: "2026-01-01T00:00:00Z" };
@@ -37,11 +36,11 @@ function killIfThere(pid: number): void {
 /** Writes are refused, from then on, and the gateway is not ready. How many were taken before that. */
 async function refused(gateway: string): Promise<number> {
   let taken = 0;
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const status = await send(gateway);
     if (status === 202) taken++;
     expect(status).toBe(503);
-  }, PATIENT);
+  });
   expect(await send(gateway)).toBe(503);
   const ready = await call(gateway, "GET", "/_relay/ready");
   expect(ready).toMatchObject({
@@ -96,22 +95,18 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
       },
       /was replaced by another folder .*: at least N acknowledged events that waited there are with it\./,
     ],
-  ])(
-    "%s: writes are refused, and `up` says what is lost",
-    async (_, change, said) => {
-      await withWaiting(async (up, gateway) => {
-        change(up.dataDir);
-        const taken = await refused(gateway);
-        await vi.waitFor(() => expect(up.output.stderr).toContain('"code":"store_lost"'), PATIENT);
-        const { code } = await up.stop();
-        expect(code).toBe(1);
-        expectSaid(up, said, 3 + taken);
-        expect(up.output.stderr).toMatch(/store_lost/);
-        await vi.waitFor(() => expect(up.processes()).toEqual([]), PATIENT);
-      });
-    },
-    120_000,
-  );
+  ])("%s: writes are refused, and `up` says what is lost", async (_, change, said) => {
+    await withWaiting(async (up, gateway) => {
+      change(up.dataDir);
+      const taken = await refused(gateway);
+      await eventually(() => expect(up.output.stderr).toContain('"code":"store_lost"'));
+      const { code } = await up.stop();
+      expect(code).toBe(1);
+      expectSaid(up, said, 3 + taken);
+      expect(up.output.stderr).toMatch(/store_lost/);
+      await eventually(() => expect(up.processes()).toEqual([]));
+    });
+  });
 
   test("moved away and put back, all of it is there at the next start", async () => {
     await withWaiting(async (up, gateway, folder) => {
@@ -129,10 +124,10 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
         args: ["--coordinator", coordinator.url, "--retarget", "--port", "0"],
       });
       await again.ready();
-      await vi.waitFor(() => expect(coordinator.summary().keys).toBeGreaterThanOrEqual(3 + taken), PATIENT);
+      await eventually(() => expect(coordinator.summary().keys).toBeGreaterThanOrEqual(3 + taken));
       expect((await again.stop()).code).toBe(0);
     });
-  }, 120_000);
+  });
 
   test("a broker that is killed after its store was removed is not started on an empty one", async () => {
     await withWaiting(async (up, gateway) => {
@@ -149,5 +144,5 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
       expect((await up.stop()).code).toBe(1);
       expect(up.output.stdout).toMatch(/was removed while the broker ran/);
     });
-  }, 120_000);
+  });
 });

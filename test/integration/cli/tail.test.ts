@@ -1,10 +1,11 @@
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { encodeEnvelope } from "../../../src/shared/log/schema/envelope.ts";
 import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli, startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+import { eventually } from "../../support/eventually.ts";
 
 async function setUp() {
   const broker = await provisioned(await startTestBroker({ sync: false }));
@@ -64,9 +65,8 @@ test("verdicts and deliveries: by a relay, and as far as the broker knows withou
     linesOf((await cli("deliveries", "--json", ...args)).stdout).map(
       ({ state, asked }) => `${String(asked)} ${String(state)}`,
     );
-  await vi.waitFor(
-    async () => expect(await states("--session", "s1")).toEqual(["relay delivered", "relay dead"]),
-    { timeout: 10_000 },
+  await eventually(async () =>
+    expect(await states("--session", "s1")).toEqual(["relay delivered", "relay dead"]),
   );
   await coordinator.stop();
   const waits = await append("s1", { text: "waits" });
@@ -107,16 +107,14 @@ test("live: what comes, through a restart of the broker, until Ctrl-C", async ()
   let err = "";
   child.stdout?.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (err += chunk.toString()));
-  await vi.waitFor(() => expect(linesOf(out)).toHaveLength(1), { timeout: 10_000 });
+  await eventually(() => expect(linesOf(out)).toHaveLength(1));
   await append("s2", { text: "now" });
-  await vi.waitFor(() => expect(linesOf(out)).toHaveLength(2), { timeout: 2000 });
+  await eventually(() => expect(linesOf(out)).toHaveLength(2));
   await broker.kill9();
-  await vi.waitFor(() => expect(err).toContain("log_unreachable"), { timeout: 10_000 });
+  await eventually(() => expect(err).toContain("log_unreachable"));
   await broker.restart();
-  await vi.waitFor(async () => append("s2", { text: "after" }), { timeout: 10_000 });
-  await vi.waitFor(() => expect(linesOf(out).at(-1)?.["body"]).toMatchObject({ text: "after" }), {
-    timeout: 10_000,
-  });
+  await eventually(async () => append("s2", { text: "after" }));
+  await eventually(() => expect(linesOf(out).at(-1)?.["body"]).toMatchObject({ text: "after" }));
   child.kill("SIGINT");
   expect((await ended).code).toBe(0);
 });
@@ -124,7 +122,7 @@ test("live: what comes, through a restart of the broker, until Ctrl-C", async ()
 test("a newer schema stops it and is named; what is none of ours is said; hostile names cannot drive the terminal", async () => {
   const { gateway, append, cli } = await setUp();
   const put = (session: string, payload: Uint8Array) =>
-    gateway.request(eventSubject("r", session, "event"), payload, { timeout: 2000 });
+    gateway.request(eventSubject("r", session, "event"), payload, { timeout: 20_000 });
   await put("s\u001b[2J\u202e", new Uint8Array([1]));
   const garbage = await cli("tail", "--no-follow");
   expect(garbage).toMatchObject({ code: 0, stderr: "" });

@@ -1,12 +1,12 @@
 import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { dataFolder, startUp } from "../../support/up.ts";
 import { call } from "../gateway/harness.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const CONSUMERS = "broker/store/jetstream/$G/streams/RR_EVENTS/obs";
-const PATIENT = { timeout: 60_000, interval: 200 };
 
 function half(file: string): void {
   truncateSync(file, statSync(file).size >> 1);
@@ -50,7 +50,7 @@ test("SETTLE-1, ONCE-1: torn consumers are made anew at the next start: what wai
       .filter((entry) => entry.applied)
       .map(({ key }) => key);
   const delivered = await send();
-  await vi.waitFor(() => expect(new Set(applied())).toEqual(new Set(delivered)), PATIENT);
+  await eventually(() => expect(new Set(applied())).toEqual(new Set(delivered)));
   coordinator.faults.set([{ method: "POST", action: { kind: "status", status: 503 } }]);
   const waiting = await send();
   expect((await first.stop()).code).toBe(0);
@@ -63,7 +63,7 @@ test("SETTLE-1, ONCE-1: torn consumers are made anew at the next start: what wai
   coordinator.faults.clear();
   const second = startUp(folder.path, { args });
   await second.ready();
-  await vi.waitFor(() => expect(new Set(applied())).toEqual(new Set([...delivered, ...waiting])), PATIENT);
+  await eventually(() => expect(new Set(applied())).toEqual(new Set([...delivered, ...waiting])));
   expect(applied()).toHaveLength(80);
   expect(second.output.stderr).toContain('"code":"consumer_damaged"');
   expect((await second.stop()).code).toBe(0);

@@ -3,10 +3,12 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import { dataFolder } from "../../support/up.ts";
+import { eventually, PATIENCE_MS } from "../../support/eventually.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 
 /** What becomes of `up`, its children and the events when nobody takes what they say. The descriptors one by one: ../output. */
 const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
@@ -32,7 +34,7 @@ async function start(command: string): Promise<Running> {
   const shell = spawn("sh", ["-c", command], {
     cwd: folder.path,
     env: {
-      PATH: process.env["PATH"],
+      ...bareEnv(),
       HOME: process.env["HOME"],
       TERM: "dumb",
       SHELL: "/bin/sh",
@@ -45,10 +47,7 @@ async function start(command: string): Promise<Running> {
     shell.kill("SIGKILL");
     await folder[Symbol.asyncDispose]();
   });
-  const info = await vi.waitFor(async () => JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo, {
-    timeout: 25_000,
-    interval: 20,
-  });
+  const info = await eventually(async () => JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo);
   return {
     shell,
     info,
@@ -85,7 +84,7 @@ async function post(gateway: string, n: number): Promise<number> {
       timestamp: "2026-01-01T00:00:00Z",
       n,
     }),
-    signal: AbortSignal.timeout(15_000),
+    signal: AbortSignal.timeout(PATIENCE_MS),
   });
   await reply.arrayBuffer();
   return reply.status;
@@ -106,7 +105,7 @@ async function holds({ info, children, lives }: Running, events: number): Promis
 
 async function stop({ info, lives }: Running, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
   process.kill(info.pid, signal);
-  await vi.waitFor(() => expect(lives()).toBe(false), { timeout: 10_000, interval: 20 });
+  await eventually(() => expect(lives()).toBe(false));
 }
 
 test("output that nobody reads: events flow; when it is read again, lines are whole", async () => {
@@ -116,7 +115,7 @@ test("output that nobody reads: events flow; when it is read again, lines are wh
   it.shell.stderr?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   it.shell.stdout?.resume();
   const ended = once(it.shell, "close");
-  await vi.waitFor(() => expect(text.length).toBeGreaterThan(200_000), { timeout: 10_000, interval: 20 });
+  await eventually(() => expect(text.length).toBeGreaterThan(200_000));
   await stop(it);
   expect(await ended).toEqual([0, null]);
   const names = new Set(
@@ -134,10 +133,7 @@ test("output that nobody reads at all: what is killed runs again, and it stops i
   await holds(it, MANY);
   const gateway = it.children().find((child) => child.endsWith("gateway/main"));
   process.kill(Number(gateway?.split(" ")[0]), "SIGKILL");
-  await vi.waitFor(async () => expect(await post(it.info.gateway, 0)).toBeLessThan(300), {
-    timeout: 10_000,
-    interval: 50,
-  });
+  await eventually(async () => expect(await post(it.info.gateway, 0)).toBeLessThan(300));
   await holds(it, SOME);
   const ended = once(it.shell, "exit");
   await stop(it);
@@ -179,10 +175,7 @@ test.runIf(hasScript)(
     const it = await start('exec script -qec "$UP" /dev/null');
     const children = it.children().map((child) => Number(child.split(" ")[0]));
     it.shell.kill("SIGKILL");
-    await vi.waitFor(() => expect([it.info.pid, ...children].filter(isAlive)).toEqual([]), {
-      timeout: 10_000,
-      interval: 20,
-    });
+    await eventually(() => expect([it.info.pid, ...children].filter(isAlive)).toEqual([]));
   },
 );
 

@@ -1,6 +1,7 @@
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { dataFolder, startUp, type Up } from "../../support/up.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** A planned restart with everything under way that executors and runners can have under way. */
 
@@ -84,7 +85,7 @@ test("a stop answers what waits and what is held, and loses nothing: the next st
   coordinator.faults.clear();
   const second = start(where, coordinator);
   expect((await second.ready()).gateway).toBe(gateway);
-  await expect.poll(() => storyOf(coordinator, "s-hangs"), { timeout: 15_000 }).toEqual(["t1", "t2"]);
+  await expect.poll(() => storyOf(coordinator, "s-hangs")).toEqual(["t1", "t2"]);
   expect((await second.stop()).code).toBe(0);
 });
 
@@ -99,7 +100,7 @@ test("what a well coordinator has answered when the relay stops is not sent agai
   expect((await first.stop()).code).toBe(0);
   const second = start(where, coordinator);
   await second.ready();
-  await expect.poll(() => storyOf(coordinator, "s-1").length, { timeout: 15_000 }).toBe(before + 38);
+  await expect.poll(() => storyOf(coordinator, "s-1").length).toBe(before + 38);
   expect((await second.stop()).code).toBe(0);
   const story = storyOf(coordinator, "s-1").slice(before);
   expect(story).toEqual(Array.from({ length: 38 }, (_, i) => `t${i + 2}`));
@@ -112,12 +113,9 @@ test("what comes while up starts again waits and is served: from the first conne
   const { gateway } = await first.ready();
   expect((await first.stop()).code).toBe(0);
   const second = start(where, coordinator);
-  const answer = await vi.waitFor(() => write(gateway, "s-1", 1, { prefer: "respond-async" }), {
-    interval: 5,
-    timeout: 20_000,
-  });
+  const answer = await eventually(() => write(gateway, "s-1", 1, { prefer: "respond-async" }), 5);
   expect(answer.status, "the first connection that was not refused").toBe(202);
   await second.ready();
-  await expect.poll(() => storyOf(coordinator, "s-1"), { timeout: 15_000 }).toEqual(["t1"]);
+  await expect.poll(() => storyOf(coordinator, "s-1")).toEqual(["t1"]);
   expect((await second.stop()).code).toBe(0);
 });

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 
 /** What the original gateway does, and no more: the three routes, enriched, to the coordinator. */
 async function startPlainGateway(coordinator: TestCoordinator) {
@@ -40,7 +41,7 @@ function startExecutor(gateway: { url: string }) {
   const program = new URL("../../../examples/echo-executor.ts", import.meta.url).pathname;
   const child = spawn(process.execPath, [program], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"], AGENT_ORCHESTRATOR_API_URL: gateway.url },
+    env: { ...bareEnv(), AGENT_ORCHESTRATOR_API_URL: gateway.url },
   });
   const exited = once(child, "exit");
   const lines = createInterface({ input: child.stdout });

@@ -15,7 +15,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { variableNames } from "../../../src/shared/base/config/load.ts";
 import { ALL_SETTINGS } from "../../../src/shared/settings/index.ts";
 import { natsServerPath } from "../../support/broker.ts";
@@ -32,6 +32,8 @@ import {
   type Running,
 } from "./composition.ts";
 import { buildImage, parseDockerfile, type Image } from "./dockerfile.ts";
+import { eventually } from "../../support/eventually.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 
 // No engine is needed: dockerfile.ts does what a build would do, composition.ts what `docker compose up` would do, with processes on
 // this machine. What only an engine can show (base images, users, read-only roots) is not shown here.
@@ -50,7 +52,12 @@ beforeAll(async () => {
   mkdirSync(bin);
   symlinkSync(await natsServerPath(), join(bin, "nats-server"));
   const { PATH = "", HOME = "" } = process.env;
-  base = { ...networkOf(process.env), PATH: [bin, dirname(process.execPath), PATH].join(delimiter), HOME };
+  base = {
+    ...networkOf(process.env),
+    ...bareEnv(),
+    PATH: [bin, dirname(process.execPath), PATH].join(delimiter),
+    HOME,
+  };
   variables = await makeEnv(join(folder, "fresh"));
   composition = readComposition(read("docker-compose.yml"), variables);
 });
@@ -216,16 +223,13 @@ describe("what the files do", () => {
     });
     expect(sent.ok).toBe(true);
     await expect
-      .poll(
-        async () => {
-          const answer = await fetch(`http://127.0.0.1:${ports.get("8765")}/sessions/s1/events`);
-          return answer.ok ? await answer.text() : "";
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        const answer = await fetch(`http://127.0.0.1:${ports.get("8765")}/sessions/s1/events`);
+        return answer.ok ? await answer.text() : "";
+      })
       .toContain('"message"');
-    await vi.waitFor(() => expect(running.get("prune")?.output()).toContain("nothing to prune"), 10_000);
-  }, 120_000);
+    await eventually(() => expect(running.get("prune")?.output()).toContain("nothing to prune"));
+  });
 
   test("the operator's service shows the status", async () => {
     const operator = composition.services["operator"];

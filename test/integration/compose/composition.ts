@@ -115,7 +115,7 @@ export async function untilHealthy(
     );
     const [code] = (await once(check, "exit")) as [number | null];
     if (code === 0) return;
-    await delay(50);
+    await delay(200); // each check is a process
   }
 }
 

@@ -24,13 +24,13 @@ async function setUp() {
 
 test("without a relay that is said, and is an outage; a relay that comes ends it", async () => {
   const { relay, text } = await setUp();
-  await expect.poll(() => text("/"), { timeout: 15_000 }).toContain("No relay is heard");
+  await expect.poll(() => text("/")).toContain("No relay is heard");
   const started = await relay();
-  await expect.poll(() => text("/"), { timeout: 15_000 }).toContain("Forwarding");
+  await expect.poll(() => text("/")).toContain("Forwarding");
   expect(await text("/")).toContain(">relay-a <");
   await expect.poll(() => text("/")).toMatch(/<b>No relay<\/b>[\s\S]*ended/);
   await started.close();
-  await expect.poll(() => text("/"), { timeout: 15_000 }).toContain("No relay is heard");
+  await expect.poll(() => text("/")).toContain("No relay is heard");
 });
 
 test("a relay tells why a session waits, and what it says of its gate stays after its end", async () => {
@@ -42,25 +42,21 @@ test("a relay tells why a session waits, and what it says of its gate stays afte
   expect(await text("/sessions?q=SICK")).toMatch(/1 session with “SICK”/);
   await coordinator.stop();
   await append("well");
-  await expect
-    .poll(() => text("/"), { timeout: 15_000 })
-    .toMatch(/<b>Coordinator away<\/b>[\s\S]*ECONNREFUSED/);
+  await expect.poll(() => text("/")).toMatch(/<b>Coordinator away<\/b>[\s\S]*ECONNREFUSED/);
   await started.close();
-  await expect
-    .poll(() => text("/"), { timeout: 15_000 })
-    .toMatch(/<b>Coordinator away<\/b>[\s\S]*ECONNREFUSED/);
+  await expect.poll(() => text("/")).toMatch(/<b>Coordinator away<\/b>[\s\S]*ECONNREFUSED/);
 });
 
 test("of two relays one page shows all lanes, each once", async () => {
   const { coordinator, relay, text, append } = await setUp();
   await relay({ relay: "relay-a" });
   await relay({ relay: "relay-b" });
-  await expect.poll(() => text("/"), { timeout: 15_000 }).toContain(">2 relays <");
+  await expect.poll(() => text("/")).toContain(">2 relays <");
   await coordinator.stop();
   const sessions = Array.from({ length: 16 }, (_, n) => `s${String(n).padStart(2, "0")}`);
   for (const session of sessions) await append(session);
   const rows = async (): Promise<string[]> =>
     [...(await text("/sessions")).matchAll(/<tr id="s-(\w+)"/g)].map(([, id = ""]) => id).toSorted();
-  await expect.poll(rows, { timeout: 15_000 }).toEqual(sessions);
+  await expect.poll(rows).toEqual(sessions);
   expect(await text("/sessions")).toContain("16 sessions with something to do.");
 });

@@ -19,7 +19,7 @@ test("a service waits for a broker that is being started again; a command says a
   const nc = await connecting;
   scope.defer(() => nc.close());
   expect(nc.isClosed()).toBe(false);
-}, 60_000);
+});
 
 test("a refused login is not tried again", async () => {
   await using broker = await startTestBroker();
@@ -35,7 +35,7 @@ test("a broker that goes away while a service starts is unreachable, whatever th
   const nc = await connectBroker(broker.access("admin"), as);
   scope.defer(() => nc.close());
   const fate = (asked: Promise<unknown>): Promise<unknown> => asked.then(String, unreachableOr);
-  const nobody = await fate(nc.request("rr.nobody", "", { timeout: 10_000 }));
+  const nobody = await fate(nc.request("rr.nobody", "", { timeout: 20_000 }));
   expect(nobody).toMatchObject({ code: "log_unreachable" });
   await broker.kill9();
   const silent = await fate(jetstreamManager(nc, { checkAPI: true, timeout: 200 }));
@@ -45,4 +45,4 @@ test("a broker that goes away while a service starts is unreachable, whatever th
   expect(closed).toMatchObject({ code: "log_unreachable" });
   const other = new TypeError("x");
   expect(unreachableOr(other)).toBe(other);
-}, 60_000);
+});

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { pino } from "pino";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { guardStore } from "../../../src/cli/up/store-guard.ts";
 import { orphanGuard } from "../../../src/embedded/orphan.ts";
@@ -18,6 +18,7 @@ import { natsServerPath } from "../../support/broker.ts";
 import { createAppender } from "../../support/relay.ts";
 import { streamFolder } from "../../support/store.ts";
 import { temporaryFolder } from "./folder.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const ALL = [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM] as const;
 
@@ -218,7 +219,7 @@ test.each(["meta.inf", "meta.sum"])(
     const file = join(streamFolder(dataDir, STATE_STREAM), name);
     const before = readFileSync(file, "utf8");
     rmSync(file);
-    await vi.waitFor(() => expect(readFileSync(file, "utf8")).toBe(before), { timeout: 15_000 });
+    await eventually(() => expect(readFileSync(file, "utf8")).toBe(before));
     guard.stop();
     await admin.close();
     expect(ended).toEqual([]);

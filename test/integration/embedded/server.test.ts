@@ -2,7 +2,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { orphanGuard } from "../../../src/embedded/orphan.ts";
 import { startBroker, type Broker } from "../../../src/embedded/server.ts";
 import { readSyncAlways } from "../../../src/shared/log/durability/sync-always.ts";
@@ -11,6 +11,7 @@ import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { ADMIN_INBOX } from "../../../src/shared/log/schema/subjects.ts";
 import { natsServerPath, startTestBroker } from "../../support/broker.ts";
 import { temporaryFolder } from "./folder.ts";
+import { eventually } from "../../support/eventually.ts";
 
 async function start(dataDir: string, binary?: string): Promise<Broker> {
   return startBroker({
@@ -40,7 +41,7 @@ describe("a broker that runs", () => {
     expect(broker.pid()).not.toBe(before);
 
     // the connection of before comes back by itself, as the same user
-    await vi.waitFor(() => gateway.rtt(), { timeout: 10_000 });
+    await eventually(() => gateway.rtt());
     const again = await broker.connect("admin");
     const stored = await (await jetstreamManager(again)).streams.getMessage("S", { seq: 1 });
     expect(stored?.string()).toBe("kept");

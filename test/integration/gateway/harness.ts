@@ -194,7 +194,7 @@ export async function startScriptedRelay(broker: TestBroker): Promise<ScriptedRe
   async function confirmed(subject: string, bytes: Uint8Array): Promise<string> {
     const flow = nc.subscribe(`${FLOW_PREFIX}.scripted.${inboxOwner(subject)}.seen.${++asked}`, {
       max: 1,
-      timeout: 5000,
+      timeout: 20_000,
     });
     nc.publish(subject, bytes, { reply: flow.getSubject() });
     for await (const message of flow) return message.string();

@@ -7,11 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { UNDER_UP } from "../../../src/shared/base/parent.ts";
 import { natsServerPath, startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 import { call, readLog, startScriptedRelay } from "./harness.ts";
+import { eventually } from "../../support/eventually.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/gateway/main.ts", import.meta.url));
 
@@ -60,7 +62,7 @@ function start(env: Record<string, string> = {}, underUp = false): Process {
   const child = spawn(process.execPath, underUp ? [MAIN, UNDER_UP] : [MAIN], {
     stdio: ["ignore", "pipe", "pipe", ...(underUp ? (["ipc"] as const) : [])],
     env: {
-      PATH: process.env["PATH"] ?? "",
+      ...bareEnv(),
       RUNNER_RELAY_DATA: data,
       ...(underUp ? {} : brokerVariables()),
       ...env,
@@ -103,14 +105,11 @@ test("under up it takes its port before it knows the broker; what comes then wai
   before.child.kill("SIGTERM");
   await before.exit;
   const gateway = start({}, true);
-  const early = await vi.waitFor(
-    async () => {
-      const socket = connect(Number(new URL(url).port), "127.0.0.1");
-      await once(socket, "connect");
-      return socket;
-    },
-    { interval: 5, timeout: 20_000 },
-  );
+  const early = await eventually(async () => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    await once(socket, "connect");
+    return socket;
+  }, 5);
   early.write("GET /_relay/health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
   const stored = call(url, "POST", "/events", { session_id: "s-early" });
   gateway.child.send(brokerVariables());
@@ -198,10 +197,10 @@ async function startMonitored(sync: string): Promise<string> {
   await writeFile(join(dir, "nats.conf"), config);
   const child = spawn(await natsServerPath(), ["-c", join(dir, "nats.conf")], { stdio: "ignore" });
   children.push(child);
-  return vi.waitFor(async () => {
+  return eventually(async () => {
     const ports = await readFile(join(dir, `nats-server_${child.pid}.ports`), "utf8");
     return (JSON.parse(ports) as { monitoring: [string] }).monitoring[0];
-  }, 5000);
+  });
 }
 
 test("HONEST-1: the broker's monitoring page is asked where there is one", async () => {

@@ -31,7 +31,7 @@ test("messages made to be expensive blind no command: what lies behind them is f
     }),
   ];
   for (const payload of bombs)
-    await gateway.request(eventSubject(RUNNER, "s1", "event"), payload, { timeout: 5000 });
+    await gateway.request(eventSubject(RUNNER, "s1", "event"), payload, { timeout: 20_000 });
   const { id } = await append("s1");
   const cli = operatorCli(broker);
   const said = async (...args: string[]): Promise<string> => {

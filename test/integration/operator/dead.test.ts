@@ -1,5 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createDeadLetters, type Death } from "../../../src/relay/coordinator/dead-letters.ts";
 import {
   deadLetters,
@@ -14,9 +14,7 @@ import { startCoordinator } from "../../support/coordinator.ts";
 import { startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli } from "../../support/up.ts";
-
-/** Commands are processes, and machines are busy. */
-const PATIENT = { timeout: 30_000, interval: 20 };
+import { eventually } from "../../support/eventually.ts";
 
 async function setUp(sync = true) {
   const broker = await provisioned(await startTestBroker({ sync }));
@@ -174,13 +172,15 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
   const wrong = { timestamp: 1 }; // 422
   const a = await append("s1", { ...wrong, name: "a" });
   const b = await append("s1", { ...wrong, name: "b" });
-  await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages, PATIENT).toBe(2);
+  await expect
+    .poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages, { interval: 20 })
+    .toBe(2);
   // nothing later was delivered: nothing to say
   expect((await cli("dead", "redrive", "--session", "s1", "--dry-run")).stdout).toMatch(
     new RegExp(`^would redrive ${a.id} .*\\nwould redrive ${b.id} .*\\n$`),
   );
   const c = await append("s1", { name: "c" });
-  await vi.waitFor(() => expect(coordinator.writes("s1").map(({ key }) => key)).toContain(c.id), PATIENT);
+  await eventually(() => expect(coordinator.writes("s1").map(({ key }) => key)).toContain(c.id));
   const asked = await cli("dead", "redrive", "--all");
   expect(asked).toMatchObject({
     code: 2,
@@ -188,7 +188,7 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
   });
   const before = coordinator.writes("s1").length;
   expect((await cli("dead", "redrive", "--all", "--yes")).code).toBe(0);
-  await vi.waitFor(() => expect(coordinator.writes("s1")).toHaveLength(before + 2), PATIENT);
+  await eventually(() => expect(coordinator.writes("s1")).toHaveLength(before + 2));
   expect(
     coordinator
       .writes("s1")
@@ -196,7 +196,9 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
       .map(({ key }) => key),
   ).toEqual([a.id, b.id]);
   // refused again: the letters are back, and the receipts of the first attempts still say so
-  await expect.poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages, PATIENT).toBe(2);
+  await expect
+    .poll(async () => (await jsm.streams.info(DEAD_STREAM)).state.messages, { interval: 20 })
+    .toBe(2);
   const receipt = await gateway.request(
     questionSubject(RECEIPT_SUBJECT, "gw1"),
     JSON.stringify({ id: a.id, seq: a.seq }),
@@ -245,12 +247,12 @@ test("a redriven event that waits is pending by its first receipt, and delivered
     (await gateway.request(questionSubject(RECEIPT_SUBJECT, "gw1"), JSON.stringify({ id, seq }))).json<{
       state: string;
     }>().state;
-  await expect.poll(state, PATIENT).toBe("dead");
+  await expect.poll(state, { interval: 20 }).toBe("dead");
   coordinator.faults.set([{ path: "/sessions/s1/events", action: { kind: "status", status: 503 } }]);
   const letter = await findDeadLetter(jsm, id);
   if (letter === undefined) throw new Error("no letter");
   await redrive(nc, jsm, letter);
   expect(await state()).toBe("pending");
   coordinator.faults.clear();
-  await expect.poll(state, PATIENT).toBe("delivered");
+  await expect.poll(state, { interval: 20 }).toBe("delivered");
 });

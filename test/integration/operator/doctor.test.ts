@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { examine, type Patient } from "../../../src/operate/doctor/examine.ts";
 import type { Line } from "../../../src/operate/doctor/line.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
@@ -18,6 +18,7 @@ import { startCoordinator } from "../../support/coordinator.ts";
 import { PAGE_TOKEN, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli } from "../../support/up.ts";
 import { startTestGateway } from "../gateway/harness.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const bad = (lines: Line[]): string[] =>
   lines.filter(({ level }) => level !== "ok").map(({ level, check, text }) => `${level} ${check}: ${text}`);
@@ -97,12 +98,10 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
   expect(await cli()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(?:ok {2}\S.*\n)+$/) });
   const control = await openControl(nc, systemClock);
   await control.pauseAll("");
-  await vi.waitFor(
-    async () =>
-      expect(bad(await examine(patient))).toEqual([
-        "warn coordinator by relay-a: an operator paused everything",
-      ]),
-    { timeout: 10_000 },
+  await eventually(async () =>
+    expect(bad(await examine(patient))).toEqual([
+      "warn coordinator by relay-a: an operator paused everything",
+    ]),
   );
   await broker.kill9();
   await gateway.close();
@@ -114,11 +113,12 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
     "fail relays: only the broker knows",
     expect.stringMatching(/^fail gateway .*ECONNREFUSED/),
   ]);
-}, 120_000);
+});
 
 test.concurrent("relays and gateways that hang are said as what they are, and the login is not blamed", async () => {
   await using broker = await start();
-  const stuck = createServer(() => undefined).listen(0, "127.0.0.1");
+  const sockets: Socket[] = [];
+  const stuck = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
   await once(stuck, "listening");
   const { port } = stuck.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
@@ -133,8 +133,9 @@ test.concurrent("relays and gateways that hang are said as what they are, and th
     ]);
   } finally {
     stuck.close();
+    for (const socket of sockets) socket.destroy();
   }
-}, 60_000);
+});
 
 test.concurrent("HONEST-1: a broker that does not sync, a missing consumer, changed streams", async () => {
   await using broker = await start({ sync: false });
@@ -171,7 +172,7 @@ test.concurrent("a login that is no operator's, one that is refused, and a clock
     expect.stringMatching(/^warn clock: .* (?:60|59)\.\d s behind the broker's$/),
     ...ALONE,
   ]);
-}, 120_000);
+});
 
 test.concurrent("a broker that takes no more, one without a log, one that says nothing: nothing hangs", async () => {
   await using broker = await start();
@@ -186,20 +187,22 @@ test.concurrent("a broker that takes no more, one without a log, one that says n
     "fail stream KV_RR_STATE: it does not exist",
   ]);
 
-  const silent = createServer(() => undefined);
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => void sockets.push(socket));
   await new Promise<void>((done) => silent.listen(0, "127.0.0.1", done));
   await using scope = new AsyncDisposableStack();
-  scope.defer(() => void silent.close());
+  scope.defer(() => {
+    silent.close();
+    for (const socket of sockets) socket.destroy();
+  });
   const address = silent.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  const began = performance.now();
   const lines = await examine({
     ...patientOf(broker),
     access: { servers: [`nats://127.0.0.1:${port}`] },
     gateways: [`http://127.0.0.1:${port}`],
     relay: `http://127.0.0.1:${port}`,
   });
-  expect(performance.now() - began).toBeLessThan(5000);
   expect(lines.map(({ level, check }) => `${level} ${check.split(" ")[0]}`)).toEqual([
     "fail broker",
     "ok disk",
@@ -207,4 +210,4 @@ test.concurrent("a broker that takes no more, one without a log, one that says n
     "fail relay",
     "fail gateway",
   ]);
-}, 120_000);
+});

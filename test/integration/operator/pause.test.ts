@@ -1,10 +1,11 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { putState } from "../../../src/shared/log/state/state-store.ts";
 import { stateKey } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli } from "../../support/up.ts";
+import { eventually } from "../../support/eventually.ts";
 
 async function setUp() {
   const broker = await provisioned(await startTestBroker());
@@ -16,11 +17,6 @@ async function setUp() {
     cli: (...args: string[]) => runCli(args, { env }),
     [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
   };
-}
-
-/** Tests that run side by side cannot use `expect.poll`. */
-async function eventually(check: () => unknown): Promise<void> {
-  await vi.waitFor(check, { timeout: 10_000 });
 }
 
 test.concurrent("ORDER-1: pause and resume say when a relay does it, for everything and for a parked session", async () => {
@@ -71,7 +67,7 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
   expect((await cli("resume", "--session", "s1")).code).toBe(0);
   await eventually(() => expect(delivered("s1")).toBe(2));
   expect(relay.fatal).toEqual([]);
-}, 120_000);
+});
 
 test.concurrent("without a relay the wish is kept, and said so; what is not paused is not found", async () => {
   await using stage = await setUp();
@@ -92,7 +88,7 @@ test.concurrent("without a relay the wish is kept, and said so; what is not paus
   const nc = await broker.connect("relay");
   await putState(nc, stateKey.control("s2"), new TextEncoder().encode('{"v":2}'));
   expect(await cli("status")).toMatchObject({ code: 1, stderr: expect.stringMatching(/^schema_newer: /) });
-}, 120_000);
+});
 
 test.concurrent("everything is paused only after a yes, and a broker that is away or refuses is said", async () => {
   await using stage = await setUp();
@@ -106,4 +102,4 @@ test.concurrent("everything is paused only after a yes, and a broker that is awa
     code: 1,
     stderr: expect.stringMatching(/^log_unreachable: /),
   });
-}, 120_000);
+});

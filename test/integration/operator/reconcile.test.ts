@@ -1,5 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { digestOf, type Holdings } from "../../../src/shared/messages/holdings.ts";
 import { HOLDINGS_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
@@ -7,9 +7,7 @@ import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator, type FaultAction } from "../../support/coordinator.ts";
 import { operatorCli } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
-
-/** Commands are processes, and machines are busy. */
-const PATIENT = { timeout: 30_000, interval: 20 };
+import { eventually } from "../../support/eventually.ts";
 
 async function setUp(token?: string) {
   const broker = await provisioned(await startTestBroker());
@@ -52,7 +50,7 @@ test("ORDER-1: a coordinator that lost its last 30 minutes gets back exactly wha
   for (let n = 0; n < 15; n++)
     for (const session of sessions) await append(session, { ...at(n), result_text: `${n}` });
   const early = 6 + 15 * 12;
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(early), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(early));
   const backup = coordinator.state.sessions.backup();
 
   const lost: { id: string; session: string }[] = [];
@@ -70,7 +68,7 @@ test("ORDER-1: a coordinator that lost its last 30 minutes gets back exactly wha
     if (n === 25) await late("s 2", { last_resumed_at: "2026-01-01T00:00:00Z" }, { kind: "metadata" });
   }
   const all = early + lost.length;
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(all), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(all));
   const whole = JSON.stringify(contents());
   const healthy = lines((await cli("reconcile", "--all", "--json")).stdout);
   expect(healthy).toMatchObject({ findings: [], summary: { sessions: 12, compared: all, missing: 0 } });
@@ -87,7 +85,7 @@ test("ORDER-1: a coordinator that lost its last 30 minutes gets back exactly wha
   const sent = await cli("reconcile", "--all", "--send", "--json");
   expect(sent.code).toBe(0);
   expect(lines(sent.stdout).summary).toMatchObject({ missing: lost.length, sent: lost.length });
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(all + lost.length), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(all + lost.length));
   for (const session of sessions) {
     const again = coordinator.writes(session).filter(({ n }) => n > (coordinator.writes()[all - 1]?.n ?? 0));
     expect(again.map(({ key }) => key)).toEqual(
@@ -115,7 +113,7 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
   const { id } = await append("s1", {});
   await append("s1", { timestamp: 5 }); // refused: a dead letter
   await append("s3", {});
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(3), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(3));
   coordinator.state.sessions.restore(backup);
   coordinator.state.sessions.remove("s3");
   coordinator.faults.set([
@@ -123,7 +121,7 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
   ]);
   await append("s2", {}); // waits
   const look = async (...args: string[]) => lines((await cli("reconcile", "--json", ...args)).stdout);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { findings } = await look("--all");
     expect(findings).toHaveLength(2);
     expect(findings).toContainEqual(
@@ -132,7 +130,7 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
     expect(findings).toContainEqual(
       expect.objectContaining({ kind: "unknown_session", session: "s3", missing: [expect.anything()] }),
     );
-  }, PATIENT);
+  });
   expect((await look("--session", "s1", "--send")).summary).toMatchObject({ missing: 1, sent: 1 });
   expect((await look("--session", "s1", "--send")).summary).toMatchObject({
     missing: 0,
@@ -140,9 +138,8 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
     sent: 0,
   });
   coordinator.faults.clear();
-  await vi.waitFor(
-    async () => expect((await look("--session", "s1")).summary).toMatchObject({ missing: 0, underWay: 0 }),
-    PATIENT,
+  await eventually(async () =>
+    expect((await look("--session", "s1")).summary).toMatchObject({ missing: 0, underWay: 0 }),
   );
   expect((await look("--session", "nobody")).summary).toMatchObject({ unknownSessions: 1 });
 });
@@ -153,7 +150,7 @@ test("of more than a hundred events it says what it cannot tell, and how to send
   const timestamp = (n: number): string =>
     new Date(Date.parse("2026-01-01T00:00:00Z") + n * 1000).toISOString();
   for (let n = 0; n < 120; n++) await append("s1", { timestamp: timestamp(n) });
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(120), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(120));
   const { stdout, code } = await cli("reconcile", "--session", "s1");
   expect(stdout).toContain(
     "20 could not be checked: the coordinator returns only 100 events (replay --session s1 --from-seq 101 sends them)",
@@ -167,19 +164,19 @@ test("--since compares what came since then; bad command lines, no relay, and a 
   for (const session of ["s1", "s2"]) coordinator.createSession(session);
   const backup = coordinator.state.sessions.backup();
   await append("s1", {});
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(1));
   const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
   const { ts: between = "" } = await jsm.streams.info(EVENTS_STREAM); // by the clock that dates what is stored
   await append("s2", {});
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(2), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(2));
   coordinator.state.sessions.restore(backup);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { findings, summary } = lines(
       (await cli("reconcile", "--all", "--since", between, "--json")).stdout,
     );
     expect(findings).toMatchObject([{ session: "s2", missing: [{ kind: "event" }] }]);
     expect(summary).toMatchObject({ sessions: 1, missing: 1 });
-  }, PATIENT);
+  });
   expect((await cli("reconcile")).code).toBe(2);
   expect((await cli("reconcile", "--all", "--session", "s1")).code).toBe(2);
   expect((await cli("reconcile", "--session", "../x")).code).toBe(2);
@@ -195,7 +192,7 @@ test("holdings name events by digests of what they say", async () => {
   coordinator.createSession("s1");
   const body = { session_id: "s1", event_type: "message", timestamp: "2026-01-01T00:00:00Z", extra: 1 };
   await append("s1", body);
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(1), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(1));
   const operator = await broker.connect("operator");
   const answer = await operator.request(HOLDINGS_SUBJECT, JSON.stringify({ v: 1, session: "s1" }));
   expect(answer.json()).toEqual({
@@ -219,12 +216,12 @@ test("a session that the coordinator lost whole is missing: counted, not sent in
   await append("s1", {});
   await append("s3", {});
   await append("never", {}); // of a session that never was: all of it died
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(8), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(8));
   const backup = coordinator.state.sessions.backup();
   coordinator.state.sessions.remove(lost);
   coordinator.state.sessions.remove("s3");
 
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { stdout, code } = await cli("reconcile", "--all");
     expect(stdout).toMatch(/^it's lost +- +4 +0 +the coordinator does not know the session$/m);
     expect(stdout).toMatch(
@@ -232,7 +229,7 @@ test("a session that the coordinator lost whole is missing: counted, not sent in
     );
     expect(stdout).toContain(String.raw`  runner-relay replay --session 'it'\''s lost' --include-binds`);
     expect(code).toBe(3);
-  }, PATIENT);
+  });
   const sent = await cli("reconcile", "--session", lost, "--send", "--json");
   expect(sent.code).toBe(3);
   const { findings, summary } = lines(sent.stdout);
@@ -250,15 +247,11 @@ test("a session that the coordinator lost whole is missing: counted, not sent in
 
   coordinator.createSession(lost);
   expect((await cli("replay", "--session", lost, "--include-binds", "--yes")).code).toBe(0);
-  await vi.waitFor(
-    () => expect(coordinator.state.sessions.events(lost)).toHaveLength(backup.get(lost)?.events.count ?? -1),
-    PATIENT,
+  await eventually(() =>
+    expect(coordinator.state.sessions.events(lost)).toHaveLength(backup.get(lost)?.events.count ?? -1),
   );
   expect(coordinator.state.sessions.get(lost)).toMatchObject({ hostname: "h", status: "running" });
-  await vi.waitFor(
-    async () => expect(await cli("reconcile", "--session", lost)).toMatchObject({ code: 0 }),
-    PATIENT,
-  );
+  await eventually(async () => expect(await cli("reconcile", "--session", lost)).toMatchObject({ code: 0 }));
 });
 
 test("a 404 that is not the coordinator's word on the session is no lost session", async () => {
@@ -278,7 +271,7 @@ test("a 404 that is not the coordinator's word on the session is no lost session
   for (const [path, answer, kind] of answers) {
     coordinator.faults.set([{ method: "GET", path, action: { kind: "status", ...answer } }]);
     const question = JSON.stringify({ v: 1, session: "s1" });
-    const found = await operator.request(HOLDINGS_SUBJECT, question, { timeout: 10_000 });
+    const found = await operator.request(HOLDINGS_SUBJECT, question, { timeout: 20_000 });
     expect({ answer, found: found.json<Holdings>().kind }).toEqual({ answer, found: kind });
   }
 });

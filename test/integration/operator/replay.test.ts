@@ -1,5 +1,5 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { findDeadLetter } from "../../../src/shared/log/state/dead-letters.ts";
 import { HEADER, UPSTREAM_HEADER } from "../../../src/shared/base/headers.ts";
 import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
@@ -10,9 +10,7 @@ import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli, startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
-
-/** Commands are processes, and machines are busy. */
-const PATIENT = { timeout: 30_000, interval: 20 };
+import { eventually } from "../../support/eventually.ts";
 
 async function setUp() {
   const broker = await provisioned(await startTestBroker());
@@ -43,7 +41,7 @@ test("a replay sends what is selected again: old keys, a mark, nobody else's eve
     sent.push(await append("s1", { n }, { answer: "_INBOX_gw.gw1.gone" }));
     await append("s2", { n });
   }
-  await expect.poll(() => coordinator.writes(), PATIENT).toHaveLength(8);
+  await expect.poll(() => coordinator.writes(), { interval: 20 }).toHaveLength(8);
   const dry = await cli("replay", "--session", "s1", "--from-seq", "2", "--dry-run");
   expect(dry.stdout).toMatch(
     /^SESSION +BIND +EVENT .*\ns1 +0 +3 .*\nwould send 3 events of 1 session, sequences 3 /,
@@ -58,7 +56,7 @@ test("a replay sends what is selected again: old keys, a mark, nobody else's eve
   const done = await cli("replay", "--session", "s1", "--from-seq", "2", "--yes", "--json");
   expect(JSON.parse(done.stdout)).toMatchObject({ state: "done", sent: 3, leftOut: { waiting: 0 } });
   const { run } = JSON.parse(done.stdout) as { run: string };
-  await expect.poll(() => coordinator.writes(), PATIENT).toHaveLength(11);
+  await expect.poll(() => coordinator.writes(), { interval: 20 }).toHaveLength(11);
   const again = coordinator.writes().slice(8);
   expect(again.map(({ key }) => key)).toEqual(sent.slice(1).map(({ id }) => id));
   expect(again.map(({ headers = {} }) => headers[UPSTREAM_HEADER.replay])).toEqual(
@@ -101,10 +99,8 @@ test("binds of finished sessions, run reports and what waits are left out, and s
     const { stdout } = await cli("replay", "--session", "s1", "--dry-run", "--json", ...more);
     return JSON.parse(stdout) as { send: number; leftOut: Record<string, number>; sessions: object[] };
   };
-  await vi.waitFor(
-    async () =>
-      expect(await preview()).toMatchObject({ send: 1, leftOut: { binds: 1, runReports: 1, waiting: 0 } }),
-    PATIENT,
+  await eventually(async () =>
+    expect(await preview()).toMatchObject({ send: 1, leftOut: { binds: 1, runReports: 1, waiting: 0 } }),
   );
   expect(await preview("--include-binds")).toMatchObject({
     send: 2,
@@ -112,9 +108,8 @@ test("binds of finished sessions, run reports and what waits are left out, and s
   });
   // a resume binds it again: that one is the relay's to judge
   await append("s1", bind, { kind: "bind" });
-  await vi.waitFor(
-    async () => expect(await preview("--kind", "bind")).toMatchObject({ send: 1, leftOut: { binds: 1 } }),
-    PATIENT,
+  await eventually(async () =>
+    expect(await preview("--kind", "bind")).toMatchObject({ send: 1, leftOut: { binds: 1 } }),
   );
   await coordinator.stop();
   await append("s1", {});
@@ -132,22 +127,20 @@ test("a dead letter is not sent again into its refusal; redriven and delivered, 
     (await append("s1", { text: "poison" })).id,
     (await append("s1", {})).id,
   ];
-  await expect.poll(() => findDeadLetter(jsm, ids[1] ?? ""), PATIENT).toBeDefined();
-  await expect.poll(() => coordinator.writes(), PATIENT).toHaveLength(3);
+  await expect.poll(() => findDeadLetter(jsm, ids[1] ?? ""), { interval: 20 }).toBeDefined();
+  await expect.poll(() => coordinator.writes(), { interval: 20 }).toHaveLength(3);
   const replayed = async () => {
     const { stdout } = await cli("replay", "--session", "s1", "--yes", "--json");
     return JSON.parse(stdout) as { sent: number; leftOut: Record<string, number> };
   };
-  await vi.waitFor(
-    async () => expect(await replayed()).toMatchObject({ sent: 2, leftOut: { dead: 1, waiting: 0 } }),
-    PATIENT,
+  await eventually(async () =>
+    expect(await replayed()).toMatchObject({ sent: 2, leftOut: { dead: 1, waiting: 0 } }),
   );
   coordinator.faults.clear();
   await cli("dead", "redrive", ids[1] ?? "", "--yes");
-  await expect.poll(() => findDeadLetter(jsm, ids[1] ?? ""), PATIENT).toBeUndefined();
-  await vi.waitFor(
-    async () => expect(await replayed()).toMatchObject({ sent: 3, leftOut: { dead: 0, waiting: 0 } }),
-    PATIENT,
+  await expect.poll(() => findDeadLetter(jsm, ids[1] ?? ""), { interval: 20 }).toBeUndefined();
+  await eventually(async () =>
+    expect(await replayed()).toMatchObject({ sent: 3, leftOut: { dead: 0, waiting: 0 } }),
   );
 });
 
@@ -157,11 +150,10 @@ test("ONCE-1, ORDER-1: Ctrl-C in the middle of a replay; resumed, every event is
   for (const session of sessions) coordinator.createSession(session);
   const ids: string[] = [];
   for (let n = 0; n < 240; n++) ids.push((await append(sessions[n % 3] ?? "", { n })).id);
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(240), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(240));
   const first = startOperator(broker, "replay", "--from-seq", "1", "--rate", "200/s", "--yes", "--json");
-  await vi.waitFor(
-    async () => expect((await jsm.streams.info(EVENTS_STREAM)).state.messages).toBeGreaterThan(280),
-    PATIENT,
+  await eventually(async () =>
+    expect((await jsm.streams.info(EVENTS_STREAM)).state.messages).toBeGreaterThan(280),
   );
   first.process.kill("SIGINT");
   const interrupted = await first.ended;
@@ -174,7 +166,7 @@ test("ONCE-1, ORDER-1: Ctrl-C in the middle of a replay; resumed, every event is
 
   // killed without a word, a while after its state was written last
   const second = startOperator(broker, "replay", "--resume", run, "--rate", "200/s", "--yes");
-  await vi.waitFor(async () => expect((await replays(jsm)).length).toBeGreaterThan(sent + 30), PATIENT);
+  await eventually(async () => expect((await replays(jsm)).length).toBeGreaterThan(sent + 30));
   second.process.kill("SIGKILL");
   await second.ended;
   const { stderr } = await cli("replay", "--resume", "forgotten"); // a killed one cannot say its name
@@ -182,7 +174,7 @@ test("ONCE-1, ORDER-1: Ctrl-C in the middle of a replay; resumed, every event is
   const done = await cli("replay", "--resume", run, "--yes", "--json");
   expect(JSON.parse(done.stdout)).toMatchObject({ run, state: "done", sent: 240 });
   expect((await replays(jsm)).map(({ of }) => of)).toEqual(ids.map((_, i) => `${EVENTS_STREAM}:${i + 1}`));
-  await vi.waitFor(() => expect(coordinator.writes()).toHaveLength(480), PATIENT);
+  await eventually(() => expect(coordinator.writes()).toHaveLength(480));
   for (const [i, session] of sessions.entries()) {
     const keys = ids.filter((_, n) => n % 3 === i);
     expect(coordinator.writes(session).map(({ key }) => key)).toEqual([...keys, ...keys]);

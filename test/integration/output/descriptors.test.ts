@@ -5,8 +5,9 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /**
  * Says so many lines on stderr, then writes into a file that it is still there. SIGTERM ends it, with a last line. A process of its own for
@@ -15,6 +16,7 @@ import { findExecutable } from "../../../src/embedded/command.ts";
 const TALKER = `
 import { renameSync, writeFileSync } from "node:fs";
 import { standardLines } from ${JSON.stringify(resolve(import.meta.dirname, "../../../src/shared/base/output/standard.ts"))};
+
 const [report, count] = process.argv.slice(2);
 const lines = standardLines(2, "talker");
 for (let n = 0; n < Number(count); n++) lines.write(JSON.stringify({ n, pad: "é".repeat(60) }) + "\\n");
@@ -59,14 +61,11 @@ async function start(command: string, count: number) {
     await rm(folder, { recursive: true, force: true });
   });
   const talked = (): Promise<Talk> =>
-    vi.waitFor(
-      async () => {
-        const talk = JSON.parse(await readFile(report, "utf8")) as Talk;
-        ({ pid } = talk);
-        return talk;
-      },
-      { timeout: 20_000, interval: 20 },
-    );
+    eventually(async () => {
+      const talk = JSON.parse(await readFile(report, "utf8")) as Talk;
+      ({ pid } = talk);
+      return talk;
+    });
   return { child, ended, folder, talked };
 }
 
@@ -81,7 +80,7 @@ function isAlive(pid: number): boolean {
 /** Ends it as a service manager does. */
 async function stop(pid: number): Promise<void> {
   process.kill(pid, "SIGTERM");
-  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000, interval: 20 });
+  await eventually(() => expect(isAlive(pid)).toBe(false));
 }
 
 /** Reads on until the talker's last line; every line is whole, and none is missing without being counted. */
@@ -90,7 +89,7 @@ async function readAll(from: NodeJS.ReadableStream, talk: Talk, ended: Promise<u
   from.setEncoding("utf8");
   from.on("data", (chunk: string) => (text += chunk));
   const said = (words: string): Promise<void> =>
-    vi.waitFor(() => expect(text.includes(words), words).toBe(true), { timeout: 20_000, interval: 20 });
+    eventually(() => expect(text.includes(words), words).toBe(true));
   await said("log lines were dropped");
   process.kill(talk.pid, "SIGTERM");
   await ended;
@@ -116,7 +115,7 @@ test("a named pipe that nobody reads: the process goes on, and says later what i
     'mkfifo pipe; touch made; until [ -e open ]; do sleep 0.02; done; exec $SHELL -c "exec $TALK" 2>pipe',
     MANY,
   );
-  await vi.waitFor(() => stat(join(it.folder, "made")), { timeout: 10_000, interval: 20 });
+  await eventually(() => stat(join(it.folder, "made")));
   const fd = openSync(join(it.folder, "pipe"), constants.O_RDONLY | constants.O_NONBLOCK);
   spawnSync("touch", [join(it.folder, "open")]);
   const talk = await it.talked();

@@ -4,9 +4,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { startTestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
+import { eventually } from "../../support/eventually.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 
 /** Gateway, relay and stand-in on their own, as services of a service manager: nobody reads their stderr. */
 const SRC = resolve(import.meta.dirname, "../../../src");
@@ -17,7 +19,7 @@ const LONG_SESSION = "s".repeat(190);
 
 async function start(part: string, env: Record<string, string>) {
   const child = spawn(process.execPath, [join(SRC, `${part}/main.ts`)], {
-    env: { PATH: process.env["PATH"] ?? "", RUNNER_RELAY_LOG_LEVEL: "trace", ...env },
+    env: { ...bareEnv(), RUNNER_RELAY_LOG_LEVEL: "trace", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -72,13 +74,10 @@ test("a stderr that nobody reads: every event is stored and delivered, lines are
     });
     for (const status of await Promise.all(replies)) expect(status).toBe(202);
   }
-  await vi.waitFor(
-    async () => {
-      const settled = 'runner_relay_events_settled_total\\{how="delivered"\\}';
-      expect(await metric(`${relay.url}/metrics`, settled)).toBe(WRITES);
-    },
-    { timeout: 20_000, interval: 50 },
-  );
+  await eventually(async () => {
+    const settled = 'runner_relay_events_settled_total\\{how="delivered"\\}';
+    expect(await metric(`${relay.url}/metrics`, settled)).toBe(WRITES);
+  });
 
   const counts = {
     gateway: await metric(`${gateway.url}/_relay/metrics`, "runner_relay_gateway_log_lines_dropped_total"),
@@ -89,10 +88,7 @@ test("a stderr that nobody reads: every event is stored and delivered, lines are
     expect(dropped, name).toBeGreaterThan(0);
     let text = "";
     child.stderr.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-    await vi.waitFor(() => expect(text.includes("log lines were dropped"), name).toBe(true), {
-      timeout: 10_000,
-      interval: 20,
-    });
+    await eventually(() => expect(text.includes("log lines were dropped"), name).toBe(true));
     const ended = once(child, "close");
     child.kill("SIGTERM");
     expect(await ended).toEqual([0, null]);
@@ -107,4 +103,4 @@ test("a stderr that nobody reads: every event is stored and delivered, lines are
   }
   standIn.child.kill("SIGTERM");
   expect(await once(standIn.child, "exit")).toEqual([0, null]);
-}, 120_000);
+});

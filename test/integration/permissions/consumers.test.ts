@@ -1,8 +1,9 @@
 import { AckPolicy, DeliverPolicy, jetstreamManager } from "@nats-io/jetstream";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { createAppender, provisioned } from "../../support/relay.ts";
+import { eventually } from "../../support/eventually.ts";
 
 test("ADR 0012: whoever may create a consumer may have the server speak as a relay, so operators may not", async () => {
   await using broker = await provisioned(await startTestBroker({ sync: false }));
@@ -23,5 +24,5 @@ test("ADR 0012: whoever may create a consumer may have the server speak as a rel
   const admin = await broker.connect("admin"); // who may not publish there either
   const jsm = await jetstreamManager(admin, { checkAPI: false });
   await jsm.consumers.add(EVENTS_STREAM, forging);
-  await vi.waitFor(() => expect(heard).toEqual([expect.stringMatching(/^rr\./)]), { timeout: 5000 });
+  await eventually(() => expect(heard).toEqual([expect.stringMatching(/^rr\./)]));
 });

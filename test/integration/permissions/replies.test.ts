@@ -1,5 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { readStates } from "../../../src/shared/log/state/state-store.ts";
 import { deadLetters } from "../../../src/shared/log/state/dead-letters.ts";
 import {
@@ -11,6 +11,7 @@ import { encodeOpening, TUNNEL_SUBJECT, type Opening } from "../../../src/shared
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** Whatever is published there pauses everything; a gateway may not, a relay may. */
 const ELSEWHERE = "$KV.RR_STATE.paused";
@@ -49,16 +50,13 @@ test("ADR 0012: a relay answers into inboxes only: nobody has it publish what th
   ] as const)
     for (const reply of ["$KV.RR_STATE.checkpoint.0", "_INBOX_rl.x"])
       operator.publish(subject, question, { reply });
-  await vi.waitFor(
-    async () => {
-      const receipt = await gateway.request(ask(RECEIPT_SUBJECT), JSON.stringify({ id, seq }));
-      expect(receipt.json()).toMatchObject({ state: "delivered" });
-      // no subject that a gateway could mean
-      const letters = await Array.fromAsync(deadLetters(jsm));
-      expect(letters.map(({ session }) => session)).toEqual(["s2", "s2", "s2", "s2"]);
-    },
-    { timeout: 5000 },
-  );
+  await eventually(async () => {
+    const receipt = await gateway.request(ask(RECEIPT_SUBJECT), JSON.stringify({ id, seq }));
+    expect(receipt.json()).toMatchObject({ state: "delivered" });
+    // no subject that a gateway could mean
+    const letters = await Array.fromAsync(deadLetters(jsm));
+    expect(letters.map(({ session }) => session)).toEqual(["s2", "s2", "s2", "s2"]);
+  });
   expect([...(await readStates(jsm, "paused")).keys()]).toEqual([]);
   expect(relay.fatal).toEqual([]);
 });

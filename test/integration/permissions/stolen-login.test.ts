@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { headers, PermissionViolationError, type NatsConnection } from "@nats-io/nats-core";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { MAX_STREAMS_PER_GATEWAY } from "../../../src/relay/tunnel/limits.ts";
 import { encodeEnvelope, type Envelope } from "../../../src/shared/log/schema/envelope.ts";
 import { eventSubject, questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
@@ -10,13 +10,12 @@ import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { provisioned, startTestRelay, type TestRelay } from "../../support/relay.ts";
 import { call, readLog, startTestGateway, type TestGateway } from "../gateway/harness.ts";
 import { startSlowCoordinator, type SlowCoordinator } from "./slow-coordinator.ts";
+import { eventually } from "../../support/eventually.ts";
 
 // A thief has the login of gateway gw1 (runner-1) and knows all that there is to know of gw2 (runner-2), though it could find out little
 // of it: its subjects, ids and inboxes. What is closed by the broker is told by `refused`; the rest by what gw2's executors see.
 
 const OURS = "runner-2";
-/** For what comes by itself, on a busy machine too. */
-const SOON = { timeout: 15_000 };
 
 let broker: TestBroker;
 let coordinator: SlowCoordinator;
@@ -36,7 +35,7 @@ beforeEach(async () => {
   gateway = await startTestGateway(broker, { gateway: "gw2", runner: OURS, answerWaitMs: 30_000 });
   thief = await broker.connect("gateway", "gw1");
   // until then there is no answer to wait for
-  await expect.poll(async () => (await post("warm", "warm")).status, SOON).toBe(200);
+  await expect.poll(async () => (await post("warm", "warm")).status).toBe(200);
   refused = [];
   const seen = refused;
   void (async () => {
@@ -76,7 +75,7 @@ async function append(
     type: "application/json",
   } as const;
   const payload = encodeEnvelope({ ...base, id, body, ...more });
-  return thief.request(subject, payload, { headers: head, timeout: 2000 }).then(
+  return thief.request(subject, payload, { headers: head, timeout: 20_000 }).then(
     (ack) => ack.json(),
     () => undefined,
   );
@@ -109,7 +108,7 @@ test("DURABLE-1: what follows an id that is known is not known: others' events c
   for (const messageId of guesses) expect(await append("evil", { messageId })).toBeDefined();
   const replies = [await post("s", "second"), await post("s", "keyed", { "idempotency-key": "a-key" })];
   expect(replies.map(({ status }) => status)).toEqual([200, 200]);
-  for (const mark of ["first", "second", "keyed"]) await expect.poll(() => arrived(mark), SOON).toBe(1);
+  for (const mark of ["first", "second", "keyed"]) await expect.poll(() => arrived(mark)).toBe(1);
 });
 
 test("another runner's events cannot be written: not under its subject, and not under one's own with its name inside", async () => {
@@ -128,7 +127,7 @@ test("another runner's events cannot be written: not under its subject, and not 
     return found.toSorted();
   };
   await expect
-    .poll(letters, SOON)
+    .poll(letters)
     .toEqual([
       "envelope_invalid: the envelope's session, runner or kind differs from the subject's",
       "envelope_invalid: the envelope's session, runner or kind differs from the subject's",
@@ -139,16 +138,16 @@ test("another runner's events cannot be written: not under its subject, and not 
 
 test("the answer to another's waiting request cannot be forged: not by publishing it, and not by having a relay hand it out", async () => {
   const waiting = post("slow", "ours");
-  await expect.poll(() => coordinator.held, SOON).toBe(1);
+  await expect.poll(() => coordinator.held).toBe(1);
   const { answer = "", id } = (await readLog(broker)).at(-1)?.envelope ?? {};
   expect(answer).toMatch(/^_INBOX_gw\.gw2\./);
   thief.publish(answer, "forged");
   for (const one of [{ id: id ?? "", messageId: "m" }, {}])
     expect(await append("quick", { ...one, answer })).toBeDefined();
   thief.publish(questionSubject(RECEIPT_SUBJECT, "gw1"), '{"id":"x","seq":1}', { reply: answer });
-  await expect.poll(() => arrived("forged"), SOON).toBe(2);
-  await expect.poll(() => foreign("answer"), SOON).toBe(2);
-  await expect.poll(() => foreign("request"), SOON).toBe(1);
+  await expect.poll(() => arrived("forged")).toBe(2);
+  await expect.poll(() => foreign("answer")).toBe(2);
+  await expect.poll(() => foreign("request")).toBe(1);
   expect(refused).toEqual([answer]);
   coordinator.release();
   expect(await waiting).toMatchObject({ status: 200, json: { of: "/sessions/slow/events" } });
@@ -165,11 +164,11 @@ test("another's request can be neither answered, nor cancelled, nor kept: frames
   });
   await spy.flush();
   const poll = call(gateway.url(), "GET", "/runs?of=r2");
-  const accepted = await vi.waitFor(() => {
+  const accepted = await eventually(() => {
     const found = heard.find(({ frame }) => frame.type === "accept");
     if (found?.frame.type !== "accept") throw new Error("not accepted yet");
     return { inbox: found.inbox, subject: found.frame.subject };
-  }, SOON);
+  });
   expect(accepted.subject).toMatch(/^rr\.flow\.gw\.[\w-]+\.gw2\.t\./);
   const cut = encodeMessage(0, [{ type: "reset", code: "cancelled", text: "forged" }]);
   const answer = encodeMessage(1, [{ type: "head", status: 204, statusText: "", headers: [] }]);
@@ -191,7 +190,7 @@ test("another's request can be neither answered, nor cancelled, nor kept: frames
   for (let i = 0; i < 100; i++)
     thief.publish(own, encodeMessage(i, [{ type: "data", bytes: Buffer.alloc(1000) }]));
   await thief.flush();
-  await expect.poll(() => foreign("frame"), SOON).toBe(101);
+  await expect.poll(() => foreign("frame")).toBe(101);
   expect(await foreign("request")).toBe(1);
   expect(refused).toEqual([
     accepted.subject,
@@ -216,7 +215,7 @@ test("BOUND-1: whoever opens requests without end takes no place that is kept fo
   });
   for (let i = 0; i < 600; i++)
     thief.publish(questionSubject(TUNNEL_SUBJECT, "gw1"), opening, { reply: `_INBOX_gw.gw1.x.${i}` });
-  await expect.poll(() => coordinator.held, SOON).toBe(MAX_STREAMS_PER_GATEWAY);
+  await expect.poll(() => coordinator.held).toBe(MAX_STREAMS_PER_GATEWAY);
   expect(await call(gateway.url(), "GET", "/quick")).toMatchObject({ status: 200, json: { of: "/quick" } });
   expect(coordinator.held).toBe(MAX_STREAMS_PER_GATEWAY);
 });

@@ -14,7 +14,7 @@ describe("batches", () => {
     for (let i = 0; i < 150; i++)
       ids.push((await append("ses_a", i === 70 ? { error: { code: 1 } } : {})).id);
     await using relay = await startTestRelay(broker, coordinator.url, { batch: BATCH });
-    await expect.poll(() => coordinator.summary().keys, { timeout: 10_000 }).toBe(150);
+    await expect.poll(() => coordinator.summary().keys).toBe(150);
     const items = coordinator.writes("ses_a").filter((entry) => entry.key !== undefined);
     expect(items.map((entry) => entry.key)).toEqual(ids);
     expect(items.filter((entry) => entry.status !== 201).map((entry) => entry.key)).toEqual([ids[70]]);
@@ -46,7 +46,7 @@ describe("batches", () => {
         .writes("ses_a")
         .filter((e) => e.applied && e.key !== undefined)
         .map((e) => e.key);
-    await expect.poll(() => applied().length, { timeout: 10_000 }).toBe(39);
+    await expect.poll(() => applied().length).toBe(39);
     expect(applied()).toEqual(ids.filter((_, i) => i !== 17));
     const operator = await broker.connect("operator");
     const dead = await operator.request(
@@ -68,9 +68,7 @@ describe("batches", () => {
     const { append } = createAppender(await broker.connect("gateway"));
     for (let i = 0; i < 20; i++) await append("ses_a");
     await using relay = await startTestRelay(broker, coordinator.url, { batch: BATCH });
-    await expect
-      .poll(() => coordinator.summary(), { timeout: 10_000 })
-      .toMatchObject({ keys: 20, repeats: 0, inverted: 0 });
+    await expect.poll(() => coordinator.summary()).toMatchObject({ keys: 20, repeats: 0, inverted: 0 });
     expect(relay.fatal).toEqual([]);
   });
 });

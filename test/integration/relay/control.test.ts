@@ -2,13 +2,15 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { openControl, type Control } from "../../../src/shared/log/state/control.ts";
 import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay, watchStates } from "../../support/relay.ts";
+import { eventually } from "../../support/eventually.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 
 const RELAY = resolve(import.meta.dirname, "../../../src/relay/main.ts");
 
@@ -19,7 +21,7 @@ async function startRelayProcess(broker: TestBroker, coordinatorUrl: string): Pr
   const { user = "", password = "" } = broker.access("relay");
   const child: ChildProcess = spawn(process.execPath, [RELAY], {
     env: {
-      PATH: process.env["PATH"] ?? "",
+      ...bareEnv(),
       NATS_URL: broker.url,
       NATS_USER: user,
       NATS_PASSWORD: password,
@@ -33,12 +35,9 @@ async function startRelayProcess(broker: TestBroker, coordinatorUrl: string): Pr
   child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const ended = once(child, "exit");
-  await vi.waitFor(
-    () => {
-      if (!output.includes('"ready":true')) throw new Error(output);
-    },
-    { timeout: 10_000, interval: 10 },
-  );
+  await eventually(() => {
+    if (!output.includes('"ready":true')) throw new Error(output);
+  }, 10);
   const kill9 = async (): Promise<void> => {
     child.kill("SIGKILL");
     await ended;
@@ -86,9 +85,7 @@ async function setUp(): Promise<Stage> {
 }
 
 async function inForce(stage: Stage, revision: number): Promise<void> {
-  await expect
-    .poll(() => stage.states.get("relay-a")?.controls ?? 0, { timeout: 5000 })
-    .toBeGreaterThanOrEqual(revision);
+  await expect.poll(() => stage.states.get("relay-a")?.controls ?? 0).toBeGreaterThanOrEqual(revision);
 }
 
 describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
@@ -104,13 +101,15 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     const sent = await append("paused", 2);
     await expect.poll(() => applied("paused")).toEqual(sent);
     await inForce(stage, (await control.pauseSession("paused", "why")).revision);
-    expect(states.get("relay-a")?.backlog).toContainEqual(expect.objectContaining({ session: "paused" }));
+    await expect
+      .poll(() => states.get("relay-a")?.backlog)
+      .toContainEqual(expect.objectContaining({ session: "paused" }));
     const others: string[] = [];
     const waits: string[] = [];
     const round = async (): Promise<void> => {
       waits.push(...(await append("paused", 3)));
       others.push(...(await append("other", 3)));
-      await expect.poll(() => applied("other"), { timeout: 10_000 }).toEqual(others);
+      await expect.poll(() => applied("other")).toEqual(others);
     };
     await round();
     await relay.kill9();
@@ -137,13 +136,13 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     expect(applied("other")).toEqual(others.slice(0, -9));
 
     await control.resumeAll();
-    await expect.poll(() => applied("other"), { timeout: 10_000 }).toEqual(others);
+    await expect.poll(() => applied("other")).toEqual(others);
     expect(applied("paused")).toEqual(sent);
     await control.resumeSession("paused");
-    await expect.poll(() => applied("paused"), { timeout: 10_000 }).toEqual([...sent, ...waits]);
+    await expect.poll(() => applied("paused")).toEqual([...sent, ...waits]);
     await expect.poll(() => control.readControls()).toEqual({ sessions: [] });
     expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
-  }, 120_000);
+  });
 
   it("a parked session is resumed, or its head skipped, with nobody else's traffic to wake its shard", async () => {
     await using stage = await setUp();
@@ -163,22 +162,20 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     // everything is acked, so nothing is delivered to the next one by itself
     await using second = await startTestRelay(broker, coordinator.url, { poisonPolicy: "park" });
     await control.resumeSession("s", { skipHead: true });
-    await expect
-      .poll(() => second.get("/status").then(({ text }) => text), { timeout: 10_000 })
-      .toContain("poisonous");
-    await expect.poll(async () => (await control.readControls()).sessions, { timeout: 10_000 }).toEqual([]);
-    await expect.poll(() => isParked(second), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => second.get("/status").then(({ text }) => text)).toContain("poisonous");
+    await expect.poll(async () => (await control.readControls()).sessions).toEqual([]);
+    await expect.poll(() => isParked(second)).toBe(true);
     expect(applied("s")).toEqual(before);
     coordinator.faults.clear();
     await control.resumeSession("s");
-    await expect.poll(() => applied("s").length, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => applied("s").length).toBe(4);
     expect(applied("s").slice(2)).toEqual(after);
     const { text } = await second.get("/metrics");
     expect(text).toContain('runner_relay_events_settled_total{how="dead"} 1');
     expect(text).toContain('runner_relay_events_settled_total{how="delivered"} 3');
     // they did not arrive, they were read from the log: the time since this process began is no latency
     expect(text).toContain("runner_relay_event_settle_seconds_count 0");
-  }, 120_000);
+  });
 
   it("alarms while it waits for somebody, once a minute", async () => {
     await using stage = await setUp();
@@ -190,14 +187,16 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     const { revision } = await control.pauseSession("s", "why");
     await control.pauseAll("maintenance");
     await inForce(stage, revision);
-    await expect
-      .poll(async () => (await relay.get("/metrics")).text)
-      .toMatch(/runner_relay_paused 1[^]*runner_relay_held_sessions\{reason="paused"\} 1/);
+    await eventually(async () => {
+      const { text } = await relay.get("/metrics");
+      expect(text).toMatch(/^runner_relay_paused 1$/m);
+      expect(text).toContain('runner_relay_held_sessions{reason="paused"} 1\n');
+    });
     await expect
       .poll(() => lines.filter(({ msg }) => msg === "sessions wait for an operator"))
       .toMatchObject([{ paused: 1, sessions: ["s"] }]);
     await expect
       .poll(() => lines.filter(({ code }) => code === "paused_by_operator"))
       .toContainEqual(expect.objectContaining({ reason: "maintenance" }));
-  }, 120_000);
+  });
 });

@@ -30,7 +30,7 @@ describe("a relay forwards what the log holds", () => {
     for (let i = 0; i < 20; i++) for (const session of ["ses_a", "ses_b", "ses_c"]) await append(session);
     await expect.poll(() => states.get("relay-a")?.coordinator.state).toBe("away");
     await coordinator.start();
-    await expect.poll(() => coordinator.summary().keys, { timeout: 10_000 }).toBe(61);
+    await expect.poll(() => coordinator.summary().keys).toBe(61);
     expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
     await expect.poll(() => states.get("relay-a")?.coordinator.state).toBe("up");
     expect(relay.fatal).toEqual([]);
@@ -67,7 +67,7 @@ describe("a relay forwards what the log holds", () => {
     await first.close();
     for (let i = 0; i < 20; i++) await append("ses_a");
     await using second = await startTestRelay(broker, coordinator.url, { relay: "relay-b" });
-    await expect.poll(() => coordinator.writes().length, { timeout: 10_000 }).toBe(40);
+    await expect.poll(() => coordinator.writes().length).toBe(40);
     expect(new Set(coordinator.writes().map((entry) => entry.key)).size).toBe(40);
     expect(second.fatal).toEqual([]);
   });

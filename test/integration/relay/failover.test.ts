@@ -30,7 +30,7 @@ async function allDelivered(coordinator: TestCoordinator, ids: string[]): Promis
     const seen = new Set(coordinator.writes().map((entry) => entry.key));
     return ids.filter((id) => !seen.has(id)).length;
   };
-  await expect.poll(missing, { timeout: 20_000 }).toBe(0);
+  await expect.poll(missing).toBe(0);
 }
 
 describe("ORDER-1, ONCE-1 through failover", () => {
@@ -51,7 +51,7 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     expect(settledBefore).toBe(0);
     expect(coordinator.summary().repeats).toBe(0);
     expect(relay.fatal).toEqual([]);
-  }, 120_000);
+  });
 
   it("two relays share the shards, and one takes over from the other without a hole", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -65,18 +65,18 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     };
     const ids = await appendRounds(broker, 30, async (round) => {
       // an idle shard is nobody's until its next event, so ownership shows a round after the hand-over
-      if (round === 10) await expect.poll(() => active(first), { timeout: 15_000 }).toBeLessThanOrEqual(4);
+      if (round === 10) await expect.poll(() => active(first)).toBeLessThanOrEqual(4);
       if (round === 11) {
-        await expect.poll(() => active(first), { timeout: 15_000 }).toBe(4);
-        await expect.poll(() => active(second), { timeout: 15_000 }).toBe(4);
+        await expect.poll(() => active(first)).toBe(4);
+        await expect.poll(() => active(second)).toBe(4);
       }
       if (round === 20) await first.close();
     });
     await allDelivered(coordinator, ids);
     expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
-    await expect.poll(() => active(second), { timeout: 15_000 }).toBe(8);
+    await expect.poll(() => active(second)).toBe(8);
     expect(second.fatal).toEqual([]);
-  }, 120_000);
+  });
 
   it("a stuck session: what others settled behind it is not sent again by the next relay", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -91,7 +91,7 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     const before = coordinator.writes().length;
     coordinator.faults.clear();
     await using second = await startTestRelay(broker, coordinator.url, { relay: "b" });
-    await expect.poll(() => coordinator.writes("ses_stuck").at(-1)?.status, { timeout: 15_000 }).toBe(201);
+    await expect.poll(() => coordinator.writes("ses_stuck").at(-1)?.status).toBe(201);
     await append("ses_0");
     await expect.poll(() => coordinator.writes("ses_0").length).toBe(21);
     const repeated = coordinator
@@ -100,7 +100,7 @@ describe("ORDER-1, ONCE-1 through failover", () => {
       .filter((e) => e.session !== "ses_stuck" && e.repeat !== undefined);
     expect(repeated).toEqual([]);
     expect(second.fatal).toEqual([]);
-  }, 120_000);
+  });
 
   it("a consumer that was deleted, or a log that was made anew, ends the relay with a code", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -111,8 +111,8 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     await expect.poll(() => coordinator.writes().length).toBe(1);
     const admin = await broker.connect("admin");
     await admin.request("$JS.API.STREAM.DELETE.RR_EVENTS");
-    await expect.poll(() => relay.fatal[0], { timeout: 15_000 }).toMatchObject({ code: "stream_missing" });
-  }, 120_000);
+    await expect.poll(() => relay.fatal[0]).toMatchObject({ code: "stream_missing" });
+  });
 
   it("a stop waits two seconds for an answer that does not come, and hands over in the third", async () => {
     await using broker = await provisioned(await startTestBroker());
@@ -145,5 +145,5 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     await relay.nc.close();
     await expect.poll(() => relay.fatal[0]).toMatchObject({ code: "broker_refused" });
     expect(stopped.fatal).toEqual([]);
-  }, 120_000);
+  });
 });

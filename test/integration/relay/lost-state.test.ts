@@ -24,7 +24,6 @@ import { blocksOf, flip, forgetIndex, streamFolder, truncate } from "../../suppo
 
 const small = { logBytes: 16 * 1024 * 1024 };
 const SHARD: number = shardOf("hot");
-const PATIENT = { timeout: 20_000 };
 
 type Sent = { id: string; seq: number };
 
@@ -39,7 +38,7 @@ function isAlive(pid: number): boolean {
 /** In order: a kill would lose the acks, which are what must not be taken for deliveries. */
 async function stopBroker(broker: TestBroker): Promise<void> {
   process.kill(broker.pid(), "SIGTERM");
-  await expect.poll(() => isAlive(broker.pid()), PATIENT).toBe(false);
+  await expect.poll(() => isAlive(broker.pid())).toBe(false);
 }
 
 async function managerOf(broker: TestBroker): Promise<JetStreamManager> {
@@ -56,7 +55,7 @@ async function heldLog(broker: TestBroker): Promise<{ sent: Sent[]; early: strin
     await using _relay = await startTestRelay(broker, coordinator.url);
     const { append } = createAppender(await broker.connect("gateway"));
     for (let i = 0; i < 5; i++) await append("hot");
-    await expect.poll(() => coordinator.writes("hot").length, PATIENT).toBe(5);
+    await expect.poll(() => coordinator.writes("hot").length).toBe(5);
   }
   await stopBroker(broker);
   cpSync(state, early, { recursive: true });
@@ -75,7 +74,7 @@ async function heldLog(broker: TestBroker): Promise<{ sent: Sent[]; early: strin
       const { ack_floor: acked } = await jsm.consumers.info(EVENTS_STREAM, consumerName(SHARD));
       return stored !== undefined && decodeCheckpoint(stored.value).floor >= last && acked.stream_seq >= last;
     };
-    await expect.poll(behind, PATIENT).toBe(true);
+    await expect.poll(behind).toBe(true);
   }
   await stopBroker(broker);
   cpSync(state, late, { recursive: true });
@@ -97,7 +96,7 @@ async function everythingArrives(
     const keys = coordinator.writes("hot").flatMap(({ status, key = "" }) => (status < 300 ? [key] : []));
     return [...new Set(keys)].filter((key) => ids.includes(key));
   };
-  await expect.poll(arrived, { timeout: 30_000 }).toEqual(ids);
+  await expect.poll(arrived).toEqual(ids);
 }
 
 /** Either the start is refused until somebody says where to begin, or every event arrives; no receipt says otherwise. */
@@ -117,7 +116,7 @@ async function startedAgain(broker: TestBroker, sent: Sent[]): Promise<"refused"
     questionSubject(RECEIPT_SUBJECT, "gw1"),
     JSON.stringify(sent.at(-1)),
     {
-      timeout: 10_000,
+      timeout: 20_000,
     },
   );
   expect(receipt.json<{ state: string }>().state).not.toBe("delivered");
@@ -134,7 +133,7 @@ describe("SETTLE-1: a state bucket that lost records hides no event of a held se
     rmSync(streamFolder(broker.dataDir, STATE_STREAM), { recursive: true });
     cpSync(early, streamFolder(broker.dataDir, STATE_STREAM), { recursive: true });
     expect(await startedAgain(broker, sent)).toBe("delivered");
-  }, 120_000);
+  });
 
   it("pointer and mark are gone: the checkpoint that counts the events as settled names the session", async () => {
     await using broker = await startTestBroker();
@@ -150,7 +149,7 @@ describe("SETTLE-1: a state bucket that lost records hides no event of a held se
       expect(damage).toContainEqual(
         expect.objectContaining({ code: "state_damaged", note: expect.stringContaining(lost) as string }),
       );
-  }, 120_000);
+  });
 
   it("bits of its block are turned, or the block is cut, wherever", async () => {
     await using broker = await startTestBroker();
@@ -181,16 +180,16 @@ describe("SETTLE-1: a state bucket that lost records hides no event of a held se
       (JSON.parse((await relay.get("/status")).text) as { held: unknown[] }).held.length;
     const { append } = createAppender(await broker.connect("gateway"));
     sent.push(await append("hot"));
-    await expect.poll(listed, PATIENT).toBe(1);
+    await expect.poll(listed).toBe(1);
     await stopBroker(broker);
     rmSync(streamFolder(broker.dataDir, STATE_STREAM), { recursive: true });
     cpSync(early, streamFolder(broker.dataDir, STATE_STREAM), { recursive: true });
     await broker.restart();
     const jsm = await managerOf(broker);
     await expect
-      .poll(() => readDamages(jsm), PATIENT)
+      .poll(() => readDamages(jsm))
       .toMatchObject([{ code: "state_damaged", note: expect.stringContaining("hot") as string }]);
     await everythingArrives(broker, coordinator, sent);
     expect(relay.fatal).toEqual([]);
-  }, 120_000);
+  });
 });

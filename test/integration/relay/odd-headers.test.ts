@@ -58,8 +58,8 @@ describe("headers that no gateway of ours writes", () => {
       await appendRaw(broker, "ses_a", head); // the first that a relay gets, so that it has no pin yet
       for (const session of ["ses_a", "ses_b"]) await append(session);
       await using relay = await startTestRelay(broker, coordinator.url);
-      await expect.poll(() => coordinator.writes("ses_a").length, { timeout: 5000 }).toBe(2);
-      await expect.poll(() => coordinator.writes("ses_b").length, { timeout: 5000 }).toBe(1);
+      await expect.poll(() => coordinator.writes("ses_a").length).toBe(2);
+      await expect.poll(() => coordinator.writes("ses_b").length).toBe(1);
       expect(relay.fatal).toEqual([]);
     });
   }
@@ -76,7 +76,7 @@ describe("headers that no gateway of ours writes", () => {
     const waiting = async (): Promise<unknown> => JSON.parse((await relay.get("/status")).text).lanes.waiting;
     await expect.poll(waiting).toBe(124);
     await coordinator.start();
-    await expect.poll(() => coordinator.summary().keys, { timeout: 5000 }).toBe(124);
+    await expect.poll(() => coordinator.summary().keys).toBe(124);
     expect(coordinator.summary()).toMatchObject({ inverted: 0 });
     expect(relay.fatal).toEqual([]);
   });

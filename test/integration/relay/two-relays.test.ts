@@ -51,14 +51,11 @@ describe("two relays", () => {
     /** One relay has the shard, and told how much waits. */
     const settled = (owner?: string): Promise<void> =>
       expect
-        .poll(
-          () => {
-            const [first, ...others] = owners();
-            const known = first !== undefined && others.length === 0 && (reported(first) ?? 0) >= LIMIT;
-            return known && (owner === undefined || owner === first);
-          },
-          { timeout: 20_000 },
-        )
+        .poll(() => {
+          const [first, ...others] = owners();
+          const known = first !== undefined && others.length === 0 && (reported(first) ?? 0) >= LIMIT;
+          return known && (owner === undefined || owner === first);
+        })
         .toBe(true);
 
     // a few may be on their way to the relay when it tells what waits
@@ -87,7 +84,7 @@ describe("two relays", () => {
     const control = await openControl(await broker.connect("operator"), systemClock);
     await control.pauseSession(SESSION, "");
     await using third = await startTestRelay(broker, coordinator.url, { relay: "c" });
-    await expect.poll(() => states.get("c")?.standby?.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => states.get("c")?.standby?.length).toBeGreaterThan(0);
     await other.nc.close();
     silent.add(name);
     expect(await taken(gateway, 20)).toBe(0); // nobody says anything of it
@@ -103,15 +100,15 @@ describe("two relays", () => {
     await using coordinator = await startCoordinator({ autoCreateSessions: true });
     const states = watchStates(await broker.connect("operator"));
     await using one = await startTestRelay(broker, coordinator.url, { relay: "a" });
-    await expect.poll(() => states.get("a")?.standby, { timeout: 10_000 }).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    await expect.poll(() => states.get("a")?.standby).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     await using gateway = await startTestGateway(broker);
     const relayOf = async (): Promise<unknown> =>
       (await call(gateway.url(), "GET", "/_relay/ready")).json["dependencies"];
-    await expect.poll(relayOf, { timeout: 10_000 }).toMatchObject({ relay: { state: "up" } });
+    await expect.poll(relayOf).toMatchObject({ relay: { state: "up" } });
     const body = { session_id: SESSION, event_type: "message", timestamp: "2026-01-01T00:00:00Z" };
     expect(await call(gateway.url(), "POST", "/events", body)).toMatchObject({ status: 201 });
     const shard = shardOf(SESSION);
-    await expect.poll(() => states.get("a")?.shards, { timeout: 10_000 }).toEqual([{ shard, behind: false }]);
+    await expect.poll(() => states.get("a")?.shards).toEqual([{ shard, behind: false }]);
     await using two = await startTestRelay(broker, coordinator.url, { relay: "b" });
     const { append } = createAppender(await broker.connect("gateway"));
     const all = (): number[] => [...states.values()].flatMap((it) => it.shards.map((claim) => claim.shard));
@@ -122,8 +119,8 @@ describe("two relays", () => {
       return all().toSorted((a, b) => a - b);
     };
     const both = [shard, shardOf("ses_other")].toSorted((a, b) => a - b);
-    await expect.poll(claimed, { timeout: 30_000, interval: 500 }).toEqual(both);
+    await expect.poll(claimed).toEqual(both);
     expect(servedShards([...states.values()]).size).toBe(8);
     expect([...one.fatal, ...two.fatal]).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { call, startTestGateway, type Reply } from "../gateway/harness.ts";
-import { eventually, startDay } from "../bad-days-coordinator/day.ts";
+import { startDay } from "../bad-days-coordinator/day.ts";
+import { eventually } from "../../support/eventually.ts";
 
 type Sample = {
   request: { method: string; path: string; headers: Record<string, string>; body: string };

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import type { BrokerRole } from "../../../src/shared/messages/permissions.ts";
 import type { LogStatus } from "../../../src/shared/messages/status/log-status.ts";
@@ -11,6 +11,7 @@ import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli, type Finished } from "../../support/up.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const run = promisify(execFile);
 /**
@@ -69,8 +70,8 @@ test("SETTLE-1, ONCE-1: backed up, lost and restored with the `nats` CLI, nothin
   await send("s1", 3);
   await send("parked", 1, { marker: "poison" });
   await send("s1", 3);
-  await vi.waitFor(() => expect(coordinator.writes("s1")).toHaveLength(6));
-  await vi.waitFor(async () => expect((await relay.get("/status")).text).toContain('"reason":"parked"'));
+  await eventually(() => expect(coordinator.writes("s1")).toHaveLength(6));
+  await eventually(async () => expect((await relay.get("/status")).text).toContain('"reason":"parked"'));
   await coordinator.stop();
   await send("s1", 2); // wait in the outage
   for (const stream of STREAMS)
@@ -101,7 +102,7 @@ test("SETTLE-1, ONCE-1: backed up, lost and restored with the `nats` CLI, nothin
       .writes(session)
       .filter(({ applied }) => applied)
       .map(({ key }) => key ?? "");
-  await vi.waitFor(() => expect(new Set(delivered("s1")).size).toBe(8), 10_000);
+  await eventually(() => expect(new Set(delivered("s1")).size).toBe(8));
   expect((await again.get("/status")).text, "what was parked stays so").toContain('"reason":"parked"');
   const keys = delivered("s1");
   expect(keys.slice(0, 6)).toEqual(sent.filter((_, i) => i !== 3).slice(0, 6));
@@ -109,6 +110,6 @@ test("SETTLE-1, ONCE-1: backed up, lost and restored with the `nats` CLI, nothin
     sent.slice(4),
   );
   expect((await cli(found, "operator", ["resume", "--session", "parked"])).code).toBe(0);
-  await vi.waitFor(() => expect(delivered("parked")).toEqual([sent[3]]), 10_000);
+  await eventually(() => expect(delivered("parked")).toEqual([sent[3]]));
   expect(again.fatal).toEqual([]);
-}, 120_000);
+});

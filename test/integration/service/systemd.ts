@@ -5,7 +5,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFil
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { vi } from "vitest";
+import { eventually } from "../../support/eventually.ts";
 
 const run = promisify(execFile);
 const UNITS = resolve(import.meta.dirname, "../../../deploy/systemd");
@@ -73,18 +73,14 @@ export async function bootMachine(options: {
   };
   const end = async (): Promise<void> => {
     await stop(child);
-    await vi.waitFor(() => removeCgroups(cgroup), 5000);
+    await eventually(() => removeCgroups(cgroup));
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await vi.waitFor(
-      async () => {
-        if (child.exitCode !== null) throw new Error(output);
-        if ((await sh("systemctl is-system-running || true")).trim() !== "running")
-          throw new Error("starting");
-      },
-      { timeout: 10_000, interval: 50 },
-    );
+    await eventually(async () => {
+      if (child.exitCode !== null) throw new Error(output);
+      if ((await sh("systemctl is-system-running || true")).trim() !== "running") throw new Error("starting");
+    });
   } catch (error) {
     await end();
     return { impossible: `systemd does not come up: ${String(error)} ${output}`.slice(0, 300) };

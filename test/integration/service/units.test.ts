@@ -4,10 +4,11 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import { natsServerPath } from "../../support/broker.ts";
 import { bootMachine } from "./systemd.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const DEPLOY = resolve(import.meta.dirname, "../../../deploy");
 const run = promisify(execFile);
@@ -76,43 +77,34 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
     `NATS_URL=nats://127.0.0.1:4222 NATS_USER=${role.toLowerCase()} NATS_PASSWORD=${password(role)}`;
   const logs = (): Promise<string> => sh("cat /run/*.log");
   const ready = (url: string): Promise<void> =>
-    vi.waitFor(
-      async () => {
-        const answer = await sh(`curl -s ${url} || true`);
-        expect(answer, await logs()).toContain('"ready":true');
-      },
-      { timeout: 10_000, interval: 100 },
-    );
+    eventually(async () => {
+      const answer = await sh(`curl -s ${url} || true`);
+      expect(answer, await logs()).toContain('"ready":true');
+    });
   const send = (n: number): Promise<string> =>
     sh(
       `curl -s -i http://127.0.0.1:8766/events -H 'Content-Type: application/json' -d '{"session_id":"s1","event_type":"message","timestamp":"2026-01-01T00:00:0${n}Z"}'`,
     );
   const arrived = (count: number): Promise<void> =>
-    vi.waitFor(
-      async () => {
-        const found = JSON.parse(await sh("curl -s http://127.0.0.1:8765/sessions/s1/events")) as {
-          events: unknown[];
-        };
-        expect(found.events, await logs()).toHaveLength(count);
-      },
-      { timeout: 10_000, interval: 100 },
-    );
+    eventually(async () => {
+      const found = JSON.parse(await sh("curl -s http://127.0.0.1:8765/sessions/s1/events")) as {
+        events: unknown[];
+      };
+      expect(found.events, await logs()).toHaveLength(count);
+    });
   const show = (unit: string, property: string): Promise<string> =>
     sh(`systemctl show -P ${property} ${unit}`).then((text) => text.trim());
 
   await sh("runner-relay coordinator --auto-create --port 8765 >/run/coordinator.log 2>&1 &");
   // services that stand alone, beside a nats-server of one's own
   await sh("systemctl start runner-relay-nats");
-  await vi.waitFor(() => sh("curl -sf http://127.0.0.1:8222/healthz"), 5000);
+  await eventually(() => sh("curl -sf http://127.0.0.1:8222/healthz"));
   await sh(`${as("ADMIN")} runner-relay provision`);
   await sh("systemctl start runner-relay-gateway runner-relay-relay runner-relay-console");
   await ready("http://127.0.0.1:8766/_relay/ready");
   await ready("http://127.0.0.1:8767/ready");
   const page = "runner-relay page --console-port 8768 --data /var/lib/runner-relay-console";
-  await vi.waitFor(
-    async () => expect(await sh(`curl -sL -c - "$(${page})"`)).toContain("Forwarding"),
-    10_000,
-  );
+  await eventually(async () => expect(await sh(`curl -sL -c - "$(${page})"`)).toContain("Forwarding"));
   const first = await send(1); // the coordinator's own answer, or 202 while the relay still takes its shards over
   expect(first).toMatch(/^HTTP\/1.1 20[0-2]/);
   expect(first, "HONEST-1: its monitor says that every write is synced").not.toContain("unverified");
@@ -122,7 +114,7 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   expect(await sh("cat /run/runner-relay-prune.service.log")).toContain("nothing to prune");
 
   await sh("systemctl kill -s KILL runner-relay-relay");
-  await vi.waitFor(async () => expect(await show("runner-relay-relay", "NRestarts")).toBe("1"), 10_000);
+  await eventually(async () => expect(await show("runner-relay-relay", "NRestarts")).toBe("1"));
   await ready("http://127.0.0.1:8767/ready");
   expect(await send(2)).toMatch(/^HTTP\/1.1 20[0-2]/);
   await arrived(2);
@@ -131,10 +123,7 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   await sh(
     "echo RUNNER_RELAY_BATCH_MAX=none >> /etc/runner-relay/environment; systemctl restart runner-relay-relay",
   );
-  await vi.waitFor(
-    async () => expect(await show("runner-relay-relay", "ActiveState")).toBe("failed"),
-    10_000,
-  );
+  await eventually(async () => expect(await show("runner-relay-relay", "ActiveState")).toBe("failed"));
   expect(await show("runner-relay-relay", "ExecMainStatus"), "78 is not started again").toBe("78");
   await sh("sed -i /BATCH_MAX/d /etc/runner-relay/environment");
   await sh("systemctl stop runner-relay-gateway runner-relay-nats");
@@ -150,4 +139,4 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   expect(await show("runner-relay", "Result")).toBe("success");
   expect(await sh("ls -A /var/lib/runner-relay"), "0700 and its own").not.toBe("");
   expect(await sh("stat -c '%a %U' /var/lib/runner-relay")).toBe("700 runner-relay\n");
-}, 120_000);
+});

@@ -1,10 +1,11 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { readBacklog } from "../../../src/shared/messages/status/backlog.ts";
 import { ENVELOPE_VERSION } from "../../../src/shared/log/schema/envelope.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+import { eventually } from "../../support/eventually.ts";
 
 test("SETTLE-1: an event of a newer gateway stops an older relay, by name, and stays in the log behind what was sent", async () => {
   await using broker = await provisioned(await startTestBroker());
@@ -13,9 +14,9 @@ test("SETTLE-1: an event of a newer gateway stops an older relay, by name, and s
   await using relay = await startTestRelay(broker, coordinator.url);
   const { append } = createAppender(await broker.connect("gateway"));
   await append("s1");
-  await vi.waitFor(() => expect(coordinator.writes("s1")).toHaveLength(1));
+  await eventually(() => expect(coordinator.writes("s1")).toHaveLength(1));
   await append("s1", {}, { v: ENVELOPE_VERSION + 1 });
-  await vi.waitFor(() => expect(relay.fatal[0]).toMatchObject({ code: "schema_newer" }));
+  await eventually(() => expect(relay.fatal[0]).toMatchObject({ code: "schema_newer" }));
   await relay.close();
   expect(coordinator.writes("s1")).toHaveLength(1);
   const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });

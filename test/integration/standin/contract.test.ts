@@ -1,5 +1,6 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import { eventually } from "../../support/eventually.ts";
 
 function post(coordinator: TestCoordinator, path: string, body: unknown, headers = {}): Promise<Response> {
   return fetch(coordinator.url + path, {
@@ -155,13 +156,13 @@ test("a stream of session events starts with what is there, follows one session,
   const reading = (async () => {
     for await (const chunk of stream.body ?? []) text += Buffer.from(chunk as Uint8Array).toString();
   })();
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(text).toMatch(/^id: \d+-ini-\d{3}\nevent: init\ndata: {"sessions":\[{.*}\]}\n\n/),
   );
   await post(coordinator, `/sessions/${other}/events`, event(other));
   await post(coordinator, `/sessions/${one}/events`, event(one));
-  await vi.waitFor(() => expect(text).toContain(": heartbeat\n\n"));
-  await vi.waitFor(() => expect(text).toContain("event: event\n"));
+  await eventually(() => expect(text).toContain(": heartbeat\n\n"));
+  await eventually(() => expect(text).toContain("event: event\n"));
   expect(text).toContain(one);
   expect(text).not.toContain(other);
   await coordinator.stop();

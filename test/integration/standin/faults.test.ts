@@ -1,6 +1,7 @@
 import { connect } from "node:net";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startCoordinator, type FaultAction, type TestCoordinator } from "../../support/coordinator.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** The bytes of the answer to one event, until the server closes or `enough` is satisfied, and how the connection ended. */
 async function raw(
@@ -28,9 +29,9 @@ async function struck(
   const { sessionId } = coordinator.createSession();
   coordinator.faults.set([{ method: "POST", times: 1, action, ...(apply === undefined ? {} : { apply }) }]);
   const call = await raw(coordinator, sessionId);
-  await vi.waitFor(() => expect(call.end() ?? (call.text() === "" ? undefined : "answered")).toBeDefined());
+  await eventually(() => expect(call.end() ?? (call.text() === "" ? undefined : "answered")).toBeDefined());
   if (action.kind === "half_body" || (action.kind === "reset" && action.at === "after_head")) {
-    await vi.waitFor(() => expect(call.end()).toBeDefined());
+    await eventually(() => expect(call.end()).toBeDefined());
   }
   call.close();
   const entry = coordinator.writes(sessionId)[0];
@@ -98,12 +99,12 @@ describe("faults on the wire", () => {
     const { sessionId } = coordinator.createSession();
     coordinator.faults.set([{ session: sessionId, action: { kind: "hang" } }]);
     const call = await raw(coordinator, sessionId);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(coordinator.writes(sessionId)).toMatchObject([{ fault: "hang", applied: false }]),
     );
     expect(call.text()).toBe("");
     await coordinator.stop();
-    await vi.waitFor(() => expect(call.end()).toBeDefined());
+    await eventually(() => expect(call.end()).toBeDefined());
   });
 
   test.each([{ kind: "delay", ms: 60 } as const, { kind: "slow", ms: 60 } as const])(

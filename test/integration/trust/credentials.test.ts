@@ -6,7 +6,6 @@ import { startIssuer, type TestIssuer } from "../../support/issuer.ts";
 import type { TestRelay } from "../../support/relay.ts";
 import {
   appendTo,
-  eventually,
   expectAllDelivered,
   expectTold,
   sessionsOf,
@@ -14,6 +13,7 @@ import {
   type Day,
 } from "../bad-days-coordinator/day.ts";
 import { startDemanding, type DemandingCoordinator } from "./demanding.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const AUDIENCE = "urn:test:coordinator";
 
@@ -110,7 +110,7 @@ it.concurrent("CRED-1: a secret that is rotated in its file is used without a re
   await writeFile(`${secretFile}.new`, issuer.secret());
   await rename(`${secretFile}.new`, secretFile);
   await expectAllDelivered(day, ids);
-  expect(day.lines.map(({ code }) => code)).toContain("credentials_invalid");
+  await eventually(() => expect(day.lines.map(({ code }) => code)).toContain("credentials_invalid"));
   expectNothingUnauthenticated(guarded);
 });
 
@@ -178,7 +178,7 @@ it.concurrent("a coordinator that starts to answer 401, then 403, then is well: 
   front.refuse(403);
   const before = front.seen.length;
   await eventually(() => expect(front.seen.length).toBeGreaterThan(before));
-  expect(day.told()).toMatchObject({ state: "paused", reason: "unauthorized" });
+  await eventually(() => expect(day.told()).toMatchObject({ state: "paused", reason: "unauthorized" }));
   front.refuse(undefined);
   await expectAllDelivered(day, ids);
   await eventually(() => expect(day.told()).toEqual({ state: "up" }));
@@ -197,7 +197,7 @@ it.concurrent("ISOLATE-1: a session that is refused alone waits alone", async ()
   const others = await appendTo(day, ["ses_b", "ses_c"], 5);
   await expectAllDelivered(day, others);
   expect(day.lines.filter(({ code }) => code === "unauthorized")).toEqual([]);
-  expect(day.told()).toEqual({ state: "up" });
+  await eventually(() => expect(day.told()).toEqual({ state: "up" }));
   front.refuse(undefined);
   await expectAllDelivered(day, ids);
   expectNothingUnauthenticated(guarded);

@@ -7,10 +7,10 @@ import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { startPlainServer } from "../../support/plain-server.ts";
 import { dataFolder, runCli, startUp, type Up } from "../../support/up.ts";
-import { eventually } from "../bad-days-coordinator/day.ts";
 import { startCollector } from "../observability/collector.ts";
 import { sendRaw } from "../tunnel/raw.ts";
 import { placeOfText, placesOfFolder, placesOfProcess, scan, type Needle, type Place } from "./scanner.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** One secret for each place that may carry one. */
 const PLANTED = {
@@ -229,7 +229,7 @@ it("CRED-1: a secret in every URL, header, file and variable that may carry one 
     coordinator.closeAllConnections();
     coordinator.close();
   }
-}, 120_000);
+});
 
 it("CRED-1: a collector's URL with a login is said to be wrong, and not repeated", async () => {
   await using folder = await dataFolder();
@@ -243,4 +243,4 @@ it("CRED-1: a collector's URL with a login is said to be wrong, and not repeated
   await eventually(() => expect(up.output.stderr).toContain("must not carry a login"));
   expect(await up.stop()).toMatchObject({ code: 0 });
   expect(up.output.stderr + up.output.stdout + info).not.toContain(login);
-}, 60_000);
+});

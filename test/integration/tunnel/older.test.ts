@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { decodeAnswer } from "../../../src/shared/messages/answer.ts";
@@ -8,6 +8,7 @@ import type { TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { startPlainServer } from "../../support/plain-server.ts";
 import { createAppender, startTestRelay } from "../../support/relay.ts";
+import { eventually } from "../../support/eventually.ts";
 
 // A gateway of before ADR 0018 beside a relay of today, at a broker whose users were not changed yet: an upgrade goes relay by relay.
 
@@ -44,14 +45,11 @@ test("an older gateway's requests, bodies and events are served as before", asyn
   gateway.publish(TUNNEL_SUBJECT, encodeOpening({ ...opening, body: { kind: "frames" } }), {
     reply: `${INBOX}.tunnel.0`,
   });
-  const accept = await vi.waitFor(
-    () => {
-      const found = frames.find(({ type }) => type === "accept");
-      if (found?.type !== "accept") throw new Error("not accepted yet");
-      return found;
-    },
-    { timeout: 15_000 },
-  );
+  const accept = await eventually(() => {
+    const found = frames.find(({ type }) => type === "accept");
+    if (found?.type !== "accept") throw new Error("not accepted yet");
+    return found;
+  });
   const body = Buffer.from(JSON.stringify({ session_id: "s2" }));
   gateway.publish(
     accept.subject,
@@ -61,12 +59,12 @@ test("an older gateway's requests, bodies and events are served as before", asyn
     ]),
   );
   gateway.publish(`rr.flow.gw.${accept.relay}.beat.${NONCE}`);
-  await expect.poll(() => frames.map(({ type }) => type), { timeout: 15_000 }).toContain("end");
+  await expect.poll(() => frames.map(({ type }) => type)).toContain("end");
   expect(frames.find(({ type }) => type === "head")).toMatchObject({ type: "head" });
 
   const id = `${NONCE}-1`;
   await createAppender(gateway).append("s1", {}, { id, answer: `${INBOX}.answer.${id}` });
-  await expect.poll(() => told, { timeout: 15_000 }).toEqual([`${INBOX}.answer.${id}`]);
+  await expect.poll(() => told).toEqual([`${INBOX}.answer.${id}`]);
   expect(relay.fatal).toEqual([]);
   await Promise.all([gateway.close(), admin.close()]);
 });

@@ -57,6 +57,6 @@ describe("everything else passes through", () => {
     client.on("response", (response) => response.once("data", () => client.destroy()));
     client.on("error", () => {});
     client.end();
-    await expect.poll(() => closed, { timeout: 5000 }).toBe(true);
+    await expect.poll(() => closed).toBe(true);
   });
 });

@@ -113,11 +113,10 @@ describe("a gateway without a relay", () => {
     const runner = runnerOf(await register(url));
     const passed = await heldPoll(url, runner, coordinator);
     expect(relay.fatal).toEqual([]);
-    const began = performance.now();
     const closed = gateway.close();
     expect(await passed.answer).toMatchObject({ status: 204, by: "gateway" });
     await closed;
-    expect(performance.now() - began).toBeLessThan(1500); // and not the 20 s of the poll
+    expect(coordinator.state.polls.waiting(), "the coordinator holds the poll still").toBe(1);
   });
 });
 
@@ -139,12 +138,10 @@ describe("a runner whose way breaks", () => {
     const registering = register(url);
     const beaten = await heartbeat(url, runner);
     expect([beaten.status, beaten.by]).toEqual([200, "gateway"]);
-    expect(beaten.ms).toBeLessThan(4500);
     expect(await registering).toMatchObject({ status: 200, by: "gateway" });
     relay?.signal("SIGCONT");
     const answered = await stopped;
     expect([answered.status, answered.by]).toEqual([204, "gateway"]);
-    expect(answered.ms).toBeLessThan(33_000);
   });
 
   it("does not see a broker that is killed three times", async () => {
@@ -264,7 +261,7 @@ describe("ghost polls", () => {
       `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
     );
     await using gateway = await startTestGateway(broker);
-    await expect.poll(async () => (await poll(gateway.url(), "a")).by, { timeout: 10_000 }).toBeNull();
+    await expect.poll(async () => (await poll(gateway.url(), "a")).by).toBeNull();
     expect(asked).toContain("/runs?status=claimed");
     expect(asked.filter((path) => path.startsWith("/runs/"))).toEqual([]);
     expect(relay.fatal).toEqual([]);

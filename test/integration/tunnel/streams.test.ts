@@ -93,7 +93,7 @@ describe("server-sent events", () => {
     }
     expect((await fetch(`${stack.url}/sessions`)).status).toBe(200);
     for (const { events } of streams) events.cancel();
-    await expect.poll(() => stack.size(), { timeout: 5000 }).toBe(0);
+    await expect.poll(() => stack.size()).toBe(0);
   });
 
   it("an end of the stream is an end, not a break", async () => {
@@ -132,14 +132,11 @@ describe("large bodies", () => {
     socket.write(`GET /flood HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
     let before = -1;
     await expect
-      .poll(
-        () => {
-          const still = sent > 0 && before === sent;
-          before = sent;
-          return still;
-        },
-        { interval: 200, timeout: 10_000 },
-      )
+      .poll(() => {
+        const still = sent > 0 && before === sent;
+        before = sent;
+        return still;
+      })
       .toBe(true);
     // sockets' buffers of the system, and two windows
     expect(sent).toBeLessThan(32 * 1024 * 1024);
@@ -151,7 +148,7 @@ describe("large bodies", () => {
     }
     await agent.close();
     socket.destroy();
-    await expect.poll(() => stack.size(), { timeout: 5000 }).toBe(0);
+    await expect.poll(() => stack.size()).toBe(0);
   });
 
   it("a sender that is faster than the coordinator waits", async () => {
@@ -175,21 +172,18 @@ describe("large bodies", () => {
     socket.write(Buffer.alloc(total));
     let text = "";
     socket.on("data", (chunk) => (text += chunk.toString()));
-    await expect.poll(() => request !== undefined, { timeout: 5000 }).toBe(true);
+    await expect.poll(() => request !== undefined).toBe(true);
     let before = -1;
     await expect
-      .poll(
-        () => {
-          const still = before === socket.bytesWritten - socket.writableLength;
-          before = socket.bytesWritten - socket.writableLength;
-          return still;
-        },
-        { interval: 200, timeout: 10_000 },
-      )
+      .poll(() => {
+        const still = before === socket.bytesWritten - socket.writableLength;
+        before = socket.bytesWritten - socket.writableLength;
+        return still;
+      })
       .toBe(true);
     expect(await other.size()).toBe(2);
     request?.resume();
-    await expect.poll(() => text, { timeout: 15_000 }).toContain(String(total));
+    await expect.poll(() => text).toContain(String(total));
     socket.destroy();
   });
 });

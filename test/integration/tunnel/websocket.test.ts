@@ -153,7 +153,7 @@ describe("WebSockets pass through", () => {
     behave = (socket) => setImmediate(() => socket.removeAllListeners("end"));
     const client = await rawUpgrade(stack.url);
     client.socket.end();
-    await expect.poll(() => client.ended(), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => client.ended()).toBe(true);
     await expect.poll(() => stack.size()).toBe(0);
   });
 
@@ -244,18 +244,15 @@ describe("WebSockets pass through", () => {
     client.socket.pause();
     let before = -1;
     await expect
-      .poll(
-        () => {
-          const still = before === written;
-          before = written;
-          return still;
-        },
-        { interval: 300 },
-      )
+      .poll(() => {
+        const still = before === written;
+        before = written;
+        return still;
+      })
       .toBe(true);
     expect(written).toBeLessThan(total);
     client.socket.resume();
-    await expect.poll(() => client.ended(), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => client.ended()).toBe(true);
     expect(client.received().length).toBe(total);
     client.socket.end();
   });

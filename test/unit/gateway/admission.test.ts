@@ -254,8 +254,9 @@ describe("the kept port", () => {
   });
 
   test("is kept per gateway; nonsense in the file counts as none", () => {
-    const data = join(mkdtempSync(join(tmpdir(), "rr-port-")), "data");
-    folders.push(data);
+    const folder = mkdtempSync(join(tmpdir(), "rr-port-"));
+    folders.push(folder);
+    const data = join(folder, "data");
     const port = createKeptPort(data, "gw/1");
     expect(port.read()).toBeUndefined();
     port.keep(4711);

@@ -6,7 +6,7 @@ import { createRepeats } from "../../../src/gateway/writes/repeats.ts";
 import { createWaiting, type Conclusion, type PendingWrite } from "../../../src/gateway/writes/waiting.ts";
 import type { Answer } from "../../../src/shared/messages/answer.ts";
 import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
-import { createManualClock } from "./manual-clock.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 
 function state(part: Partial<RelayState> = {}): RelayState {
   return {
@@ -131,7 +131,7 @@ describe("an exchange", () => {
   const answer: Answer = { kind: "answer", status: 201, headers: [], body: Buffer.from("{}") };
 
   function begin(waitMs: number | undefined = 2000, shard = 0) {
-    const clock = createManualClock();
+    const clock = createFakeClock();
     const waiting = createWaiting(clock);
     const told: Conclusion["kind"][] = [];
     const seen: boolean[] = [];
@@ -148,7 +148,7 @@ describe("an exchange", () => {
     expect(a.told).toEqual([]);
     expect(a.waiting.answered("e1", answer, a.confirm)).toBe(true);
     expect([a.told, a.seen, a.waiting.size]).toEqual([["answer"], [true], 0]);
-    a.clock.advance(5000);
+    a.clock.jump(5000);
     expect(a.told).toEqual(["answer"]);
 
     const b = begin();
@@ -160,7 +160,7 @@ describe("an exchange", () => {
 
   test("without a wait the log's word is enough", () => {
     const { waiting, exchange, told } = begin(undefined, 0);
-    const free = createWaiting(createManualClock());
+    const free = createWaiting(createFakeClock());
     const other = free.open("e2", 0, undefined, (conclusion) => told.push(conclusion.kind) > 0);
     expect(free.answered("e2", answer, undefined)).toBe(false);
     free.settled(other, stored);
@@ -171,9 +171,9 @@ describe("an exchange", () => {
   test("the wait ends with time, with `accepted`, with the loss of the relay: 202 as soon as it is stored", () => {
     const timed = begin();
     timed.waiting.settled(timed.exchange, stored);
-    timed.clock.advance(1999);
+    timed.clock.jump(1999);
     expect(timed.told).toEqual([]);
-    timed.clock.advance(1);
+    timed.clock.jump(1);
     expect(timed.told).toEqual(["accepted"]);
     expect(timed.waiting.answered("e1", answer, timed.confirm)).toBe(false);
 
@@ -194,7 +194,7 @@ describe("an exchange", () => {
     const { waiting, exchange, told, clock, confirm } = begin();
     waiting.answered("e1", answer, confirm);
     waiting.close();
-    clock.advance(10_000);
+    clock.jump(10_000);
     waiting.settled(exchange, stored);
     expect(told).toEqual(["answer"]);
   });

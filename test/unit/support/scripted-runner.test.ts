@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
   startScriptedRunner,
   type HandedRun,
@@ -33,55 +34,55 @@ function reports(coordinator: TestCoordinator): string[] {
 }
 
 async function died(runner: ScriptedRunner): Promise<string | undefined> {
-  await expect.poll(() => runner.died(), { timeout: 20_000 }).toBeDefined();
+  await eventually(() => expect(runner.died()).toBeDefined());
   return runner.died();
 }
 
-test("three failed polls in a row end it, after pauses of 1 s and 2 s; its agents are reported, and it does not deregister", async () => {
+test.concurrent("three failed polls in a row end it, after pauses of 1 s and 2 s; its agents are reported, and it does not deregister", async () => {
   await using coordinator = await startCoordinator({ pollMs: 100 });
   await using runner = await startScriptedRunner(coordinator.url, idle());
   coordinator.createSession();
-  await expect.poll(() => reports(coordinator)).toEqual(["started 200"]);
+  await eventually(() => expect(reports(coordinator)).toEqual(["started 200"]));
   coordinator.faults.set([{ path: POLL, action: { kind: "status", status: 503, body: { detail: "no" } } }]);
   expect(await died(runner)).toMatch(/^poll: 503/);
-  await expect.poll(() => reports(coordinator)).toEqual(["started 200", "stopped 200"]);
+  await eventually(() => expect(reports(coordinator)).toEqual(["started 200", "stopped 200"]));
   expect(runner.failures.map(({ count }) => count)).toEqual([1, 2, 3]);
   const [first = 0, second = 0, third = 0] = runner.failures.map(({ at }) => at);
   expect(second - first).toBeGreaterThanOrEqual(990);
   expect(third - second).toBeGreaterThanOrEqual(1990);
 });
 
-test("a finished poll resets the count, and failed heartbeats count for nothing", async () => {
+test.concurrent("a finished poll resets the count, and failed heartbeats count for nothing", async () => {
   await using coordinator = await startCoordinator({ pollMs: 50 });
   await using runner = await startScriptedRunner(coordinator.url, { heartbeatMs: 20 });
   coordinator.faults.set([
     { path: "/runner/heartbeat", action: { kind: "status", status: 500 } },
     { path: POLL, action: { kind: "sequence", statuses: [500, 500, 0, 500, 500, 0] } },
   ]);
-  await expect.poll(() => runner.failures.length, { timeout: 20_000 }).toBe(4);
+  await eventually(() => expect(runner.failures.length).toBe(4));
   const before = runner.polled.length;
-  await expect.poll(() => runner.polled.length, { timeout: 20_000 }).toBeGreaterThan(before);
+  await eventually(() => expect(runner.polled.length).toBeGreaterThan(before));
   expect(runner.failures.map(({ count }) => count)).toEqual([1, 2, 1, 2]);
   expect(runner.died()).toBeUndefined();
 });
 
-test("it registers once", async () => {
+test.concurrent("it registers once", async () => {
   await using coordinator = await startCoordinator();
   coordinator.faults.set([{ path: "/runner/register", times: 1, action: { kind: "status", status: 503 } }]);
   await expect(startScriptedRunner(coordinator.url)).rejects.toThrow(/register: 503/);
 });
 
-test("a report is not repeated", async () => {
+test.concurrent("a report is not repeated", async () => {
   await using coordinator = await startCoordinator();
   coordinator.faults.set([{ path: "/started$", times: 1, action: { kind: "status", status: 503 } }]);
   await using runner = await startScriptedRunner(coordinator.url, idle());
   coordinator.createSession();
-  await expect.poll(() => runner.lostReports).toEqual([expect.stringMatching(/started: 503/)]);
+  await eventually(() => expect(runner.lostReports).toEqual([expect.stringMatching(/started: 503/)]));
   await runner.stop();
   expect(reports(coordinator)).toEqual(["started 503", "stopped 200", `${runner.id} 200`]);
 });
 
-test("an agent that ends is reported as completed, one that is to stop as stopped", async () => {
+test.concurrent("an agent that ends is reported as completed, one that is to stop as stopped", async () => {
   await using coordinator = await startCoordinator();
   const { execute, agents } = idle();
   await using runner = await startScriptedRunner(coordinator.url, { execute });
@@ -89,14 +90,14 @@ test("an agent that ends is reported as completed, one that is to stop as stoppe
   const other = coordinator.createSession();
   const statuses = (): unknown[] =>
     [one, other].map(({ runId }) => coordinator.state.runs.get(runId)?.status);
-  await expect.poll(statuses).toEqual(["running", "running"]);
+  await eventually(() => expect(statuses()).toEqual(["running", "running"]));
   agents.get(one.sessionId)?.resolve();
   await fetch(`${coordinator.url}/runs/${other.runId}/stop`, { method: "POST" });
-  await expect.poll(statuses).toEqual(["completed", "stopped"]);
+  await eventually(() => expect(statuses()).toEqual(["completed", "stopped"]));
   expect(runner.died()).toBeUndefined();
 });
 
-test("a runner that others deregister ends", async () => {
+test.concurrent("a runner that others deregister ends", async () => {
   await using coordinator = await startCoordinator();
   await using runner = await startScriptedRunner(coordinator.url);
   await fetch(`${coordinator.url}/runners/${runner.id}`, { method: "DELETE" });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { createCredentials, type Credentials } from "../../../../src/shared/credentials/index.ts";
 import type { Clock } from "../../../../src/shared/base/clock.ts";
 import { ALL_SETTINGS, RELAY_SETTINGS } from "../../../../src/shared/settings/index.ts";
@@ -10,9 +10,9 @@ import { loadSettings } from "../../../../src/shared/base/config/load.ts";
 import { SecretRegistry } from "../../../../src/shared/base/logger.ts";
 import { createBearerVerifier } from "../../../support/bearer.ts";
 import { startIssuer, type TestIssuer } from "../../../support/issuer.ts";
+import { eventually } from "../../../support/eventually.ts";
 
 const AUDIENCE = "https://coordinator.example";
-const WAIT = { timeout: 10_000, interval: 10 };
 const folder = mkdtempSync(join(tmpdir(), "rr-oidc-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -124,14 +124,14 @@ describe("a real issuer", () => {
     using run = bench(issuer, {}, fastClock(1));
     const verifier = createBearerVerifier({ issuer: issuer.url, audience: AUDIENCE });
     let generation = 0;
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const result = await run.credentials.headers();
       expect(result.kind).toBe("ready");
       if (result.kind !== "ready") return;
       expect(await verifier.check(result.headers["authorization"])).toMatchObject({ ok: true });
       ({ generation } = result);
       expect(generation).toBeGreaterThanOrEqual(4);
-    }, WAIT);
+    }, 10);
     expect(issuer.tokenCalls()).toBe(generation);
   });
 
@@ -153,18 +153,18 @@ describe("an issuer in trouble", () => {
     using run = bench(issuer);
     expect(await authorization(run.credentials)).toMatch(/^Bearer ey/);
     await issuer.stop();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await run.credentials.headers()).toMatchObject({
         kind: "unavailable",
         code: "token_unavailable",
         reason: expect.stringMatching(/cannot be reached: .*ECONNREFUSED/) as string,
       });
-    }, WAIT);
+    }, 10);
     expect(run.credentials.current()).toBeUndefined();
     expect(run.credentials.describe()).toMatchObject({ tokenExpiresInMs: 0 });
     expect(run.lines.some((line) => line.includes("token request failed"))).toBe(true);
     await issuer.start();
-    await vi.waitFor(() => expect(run.credentials.current()).toBeDefined(), WAIT);
+    await eventually(() => expect(run.credentials.current()).toBeDefined(), 10);
     expect(run.credentials.describe()).not.toHaveProperty("lastError");
   });
 
@@ -174,7 +174,7 @@ describe("an issuer in trouble", () => {
     await issuer.stop();
     expect(await run.credentials.headers()).toMatchObject({ kind: "unavailable" });
     await issuer.start();
-    await vi.waitFor(() => expect(run.credentials.current()).toBeDefined(), WAIT);
+    await eventually(() => expect(run.credentials.current()).toBeDefined(), 10);
   });
 
   test("a wrong secret is credentials_invalid; the one rotated into its file is used without a restart", async () => {
@@ -188,7 +188,7 @@ describe("an issuer in trouble", () => {
       reason: expect.stringMatching(/401 \(invalid_client: client authentication failed\)$/) as string,
     });
     writeFileSync(file, `${issuer.secret()}\n`);
-    await vi.waitFor(() => expect(run.credentials.current()).toBeDefined(), WAIT);
+    await eventually(() => expect(run.credentials.current()).toBeDefined(), 10);
 
     // and again while all is well: the old secret ends, the new one is in the file
     issuer.rotate("second-client-secret");
@@ -209,7 +209,7 @@ describe("an issuer in trouble", () => {
     expect(await run.credentials.headers()).toMatchObject({ kind: "ready", generation: 1 });
     expect(run.credentials.describe().lastError).toMatch(/^credentials_invalid: .*invalid_client/);
     writeFileSync(file, "second-client-secret");
-    await vi.waitFor(() => expect(run.credentials.current()).toMatchObject({ generation: 2 }), WAIT);
+    await eventually(() => expect(run.credentials.current()).toMatchObject({ generation: 2 }), 10);
   });
 
   const html = {
@@ -248,7 +248,7 @@ describe("an issuer in trouble", () => {
       expect(result).toMatchObject({ reason: "the issuer did not answer within 10 s" });
     expect(run.credentials.describe().lastError).toMatch(new RegExp(`^${code}: .*issuer`));
     issuer.fault(undefined);
-    await vi.waitFor(() => expect(run.credentials.current()).toBeDefined(), WAIT);
+    await eventually(() => expect(run.credentials.current()).toBeDefined(), 10);
   });
 
   test("a slow answer within 10 s is waited for", async () => {
@@ -256,7 +256,7 @@ describe("an issuer in trouble", () => {
     issuer.fault({ kind: "hold" }, "token");
     using run = bench(issuer, {}, fastClock(1));
     const asked = run.credentials.headers();
-    await vi.waitFor(() => expect(issuer.tokenCalls()).toBe(1), WAIT);
+    await eventually(() => expect(issuer.tokenCalls()).toBe(1), 10);
     issuer.release();
     expect(await asked).toMatchObject({ kind: "ready", generation: 1 });
   });

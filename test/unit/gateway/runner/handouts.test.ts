@@ -7,12 +7,12 @@ import {
   type Handout,
   type Handouts,
 } from "../../../../src/gateway/runner/handouts.ts";
-import { createManualClock } from "../manual-clock.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
 
-type Kept = { all: Handout[]; writes: number; clock: ReturnType<typeof createManualClock> };
+type Kept = { all: Handout[]; writes: number; clock: ReturnType<typeof createFakeClock> };
 
 function keeping(all: Handout[] = []): Kept & { start: () => Handouts } {
-  const kept = { all, writes: 0, clock: createManualClock() };
+  const kept = { all, writes: 0, clock: createFakeClock() };
   const store = {
     read: () => structuredClone(kept.all),
     write(next: Handout[]) {
@@ -31,7 +31,7 @@ test("a run is given once: it is written before, confirmed after, and known afte
   expect(kept.all).toEqual([{ run: "r", runner: "a", state: "giving" }]);
   expect(handouts.mayGive("r")).toBe(false);
   handouts.given("r");
-  kept.clock.advance(10 * DOUBT_MS);
+  kept.clock.jump(10 * DOUBT_MS);
   expect(handouts.mayGive("r")).toBe(false);
   expect(kept.start().mayGive("r")).toBe(false);
 });
@@ -45,9 +45,9 @@ test("one that did not arrive is given again at once, one of which nobody knows 
   handouts.giving("r", "a");
   const next = kept.start(); // the gateway was killed
   expect(next.mayGive("r")).toBe(false);
-  kept.clock.advance(DOUBT_MS - 1);
+  kept.clock.jump(DOUBT_MS - 1);
   expect(next.mayGive("r")).toBe(false);
-  kept.clock.advance(1);
+  kept.clock.jump(1);
   expect(next.mayGive("r")).toBe(true);
 });
 
@@ -59,7 +59,7 @@ test("a report proves that a run arrived, also one that came in doubt; a new pro
   ]);
   const handouts = kept.start();
   handouts.reported("doubtful", "started");
-  kept.clock.advance(DOUBT_MS);
+  kept.clock.jump(DOUBT_MS);
   handouts.forget("a");
   expect(["doubtful", "silent", "other"].map((run) => handouts.mayGive(run))).toEqual([false, true, false]);
   expect(kept.all.map(({ run, state }) => [run, state])).toEqual([
@@ -101,7 +101,7 @@ test("no run is given twice unless it was taken back, forgotten, or in doubt for
         } else if (what === "takeBack") handouts.takeBack(run);
         else if (what === "report" && arrived.has(run)) handouts.reported(run, "started");
         else if (what === "restart") handouts = kept.start();
-        else if (what === "wait") kept.clock.advance(DOUBT_MS);
+        else if (what === "wait") kept.clock.jump(DOUBT_MS);
         else if (what === "forget") {
           for (const it of kept.all) if (it.state !== "started") arrived.delete(it.run);
           handouts.forget("a");

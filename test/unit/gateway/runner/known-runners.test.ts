@@ -13,7 +13,7 @@ import {
   type KnownRunners,
 } from "../../../../src/gateway/runner/known-runners.ts";
 import type { Logger } from "../../../../src/shared/base/logger.ts";
-import { createManualClock } from "../manual-clock.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
 
 const WRITTEN: Affinity = { hostname: "m", profile: "coding" };
 const OTHER: Affinity = { hostname: "m", profile: "autonomous" };
@@ -21,7 +21,7 @@ const OTHER: Affinity = { hostname: "m", profile: "autonomous" };
 type Kept = [string, Affinity][];
 
 function knowing(kept: Kept = []) {
-  const clock = createManualClock();
+  const clock = createFakeClock();
   const warned: { code: string; set?: string }[] = [];
   const written: Kept[] = [];
   const logger = { warn: (fields: { code: string }) => void warned.push(fields) } as unknown as Logger;
@@ -107,7 +107,7 @@ describe("conflicts", () => {
         const model = new Map<string, { affinity: Affinity; at: number }>();
         const alive = () => [...model].filter(([, { at }]) => clock.now() - at < RUNNER_SILENCE_MS);
         for (const it of steps) {
-          if (it.kind === "pass") clock.advance(it.ms);
+          if (it.kind === "pass") clock.jump(it.ms);
           else if (it.kind === "left") {
             known.left(`r${it.id}`);
             model.delete(`r${it.id}`);
@@ -157,11 +157,11 @@ describe("conflicts", () => {
     register(known, WRITTEN, "r1");
     known.left("r1");
     expect(register(known, OTHER, "r2")).toBeUndefined();
-    clock.advance(RUNNER_SILENCE_MS - 1);
+    clock.jump(RUNNER_SILENCE_MS - 1);
     known.heard("r2");
-    clock.advance(RUNNER_SILENCE_MS - 1);
+    clock.jump(RUNNER_SILENCE_MS - 1);
     expect(register(known, WRITTEN, "r3")).toBeDefined();
-    clock.advance(1);
+    clock.jump(1);
     expect(register(known, WRITTEN, "r3")).toBeUndefined();
   });
 });
@@ -180,7 +180,7 @@ describe("a runner that registered something else than the gateway writes", () =
         set: "--profile autonomous",
       },
     ]);
-    clock.advance(RUNNER_SILENCE_MS);
+    clock.jump(RUNNER_SILENCE_MS);
     expect(known.mismatches()).toEqual([]);
     known.heard("r1");
     expect(known.mismatches()).toHaveLength(1);
@@ -193,7 +193,7 @@ describe("a runner that registered something else than the gateway writes", () =
   test("and registers rightly under the same id is none any more", () => {
     const { known, clock } = knowing();
     register(known, OTHER, "r1");
-    clock.advance(RUNNER_SILENCE_MS);
+    clock.jump(RUNNER_SILENCE_MS);
     register(known, WRITTEN, "r1");
     expect(known.mismatches()).toEqual([]);
   });

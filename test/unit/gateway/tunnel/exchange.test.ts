@@ -2,11 +2,11 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { createExchange, type Exchange } from "../../../../src/gateway/tunnel/exchange.ts";
 import type { Wire } from "../../../../src/shared/messages/tunnel/wire.ts";
-import { createManualClock } from "../manual-clock.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
 
 const silent = (): void => undefined;
 
-function exchange(clock: ReturnType<typeof createManualClock>, upgrading: boolean): Exchange {
+function exchange(clock: ReturnType<typeof createFakeClock>, upgrading: boolean): Exchange {
   const wire: Wire = {
     send: silent,
     sendLater: silent,
@@ -23,13 +23,13 @@ function exchange(clock: ReturnType<typeof createManualClock>, upgrading: boolea
 }
 
 test("ISOLATE-1: a body is waited for since its last bytes, until it is whole", async () => {
-  const clock = createManualClock();
+  const clock = createFakeClock();
   const body = new PassThrough();
   const one = exchange(clock, false);
   expect(one.silentSince).toBeUndefined(); // it has no body so far
   one.pump(body);
   expect(one.silentSince).toBe(clock.now());
-  clock.advance(50);
+  clock.jump(50);
   body.write("more");
   await expect.poll(() => one.silentSince).toBe(clock.now());
   body.end();
@@ -37,9 +37,9 @@ test("ISOLATE-1: a body is waited for since its last bytes, until it is whole", 
 });
 
 test("nothing is waited for of an executor that asks for an upgrade: the answer is due first", () => {
-  const clock = createManualClock();
+  const clock = createFakeClock();
   const one = exchange(clock, true);
   one.pump(new PassThrough());
-  clock.advance(5000);
+  clock.jump(5000);
   expect(one.silentSince).toBeUndefined();
 });

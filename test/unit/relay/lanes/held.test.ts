@@ -117,7 +117,7 @@ test("ORDER-1, SETTLE-1, ONCE-1: sessions are held, filled, parked, paused, resu
     }),
     { numRuns: 200 },
   );
-}, 120_000);
+});
 
 describe("a held session", () => {
   const [hot = "", cool = ""] = SESSIONS;

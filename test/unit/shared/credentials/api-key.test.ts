@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test, vi } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { createCredentials, type Credentials } from "../../../../src/shared/credentials/index.ts";
 import { ALL_SETTINGS, RELAY_SETTINGS } from "../../../../src/shared/settings/index.ts";
 import { loadSettings } from "../../../../src/shared/base/config/load.ts";
 import { SecretRegistry, silentLogger } from "../../../../src/shared/base/logger.ts";
-import { fakeClock, type FakeClock } from "./fake-clock.ts";
+import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
+import { eventually } from "../../../support/eventually.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rr-api-key-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -16,7 +17,7 @@ function create(env: Record<string, string>): {
   clock: FakeClock;
   secrets: SecretRegistry;
 } {
-  const clock = fakeClock();
+  const clock = createFakeClock();
   const secrets = new SecretRegistry();
   const settings = loadSettings(RELAY_SETTINGS, { env, known: ALL_SETTINGS });
   const credentials = createCredentials(settings, {
@@ -58,7 +59,7 @@ test("a key rotated in its file is used within 5 s, and after a refusal at once"
 
   writeFileSync(file, "key-two\n");
   await clock.pass(5000);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(credentials.current()).toMatchObject({
       headers: { authorization: "Bearer key-two" },
       generation: 2,

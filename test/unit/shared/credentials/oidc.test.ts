@@ -4,7 +4,7 @@ import { createOidc, type TokenAnswer } from "../../../../src/shared/credentials
 import type { CredentialResult, Credentials } from "../../../../src/shared/credentials/port.ts";
 import { createSecret, type Secret } from "../../../../src/shared/credentials/secret.ts";
 import { SecretRegistry, silentLogger } from "../../../../src/shared/base/logger.ts";
-import { fakeClock, settled, type FakeClock } from "./fake-clock.ts";
+import { createFakeClock, promises, type FakeClock } from "../../../support/fake-clock.ts";
 import { AWAY, REFUSED, scriptedIssuer, tokens, type ScriptedIssuer } from "./scripted-issuer.ts";
 
 const S = 1000;
@@ -17,7 +17,7 @@ type Bench = {
 };
 
 function bench(given: { answer?: () => TokenAnswer; secret?: Secret } = {}): Bench {
-  const clock = fakeClock();
+  const clock = createFakeClock();
   const issuer = scriptedIssuer();
   if (given.answer !== undefined) issuer.answer(given.answer);
   const secrets = new SecretRegistry();
@@ -45,7 +45,7 @@ describe("getting a token", () => {
     expect(issuer.calls).toHaveLength(0);
 
     const all = Array.from({ length: 100 }, () => credentials.headers());
-    await settled();
+    await promises();
     issuer.answer(tokens(300 * S));
     const results = await Promise.all(all);
     expect(issuer.calls).toHaveLength(1);
@@ -59,7 +59,7 @@ describe("getting a token", () => {
     const impatient = new AbortController();
     const first = credentials.headers(impatient.signal);
     const second = credentials.headers();
-    await settled();
+    await promises();
     impatient.abort();
     expect(await first).toMatchObject({ kind: "unavailable" });
     issuer.answer(tokens(300 * S));
@@ -80,7 +80,7 @@ describe("getting a token", () => {
       reason: "the issuer did not answer within 10 s",
     });
     issuer.answer(tokens(300 * S)); // answers the old request
-    await settled();
+    await promises();
     expect(credentials.current()).toBeUndefined();
     await clock.pass(1 * S);
     expect(tokenOf(credentials.current())).toBe("Bearer token-2");
@@ -120,7 +120,7 @@ describe("keeping it fresh", () => {
     expect(issuer.calls).toHaveLength(2);
     expect(tokenOf(await credentials.headers())).toBe("Bearer token-1");
     issuer.answer(() => ({ kind: "token", accessToken: "token-2", ttlMs: 300 * S }));
-    await settled();
+    await promises();
     expect(tokenOf(credentials.current())).toBe("Bearer token-2");
   });
 
@@ -187,7 +187,7 @@ describe("when the coordinator refuses", () => {
     for (let i = 0; i < 32; i++) credentials.refused(1);
     expect(credentials.current()).toBeUndefined();
     const all = Array.from({ length: 32 }, () => credentials.headers());
-    await settled();
+    await promises();
     expect(issuer.calls).toHaveLength(2);
     issuer.answer(() => ({ kind: "token", accessToken: "token-2", ttlMs: 300 * S }));
     for (const result of await Promise.all(all)) {
@@ -230,7 +230,7 @@ describe("when the coordinator refuses", () => {
     for (const generation of [1, 2, 3]) {
       await clock.pass(60 * S);
       credentials.refused(generation);
-      await settled();
+      await promises();
       expect(issuer.calls).toHaveLength(generation + 1);
     }
   });
@@ -239,7 +239,7 @@ describe("when the coordinator refuses", () => {
     const { credentials, issuer, clock } = bench({ answer: tokens(8 * S) });
     await credentials.headers();
     credentials.refused(1);
-    await settled();
+    await promises();
     credentials.refused(2); // 5 s, but the token is due in 4 s
     await clock.pass(4 * S);
     expect(issuer.calls).toHaveLength(3);
@@ -316,13 +316,13 @@ describe("the end", () => {
     issuer.answer(undefined);
     credentials.refused(1);
     const waiting = credentials.headers();
-    await settled();
+    await promises();
     credentials.close();
     expect(await waiting).toMatchObject({ kind: "unavailable" });
     credentials.refused(1);
     expect(credentials.current()).toBeUndefined();
     expect(await credentials.headers()).toMatchObject({ kind: "unavailable" });
-    await settled();
+    await promises();
     expect(clock.pending()).toBe(0);
     expect(issuer.calls).toHaveLength(2);
   });
@@ -373,7 +373,7 @@ test("whatever happens: one request at a time, no expired token, nothing unauthe
             const by = { good, away: () => AWAY, refusing: () => REFUSED, hanging: undefined };
             issuer.answer(by[now.is]);
           }
-          await settled();
+          await promises();
           check(credentials.current());
           // one that was given up after 10 s may still hang
           expect(clock.pending()).toBeLessThanOrEqual(2);
@@ -382,7 +382,7 @@ test("whatever happens: one request at a time, no expired token, nothing unauthe
         await clock.pass(31 * S);
         expect(await credentials.headers()).toMatchObject({ kind: "ready" });
         credentials.close();
-        await settled();
+        await promises();
         expect(clock.pending()).toBe(0);
       },
     ),

@@ -1,13 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createBudget, HELD_BYTES, type Budget, type Share } from "../../../../src/shared/http/budget.ts";
-import { createManualClock } from "../../gateway/manual-clock.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
 
 const LIMITS = { crowded: 100, full: 150, limit: 200, silentMs: 1000, silentWhenFullMs: 100, steps: 10 };
 
 /** A budget, and bodies with names whose fate is noted. */
 function stage() {
-  const clock = createManualClock();
+  const clock = createFakeClock();
   const budget = createBudget(LIMITS, clock);
   const told: string[] = [];
   const open = (name: string): Share =>
@@ -85,10 +85,10 @@ describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
     silent.take(50);
     busy.take(40);
     expect(newcomer.take(20)).toBe(false);
-    clock.advance(750);
+    clock.jump(750);
     expect(busy.take(LIMITS.steps)).toBe(false); // it waits with the other
     expect(told).toEqual([]);
-    clock.advance(250);
+    clock.jump(250);
     expect(told).toEqual(["silent lost: silent", "newcomer goes on", "busy goes on"]);
   });
 
@@ -99,7 +99,7 @@ describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
     expect(newcomer.take(20)).toBe(false);
     for (let i = 0; i < 4; i++) {
       slow.take(1);
-      clock.advance(250);
+      clock.jump(250);
     }
     expect(told).toEqual(["slow lost: silent", "newcomer goes on"]);
   });
@@ -107,7 +107,7 @@ describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
   test("while nobody waits, silence harms nobody", () => {
     const { clock, told, open } = stage();
     open("a").take(90);
-    clock.advance(60_000);
+    clock.jump(60_000);
     expect(told).toEqual([]);
   });
 
@@ -120,7 +120,7 @@ describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
     const release = held(budget, 50);
     expect(budget.hold(20)).toBeUndefined();
     release();
-    clock.advance(LIMITS.silentWhenFullMs);
+    clock.jump(LIMITS.silentWhenFullMs);
     expect(open("e").take(20)).toBe(false);
     expect(told).toEqual(["d lost: full", "a lost: silent"]);
     held(budget, 120); // another silent one gives way to what is whole
@@ -128,7 +128,7 @@ describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
   });
 
   test("8 senders that announce 4 MiB each and send little delay nobody", () => {
-    const budget = createBudget(HELD_BYTES, createManualClock());
+    const budget = createBudget(HELD_BYTES, createFakeClock());
     const owner = { lose: () => expect.fail("lost"), resume: () => expect.fail("waited") };
     for (let i = 0; i < 8; i++) budget.open(owner).take(1);
     expect(budget.open(owner).take(100_000)).toBe(true);
@@ -143,12 +143,12 @@ test("BOUND-1: whatever comes in whatever order, memory stays bounded, nobody wa
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const clock = createManualClock();
+      const clock = createFakeClock();
       const budget = createBudget(LIMITS, clock);
       const shares = new Map<number, { share: Share; paused: boolean; whole: boolean }>();
       const releases: (() => void)[] = [];
       for (const { body, what, bytes } of steps) {
-        if (what === "wait") clock.advance(50);
+        if (what === "wait") clock.jump(50);
         else if (what === "hold") {
           const release = budget.hold(bytes);
           if (release !== undefined) releases.push(release);
@@ -180,7 +180,7 @@ test("BOUND-1: whatever comes in whatever order, memory stays bounded, nobody wa
         shares.delete(body);
         share.leave();
       }
-      for (let i = 0; i < 20 && shares.size > 0; i++) clock.advance(LIMITS.silentMs);
+      for (let i = 0; i < 20 && shares.size > 0; i++) clock.jump(LIMITS.silentMs);
       expect([...shares.values()].some(({ paused }) => paused)).toBe(false);
       for (const { share } of shares.values()) share.leave();
       expect(budget.held).toBe(0);

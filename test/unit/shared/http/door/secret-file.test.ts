@@ -1,7 +1,5 @@
-import type fs from "node:fs";
-import {
+import fs, {
   chmodSync,
-  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -10,17 +8,26 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { pageTokenOf } from "../../../../../src/shared/http/door/page-token.ts";
 import { keepSecret, readSecret } from "../../../../../src/shared/http/door/secret-file.ts";
 import { secretProblem } from "../../../../../src/shared/http/door/secret.ts";
 
-vi.mock("node:fs", async (original) => {
-  const real = await original<typeof fs>();
-  return { ...real, linkSync: vi.fn(real.linkSync) };
-});
+/** As on a file system without hard links, until the test ends. */
+function withoutHardLinks(): void {
+  const { linkSync } = fs;
+  const set = (link: typeof linkSync): void => {
+    fs.linkSync = link;
+    syncBuiltinESMExports();
+  };
+  set(() => {
+    throw Object.assign(new Error("operation not permitted"), { code: "EPERM" });
+  });
+  onTestFinished(() => set(linkSync));
+}
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), "rr-secret-"));
@@ -58,9 +65,7 @@ test.each<[string, (file: string) => void]>([
 });
 
 test("where the file system has no hard links it is kept all the same", () => {
-  vi.mocked(linkSync).mockImplementationOnce(() => {
-    throw Object.assign(new Error("operation not permitted"), { code: "EPERM" });
-  });
+  withoutHardLinks();
   const where = folder();
   const made = keepSecret(where, "key");
   expect(keepSecret(where, "key")).toBe(made);

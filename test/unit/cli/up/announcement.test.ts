@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
-import { createAnnouncement } from "../../../src/cli/up/announcement.ts";
-import { removeFile, type ReadyInfo } from "../../../src/cli/up/kept.ts";
+import { createAnnouncement } from "../../../../src/cli/up/announcement.ts";
+import { removeFile, type ReadyInfo } from "../../../../src/cli/up/kept.ts";
 
 const INFO: ReadyInfo = {
   gateway: "http://127.0.0.1:1",

@@ -7,8 +7,8 @@ import {
   telemetryVariables,
   TRUST,
   trustOptions,
-} from "../../../src/cli/up/environment.ts";
-import { COMMON_SETTINGS, GATEWAY_SETTINGS, RELAY_SETTINGS } from "../../../src/shared/settings/index.ts";
+} from "../../../../src/cli/up/environment.ts";
+import { COMMON_SETTINGS, GATEWAY_SETTINGS, RELAY_SETTINGS } from "../../../../src/shared/settings/index.ts";
 
 /** An operator's shell with everything in it. */
 const env = {

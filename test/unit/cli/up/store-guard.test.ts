@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { guardStore, lossReport, type Held } from "../../../src/cli/up/store-guard.ts";
-import type { StoreLoss } from "../../../src/embedded/store-watch.ts";
-import { silentLogger } from "../../../src/shared/base/logger.ts";
-import { createFakeClock } from "../../support/fake-clock.ts";
+import { guardStore, lossReport, type Held } from "../../../../src/cli/up/store-guard.ts";
+import type { StoreLoss } from "../../../../src/embedded/store-watch.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
 
 describe("what is said of a store that is lost", () => {
   test.each<[StoreLoss, Held, string]>([

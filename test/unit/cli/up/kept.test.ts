@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { isCoded } from "../../../src/shared/base/errors.ts";
-import { folderProblem, keptIn, makeFolder, runningIn, writeKept } from "../../../src/cli/up/kept.ts";
+import { isCoded } from "../../../../src/shared/base/errors.ts";
+import { folderProblem, keptIn, makeFolder, runningIn, writeKept } from "../../../../src/cli/up/kept.ts";
 
 test.each([
   ["ours alone", { uid: 1000, mode: 0o40700 }, 1000, undefined],

@@ -1,12 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readAck, readBatchAck, refusalOf } from "../../../src/shared/log/append/ack.ts";
-import { createChoice } from "../../../src/shared/log/append/choice.ts";
-import { messageOf, sharedLines } from "../../../src/shared/log/append/message.ts";
-import { createFifo } from "../../../src/shared/base/fifo.ts";
-import { judgeWave, pickWave, roundsOf } from "../../../src/shared/log/append/wave.ts";
-import { createSequences } from "../../../src/shared/log/append/sequence.ts";
-import { decodeEnvelope } from "../../../src/shared/log/schema/envelope.ts";
+import { readAck, readBatchAck, refusalOf } from "../../../../../src/shared/log/append/ack.ts";
+import { createChoice } from "../../../../../src/shared/log/append/choice.ts";
+import { messageOf, sharedLines } from "../../../../../src/shared/log/append/message.ts";
+import { createFifo } from "../../../../../src/shared/base/fifo.ts";
+import { judgeWave, pickWave, roundsOf } from "../../../../../src/shared/log/append/wave.ts";
+import { createSequences } from "../../../../../src/shared/log/append/sequence.ts";
+import { decodeEnvelope } from "../../../../../src/shared/log/schema/envelope.ts";
 
 describe("the broker's answers", () => {
   test.each([

@@ -1,12 +1,12 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { keepBroker } from "../../../src/cli/up/log-home.ts";
-import type { Broker } from "../../../src/embedded/server.ts";
-import type { StoreLoss } from "../../../src/embedded/store-watch.ts";
-import type { Exit } from "../../../src/embedded/process.ts";
-import { systemClock } from "../../../src/shared/base/clock.ts";
-import { silentLogger } from "../../../src/shared/base/logger.ts";
+import { keepBroker } from "../../../../src/cli/up/log-home.ts";
+import type { Broker } from "../../../../src/embedded/server.ts";
+import type { StoreLoss } from "../../../../src/embedded/store-watch.ts";
+import type { Exit } from "../../../../src/embedded/process.ts";
+import { systemClock } from "../../../../src/shared/base/clock.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
 
 /** A broker that ends when a test says so. */
 function fakeBroker(options: { refuse?: number } = {}) {

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { createAcceptance, refusesFor } from "../../../src/shared/log/append/acceptance.ts";
-import type { Outcome } from "../../../src/shared/log/append/write.ts";
-import type { HttpErrorCode } from "../../../src/shared/base/errors.ts";
-import { createManualClock } from "./manual-clock.ts";
+import { createAcceptance, refusesFor } from "../../../../../src/shared/log/append/acceptance.ts";
+import type { Outcome } from "../../../../../src/shared/log/append/write.ts";
+import type { HttpErrorCode } from "../../../../../src/shared/base/errors.ts";
+import { createFakeClock } from "../../../../support/fake-clock.ts";
 
 const stored: Outcome = { kind: "stored", streamSeq: 1, duplicate: false, number: undefined };
 const failed = (code: HttpErrorCode): Outcome => ({ kind: "failed", code, detail: code });
 
 function accepting() {
-  const clock = createManualClock();
+  const clock = createFakeClock();
   const broker = { connection: 0 };
   return { clock, broker, acceptance: createAcceptance({ clock, connection: () => broker.connection }) };
 }
@@ -40,7 +40,7 @@ test("the next write that is stored ends it", () => {
 test("a log that does not answer refuses until it is connected anew", () => {
   const { acceptance, clock, broker } = accepting();
   acceptance.noted(failed("log_unreachable"));
-  clock.advance(3_600_000);
+  clock.jump(3_600_000);
   expect(acceptance.refusal()?.code).toBe("log_unreachable");
   broker.connection++;
   expect(acceptance.refusal()).toBeUndefined();
@@ -49,10 +49,10 @@ test("a log that does not answer refuses until it is connected anew", () => {
 test("a full log is tried again after 30 s without a refusal", () => {
   const { acceptance, clock } = accepting();
   acceptance.noted(failed("log_full"));
-  clock.advance(20_000);
+  clock.jump(20_000);
   acceptance.noted(failed("log_full"));
-  clock.advance(29_999);
+  clock.jump(29_999);
   expect(acceptance.refusal()).toBeDefined();
-  clock.advance(1);
+  clock.jump(1);
   expect(acceptance.refusal()).toBeUndefined();
 });

@@ -1,18 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { choose } from "../../../src/operate/replay/choose.ts";
-import { endsSession } from "../../../src/operate/replay/finished.ts";
-import { createPace, HEAD_START, mayAdd } from "../../../src/operate/replay/pace.ts";
-import { decodeReplay } from "../../../src/operate/replay/record.ts";
+import { choose } from "../../../../src/operate/replay/choose.ts";
+import { endsSession } from "../../../../src/operate/replay/finished.ts";
+import { createPace, HEAD_START, mayAdd } from "../../../../src/operate/replay/pace.ts";
+import { decodeReplay } from "../../../../src/operate/replay/record.ts";
 import {
   filtersOf,
   parseRate,
   parseSelection,
   parseWhen,
   wantsKind,
-} from "../../../src/operate/replay/selection.ts";
-import { isCoded } from "../../../src/shared/base/errors.ts";
-import { KINDS, eventSubject, parseEventSubject } from "../../../src/shared/log/schema/subjects.ts";
+} from "../../../../src/operate/replay/selection.ts";
+import { isCoded } from "../../../../src/shared/base/errors.ts";
+import { KINDS, eventSubject, parseEventSubject } from "../../../../src/shared/log/schema/subjects.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 const usage = expect.objectContaining({ code: "usage" }) as Error;

@@ -2,13 +2,13 @@ import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { pino } from "pino";
-import { requestIdOf, templateOf } from "../../../src/gateway/route/passage.ts";
-import { matchRoute } from "../../../src/gateway/route/routes.ts";
-import { createTracing } from "../../../src/shared/base/otel.ts";
-import { SecretRegistry, silentLogger } from "../../../src/shared/base/logger.ts";
-import { startTracing, traceIdOf, traceOf, withTrace } from "../../../src/shared/base/tracing.ts";
+import { requestIdOf, templateOf } from "../../../../src/gateway/route/passage.ts";
+import { matchRoute } from "../../../../src/gateway/route/routes.ts";
+import { createTracing } from "../../../../src/shared/base/otel.ts";
+import { SecretRegistry, silentLogger } from "../../../../src/shared/base/logger.ts";
+import { startTracing, traceIdOf, traceOf, withTrace } from "../../../../src/shared/base/tracing.ts";
 
-const ROOT = resolve(import.meta.dirname, "../../..");
+const ROOT = resolve(import.meta.dirname, "../../../..");
 const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const PROCESS = { service: "s", instance: "i", version: "1" };
 /** Nobody listens there, and nothing is sent in a test's time. */

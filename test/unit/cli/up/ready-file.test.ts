@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeFolder } from "../../../src/cli/up/kept.ts";
-import { checkReadyFile } from "../../../src/cli/up/ready-file.ts";
+import { makeFolder } from "../../../../src/cli/up/kept.ts";
+import { checkReadyFile } from "../../../../src/cli/up/ready-file.ts";
 
 let folder: string;
 const at = (name: string): string => (name.startsWith("/") ? name : join(folder, name));

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { createEventSpans, endAttempt, serverAttributes } from "../../../src/relay/coordinator/spans.ts";
-import type { AttemptResult, Verdict } from "../../../src/relay/coordinator/verdict.ts";
-import { createBatchTurn } from "../../../src/relay/turns/batch.ts";
-import type { Attributes, Span, Tracing } from "../../../src/shared/base/tracing.ts";
-import { createFakeClock } from "../../support/fake-clock.ts";
-import { createStage, response } from "../relay/lanes/turn-stage.ts";
-import { silentLogger } from "../../../src/shared/base/logger.ts";
+import { createEventSpans, endAttempt, serverAttributes } from "../../../../src/relay/coordinator/spans.ts";
+import type { AttemptResult, Verdict } from "../../../../src/relay/coordinator/verdict.ts";
+import { createBatchTurn } from "../../../../src/relay/turns/batch.ts";
+import type { Attributes, Span, Tracing } from "../../../../src/shared/base/tracing.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
+import { createStage, response } from "../lanes/turn-stage.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
 
 type Told = Parameters<Tracing["span"]>[0] & { attributes: Attributes; end?: string; ended: boolean };
 

@@ -8,15 +8,20 @@ import {
   BROKER_SETTINGS,
   RELAY_SETTINGS,
   brokerAccess,
-} from "../../../src/shared/settings/index.ts";
-import { loadSettings, redacted, variableNames, type Loaded } from "../../../src/shared/base/config/load.ts";
+} from "../../../../../src/shared/settings/index.ts";
+import {
+  loadSettings,
+  redacted,
+  variableNames,
+  type Loaded,
+} from "../../../../../src/shared/base/config/load.ts";
 import {
   readSetting,
   showSetting,
   type Setting,
   type SettingKind,
-} from "../../../src/shared/base/config/setting.ts";
-import { CodedError } from "../../../src/shared/base/errors.ts";
+} from "../../../../../src/shared/base/config/setting.ts";
+import { CodedError } from "../../../../../src/shared/base/errors.ts";
 
 const TABLE = {
   port: {

@@ -1,21 +1,26 @@
 import type { ConsumerConfig, StreamConfig, StreamState } from "@nats-io/jetstream";
 import { describe, expect, test } from "vitest";
-import { judgeBroker } from "../../../src/operate/doctor/broker.ts";
-import { judgeClock } from "../../../src/operate/doctor/clock.ts";
-import { judgeDamage } from "../../../src/operate/doctor/damage.ts";
-import { gatewayReady, judgeGateways } from "../../../src/operate/doctor/gateways.ts";
-import type { Line } from "../../../src/operate/doctor/line.ts";
-import { judgePermissions, type PermissionFact } from "../../../src/operate/doctor/permissions.ts";
-import type { Reading } from "../../../src/operate/doctor/reading.ts";
-import { judgeRelays, withReason } from "../../../src/operate/doctor/relays.ts";
-import { judgeRoom } from "../../../src/operate/doctor/room.ts";
-import { judgeRunners } from "../../../src/operate/doctor/runners.ts";
-import { judgeStreams, type StreamFacts } from "../../../src/operate/doctor/streams.ts";
-import { judgeWrites } from "../../../src/operate/doctor/writes.ts";
-import { consumerPlan, deadPlan, eventsPlan, statePlan } from "../../../src/shared/log/provision/streams.ts";
-import { renderLines } from "../../../src/cli/doctor.ts";
-import { PLAIN } from "../../../src/cli/render/screen.ts";
-import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
+import { judgeBroker } from "../../../../src/operate/doctor/broker.ts";
+import { judgeClock } from "../../../../src/operate/doctor/clock.ts";
+import { judgeDamage } from "../../../../src/operate/doctor/damage.ts";
+import { gatewayReady, judgeGateways } from "../../../../src/operate/doctor/gateways.ts";
+import type { Line } from "../../../../src/operate/doctor/line.ts";
+import { judgePermissions, type PermissionFact } from "../../../../src/operate/doctor/permissions.ts";
+import type { Reading } from "../../../../src/operate/doctor/reading.ts";
+import { judgeRelays, withReason } from "../../../../src/operate/doctor/relays.ts";
+import { judgeRoom } from "../../../../src/operate/doctor/room.ts";
+import { judgeRunners } from "../../../../src/operate/doctor/runners.ts";
+import { judgeStreams, type StreamFacts } from "../../../../src/operate/doctor/streams.ts";
+import { judgeWrites } from "../../../../src/operate/doctor/writes.ts";
+import {
+  consumerPlan,
+  deadPlan,
+  eventsPlan,
+  statePlan,
+} from "../../../../src/shared/log/provision/streams.ts";
+import { renderLines } from "../../../../src/cli/doctor.ts";
+import { PLAIN } from "../../../../src/cli/render/screen.ts";
+import type { RelayState } from "../../../../src/shared/messages/relay-state.ts";
 
 const read = <T>(value: T): Reading<T> => ({ kind: "read", value });
 const failed = { kind: "failed", why: "no answer within 3 s" } as const;

@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createCommitter, GIVE_UP_MS, type Committer } from "../../../src/shared/log/append/commit.ts";
-import type { Choice } from "../../../src/shared/log/append/choice.ts";
-import type { Outcome, SessionNumber, Write } from "../../../src/shared/log/append/write.ts";
-import { createSequences } from "../../../src/shared/log/append/sequence.ts";
-import { silentLogger } from "../../../src/shared/base/logger.ts";
+import { createCommitter, GIVE_UP_MS, type Committer } from "../../../../../src/shared/log/append/commit.ts";
+import type { Choice } from "../../../../../src/shared/log/append/choice.ts";
+import type { Outcome, SessionNumber, Write } from "../../../../../src/shared/log/append/write.ts";
+import { createSequences } from "../../../../../src/shared/log/append/sequence.ts";
+import { silentLogger } from "../../../../../src/shared/base/logger.ts";
 import {
   createJumpingClock,
   createSimulatedLog,

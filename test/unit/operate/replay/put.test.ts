@@ -1,8 +1,8 @@
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
-import { putAgain, type Again } from "../../../src/operate/replay/put.ts";
-import { decodeEnvelope } from "../../../src/shared/log/schema/envelope.ts";
-import { HEADER } from "../../../src/shared/base/headers.ts";
+import { putAgain, type Again } from "../../../../src/operate/replay/put.ts";
+import { decodeEnvelope } from "../../../../src/shared/log/schema/envelope.ts";
+import { HEADER } from "../../../../src/shared/base/headers.ts";
 
 type Sent = { id: string; payload: Uint8Array };
 

@@ -5,8 +5,8 @@ import {
   compareState,
   type DeliveredEvent,
   type DeliveredState,
-} from "../../../src/operate/reconcile/compare.ts";
-import { groupsOf } from "../../../src/operate/reconcile/sessions.ts";
+} from "../../../../src/operate/reconcile/compare.ts";
+import { groupsOf } from "../../../../src/operate/reconcile/sessions.ts";
 
 const event = (seq: number, digest: string, timestamp = String(seq).padStart(6, "0")): DeliveredEvent => ({
   seq,

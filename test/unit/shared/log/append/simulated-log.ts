@@ -1,5 +1,5 @@
-import type { Clock } from "../../../src/shared/base/clock.ts";
-import type { Ack, BatchAck, Log, LogMessage } from "../../../src/shared/log/append/log.ts";
+import type { Clock } from "../../../../../src/shared/base/clock.ts";
+import type { Ack, BatchAck, Log, LogMessage } from "../../../../../src/shared/log/append/log.ts";
 
 /** A clock that jumps to its next timer as soon as nothing else is going on. */
 export function createJumpingClock(): Clock {

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ALL_SETTINGS, BROKER_SETTINGS, brokerAccess } from "../../../src/shared/settings/index.ts";
-import { knownSecrets, loadSettings } from "../../../src/shared/base/config/load.ts";
-import { readServers } from "../../../src/shared/base/config/servers.ts";
+import { ALL_SETTINGS, BROKER_SETTINGS, brokerAccess } from "../../../../../src/shared/settings/index.ts";
+import { knownSecrets, loadSettings } from "../../../../../src/shared/base/config/load.ts";
+import { readServers } from "../../../../../src/shared/base/config/servers.ts";
 
 const access = (env: Record<string, string>): ReturnType<typeof brokerAccess> =>
   brokerAccess(loadSettings(BROKER_SETTINGS, { env, known: ALL_SETTINGS }).values);

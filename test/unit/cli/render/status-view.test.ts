@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Status } from "../../../src/operate/status.ts";
-import { PLAIN } from "../../../src/cli/render/screen.ts";
-import { renderStatus } from "../../../src/cli/render/status-view.ts";
-import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
+import type { Status } from "../../../../src/operate/status.ts";
+import { PLAIN } from "../../../../src/cli/render/screen.ts";
+import { renderStatus } from "../../../../src/cli/render/status-view.ts";
+import type { RelayState } from "../../../../src/shared/messages/relay-state.ts";
 
 function relay(name: string, shards: number[], standby: number[] | undefined): RelayState {
   return {

@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from "node:util";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { renderFacts, wrap } from "../../../src/cli/render/facts.ts";
-import { frame, paint, PLAIN, screenOf } from "../../../src/cli/render/screen.ts";
-import { cut, harmless, printable, widthOf } from "../../../src/cli/render/text.ts";
-import { createTailView } from "../../../src/cli/render/tail-view.ts";
-import { renderTable } from "../../../src/cli/render/table.ts";
+import { renderFacts, wrap } from "../../../../src/cli/render/facts.ts";
+import { frame, paint, PLAIN, screenOf } from "../../../../src/cli/render/screen.ts";
+import { cut, harmless, printable, widthOf } from "../../../../src/cli/render/text.ts";
+import { createTailView } from "../../../../src/cli/render/tail-view.ts";
+import { renderTable } from "../../../../src/cli/render/table.ts";
 
 const narrow = { columns: 40, rows: 20, colour: false };
 const coloured = { columns: 40, rows: 20, colour: true };

@@ -1,3 +1,5 @@
+import stringWidth from "string-width";
+
 /** C0 and C1 control characters (C1 contains CSI and OSC), line separators, and marks that reverse the direction of text. */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 /** Our own escape sequences, such as colours. */
@@ -27,21 +29,9 @@ function escaped(char: string): string {
 }
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-// East Asian Wide and Fullwidth characters (Unicode's EastAsianWidth.txt, by blocks), and emoji.
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18fff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
-const ZERO = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
-
 /** The number of columns that a printable text takes on a terminal. Pure. */
 export function widthOf(text: string): number {
-  if (/^[\u0020-\u007e]*$/.test(text)) return text.length;
-  let width = 0;
-  for (const { segment } of segmenter.segment(text)) width += widthOfGrapheme(segment);
-  return width;
-}
-
-function widthOfGrapheme(grapheme: string): number {
-  return ZERO.test(grapheme) ? 0 : WIDE.test(grapheme) ? 2 : 1;
+  return stringWidth(text, { countAnsiEscapeCodes: true }); // a printable text has none, so nothing is looked for
 }
 
 /** Cuts a printable text to at most this many columns, and marks the cut with `…`. Pure. */
@@ -50,7 +40,7 @@ export function cut(text: string, columns: number): string {
   let kept = "";
   let width = 0;
   for (const { segment } of segmenter.segment(text)) {
-    const next = width + widthOfGrapheme(segment);
+    const next = width + widthOf(segment);
     if (next > columns - 1) break;
     kept += segment;
     width = next;

@@ -49,6 +49,8 @@ describe("text from outside", () => {
     ["👩‍👩‍👧‍👦", 2],
     ["e\u0301", 1],
     ["ﬁ…", 2],
+    ["ｶﾞ", 2], // a halfwidth letter and its mark: two columns, one grapheme
+    ["☰", 2],
   ])("width of %s", (text, width) => expect(widthOf(text)).toBe(width));
   test("is cut to what fits", () => {
     expect([cut("abcdef", 4), cut("abcd", 4), cut("日本語", 4), cut("ab", 1), cut("ab", 0)]).toEqual([

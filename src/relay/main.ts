@@ -27,6 +27,7 @@ import { RELAY_INBOX } from "../shared/log/schema/subjects.ts";
 import { createCredentials } from "../shared/credentials/index.ts";
 import { createCoordinator } from "./coordinator/client.ts";
 import { parseAllowList, type AllowRule } from "./tunnel/index.ts";
+import type { RelayOptions } from "./options.ts";
 import { startRelay } from "./relay.ts";
 
 /** sysexits' EX_CONFIG: a restart does not help, someone has to change something. */
@@ -52,91 +53,10 @@ const secrets = new SecretRegistry();
 const stdout = standardLines(1, "relay");
 const stderr = standardLines(2, "relay");
 
-exitWithParent();
-await main().catch((error: unknown) => fail(unreachableOr(error)));
-
-async function main(): Promise<void> {
-  const { values, secretFiles } = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
-  for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
-  const log = createLogger({ name: "relay", level: values.logLevel, lines: stderr, secrets });
-  speakForOthers(log, fail);
-  const dataDir = dataFolder(values.data, process.env);
-  const pageToken = pageTokenOrShut(values.pageToken, dataDir, log);
-  secrets.add(pageToken);
-  const { coordinatorUrl } = values;
-  if (coordinatorUrl === undefined)
-    throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
-  const proxy = proxyVariableFor(new URL(coordinatorUrl), process.env);
-  if (proxy !== undefined)
-    throw codedError(
-      "config_invalid",
-      `${proxy} is set, but the coordinator is never called through a proxy (the issuer is). If it can be reached directly, add its host to NO_PROXY`,
-    );
-
-  const version = VERSION;
-  const relay = values.relay ?? `${hostname()}-${process.pid}`;
-  log.info({ version, relay, settings: redacted(TABLE, values) }, "relay starting");
-  const tracing = await startTracing({
-    env: process.env,
-    process: { service: "runner-relay-relay", instance: relay, version },
-    log,
-    secrets,
-  });
-  const clock = systemClock;
-  const random = Math.random;
-  const credentials = createCredentials({ values, secretFiles }, { clock, random, log, secrets });
-  const nc = await connectBroker(brokerAccess(values), {
-    name: `relay ${relay}`,
-    inboxPrefix: RELAY_INBOX,
-    waitMs: BROKER_WAIT_MS,
-  });
-  const coordinator = createCoordinator({
-    url: coordinatorUrl,
-    connections: values.connections,
-    attemptTimeoutMs: values.attemptTimeout,
-    secrets,
-  });
-  const running = await startRelay(
-    {
-      relay,
-      version,
-      coordinatorUrl,
-      retarget: values.retarget,
-      adminPort: values.adminPort,
-      pageToken,
-      connections: values.connections,
-      attemptTimeoutMs: values.attemptTimeout,
-      passTimeoutMs: values.passTimeout,
-      runnerTimeoutMs: values.runnerTimeout,
-      exhaustAfterMs: values.exhaustAfter,
-      drainMs: drainTime(process.argv),
-      poisonPolicy: values.poisonPolicy as "skip" | "park" | "stop",
-      shield: values.runnerShield,
-      allow: values.allow === undefined ? undefined : allowRules(values.allow),
-      batch: values.batchPath === undefined ? undefined : { path: values.batchPath, max: values.batchMax },
-    },
-    { nc, clock, random, log, coordinator, credentials, tracing, linesDropped: stderr.dropped, fatal: fail },
-  );
-  stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
-  const tokenFrom =
-    values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
-  log.info({ url: running.adminUrl, tokenFrom }, "relay ready; /status at its url asks for the token");
-
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, "relay stopping");
-    setTimeout(() => {
-      log.error("relay did not stop in time");
-      process.exit(1);
-    }, LAST_RESORT_MS).unref();
-    running
-      .close()
-      .then(() => tracing?.close())
-      .then(() => process.exit(0), fail);
-  };
-  onStopSignal(stop);
+function fail(error: unknown): void {
+  const code = isCoded(error) ? error.code : "internal";
+  stderr.write(fatalLine("relay", error, secrets));
+  process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_RETRY);
 }
 
 /** A relay that cannot keep a token forwards all the same. Nobody can read its `/status` then. */
@@ -162,8 +82,104 @@ function allowRules(text: string): AllowRule[] {
   }
 }
 
-function fail(error: unknown): void {
-  const code = isCoded(error) ? error.code : "internal";
-  stderr.write(fatalLine("relay", error, secrets));
-  process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_RETRY);
+function load(): ReturnType<typeof loadSettings<typeof TABLE>> {
+  return loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
 }
+
+type Values = ReturnType<typeof load>["values"];
+
+/** The coordinator's URL. Throws `config_invalid` where there is none, or where a proxy stands before it. */
+function coordinatorUrlOf({ coordinatorUrl }: Values): string {
+  if (coordinatorUrl === undefined)
+    throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
+  const proxy = proxyVariableFor(new URL(coordinatorUrl), process.env);
+  if (proxy !== undefined)
+    throw codedError(
+      "config_invalid",
+      `${proxy} is set, but the coordinator is never called through a proxy (the issuer is). If it can be reached directly, add its host to NO_PROXY`,
+    );
+  return coordinatorUrl;
+}
+
+function optionsOf(values: Values, relay: string, coordinatorUrl: string, pageToken: string): RelayOptions {
+  return {
+    relay,
+    version: VERSION,
+    coordinatorUrl,
+    retarget: values.retarget,
+    adminPort: values.adminPort,
+    pageToken,
+    connections: values.connections,
+    attemptTimeoutMs: values.attemptTimeout,
+    passTimeoutMs: values.passTimeout,
+    runnerTimeoutMs: values.runnerTimeout,
+    exhaustAfterMs: values.exhaustAfter,
+    drainMs: drainTime(process.argv),
+    poisonPolicy: values.poisonPolicy as "skip" | "park" | "stop",
+    shield: values.runnerShield,
+    allow: values.allow === undefined ? undefined : allowRules(values.allow),
+    batch: values.batchPath === undefined ? undefined : { path: values.batchPath, max: values.batchMax },
+  };
+}
+
+/** Ends the process in order when a signal asks for it. */
+function stopBySignal(log: Logger, close: () => Promise<void>): void {
+  let stopping = false;
+  onStopSignal((signal) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, "relay stopping");
+    setTimeout(() => {
+      log.error("relay did not stop in time");
+      process.exit(1);
+    }, LAST_RESORT_MS).unref();
+    close().then(() => process.exit(0), fail);
+  });
+}
+
+async function main(): Promise<void> {
+  const { values, secretFiles } = load();
+  for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
+  const log = createLogger({ name: "relay", level: values.logLevel, lines: stderr, secrets });
+  speakForOthers(log, fail);
+  const dataDir = dataFolder(values.data, process.env);
+  const pageToken = pageTokenOrShut(values.pageToken, dataDir, log);
+  secrets.add(pageToken);
+  const url = coordinatorUrlOf(values);
+  const relay = values.relay ?? `${hostname()}-${process.pid}`;
+  const options = optionsOf(values, relay, url, pageToken);
+  log.info({ version: VERSION, relay, settings: redacted(TABLE, values) }, "relay starting");
+  const tracing = await startTracing({
+    env: process.env,
+    process: { service: "runner-relay-relay", instance: relay, version: VERSION },
+    log,
+    secrets,
+  });
+  const clock = systemClock;
+  const random = Math.random;
+  const credentials = createCredentials({ values, secretFiles }, { clock, random, log, secrets });
+  const nc = await connectBroker(brokerAccess(values), {
+    name: `relay ${relay}`,
+    inboxPrefix: RELAY_INBOX,
+    waitMs: BROKER_WAIT_MS,
+  });
+  const coordinator = createCoordinator({
+    url,
+    connections: values.connections,
+    attemptTimeoutMs: values.attemptTimeout,
+    secrets,
+  });
+  const deps = { nc, clock, random, log, coordinator, credentials, tracing };
+  const running = await startRelay(options, { ...deps, linesDropped: stderr.dropped, fatal: fail });
+  stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
+  const tokenFrom =
+    values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
+  log.info({ url: running.adminUrl, tokenFrom }, "relay ready; /status at its url asks for the token");
+  stopBySignal(log, async () => {
+    await running.close();
+    await tracing?.close();
+  });
+}
+
+exitWithParent();
+await main().catch((error: unknown) => fail(unreachableOr(error)));

@@ -21,7 +21,7 @@ import {
 import { stateKey } from "../../shared/log/schema/topology.ts";
 import type { Credentials } from "../../shared/credentials/index.ts";
 import type { Coordinator } from "../coordinator/client.ts";
-import { nextStep, removedBy, type LeavingTimes, type Removed } from "./next-step.ts";
+import { nextStep, removedBy, type LeavingTimes, type Removed, type Step } from "./next-step.ts";
 import { askAs } from "./registrations.ts";
 import type { Report, Reports } from "./reports.ts";
 
@@ -73,7 +73,7 @@ type Known = {
   notBefore: number;
 };
 
-export function createLeaving(deps: {
+export type LeavingDeps = {
   nc: NatsConnection;
   jsm: JetStreamManager;
   clock: Clock;
@@ -84,78 +84,128 @@ export function createLeaving(deps: {
   /** True while the coordinator is there and may be asked. */
   up: () => boolean;
   times: LeavingTimes;
-}): Leaving {
-  const { nc, jsm, clock, log, reports, times } = deps;
-  const known = new Map<string, Known>();
+};
+
+/** By key of the bucket. */
+type KnownRunners = Map<string, Known>;
+
+function keyOf(runner: string): string {
+  return stateKey.leaving(sessionToken(runner));
+}
+
+async function forget({ nc, jsm, log }: LeavingDeps, runner: string, why: string): Promise<void> {
+  const stored = await readState(jsm, keyOf(runner));
+  if (stored === undefined) return;
+  if (await deleteState(nc, keyOf(runner), stored.revision)) log.info({ runner }, why);
+}
+
+/** Removes a runner at the coordinator. */
+async function remove(deps: LeavingDeps, runner: string): Promise<Removed> {
+  const path = `/runners/${pathSegment(runner)}?self=true`;
+  const result = await askAs(deps, { method: "DELETE", path, fresh: true }, REMOVE_MS);
+  const removed = removedBy(result);
+  const status = result.kind === "response" ? result.status : result.cause;
+  deps.log[removed === "refused" ? "warn" : "info"](
+    { runner, status, removed },
+    "the removal of a runner was answered",
+  );
+  return removed;
+}
+
+/** Reads the records in the bucket, and keeps what was seen of those that have not changed. */
+async function read({ jsm }: LeavingDeps, known: KnownRunners, elapsedMs: number): Promise<void> {
+  const found = await decodeStates(jsm, stateKey.leaving("*"), ({ value, revision }) => ({
+    record: decodeDeparture(value),
+    revision,
+  }));
+  for (const key of known.keys()) if (!found.has(key)) known.delete(key);
+  for (const [key, { record, revision }] of found) {
+    if (record === undefined) continue;
+    const before = known.get(key);
+    if (before?.revision === revision) before.seenMs += elapsedMs;
+    else known.set(key, { record, revision, seenMs: 0, reports: undefined, failures: 0, notBefore: 0 });
+  }
+}
+
+/** What is to be done for a runner now; its reports are asked for only if they decide. Undefined if they could not be read. */
+async function stepOf({ clock, reports, times }: LeavingDeps, it: Known): Promise<Step | undefined> {
+  const { record, seenMs } = it;
+  const known = { why: record.why, seenMs, oldMs: clock.wall() - record.since };
+  const early = nextStep({ ...known, waiting: undefined }, times);
+  if (early !== "wait") return early;
+  it.reports = await (it.reports === undefined ? reports.of(record.runner) : reports.left(it.reports));
+  return it.reports && nextStep({ ...known, waiting: it.reports.length }, times);
+}
+
+async function carryOut(deps: LeavingDeps, key: string, it: Known): Promise<void> {
+  const { nc, jsm, clock, log } = deps;
+  const { runner } = it.record;
+  if (clock.now() < it.notBefore) return;
+  const step = await stepOf(deps, it);
+  if (step === undefined || step === "wait" || step === "listen") return;
+  if (step === "remove") {
+    const now = await readState(jsm, key);
+    if (now?.revision !== it.revision) return; // meanwhile the runner was heard, or another relay removed it
+    if ((await remove(deps, runner)) === "later") {
+      it.notBefore = clock.now() + Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** it.failures++);
+      return;
+    }
+  }
+  if (step === "give_up") log.warn({ runner }, "the removal of a runner was given up");
+  await deleteState(nc, key, it.revision);
+}
+
+/** Looks after several runners at once, so that a slow removal does not hold the others up. */
+async function carryOutAll(deps: LeavingDeps, known: KnownRunners): Promise<void> {
+  const due = known.entries();
+  const worker = async (): Promise<void> => {
+    for (const [key, it] of due)
+      await carryOut(deps, key, it).catch((error: unknown) =>
+        deps.log.warn(
+          { runner: it.record.runner, err: errorText(error) },
+          "could not check a runner that is to be removed",
+        ),
+      );
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+async function note(
+  { nc, jsm, clock }: LeavingDeps,
+  runner: string,
+  why: DepartureReason,
+  { session, text, onlyFirst }: Noted,
+): Promise<void> {
+  const key = keyOf(runner);
+  const stored = await readState(jsm, key);
+  const before = stored && decodeDeparture(stored.value);
+  if (before?.why === "asked" || (before?.why === why && before.text === text)) return;
+  if (before !== undefined && onlyFirst) return;
+  const record: Departure = {
+    v: 1,
+    runner,
+    why,
+    since: before?.since ?? clock.wall(),
+    session: before?.session ?? session,
+    ...(text === undefined ? {} : { text }),
+  };
+  // if another relay writes first, it writes the same
+  await writeState(nc, key, encodeDeparture(record), stored?.revision ?? (await readRevision(jsm, key)));
+}
+
+async function removeNow(deps: LeavingDeps, runner: string): Promise<boolean> {
+  const stored = await readState(deps.jsm, keyOf(runner));
+  if (stored === undefined || !deps.up()) return false;
+  await deps.reports.quiet(runner, BEFORE_REGISTER_MS);
+  if ((await remove(deps, runner)) === "later") return false;
+  await deleteState(deps.nc, keyOf(runner), stored.revision);
+  return true;
+}
+
+export function createLeaving(deps: LeavingDeps): Leaving {
+  const { nc, clock, log } = deps;
+  const known: KnownRunners = new Map();
   let lookedAt: number | undefined;
-
-  const keyOf = (runner: string): string => stateKey.leaving(sessionToken(runner));
-
-  async function forget(runner: string, why: string): Promise<void> {
-    const stored = await readState(jsm, keyOf(runner));
-    if (stored === undefined) return;
-    if (await deleteState(nc, keyOf(runner), stored.revision)) log.info({ runner }, why);
-  }
-
-  async function remove(runner: string): Promise<Removed> {
-    const path = `/runners/${pathSegment(runner)}?self=true`;
-    const result = await askAs(deps, { method: "DELETE", path, fresh: true }, REMOVE_MS);
-    const removed = removedBy(result);
-    const status = result.kind === "response" ? result.status : result.cause;
-    log[removed === "refused" ? "warn" : "info"](
-      { runner, status, removed },
-      "the removal of a runner was answered",
-    );
-    return removed;
-  }
-
-  /** Reads the records in the bucket, and keeps what was seen of those that have not changed. */
-  async function read(elapsedMs: number): Promise<void> {
-    const found = await decodeStates(jsm, stateKey.leaving("*"), ({ value, revision }) => ({
-      record: decodeDeparture(value),
-      revision,
-    }));
-    for (const key of known.keys()) if (!found.has(key)) known.delete(key);
-    for (const [key, { record, revision }] of found) {
-      if (record === undefined) continue;
-      const before = known.get(key);
-      if (before?.revision === revision) before.seenMs += elapsedMs;
-      else
-        known.set(key, {
-          record,
-          revision,
-          seenMs: 0,
-          reports: undefined,
-          failures: 0,
-          notBefore: 0,
-        });
-    }
-  }
-
-  async function carryOut(key: string, it: Known): Promise<void> {
-    const { record, seenMs } = it;
-    if (clock.now() < it.notBefore) return;
-    const oldMs = clock.wall() - record.since;
-    const early = nextStep({ why: record.why, seenMs, oldMs, waiting: undefined }, times);
-    if (early === "wait") {
-      it.reports = await (it.reports === undefined ? reports.of(record.runner) : reports.left(it.reports));
-      if (it.reports === undefined) return;
-    }
-    const waiting = it.reports?.length;
-    const step = early === "wait" ? nextStep({ why: record.why, seenMs, oldMs, waiting }, times) : early;
-    if (step === "wait" || step === "listen") return;
-    if (step === "remove") {
-      const now = await readState(jsm, key);
-      if (now?.revision !== it.revision) return; // meanwhile the runner was heard, or another relay removed it
-      const removed = await remove(record.runner);
-      if (removed === "later") {
-        it.notBefore = clock.now() + Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** it.failures++);
-        return;
-      }
-    }
-    if (step === "give_up") log.warn({ runner: record.runner }, "the removal of a runner was given up");
-    await deleteState(nc, key, it.revision);
-  }
 
   return {
     get size() {
@@ -168,50 +218,16 @@ export function createLeaving(deps: {
       log.info({ runner }, "the removal of a runner is kept and will be carried out");
       return true;
     },
-    async note(runner, why, { session, text, onlyFirst }) {
-      const key = keyOf(runner);
-      const stored = await readState(jsm, key);
-      const before = stored && decodeDeparture(stored.value);
-      if (before?.why === "asked" || (before?.why === why && before.text === text)) return;
-      if (before !== undefined && onlyFirst) return;
-      const record: Departure = {
-        v: 1,
-        runner,
-        why,
-        since: before?.since ?? clock.wall(),
-        session: before?.session ?? session,
-        ...(text === undefined ? {} : { text }),
-      };
-      // if another relay writes first, it writes the same
-      await writeState(nc, key, encodeDeparture(record), stored?.revision ?? (await readRevision(jsm, key)));
-    },
-    heard: (runner) => forget(runner, "a runner that was about to be removed is back"),
-    gone: (runner) => forget(runner, "runner removed"),
-    async removeNow(runner) {
-      const stored = await readState(jsm, keyOf(runner));
-      if (stored === undefined || !deps.up()) return false;
-      await reports.quiet(runner, BEFORE_REGISTER_MS);
-      if ((await remove(runner)) === "later") return false;
-      await deleteState(nc, keyOf(runner), stored.revision);
-      return true;
-    },
+    note: (runner, why, more) => note(deps, runner, why, more),
+    heard: (runner) => forget(deps, runner, "a runner that was about to be removed is back"),
+    gone: (runner) => forget(deps, runner, "runner removed"),
+    removeNow: (runner) => removeNow(deps, runner),
     async look() {
       const now = clock.now();
       const elapsed = now - (lookedAt ?? now);
       lookedAt = now;
-      await read(deps.up() ? Math.min(elapsed, 2 * LEAVING_LOOK_MS) : 0);
-      if (!deps.up()) return;
-      const due = known.entries();
-      const worker = async (): Promise<void> => {
-        for (const [key, it] of due)
-          await carryOut(key, it).catch((error: unknown) =>
-            log.warn(
-              { runner: it.record.runner, err: errorText(error) },
-              "could not check a runner that is to be removed",
-            ),
-          );
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, worker));
+      await read(deps, known, deps.up() ? Math.min(elapsed, 2 * LEAVING_LOOK_MS) : 0);
+      if (deps.up()) await carryOutAll(deps, known);
     },
   };
 }

@@ -42,6 +42,29 @@ function reportIn(data: Uint8Array): Envelope | undefined {
   }
 }
 
+/** The runner's reports that match a filter. Undefined if there are too many to look through. */
+async function read(
+  nc: NatsConnection,
+  { filter, from }: { filter: string; from: number },
+  runner: string,
+): Promise<Report[] | undefined> {
+  const found: Report[] = [];
+  let next = from;
+  for (let pages = 0; pages < MOST_PAGES; pages++) {
+    const page = await readDirect(nc, { filter, from: next, batch: PAGE, maxBytes: PAGE_BYTES });
+    if (page === undefined) throw new Error("the log cannot be read");
+    const last = page.at(-1);
+    if (last === undefined) return found;
+    for (const { seq, data } of page) {
+      const envelope = reportIn(data);
+      if (envelope === undefined || (await runnerIdOf(envelope.body)) !== runner) continue;
+      found.push({ session: envelope.session, seq });
+    }
+    next = last.seq + 1;
+  }
+  return undefined;
+}
+
 export function createReports(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
@@ -49,25 +72,6 @@ export function createReports(deps: {
   settlement: Pick<Settlement, "isOver" | "floor">;
 }): Reports {
   const { nc, jsm, clock, settlement } = deps;
-
-  /** The runner's reports that match a filter. Undefined if there are too many to look through. */
-  async function read(filter: string, from: number, runner: string): Promise<Report[] | undefined> {
-    const found: Report[] = [];
-    let next = from;
-    for (let pages = 0; pages < MOST_PAGES; pages++) {
-      const page = await readDirect(nc, { filter, from: next, batch: PAGE, maxBytes: PAGE_BYTES });
-      if (page === undefined) throw new Error("the log cannot be read");
-      const last = page.at(-1);
-      if (last === undefined) return found;
-      for (const { seq, data } of page) {
-        const envelope = reportIn(data);
-        if (envelope === undefined || (await runnerIdOf(envelope.body)) !== runner) continue;
-        found.push({ session: envelope.session, seq });
-      }
-      next = last.seq + 1;
-    }
-    return undefined;
-  }
 
   async function left(reports: readonly Report[]): Promise<Report[]> {
     const over = await Promise.all(reports.map(({ session, seq }) => settlement.isOver(session, seq)));
@@ -88,8 +92,8 @@ export function createReports(deps: {
       })),
     ];
     const found = new Map<number, Report>();
-    for (const { filter, from } of places) {
-      const reports = await read(filter, from, runner);
+    for (const place of places) {
+      const reports = await read(nc, place, runner);
       if (reports === undefined) return undefined;
       for (const report of reports) found.set(report.seq, report);
     }

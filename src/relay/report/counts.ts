@@ -20,12 +20,14 @@ const REGISTRATIONS = [
 export type Counts = AttemptReport & {
   /** `arrivedAt` and `at` are monotonic milliseconds. Events that were read back from the log have no arrival, and so no duration. */
   settled(how: Ending, arrivedAt: number, at: number): void;
+  /** Events that were delivered so far. */
+  delivered: () => number;
   gap: (missing: number) => void;
   foreign: (what: Foreign) => void;
   registered: (result: Registered["kind"]) => void;
 };
 
-function countEvents(registry: Registry): Pick<Counts, "settled" | "gap" | "deadLettered"> {
+function countEvents(registry: Registry): Pick<Counts, "settled" | "delivered" | "gap" | "deadLettered"> {
   const registers = [registry];
   const settled = new Counter({
     name: "runner_relay_events_settled_total",
@@ -51,9 +53,12 @@ function countEvents(registry: Registry): Pick<Counts, "settled" | "gap" | "dead
     registers,
   });
   for (const answered of ["true", "false"]) letters.inc({ answered }, 0);
+  let delivered = 0;
   return {
+    delivered: () => delivered,
     settled(how, arrivedAt, at) {
       settled.inc({ how });
+      if (how === "delivered") delivered++;
       if (Number.isFinite(arrivedAt)) latency.observe((at - arrivedAt) / 1000);
     },
     gap: (missing) => gaps.inc(missing),

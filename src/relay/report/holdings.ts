@@ -88,6 +88,34 @@ function sessionOf(msg: Msg): string | undefined {
   return typeof session === "string" && sessionIdProblem(session) === undefined ? session : undefined;
 }
 
+type AskDeps = { clock: Clock; coordinator: Coordinator; credentials: Credentials };
+
+/** Calls the coordinator, and repeats the call once with a fresh credential if the current one is refused. */
+async function get(deps: AskDeps, path: string): Promise<AttemptResult | string> {
+  const { credentials } = deps;
+  for (let tries = 0; ; tries++) {
+    const pass = credentials.current() ?? (await credentials.headers());
+    if (pass.kind === "unavailable") return pass.reason;
+    const result = await ask(deps, path, pass.headers);
+    const refused = result.kind === "response" && (result.status === 401 || result.status === 403);
+    if (!refused || tries > 0) return result;
+    credentials.refused(pass.generation);
+  }
+}
+
+async function find(deps: AskDeps, session: string): Promise<Holdings> {
+  const path = `/sessions/${pathSegment(session)}`;
+  const about = await read(await get(deps, path));
+  if (about.kind !== "object") return about.holdings;
+  const listed = await read(await get(deps, `${path}/events`));
+  if (listed.kind !== "object") {
+    const { holdings } = listed;
+    if (holdings.kind !== "unknown_session") return holdings;
+    return { kind: "unavailable", reason: "the coordinator knows the session, but not its events" };
+  }
+  return holdingsOf(about.value, listed.value);
+}
+
 /**
  * Answers operators what the coordinator holds of a session: digests of its events, not their contents. At most 4 MiB of an answer are read. That
  * is about 50,000 of the shortest events, whose digests fit into one message (750 KB).
@@ -99,40 +127,15 @@ export function serveHoldings(deps: {
   coordinator: Coordinator;
   credentials: Credentials;
 }): { stop(): void } {
-  const { nc, log, credentials } = deps;
+  const { nc, log } = deps;
   const waiting: (() => void)[] = [];
   let underWay = 0;
-
-  /** Calls the coordinator, and repeats the call once with a fresh credential if the current one is refused. */
-  async function get(path: string): Promise<AttemptResult | string> {
-    for (let tries = 0; ; tries++) {
-      const pass = credentials.current() ?? (await credentials.headers());
-      if (pass.kind === "unavailable") return pass.reason;
-      const result = await ask(deps, path, pass.headers);
-      const refused = result.kind === "response" && (result.status === 401 || result.status === 403);
-      if (!refused || tries > 0) return result;
-      credentials.refused(pass.generation);
-    }
-  }
-
-  async function find(session: string): Promise<Holdings> {
-    const path = `/sessions/${pathSegment(session)}`;
-    const about = await read(await get(path));
-    if (about.kind !== "object") return about.holdings;
-    const listed = await read(await get(`${path}/events`));
-    if (listed.kind !== "object") {
-      const { holdings } = listed;
-      if (holdings.kind !== "unknown_session") return holdings;
-      return { kind: "unavailable", reason: "the coordinator knows the session, but not its events" };
-    }
-    return holdingsOf(about.value, listed.value);
-  }
 
   async function answer(msg: Msg, session: string): Promise<void> {
     if (underWay >= MOST_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
     underWay++;
     try {
-      msg.respond(JSON.stringify(await find(session)));
+      msg.respond(JSON.stringify(await find(deps, session)));
     } catch (error) {
       log.warn(
         { session, err: errorText(error) },

@@ -3,13 +3,18 @@ import { Counter, Gauge, type Registry } from "prom-client";
 /** Metrics that are read when somebody asks for them. What is read as undefined is not known, and stays as it was shown last. */
 export type Instruments = {
   /** A number that goes up and down. */
-  level(name: string, help: string, read: () => Reading<number>): void;
+  level: (name: string, help: string, read: () => Reading<number>) => void;
   /** Such numbers, by the values of a label. */
-  levels(name: string, help: string, label: string, read: () => Reading<Iterable<[string, number]>>): void;
+  levels: (
+    name: string,
+    help: string,
+    label: string,
+    read: () => Reading<Iterable<[string, number]>>,
+  ) => void;
   /** Numbers that only grow, by the values of a label. */
-  counts(name: string, help: string, label: string, read: () => Iterable<[string, number]>): void;
+  counts: (name: string, help: string, label: string, read: () => Iterable<[string, number]>) => void;
   /** A number that only grows. */
-  count(name: string, help: string, read: () => number): void;
+  count: (name: string, help: string, read: () => number) => void;
 };
 
 type Reading<T> = T | undefined | Promise<T | undefined>;

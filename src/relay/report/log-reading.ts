@@ -44,6 +44,18 @@ function lowestOfEach(all: readonly Unsettled[]): Unsettled[] {
   return [...lowest].map(([shard, from]) => ({ shard, from }));
 }
 
+/** When the first event of a shard from a sequence on was stored, wall clock; `Infinity` for none. */
+async function storedAt(jsm: JetStreamManager, { shard, from }: Unsettled): Promise<number> {
+  const [subject = ""] = shardSubjects(shard);
+  try {
+    const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq: from, next_by_subj: subject });
+    return found?.time.getTime() ?? Infinity;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === 404) return Infinity; // no events are left
+    throw error;
+  }
+}
+
 /** Costs two info requests, plus direct gets for each shard's floor and for the lowest event of its held sessions, which may be below the floor. */
 export function createLogReading(deps: {
   jsm: JetStreamManager;
@@ -64,17 +76,6 @@ export function createLogReading(deps: {
       .filter(({ phase }) => phase === "active");
   }
 
-  async function storedAt({ shard, from }: Unsettled): Promise<number> {
-    const [subject = ""] = shardSubjects(shard);
-    try {
-      const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq: from, next_by_subj: subject });
-      return found?.time.getTime() ?? Infinity;
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === 404) return Infinity; // no events are left
-      throw error;
-    }
-  }
-
   async function ask(): Promise<LogReading> {
     const held = deps.held().map(({ record }) => ({ shard: shardOf(record.session), from: record.from }));
     const floors = active().map(({ shard, floor }) => ({ shard, from: floor + 1 }));
@@ -82,7 +83,7 @@ export function createLogReading(deps: {
       jsm.streams.info(EVENTS_STREAM),
       jsm.streams.info(DEAD_STREAM),
       readDamages(jsm),
-      ...[...floors, ...lowestOfEach(held)].map(storedAt),
+      ...[...floors, ...lowestOfEach(held)].map((one) => storedAt(jsm, one)),
     ]);
     const oldest = Math.min(...stored);
     return {

@@ -1,8 +1,7 @@
-import { Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { DAMAGE_CODES } from "../../shared/log/state/damage.ts";
 import type { HeldReason } from "../../shared/log/state/held.ts";
 import type { GateState } from "../coordinator/gate.ts";
-import { createCounts, type Counts } from "./counts.ts";
 import { instrumentsIn, type Instruments } from "./instruments.ts";
 import type { LogReading } from "./log-reading.ts";
 
@@ -50,7 +49,8 @@ export type Levels = {
   linesDropped: () => number;
 };
 
-export type Metrics = Counts & { text(): Promise<string>; contentType: string };
+/** What a relay counts and how it is, as Prometheus reads it. */
+export type Metrics = { text(): Promise<string>; contentType: string };
 
 function nameOf(state: GateState): (typeof STATES)[number] {
   switch (state.phase) {
@@ -143,18 +143,15 @@ function showLog(
   );
 }
 
-/** What a relay counts and how it is, as Prometheus reads it. */
-export function createMetrics(now: Levels): Metrics {
-  const registry = new Registry();
+/** Adds how the relay is to what it counts (counts.ts), which are in the same registry. */
+export function createMetrics(registry: Registry, now: Levels): Metrics {
   const instruments = instrumentsIn(registry);
   let reading: Promise<LogReading | undefined> = Promise.resolve(undefined);
-  const counts = createCounts(registry);
   showLanes(instruments, now);
   showGate(instruments, now);
   showProcess(instruments, now);
   showLog(instruments, now.wall, () => reading);
   return {
-    ...counts,
     text() {
       reading = now.log();
       return registry.metrics();

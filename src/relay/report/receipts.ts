@@ -47,8 +47,7 @@ function parseQuestion(msg: Msg): ReceiptQuestion | undefined {
   return typeof seq === "number" && Number.isSafeInteger(seq) ? { id, seq } : undefined;
 }
 
-/** Answers gateways' questions about the state of an event. */
-export function serveReceipts(deps: {
+export type ReceiptDeps = {
   nc: NatsConnection;
   jsm: JetStreamManager;
   kv: KV;
@@ -56,70 +55,82 @@ export function serveReceipts(deps: {
   settlement: Settlement;
   /** Called if the reply address belongs to another gateway than the sender's. */
   foreign: (what: "request") => void;
-}): { stop(): void } {
-  const { nc, jsm, kv, log, settlement } = deps;
+};
 
-  /** The newest dead letter of this event, or of an event that redrove it. A dead replay of a delivered event does not count. */
-  async function letterFor(id: string, seq: number): Promise<DeadLetter | undefined> {
-    if ((await findDeadLetter(jsm, id)) === undefined) return undefined; // the usual case, and the fastest
-    for (const letter of (await deadLettersOf(jsm, id)).toReversed()) {
-      if (letter.origSeq === seq) return letter;
-      const died = await jsm.direct.getMessage(EVENTS_STREAM, { seq: letter.origSeq }).catch(nothing);
-      if (died?.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) return letter;
-    }
-    return undefined;
+/** The newest dead letter of this event, or of an event that redrove it. A dead replay of a delivered event does not count. */
+async function letterFor({ jsm }: ReceiptDeps, id: string, seq: number): Promise<DeadLetter | undefined> {
+  if ((await findDeadLetter(jsm, id)) === undefined) return undefined; // the usual case, and the fastest
+  for (const letter of (await deadLettersOf(jsm, id)).toReversed()) {
+    if (letter.origSeq === seq) return letter;
+    const died = await jsm.direct.getMessage(EVENTS_STREAM, { seq: letter.origSeq }).catch(nothing);
+    if (died?.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) return letter;
   }
+  return undefined;
+}
 
-  /** The sequence at which an event's dead letter was redriven, searched in the first {@link MOST_REPLAYS} replays of its session. */
-  async function redriven(subject: string, id: string, after: number): Promise<number | undefined> {
-    let found: number | undefined;
-    let seen = 0;
-    for await (const message of walk(jsm, EVENTS_STREAM, subject, after + 1)) {
-      if (message.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) found = message.seq;
-      if (++seen === MOST_REPLAYS) break;
-    }
-    return found;
+/** The sequence at which an event's dead letter was redriven, searched in the first {@link MOST_REPLAYS} replays of its session. */
+async function redriven(
+  { jsm }: ReceiptDeps,
+  subject: string,
+  id: string,
+  after: number,
+): Promise<number | undefined> {
+  let found: number | undefined;
+  let seen = 0;
+  for await (const message of walk(jsm, EVENTS_STREAM, subject, after + 1)) {
+    if (message.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) found = message.seq;
+    if (++seen === MOST_REPLAYS) break;
   }
+  return found;
+}
 
-  async function answer(question: ReceiptQuestion): Promise<Receipt> {
-    const { id, seq } = question;
-    const stored = await jsm.direct.getMessage(EVENTS_STREAM, { seq }).catch(nothing);
-    const there = stored !== null && parseEventSubject(stored.subject) !== undefined;
-    if (!there || stored.header.get(HEADER.id) !== id) {
-      const lost = (await readDamages(jsm)).find(({ code, ranges }) => isOfLog(code) && holds(ranges, seq));
-      if (lost !== undefined) return { state: "lost", seq, reason: damageText(lost) };
-    }
-    if (stored === null) {
-      const info = await jsm.streams.info(EVENTS_STREAM);
-      return seq >= 1 && seq < info.state.first_seq ? { state: "gone" } : { state: "unknown" };
-    }
-    const address = parseEventSubject(stored.subject);
-    if (address === undefined || stored.header.get(HEADER.id) !== id) return { state: "unknown" };
-    const { session } = address;
-    if (!(await settlement.isOver(session, seq))) return { state: "pending", seq };
-    const letter = await letterFor(id, seq);
-    if (letter !== undefined) {
-      const { reason, status, attempts } = letter;
-      return {
-        state: "dead",
-        seq,
-        reason,
-        ...(status === undefined ? {} : { status }),
-        ...(attempts > 0 ? { attempts } : {}),
-      };
-    }
-    const again = await redriven(stored.subject.replace(/^rr\.ev\./, "rr.replay."), id, seq);
-    if (again !== undefined && !(await settlement.isOver(session, again))) return { state: "pending", seq };
-    const superseded = await kv.get(stateKey.superseded(id));
-    if (superseded?.operation === "PUT") return { state: "superseded", seq, reason: superseded.string() };
-    return { state: "delivered", seq };
+/** What became of an event whose number is not the event's any more, or is not there. */
+async function absent({ jsm }: ReceiptDeps, { seq }: ReceiptQuestion, isThere: boolean): Promise<Receipt> {
+  const lost = (await readDamages(jsm)).find(({ code, ranges }) => isOfLog(code) && holds(ranges, seq));
+  if (lost !== undefined) return { state: "lost", seq, reason: damageText(lost) };
+  if (isThere) return { state: "unknown" };
+  const info = await jsm.streams.info(EVENTS_STREAM);
+  return seq >= 1 && seq < info.state.first_seq ? { state: "gone" } : { state: "unknown" };
+}
+
+async function answer(deps: ReceiptDeps, question: ReceiptQuestion): Promise<Receipt> {
+  const { jsm, kv, settlement } = deps;
+  const { id, seq } = question;
+  const stored = await jsm.direct.getMessage(EVENTS_STREAM, { seq }).catch(nothing);
+  const address = stored === null ? undefined : parseEventSubject(stored.subject);
+  if (stored === null || address === undefined || stored.header.get(HEADER.id) !== id)
+    return absent(deps, question, stored !== null);
+  const { session } = address;
+  if (!(await settlement.isOver(session, seq))) return { state: "pending", seq };
+  const letter = await letterFor(deps, id, seq);
+  if (letter !== undefined) {
+    const { reason, status, attempts } = letter;
+    return {
+      state: "dead",
+      seq,
+      reason,
+      ...(status === undefined ? {} : { status }),
+      ...(attempts > 0 ? { attempts } : {}),
+    };
   }
+  const again = await redriven(deps, stored.subject.replace(/^rr\.ev\./, "rr.replay."), id, seq);
+  if (again !== undefined && !(await settlement.isOver(session, again))) return { state: "pending", seq };
+  const superseded = await kv.get(stateKey.superseded(id));
+  if (superseded?.operation === "PUT") return { state: "superseded", seq, reason: superseded.string() };
+  return { state: "delivered", seq };
+}
 
-  /** True for an operator, or a gateway that asks about its own events. */
-  const mayAsk = ({ subject, reply }: Msg): boolean =>
+/** True for an operator, or a gateway that asks about its own events. */
+function mayAsk({ subject, reply }: Msg): boolean {
+  return (
     askingGateway(RECEIPT_SUBJECT, subject, reply) !== undefined ||
-    (subject === RECEIPT_SUBJECT && isOperatorInbox(reply));
+    (subject === RECEIPT_SUBJECT && isOperatorInbox(reply))
+  );
+}
 
+/** Answers gateways' questions about the state of an event. */
+export function serveReceipts(deps: ReceiptDeps): { stop(): void } {
+  const { nc, log } = deps;
   const options = {
     queue: QUEUE,
     callback(error: Error | null, msg: Msg): void {
@@ -128,7 +139,7 @@ export function serveReceipts(deps: {
       const question = parseQuestion(msg);
       if (question === undefined)
         return void msg.respond(JSON.stringify({ state: "unknown" } satisfies Receipt));
-      answer(question).then(
+      answer(deps, question).then(
         (receipt) => !nc.isClosed() && msg.respond(JSON.stringify(receipt)),
         (failure: unknown) =>
           log.warn(

@@ -15,13 +15,21 @@ import type { Shard } from "../source/shard.ts";
 /** Changes within this time are sent as one message. */
 const GATHER_MS = 5;
 
+export type StatePublisher = {
+  start(): void;
+  /** Something of the state is different now. */
+  changed(): void;
+  /** Says that the relay stops, and nothing after that. */
+  stop(): void;
+};
+
 /** Publishes the state of this relay for gateways and operators, on every change and every second (docs/contract.md, "The answer"). */
 export function createStatePublisher(deps: {
   nc: NatsConnection;
   clock: Clock;
   relay: string;
   state(mostSessions: number): Omit<RelayState, "v" | "relay">;
-}): { start(): void; changed(): void; stop(): void } {
+}): StatePublisher {
   const { nc, clock } = deps;
   const subject = `${STATE_SUBJECT}.${sessionToken(deps.relay)}`;
   let cancel: () => void = () => {};

@@ -22,6 +22,92 @@ export type ShownLane = Pick<
   "session" | "shard" | "length" | "attempts" | "lastReason" | "lastFailureAt"
 > & { phase: { name: Lane["phase"]["name"] }; inFlight: { length: number } };
 
+/** The gate without what only this relay needs of it. Pure. */
+export function gateViewOf(state: GateState): GateView {
+  switch (state.phase) {
+    case "checking":
+    case "up":
+      return { phase: state.phase };
+    case "away":
+      return { phase: "away", since: state.since, text: state.text };
+    case "paused":
+      return { phase: "paused", reason: state.reason, since: state.since, text: state.text };
+  }
+}
+
+/** In the order in which the console shows sessions: parked, paused, failing, read from the log, sending or waiting, idle. */
+function rankOf(lane: ShownLane, held: ReadonlyMap<string, string>): number {
+  const reason = held.get(lane.session);
+  if (reason === "parked") return 0;
+  if (reason === "paused") return 1;
+  if (lane.phase.name === "backoff") return 2;
+  if (reason !== undefined || lane.phase.name === "halted") return 3;
+  return lane.phase.name === "idle" ? 5 : 4;
+}
+
+function eventsOf(lane: ShownLane): number {
+  return lane.length + lane.inFlight.length;
+}
+
+function laneViewOf(lane: ShownLane, wallOffset: number): LaneView {
+  return {
+    session: lane.session,
+    shard: lane.shard,
+    phase: lane.phase.name,
+    events: eventsOf(lane),
+    attempts: lane.attempts,
+    reason: lane.lastReason,
+    ...(lane.attempts > 0 || lane.phase.name === "backoff"
+      ? { failedAt: wallOffset + lane.lastFailureAt }
+      : {}),
+  };
+}
+
+/**
+ * The lanes that a question is about, those first that somebody should look at, and how many more there are. Without a search idle lanes
+ * are left out, unless their session is held. `held`: why each held session is held; `wallOffset`: adding it to a `clock.now()` makes it
+ * a wall clock. Memory does not grow with the lanes. Pure.
+ */
+export function lanesFor(
+  { most, search = "", session }: Omit<ViewQuestion, "v">,
+  lanes: Iterable<ShownLane>,
+  known: { held: ReadonlyMap<string, string>; wallOffset: number },
+): Pick<RelayView, "lanes" | "more"> {
+  if (most === 0) return { lanes: [], more: 0 };
+  const { held, wallOffset } = known;
+  const wanted = search.toLowerCase();
+  const byUrgency = (a: ShownLane, b: ShownLane): number =>
+    rankOf(a, held) - rankOf(b, held) || eventsOf(b) - eventsOf(a) || a.session.localeCompare(b.session);
+  let found: ShownLane[] = [];
+  let free = 0;
+  for (const lane of lanes) {
+    const isHeld = held.has(lane.session);
+    if (session !== undefined && lane.session !== session) continue;
+    if (session === undefined && !lane.session.toLowerCase().includes(wanted)) continue;
+    if (session === undefined && wanted === "" && lane.phase.name === "idle" && !isHeld) continue;
+    if (!isHeld) free++;
+    found.push(lane);
+    if (found.length >= 2 * most) found = found.sort(byUrgency).slice(0, most);
+  }
+  const shown = found.sort(byUrgency).slice(0, most);
+  return {
+    lanes: shown.map((lane) => laneViewOf(lane, wallOffset)),
+    more: free - shown.filter((lane) => !held.has(lane.session)).length,
+  };
+}
+
+/** Undefined for what the console does not ask. Pure. */
+export function questionOf(value: unknown): ViewQuestion | undefined {
+  const { v, most, search, session } = (value ?? {}) as Partial<Record<keyof ViewQuestion, unknown>>;
+  if (v !== 1 || typeof most !== "number" || !Number.isInteger(most) || most < 0) return undefined;
+  return {
+    v,
+    most: Math.min(most, MOST_LANES),
+    ...(typeof search === "string" ? { search } : {}),
+    ...(typeof session === "string" ? { session } : {}),
+  };
+}
+
 /** Shows the console what only this relay knows: its gate, its lanes, and how much it delivered. */
 export function serveView(deps: {
   nc: NatsConnection;
@@ -63,90 +149,4 @@ export function serveView(deps: {
     },
   });
   return { stop: () => subscription.unsubscribe() };
-}
-
-/** Undefined for what the console does not ask. Pure. */
-export function questionOf(value: unknown): ViewQuestion | undefined {
-  const { v, most, search, session } = (value ?? {}) as Partial<Record<keyof ViewQuestion, unknown>>;
-  if (v !== 1 || typeof most !== "number" || !Number.isInteger(most) || most < 0) return undefined;
-  return {
-    v,
-    most: Math.min(most, MOST_LANES),
-    ...(typeof search === "string" ? { search } : {}),
-    ...(typeof session === "string" ? { session } : {}),
-  };
-}
-
-/** The gate without what only this relay needs of it. Pure. */
-export function gateViewOf(state: GateState): GateView {
-  switch (state.phase) {
-    case "checking":
-    case "up":
-      return { phase: state.phase };
-    case "away":
-      return { phase: "away", since: state.since, text: state.text };
-    case "paused":
-      return { phase: "paused", reason: state.reason, since: state.since, text: state.text };
-  }
-}
-
-/**
- * The lanes that a question is about, those first that somebody should look at, and how many more there are. Without a search idle lanes
- * are left out, unless their session is held. `held`: why each held session is held; `wallOffset`: adding it to a `clock.now()` makes it
- * a wall clock. Memory does not grow with the lanes. Pure.
- */
-export function lanesFor(
-  { most, search = "", session }: Omit<ViewQuestion, "v">,
-  lanes: Iterable<ShownLane>,
-  known: { held: ReadonlyMap<string, string>; wallOffset: number },
-): Pick<RelayView, "lanes" | "more"> {
-  if (most === 0) return { lanes: [], more: 0 };
-  const { held, wallOffset } = known;
-  const wanted = search.toLowerCase();
-  const byUrgency = (a: ShownLane, b: ShownLane): number =>
-    rankOf(a, held) - rankOf(b, held) || eventsOf(b) - eventsOf(a) || a.session.localeCompare(b.session);
-  let found: ShownLane[] = [];
-  let free = 0;
-  for (const lane of lanes) {
-    const isHeld = held.has(lane.session);
-    if (session !== undefined && lane.session !== session) continue;
-    if (session === undefined && !lane.session.toLowerCase().includes(wanted)) continue;
-    if (session === undefined && wanted === "" && lane.phase.name === "idle" && !isHeld) continue;
-    if (!isHeld) free++;
-    found.push(lane);
-    if (found.length >= 2 * most) found = found.sort(byUrgency).slice(0, most);
-  }
-  const shown = found.sort(byUrgency).slice(0, most);
-  return {
-    lanes: shown.map((lane) => laneViewOf(lane, wallOffset)),
-    more: free - shown.filter((lane) => !held.has(lane.session)).length,
-  };
-}
-
-/** In the order in which the console shows sessions: parked, paused, failing, read from the log, sending or waiting, idle. */
-function rankOf(lane: ShownLane, held: ReadonlyMap<string, string>): number {
-  const reason = held.get(lane.session);
-  if (reason === "parked") return 0;
-  if (reason === "paused") return 1;
-  if (lane.phase.name === "backoff") return 2;
-  if (reason !== undefined || lane.phase.name === "halted") return 3;
-  return lane.phase.name === "idle" ? 5 : 4;
-}
-
-function eventsOf(lane: ShownLane): number {
-  return lane.length + lane.inFlight.length;
-}
-
-function laneViewOf(lane: ShownLane, wallOffset: number): LaneView {
-  return {
-    session: lane.session,
-    shard: lane.shard,
-    phase: lane.phase.name,
-    events: eventsOf(lane),
-    attempts: lane.attempts,
-    reason: lane.lastReason,
-    ...(lane.attempts > 0 || lane.phase.name === "backoff"
-      ? { failedAt: wallOffset + lane.lastFailureAt }
-      : {}),
-  };
 }

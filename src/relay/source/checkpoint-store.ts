@@ -48,18 +48,41 @@ function isWrongRevision(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === 10071;
 }
 
-/**
- * Writes go by compare-and-set on the revision that this relay read or wrote last: a relay that lost the shard cannot overwrite its
- * successor's memory. A lost race is healed by merging, for what is settled stays settled.
- */
-export function createCheckpointStore(deps: {
+type StoreDeps = {
   kv: KV;
   shard: number;
   /** When the log was made. */
   stream: string;
   /** Tells which of the broker's processes answers now, for what is read. */
   nc: Pick<NatsConnection, "info">;
-}): CheckpointStore {
+};
+
+/** Throws `checkpoint_missing` when there is none, and `checkpoint_mismatch` when it belongs to another log. */
+async function readCheckpoint({
+  kv,
+  shard,
+  stream,
+}: StoreDeps): Promise<{ revision: number; checkpoint: Checkpoint }> {
+  const entry = await kv.get(stateKey.checkpoint(shard));
+  if (entry === null || entry.operation !== "PUT")
+    throw codedError(
+      "checkpoint_missing",
+      `shard ${shard} has no checkpoint; run \`provision --from first|new|SEQ\``,
+    );
+  const checkpoint = decodeCheckpoint(entry.value);
+  if (checkpoint.stream !== stream)
+    throw codedError(
+      "checkpoint_mismatch",
+      `the checkpoint of shard ${shard} belongs to the log created ${checkpoint.stream}; this one was created ${stream}; run \`provision --from first|new|SEQ\``,
+    );
+  return { revision: entry.revision, checkpoint };
+}
+
+/**
+ * Writes go by compare-and-set on the revision that this relay read or wrote last: a relay that lost the shard cannot overwrite its
+ * successor's memory. A lost race is healed by merging, for what is settled stays settled.
+ */
+export function createCheckpointStore(deps: StoreDeps): CheckpointStore {
   const { kv, shard, stream, nc } = deps;
   const key = stateKey.checkpoint(shard);
   let revision = 0;
@@ -69,20 +92,7 @@ export function createCheckpointStore(deps: {
   let storedHeld: HeldPlace[] = [];
 
   async function load(settled: Settled): Promise<boolean> {
-    const entry = await kv.get(key);
-    if (entry === null || entry.operation !== "PUT") {
-      throw codedError(
-        "checkpoint_missing",
-        `shard ${shard} has no checkpoint; run \`provision --from first|new|SEQ\``,
-      );
-    }
-    const checkpoint = decodeCheckpoint(entry.value);
-    if (checkpoint.stream !== stream) {
-      throw codedError(
-        "checkpoint_mismatch",
-        `the checkpoint of shard ${shard} belongs to the log created ${checkpoint.stream}; this one was created ${stream}; run \`provision --from first|new|SEQ\``,
-      );
-    }
+    const { revision: newest, checkpoint } = await readCheckpoint(deps);
     try {
       settled.merge({ floor: checkpoint.floor, snapshot: checkpoint.settled });
     } catch (cause) {
@@ -90,7 +100,7 @@ export function createCheckpointStore(deps: {
     }
     known = checkpoint.top;
     storedHeld = checkpoint.held ?? [];
-    revision = entry.revision;
+    revision = newest;
     return acksCount(checkpoint, nc.info?.server_id);
   }
 

@@ -1,4 +1,9 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import {
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
 import { request as httpsRequest } from "node:https";
 import { PassThrough, type Duplex } from "node:stream";
 import { errors, type Dispatcher } from "undici";
@@ -121,16 +126,27 @@ function framingOf(body: UpstreamRequest["body"]): string[] {
     : ["Content-Length", String(body.length)];
 }
 
-/** Sends what undici cannot: `OPTIONS *`, and an upgrade, on a connection of its own that then carries bytes in both directions. */
-function dispatchPlain(
-  base: URL,
-  prefix: string,
-  request: UpstreamRequest,
-  events: AnswerEvents,
-): UpstreamCall {
+/** Passes on what comes from the coordinator's connection. */
+function passOn(source: Duplex | IncomingMessage, events: AnswerEvents): void {
+  let ended = false;
+  source.on("data", (chunk: Buffer) => {
+    if (!events.data(chunk)) source.pause();
+  });
+  source.on("end", () => {
+    ended = true;
+    events.end([]);
+  });
+  source.on("error", (error: Error) => events.failed("tunnel_broken", errorText(error)));
+  source.on("close", () => {
+    if (!ended) events.failed("tunnel_broken", "the connection was closed");
+  });
+}
+
+/** Begins a request of Node's own, on a connection of its own. */
+function plainRequest(base: URL, prefix: string, request: UpstreamRequest): ClientRequest {
   const send = base.protocol === "https:" ? httpsRequest : httpRequest;
   const { upgrade, body } = request;
-  const outgoing = send({
+  return send({
     hostname: base.hostname.replace(/^\[|\]$/g, ""),
     port: base.port,
     method: request.method,
@@ -148,6 +164,17 @@ function dispatchPlain(
     // each half of an upgraded connection ends by itself
     allowHalfOpen: upgrade !== undefined,
   } as RequestOptions);
+}
+
+/** Sends what undici cannot: `OPTIONS *`, and an upgrade, on a connection of its own that then carries bytes in both directions. */
+function dispatchPlain(
+  base: URL,
+  prefix: string,
+  request: UpstreamRequest,
+  events: AnswerEvents,
+): UpstreamCall {
+  const { upgrade, body } = request;
+  const outgoing = plainRequest(base, prefix, request);
   let flowing: Duplex | IncomingMessage | undefined;
   let timedOut = false;
   // the limit is for the whole head: informational answers and single bytes do not start it anew
@@ -156,32 +183,19 @@ function dispatchPlain(
     outgoing.destroy();
   }, request.headLimitMs);
   outgoing.on("close", () => clearTimeout(limit));
-  const pass = (source: Duplex | IncomingMessage): void => {
-    flowing = source;
-    let ended = false;
-    source.on("data", (chunk: Buffer) => {
-      if (!events.data(chunk)) source.pause();
-    });
-    source.on("end", () => {
-      ended = true;
-      events.end([]);
-    });
-    source.on("error", (error: Error) => events.failed("tunnel_broken", errorText(error)));
-    source.on("close", () => {
-      if (!ended) events.failed("tunnel_broken", "the connection was closed");
-    });
-  };
   outgoing.on("upgrade", (response, socket, head) => {
     clearTimeout(limit);
     events.head(101, response.statusMessage ?? "Switching Protocols", response.rawHeaders);
     if (head.length > 0) socket.unshift(head);
-    pass(socket);
+    flowing = socket;
+    passOn(socket, events);
     if (body instanceof PassThrough) body.pipe(socket);
   });
   outgoing.on("response", (response) => {
     clearTimeout(limit);
     events.head(response.statusCode ?? 502, response.statusMessage ?? "", response.rawHeaders);
-    pass(response);
+    flowing = response;
+    passOn(response, events);
   });
   outgoing.on("error", (error) => {
     if (timedOut) events.failed("coordinator_timeout", TOO_LATE);

@@ -40,6 +40,7 @@ export type Unpacked = {
  * Undefined for codings that cannot be seen into. `cut` runs when a secret was found: in a compressed answer nothing can be struck out;
  * `resume` when only more bytes can tell. What is not coded as it says goes on.
  */
+// Longer than others: what is decoded, what waits for it and what ends both are one small machine over the same five variables.
 export function createUnpacked(
   coding: string,
   needles: Needles,

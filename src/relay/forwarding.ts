@@ -1,0 +1,151 @@
+import { Registry } from "prom-client";
+import { sessionToken } from "../shared/log/schema/session-id.ts";
+import type { Circle } from "./circle.ts";
+import { createAnswers, type Answers } from "./coordinator/answers.ts";
+import { askHealth } from "./coordinator/ask-health.ts";
+import { createDeadLetters } from "./coordinator/dead-letters.ts";
+import { createGate, type Gate } from "./coordinator/gate.ts";
+import { createEventSpans } from "./coordinator/spans.ts";
+import { createSuperseded } from "./coordinator/superseded.ts";
+import {
+  createLanes,
+  createLogReader,
+  createSettlement,
+  knownHere,
+  type Lanes,
+  type Settlement,
+} from "./lanes/index.ts";
+import type { OpenedLog } from "./opened-log.ts";
+import type { RelayDeps, RelayOptions } from "./options.ts";
+import { createRunners, type Runners } from "./registrations/index.ts";
+import { createCounts, type Counts } from "./report/counts.ts";
+import { REPLICA_LAG_MS } from "./source/direct.ts";
+import type { Shard } from "./source/shard.ts";
+import { createShards } from "./source/shards.ts";
+import { createTurns } from "./turns/turns.ts";
+
+/** What everything here is made of. */
+type Given = { options: RelayOptions; deps: RelayDeps; opened: OpenedLog; circle: Circle; counts: Counts };
+
+/** The parts that bring events from the log to the coordinator. */
+export type Forwarding = {
+  registry: Registry;
+  counts: Counts;
+  gate: Gate;
+  answers: Answers;
+  settlement: Settlement;
+  runners: Runners;
+  lanes: Lanes;
+  shards: readonly Shard[];
+};
+
+export type ForwardingEvents = {
+  /** The gate is in another phase. */
+  gateChanged: () => void;
+  /** True while the relay stops, which waits by itself for what is on its way. */
+  stopping: () => boolean;
+};
+
+function settlementOf({ deps: { nc }, opened: { jsm, kv, watch }, circle }: Given): Settlement {
+  return createSettlement({
+    nc,
+    jsm,
+    kv,
+    whole: () => watch.whole(),
+    ...knownHere({
+      shardOf: circle.shardOf,
+      lane: (session) => circle.lanes.get().dispatcher.lane(sessionToken(session)),
+    }),
+  });
+}
+
+function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "answers" | "runners">): Lanes {
+  const { options, deps, opened, circle, counts } = given;
+  const { nc, clock, tracing } = deps;
+  const turn = createTurns({
+    ...deps,
+    ...parts,
+    deadLetters: createDeadLetters(nc, opened.jsm),
+    superseded: createSuperseded(nc),
+    homecoming: parts.runners.homecoming,
+    policy: options.poisonPolicy,
+    streamEpoch: opened.watch.epoch(),
+    spans: tracing && createEventSpans(tracing, options.coordinatorUrl, clock),
+    report: counts,
+    batch: options.batch,
+  });
+  return createLanes({
+    ...deps,
+    ...opened,
+    ...parts,
+    connections: options.connections,
+    attemptTimeoutMs: options.attemptTimeoutMs,
+    exhaustAfterMs: options.exhaustAfterMs,
+    batchMax: options.batch?.max ?? 1,
+    holdAbove: options.holdAbove,
+    turn,
+    read: createLogReader(nc),
+    lagMs: opened.stream.replicas > 1 ? REPLICA_LAG_MS : 0,
+    settled: (entry, how) => counts.settled(how, entry.arrivedAt, clock.now()),
+    fence: circle.shardOf,
+    owns: (shard) => circle.shardOf(shard).status().phase === "active",
+    serves: (shard) => circle.shardOf(shard).status().phase !== "handed_over",
+    changed: () => circle.state.get().changed(),
+    gap: counts.gap,
+    foreign: counts.foreign,
+  });
+}
+
+function shardsOf({ options, deps, opened }: Given, lanes: Lanes, stopping: () => boolean): readonly Shard[] {
+  const { dispatcher, held, control } = lanes;
+  return createShards({
+    ...deps,
+    kv: opened.kv,
+    relay: sessionToken(options.relay),
+    created: opened.stream.created,
+    whole: () => opened.watch.whole(),
+    deliver: lanes.deliver,
+    clear: lanes.clear,
+    prepare: lanes.prepare,
+    heldFrom: (shard) => held.lowestFrom(shard, control.goesOn),
+    heldPlaces: (shard) => held.places(shard),
+    room: () => dispatcher.hasRoom(),
+    posted: (shard) => (stopping() ? Promise.resolve() : dispatcher.posted(shard)),
+  });
+}
+
+/** Makes what brings events from the log to the coordinator, and closes the circles between these parts. Nothing runs yet. */
+export function createForwarding(given: Omit<Given, "counts">, events: ForwardingEvents): Forwarding {
+  const { options, deps, opened, circle } = given;
+  const { nc, clock, coordinator, credentials } = deps;
+  const registry = new Registry();
+  const counts = createCounts(registry);
+  const answers = createAnswers(nc, clock, sessionToken(options.relay));
+  const gate: Gate = createGate({
+    ...deps,
+    health: () => askHealth({ coordinator, clock, credentials }),
+    offer: () => circle.lanes.get().dispatcher.offerProbe(),
+    changed() {
+      events.gateChanged();
+      circle.state.get().changed();
+      const { dispatcher } = circle.lanes.get();
+      if (gate.state().phase === "up") dispatcher.opened();
+      else dispatcher.releaseWaiting("coordinator away");
+    },
+  });
+  const settlement = settlementOf({ ...given, counts });
+  const runners = createRunners({
+    ...deps,
+    jsm: opened.jsm,
+    kv: opened.kv,
+    settlement,
+    up: () => gate.state().phase === "up",
+    registered: counts.registered,
+    times: options.runnerTimes,
+  });
+  const lanes = lanesOf({ ...given, counts }, { gate, answers, runners });
+  circle.lanes.set(lanes);
+  const shards = shardsOf({ ...given, counts }, lanes, events.stopping);
+  circle.shards.set(shards);
+  return { registry, counts, gate, answers, settlement, runners, lanes, shards };
+}

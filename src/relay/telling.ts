@@ -1,0 +1,107 @@
+import { randomBytes } from "node:crypto";
+import { relayToken } from "../shared/messages/relay-state.ts";
+import { sessionToken } from "../shared/log/schema/session-id.ts";
+import { stoppedBy } from "./coordinator/gate.ts";
+import type { Forwarding } from "./forwarding.ts";
+import type { OpenedLog } from "./opened-log.ts";
+import type { RelayDeps, RelayOptions } from "./options.ts";
+import { createLogReading } from "./report/log-reading.ts";
+import { createMetrics, type Metrics } from "./report/metrics.ts";
+import { serveQuestions } from "./report/questions.ts";
+import { createStanding, type Standing } from "./report/standing.ts";
+import { createStatePublisher, type StatePublisher } from "./report/state.ts";
+import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
+
+/** What others hear of a relay, and the tunnel by which they reach the coordinator. */
+export type Telling = {
+  tunnel: RelayTunnel;
+  questions: { stop(): void };
+  metrics: Metrics;
+  standing: Standing;
+  state: StatePublisher;
+};
+
+type Given = {
+  options: RelayOptions;
+  deps: RelayDeps;
+  opened: OpenedLog;
+  forwarding: Forwarding;
+  /** Is the broker there? */
+  connected: () => boolean;
+  /** Random name of this process. */
+  instance: string;
+};
+
+function tunnelOf({ options, deps, forwarding, instance }: Given): RelayTunnel {
+  const { gate, runners, settlement, counts } = forwarding;
+  const { relay, coordinatorUrl, allow, shield } = options;
+  return openTunnel({
+    ...deps,
+    relay: relayToken({ relay, instance }),
+    coordinatorUrl,
+    tracing: deps.tracing,
+    allow,
+    shield,
+    runners,
+    headLimits: { runnerMs: options.runnerTimeoutMs, passMs: options.passTimeoutMs },
+    away: () => gate.state().phase === "away",
+    doubt: () => gate.doubt(),
+    quiet: (session) => settlement.allOver(session),
+    foreign: counts.foreign,
+  });
+}
+
+function metricsOf({ deps, opened, forwarding, connected }: Given, tunnel: RelayTunnel): Metrics {
+  const { clock, credentials } = deps;
+  const { registry, gate, runners, shards } = forwarding;
+  const { dispatcher, held, control } = forwarding.lanes;
+  const reading = createLogReading({
+    jsm: opened.jsm,
+    clock,
+    connected,
+    shards: () => shards,
+    held: () => held.list(),
+    inLane: (session) => dispatcher.lane(sessionToken(session))?.length ?? 0,
+  });
+  return createMetrics(registry, {
+    waiting: () => dispatcher.counts().waiting,
+    lanes: () => dispatcher.counts().lanes,
+    wholeBytes: () => dispatcher.counts().wholeBytes,
+    passing: () => tunnel.size,
+    gate: () => gate.state(),
+    unread: () => reading.unread(),
+    log: () => reading.read(),
+    wall: () => clock.wall(),
+    tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
+    paused: () => stoppedBy(gate.state()) !== undefined,
+    heldSessions: () => control.counts(),
+    leaving: () => runners.leaving.size,
+    linesDropped: deps.linesDropped,
+  });
+}
+
+/** Makes what tells others of a relay. Nothing is told before `state.start()`, but the tunnel takes requests at once. */
+export function createTelling(parts: Omit<Given, "instance">): Telling {
+  const { options, deps, opened, forwarding, connected } = parts;
+  const { nc, clock } = deps;
+  const { relay } = options;
+  const instance = randomBytes(6).toString("hex");
+  const standing = createStanding({ ...deps, ...forwarding, relay, instance, connected });
+  const tunnel = tunnelOf({ ...parts, instance });
+  return {
+    tunnel,
+    questions: serveQuestions({
+      ...deps,
+      ...opened,
+      ...forwarding,
+      ...forwarding.lanes,
+      relay,
+      instance,
+      delivered: forwarding.counts.delivered,
+      foreign: forwarding.counts.foreign,
+    }),
+    standing,
+    metrics: metricsOf({ ...parts, instance }, tunnel),
+    state: createStatePublisher({ nc, clock, relay, state: standing.state }),
+  };
+}

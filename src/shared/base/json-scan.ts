@@ -1,7 +1,8 @@
 import { isUtf8 } from "node:buffer";
-import { readOn, startOf, type JsonMember, type JsonProblem } from "./json-machine.ts";
+import { readOn } from "./json-machine.ts";
+import { startOf, type JsonMember, type JsonProblem } from "./json-state.ts";
 
-export type { JsonMember } from "./json-machine.ts";
+export type { JsonMember } from "./json-state.ts";
 
 /** Limits for a JSON text. */
 export type JsonLimits = {

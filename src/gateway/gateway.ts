@@ -4,7 +4,7 @@ import type { Logger } from "../shared/base/logger.ts";
 import { rest } from "../shared/base/rest.ts";
 import type { Tracing } from "../shared/base/tracing.ts";
 import { BODY_MS } from "../shared/http/body.ts";
-import { createBudget, HELD_BYTES, type Budget } from "../shared/http/budget.ts";
+import { createBudget, HELD_BYTES, type BodyBudget } from "../shared/http/budget.ts";
 import type { ServerTimes } from "../shared/http/server.ts";
 import type { Durability } from "../shared/log/durability/durability.ts";
 import { bodyLimit } from "../shared/log/schema/topology.ts";
@@ -21,7 +21,7 @@ import type { KeptShield, KeptRunners, KeptRuns } from "./runner/index.ts";
 import { createServing } from "./serving.ts";
 import { createStoring, type Storing } from "./storing.ts";
 import { createAddresses } from "./writes/addresses.ts";
-import { createBacklog, type Backlog } from "./writes/backlog.ts";
+import { createBacklogLimits, type BacklogLimits } from "./writes/backlog-limits.ts";
 import { keyedIds } from "./writes/identity.ts";
 import { createJudge } from "./writes/judge.ts";
 import { createRelays, type Relays } from "./writes/relays.ts";
@@ -95,8 +95,8 @@ type Shared = {
   commits: CommitMeter;
   relays: Relays;
   waiting: Waiting;
-  backlog: Backlog;
-  budget: Budget;
+  backlog: BacklogLimits;
+  budget: BodyBudget;
   bodyMs: number;
 };
 
@@ -165,7 +165,7 @@ function createShared({ options, times, clock, logger }: GatewayDeps): Shared {
     commits: createCommitMeter(),
     relays: createRelays(),
     waiting: createWaiting(clock),
-    backlog: createBacklog({
+    backlog: createBacklogLimits({
       maxEvents: options.sessionMaxEvents,
       maxBytes: options.sessionMaxBytes,
       onHalf: (session, amount) =>

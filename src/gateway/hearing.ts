@@ -4,7 +4,7 @@ import type { Logger } from "../shared/base/logger.ts";
 import { STATE_SUBJECT } from "../shared/log/schema/subjects.ts";
 import { decodeAnswer } from "../shared/messages/answer.ts";
 import { decodeState, type RelayState } from "../shared/messages/relay-state.ts";
-import type { Backlog } from "./writes/backlog.ts";
+import type { BacklogLimits } from "./writes/backlog-limits.ts";
 import type { Relays } from "./writes/relays.ts";
 import type { Waiting } from "./writes/waiting.ts";
 
@@ -17,7 +17,7 @@ type HearingDeps = {
   answerPrefix: string;
   relays: Relays;
   waiting: Waiting;
-  backlog: Backlog;
+  backlog: BacklogLimits;
   /** They want to know which relays live. */
   listeners: readonly { heard(state: RelayState): void }[];
   clock: Clock;

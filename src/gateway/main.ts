@@ -8,20 +8,18 @@ import { createLogger, fatalLine, SecretRegistry } from "../shared/base/logger.t
 import { standardLines } from "../shared/base/output/standard.ts";
 import { speakForOthers } from "../shared/base/output/others-words.ts";
 import { exitWithParent, toldVariables, UNDER_UP } from "../shared/base/parent.ts";
-import { onStopSignal } from "../shared/base/stop-signals.ts";
+import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { createEntrance } from "./entrance.ts";
 import { createKeptPort } from "./port.ts";
 import { GATEWAY_TABLE } from "./table.ts";
 
-// entrance.ts binds the port, where requests wait until there is a broker · service.ts puts the gateway behind it
-// They are separate because the modules of service.ts take longer to load than it takes to bind a port, and a runner must not be refused meanwhile.
+// First the port (entrance.ts): what comes until there is a broker waits. Then what is behind it (service.ts), whose modules take longer to
+// load than the port does.
 
-/** sysexits' EX_CONFIG: a restart does not help, someone has to change something. */
+/** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
 const EXIT_CONFIG = 78;
 const EXIT_FAILED = 1;
-/** Time limit of a stop: 4 s until a commit is given up, 2 s of drain, 0.5 s for connections. */
-const LAST_RESORT_MS = 10_000;
 
 const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "config_invalid",
@@ -71,17 +69,7 @@ async function main(): Promise<void> {
   logger.info({ url, socket: values.socket, durability }, "gateway ready");
   stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
 
-  let stopping = false;
-  onStopSignal((signal) => {
-    if (stopping) return;
-    stopping = true;
-    logger.info({ signal }, "gateway stopping");
-    setTimeout(() => {
-      logger.error("gateway did not stop in time");
-      process.exit(EXIT_FAILED);
-    }, LAST_RESORT_MS).unref();
-    service.close().then(() => process.exit(0), fail);
-  });
+  closeOnStopSignal({ name: "gateway", logger, close: service.close, fail });
 }
 
 function fail(error: unknown): void {

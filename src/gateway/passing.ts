@@ -2,7 +2,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import type { Tracing } from "../shared/base/tracing.ts";
-import type { Budget } from "../shared/http/budget.ts";
+import type { BodyBudget } from "../shared/http/budget.ts";
 import type { Opening } from "../shared/messages/tunnel/opening.ts";
 import type { Names } from "./names.ts";
 import type { Counts } from "./report/counts.ts";
@@ -13,7 +13,7 @@ import {
   createShield,
   findRun,
   readCall,
-  type Found,
+  type FoundSession,
   type KeptRunners,
   type KeptRuns,
   type KeptShield,
@@ -37,7 +37,7 @@ export type Passing = {
   passed: () => number;
   runners: KnownRunners;
   runs: Runs;
-  findRun: (run: string) => Promise<Found>;
+  findRun: (run: string) => Promise<FoundSession>;
 };
 
 export function createPassing(deps: {
@@ -49,7 +49,7 @@ export function createPassing(deps: {
   up: () => boolean;
   /** How long a body may take to arrive, milliseconds. */
   bodyMs: number;
-  budget: Budget;
+  budget: BodyBudget;
   counts: Counts;
   tracing: Tracing | undefined;
   clock: Clock;

@@ -15,7 +15,7 @@ import {
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import { lastFrom } from "./positions.ts";
-import { readSettlement, type Settlement } from "./settlement.ts";
+import { readSettlement, type IsSettled } from "./settlement.ts";
 import { becameOf } from "./verdicts.ts";
 
 /** An event with its state. `asked`: the source, a relay or only the broker, whose checkpoints may be a second old. */
@@ -147,7 +147,7 @@ function readable(payload: Uint8Array): Envelope | undefined {
 /** Asks relays; after the first question without an answer, asks only the broker. */
 function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
   let relays = true;
-  let settlement: Promise<Settlement> | undefined;
+  let settlement: Promise<IsSettled> | undefined;
 
   async function askRelay({ id, seq }: Event): Promise<Delivery["receipt"] | undefined> {
     try {

@@ -1,20 +1,20 @@
-/** The log at one moment: monotonic milliseconds, its last sequence, and the number of pending events. */
-export type Reading = { at: number; lastSeq: number; waiting: number };
+/** The log at a moment: monotonic milliseconds, its last sequence, and how many events wait. */
+export type LogSample = { at: number; lastSeq: number; waiting: number };
 
-/** Events per second between two readings. */
+/** Events a second between two readings. */
 export type Rates = {
-  /** Seconds between the readings. */
+  /** How far they are apart, seconds. */
   seconds: number;
-  /** Stored in the log, including events that operators requeued. */
+  /** Put into the log: accepted, and put in again by operators. */
   in: number;
   /** Settled: delivered, superseded or dead. */
   out: number;
-  /** Seconds until the backlog is empty at this rate. Absent if the backlog does not shrink. */
+  /** Until nothing waits if it goes on like this, seconds; absent while the backlog does not shrink. */
   emptyInSeconds?: number;
 };
 
-/** The settled events are the stored ones minus the growth of the backlog. The numbers are not read at the same moment, so the result is limited to 0. Pure. */
-export function ratesOf(before: Reading, now: Reading): Rates {
+/** What leaves the backlog is what came less what it grew by. Numbers read one after another may disagree by a moment: never below 0. Pure. */
+export function ratesOf(before: LogSample, now: LogSample): Rates {
   const seconds = (now.at - before.at) / 1000;
   if (seconds <= 0) return { seconds: 0, in: 0, out: 0 };
   const came = Math.max(0, now.lastSeq - before.lastSeq);

@@ -12,7 +12,7 @@ import {
 } from "../shared/log/durability/read-durability.ts";
 import { HEARING_MS, hearRelays } from "../shared/messages/hearing.ts";
 import { sampleWaiting, sessionsOf, type WaitingSessions } from "./status-sessions.ts";
-import { ratesOf, type Rates, type Reading } from "./status-rates.ts";
+import { ratesOf, type Rates, type LogSample } from "./status-rates.ts";
 
 // status-sessions.ts whose events wait · status-rates.ts how fast it goes · ../shared/messages/hearing.ts relays · ../shared/log/durability what may be claimed
 
@@ -55,7 +55,7 @@ export async function openStatus(
   const connection = connectionOf(nc);
   const relays = hearRelays(nc, clock);
   const heard = rest(clock, HEARING_MS);
-  const before = async (): Promise<Reading> => readingOf((await readLogStatus(jsm)).status, clock);
+  const before = async (): Promise<LogSample> => readingOf((await readLogStatus(jsm)).status, clock);
   let last = await before();
   return {
     async read() {
@@ -81,7 +81,7 @@ export async function openStatus(
   };
 }
 
-function readingOf({ log, backlog }: LogStatus, clock: Clock): Reading {
+function readingOf({ log, backlog }: LogStatus, clock: Clock): LogSample {
   return { at: clock.now(), lastSeq: log.lastSeq, waiting: backlog.events };
 }
 

@@ -2,7 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import { deadLettersOf, type DeadLetter } from "../shared/log/state/dead-letters.ts";
 import { readState } from "../shared/log/state/state-store.ts";
 import { stateKey } from "../shared/log/schema/topology.ts";
-import type { Settlement } from "./settlement.ts";
+import type { IsSettled } from "./settlement.ts";
 
 export const VERDICTS = ["pending", "delivered", "superseded", "dead"] as const;
 export type VerdictName = (typeof VERDICTS)[number];
@@ -16,7 +16,7 @@ export type Became =
 /** Finds the state from the broker alone: settled sequences first, then dead letters, then superseded events. */
 export async function becameOf(
   jsm: JetStreamManager,
-  settled: Settlement,
+  settled: IsSettled,
   event: { id: string; session: string; seq: number },
 ): Promise<Became> {
   if (!settled(event.session, event.seq)) return { verdict: "pending" };

@@ -14,4 +14,4 @@ export { createKnownRunners, type KeptRunners, type KnownRunners, type Mismatch 
 export type { KeptRemoval } from "./leaving.ts";
 export { readCall } from "./runner-calls.ts";
 export { createShield, type Shield, type Shielded } from "./shield.ts";
-export { createRuns, findRun, type Found, type KeptRuns, type Runs } from "./runs.ts";
+export { createRuns, findRun, type FoundSession, type KeptRuns, type Runs } from "./runs.ts";

@@ -3,7 +3,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { readBody, refusalOf } from "../../shared/http/body.ts";
-import type { Budget } from "../../shared/http/budget.ts";
+import type { BodyBudget } from "../../shared/http/budget.ts";
 import { runnerCall, type RunnerCall } from "../../shared/messages/runner-call.ts";
 import { leavingRunner } from "../../shared/messages/tunnel/leaving-runner.ts";
 import type { Passage } from "../route/passage.ts";
@@ -27,7 +27,7 @@ type ReceptionDeps = {
   readCall: (asked: Asked) => Registering | undefined;
   refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
   stopping: () => boolean;
-  budget: Budget;
+  budget: BodyBudget;
   /** How long a body may take to arrive, milliseconds. */
   bodyMs: number;
   clock: Clock;

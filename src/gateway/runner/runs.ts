@@ -11,7 +11,7 @@ const MAX_TEXT_BYTES: number = 6 * MAX_RUN_LENGTH + 2;
 const NAMES = ["run", "run_id", "session_id"];
 
 /** The answer to a question about a run. `away`: the coordinator could not be asked. */
-export type Found = { kind: "found"; session: string } | { kind: "unknown" } | { kind: "away" };
+export type FoundSession = { kind: "found"; session: string } | { kind: "unknown" } | { kind: "away" };
 
 /** Which session a run belongs to. Run reports carry only the run, and must stay behind the session's events (docs/contract.md, "Routes"). */
 export type Runs = {
@@ -54,7 +54,7 @@ export async function findRun(
   run: string,
   runs: Runs,
   ask: (run: string) => Promise<{ status: number; body: Uint8Array } | undefined>,
-): Promise<Found> {
+): Promise<FoundSession> {
   const answer = await ask(run);
   if (answer === undefined || answer.status >= 500 || answer.status === 401 || answer.status === 403)
     return { kind: "away" };

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
-import type { Budget } from "../../shared/http/budget.ts";
+import type { BodyBudget } from "../../shared/http/budget.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import type { Passage } from "../route/passage.ts";
 import type { Route } from "../route/routes.ts";
@@ -49,7 +49,7 @@ export type ShieldDeps = {
   readCall: (asked: Asked) => Registering | undefined;
   refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
   count: (what: Shielded) => void;
-  budget: Budget;
+  budget: BodyBudget;
   /** How long a body may take to arrive. */
   bodyMs: number;
   clock: Clock;

@@ -4,7 +4,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import { atTurnEnd } from "../../shared/base/turn-end.ts";
-import type { Budget } from "../../shared/http/budget.ts";
+import type { BodyBudget } from "../../shared/http/budget.ts";
 import { questionSubject } from "../../shared/log/schema/subjects.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import { decodeMessage, encodeMessage, MAX_DATA_BYTES } from "../../shared/messages/tunnel/frame.ts";
@@ -63,7 +63,7 @@ export type TunnelDeps = {
   /** How long a small body may take to arrive. */
   bodyMs: number;
   /** Memory that small bodies take while they arrive. */
-  budget: Budget;
+  budget: BodyBudget;
   refuse: (request: IncomingMessage, response: ServerResponse, code: HttpErrorCode, detail: string) => void;
   /** Reads answers that tell which session a run belongs to. */
   learn: (body: Uint8Array) => void;

@@ -1,8 +1,8 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import { readBody, refusalOf } from "../../shared/http/body.ts";
-import type { Budget } from "../../shared/http/budget.ts";
+import type { BodyBudget } from "../../shared/http/budget.ts";
 import { bodyForm } from "../../shared/http/media-type.ts";
-import type { Found, Runs } from "../runner/index.ts";
+import type { FoundSession, Runs } from "../runner/index.ts";
 import type { Refused, WriteCall, WriteRoute } from "./write-call.ts";
 
 /** A body that is here. `release` gives its share of the memory back. */
@@ -13,7 +13,7 @@ export type ArrivalDeps = {
   bodyLimit: () => number;
   /** How long a body may take to arrive, milliseconds. */
   bodyMs: number;
-  budget: Budget;
+  budget: BodyBudget;
   clock: Clock;
 };
 
@@ -44,12 +44,12 @@ export function bodyOf(
  */
 export function sessionOf(
   { run, session }: WriteRoute,
-  { runs, findRun }: { runs: Runs; findRun: (run: string) => Promise<Found> },
+  { runs, findRun }: { runs: Runs; findRun: (run: string) => Promise<FoundSession> },
 ): string | undefined | Promise<string | Refused> {
   return run === undefined ? session : (runs.sessionOf(run.id) ?? answered(findRun(run.id)));
 }
 
-async function answered(asked: Promise<Found>): Promise<string | Refused> {
+async function answered(asked: Promise<FoundSession>): Promise<string | Refused> {
   const found = await asked;
   switch (found.kind) {
     case "found":

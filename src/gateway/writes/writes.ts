@@ -2,15 +2,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Tracing } from "../../shared/base/tracing.ts";
-import type { Budget } from "../../shared/http/budget.ts";
+import type { BodyBudget } from "../../shared/http/budget.ts";
 import type { Committer } from "../../shared/log/append/commit.ts";
 import type { Outcome } from "../../shared/log/append/write.ts";
 import type { Durability } from "../../shared/log/durability/durability.ts";
-import type { Found, Runs } from "../runner/index.ts";
+import type { FoundSession, Runs } from "../runner/index.ts";
 import type { Address } from "./addresses.ts";
 import { answerWaitOf } from "./answer-wait.ts";
 import { bodyOf, sessionOf } from "./arrival.ts";
-import type { Backlog } from "./backlog.ts";
+import type { BacklogLimits } from "./backlog-limits.ts";
 import type { Command } from "./command.ts";
 import { isUsableKey, type KeyedIds } from "./identity.ts";
 import type { Judge, Judged } from "./judge.ts";
@@ -23,7 +23,7 @@ import { lineOf, writeCallOf, type WriteCall, type WriteRoute } from "./write-ca
 import type { WriteCounts } from "./write-counts.ts";
 
 // write-call.ts is a request that is served · arrival.ts reads its body and finds its session · judge.ts and command.ts make what is forwarded, rebuild.ts the
-// bodies of binds and metadata · tokens.ts, identity.ts and repeats.ts give it an id and know it again · backlog.ts limits · ../../shared/log/append stores ·
+// bodies of binds and metadata · tokens.ts, identity.ts and repeats.ts give it an id and know it again · backlog-limits.ts limits · ../../shared/log/append stores ·
 // relays.ts and answer-wait.ts say whether the coordinator's answer can be waited for, waiting.ts waits for it, handout.ts and replies.ts hand it out ·
 // publishing.ts traces
 // Each step before the log can refuse the write; after it nothing refuses any more, because the event is stored (DURABLE-1). So this file follows one request
@@ -50,10 +50,10 @@ export type WritesDeps = {
   relays: Relays;
   runs: Runs;
   /** Asks the coordinator for the session of a run. */
-  findRun: (run: string) => Promise<Found>;
-  backlog: Backlog;
+  findRun: (run: string) => Promise<FoundSession>;
+  backlog: BacklogLimits;
   repeats: Repeats;
-  budget: Budget;
+  budget: BodyBudget;
   counts: WriteCounts;
   tracing?: Tracing | undefined;
   clock: Clock;

@@ -1,6 +1,6 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
-import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
-import { isCoded } from "../../shared/base/errors.ts";
+import type { Envelope } from "../../shared/log/schema/envelope.ts";
+import { readableEnvelope } from "../readable-envelope.ts";
 import { digestOf, STATE_FIELDS } from "../../shared/messages/holdings.ts";
 import { shardOf } from "../../shared/log/schema/partition.ts";
 import { sessionToken } from "../../shared/log/schema/session-id.ts";
@@ -9,26 +9,26 @@ import { parseJsonWithin } from "../../shared/base/json-scan.ts";
 import { EVENTS_STREAM, MAX_PAYLOAD } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
 import { endsSession } from "../replay/finished.ts";
-import type { Settlement } from "../settlement.ts";
+import type { IsSettled } from "../settlement.ts";
 import type { DeliveredEvent, DeliveredState } from "./compare.ts";
 
-/** What the log knows about one session, without bodies. */
+/** What the log says of one session, without bodies. */
 export type Gathered = {
   events: DeliveredEvent[];
   state: DeliveredState[];
-  /** Ids of events that some command requeued and that are still pending. */
+  /** Ids of events that were put in again, by whatever command, and still wait. */
   underWay: Set<string>;
-  /** The sequence at which its last run ended; 0 if it did not. */
+  /** Where its last run ended; 0 if it did not. */
   endedAt: number;
   /** Settled events whose body cannot be compared. */
   unreadable: number;
 };
 
-/** Gathers the messages of one session. `settlement` was read before; what is not settled in it was not delivered. */
+/** What one session's messages add up to. What is not settled by `settlement`, which was read before, was not delivered. */
 export async function gatherOne(
   jsm: JetStreamManager,
   session: string,
-  settlement: Settlement,
+  settlement: IsSettled,
 ): Promise<Gathered> {
   const filter = `rr.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
   const gathered = emptyGathered();
@@ -37,14 +37,14 @@ export async function gatherOne(
 }
 
 /**
- * The same for many sessions of one partition, in one pass. The broker finds the messages of one session by going through the whole log, so a
- * thousand sessions would cost a thousand passes.
+ * The same for many sessions of one partition, in one pass over it: a session by itself is found by looking through all of the log, which costs
+ * a thousand sessions a thousand passes.
  */
 export async function gatherMany(
   jsm: JetStreamManager,
   partition: number,
   sessions: ReadonlySet<string>,
-  settlement: Settlement,
+  settlement: IsSettled,
 ): Promise<Map<string, Gathered>> {
   const all = new Map<string, Gathered>();
   for await (const message of walk(jsm, EVENTS_STREAM, `rr.*.${partition}.*.*.*`)) {
@@ -62,18 +62,18 @@ function emptyGathered(): Gathered {
 }
 
 /** Adds one message of the session. Throws `schema_newer`. */
-function add(gathered: Gathered, message: StoredMsg, settlement: Settlement): void {
+function add(gathered: Gathered, message: StoredMsg, settlement: IsSettled): void {
   const address = parseEventSubject(message.subject);
   if (address === undefined) return;
   const { seq } = message;
   const isSettled = settlement(address.session, seq);
   if (address.origin === "replay") {
-    const id = isSettled ? undefined : readable(message.data)?.id;
+    const id = isSettled ? undefined : readableEnvelope(message.data)?.id;
     if (id !== undefined) gathered.underWay.add(id);
     return;
   }
   if (!isSettled) return;
-  const envelope = readable(message.data);
+  const envelope = readableEnvelope(message.data);
   if (envelope === undefined) gathered.unreadable++;
   else addDelivered(gathered, seq, envelope);
 }
@@ -104,16 +104,7 @@ function addDelivered(gathered: Gathered, seq: number, envelope: Envelope): void
   gathered.state.push({ seq, id, kind, fields });
 }
 
-function readable(data: Uint8Array): Envelope | undefined {
-  try {
-    return decodeEnvelope(data);
-  } catch (error) {
-    if (isCoded(error, "schema_newer")) throw error;
-    return undefined;
-  }
-}
-
-/** Most levels of a body that is compared. A gateway accepts 256; a body of a million levels would crash the command. */
+/** Of a body that is compared. A gateway takes 256 levels; a digest of a million would end the command. */
 const LIMITS = { bytes: MAX_PAYLOAD, depth: 500 };
 
 function objectOf(body: Uint8Array): Record<string, unknown> | undefined {

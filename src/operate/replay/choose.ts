@@ -1,28 +1,28 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
-import { isCoded } from "../../shared/base/errors.ts";
+import type { Envelope } from "../../shared/log/schema/envelope.ts";
+import { readableEnvelope } from "../readable-envelope.ts";
 import { parseEventSubject, type Kind } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { walk, walkOneByOne } from "../../shared/log/follow/walk.ts";
 import { countFrom } from "../positions.ts";
-import type { Settlement } from "../settlement.ts";
+import type { IsSettled } from "../settlement.ts";
 import type { LeftOut } from "./record.ts";
 import { filtersOf, wantsKind, type Selection } from "./selection.ts";
 
-/** The decision on one event of the selection. */
+/** What becomes of one event of the selection. */
 export type Choice = { kind: "send" } | { kind: "leave"; why: keyof LeftOut } | { kind: "other" };
 
-/** The facts that decide about one event. */
+/** Facts on one event that decide. */
 export type Facts = {
   kind: Kind;
   settled: boolean;
-  /** True if a later run report ended its session. */
+  /** Its session ended by a run report behind it. */
   finishedLater: boolean;
-  /** True if it is a dead letter. */
+  /** It lies among the dead letters. */
   dead: boolean;
 };
 
-/** Decides about one event within the range. `other`: the event is not part of the selection. Pure. */
+/** Decides on one event within the range. `other`: the selection does not speak of it. Pure. */
 export function choose(selection: Pick<Selection, "kinds" | "includeBinds">, facts: Facts): Choice {
   if (!wantsKind(selection, facts.kind))
     return selection.kinds.length === 0 ? { kind: "leave", why: "runReports" } : { kind: "other" };
@@ -33,35 +33,35 @@ export function choose(selection: Pick<Selection, "kinds" | "includeBinds">, fac
   return { kind: "send" };
 }
 
-/** One event as it was read, with the decision about it. */
+/** One event as it was read, with what becomes of it. */
 export type Looked = {
   seq: number;
-  /** Index of the filter that found it. */
+  /** Number of the filter that found it. */
   filter: number;
   session: string;
   kind: Kind;
-  /** Time of storage. */
+  /** When it was stored. */
   time: Date;
   subject: string;
   headers: ReadonlyMap<string, string>;
   envelope: Envelope | undefined;
   choice: Choice;
-  /** How many messages of this filter follow, including those above the range. */
+  /** How many messages of this filter follow, those above the range included. */
   left: number;
 };
 
 export type LookDeps = {
   jsm: JetStreamManager;
-  settlement: Settlement;
-  /** The sequence at which a session last ended; 0 if it did not. */
+  settlement: IsSettled;
+  /** Where a session ended last; 0 if it did not. */
   finished: (session: string) => Promise<number>;
-  /** The ids of the dead letters. */
+  /** Ids of the dead letters. */
   dead: ReadonlySet<string>;
 };
 
 /**
- * Reads the selection's events in the order in which they are sent, from a position. Only messages that match a subject filter are read. It
- * reads in small steps, because live events wait for the broker meanwhile. Throws `schema_newer`.
+ * Reads the selection's events in the order in which they go, from a position on. Only messages that match a subject filter are read.
+ * Slowly: with as little work at a time as can be, for live events wait for it. Throws `schema_newer`.
  */
 export async function* look(
   deps: LookDeps,
@@ -73,7 +73,7 @@ export async function* look(
   for (const [filter, subjects] of filters.entries()) {
     if (filter < range.position.filter) continue;
     const from = filter === range.position.filter ? Math.max(range.from, range.position.seq + 1) : range.from;
-    // A page tells how many messages follow, so no extra pass is needed to count the few events of one session.
+    // One session's events are few, and a page tells how many follow: counting them first would take a pass of its own.
     const oneByOne = slowly && selection.sessions.length === 0;
     let left = oneByOne ? await countFrom(deps.jsm, subjects, from) : 0;
     const messages = (oneByOne ? walkOneByOne : walk)(deps.jsm, EVENTS_STREAM, subjects, from);
@@ -84,7 +84,7 @@ export async function* look(
       const address = parseEventSubject(subject);
       if (address === undefined) continue;
       const { session, kind } = address;
-      const envelope = readable(message.data);
+      const envelope = readableEnvelope(message.data);
       let choice = choose(selection, {
         kind,
         settled: deps.settlement(session, seq),
@@ -96,14 +96,5 @@ export async function* look(
       const headers = new Map(message.header.keys().map((name) => [name, message.header.get(name)]));
       yield { seq, filter, session, kind, time: message.time, subject, headers, envelope, choice, left };
     }
-  }
-}
-
-function readable(data: Uint8Array): Envelope | undefined {
-  try {
-    return decodeEnvelope(data);
-  } catch (error) {
-    if (isCoded(error, "schema_newer")) throw error;
-    return undefined;
   }
 }

@@ -1,4 +1,8 @@
 import { isatty } from "node:tty";
+import type { Logger } from "./logger.ts";
+
+/** A stop that takes longer than this is ended: a gateway takes 4 s until a commit is given up, 2 s of drain, 0.5 s for connections. */
+const LAST_RESORT_MS = 10_000;
 
 /**
  * Calls `heard` at every signal that asks this process to stop: SIGTERM, SIGINT, and SIGHUP if one of its standard streams was a terminal at its start,
@@ -11,5 +15,28 @@ export function onStopSignal(heard: (signal: "SIGTERM" | "SIGINT" | "SIGHUP") =>
   const inTerminal = [0, 1, 2].some((fd) => isatty(fd));
   process.on("SIGHUP", () => {
     if (inTerminal) heard("SIGHUP");
+  });
+}
+
+/** Closes a process at the first signal that asks it to stop, and ends it: with 0, with what `fail` says, or at last by force. */
+export function closeOnStopSignal(deps: {
+  /** What the process is called in its log. */
+  name: string;
+  logger: Logger;
+  close: () => Promise<void>;
+  /** Ends the process with the error of `close`. */
+  fail: (error: unknown) => void;
+}): void {
+  const { name, logger, close, fail } = deps;
+  let stopping = false;
+  onStopSignal((signal) => {
+    if (stopping) return;
+    stopping = true;
+    logger.info({ signal }, `${name} stopping`);
+    setTimeout(() => {
+      logger.error(`${name} did not stop in time`);
+      process.exit(1);
+    }, LAST_RESORT_MS).unref();
+    close().then(() => process.exit(0), fail);
   });
 }

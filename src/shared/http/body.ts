@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../base/clock.ts";
 import type { HttpErrorCode } from "../base/errors.ts";
-import type { Budget, Loss, Share } from "./budget.ts";
+import type { BodyBudget, Loss, Share } from "./budget.ts";
 import { free } from "../base/free.ts";
 import { MOST_CRUMBS, Parts } from "./parts.ts";
 
@@ -49,7 +49,7 @@ export type BodyOptions = {
   /** Largest body, bytes. */
   limit: number;
   limitMs: number;
-  budget: Budget;
+  budget: BodyBudget;
   clock: Clock;
   /** Called when reading begins. A client that waits for `100 Continue` gets it then. */
   start: () => void;

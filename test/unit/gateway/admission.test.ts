@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { createBacklog } from "../../../src/gateway/writes/backlog.ts";
+import { createBacklogLimits } from "../../../src/gateway/writes/backlog-limits.ts";
 import { createGuard, isLoopback } from "../../../src/shared/http/guard.ts";
 import { isUsableKey, keyedIds } from "../../../src/gateway/writes/identity.ts";
 import { bodyForm } from "../../../src/shared/http/media-type.ts";
@@ -101,7 +101,7 @@ describe("backlog of a session", () => {
 
   test("429 at the limit of events or bytes, alarm at half, once", () => {
     const alarms: string[] = [];
-    const backlog = createBacklog({
+    const backlog = createBacklogLimits({
       maxEvents: 4,
       maxBytes: 1000,
       onHalf: (session, { events }) => void alarms.push(`${session}:${events}`),
@@ -119,7 +119,7 @@ describe("backlog of a session", () => {
 
   test("a relay's report replaces what was counted, where it is whole", () => {
     const alarms: string[] = [];
-    const backlog = createBacklog({
+    const backlog = createBacklogLimits({
       maxEvents: 4,
       maxBytes: 1000,
       onHalf: (session) => void alarms.push(session),
@@ -158,7 +158,7 @@ describe("backlog of a session", () => {
           },
         ),
         (story) => {
-          const backlog = createBacklog({ maxEvents: 20, maxBytes: 1e9, onHalf: () => {} });
+          const backlog = createBacklogLimits({ maxEvents: 20, maxBytes: 1e9, onHalf: () => {} });
           let taken = 0;
           for (const step of story) {
             if (step === "owner") backlog.reported(owner(taken));
@@ -175,7 +175,7 @@ describe("backlog of a session", () => {
   });
 
   test("ISOLATE-1: while more sessions stand still than a relay can name, one that flows is not refused some day", () => {
-    const backlog = createBacklog({ maxEvents: 4, maxBytes: 1000, onHalf: () => {} });
+    const backlog = createBacklogLimits({ maxEvents: 4, maxBytes: 1000, onHalf: () => {} });
     const stuck = state({
       coordinator: { state: "up" },
       overflow: true,

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createBudget, HELD_BYTES, type Budget, type Share } from "../../../../src/shared/http/budget.ts";
+import { createBudget, HELD_BYTES, type BodyBudget, type Share } from "../../../../src/shared/http/budget.ts";
 import { createFakeClock } from "../../../support/fake-clock.ts";
 
 const LIMITS = { crowded: 100, full: 150, limit: 200, silentMs: 1000, silentWhenFullMs: 100, steps: 10 };
@@ -19,7 +19,7 @@ function stage() {
 }
 
 /** Gives back what a whole body holds; fails where there was no memory for it. */
-function held(budget: Budget, bytes: number): () => void {
+function held(budget: BodyBudget, bytes: number): () => void {
   const release = budget.hold(bytes);
   if (release === undefined) throw new Error("no memory");
   return release;

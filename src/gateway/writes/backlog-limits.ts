@@ -8,7 +8,7 @@ type Amount = { events: number; bytes: number };
 type Counted = { since: Map<string, Amount>; reported: Map<string, Amount> };
 
 /** How much of each session waits: what the relay reported last, plus what was accepted here since then. It is an estimate on purpose. */
-export type Backlog = {
+export type BacklogLimits = {
   /** False if the session has reached its limit. */
   admits(session: string, shard: number): boolean;
   /** Counts a stored event. */
@@ -21,11 +21,11 @@ export type Backlog = {
  * Keeps one runaway session from filling the log for all (429). `onHalf` is called when a session passes half of its limit, because executors
  * do not retry: an operator must know before the first refusal.
  */
-export function createBacklog(options: {
+export function createBacklogLimits(options: {
   maxEvents: number;
   maxBytes: number;
   onHalf: (session: string, amount: Amount) => void;
-}): Backlog {
+}): BacklogLimits {
   const { maxEvents, maxBytes, onHalf } = options;
   const shards: Counted[] = Array.from({ length: SHARDS }, () => ({ since: new Map(), reported: new Map() }));
   const alarmed = new Set<string>();

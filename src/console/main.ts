@@ -7,7 +7,7 @@ import { createLogger, fatalLine, SecretRegistry } from "../shared/base/logger.t
 import { speakForOthers } from "../shared/base/output/others-words.ts";
 import { standardLines } from "../shared/base/output/standard.ts";
 import { exitWithParent } from "../shared/base/parent.ts";
-import { onStopSignal } from "../shared/base/stop-signals.ts";
+import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { pageTokenOf } from "../shared/http/door/page-token.ts";
 import { PAGE_TOKEN_FILE } from "../shared/http/door/secret-file.ts";
@@ -71,17 +71,8 @@ async function main(): Promise<void> {
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
   log.info({ url, tokenFrom }, "console ready; `runner-relay page` prints the page's address");
 
-  let stopping = false;
-  onStopSignal((signal) => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, "console stopping");
-    setTimeout(() => {
-      log.error("console did not stop in time");
-      process.exit(1);
-    }, LAST_RESORT_MS).unref();
-    running.close().then(() => process.exit(0), fail);
-  });
+  const close = (): Promise<void> => running.close();
+  closeOnStopSignal({ name: "console", logger: log, close, lastResortMs: LAST_RESORT_MS, fail });
 }
 
 /** Throws `config_invalid` and `data_unusable`. Unlike a relay, a console without a token is of no use. */

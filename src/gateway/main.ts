@@ -20,6 +20,8 @@ import { GATEWAY_TABLE } from "./table.ts";
 /** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
 const EXIT_CONFIG = 78;
 const EXIT_FAILED = 1;
+/** A stop that takes longer than this is ended: 4 s until a commit is given up, 2 s of drain, 0.5 s for connections. */
+const LAST_RESORT_MS = 10_000;
 
 const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "config_invalid",
@@ -69,7 +71,8 @@ async function main(): Promise<void> {
   logger.info({ url, socket: values.socket, durability }, "gateway ready");
   stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
 
-  closeOnStopSignal({ name: "gateway", logger, close: service.close, fail });
+  const close = (): Promise<void> => service.close();
+  closeOnStopSignal({ name: "gateway", logger, close, lastResortMs: LAST_RESORT_MS, fail });
 }
 
 function fail(error: unknown): void {

@@ -13,7 +13,7 @@ export const NAME = 7;
 export const NAME_OR_END = 8;
 export const COLON = 9;
 export const COMMA_OR_END = 10;
-export const NOTHING = 11;
+const NOTHING = 11;
 export type Phase = number;
 
 /** A member of the outermost object by the offsets of its bytes: from the quote of its name, from its value, to the end of its value. */

@@ -1,9 +1,6 @@
 import { isatty } from "node:tty";
 import type { Logger } from "./logger.ts";
 
-/** A stop that takes longer than this is ended: a gateway takes 4 s until a commit is given up, 2 s of drain, 0.5 s for connections. */
-const LAST_RESORT_MS = 10_000;
-
 /**
  * Calls `heard` at every signal that asks this process to stop: SIGTERM, SIGINT, and SIGHUP if one of its standard streams was a terminal at its start,
  * because then the terminal was closed. Otherwise SIGHUP is ignored, as `nohup` and redirections expect. (Node does not inherit that `nohup` ignores the
@@ -24,10 +21,12 @@ export function closeOnStopSignal(deps: {
   name: string;
   logger: Logger;
   close: () => Promise<void>;
+  /** A stop that takes longer than this is ended by force, milliseconds. */
+  lastResortMs: number;
   /** Ends the process with the error of `close`. */
   fail: (error: unknown) => void;
 }): void {
-  const { name, logger, close, fail } = deps;
+  const { name, logger, close, lastResortMs, fail } = deps;
   let stopping = false;
   onStopSignal((signal) => {
     if (stopping) return;
@@ -36,7 +35,7 @@ export function closeOnStopSignal(deps: {
     setTimeout(() => {
       logger.error(`${name} did not stop in time`);
       process.exit(1);
-    }, LAST_RESORT_MS).unref();
+    }, lastResortMs).unref();
     close().then(() => process.exit(0), fail);
   });
 }

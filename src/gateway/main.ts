@@ -14,13 +14,13 @@ import { createEntrance } from "./entrance.ts";
 import { createKeptPort } from "./port.ts";
 import { GATEWAY_TABLE } from "./table.ts";
 
-// First the port (entrance.ts): what comes until there is a broker waits. Then what is behind it (service.ts), whose modules take longer to
-// load than the port does.
+// entrance.ts binds the port, where requests wait until there is a broker · service.ts puts the gateway behind it
+// They are separate because the modules of service.ts take longer to load than it takes to bind a port, and a runner must not be refused meanwhile.
 
-/** sysexits' EX_CONFIG: starting again changes nothing, somebody has to decide. */
+/** sysexits' EX_CONFIG: a restart does not help, someone has to change something. */
 const EXIT_CONFIG = 78;
 const EXIT_FAILED = 1;
-/** A stop that takes longer than this is ended: 4 s until a commit is given up, 2 s of drain, 0.5 s for connections. */
+/** Time limit of a stop: 4 s until a commit is given up, 2 s of drain, 0.5 s for connections. */
 const LAST_RESORT_MS = 10_000;
 
 const NEEDS_SOMEBODY: readonly ErrorCode[] = [

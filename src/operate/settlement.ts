@@ -7,12 +7,12 @@ import { Settled } from "../shared/log/state/settled.ts";
 import { readState } from "../shared/log/state/state-store.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../shared/log/schema/topology.ts";
 
-/** Whether an event of a session has ended: delivered, superseded or dead. False: it still waits, as far as is known here. */
+/** True if an event of a session is settled: delivered, superseded or dead. False: it is pending, as far as is known here. */
 export type IsSettled = (session: string, seq: number) => boolean;
 
 /**
- * What is settled, as of now. A checkpoint may be a second old where the broker's acknowledgements know better, and those know nothing of what
- * lies above them, so both are asked, if `broker`, the id of its process, says that they count. Events of held sessions are acknowledged but not settled.
+ * Reads what is settled now. A checkpoint may be a second old, while the broker's acknowledgements are current but cover only a part, so both are
+ * read. The acknowledgements count only if `broker`, the id of the broker's process, says so. Events of held sessions are acknowledged but not settled.
  */
 export async function readSettlement(jsm: JetStreamManager, broker?: string): Promise<IsSettled> {
   const { created } = await jsm.streams.info(EVENTS_STREAM);
@@ -37,7 +37,7 @@ export async function readSettlement(jsm: JetStreamManager, broker?: string): Pr
   };
 }
 
-/** Events that wait at the relays' consumers, acknowledged by nobody. */
+/** Events at the relays' consumers that are not acknowledged yet. */
 export async function readWaiting(jsm: JetStreamManager): Promise<number> {
   const shards = await Promise.all(
     Array.from({ length: SHARDS }, (_, shard) => jsm.consumers.info(EVENTS_STREAM, consumerName(shard))),

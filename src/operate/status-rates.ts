@@ -1,19 +1,19 @@
-/** The log at a moment: monotonic milliseconds, its last sequence, and how many events wait. */
+/** The log at one moment: monotonic milliseconds, its last sequence, and the number of pending events. */
 export type LogSample = { at: number; lastSeq: number; waiting: number };
 
-/** Events a second between two readings. */
+/** Events per second between two readings. */
 export type Rates = {
-  /** How far they are apart, seconds. */
+  /** Seconds between the readings. */
   seconds: number;
-  /** Put into the log: accepted, and put in again by operators. */
+  /** Stored in the log, including events that operators requeued. */
   in: number;
   /** Settled: delivered, superseded or dead. */
   out: number;
-  /** Until nothing waits if it goes on like this, seconds; absent while the backlog does not shrink. */
+  /** Seconds until the backlog is empty at this rate. Absent if the backlog does not shrink. */
   emptyInSeconds?: number;
 };
 
-/** What leaves the backlog is what came less what it grew by. Numbers read one after another may disagree by a moment: never below 0. Pure. */
+/** The settled events are the stored ones minus the growth of the backlog. The numbers are not read at the same moment, so the result is limited to 0. Pure. */
 export function ratesOf(before: LogSample, now: LogSample): Rates {
   const seconds = (now.at - before.at) / 1000;
   if (seconds <= 0) return { seconds: 0, in: 0, out: 0 };

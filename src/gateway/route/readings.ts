@@ -1,14 +1,14 @@
-/** Servers in a row, each of which decodes once: more than that is nobody's way to the coordinator. */
+/** Most servers in a row that decode a path once each. No real way to the coordinator has more. */
 const MAX_DECODES = 4;
-/** Longer odd paths are not looked at: ids have 200 bytes. */
+/** Longest unusual path that is examined; ids have 200 bytes. */
 const MAX_LENGTH = 2048;
-/** Readings of one path; ordinary oddities have a handful. */
+/** Most readings of one path. Ordinary unusual paths have a handful. */
 const MAX_READINGS = 256;
 
-/** A path as some server may read it. `climbed`: dot segments led above its root, and what is there is not known here. */
+/** A path as some server may read it. `climbed`: dot segments led above its root, and the path there is not known. */
 export type PathReading = { segments: string[]; climbed: boolean };
 
-/** Does a path mean the same to every server? Only letters, digits and signs that nobody decodes, splits at or resolves. Pure. */
+/** True if every server reads the path the same way: it has only letters, digits and characters that no server decodes, splits at or resolves. Pure. */
 export function isPlain(path: string): boolean {
   return !/[%\\;]|\/\/|(?:^|\/)\.{1,2}(?:\/|$)|[^\u0021-\u007e]/.test(path);
 }
@@ -16,9 +16,9 @@ export function isPlain(path: string): boolean {
 type State = { text: string; decodes: number; climbed: boolean };
 
 /**
- * Everything that servers on the way to the coordinator could make of a path, in any order: undo percent-encoding (all of it, or of signs that need none), resolve dot segments
- * (RFC 3986, 5.2.4), merge slashes, take `\` for `/`, leave parameters (`;…`) out, end it at a decoded `?`, `#` or NUL. Undefined: there
- * are too many to tell. Pure.
+ * All readings of a path by servers on the way to the coordinator. They may, in any order, undo percent-encoding (all of it, or only of characters
+ * that need none), resolve dot segments (RFC 3986, 5.2.4), merge slashes, take `\` for `/`, drop parameters (`;…`), and end the path at a decoded
+ * `?`, `#` or NUL. Undefined if there are too many readings. Pure.
  */
 export function readingsOf(path: string): PathReading[] | undefined {
   if (path.length > MAX_LENGTH) return undefined;
@@ -50,14 +50,14 @@ export function readingsOf(path: string): PathReading[] | undefined {
   return readings;
 }
 
-/** Bytes that are no ASCII stay as they are: no name of a route has any. */
+/** Undoes percent-encoding. Bytes outside ASCII are left encoded, because no route name has any. */
 function decodedOnce(text: string): string {
   return text.replaceAll(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
 }
 
-/** Only letters, digits and `-._~`, which no path needs to encode (RFC 3986, 6.2.2.2): `%2F` stays, `%2E` does not. */
+/** Decodes only letters, digits and `-._~`, which no path needs to encode (RFC 3986, 6.2.2.2): `%2E` is decoded, `%2F` is not. */
 function withUnreserved(text: string): string {
   return text.replaceAll(/%[2-7][0-9a-f]/gi, (code) => {
     const sign = String.fromCharCode(Number.parseInt(code.slice(1), 16));
@@ -65,7 +65,7 @@ function withUnreserved(text: string): string {
   });
 }
 
-/** An empty segment is one: `/a//..` is `/a/`, but after merging slashes it is `/`. */
+/** Resolves dot segments. An empty segment counts as one: `/a//..` becomes `/a/`, but after merging slashes it becomes `/`. */
 function withoutDots(text: string): { text: string; climbed: boolean } {
   const kept: string[] = [];
   let climbed = false;

@@ -64,8 +64,8 @@ export function createCallTools(deps: {
       const ms = Math.round(clock.now() - call.began);
       const line = { request: call.passage.id, call: what, ms, ...fields };
       if (what === "run" || what === "stop")
-        logger.info(line, "a run or stop command that a broken poll had taken was given to its runner");
-      else logger.debug(line, "a runner's call was answered in place of the coordinator");
+        logger.info(line, "delivered a run or stop command that a broken poll had claimed");
+      else logger.debug(line, "answered a runner's call on behalf of the coordinator");
     },
     fail: (call, code, detail) => plainOf(call).fail(code, detail),
   };

@@ -172,7 +172,7 @@ function hearAnswers(connection: NatsConnection, prefix: string, underWay: Under
       const exchange = underWay.get(message.subject.slice(prefix.length));
       if (exchange === undefined) return abandon(connection, message.data);
       if (message.data.length === 0 && message.headers?.code === 503) {
-        return exchange.fail("relay_unavailable", "no relay is there to forward the request");
+        return exchange.fail("relay_unavailable", "no relay is available to forward the request");
       }
       exchange.receive(message.data);
     },
@@ -184,7 +184,7 @@ function hearAnswers(connection: NatsConnection, prefix: string, underWay: Under
 function abandon(connection: NatsConnection, data: Uint8Array): void {
   for (const frame of decodeMessage(data)?.frames ?? []) {
     if (frame.type !== "accept") continue;
-    const reset = { type: "reset", code: "cancelled", text: "the client left" } as const;
+    const reset = { type: "reset", code: "cancelled", text: "the client disconnected" } as const;
     connection.publish(frame.subject, encodeMessage(0, [reset]));
   }
 }

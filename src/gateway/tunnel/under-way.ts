@@ -69,7 +69,7 @@ export function createUnderWay(deps: UnderWayDeps): UnderWay {
     if (isOpenEnded(opening)) openEnded.add(id);
     cancel = clock.after(ACCEPT_MS, () => {
       if (exchange.relay === undefined)
-        exchange.fail("relay_lost", "no relay said in time that it took the request; one may have");
+        exchange.fail("relay_lost", "no relay confirmed the request in time; one may have forwarded it");
     });
     return exchange;
   }

@@ -12,19 +12,19 @@ import { endsSession } from "../replay/finished.ts";
 import type { IsSettled } from "../settlement.ts";
 import type { DeliveredEvent, DeliveredState } from "./compare.ts";
 
-/** What the log says of one session, without bodies. */
+/** What the log knows about one session, without bodies. */
 export type Gathered = {
   events: DeliveredEvent[];
   state: DeliveredState[];
-  /** Ids of events that were put in again, by whatever command, and still wait. */
+  /** Ids of events that some command requeued and that are still pending. */
   underWay: Set<string>;
-  /** Where its last run ended; 0 if it did not. */
+  /** The sequence at which its last run ended; 0 if it did not. */
   endedAt: number;
   /** Settled events whose body cannot be compared. */
   unreadable: number;
 };
 
-/** What one session's messages add up to. What is not settled by `settlement`, which was read before, was not delivered. */
+/** Gathers the messages of one session. `settlement` was read before; what is not settled in it was not delivered. */
 export async function gatherOne(
   jsm: JetStreamManager,
   session: string,
@@ -37,8 +37,8 @@ export async function gatherOne(
 }
 
 /**
- * The same for many sessions of one partition, in one pass over it: a session by itself is found by looking through all of the log, which costs
- * a thousand sessions a thousand passes.
+ * The same for many sessions of one partition, in one pass. The broker finds the messages of one session by going through the whole log, so a
+ * thousand sessions would cost a thousand passes.
  */
 export async function gatherMany(
   jsm: JetStreamManager,
@@ -104,7 +104,7 @@ function addDelivered(gathered: Gathered, seq: number, envelope: Envelope): void
   gathered.state.push({ seq, id, kind, fields });
 }
 
-/** Of a body that is compared. A gateway takes 256 levels; a digest of a million would end the command. */
+/** Most levels of a body that is compared. A gateway accepts 256; a body of a million levels would crash the command. */
 const LIMITS = { bytes: MAX_PAYLOAD, depth: 500 };
 
 function objectOf(body: Uint8Array): Record<string, unknown> | undefined {

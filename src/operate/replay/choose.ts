@@ -9,20 +9,20 @@ import type { IsSettled } from "../settlement.ts";
 import type { LeftOut } from "./record.ts";
 import { filtersOf, wantsKind, type Selection } from "./selection.ts";
 
-/** What becomes of one event of the selection. */
+/** The decision on one event of the selection. */
 export type Choice = { kind: "send" } | { kind: "leave"; why: keyof LeftOut } | { kind: "other" };
 
-/** Facts on one event that decide. */
+/** The facts that decide about one event. */
 export type Facts = {
   kind: Kind;
   settled: boolean;
-  /** Its session ended by a run report behind it. */
+  /** True if a later run report ended its session. */
   finishedLater: boolean;
-  /** It lies among the dead letters. */
+  /** True if it is a dead letter. */
   dead: boolean;
 };
 
-/** Decides on one event within the range. `other`: the selection does not speak of it. Pure. */
+/** Decides about one event within the range. `other`: the event is not part of the selection. Pure. */
 export function choose(selection: Pick<Selection, "kinds" | "includeBinds">, facts: Facts): Choice {
   if (!wantsKind(selection, facts.kind))
     return selection.kinds.length === 0 ? { kind: "leave", why: "runReports" } : { kind: "other" };
@@ -33,35 +33,35 @@ export function choose(selection: Pick<Selection, "kinds" | "includeBinds">, fac
   return { kind: "send" };
 }
 
-/** One event as it was read, with what becomes of it. */
+/** One event as it was read, with the decision about it. */
 export type Looked = {
   seq: number;
-  /** Number of the filter that found it. */
+  /** Index of the filter that found it. */
   filter: number;
   session: string;
   kind: Kind;
-  /** When it was stored. */
+  /** Time of storage. */
   time: Date;
   subject: string;
   headers: ReadonlyMap<string, string>;
   envelope: Envelope | undefined;
   choice: Choice;
-  /** How many messages of this filter follow, those above the range included. */
+  /** How many messages of this filter follow, including those above the range. */
   left: number;
 };
 
 export type LookDeps = {
   jsm: JetStreamManager;
   settlement: IsSettled;
-  /** Where a session ended last; 0 if it did not. */
+  /** The sequence at which a session last ended; 0 if it did not. */
   finished: (session: string) => Promise<number>;
-  /** Ids of the dead letters. */
+  /** The ids of the dead letters. */
   dead: ReadonlySet<string>;
 };
 
 /**
- * Reads the selection's events in the order in which they go, from a position on. Only messages that match a subject filter are read.
- * Slowly: with as little work at a time as can be, for live events wait for it. Throws `schema_newer`.
+ * Reads the selection's events in the order in which they are sent, from a position. Only messages that match a subject filter are read. It
+ * reads in small steps, because live events wait for the broker meanwhile. Throws `schema_newer`.
  */
 export async function* look(
   deps: LookDeps,
@@ -73,7 +73,7 @@ export async function* look(
   for (const [filter, subjects] of filters.entries()) {
     if (filter < range.position.filter) continue;
     const from = filter === range.position.filter ? Math.max(range.from, range.position.seq + 1) : range.from;
-    // One session's events are few, and a page tells how many follow: counting them first would take a pass of its own.
+    // A page tells how many messages follow, so no extra pass is needed to count the few events of one session.
     const oneByOne = slowly && selection.sessions.length === 0;
     let left = oneByOne ? await countFrom(deps.jsm, subjects, from) : 0;
     const messages = (oneByOne ? walkOneByOne : walk)(deps.jsm, EVENTS_STREAM, subjects, from);

@@ -2,19 +2,19 @@ import type { Clock } from "../base/clock.ts";
 
 const MIB = 1024 * 1024;
 
-/** What bodies may hold at once; each number is a rest above the one before. The process stays within 60 MB of its size at rest with all of them. */
+/** Limits for the memory of all bodies together; each one is above the one before. With all of it in use, the process grows by less than 60 MB. */
 export const HELD_BYTES: BudgetLimits = {
-  /** Above it bodies that still arrive wait unread, in turn, and a silent one loses its share: two of the largest. */
+  /** Above this, arriving bodies wait unread, in turn, and a silent one loses its share. Enough for two of the largest. */
   crowded: 8 * MIB,
-  /** Above it a body that is not whole yet is refused, if no other one has to give way. */
+  /** Above this, an incomplete body is refused, unless another one has to give way. */
   full: 12 * MIB,
-  /** Above it whole ones are refused, too: 8 MiB that only small bodies get, which are whole when they are seen first. */
+  /** Above this, complete bodies are refused, too. These 8 MiB are only for small bodies, which are complete when they are first seen. */
   limit: 20 * MIB,
-  /** Less than `steps` in this time counts as silence. A sender on the same machine is a thousand times as fast. */
+  /** Fewer bytes than `steps` in this time count as silence. A sender on the same machine is a thousand times faster. */
   silentMs: 1000,
-  /** The same where all memory is taken. */
+  /** The same while all memory is in use. */
   silentWhenFullMs: 100,
-  /** Against senders of a byte now and then. */
+  /** Defeats senders that send a byte now and then. */
   steps: 16 * 1024,
 };
 
@@ -30,29 +30,29 @@ export type BudgetLimits = {
 /** Why a share is lost: its sender was silent while others waited, or there is no memory. */
 export type Loss = "silent" | "full";
 
-/** Whose bytes they are. */
+/** The owner of a share. */
 export type Owner = {
   lose(why: Loss): void;
-  /** Read on. */
+  /** Continue to read. */
   resume(): void;
 };
 
 /** Memory of one body that arrives in parts. */
 export type Share = {
-  /** Counts bytes that arrived. False: read no more until `resume`. May end in `lose`, of this one too. */
+  /** Counts bytes that arrived. False: stop reading until `resume` is called. May call `lose`, also for this body. */
   take: (bytes: number) => boolean;
-  /** The body is whole: it cannot be lost any more. */
+  /** Marks the body as complete, so that it can no longer be lost. */
   complete: () => void;
-  /** Gives the bytes back. */
+  /** Returns the bytes to the budget. */
   leave: () => void;
 };
 
 /**
- * Memory that bodies share, counted as it is used: who announces much and sends little holds little. Bodies that arrive wait for each other
- * (BOUND-1), but nobody waits for a sender that is silent: it loses its share to those that go on (ISOLATE-1).
+ * The memory that bodies share. It is counted as it is used, so that a sender who announces much and sends little holds little. Arriving bodies wait
+ * for each other (BOUND-1), but not for a silent sender, which loses its share to the others (ISOLATE-1).
  */
 export type BodyBudget = {
-  /** Counts a body that is whole. Returns the function that gives its bytes back, or undefined if there is no memory for it. */
+  /** Counts a complete body. Returns a function that returns its bytes, or undefined if there is no memory for it. */
   hold(bytes: number): (() => void) | undefined;
   open(owner: Owner): Share;
   readonly held: number;
@@ -61,7 +61,7 @@ export type BodyBudget = {
 type Body = {
   owner: Owner;
   bytes: number;
-  /** Since when it has been silent, and what came since. */
+  /** The time since which it is silent, and the bytes that came since then. */
   at: number;
   since: number;
   state: "reading" | "waiting" | "whole" | "over";
@@ -69,11 +69,11 @@ type Body = {
 
 export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
   let held = 0;
-  /** Whole bodies, which will give their bytes back by themselves. */
+  /** Complete bodies, whose owners will return their bytes. */
   let whole = 0;
-  /** Those that arrive, the longest silent first. */
+  /** Arriving bodies, the longest silent first. */
   const reading = new Set<Body>();
-  /** Those that may not be read now, in turn. */
+  /** Bodies that must not be read now, in their order. */
   const waiting = new Set<Body>();
   let checking = false;
 
@@ -91,7 +91,7 @@ export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
     next();
   }
 
-  /** Takes the shares of silent senders, until the bytes are no more than `limit`. */
+  /** Takes the shares of silent senders until the total is at most `limit`. */
   function takeFromSilent(limit: number, silentMs: number, but?: Body): void {
     const now = clock.now();
     for (const body of reading) {
@@ -101,8 +101,8 @@ export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
   }
 
   /**
-   * Lets those read on for whom there is room; and all of them if nobody else is under way, otherwise they would wait for ever. All, because the
-   * silent among them must be found out side by side, not one after the other. The last one that still goes on then has no other beside it.
+   * Resumes bodies for which there is room. If no other body is arriving, it resumes all of them, because they would wait for ever otherwise. All at once,
+   * so that the silent ones among them are found at the same time and not one after the other. In the end the active one has all the room.
    */
   function next(): void {
     const stuck = reading.size + whole === 0;
@@ -122,7 +122,7 @@ export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
     reading.add(body);
   }
 
-  /** While somebody waits, silence must be noticed though nothing happens. */
+  /** While a body waits, silence must be noticed by time, because no bytes arrive. */
   function check(): void {
     if (checking || waiting.size === 0) return;
     checking = true;
@@ -145,7 +145,7 @@ export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
     if (held > limits.full) takeFromSilent(limits.full, limits.silentWhenFullMs, body);
     if (held <= limits.crowded || (reading.size === 1 && whole === 0)) return true;
     if (held > limits.full && body.bytes === bytes) {
-      lose(body, "full"); // a newcomer; others have waited already
+      lose(body, "full"); // this is the newest body, and the others have already waited
       return true;
     }
     reading.delete(body);

@@ -80,8 +80,7 @@ const CUTS_COMMAND_LINE = ["cli/root.ts"];
 
 const MAX_LINES = 300;
 /** Longer ones, and how long they may be: machines with many small parts, which are to become smaller, and must not grow until then. */
-const LONGER: Record<string, number> = {
-};
+const LONGER: Record<string, number> = {};
 
 type Import = { from: string; to: string; typesOnly: boolean };
 

@@ -14,7 +14,7 @@ import type { CallTools } from "./call-tools.ts";
 import type { Asked } from "./runner-calls.ts";
 
 /** Longest body of a runner's own call that is held to be sent again; a registration names its agents. */
-const MAX_BODY_BYTES: number = 256 * 1024;
+const MAX_CALL_BYTES: number = 256 * 1024;
 
 /** A runner's own calls, and the one by which it removes itself. */
 export type OwnCall = RunnerCall | { kind: "leave"; runner: string };
@@ -51,10 +51,10 @@ export function createReception(deps: ReceptionDeps): Reception {
       const known = ownCallOf(request);
       if (known === undefined || !canBeHeld(request)) return false;
       const began = clock.now();
-      readBody(request, { limit: MAX_BODY_BYTES, limitMs, budget, clock, start }, (result) => {
+      readBody(request, { limit: MAX_CALL_BYTES, limitMs, budget, clock, start }, (result) => {
         if (result.kind === "aborted") return;
         if (result.kind !== "body") {
-          const { code, detail } = refusalOf(result.kind, MAX_BODY_BYTES);
+          const { code, detail } = refusalOf(result.kind, MAX_CALL_BYTES);
           return deps.refuse(request, response, code, detail);
         }
         const { bytes: body, release } = result;
@@ -114,6 +114,6 @@ function ownCallOf({ method = "", url = "" }: IncomingMessage): OwnCall | undefi
 /** Can the body be held, to be sent again? One of unknown or great length is passed on as it comes and is not shielded; no runner sends one. */
 function canBeHeld({ headers }: IncomingMessage): boolean {
   return (
-    headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) <= MAX_BODY_BYTES
+    headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) <= MAX_CALL_BYTES
   );
 }

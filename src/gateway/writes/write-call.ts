@@ -20,6 +20,8 @@ export type WriteCall = {
   applied: string | undefined;
   session: string | undefined;
   id: string | undefined;
+  /** It was handed to the log, so it may be stored: only `waiting` may answer it, and nothing refuses it any more (DURABLE-1). */
+  handedOver: boolean;
   readonly span: Span | undefined;
   /** Of the span, else the executor's own. */
   readonly trace: TraceContext | undefined;
@@ -47,6 +49,7 @@ export function writeCallOf(
     applied: undefined,
     session: route.session,
     id: undefined,
+    handedOver: false,
     span,
     trace: span?.context ?? traceOf(headers),
   };

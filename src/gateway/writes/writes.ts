@@ -70,7 +70,7 @@ export function createWrites(
     const call = writeCallOf(request, response, route, deps);
     serve(deps, replies, call, start).catch((error: unknown) => {
       logger.error({ ...lineOf(call, clock.now()), err: error }, "write failed unexpectedly");
-      replies.refuse(call, { code: "internal", detail: "unexpected failure" });
+      if (!call.handedOver) replies.refuse(call, { code: "internal", detail: "unexpected failure" });
     });
   };
 }
@@ -159,7 +159,7 @@ async function store(
   });
   const bytes = body.length; // afterwards the body is empty
   const publishing = publishingSpan(deps.tracing, call, bytes);
-  const outcome = await new Promise<Outcome>((settle) =>
+  const outcome = await new Promise<Outcome>((settle) => {
     deps.committer.add({
       id,
       keyed,
@@ -174,12 +174,13 @@ async function store(
       answer: waitMs === undefined ? undefined : deps.answerSubject(id),
       trace: publishing?.context ?? call.trace,
       settle,
-    }),
-  );
-  if (publishing !== undefined) endPublishing(publishing, outcome);
+    });
+    call.handedOver = true;
+  });
   if (outcome.kind === "stored") {
     counts.accepted++;
     if (!outcome.duplicate) backlog.stored(session, shard, bytes);
   }
   waiting.settled(pending, outcome);
+  if (publishing !== undefined) endPublishing(publishing, outcome);
 }

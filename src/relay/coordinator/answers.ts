@@ -73,10 +73,11 @@ export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): 
     },
     handRefusal(to, response) {
       const reply = `${prefix}.${inboxOwner(to) ?? ""}.seen.${next++}`; // only that gateway may publish there
+      const payload = encode(response); // first: if it throws, nothing is left behind
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const cancel = clock.after(SEEN_TIMEOUT_MS, () => resolve(false));
       asked.set(reply, resolve);
-      if (!publish(to, encode(response), reply)) resolve(false);
+      if (!publish(to, payload, reply)) resolve(false);
       return promise.finally(() => {
         cancel();
         asked.delete(reply);

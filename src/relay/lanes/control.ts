@@ -81,7 +81,7 @@ export type RelayControl = {
 
 /**
  * Carries out what operators want (shared/log/state/control.ts): levels, not events, so that a crash, a takeover or a repeat changes nothing. A
- * paused session's lane stands still (dispatcher.ts), and what comes for it is held (intake.ts, held.ts). This file reads wishes and ends them.
+ * paused session's lane stands still (moves.ts), and what comes for it is held (intake.ts, held.ts). This file reads wishes and ends them.
  */
 export function createRelayControl(deps: ControlDeps): RelayControl {
   const { nc, jsm, clock, log, gate, dispatcher, held } = deps;

@@ -12,7 +12,7 @@ import { createEnter } from "./held/enter.ts";
 import { createLeave } from "./held/leave.ts";
 import { Load } from "./held/load.ts";
 import type { Pointer } from "./held/state.ts";
-import { createMoveHeld } from "./held/moves.ts";
+import { createMoveHeld } from "./held/carry-out.ts";
 import { createPointers, type Pointers } from "./held/pointers.ts";
 import { Refill, REFILL_BELOW } from "./held/refill.ts";
 import { createResume } from "./held/resume.ts";
@@ -23,7 +23,7 @@ import { placesOf } from "./places.ts";
 import type { Stored } from "./stored.ts";
 
 // held/enter.ts holds a session · held/refill.ts reads its events from the log · held/resume.ts lets it go on · held/leave.ts ends its pointer · held/load.ts takes over
-// held/state.ts names the states · held/machine.ts moves from one to the next · held/table.ts has those that are not free · held/moves.ts carries that out · held/pointers.ts writes · held/terms.ts counts takeovers
+// held/state.ts names the states · held/held-phase.ts moves from one to the next · held/table.ts has those that are not free · held/carry-out.ts carries that out · held/pointers.ts writes · held/terms.ts counts takeovers
 // A pointer is written by one relay after another, and each write may arrive late or not at all. So every step that waits for the broker is a state of the
 // machine, and each of these files holds one way from state to state.
 

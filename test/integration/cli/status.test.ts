@@ -95,7 +95,7 @@ test("bad days: no broker, a wrong password, no log", async () => {
   ]);
   expect(away).toMatchObject({ code: 1, stderr: expect.stringMatching(/^log_unreachable: nats:\/\/127/) });
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^broker_refused: /) });
-  expect(empty).toMatchObject({ code: 1, stderr: expect.stringMatching(/^stream_missing: .*provision\n$/) });
+  expect(empty).toMatchObject({ code: 1, stderr: expect.stringMatching(/^stream_missing: .*provision`\n$/) });
 });
 
 test.runIf(existsSync("/usr/bin/script"))(

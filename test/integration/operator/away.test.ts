@@ -39,5 +39,8 @@ test("a broker without a log: what to do about it", async () => {
     ["reconcile", "--all"],
   ];
   for (const said of await Promise.all(commands.map((args) => cli(...args))))
-    expect(said).toMatchObject({ code: 1, stderr: expect.stringMatching(/^stream_missing: .*provision\n$/) });
+    expect(said).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^stream_missing: .*provision`\n$/),
+    });
 });

@@ -43,8 +43,8 @@ test("messages made to be expensive blind no command: what lies behind them is f
   expect(JSON.parse(await said("status", "--json"))).toMatchObject({ backlog: { events: waiting } });
   const lines = (await said("tail", "--no-follow", "--json")).trim().split("\n");
   expect(lines).toHaveLength(waiting);
-  expect(lines.filter((line) => line.includes("no envelope"))).toHaveLength(3);
-  expect(await said("tail", "--no-follow")).toContain("no envelope");
+  expect(lines.filter((line) => line.includes("not an envelope"))).toHaveLength(3);
+  expect(await said("tail", "--no-follow")).toContain("not an envelope");
   expect(await said("deliveries", "--session", "s1", "--json")).toContain(id);
   expect(await said("replay", "--session", "s1", "--dry-run")).toContain(
     `${waiting} events that are pending`,

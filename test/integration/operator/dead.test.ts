@@ -20,12 +20,13 @@ async function setUp(sync = true) {
   const broker = await provisioned(await startTestBroker({ sync }));
   onTestFinished(() => broker[Symbol.asyncDispose]());
   const relay = await broker.connect("relay");
-  const jsm = await jetstreamManager(relay, { checkAPI: false });
-  const letters = createDeadLetters(relay, jsm);
+  const letters = createDeadLetters(relay, await jetstreamManager(relay, { checkAPI: false }));
+  const operator = await broker.connect("operator");
+  const jsm = await jetstreamManager(operator, { checkAPI: false });
   return {
     broker,
     jsm,
-    nc: relay,
+    nc: operator,
     bury: (id: string, session: string, seq: number, death: Partial<Death> = {}) =>
       letters.put({
         id,

@@ -3,7 +3,7 @@ import type { Logger } from "../../../shared/base/logger.ts";
 import type { HeldReason, HeldRecord } from "../../../shared/log/state/held.ts";
 import type { Lane } from "../lane.ts";
 import type { Change, Pointer } from "./state.ts";
-import type { MoveHeld } from "./moves.ts";
+import type { MoveHeld } from "./carry-out.ts";
 import type { Pointers } from "./pointers.ts";
 import type { Refill } from "./refill.ts";
 import type { HeldTable } from "./table.ts";
@@ -33,6 +33,7 @@ export function createEnter(deps: EnterDeps): Enter {
     }
     const known = table.reason(token);
     if (known !== undefined && (known !== "backlog" || reason === "backlog")) return;
+    if (table.get(token).name === "forgotten") throw notOurs();
     const change: Change = { from: undefined, work: Promise.resolve() };
     move(token, { on: "hold", shard, change });
     change.work = pointers.track(writePointer(deps, lane, change, { reason, text }));
@@ -53,7 +54,7 @@ async function writePointer(
     const state = table.get(token);
     if (state.name === "leaving") await state.change.work; // the end of the old pointer would end the new one
     const term = terms.current(shard);
-    if (!(await pointers.mayWrite(shard))) throw new Error("this relay no longer owns the shard");
+    if (!(await pointers.mayWrite(shard))) throw notOurs();
     const record = recordOf(deps, lane, why);
     if (record === undefined) return move(token, { on: "failed" }); // nothing waits any more
     const { from } = record;
@@ -69,6 +70,10 @@ async function writePointer(
     move(token, { on: "failed" });
     throw error;
   }
+}
+
+function notOurs(): Error {
+  return new Error("this relay no longer owns the shard");
 }
 
 /** The record of a session's first unsettled event; undefined if there is none. */

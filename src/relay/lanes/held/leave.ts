@@ -3,7 +3,7 @@ import { errorText } from "../../../shared/base/errors.ts";
 import type { Logger } from "../../../shared/base/logger.ts";
 import { RETRY_MS } from "./entries.ts";
 import type { Change, Pointer } from "./state.ts";
-import type { MoveHeld } from "./moves.ts";
+import type { MoveHeld } from "./carry-out.ts";
 import type { Pointers } from "./pointers.ts";
 import type { Terms } from "./terms.ts";
 

@@ -7,7 +7,7 @@ import { countFrom, heldByWeight } from "../../../shared/messages/status/backlog
 import type { Dispatcher } from "../dispatcher.ts";
 import { RETRY_MS } from "./entries.ts";
 import { shardOfHeld, type Pointer } from "./state.ts";
-import type { MoveHeld } from "./moves.ts";
+import type { MoveHeld } from "./carry-out.ts";
 import type { Pointers } from "./pointers.ts";
 import type { Refill } from "./refill.ts";
 import type { HeldTable } from "./table.ts";

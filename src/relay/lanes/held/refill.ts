@@ -7,7 +7,7 @@ import type { Stored } from "../stored.ts";
 import { entryOf, logSource, RETRY_MS, skipped } from "./entries.ts";
 import type { Leave } from "./leave.ts";
 import type { Pointer } from "./state.ts";
-import type { MoveHeld } from "./moves.ts";
+import type { MoveHeld } from "./carry-out.ts";
 import type { HeldTable } from "./table.ts";
 
 /** A lane that reads from the log is filled again when it gets shorter than this. */

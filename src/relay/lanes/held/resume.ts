@@ -2,7 +2,7 @@ import type { Logger } from "../../../shared/base/logger.ts";
 import type { Dispatcher } from "../dispatcher.ts";
 import { skipped } from "./entries.ts";
 import type { Pointer } from "./state.ts";
-import type { MoveHeld } from "./moves.ts";
+import type { MoveHeld } from "./carry-out.ts";
 import type { Pointers } from "./pointers.ts";
 import type { Refill } from "./refill.ts";
 import type { HeldTable } from "./table.ts";

@@ -45,7 +45,7 @@ const MAX_TEXT = 500;
 
 /**
  * Pauses and resumes by writing wishes into the state bucket. Relays carry them out, as soon as one is there. Commands and the status page use it:
- * both the operator's and the relay's user may write there.
+ * the users of operators, the console and relays may write there.
  */
 export type Control = {
   /** Pauses everything; a second time changes the text only. */

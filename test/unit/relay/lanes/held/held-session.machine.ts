@@ -1,4 +1,4 @@
-import { stepHeld } from "../../../../../src/relay/lanes/held/machine.ts";
+import { stepHeld } from "../../../../../src/relay/lanes/held/held-phase.ts";
 import {
   FREE,
   type Change,
@@ -37,7 +37,7 @@ function draining(reading: Reading, under?: Change): HeldState {
 
 /** Samples of a held session's states and of what happens to it. */
 export const heldSession: Machine<HeldState, HeldEvent> = {
-  file: "src/relay/lanes/held/machine.ts",
+  file: "src/relay/lanes/held/held-phase.ts",
   step: stepHeld,
   nameOf: ({ name }) => name,
   states: {

@@ -302,7 +302,8 @@ describe("all tables of the product", () => {
   const all = ALL_SETTINGS.flatMap((table) => Object.values(table));
 
   test("no variable has two meanings", () => {
-    const names = variableNames(ALL_SETTINGS);
+    const settings = [...new Set(all)]; // one that two processes have is in both tables, and the same
+    const names = variableNames([Object.fromEntries(settings.entries())]);
     expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { stepHeld } from "../../../../../src/relay/lanes/held/machine.ts";
+import { stepHeld } from "../../../../../src/relay/lanes/held/held-phase.ts";
 import {
   FREE,
   shardOfHeld,

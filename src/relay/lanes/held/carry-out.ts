@@ -1,5 +1,5 @@
 import type { Dispatcher } from "../dispatcher.ts";
-import { stepHeld } from "./machine.ts";
+import { stepHeld } from "./held-phase.ts";
 import { type HeldEvent } from "./state.ts";
 import type { HeldTable } from "./table.ts";
 

@@ -61,7 +61,6 @@ function begun(state: HeldState, shard: number, change: Change): HeldState {
   switch (state.name) {
     case "free":
     case "joined":
-    case "forgotten":
       return { name: "entering", shard, below: belowOf(state), change };
     case "draining":
       return { ...state, change };
@@ -69,6 +68,7 @@ function begun(state: HeldState, shard: number, change: Change): HeldState {
       return { ...state, next: change };
     case "entering":
     case "standing":
+    case "forgotten": // the shard is not ours, so nothing may be written; what was sent from the log stays known
       return state;
   }
 }

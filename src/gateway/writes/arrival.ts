@@ -5,8 +5,8 @@ import { bodyForm } from "../../shared/http/media-type.ts";
 import type { FoundSession, Runs } from "../runner/index.ts";
 import type { Refused, WriteCall, WriteRoute } from "./write-call.ts";
 
-/** A body that is here. `release` gives its share of the memory back. */
-export type Arrived = { kind: "body"; type: string; bytes: Uint8Array; release: () => void };
+/** A body that is here. Its end gives its share of the memory back. */
+export type Arrived = Disposable & { kind: "body"; type: string; bytes: Uint8Array };
 
 export type ArrivalDeps = {
   /** Largest body at the moment, bytes. */
@@ -33,7 +33,13 @@ export function bodyOf(
     readBody(request, { limit, limitMs: deps.bodyMs, budget, clock, start }, (result) => {
       if (result.kind === "aborted") resolve({ kind: "gone" });
       else if (result.kind !== "body") resolve({ kind: "refused", ...refusalOf(result.kind, limit) });
-      else resolve({ ...result, type: form.type });
+      else
+        resolve({
+          kind: "body",
+          type: form.type,
+          bytes: result.bytes,
+          [Symbol.dispose]: result.release,
+        });
     });
   });
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
-import type { Tracing } from "../../shared/base/tracing.ts";
+import type { Span, Tracing } from "../../shared/base/tracing.ts";
 import type { BodyBudget } from "../../shared/http/budget.ts";
 import type { Committer } from "../../shared/log/append/commit.ts";
 import type { Outcome } from "../../shared/log/append/write.ts";
@@ -75,14 +75,16 @@ export function createWrites(
   };
 }
 
-/** From the first byte to an event that can be stored. */
+/**
+ * From the first byte to the answer. What is usually there at once is not awaited (the session, and the verdict on a body of usual size), because each
+ * `await` of every request costs about a percent of the gateway's processor time.
+ */
 async function serve(deps: WritesDeps, replies: Replies, call: WriteCall, start: () => void): Promise<void> {
   const { route } = call;
   const arrived = await bodyOf(call, start, deps);
   if (arrived.kind === "gone") return;
   if (arrived.kind === "refused") return replies.refuse(call, arrived);
-  using memory = new DisposableStack();
-  memory.defer(arrived.release);
+  using _share = arrived;
 
   const named = sessionOf(route, deps);
   const session = named instanceof Promise ? await named : named;
@@ -91,7 +93,8 @@ async function serve(deps: WritesDeps, replies: Replies, call: WriteCall, start:
 
   const key = call.request.headers["idempotency-key"] as string | undefined;
   const body = { write: route.write, session, bytes: arrived.bytes, digest: key !== undefined };
-  const { command, digest } = await judged(deps.judge, body);
+  const judging = judged(deps.judge, body);
+  const { command, digest } = judging instanceof Promise ? await judging : judging;
   if (!command.ok) return replies.refuse(call, command);
   call.session = command.session;
 
@@ -103,14 +106,23 @@ async function serve(deps: WritesDeps, replies: Replies, call: WriteCall, start:
   }
   const event = { id: call.id, session: command.session, type: arrived.type, body: command.body, digest };
   call.span?.set({ "runner_relay.event.id": event.id, "runner_relay.session.id": event.session });
-  if (digest === undefined || isFirst(deps, replies, call, event.id, digest))
-    await store(deps, replies, call, event);
+  if (digest !== undefined && !isFirst(deps, replies, call, event.id, digest)) return;
+  const entry = admitted(deps, replies, call, event);
+  if (entry === undefined) return;
+  entry.tell(await handedOver(deps, call, event, entry));
 }
 
-function judged(judge: Judge, body: Judged): Promise<{ command: Command; digest: string | undefined }> {
-  return new Promise((resolve) => {
-    judge(body, (command, digest) => resolve({ command, digest }));
+type Verdict = { command: Command; digest: string | undefined };
+
+/** The verdict at once, or a promise of it for a body that is read in slices. */
+function judged(judge: Judge, body: Judged): Verdict | Promise<Verdict> {
+  let verdict: Verdict | undefined;
+  let resolve: ((verdict: Verdict) => void) | undefined;
+  judge(body, (command, digest) => {
+    verdict = { command, digest };
+    resolve?.(verdict);
   });
+  return verdict ?? new Promise<Verdict>((then) => (resolve = then));
 }
 
 /** Is this the first request with its key in this process? Any other one is answered here, now or when the first one ends. */
@@ -133,23 +145,31 @@ function isFirst(deps: WritesDeps, replies: Replies, call: WriteCall, id: string
   }
 }
 
-/** Stores an event, and leaves its answer to `waiting`. */
-async function store(
-  deps: WritesDeps,
-  replies: Replies,
-  call: WriteCall,
-  event: { id: string; session: string; type: string; body: Uint8Array; digest: string | undefined },
-): Promise<void> {
-  const { waiting, repeats, backlog, counts, clock } = deps;
-  const { id, session, body } = event;
-  const { write, run } = call.route;
+type Event = { id: string; session: string; type: string; body: Uint8Array; digest: string | undefined };
+
+/** An event that may enter the log. */
+type Admitted = {
+  address: ReturnType<WritesDeps["addressOf"]>;
+  /** How long the coordinator's answer is waited for, milliseconds; undefined: not at all. */
+  waitMs: number | undefined;
+  publishing: Span | undefined;
+  /** Tells the log's word to all who wait for it. */
+  tell(outcome: Outcome): void;
+};
+
+/** Refuses an event of a session with too many, else makes ready who will answer. */
+function admitted(deps: WritesDeps, replies: Replies, call: WriteCall, event: Event): Admitted | undefined {
+  const { waiting, repeats, backlog, counts } = deps;
+  const { id, session } = event;
   const keyed = event.digest !== undefined;
-  const { shard, of } = deps.addressOf(session);
+  const address = deps.addressOf(session);
+  const { shard } = address;
   if (!backlog.admits(session, shard)) {
     const detail = "this session has too many pending events";
     const outcome = { kind: "failed", code: "session_backlog_full", detail } as const;
     if (keyed) repeats.end(id, { kind: "failed", outcome });
-    return replies.refuse(call, outcome);
+    replies.refuse(call, outcome);
+    return undefined;
   }
   const waitMs = answerWaitOf(call, session, shard, deps);
   const pending = waiting.open(id, shard, waitMs, (conclusion) => {
@@ -157,19 +177,42 @@ async function store(
     if (keyed) repeats.end(id, conclusion);
     return told;
   });
-  const bytes = body.length; // afterwards the body is empty
+  const bytes = event.body.length; // afterwards the body is empty
   const publishing = publishingSpan(deps.tracing, call, bytes);
-  const outcome = await new Promise<Outcome>((settle) => {
+  return {
+    address,
+    waitMs,
+    publishing,
+    tell(outcome) {
+      if (outcome.kind === "stored") {
+        counts.accepted++;
+        if (!outcome.duplicate) backlog.stored(session, shard, bytes);
+      }
+      waiting.settled(pending, outcome);
+      if (publishing !== undefined) endPublishing(publishing, outcome);
+    },
+  };
+}
+
+/** Hands an event to the log. Resolves with the log's word. */
+function handedOver(
+  deps: WritesDeps,
+  call: WriteCall,
+  { id, session, type, body, digest }: Event,
+  { address, waitMs, publishing }: Admitted,
+): Promise<Outcome> {
+  const { write, run } = call.route;
+  return new Promise((settle) => {
     deps.committer.add({
       id,
-      keyed,
+      keyed: digest !== undefined,
       kind: write,
       session,
       run,
-      subject: of[write].subject,
-      lines: of[write].lines,
-      receivedAt: clock.wall(),
-      type: event.type,
+      subject: address.of[write].subject,
+      lines: address.of[write].lines,
+      receivedAt: deps.clock.wall(),
+      type,
       body,
       answer: waitMs === undefined ? undefined : deps.answerSubject(id),
       trace: publishing?.context ?? call.trace,
@@ -177,10 +220,4 @@ async function store(
     });
     call.handedOver = true;
   });
-  if (outcome.kind === "stored") {
-    counts.accepted++;
-    if (!outcome.duplicate) backlog.stored(session, shard, bytes);
-  }
-  waiting.settled(pending, outcome);
-  if (publishing !== undefined) endPublishing(publishing, outcome);
 }

@@ -167,7 +167,7 @@ test("a dead letter is redriven with the keyboard alone, and arrives under its o
   await page.keyboard.press("Enter");
   await page.waitForSelector("#notice");
   expect(await text(page, "#notice")).toMatch(
-    new RegExp(`^Event ${id} of session ses_poison is in the log again at \\d+`),
+    new RegExp(`^Event ${id} of session ses_poison is requeued as sequence \\d+`),
   );
   await expect.poll(() => page.url()).toBe(`${stage.console}/dead`); // a reload shows no notice again
   await shoot(page, "redriven", false);

@@ -46,7 +46,7 @@ export function createActions(deps: {
       path: "/dead",
       notice: {
         mood: "good",
-        text: `Event ${letter.id} of session ${letter.session} is in the log again at ${at}.`,
+        text: `Event ${letter.id} of session ${letter.session} is requeued as sequence ${at}.`,
       },
     };
   }
@@ -80,7 +80,7 @@ export function createActions(deps: {
         const said =
           action === "pause"
             ? "Everything is paused: relays stop within a second."
-            : "Resumed: relays go on within a second.";
+            : "Resumed: relays send again within a second.";
         return { path: "/", notice: { mood: "good", text: said } };
       }
       if (action === "pause") await control.pauseSession(session, text);
@@ -89,7 +89,7 @@ export function createActions(deps: {
       const said =
         action === "pause"
           ? `Session ${session} pauses within a second.`
-          : `Session ${session} goes on within a second.`;
+          : `Session ${session} resumes within a second.`;
       return { path: href("/session", { id: session }), notice: { mood: "good", text: said } };
     },
   };

@@ -96,7 +96,7 @@ export function letterPage(snapshot: Snapshot, letter: LetterFacts & { payload: 
       <dt>Since</dt>
       <dd>${timeOf(letter.at)}, ${ago(Date.parse(letter.at), snapshot.now)}</dd>
       <dt>Executor</dt>
-      <dd>${letter.answered ? "received the refusal itself" : "was told 202; it does not know"}</dd>
+      <dd>${letter.answered ? "received the refusal itself" : "got 202; not told of the refusal"}</dd>
       <dt>Was in the log at</dt>
       <dd>${letter.origSeq}</dd>
     </dl>

@@ -7,7 +7,7 @@ export const COMMON_SETTINGS = {
     flag: "log-level",
     kind: { type: "choice", of: ["trace", "debug", "info", "warn", "error", "fatal", "silent"] },
     fallback: "info",
-    help: "least severe log line that is written",
+    help: "minimum log level",
   },
   data: {
     env: "RUNNER_RELAY_DATA",

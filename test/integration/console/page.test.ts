@@ -268,7 +268,7 @@ test("only our own page acts: without its token, from another site, or by GET no
   const done = await post(act, form, { origin, "sec-fetch-site": "same-origin" });
   expect(done.status).toBe(303);
   const notice = done.headers.get("location") ?? "";
-  expect(await (await get(notice)).text()).toContain("Event e1 of session s1 is in the log again at 1.");
+  expect(await (await get(notice)).text()).toContain("Event e1 of session s1 is requeued as sequence 1.");
   expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(0);
   const again = await post(act, form, { origin });
   expect(again.status).toBe(404);

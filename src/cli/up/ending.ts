@@ -8,8 +8,8 @@ import type { Child } from "./child.ts";
 const RELAY_GRACE_MS = 1500;
 const GATEWAY_GRACE_MS = 1000;
 const COORDINATOR_GRACE_MS = 150;
-/** Nobody waits for a page: it ends beside the relay, and takes no longer. */
-const CONSOLE_GRACE_MS = 500;
+/** A console writes nothing that a kill could tear, and nobody waits for its page. So it takes no time from the end of the others. */
+const CONSOLE_GRACE_MS = 0;
 /** All graces together, the count of what waits, and 5 s for a broker that writes its indexes. */
 const LAST_RESORT_MS = 8000;
 
@@ -17,7 +17,7 @@ const LAST_RESORT_MS = 8000;
 export type Running = {
   gateway: Child;
   relay: Child;
-  console: Child | undefined;
+  console: Pick<Child, "stop"> | undefined;
   standIn: Child | undefined;
 };
 

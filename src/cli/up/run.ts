@@ -136,7 +136,9 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
     info.relay = url;
     if (values.adminPort === 0) plans.relay.env["RUNNER_RELAY_ADMIN_PORT"] = new URL(url).port;
   });
-  const consoleChild = plans.console && keepConsole({ start, plan: plans.console, info, pageToken, log });
+  const serving = Promise.all([gateway.ready, relay.ready]);
+  const consoleChild =
+    plans.console && keepConsole({ after: serving, start, plan: plans.console, info, pageToken, log });
   const guard = home.store && guardStore({ store: home.store, admin, clock, log });
   scope.defer(() => guard?.stop());
   scope.defer(async () => {
@@ -148,8 +150,8 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
     if (signals.came()) await theLog.tellWhatWaits(context);
   });
 
-  const page = consoleChild && pageOrNot(consoleChild, clock);
-  const ready = Promise.all([standing.promise, gateway.ready, relay.ready, standIn?.ready, page]);
+  const page = consoleChild && serving.then(() => pageOrNot(consoleChild, clock));
+  const ready = Promise.all([standing.promise, serving, standIn?.ready, page]);
   const first = await Promise.race([ready, fatal.promise, signals.first]);
   if (first === "signal") return;
   announcement.first(info as ReadyInfo);

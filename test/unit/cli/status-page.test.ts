@@ -22,23 +22,25 @@ test("it is waited for, but not for ever, and not when it cannot start", async (
   await never;
 });
 
-test("its address is told with the token, it keeps its port, and its failure is said loudly and ends nothing", () => {
+test("its address is told with the token, it keeps its port, and its failure is said loudly and ends nothing", async () => {
   const lines: string[] = [];
   const info: Partial<ReadyInfo> = {};
   const console = plan();
   let learn: (url: string) => void = () => undefined;
   let fail: (error: Error) => void = () => undefined;
-  keepConsole({
+  const { ready } = keepConsole({
+    after: Promise.resolve(),
     start(_plan, learned, onFatal) {
       learn = learned;
       fail = onFatal;
-      return {} as Child;
+      return { ready: Promise.resolve("http://127.0.0.1:4711") } as Child;
     },
     plan: console,
     info,
     pageToken: "a-token",
     log: pino({ level: "error" }, { write: (line: string) => lines.push(line) }),
   });
+  await ready;
   learn("http://127.0.0.1:4711");
   expect(info.page).toBe("http://127.0.0.1:4711/?token=a-token");
   expect(console.env["RUNNER_RELAY_CONSOLE_PORT"]).toBe("4711");
@@ -49,4 +51,31 @@ test("its address is told with the token, it keeps its port, and its failure is 
     code: "child_failed",
     msg: "the status page cannot be started; everything else runs without it",
   });
+});
+
+test("it starts after gateway and relay, and not at all when everything stops before", async () => {
+  const serving = Promise.withResolvers<void>();
+  let started = 0;
+  const options = {
+    after: serving.promise,
+    start: () => {
+      started++;
+      return {
+        ready: Promise.resolve("http://127.0.0.1:4711"),
+        stop: async () => undefined,
+      } as unknown as Child;
+    },
+    plan: plan(),
+    info: {},
+    pageToken: "a-token",
+    log: pino({ level: "silent" }),
+  };
+  const kept = keepConsole(options);
+  const stopped = keepConsole(options);
+  await stopped.stop(0);
+  expect(started).toBe(0);
+  serving.resolve();
+  await kept.ready;
+  await expect(stopped.ready).rejects.toThrow(/stopped/);
+  expect(started).toBe(1);
 });

@@ -43,6 +43,7 @@ export async function restart(options: RestartOptions, report: Report): Promise<
   const crashes: number[] = [];
   for (let round = 0; round < options.rounds; round++) {
     const weather = WEATHER[round % WEATHER.length] ?? "well";
+    if (weather === "away") crashes.push(Date.now()); // the kill of the coordinator may cut off the answer to what it took
     const clear = await makeWeather(weather, coordinator);
     await delay(options.calmMs);
     const at = Date.now();

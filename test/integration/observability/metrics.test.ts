@@ -29,7 +29,7 @@ beforeAll(async () => {
   promtool = await findPromtool();
   await using folder = await dataFolder();
   await using coordinator = await startCoordinator();
-  coordinator.createSession("s1");
+  for (const session of ["s1", "s2"]) coordinator.createSession(session);
   coordinator.faults.set([
     { method: "POST", path: "/events$", times: 1, action: { kind: "status", status: 503 } },
     {
@@ -41,15 +41,21 @@ beforeAll(async () => {
   ]);
   const up = startUp(folder.path, { args: ["--coordinator", coordinator.url] });
   const { gateway, relay } = await up.ready();
-  const post = (body: string, headers: Record<string, string> = {}): Promise<Response> =>
-    fetch(`${gateway}/sessions/s1/events`, {
+  // before that it answers 202 at once, whatever is preferred
+  await eventually(async () =>
+    expect(await (await fetch(`${gateway}/_relay/ready`)).json()).toMatchObject({
+      dependencies: { relay: { state: "up" }, coordinator: { state: "up" } },
+    }),
+  );
+  const post = (body: string, headers: Record<string, string> = {}, session = "s1"): Promise<Response> =>
+    fetch(`${gateway}/sessions/${session}/events`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
       body,
     });
-  const event = (marker: string): string =>
+  const event = (marker: string, session = "s1"): string =>
     JSON.stringify({
-      session_id: "s1",
+      session_id: session,
       event_type: "message",
       timestamp: "2026-01-01T00:00:00Z",
       marker,
@@ -57,7 +63,8 @@ beforeAll(async () => {
   await post("not JSON");
   const patient = { prefer: "wait=20" };
   await post(event("good"), patient);
-  await post(event("poison"), patient); // the executor sees the refusal
+  // the executor sees the refusal; the other session may count as waiting for a moment after its retry
+  await post(event("poison", "s2"), patient, "s2");
   await post(event("poison"), { prefer: "respond-async" });
   await fetch(`${gateway}/sessions/s1/status`);
   texts = await eventually(async () => {

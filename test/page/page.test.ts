@@ -230,7 +230,7 @@ test("without JavaScript it can be read, and a confirmation is a page of its own
   expect(await text(page, "#confirm-title")).toBe("Redrive this event?");
   await shoot(page, "confirm-without-script");
   await page.click("#confirm button");
-  expect(await text(page, "#notice")).toContain("is in the log again");
+  expect(await text(page, "#notice")).toContain("is requeued as sequence");
   expect(watched.complaints).toEqual([]);
 });
 

@@ -6,7 +6,7 @@ import { shardIn } from "./source/shards.ts";
 
 /**
  * What others need before it is made. Lanes ask shards whether they may send, and shards give their events to lanes; the gate opens lanes, and lanes send
- * through the gate; all of them say that something changed, and what is told is made of them.
+ * through the gate. Each of them reports its changes to the state publisher, which reads them all.
  */
 export type Circle = {
   lanes: Later<Lanes>;

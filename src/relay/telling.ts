@@ -80,7 +80,7 @@ function metricsOf({ deps, opened, forwarding, connected }: Given, tunnel: Relay
   });
 }
 
-/** Makes what tells others of a relay. Nothing is told before `state.start()`, but the tunnel takes requests at once. */
+/** Makes the parts that report on a relay. They publish nothing before `state.start()`, but the tunnel takes requests at once. */
 export function createTelling(parts: Omit<Given, "instance">): Telling {
   const { options, deps, opened, forwarding, connected } = parts;
   const { nc, clock } = deps;

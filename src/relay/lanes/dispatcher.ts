@@ -57,7 +57,7 @@ export type Dispatcher = Entrance &
     /** Sessions whose events wait behind trouble, and whether there are more than `most`. */
     backlog(most: number): { sessions: SessionBacklog[]; overflow: boolean };
     counts(): { lanes: number; waiting: number; inFlight: InFlight; wholeBytes: number };
-    /** False while so much waits, over so many sessions, that reading more would only fill the memory. */
+    /** False while the lanes hold enough events and sessions: reading more would only fill the memory. */
     hasRoom(): boolean;
     /** Resolves when nothing of the shard is on its way. */
     posted(shard: number): Promise<void>;

@@ -27,7 +27,7 @@ export type OutcomesDeps = {
   memory: Memory;
   waiters: Waiters;
   underWay: Pick<UnderWay, "succeeded">;
-  /** An event that keeps failing for so long while others succeed is exhausted. */
+  /** How long an event may keep failing, while others succeed, before it is exhausted. */
   exhaustAfterMs: number;
   /** An entry was settled; called after its source knows. */
   settled(lane: Lane, entry: Entry, how: Ending): void;

@@ -1,6 +1,6 @@
 import type { Clock } from "../../shared/base/clock.ts";
 
-/** Acks are collected for so long: a write per message would cost more than the forwarding. */
+/** How long acks are collected. A write for each message would cost more than forwarding it. */
 const GATHER_MS = 5;
 
 /** Acks of a shard that were not sent yet. */

@@ -7,7 +7,7 @@ import type { Context } from "./context.ts";
 
 const MORE =
   "For details and an example: runner-relay COMMAND --help\n" +
-  "Exit codes: 0 success, 1 failure (`code: message` on stderr), 2 usage error; others in docs/operations.md.";
+  "Exit codes: 0 success, 1 failure (`code: message` on stderr), 2 usage error; others in docs/operations/commands.md.";
 
 /** The command that the scripts of `completion` call: `complete -- WORDS`. */
 const SUGGEST = "complete";

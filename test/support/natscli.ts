@@ -6,7 +6,7 @@ import { brokerEnv } from "../../src/embedded/binary.ts";
 import { findExecutable, runCommand, type CommandEnv } from "../../src/embedded/command.ts";
 import { errorText } from "../../src/shared/base/errors.ts";
 
-/** The release that docs/operations.md shows. */
+/** The release that docs/operations/nats-cli.md shows. */
 const VERSION = "v0.4.0";
 const MODULE = "github.com/nats-io/natscli";
 /** Two idle cores need about a minute, a busy machine many times that. The limit is for a build that hangs. */

@@ -8,7 +8,7 @@ import { findNatsCli, natsCli, setUpNatsCli } from "../../support/natscli.ts";
 test("the nats CLI was found or built before the first test, or it is said why not", () => {
   const found = natsCli();
   if ("missing" in found) {
-    console.log(`the nats commands of docs/operations.md are not run: ${found.missing}`);
+    console.log(`the nats commands of docs/operations are not run: ${found.missing}`);
     expect(found.missing).toMatch(/^no nats on the PATH, and /);
   } else {
     const { status, stdout } = spawnSync(found.path, ["--version"], { encoding: "utf8" });

@@ -12,7 +12,7 @@ import { startUp } from "../../support/up.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
 
-/** A machine as docs/operations.md assumes it: `up` runs in the home of somebody who types the page's commands, one after the other. */
+/** A machine as docs/operations assumes it: `up` runs in the home of somebody who types the pages' commands, one after the other. */
 export type Stage = {
   /** Base URL of its gateway. */
   gateway: string;
@@ -159,7 +159,7 @@ export async function openStage(options: {
       if (wanted === situation) return;
       const bring = SITUATIONS[wanted];
       if (bring === undefined)
-        throw new Error(`docs/operations.md asks for a situation that nobody knows: ${wanted}`);
+        throw new Error(`docs/operations asks for a situation that nobody knows: ${wanted}`);
       await bring();
       situation = wanted;
     },

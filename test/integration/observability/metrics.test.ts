@@ -212,12 +212,12 @@ test("every metric that an alert names exists, and each says what to do", () => 
   const { groups } = parse(readFileSync(join(DEPLOY, "prometheus/alerts.yml"), "utf8")) as Rules;
   const rules = groups.flatMap((group) => group.rules);
   expect(rules.length).toBeGreaterThan(10);
-  const page = readFileSync(resolve(DEPLOY, "../docs/operations.md"), "utf8");
+  const page = readFileSync(resolve(DEPLOY, "../docs/operations/metrics.md"), "utf8");
   for (const { alert, expr, annotations } of rules) {
     for (const name of namesIn(expr)) expect(seriesNames(), alert).toContain(name);
     expect(annotations["summary"], alert).toMatch(/\S{3}/);
     expect(annotations["action"]?.length, alert).toBeGreaterThan(30);
-    expect(page, "docs/operations.md explains it").toContain(`\`${alert}\``);
+    expect(page, "docs/operations/metrics.md explains it").toContain(`\`${alert}\``);
   }
 });
 

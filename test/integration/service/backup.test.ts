@@ -30,7 +30,7 @@ function cli(broker: TestBroker, role: BrokerRole, args: string[]): Promise<Fini
   return runCli(args, { env: { NATS_URL: url, NATS_USER: user, NATS_PASSWORD: password } });
 }
 
-/** What docs/operations.md says to compute: the lowest sequence that somebody may still need. */
+/** What docs/operations/backup.md says to compute: the lowest sequence that somebody may still need. */
 function firstNeeded({ backlog: { shards, held } }: LogStatus): string {
   const needed = [
     ...shards.filter((it) => it.pending + it.inFlight > 0).map((it) => it.ackFloor + 1),

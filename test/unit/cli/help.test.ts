@@ -6,7 +6,10 @@ import { COMMANDS } from "../../../src/cli/commands.ts";
 import { runCommandLine } from "../../../src/cli/run.ts";
 import { quietContext } from "./quiet-context.ts";
 
-const OPERATIONS = readFileSync(resolve(import.meta.dirname, "../../../docs/operations.md"), "utf8");
+const COMMANDS_PAGE = readFileSync(
+  resolve(import.meta.dirname, "../../../docs/operations/commands.md"),
+  "utf8",
+);
 
 const context = quietContext();
 
@@ -61,8 +64,10 @@ test("every command's help is exit code 0, an unknown option 2", { timeout: 20_0
   expect(said.join("")).toContain("Exit codes: 0 success, 1 failure");
 });
 
-test("docs/operations.md knows every command, and the exit codes", () => {
-  const unknown = all.filter(({ name }) => !new RegExp(`\`${name}\`|runner-relay ${name}`).test(OPERATIONS));
+test("docs/operations/commands.md knows every command, and the exit codes", () => {
+  const unknown = all.filter(
+    ({ name }) => !new RegExp(`\`${name}\`|runner-relay ${name}`).test(COMMANDS_PAGE),
+  );
   expect(unknown.map(({ name }) => name)).toEqual([]);
-  expect(OPERATIONS.includes("| exit code | commands | meaning |")).toBe(true);
+  expect(COMMANDS_PAGE.includes("| exit code | commands | meaning |")).toBe(true);
 });

@@ -30,6 +30,7 @@ const DROPS = 16;
 
 type Which = { all?: true; session?: string; dryRun?: true; yes?: true; json?: true };
 
+// oxlint-disable-next-line max-lines-per-function -- declares four subcommands, each with its options and its action
 export function command(context: Context): Command {
   const dead = new Command("dead").description(
     "Dead letters: events that the coordinator refused, with the reason.",

@@ -24,6 +24,7 @@ const INTERRUPTED = 130;
 
 type Options = { session?: string[]; all?: true; since?: string; send?: true; rate?: string; json?: true };
 
+// oxlint-disable-next-line max-lines-per-function -- declares a command with its options and its action
 export function command(context: Context): Command {
   const self = new Command("reconcile")
     .description(

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { isCoded, type ErrorCode } from "../shared/base/errors.ts";
+import { EXIT_CONFIG } from "../shared/base/fatal-exit.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
-import { EXIT_CONFIG } from "./up/child.ts";
 import type { StartFrom } from "../shared/log/provision/checkpoints.ts";
 import { startFrom } from "./start-from.ts";
 import { runUp } from "./up/run.ts";

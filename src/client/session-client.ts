@@ -62,6 +62,7 @@ const clientClock: Clock = {
  * A client of the gateway for executors. Writes are retried after broken connections, time-outs and 503, with one `Idempotency-Key` per call, so
  * that a retry is not a second event. All methods throw {@link SessionClientError}.
  */
+// oxlint-disable-next-line max-lines-per-function -- the list of what a client can do, each of it in a few lines
 export function createSessionClient(options: SessionClientOptions) {
   const base = URL.parse(options.baseUrl);
   if (base === null || base.username !== "" || base.password !== "")

@@ -3,7 +3,8 @@ import { systemClock } from "../shared/base/clock.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
 import { dataFolder } from "../shared/base/data-folder.ts";
 import { codedError, isCoded, type ErrorCode } from "../shared/base/errors.ts";
-import { createLogger, fatalLine, SecretRegistry } from "../shared/base/logger.ts";
+import { createFatalExit, EXIT_RETRY } from "../shared/base/fatal-exit.ts";
+import { createLogger, SecretRegistry } from "../shared/base/logger.ts";
 import { speakForOthers } from "../shared/base/output/others-words.ts";
 import { standardLines } from "../shared/base/output/standard.ts";
 import { exitWithParent } from "../shared/base/parent.ts";
@@ -22,10 +23,6 @@ import {
 } from "../shared/settings/index.ts";
 import { startConsole } from "./console.ts";
 
-/** sysexits' EX_CONFIG: a restart does not help, someone has to change something. */
-const EXIT_CONFIG = 78;
-/** sysexits' EX_TEMPFAIL: start again. */
-const EXIT_RETRY = 75;
 /** A stop that takes longer than this is ended: nobody waits for a page. */
 const LAST_RESORT_MS = 2000;
 
@@ -41,6 +38,13 @@ const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...CONSOLE_SETTINGS };
 const secrets = new SecretRegistry();
 const stdout = standardLines(1, "console");
 const stderr = standardLines(2, "console");
+const fail = createFatalExit({
+  name: "console",
+  stderr,
+  secrets,
+  needSomebody: NEEDS_SOMEBODY,
+  otherwise: EXIT_RETRY,
+});
 
 exitWithParent();
 await main().catch((error: unknown) => fail(unreachableOr(error)));
@@ -86,10 +90,4 @@ function tokenOf(chosen: string | undefined, dataDir: string): string {
       cause,
     });
   }
-}
-
-function fail(error: unknown): void {
-  const code = isCoded(error) ? error.code : "internal";
-  stderr.write(fatalLine("console", error, secrets));
-  process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_RETRY);
 }

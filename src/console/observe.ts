@@ -23,6 +23,7 @@ export type Observer = {
 };
 
 /** Watches broker and relays over one connection. `fatal`: the broker refuses us for good. */
+// oxlint-disable-next-line max-lines-per-function -- only puts parts together, and lists what a snapshot consists of
 export function observe(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;

@@ -35,6 +35,7 @@ const EMPTY_LOOKS = 2;
  * Watches the folders of a running broker. A server whose folder was removed goes on: it writes into files that cannot be found again, and acknowledges
  * (nats-server 2.15.1). Each folder is held open, so that we can find out what happened to it.
  */
+// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one map of open folders
 export function createStoreWatch(
   dataDir: string,
   streams: readonly string[],

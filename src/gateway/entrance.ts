@@ -47,6 +47,7 @@ export type Entrance = {
  * Binds the port before the gateway behind it is ready. A gateway has to connect to the broker first, and a runner's connections would be refused
  * meanwhile. So requests wait, unread, until they are served or the process ends.
  */
+// oxlint-disable-next-line max-lines-per-function -- each method is short; port and socket are bound, opened and closed together
 export function createEntrance(deps: {
   options: EntranceOptions;
   keptPort: KeptPort;

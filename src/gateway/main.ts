@@ -3,8 +3,9 @@ import { ALL_SETTINGS } from "../shared/settings/index.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
 import { dataFolder } from "../shared/base/data-folder.ts";
 import { drainTime } from "../shared/base/drain.ts";
-import { isCoded, type ErrorCode } from "../shared/base/errors.ts";
-import { createLogger, fatalLine, SecretRegistry } from "../shared/base/logger.ts";
+import type { ErrorCode } from "../shared/base/errors.ts";
+import { createFatalExit } from "../shared/base/fatal-exit.ts";
+import { createLogger, SecretRegistry } from "../shared/base/logger.ts";
 import { standardLines } from "../shared/base/output/standard.ts";
 import { speakForOthers } from "../shared/base/output/others-words.ts";
 import { exitWithParent, toldVariables, UNDER_UP } from "../shared/base/parent.ts";
@@ -17,8 +18,6 @@ import { GATEWAY_TABLE } from "./table.ts";
 // entrance.ts binds the port, where requests wait until there is a broker · service.ts puts the gateway behind it
 // They are separate because the modules of service.ts take longer to load than it takes to bind a port, and a runner must not be refused meanwhile.
 
-/** sysexits' EX_CONFIG: a restart does not help, someone has to change something. */
-const EXIT_CONFIG = 78;
 const EXIT_FAILED = 1;
 /** Time limit of a stop: 4 s until a commit is given up, 2 s of drain, 0.5 s for connections. */
 const LAST_RESORT_MS = 10_000;
@@ -35,6 +34,13 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
 const secrets = new SecretRegistry();
 const stdout = standardLines(1, "gateway");
 const stderr = standardLines(2, "gateway");
+const fail = createFatalExit({
+  name: "gateway",
+  stderr,
+  secrets,
+  needSomebody: NEEDS_SOMEBODY,
+  otherwise: EXIT_FAILED,
+});
 
 exitWithParent();
 await main().catch(fail);
@@ -73,10 +79,4 @@ async function main(): Promise<void> {
 
   const close = (): Promise<void> => service.close();
   closeOnStopSignal({ name: "gateway", logger, close, lastResortMs: LAST_RESORT_MS, fail });
-}
-
-function fail(error: unknown): void {
-  const code = isCoded(error) ? error.code : "internal";
-  stderr.write(fatalLine("gateway", error, secrets));
-  process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_FAILED);
 }

@@ -1,3 +1,4 @@
+import type { NatsConnection } from "@nats-io/transport-node";
 import { readFile } from "node:fs/promises";
 import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
 import { systemClock } from "../shared/base/clock.ts";
@@ -9,9 +10,9 @@ import type { Logger, SecretRegistry } from "../shared/base/logger.ts";
 import { gatewayInbox } from "../shared/log/schema/subjects.ts";
 import { startTracing } from "../shared/base/tracing.ts";
 import { VERSION } from "../shared/base/version.ts";
-import { createDurabilityWatch } from "./durability-watch.ts";
+import { createDurabilityWatch, type DurabilityWatch } from "./durability-watch.ts";
 import type { Entrance } from "./entrance.ts";
-import { createGateway } from "./gateway.ts";
+import { createGateway, type GatewayOptions } from "./gateway.ts";
 import { keptRuns, keptRunners, keptShield } from "./runner/index.ts";
 import { keptKeySecret } from "./writes/key-secret.ts";
 import type { KeptPort } from "./port.ts";
@@ -55,37 +56,11 @@ async function start(deps: ServiceDeps): Promise<Service> {
     inboxPrefix: gatewayInbox(values.gateway),
     waitMs: BROKER_WAIT_MS,
   });
-  const { brokerConfig } = values;
-  const durability = createDurabilityWatch({
-    connection,
-    logger,
-    readConfig: brokerConfig === undefined ? undefined : () => readFile(brokerConfig, "utf8"),
-    monitor: values.brokerMonitor,
-  });
-  if ((await durability.check()) !== "fsync" && values.requireDurable) {
-    throw codedError(
-      "not_durable",
-      "cannot verify that the broker syncs every write (sync_interval: always)",
-    );
-  }
+  const durability = await checkedDurability(values, connection, logger);
   const keySecret = keptKeySecret(data, logger);
   secrets.add(keySecret);
   const gateway = createGateway({
-    options: {
-      port: values.port,
-      listen: values.listen,
-      socket: values.socket,
-      inboundToken: values.inboundToken,
-      gateway: values.gateway,
-      runner: values.runner,
-      hostname: values.hostname,
-      profile: values.profile,
-      answerWaitMs: values.answerWait,
-      drainMs: deps.drainMs,
-      maxBodyBytes: values.maxBody,
-      sessionMaxEvents: values.sessionMaxEvents,
-      sessionMaxBytes: values.sessionMaxBytes,
-    },
+    options: optionsOf(values, deps.drainMs),
     connection,
     keptPort: deps.keptPort,
     entrance: deps.entrance,
@@ -117,5 +92,44 @@ async function start(deps: ServiceDeps): Promise<Service> {
       closing = true;
       return scope.disposeAsync();
     },
+  };
+}
+
+/** Throws `not_durable`, if durability is required and cannot be verified. */
+async function checkedDurability(
+  { brokerConfig, brokerMonitor, requireDurable }: GatewayValues,
+  connection: NatsConnection,
+  logger: Logger,
+): Promise<DurabilityWatch> {
+  const durability = createDurabilityWatch({
+    connection,
+    logger,
+    readConfig: brokerConfig === undefined ? undefined : () => readFile(brokerConfig, "utf8"),
+    monitor: brokerMonitor,
+  });
+  if ((await durability.check()) !== "fsync" && requireDurable) {
+    throw codedError(
+      "not_durable",
+      "cannot verify that the broker syncs every write (sync_interval: always)",
+    );
+  }
+  return durability;
+}
+
+function optionsOf(values: GatewayValues, drainMs: number): GatewayOptions {
+  return {
+    port: values.port,
+    listen: values.listen,
+    socket: values.socket,
+    inboundToken: values.inboundToken,
+    gateway: values.gateway,
+    runner: values.runner,
+    hostname: values.hostname,
+    profile: values.profile,
+    answerWaitMs: values.answerWait,
+    drainMs,
+    maxBodyBytes: values.maxBody,
+    sessionMaxEvents: values.sessionMaxEvents,
+    sessionMaxBytes: values.sessionMaxBytes,
   };
 }

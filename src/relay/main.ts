@@ -15,12 +15,13 @@ import { pageTokenOf } from "../shared/http/door/page-token.ts";
 import { newSecret, PAGE_TOKEN_FILE } from "../shared/http/door/secret-file.ts";
 import { drainTime } from "../shared/base/drain.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/base/errors.ts";
-import { createLogger, fatalLine, type Logger, SecretRegistry } from "../shared/base/logger.ts";
+import { createFatalExit, EXIT_RETRY } from "../shared/base/fatal-exit.ts";
+import { createLogger, type Logger, SecretRegistry } from "../shared/base/logger.ts";
 import { standardLines } from "../shared/base/output/standard.ts";
 import { speakForOthers } from "../shared/base/output/others-words.ts";
 import { exitWithParent } from "../shared/base/parent.ts";
 import { proxyVariableFor } from "../shared/base/proxies.ts";
-import { onStopSignal } from "../shared/base/stop-signals.ts";
+import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
 import { startTracing } from "../shared/base/tracing.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { RELAY_INBOX } from "../shared/log/schema/subjects.ts";
@@ -30,10 +31,6 @@ import { parseAllowList, type AllowRule } from "./tunnel/index.ts";
 import type { RelayOptions } from "./options.ts";
 import { startRelay } from "./relay.ts";
 
-/** sysexits' EX_CONFIG: a restart does not help, someone has to change something. */
-const EXIT_CONFIG = 78;
-/** sysexits' EX_TEMPFAIL: start again, after `provision` if it says so. */
-const EXIT_RETRY = 75;
 /** A stop that takes longer than this is ended. */
 const LAST_RESORT_MS = 10_000;
 
@@ -53,11 +50,13 @@ const secrets = new SecretRegistry();
 const stdout = standardLines(1, "relay");
 const stderr = standardLines(2, "relay");
 
-function fail(error: unknown): void {
-  const code = isCoded(error) ? error.code : "internal";
-  stderr.write(fatalLine("relay", error, secrets));
-  process.exit(NEEDS_SOMEBODY.some((known) => known === code) ? EXIT_CONFIG : EXIT_RETRY);
-}
+const fail = createFatalExit({
+  name: "relay",
+  stderr,
+  secrets,
+  needSomebody: NEEDS_SOMEBODY,
+  otherwise: EXIT_RETRY,
+});
 
 /** A relay that cannot keep a token forwards all the same. Nobody can read its `/status` then. */
 function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logger): string {
@@ -122,21 +121,6 @@ function optionsOf(values: Values, relay: string, coordinatorUrl: string, pageTo
   };
 }
 
-/** Ends the process in order when a signal asks for it. */
-function stopBySignal(log: Logger, close: () => Promise<void>): void {
-  let stopping = false;
-  onStopSignal((signal) => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, "relay stopping");
-    setTimeout(() => {
-      log.error("relay did not stop in time");
-      process.exit(1);
-    }, LAST_RESORT_MS).unref();
-    close().then(() => process.exit(0), fail);
-  });
-}
-
 async function main(): Promise<void> {
   const { values, secretFiles } = load();
   for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
@@ -175,10 +159,11 @@ async function main(): Promise<void> {
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
   log.info({ url: running.adminUrl, tokenFrom }, "relay ready; /status at its url asks for the token");
-  stopBySignal(log, async () => {
+  const close = async (): Promise<void> => {
     await running.close();
     await tracing?.close();
-  });
+  };
+  closeOnStopSignal({ name: "relay", logger: log, close, lastResortMs: LAST_RESORT_MS, fail });
 }
 
 exitWithParent();

@@ -17,11 +17,11 @@ import { createTelling, type Telling } from "./telling.ts";
 
 // The way of an event: source/pull.ts asks the broker · source/shard.ts takes over and remembers · lanes/intake.ts sorts ·
 // lanes/dispatcher.ts orders · turns/turn.ts sends one head · coordinator/verdict.ts judges · coordinator/gate.ts pauses · report/ tells others
-// Here a relay starts and stops: opened-log.ts looks at the log, forwarding.ts makes the parts of that way, telling.ts what tells of them, and circle.ts has
-// what they need of one another before it is made. Whatever is started is put on one stack with its end, so that a stop goes the same way back.
+// Here a relay starts and stops: opened-log.ts looks at the log, forwarding.ts makes the parts of that way, telling.ts the parts that report on them, and
+// circle.ts has what they need of one another before it is made. Each part that is started puts its end on one stack, so that a stop goes the same way back.
 
 /**
- * How often checkpoints are written where it presses (shard-memory.ts): what a crash repeats was settled within this time, or was in flight
+ * How often checkpoints are written while that is urgent (shard-memory.ts). A crash repeats only events that were settled within this time, or were in flight
  * (ONCE-1). 100 ms cost at most 80 small writes a second, for 8 shards under load.
  */
 const CHECKPOINT_MS = 100;
@@ -34,7 +34,7 @@ export type Relay = { adminUrl: string; close(): Promise<void> };
 /** What a relay consists of. */
 type Parts = { deps: RelayDeps; opened: OpenedLog; forwarding: Forwarding; telling: Telling; chores: Chores };
 
-/** Has the parts hear of a lost connection to the broker, and of a new one. */
+/** Tells the parts when the connection to the broker is lost, and when there is a new one. */
 function followBroker({ deps, opened: { watch }, forwarding, telling, chores }: Parts): Connection {
   const { nc, log, fatal } = deps;
   const { shards, lanes } = forwarding;
@@ -67,7 +67,7 @@ function startChores({ deps: { nc }, opened: { watch }, forwarding, chores }: Pa
   chores.every(LEAVING_LOOK_MS, () => runners.leaving.look(), "runners to be removed could not be checked");
 }
 
-/** Writes down what is remembered, for the relay that comes next. */
+/** Stores what is remembered, for the next relay. */
 async function save({
   deps: { log },
   opened: { watch },
@@ -81,7 +81,7 @@ async function save({
 }
 
 /** Starts a relay on an open connection. Throws coded errors for a log that does not fit (docs/contract.md, "Memory of what is settled"). */
-// Longer than others: what is started stands beside what ends it, and the order of both is what this function is about.
+// oxlint-disable-next-line max-lines-per-function -- what is started stands beside what ends it, and the order of both is what this function is about
 export async function startRelay(options: RelayOptions, deps: RelayDeps): Promise<Relay> {
   const { nc, clock, log, coordinator, credentials } = deps;
   const wait = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));

@@ -13,6 +13,9 @@ type Context = {
   runSession: (runId: string) => string | undefined;
 };
 
+/** The marker is found in the text, because most bodies are not parsed for the ledger. */
+const MARKER = /"marker"\s*:\s*"([^"\\]{1,200})"/;
+
 /** What the ledger keeps of a request and its fate. */
 export function arrivalOf(call: Call, reply: Reply, context: Context): Arrival {
   const { strike } = context;
@@ -59,9 +62,6 @@ export function itemArrivalOf(call: Call, item: JsonObject, reply: Reply, at: nu
   if (marker !== undefined) arrival.marker = marker;
   return arrival;
 }
-
-/** Found in the text, because most bodies that come are never parsed for the ledger. */
-const MARKER = /"marker"\s*:\s*"([^"\\]{1,200})"/;
 
 function leavesNoAnswer(strike: Strike | undefined): boolean {
   const kind = strike?.action.kind;

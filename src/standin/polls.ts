@@ -22,6 +22,7 @@ export function createPolls(clock: Clock) {
     hold(look: Look, holdMs: number): HeldPoll {
       const { promise, resolve } = Promise.withResolvers<Reply>();
       begun++;
+      let cancel = (): void => undefined;
       const poll = {
         look,
         finish(reply: Reply): void {
@@ -30,14 +31,14 @@ export function createPolls(clock: Clock) {
           resolve(reply);
         },
       };
-      const cancel = clock.after(holdMs, () => poll.finish(NO_CONTENT));
+      cancel = clock.after(holdMs, () => poll.finish(NO_CONTENT));
       waiting.add(poll);
       const found = look();
       if (found !== undefined) poll.finish(found);
       return { reply: promise, end: () => poll.finish(NO_CONTENT) };
     },
 
-    /** Something has come: each poll looks again. */
+    /** Something new is there: each poll looks again. */
     wake(): void {
       for (const poll of Array.from(waiting)) {
         const found = poll.look();
@@ -45,11 +46,11 @@ export function createPolls(clock: Clock) {
       }
     },
 
-    /** How many wait, and how many ever came. */
+    /** How many polls wait, and how many came since the start. */
     waiting: (): number => waiting.size,
     begun: (): number => begun,
 
-    /** A restart of the coordinator ends them all; those that waited were cut off anyway. */
+    /** Ends all of them, like a restart of the coordinator. */
     endAll(): void {
       for (const poll of Array.from(waiting)) poll.finish(NO_CONTENT);
     },

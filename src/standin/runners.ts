@@ -21,16 +21,17 @@ export type Runners = ReturnType<typeof createRunners>;
 
 /** Without a heartbeat for this long, a runner is stale: one with the same identity may take its place. Polls do not count. */
 const STALE_MS = 120_000;
-/** And for this long: it is removed. */
+/** Without a heartbeat for this long, it is removed. */
 const REMOVE_MS = 600_000;
 
 /**
  * The registry of runners with the stop commands that wait for them. It is in the coordinator's memory only, and a runner's age is
- * that of its last heartbeat or registration. The real one looks at ages every 30 s, this one whenever it is asked.
+ * that of its last heartbeat or registration. The real coordinator looks at ages every 30 s, this one at each request.
  */
+// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one map of runners
 export function createRunners(deps: { clock: Clock; stamp: () => string }) {
   const runners = new Map<string, { runner: Runner; beatAt: number; stops: Set<string> }>();
-  // Marks live apart from the entries, as at the real one: a mark outlives its runner, and meets the next of that identity.
+  // Marks are apart from the entries, like in the real coordinator: a mark outlives its runner, and applies to the next one with this identity.
   const marked = new Set<string>();
 
   const ageOf = (beatAt: number): number => deps.clock.now() - beatAt;
@@ -38,7 +39,7 @@ export function createRunners(deps: { clock: Clock; stamp: () => string }) {
   return {
     get: (id: string): Runner | undefined => runners.get(id)?.runner,
 
-    /** A stale runner of the same identity is taken for one that crashed, and comes back as the same. */
+    /** A stale runner with the same identity counts as crashed, and the new one takes its place and id. */
     register(who: Identity): { kind: "registered"; runner: Runner } | { kind: "duplicate"; id: string } {
       const id = runnerId(who);
       const known = runners.get(id);
@@ -74,7 +75,7 @@ export function createRunners(deps: { clock: Clock; stamp: () => string }) {
     /** Whether it was known. */
     remove: (id: string): boolean => runners.delete(id),
 
-    /** Its next poll is to say that it was deregistered. */
+    /** Its next poll is answered that it was deregistered. */
     mark(id: string): void {
       marked.add(id);
     },
@@ -91,7 +92,7 @@ export function createRunners(deps: { clock: Clock; stamp: () => string }) {
       return runners.get(id)?.stops.add(sessionId) !== undefined;
     },
 
-    /** The sessions it is to stop, which are forgotten with that. */
+    /** Returns the sessions that it should stop, and forgets them. */
     takeStops(id: string): string[] {
       const stops = runners.get(id)?.stops;
       const taken = Array.from(stops ?? []);
@@ -109,7 +110,7 @@ export function createRunners(deps: { clock: Clock; stamp: () => string }) {
       return silent.map(([id]) => id);
     },
 
-    /** As a restart of the coordinator does. */
+    /** Forgets everything, like a restart of the coordinator. */
     forget(): void {
       runners.clear();
       marked.clear();
@@ -117,7 +118,7 @@ export function createRunners(deps: { clock: Clock; stamp: () => string }) {
   };
 }
 
-/** It follows from who the runner is, so that one that comes back is the same. Pure. */
+/** The id is made from the identity, so that a runner that comes back has the same one. Pure. */
 function runnerId({ hostname, project_dir, executor_profile, executor }: Identity): string {
   const command = executor["command"];
   const identity = [hostname, project_dir, executor_profile, typeof command === "string" ? command : ""];

@@ -28,16 +28,18 @@ export type Runs = ReturnType<typeof createRuns>;
 
 /** How long a run waits for a matching runner before the coordinator would fail it; only shown here. */
 const NO_MATCH_MS = 5 * 60_000;
+const ENDED: ReadonlySet<Run["status"]> = new Set(["completed", "failed", "stopped"]);
 const RUNNER_GONE = "Runner disconnected during execution";
 
-/** Runs and who takes them. `stamp(ms)` is the time of now plus `ms`; `onNew` is called when a run was made. */
+/** All runs. `stamp(ms)` is the time of now plus `ms`; `onNew` is called when a run was made. */
+// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one map of runs
 export function createRuns(deps: {
   stamp: (aheadMs?: number) => string;
   newId: () => string;
   onNew: () => void;
 }) {
   const runs = new Map<string, Run>();
-  // The real one fails a lost runner's runs in its database alone. What it shows are the runs in its memory, until it restarts.
+  // The real coordinator fails a lost runner's runs only in its database. Until it restarts, it shows the runs in its memory.
   const failedInStore = new Map<Run, string>();
 
   return {
@@ -96,7 +98,7 @@ export function createRuns(deps: {
       failedInStore.delete(run);
     },
 
-    /** Gives the oldest pending run that fits, if there is one. */
+    /** Claims the oldest pending run that fits, if there is one. */
     claim(runner: Runner): Run | undefined {
       for (const run of runs.values()) {
         if (run.status !== "pending" || !fits(run.demands, runner)) continue;
@@ -108,7 +110,7 @@ export function createRuns(deps: {
       return undefined;
     },
 
-    /** Fails what a lost runner had claimed or begun, as far as nobody sees it before {@link restart}. */
+    /** Fails the runs that a lost runner had claimed or started. This shows only after {@link restart}. */
     failOf(runnerId: string): Run[] {
       const failed = Array.from(runs.values()).filter(
         (run) =>
@@ -128,8 +130,6 @@ export function createRuns(deps: {
     },
   };
 }
-
-const ENDED: ReadonlySet<Run["status"]> = new Set(["completed", "failed", "stopped"]);
 
 /** A resumed session goes back to its own machine and profile: both must be what the runner registered. */
 function fits(demands: JsonObject, runner: Runner): boolean {

@@ -27,6 +27,7 @@ export function createAddEvent(state: State, options: SessionOptions): AddEvent 
   };
 }
 
+// oxlint-disable-next-line max-lines-per-function -- a table of routes with the short handlers that it names
 export function sessionRoutes(state: State, options: SessionOptions, addEvent: AddEvent): Route[] {
   const { sessions } = state;
 

@@ -41,6 +41,8 @@ export function readBody(text: string, contentType: string | undefined): Checked
   return isObject(value) ? { ok: true, value } : notAnObject(value);
 }
 
+const NONE: Problem[] = [];
+
 /** Checks an object against the fields of a model, in the model's order. Unknown fields are not looked at. */
 export function checkFields(body: JsonObject, fields: readonly Field[]): Problem[] {
   let problems: Problem[] | undefined;
@@ -51,8 +53,6 @@ export function checkFields(body: JsonObject, fields: readonly Field[]): Problem
   }
   return problems ?? NONE;
 }
-
-const NONE: Problem[] = [];
 
 function fieldProblem(field: Field, value: unknown, body: JsonObject): Problem | undefined {
   if (value === undefined) {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Clock } from "../../shared/base/clock.ts";
 import { codedError, errorText, isCoded } from "../../shared/base/errors.ts";
+import { EXIT_CONFIG } from "../../shared/base/fatal-exit.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Lines } from "../../shared/base/output/lines.ts";
 import { passLines } from "./child-lines.ts";
@@ -33,8 +34,6 @@ export type Child = {
   stop(graceMs: number): Promise<void>;
 };
 
-/** Exit code for a failure that a restart cannot heal (`EX_CONFIG` of sysexits), such as a wrong configuration or a missing checkpoint. */
-export const EXIT_CONFIG = 78;
 /** Most runs in a row that may end before the first ready line. Then the start has failed. */
 const START_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 50; // running agents wait for it
@@ -59,6 +58,7 @@ type State =
  * The child has a process group of its own, so that Ctrl-C in a terminal reaches the supervisor alone. It holds an IPC channel, and ends when that closes,
  * because the supervisor is gone then.
  */
+// oxlint-disable-next-line max-lines-per-function -- start, end and restart of one child share its state
 export function keepRunning(options: {
   plan: ChildPlan;
   clock: Clock;
@@ -85,6 +85,7 @@ export function keepRunning(options: {
     () => undefined,
   );
 
+  // oxlint-disable-next-line max-lines-per-function -- how a child ends stands inside its start, because both are about the same run
   const start = (restored: Promise<unknown> = Promise.resolve()): void => {
     if (stopping) return;
     const child = spawn(process.execPath, [...plan.nodeOptions, plan.main, ...plan.args], {

@@ -59,6 +59,7 @@ export function isWriteFailure(line: string): boolean {
 }
 
 /** Keeps the embedded broker running: again after a crash, and again when there is room after a full disk. */
+// oxlint-disable-next-line max-lines-per-function -- the loop that keeps the broker running stands beside what ends it
 export function keepBroker(options: {
   broker: Broker;
   gateway: string;

@@ -38,6 +38,7 @@ import { welcome } from "./welcome.ts";
 // come back at all.
 
 /** Runs everything until a signal comes, or until something fails that no restart can heal. */
+// oxlint-disable-next-line max-lines-per-function -- what is started stands beside what ends it, and the order of both is what this function is about
 export async function runUp(options: { flags: Flags; context: Context; from?: StartFrom }): Promise<void> {
   const { flags, context } = options;
   const { env } = context;

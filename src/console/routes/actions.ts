@@ -25,6 +25,7 @@ export type Actions = {
 };
 
 /** What the page can do, by the same functions as the operators' commands. Every action is logged. */
+// oxlint-disable-next-line max-lines-per-function -- two lists of what the page can do: what it says before, and what it does
 export function createActions(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;

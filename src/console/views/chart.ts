@@ -27,6 +27,7 @@ const SHORTEST_MS = 60_000;
  * Lines over time with grid, outages as bands behind them, and the same numbers as a table. An SVG of our own: it is drawn here, so
  * it is there without a script, and assistive technology gets a summary and the table.
  */
+// oxlint-disable-next-line max-lines-per-function -- the scales of a drawing stand beside the template that uses them
 export function chart(options: {
   id: string;
   title: string;

@@ -80,6 +80,7 @@ export function sessionsPage(
 }
 
 /** One session: its lane, why it stands, its dead letters. `row` is undefined if nothing is known of it here. */
+// oxlint-disable-next-line max-lines-per-function -- one page, written as one template
 export function sessionPage(
   snapshot: Snapshot,
   session: string,

@@ -26,6 +26,7 @@ const PATIENCE_MS = 1500;
 const OLD_MS = 30_000;
 
 /** Asks the broker how the log is: once a second for the charts, and for everyone who opens the page. */
+// oxlint-disable-next-line max-lines-per-function -- each method is short; the page and the samples share the one question that is under way
 export function createReader(deps: {
   clock: Clock;
   samples: Samples;

@@ -2,7 +2,7 @@ import { Registry } from "prom-client";
 import { ERRORS } from "../../shared/base/errors.ts";
 import type { CommitMeter } from "./commit-meter.ts";
 import type { Counts } from "./counts.ts";
-import { instrumentsIn, type Instruments } from "./instruments.ts";
+import { instrumentsIn, type Instruments } from "../../shared/base/instruments.ts";
 
 export type Metrics = {
   /** Prometheus text. */
@@ -34,31 +34,31 @@ export function createMetrics(counts: Counts, commits: CommitMeter, levels: Leve
   return { render: () => registry.metrics(), contentType: registry.contentType };
 }
 
-function showCounts({ count, countBy }: Instruments, counts: Counts): void {
-  count("runner_relay_gateway_writes_accepted_total", "Writes stored in the log", () => counts.accepted);
-  countBy("runner_relay_gateway_answers_total", "Answers to executors, by kind", "kind", () => [
-    ["accepted", counts.answeredAccepted],
-    ["coordinator", counts.answeredByCoordinator],
+function showCounts({ count, counts }: Instruments, soFar: Counts): void {
+  count("runner_relay_gateway_writes_accepted_total", "Writes stored in the log", () => soFar.accepted);
+  counts("runner_relay_gateway_answers_total", "Answers to executors, by kind", "kind", () => [
+    ["accepted", soFar.answeredAccepted],
+    ["coordinator", soFar.answeredByCoordinator],
   ]);
-  countBy(
+  counts(
     "runner_relay_gateway_not_waited_total",
     "Writes answered without waiting for the coordinator, by reason",
     "reason",
-    () => Object.entries(counts.notWaited),
+    () => Object.entries(soFar.notWaited),
   );
-  countBy(
+  counts(
     "runner_relay_gateway_shielded_total",
     "Answers to a runner that the gateway gave for the coordinator; run and stop are what broken polls had taken",
     "answer",
-    () => Object.entries(counts.shielded),
+    () => Object.entries(soFar.shielded),
   );
-  countBy("runner_relay_gateway_refused_total", "Requests refused, by code", "code", () =>
-    [...counts.refusals].filter(([code]) => code in ERRORS),
+  counts("runner_relay_gateway_refused_total", "Requests refused, by code", "code", () =>
+    [...soFar.refusals].filter(([code]) => code in ERRORS),
   );
   count(
     "runner_relay_gateway_clients_gone_total",
     "Answers that nobody waited for any more",
-    () => counts.clientGone,
+    () => soFar.clientGone,
   );
 }
 

@@ -35,9 +35,10 @@ type Asking = (target: string, body?: string) => ReturnType<Ask>;
 type Claimed = Extract<Found, { kind: "run" }> | { kind: "waits" } | { kind: "lost" } | undefined;
 
 /**
- * Finds runs and stop commands that broken polls took with them. The coordinator goes on with the handler of a broken poll and hands what it takes to
- * nobody (docs/facts.md, "Coordinator"). Its lists show such a run: it is claimed for this runner, and was neither started nor given out here.
+ * Finds runs and stop commands that broken polls took with them. The coordinator lets the handler of a broken poll run on, and what it takes reaches
+ * no runner (docs/facts.md, "Coordinator"). Its lists show such a run: it is claimed for this runner, and was neither started nor given out here.
  */
+// oxlint-disable-next-line max-lines-per-function -- the steps of one look, in their order, which share what they ask with
 export function createGhosts(deps: {
   ask: Ask;
   handouts: Handouts;
@@ -77,7 +78,7 @@ export function createGhosts(deps: {
     return body === undefined ? { kind: "lost" } : { kind: "run", run, session, body };
   }
 
-  /** Reports a run as failed, with the reason. Nobody would ever run it, and its parent would wait for ever. */
+  /** Reports a run as failed, with the reason. It would never run, and its parent would wait for ever. */
   async function fail({ run, session, agent, runner }: ListedRun, ask: Asking): Promise<void> {
     handouts.giving(run, runner);
     const error = `The run was claimed by a poll that was cut off before it got the answer, and the coordinator gives the blueprint of agent ${agent} to nobody twice. Start it again.`;

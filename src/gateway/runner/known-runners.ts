@@ -10,7 +10,7 @@ import { shortTexts } from "./texts.ts";
  * runner polls every 30 s and sends a heartbeat every 60 s.
  */
 export const RUNNER_SILENCE_MS = 120_000;
-/** Most runners that are known. A machine has a few, so more are ids that somebody makes up; the oldest is forgotten. */
+/** Most runners that are known. A machine has a few, so more of them are made-up ids; the oldest is forgotten. */
 const MAX_RUNNERS = 100;
 
 /** A runner that registered another hostname or profile than this gateway writes into binds, so that its sessions are resumed elsewhere. */
@@ -44,8 +44,9 @@ export function conflictOf(asked: Affinity, others: Iterable<Affinity>): Affinit
 
 /**
  * Knows runners by what they registered through this gateway, also before it was started again. A runner that polls and never registered here counts
- * as alike. `heardAt` is undefined until this process has heard the runner: one that is only remembered stands against nobody.
+ * as alike. `heardAt` is undefined until this process has heard the runner: one that is only remembered is no reason to refuse another.
  */
+// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one map of runners
 export function createKnownRunners(deps: {
   written: Affinity;
   kept: KeptRunners;

@@ -15,7 +15,7 @@ const LEAVE_MS = 25_000;
 const RETRY_MS = 2000;
 /** How long a registration waits at most until the kept removals are sent. */
 const BEFORE_REGISTER_MS = 5000;
-/** Most removals that are kept. A gateway has a few runners, so more come from somebody who makes ids up. The oldest is dropped; the coordinator forgets a silent runner by itself. */
+/** Most removals that are kept. A gateway has a few runners, so more of them have made-up ids. The oldest is dropped; the coordinator forgets a silent runner by itself. */
 const MOST_KEPT = 100;
 /** A removal is kept no longer: the coordinator has forgotten the runner long before. */
 const KEPT_MS: number = 24 * 60 * 60_000;
@@ -52,6 +52,7 @@ export function isRemoved(status: number): boolean {
   return status < 300 || (status >= 400 && status < 500 && !LATER.has(status));
 }
 
+// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one list of removals that are kept
 export function createLeaves(deps: {
   attempt: (call: Call, limitMs: number) => Promise<Tried>;
   handOn: (call: Call, tried: Extract<Tried, { kind: "answer" | "failed" }>) => void;

@@ -1,9 +1,9 @@
 import type { Readable } from "node:stream";
 import type { Clock } from "../../shared/base/clock.ts";
 import { isHttpCode, type HttpErrorCode } from "../../shared/base/errors.ts";
-import { MAX_DATA_BYTES } from "../../shared/messages/tunnel/frame.ts";
+import type { Frame } from "../../shared/messages/tunnel/frame.ts";
 import type { Wire } from "../../shared/messages/tunnel/wire.ts";
-import { MOST_CRUMBS, NEXT_TO_NOTHING_BYTES, Parts } from "../../shared/http/parts.ts";
+import { sendBody, type ExecutorBody } from "./executor-body.ts";
 
 /** Where an answer goes: a response, or the socket of an upgrade. */
 export type Outlet = {
@@ -32,37 +32,32 @@ export type Exchange = {
 
 /** How long one half of an upgraded connection outlives the other: a close is answered in less. */
 const HALF_MS = 5000;
-/** Smaller pieces than this, on average, are crumbs: a stream that is paused keeps each of them by itself, and they would take a hundred times their bytes. */
-const CRUMB_BYTES = 64;
-/** A body in crumbs is not paused before this many bytes were gathered, which go on in frames of the usual size. If the crumbs hold next to nothing, the request ends. */
-const MOST_CRUMB_BYTES: number = 4 * MAX_DATA_BYTES;
-/** A body that brings {@link MOST_CRUMBS} of next to nothing within this time is not read any further: they cost all other requests a tenth of a second. */
-const CRUMBS_MS = 1000;
 const CRUMBLED = [
   "body_too_large",
   "the body arrives in tiny pieces, faster than they can be processed; send larger pieces",
 ] as const;
 
-export function createExchange(deps: {
+type ExchangeDeps = {
   wire: Wire;
   outlet: Outlet;
   /** An upgrade is asked for: the executor has no body, and says nothing before the answer. */
   upgrading: boolean;
   clock: Clock;
   ended: () => void;
-}): Exchange {
+};
+
+// oxlint-disable-next-line max-lines-per-function -- each method is short; the frames, the body and the end of an exchange share its state
+export function createExchange(deps: ExchangeDeps): Exchange {
   const { wire, outlet, clock } = deps;
   let relay: string | undefined;
   let over = false;
   /** The answer, or the coordinator's half of an upgraded connection, is whole. */
   let answered = false;
-  /** True when the executor has sent everything. */
-  let asked = true;
   let upgraded = false;
   /** The answer has begun: then a body may stay open for hours. */
   let begun = false;
-  let heardAt = 0;
-  let source: Readable | undefined;
+  /** Undefined for an executor that has nothing to send. */
+  let body: ExecutorBody | undefined;
   let cancelHalf: (() => void) | undefined;
 
   function end(): void {
@@ -70,11 +65,12 @@ export function createExchange(deps: {
     over = true;
     cancelHalf?.();
     deps.ended();
-    source?.resume(); // the rest of the body is dropped, so that the connection can be used again
+    body?.drop();
   }
 
   /** Ends the exchange when the answer is out. Each half of an upgraded connection ends by itself. */
   function settle(): void {
+    const asked = body?.whole ?? true;
     if (answered && (asked || !upgraded)) end();
     else if (upgraded && (answered || asked)) cancelHalf ??= clock.after(HALF_MS, closeHalf);
   }
@@ -91,36 +87,36 @@ export function createExchange(deps: {
     outlet.fail(code, detail);
   }
 
-  function take(payload: Uint8Array): void {
+  function take(frame: Frame, last: boolean): void {
+    switch (frame.type) {
+      case "accept":
+        relay = frame.relay;
+        return wire.connect(frame.subject, frame.credit);
+      case "head":
+        upgraded = frame.status === 101;
+        begun = true;
+        return outlet.head(frame.status, frame.statusText, frame.headers, last);
+      case "data":
+        return outlet.data(frame.bytes, () => wire.consumed());
+      case "end":
+        answered = true;
+        outlet.end(frame.trailers);
+        return settle();
+      case "reset":
+        end();
+        return outlet.fail(isHttpCode(frame.code) ? frame.code : "tunnel_broken", frame.text);
+      case "credit":
+        return;
+    }
+  }
+
+  function receive(payload: Uint8Array): void {
     const received = wire.receive(payload);
     if (received.kind === "broken") return fail("tunnel_broken", `the answer: ${received.why}`);
     const { frames } = received;
     for (const frame of frames) {
-      switch (frame.type) {
-        case "accept":
-          relay = frame.relay;
-          wire.connect(frame.subject, frame.credit);
-          break;
-        case "head":
-          upgraded = frame.status === 101;
-          begun = true;
-          outlet.head(frame.status, frame.statusText, frame.headers, frame === frames.at(-1));
-          break;
-        case "data":
-          outlet.data(frame.bytes, () => wire.consumed());
-          break;
-        case "end":
-          answered = true;
-          outlet.end(frame.trailers);
-          settle();
-          break;
-        case "reset":
-          end();
-          outlet.fail(isHttpCode(frame.code) ? frame.code : "tunnel_broken", frame.text);
-          return;
-        case "credit":
-          break;
-      }
+      take(frame, frame === frames.at(-1));
+      if (frame.type === "reset") return;
     }
   }
 
@@ -129,52 +125,20 @@ export function createExchange(deps: {
       return relay;
     },
     get silentSince() {
-      return asked || begun || deps.upgrading || wire.blocked || source?.isPaused() ? undefined : heardAt;
+      return begun || deps.upgrading || wire.blocked ? undefined : body?.awaitedSince;
     },
     receive(payload) {
       if (over) return;
       try {
-        take(payload);
+        receive(payload);
       } catch {
         // such as a header that HTTP libraries read and do not write
         fail("tunnel_broken", "the answer cannot be passed on");
       }
     },
-    pump(from) {
-      source = from;
-      asked = false;
-      heardAt = clock.now();
-      let gathered = new Parts();
-      const goOn = (): void => {
-        const parts = gathered;
-        gathered = new Parts();
-        if (parts.size === 0 || wire.write(parts.take().bytes)) from.resume();
-      };
-      wire.onDrain(goOn);
-      let crumbs = 0;
-      let countedFrom = heardAt;
-      from.on("data", (chunk: Buffer) => {
-        heardAt = clock.now();
-        if (over) return;
-        if (heardAt - countedFrom > CRUMBS_MS) [crumbs, countedFrom] = [0, heardAt];
-        if (chunk.length < NEXT_TO_NOTHING_BYTES && ++crumbs > MOST_CRUMBS) return fail(...CRUMBLED);
-        if (!wire.blocked) {
-          if (!wire.write(chunk) && chunk.length >= CRUMB_BYTES) from.pause();
-          return;
-        }
-        gathered.add(chunk);
-        const full = gathered.size > MOST_CRUMB_BYTES;
-        if (full && gathered.mean < NEXT_TO_NOTHING_BYTES) fail(...CRUMBLED);
-        else if (full || gathered.mean >= CRUMB_BYTES) from.pause();
-      });
-      from.on("end", () => {
-        if (over) return;
-        asked = true;
-        if (gathered.size > 0) wire.write(gathered.take().bytes);
-        wire.onDrain(() => undefined);
-        wire.send({ type: "end", trailers: [] });
-        settle();
-      });
+    pump(source) {
+      const crumbled = (): void => fail(...CRUMBLED);
+      body = sendBody(source, { wire, clock, over: () => over, crumbled, ended: settle });
     },
     gone() {
       if (over) return;

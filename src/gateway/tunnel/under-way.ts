@@ -43,6 +43,7 @@ type UnderWayDeps = {
   clock: Clock;
 };
 
+// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one map of exchanges
 export function createUnderWay(deps: UnderWayDeps): UnderWay {
   const { clock } = deps;
   const exchanges = new Map<string, Exchange>();

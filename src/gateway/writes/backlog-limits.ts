@@ -30,14 +30,7 @@ export function createBacklogLimits(options: {
   const shards: Counted[] = Array.from({ length: SHARDS }, () => ({ since: new Map(), reported: new Map() }));
   const alarmed = new Set<string>();
 
-  function amountOf(session: string, shard: number): Amount {
-    const since = shards[shard]?.since.get(session);
-    const reported = shards[shard]?.reported.get(session);
-    return {
-      events: (since?.events ?? 0) + (reported?.events ?? 0),
-      bytes: (since?.bytes ?? 0) + (reported?.bytes ?? 0),
-    };
-  }
+  const amountOf = (session: string, shard: number): Amount => amountIn(shards[shard], session);
 
   function alarm(session: string, shard: number): void {
     const amount = amountOf(session, shard);
@@ -85,6 +78,15 @@ export function createBacklogLimits(options: {
         if (events * 2 < maxEvents && bytes * 2 < maxBytes) alarmed.delete(session);
       }
     },
+  };
+}
+
+function amountIn(counted: Counted | undefined, session: string): Amount {
+  const since = counted?.since.get(session);
+  const reported = counted?.reported.get(session);
+  return {
+    events: (since?.events ?? 0) + (reported?.events ?? 0),
+    bytes: (since?.bytes ?? 0) + (reported?.bytes ?? 0),
   };
 }
 

@@ -39,17 +39,15 @@ export function createReplies(deps: {
     return told;
   }
 
-  function tellAccepted(call: WriteCall, { streamSeq, number }: StoredOutcome): boolean {
+  function tellAccepted(call: WriteCall, stored: StoredOutcome): boolean {
     counts.answeredAccepted++;
     const id = call.id ?? "";
-    const seq = number === undefined ? "null" : `"${showNumber(number)}"`;
     const headers: Record<string, string> = {
       "content-type": "application/json",
-      location: `/_relay/deliveries/${id}?seq=${streamSeq}`,
+      location: `/_relay/deliveries/${id}?seq=${stored.streamSeq}`,
     };
     if (call.applied !== undefined) headers["preference-applied"] = call.applied;
-    // All parts are ours and need no escaping.
-    const body = `{"ok":true,"status":"accepted","event_id":"${id}","stream_seq":${streamSeq},"session_seq":${seq},"durability":"${durability()}"}`;
+    const body = acceptedBody(id, stored, durability());
     return finish(call, send(call.response, 202, headers, body), 202);
   }
 
@@ -82,4 +80,10 @@ export function createReplies(deps: {
       }
     },
   };
+}
+
+/** All parts are ours and need no escaping. */
+function acceptedBody(id: string, { streamSeq, number }: StoredOutcome, durability: Durability): string {
+  const seq = number === undefined ? "null" : `"${showNumber(number)}"`;
+  return `{"ok":true,"status":"accepted","event_id":"${id}","stream_seq":${streamSeq},"session_seq":${seq},"durability":"${durability}"}`;
 }

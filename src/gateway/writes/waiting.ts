@@ -49,6 +49,7 @@ export type Waiting = {
   close(): void;
 };
 
+// oxlint-disable-next-line max-lines-per-function -- each method is short; together they are the ways in which one pending write can end
 export function createWaiting(clock: Clock): Waiting {
   const writes = new Map<string, PendingWrite>();
   let closed = false;

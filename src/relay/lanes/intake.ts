@@ -23,7 +23,7 @@ export type IntakeDeps = {
   answers: Answers;
   /** The memory of a shard's numbers. */
   gaps: (shard: number) => Gaps | undefined;
-  /** Why an operator paused a session; undefined if nobody did. */
+  /** Why an operator paused a session; undefined if it is not paused. */
   paused: (token: string) => string | undefined;
   /** More waiting events of one session than this are left to the log. */
   holdAbove: number;
@@ -35,6 +35,7 @@ export type IntakeDeps = {
 };
 
 /** Puts an event that a shard delivered into its session's lane, or leaves it to the log if the session is held. */
+// oxlint-disable-next-line max-lines-per-function -- one function for each event, with its three branches beside it; no object is made per event to pass between them
 export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: Delivery) => void {
   const { clock, log, dispatcher, held, table, answers } = deps;
 
@@ -43,11 +44,11 @@ export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: D
     const address = parseEventSubject(subject);
     if (address === undefined) return passOver(shard, delivery);
     const token = sessionToken(address.session);
-    // what is held comes again from the log: its consumer gives no more what was left to the log once, and a batch must not go on in part
+    // events of a held session are read from the log again: the consumer does not deliver what was left to the log, and a batch must not continue in part
     const isKnown = table.has(token);
     const isHeld = isKnown && held.reason(token) !== undefined;
     if (!isHeld && dispatcher.renew(token, seq, deliverySeq)) return;
-    const data = Buffer.from(shared); // pooled: the socket's buffer is shared and large, one of its own per event costs the collector
+    const data = Buffer.from(shared); // a pooled copy: the socket's buffer is shared and large, and a buffer of its own per event would burden the garbage collector
     let event: ReturnType<typeof envelopeOf>;
     try {
       event = envelopeOf(data, address, seq);
@@ -58,7 +59,7 @@ export function createIntake(deps: IntakeDeps): (shard: ShardSource, delivery: D
     if (address.origin === "ev" && death === undefined)
       noticeGap(shard.shard, envelope.session, envelope.epoch, envelope.seq);
     const { answer } = envelope;
-    const asked = address.origin === "ev" && answer !== undefined; // nobody waits for what an operator sends again
+    const asked = address.origin === "ev" && answer !== undefined; // no executor waits for events that an operator sends again
     const waiting = asked && isAnswerTo(answer, subject, envelope.id);
     if (asked && !waiting) deps.foreign("answer");
     if (isKnown && held.takes(token, seq, data.length)) {

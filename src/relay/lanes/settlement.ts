@@ -52,9 +52,10 @@ export function knownHere(deps: {
 }
 
 /**
- * What this relay settled itself it knows at once; of shards that another relay serves it reads the checkpoint, at most a quarter of a second old.
+ * This relay knows at once what it settled itself. For shards that another relay serves it reads the checkpoint, which is at most a quarter of a second old.
  * Events of a held session count as settled and are acked, so its pointer is asked for after that.
  */
+// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them answer the same question with the same readers
 export function createSettlement(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
@@ -79,7 +80,7 @@ export function createSettlement(deps: {
     return memory;
   }
 
-  /** What a relay acked but could not write down before it died does not come again; nobody else remembers it before its shard's next event. */
+  /** Events that a relay acked, but did not write down before it died, do not come again. No other relay knows of them before the shard's next event. */
   async function ackFloor(shard: number): Promise<number> {
     const entry = await kv.get(stateKey.checkpoint(shard));
     const checkpoint = entry?.operation === "PUT" ? decodeCheckpoint(entry.value) : undefined;

@@ -3,7 +3,7 @@ import type { AttemptKind } from "../coordinator/verdict.ts";
 import type { Ending } from "../lanes/index.ts";
 import type { Registered } from "../registrations/index.ts";
 import type { AttemptReport } from "../turns/attempt-report.ts";
-import { instrumentsIn } from "./instruments.ts";
+import { instrumentsIn } from "../../shared/base/instruments.ts";
 
 /** Names for stray messages of gateways in metrics. */
 const FOREIGN = ["answer", "request", "frame"] as const;
@@ -16,7 +16,7 @@ const REGISTRATIONS = [
   "unanswered",
 ] as const satisfies readonly Registered["kind"][];
 
-/** What is counted as it happens. */
+/** Counters that are incremented as things happen. */
 export type Counts = AttemptReport & {
   /** `arrivedAt` and `at` are monotonic milliseconds. Events that were read back from the log have no arrival, and so no duration. */
   settled(how: Ending, arrivedAt: number, at: number): void;

@@ -2,10 +2,10 @@ import type { Registry } from "prom-client";
 import { DAMAGE_CODES } from "../../shared/log/state/damage.ts";
 import type { HeldReason } from "../../shared/log/state/held.ts";
 import type { GateState } from "../coordinator/gate.ts";
-import { instrumentsIn, type Instruments } from "./instruments.ts";
+import { instrumentsIn, type Instruments } from "../../shared/base/instruments.ts";
 import type { LogReading } from "./log-reading.ts";
 
-// counts.ts has what is counted as it happens · instruments.ts what is read when somebody asks · log-reading.ts asks the broker for that
+// counts.ts has what is counted as it happens · levels are read at each scrape · log-reading.ts asks the broker for some of them
 // Names and units are Prometheus' conventions, and no label is without a bound.
 
 /** Names of the gate's states in metrics. Each reason has its own, so that an alert can tell an outage from a wrong address. */
@@ -28,7 +28,7 @@ const STATES = [
   | (GateState & { phase: "paused" })["reason"]
 )[];
 
-/** How the relay is now. */
+/** The relay's present state, as functions that read it. */
 export type Levels = {
   waiting: () => number;
   lanes: () => number;
@@ -49,7 +49,7 @@ export type Levels = {
   linesDropped: () => number;
 };
 
-/** What a relay counts and how it is, as Prometheus reads it. */
+/** A relay's counters and present state, in Prometheus' form. */
 export type Metrics = { text(): Promise<string>; contentType: string };
 
 function nameOf(state: GateState): (typeof STATES)[number] {
@@ -143,7 +143,7 @@ function showLog(
   );
 }
 
-/** Adds how the relay is to what it counts (counts.ts), which are in the same registry. */
+/** Adds the relay's present state to its counters (counts.ts), which are in the same registry. */
 export function createMetrics(registry: Registry, now: Levels): Metrics {
   const instruments = instrumentsIn(registry);
   let reading: Promise<LogReading | undefined> = Promise.resolve(undefined);

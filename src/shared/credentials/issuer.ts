@@ -16,7 +16,7 @@ import type { SecretRegistry } from "../base/logger.ts";
 import { USER_AGENT } from "../base/version.ts";
 import type { OidcChoice } from "./choice.ts";
 import { failureOf, type HttpOutcome } from "./failure.ts";
-import type { Issuer, TokenAnswer } from "./oidc.ts";
+import type { Issuer, TokenAnswer } from "./attempt.ts";
 import { tokenMembers } from "./token-answer.ts";
 
 /** Largest answer that is read. A token or a discovery document has a few KiB and up to a hundred values. */
@@ -35,39 +35,6 @@ export function createIssuer(
   deps: { fetch: typeof fetch; secrets: SecretRegistry },
 ): Issuer {
   let metadata: Readonly<ServerMetadata> | undefined;
-
-  /** openid-client's `fetch` for one attempt. It records the issuer's answer in `seen`, and passes only the needed members of a token to the library. */
-  function recordingFetch(
-    signal: AbortSignal,
-    at: { step: Step },
-    seen: { outcome?: HttpOutcome },
-  ): CustomFetch {
-    return async (url, options) => {
-      delete seen.outcome;
-      const named = { ...options.headers, "user-agent": USER_AGENT };
-      const both = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
-      try {
-        const response = await deps.fetch(url, {
-          ...options,
-          headers: named,
-          body: options.body ?? null,
-          signal: both,
-        });
-        const body = await readBounded(response);
-        const scan = scanJson(Buffer.from(body), LIMITS);
-        if (!scan.ok && (scan.problem === "depth" || scan.problem === "values"))
-          throw new Error("the answer holds too many values");
-        seen.outcome = { kind: "answered", status: response.status, headers: response.headers, body };
-        const { status, headers } = response;
-        const members = at.step === "token" && response.ok ? tokenMembers(body) : undefined;
-        if (members !== undefined) return Response.json(members); // accepts any 2xx and any JSON type, without headers that the library rejects
-        return new Response(body === "" ? null : body, { status, headers });
-      } catch (error) {
-        seen.outcome ??= { kind: "unreachable", text: errorText(error) };
-        throw error;
-      }
-    };
-  }
 
   async function discover(fetchOnce: CustomFetch): Promise<Readonly<ServerMetadata>> {
     const options = {
@@ -89,7 +56,7 @@ export function createIssuer(
   async function requestToken(clientSecret: string, signal: AbortSignal): Promise<TokenAnswer> {
     const seen: { outcome?: HttpOutcome } = {};
     const at = { step: "discovery" as Step, issuer: choice.issuer };
-    const fetchOnce = recordingFetch(signal, at, seen);
+    const fetchOnce = recordingFetch(deps.fetch, signal, at, seen);
     try {
       metadata ??= await discover(fetchOnce);
       at.step = "token";
@@ -124,6 +91,40 @@ export function createIssuer(
   }
 
   return { requestToken };
+}
+
+/** openid-client's `fetch` for one attempt. It records the issuer's answer in `seen`, and passes only the needed members of a token to the library. */
+function recordingFetch(
+  fetchNow: typeof fetch,
+  signal: AbortSignal,
+  at: { step: Step },
+  seen: { outcome?: HttpOutcome },
+): CustomFetch {
+  return async (url, options) => {
+    delete seen.outcome;
+    const named = { ...options.headers, "user-agent": USER_AGENT };
+    const both = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
+    try {
+      const response = await fetchNow(url, {
+        ...options,
+        headers: named,
+        body: options.body ?? null,
+        signal: both,
+      });
+      const body = await readBounded(response);
+      const scan = scanJson(Buffer.from(body), LIMITS);
+      if (!scan.ok && (scan.problem === "depth" || scan.problem === "values"))
+        throw new Error("the answer holds too many values");
+      seen.outcome = { kind: "answered", status: response.status, headers: response.headers, body };
+      const { status, headers } = response;
+      const members = at.step === "token" && response.ok ? tokenMembers(body) : undefined;
+      if (members !== undefined) return Response.json(members); // accepts any 2xx and any JSON type, without headers that the library rejects
+      return new Response(body === "" ? null : body, { status, headers });
+    } catch (error) {
+      seen.outcome ??= { kind: "unreachable", text: errorText(error) };
+      throw error;
+    }
+  };
 }
 
 /**

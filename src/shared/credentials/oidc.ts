@@ -1,5 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger, SecretRegistry } from "../base/logger.ts";
+import { attemptToken, orAborted, type Issuer, type TokenAnswer } from "./attempt.ts";
+import { createHeldToken } from "./held-token.ts";
+import { createNextAttempt } from "./next-attempt.ts";
 import type {
   CredentialProblemCode,
   CredentialResult,
@@ -8,41 +11,14 @@ import type {
   ReadyCredential,
   UnavailableCredential,
 } from "./port.ts";
-import {
-  ASSUMED_TTL_MS,
-  ATTEMPT_TIMEOUT_MS,
-  PROVEN_AFTER_MS,
-  refreshAfterMs,
-  refusalDelayMs,
-  retryDelayMs,
-  usableMs,
-} from "./schedule.ts";
+import { ASSUMED_TTL_MS, retryDelayMs } from "./schedule.ts";
 import type { Secret } from "./secret.ts";
 
-/** The result of a token request. Reasons are for people and contain no secret. */
-export type TokenAnswer =
-  | { kind: "token"; accessToken: string; /** absent: the issuer did not say */ ttlMs?: number }
-  | { kind: "failed"; code: CredentialProblemCode; reason: string; /** Retry-After */ retryAfterMs?: number };
-
-/** The interface of the issuer for this file. It never rejects. */
-export interface Issuer {
-  requestToken(clientSecret: string, signal: AbortSignal): Promise<TokenAnswer>;
-}
-
-type Token = { ready: ReadyCredential; arrivedAt: number; expiresAt: number; refreshAt: number };
+/** Why there is no newer token. `retryAt`: monotonic time. */
 type Problem = { code: CredentialProblemCode; reason: string; retryAt: number };
+type Failed = TokenAnswer & { kind: "failed" };
 
-/** How often the secret file of a refused client is checked, so that a rotation does not have to wait for the back-off. */
-const WATCH_MS = 1000;
-/** Number of tokens in the secret registry: the current one, and older ones that a late error may still quote. */
-const REMEMBERED_TOKENS = 3;
-
-const TIMED_OUT: TokenAnswer = {
-  kind: "failed",
-  code: "token_unavailable",
-  reason: `the issuer did not answer within ${ATTEMPT_TIMEOUT_MS / 1000} s`,
-};
-const EXPIRED_ON_ARRIVAL: TokenAnswer & { kind: "failed" } = {
+const EXPIRED_ON_ARRIVAL: Failed = {
   kind: "failed",
   code: "token_unavailable",
   reason: "the issuer's token had expired when it arrived",
@@ -53,6 +29,7 @@ const CLOSED: UnavailableCredential = {
   reason: "the relay is stopping",
   retryAfterMs: 0,
 };
+const NO_TOKEN_YET: UnavailableCredential = { ...CLOSED, reason: "no token yet" };
 
 /**
  * Gets access tokens by client credentials. There is at most one attempt at a time. The first one starts at the first `headers()`, further ones before
@@ -60,6 +37,7 @@ const CLOSED: UnavailableCredential = {
  * measured with the monotonic clock, so that setting the wall clock has no effect. That clock does not count a machine's sleep; then the coordinator's
  * 401 brings a new token.
  */
+// oxlint-disable-next-line max-lines-per-function -- its methods are short, and all of them share the attempt that is in progress and the last problem
 export function createOidc(options: {
   issuer: Issuer;
   secret: Secret;
@@ -68,23 +46,18 @@ export function createOidc(options: {
   log: Logger;
   secrets: SecretRegistry;
 }): Credentials {
-  const { issuer, secret, clock, random, log, secrets } = options;
-  let token: Token | undefined;
+  const { secret, clock, random, log } = options;
+  const token = createHeldToken(options);
+  const next = createNextAttempt({ clock, secret, begin: () => void begin() });
   let problem: Problem | undefined;
   let flight: Promise<void> | undefined;
-  let generation = 0;
   let failures = 0;
-  let refusedGeneration = 0;
-  let refusals = 0;
-  let remembered: string[] = [];
-  let usedSecret: string | undefined;
-  let cancelTimer = (): void => {};
-  let abortAttempt = (): void => {};
+  let abort = new AbortController();
   let closed = false;
 
   /** Starts an attempt, or joins the current one. */
   function begin(): Promise<void> {
-    cancelTimer();
+    next.cancel();
     flight ??= attempt().finally(() => {
       flight = undefined;
     });
@@ -93,98 +66,54 @@ export function createOidc(options: {
 
   async function attempt(): Promise<void> {
     const startedAt = clock.now();
-    const abort = new AbortController();
-    abortAttempt = () => abort.abort();
-    const cancelDeadline = clock.after(ATTEMPT_TIMEOUT_MS, abortAttempt);
-    let answer: TokenAnswer = TIMED_OUT;
-    let secretProblem: string | undefined;
-    async function ask(): Promise<void> {
-      const read = await secret.read();
-      secretProblem = read.problem;
-      usedSecret = read.value;
-      const given = await issuer.requestToken(read.value, abort.signal);
-      if (!abort.signal.aborted) answer = given;
-    }
-    // this ends even if a file system or a connection ignores the signal
-    await orAborted(ask(), abort.signal);
-    cancelDeadline();
+    abort = new AbortController();
+    const attempted = await attemptToken(options, abort);
+    const { answer } = attempted;
     if (closed) return;
-    if (answer.kind === "failed") fail(answer, secretProblem);
-    else accept(answer.accessToken, answer.ttlMs ?? ASSUMED_TTL_MS, startedAt);
-  }
-
-  function accept(accessToken: string, ttlMs: number, startedAt: number): void {
-    remember(accessToken);
-    const now = clock.now();
-    const expiresAt = startedAt + usableMs(ttlMs);
-    if (!(expiresAt > now)) return fail(EXPIRED_ON_ARRIVAL);
-    generation += 1;
+    if (answer.kind === "failed") return fail(answer, attempted);
+    const ttlMs = answer.ttlMs ?? ASSUMED_TTL_MS;
+    const accepted = token.accept(answer.accessToken, ttlMs, startedAt);
+    if (accepted === undefined) return fail(EXPIRED_ON_ARRIVAL, {});
+    const { generation, refreshAt } = accepted;
     failures = 0;
     problem = undefined;
-    token = {
-      ready: { kind: "ready", headers: { authorization: `Bearer ${accessToken}` }, generation },
-      arrivedAt: now,
-      expiresAt,
-      refreshAt: startedAt + refreshAfterMs(ttlMs),
-    };
-    log.info({ generation, ttlMs, refreshInMs: token.refreshAt - now }, "token received");
-    schedule(token.refreshAt);
+    log.info({ generation, ttlMs, refreshInMs: refreshAt - clock.now() }, "token received");
+    next.schedule(refreshAt);
   }
 
-  function fail(answer: TokenAnswer & { kind: "failed" }, secretProblem?: string): void {
+  function fail(
+    answer: Failed,
+    used: { secret?: string | undefined; secretProblem?: string | undefined },
+  ): void {
     failures += 1;
     const { code } = answer;
-    const reason = secretProblem === undefined ? answer.reason : `${answer.reason}; ${secretProblem}`;
+    const reason = [answer.reason, used.secretProblem].filter((text) => text !== undefined).join("; ");
     const retryInMs = retryDelayMs(failures, code, random, answer.retryAfterMs);
     problem = { code, reason, retryAt: clock.now() + retryInMs };
-    const tokenExpiresInMs = token === undefined ? 0 : Math.max(0, token.expiresAt - clock.now());
+    const tokenExpiresInMs = token.expiresInMs() ?? 0;
     log[tokenExpiresInMs > 0 ? "warn" : "error"](
       { code, reason, failures, retryInMs, tokenExpiresInMs },
       "token request failed",
     );
-    retry(problem);
-  }
-
-  function retry(failed: Problem): void {
-    if (failed.code !== "credentials_invalid" || !secret.rotates) return schedule(failed.retryAt);
-    const wait = Math.min(WATCH_MS, Math.max(0, failed.retryAt - clock.now()));
-    cancelTimer = clock.after(wait, () => void retryIfRotated(failed));
-  }
-
-  async function retryIfRotated(failed: Problem): Promise<void> {
-    const { value } = await secret.read();
-    if (closed || flight !== undefined || problem !== failed) return;
-    if (value !== usedSecret || clock.now() >= failed.retryAt) await begin();
-    else retry(failed);
-  }
-
-  function schedule(at: number): void {
-    cancelTimer();
-    cancelTimer = clock.after(Math.max(0, at - clock.now()), () => void begin());
-  }
-
-  /** Adds a token to the log filter, and removes old ones: many short-lived tokens must not slow down every line. */
-  function remember(accessToken: string): void {
-    if (remembered.includes(accessToken)) return; // some issuers return the same token until it expires
-    secrets.add(accessToken);
-    remembered = [...remembered, accessToken];
-    while (remembered.length > REMEMBERED_TOKENS) secrets.forget(remembered.shift() ?? "");
+    if (code === "credentials_invalid" && secret.rotates)
+      next.scheduleOrRotated(problem.retryAt, used.secret);
+    else next.schedule(problem.retryAt);
   }
 
   function unexpired(): ReadyCredential | undefined {
-    if (closed || token === undefined || clock.now() >= token.expiresAt) return undefined;
-    return token.ready;
+    return closed ? undefined : token.unexpired();
   }
 
   function current(): ReadyCredential | undefined {
     const ready = unexpired();
-    return flight !== undefined && ready?.generation === refusedGeneration ? undefined : ready;
+    return flight !== undefined && ready !== undefined && token.wasRefused(ready.generation)
+      ? undefined
+      : ready;
   }
 
   function unavailable(): UnavailableCredential {
-    if (problem === undefined) {
-      return { kind: "unavailable", code: "token_unavailable", reason: "no token yet", retryAfterMs: 0 };
-    }
+    if (closed) return CLOSED;
+    if (problem === undefined) return NO_TOKEN_YET;
     const { code, reason, retryAt } = problem;
     return { kind: "unavailable", code, reason, retryAfterMs: Math.max(0, retryAt - clock.now()) };
   }
@@ -198,20 +127,17 @@ export function createOidc(options: {
       await orAborted(begin(), signal);
     }
     // A refused token that cannot be replaced is still better than none, because the coordinator may have refused it by mistake.
-    return (signal?.aborted === true ? current() : unexpired()) ?? (closed ? CLOSED : unavailable());
+    return (signal?.aborted === true ? current() : unexpired()) ?? unavailable();
   }
 
-  function refused(refusedNow: number): void {
-    if (token?.ready.generation !== refusedNow || refusedGeneration === refusedNow) return;
-    if (closed) return;
-    refusedGeneration = refusedNow;
-    const now = clock.now();
-    refusals = now - token.arrivedAt >= PROVEN_AFTER_MS ? 1 : refusals + 1;
-    const refreshInMs = refusalDelayMs(refusals);
-    log.warn({ generation: refusedNow, refusals, refreshInMs }, "the coordinator refused the token");
+  function refused(generation: number): void {
+    const news = closed ? undefined : token.refuse(generation);
+    if (news === undefined) return;
+    const { refusals, refreshInMs } = news;
+    log.warn({ generation, refusals, refreshInMs }, "the coordinator refused the token");
     if (flight !== undefined || problem !== undefined) return; // an attempt is in progress, or the next one is scheduled
     if (refreshInMs === 0) void begin();
-    else schedule(Math.min(token.refreshAt, now + refreshInMs));
+    else next.schedule(Math.min(token.refreshAt() ?? Infinity, clock.now() + refreshInMs));
   }
 
   return {
@@ -220,27 +146,15 @@ export function createOidc(options: {
     refused,
     describe(): CredentialState {
       const state: CredentialState = { kind: "oidc" };
-      if (token !== undefined) state.tokenExpiresInMs = Math.max(0, token.expiresAt - clock.now());
+      const tokenExpiresInMs = token.expiresInMs();
+      if (tokenExpiresInMs !== undefined) state.tokenExpiresInMs = tokenExpiresInMs;
       if (problem !== undefined) state.lastError = `${problem.code}: ${problem.reason}`;
       return state;
     },
     close() {
       closed = true;
-      cancelTimer();
-      abortAttempt();
+      next.cancel();
+      abort.abort();
     },
   };
-}
-
-/** Settles with the work, or when the signal is aborted, whichever comes first. */
-async function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return work;
-  let stop = (): void => {};
-  const aborted = new Promise<void>((resolve) => {
-    stop = resolve;
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) resolve();
-  });
-  await Promise.race([work, aborted]);
-  signal.removeEventListener("abort", stop);
 }

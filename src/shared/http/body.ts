@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../base/clock.ts";
 import type { HttpErrorCode } from "../base/errors.ts";
-import type { BodyBudget, Loss, Share } from "./budget.ts";
+import type { Loss } from "./bodies.ts";
+import type { BodyBudget, Share } from "./budget.ts";
 import { free } from "../base/free.ts";
 import { MOST_CRUMBS, Parts } from "./parts.ts";
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { Bodies, type Body, type Loss, type Owner } from "./bodies.ts";
 
 const MIB = 1024 * 1024;
 
@@ -27,16 +28,6 @@ export type BudgetLimits = {
   steps: number;
 };
 
-/** Why a share is lost: its sender was silent while others waited, or there is no memory. */
-export type Loss = "silent" | "full";
-
-/** The owner of a share. */
-export type Owner = {
-  lose(why: Loss): void;
-  /** Continue to read. */
-  resume(): void;
-};
-
 /** Memory of one body that arrives in parts. */
 export type Share = {
   /** Counts bytes that arrived. False: stop reading until `resume` is called. May call `lose`, also for this body. */
@@ -58,35 +49,14 @@ export type BodyBudget = {
   readonly held: number;
 };
 
-type Body = {
-  owner: Owner;
-  bytes: number;
-  /** The time since which it is silent, and the bytes that came since then. */
-  at: number;
-  since: number;
-  state: "reading" | "waiting" | "whole" | "over";
-};
-
+// oxlint-disable-next-line max-lines-per-function -- each method is short; together they are the one rule by which bodies share their memory
 export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
-  let held = 0;
-  /** Complete bodies, whose owners will return their bytes. */
-  let whole = 0;
-  /** Arriving bodies, the longest silent first. */
-  const reading = new Set<Body>();
-  /** Bodies that must not be read now, in their order. */
-  const waiting = new Set<Body>();
+  const bodies = new Bodies();
+  const { reading, waiting } = bodies;
   let checking = false;
 
-  function forget(body: Body): void {
-    if (body.state === "whole") whole--;
-    reading.delete(body);
-    waiting.delete(body);
-    held -= body.bytes;
-    body.state = "over";
-  }
-
   function lose(body: Body, why: Loss): void {
-    forget(body);
+    bodies.forget(body);
     body.owner.lose(why);
     next();
   }
@@ -95,7 +65,7 @@ export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
   function takeFromSilent(limit: number, silentMs: number, but?: Body): void {
     const now = clock.now();
     for (const body of reading) {
-      if (held <= limit || now - body.at < silentMs) return;
+      if (bodies.held <= limit || now - body.at < silentMs) return;
       if (body !== but) lose(body, "silent");
     }
   }
@@ -105,21 +75,12 @@ export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
    * so that the silent ones among them are found at the same time and not one after the other. In the end the active one has all the room.
    */
   function next(): void {
-    const stuck = reading.size + whole === 0;
+    const stuck = reading.size + bodies.whole === 0;
     for (const body of Array.from(waiting)) {
-      if (held > limits.crowded && !stuck) return;
-      waiting.delete(body);
-      read(body);
+      if (bodies.held > limits.crowded && !stuck) return;
+      bodies.read(body, clock.now());
       body.owner.resume();
     }
-  }
-
-  function read(body: Body): void {
-    body.state = "reading";
-    body.at = clock.now();
-    body.since = 0;
-    reading.delete(body);
-    reading.add(body);
   }
 
   /** While a body waits, silence must be noticed by time, because no bytes arrive. */
@@ -136,60 +97,49 @@ export function createBudget(limits: BudgetLimits, clock: Clock): BodyBudget {
 
   function take(body: Body, bytes: number): boolean {
     if (body.state !== "reading") return body.state !== "waiting";
-    body.bytes += bytes;
-    held += bytes;
-    body.since += bytes;
-    if (body.since >= limits.steps) read(body);
-    if (held <= limits.crowded) return true;
+    bodies.count(body, bytes);
+    if (body.since >= limits.steps) bodies.read(body, clock.now());
+    if (bodies.held <= limits.crowded) return true;
     takeFromSilent(limits.crowded, limits.silentMs, body);
-    if (held > limits.full) takeFromSilent(limits.full, limits.silentWhenFullMs, body);
-    if (held <= limits.crowded || (reading.size === 1 && whole === 0)) return true;
-    if (held > limits.full && body.bytes === bytes) {
+    if (bodies.held > limits.full) takeFromSilent(limits.full, limits.silentWhenFullMs, body);
+    if (bodies.held <= limits.crowded || (reading.size === 1 && bodies.whole === 0)) return true;
+    if (bodies.held > limits.full && body.bytes === bytes) {
       lose(body, "full"); // this is the newest body, and the others have already waited
       return true;
     }
-    reading.delete(body);
-    waiting.add(body);
-    body.state = "waiting";
+    bodies.wait(body);
     check();
     return false;
   }
 
   return {
     get held() {
-      return held;
+      return bodies.held;
     },
     hold(bytes) {
-      if (held + bytes > limits.limit) {
+      if (bodies.held + bytes > limits.limit) {
         takeFromSilent(limits.limit - bytes, limits.silentWhenFullMs);
-        if (held + bytes > limits.limit && whole > 0) return undefined;
+        if (bodies.held + bytes > limits.limit && bodies.whole > 0) return undefined;
       }
-      held += bytes;
-      whole++;
+      bodies.held += bytes;
+      bodies.whole++;
       let open = true;
       return () => {
         if (!open) return;
         open = false;
-        held -= bytes;
-        whole--;
+        bodies.held -= bytes;
+        bodies.whole--;
         next();
       };
     },
     open(owner) {
-      const body: Body = { owner, bytes: 0, at: clock.now(), since: 0, state: "reading" };
-      reading.add(body);
+      const body = bodies.open(owner, clock.now());
       return {
         take: (bytes) => take(body, bytes),
-        complete() {
-          if (body.state === "over" || body.state === "whole") return;
-          reading.delete(body);
-          waiting.delete(body);
-          body.state = "whole";
-          whole++;
-        },
+        complete: () => bodies.complete(body),
         leave() {
           if (body.state === "over") return;
-          forget(body);
+          bodies.forget(body);
           next();
         },
       };

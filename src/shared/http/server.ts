@@ -88,6 +88,11 @@ export function createHttpServer(
     refuseSocket(socket, "connect_not_forwarded", "CONNECT is not forwarded");
   });
 
+  return portOf(server);
+}
+
+/** Opens a server at ports and sockets, and closes it. */
+function portOf(server: Server): HttpServer {
   return {
     listen(host, port) {
       return new Promise((resolve, reject) => {

@@ -30,7 +30,7 @@ export type GatewayUser = {
 };
 
 /** Permissions of one user in the form of nats-server's configuration. */
-export type Permissions = { publish: string[]; subscribe: string[] };
+export type Permissions = { publish: readonly string[]; subscribe: readonly string[] };
 
 const STATE_STREAM = `KV_${STATE_BUCKET}`;
 // Only by direct gets. A consumer of the bucket could be a push consumer, and then the server itself would publish to any subject that its creator chose.
@@ -40,114 +40,108 @@ const readState = [
   `$JS.API.DIRECT.GET.${STATE_STREAM}.>`,
 ];
 
+/** All users but the gateways', whose permissions carry their names. */
+const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
+  relay: {
+    publish: [
+      "$JS.API.INFO",
+      `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
+      `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
+      ...["INFO", "MSG.NEXT", "UNPIN", "RESET"].map((verb) => `$JS.API.CONSUMER.${verb}.${EVENTS_STREAM}.*`),
+      `$JS.ACK.${EVENTS_STREAM}.>`,
+      `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
+      `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
+      "rr.dead.>",
+      // the letters of an event: for its receipt, and so that a repeat stores none twice (ADR 0025)
+      `$JS.API.DIRECT.GET.${DEAD_STREAM}`,
+      `$JS.API.DIRECT.GET.${DEAD_STREAM}.rr.dead.>`,
+      `${STATE_SUBJECT}.>`,
+      `${PRESENCE_SUBJECT}.>`,
+      "_INBOX_gw.>",
+      `${OPERATOR_INBOX}.>`,
+      `${CONSOLE_INBOX}.>`,
+      `$KV.${STATE_BUCKET}.>`,
+      ...readState,
+    ],
+    subscribe: [`${RELAY_INBOX}.>`, "rr.rpc.> relay", `${FLOW_PREFIX}.>`, `${PRESENCE_SUBJECT}.>`],
+  },
+  console: {
+    publish: [
+      ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
+        `$JS.API.STREAM.INFO.${s}`,
+        `$JS.API.DIRECT.GET.${s}`,
+        `$JS.API.DIRECT.GET.${s}.>`,
+      ]),
+      `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
+      `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+      "rr.replay.>",
+      `${VIEW_SUBJECT}.>`,
+      `$KV.${STATE_BUCKET}.control.>`,
+      `$KV.${STATE_BUCKET}.paused`,
+      ...readState,
+    ],
+    subscribe: [`${CONSOLE_INBOX}.>`, `${STATE_SUBJECT}.>`],
+  },
+  operator: {
+    publish: [
+      "$JS.API.INFO",
+      "$JS.API.STREAM.NAMES",
+      "$JS.API.STREAM.LIST",
+      ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
+        `$JS.API.STREAM.INFO.${s}`,
+        `$JS.API.DIRECT.GET.${s}`,
+        `$JS.API.DIRECT.GET.${s}.>`,
+        `$JS.API.STREAM.MSG.GET.${s}`,
+        `$JS.API.CONSUMER.INFO.${s}.*`,
+        `$JS.API.CONSUMER.NAMES.${s}`,
+        `$JS.API.CONSUMER.LIST.${s}`,
+      ]),
+      `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
+      "rr.replay.>",
+      RECEIPT_SUBJECT,
+      HOLDINGS_SUBJECT,
+      `$KV.${STATE_BUCKET}.control.>`,
+      `$KV.${STATE_BUCKET}.paused`,
+      `$KV.${STATE_BUCKET}.replay.>`,
+      ...readState,
+    ],
+    subscribe: [`${OPERATOR_INBOX}.>`, `${STATE_SUBJECT}.>`],
+  },
+  admin: {
+    // SNAPSHOT: the bytes of a backup or restore (`nats stream backup`)
+    publish: ["$JS.API.>", `$KV.${STATE_BUCKET}.>`, "$JS.FC.>", "$JS.SNAPSHOT.>", PASSED_SUBJECT],
+    subscribe: [`${ADMIN_INBOX}.>`],
+  },
+  prune: {
+    publish: [
+      `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
+      `$JS.API.STREAM.PURGE.${EVENTS_STREAM}`,
+      `$KV.${STATE_BUCKET}.${stateKey.pruned}`,
+      `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
+      `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
+      `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
+      `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
+      ...readState,
+    ],
+    subscribe: [`${PRUNE_INBOX}.>`],
+  },
+};
+
 /**
  * The permissions of each user; everything else is denied. A gateway cannot read any event, not even its own. It can only append events of its runner, ask
  * in its own name, and subscribe to its inbox (ADR 0018). Tests try every denied action against a real broker.
  */
 export function permissionsOf(role: BrokerRole, user?: GatewayUser): Permissions {
-  switch (role) {
-    case "gateway": {
-      if (user === undefined) throw new TypeError("a gateway's user needs the name of its gateway");
-      const { gateway, runner } = user;
-      return {
-        publish: [
-          runner === undefined ? "rr.ev.>" : runnerEvents(runner),
-          questionSubject(TUNNEL_SUBJECT, gateway),
-          questionSubject(RECEIPT_SUBJECT, gateway),
-          `${FLOW_PREFIX}.*.${sessionToken(gateway)}.>`,
-        ],
-        subscribe: [`${STATE_SUBJECT}.>`, `${gatewayInbox(gateway)}.>`],
-      };
-    }
-    case "relay":
-      return {
-        publish: [
-          "$JS.API.INFO",
-          `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
-          `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
-          ...["INFO", "MSG.NEXT", "UNPIN", "RESET"].map(
-            (verb) => `$JS.API.CONSUMER.${verb}.${EVENTS_STREAM}.*`,
-          ),
-          `$JS.ACK.${EVENTS_STREAM}.>`,
-          `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
-          `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
-          "rr.dead.>",
-          // the letters of an event: for its receipt, and so that a repeat stores none twice (ADR 0025)
-          `$JS.API.DIRECT.GET.${DEAD_STREAM}`,
-          `$JS.API.DIRECT.GET.${DEAD_STREAM}.rr.dead.>`,
-          `${STATE_SUBJECT}.>`,
-          `${PRESENCE_SUBJECT}.>`,
-          "_INBOX_gw.>",
-          `${OPERATOR_INBOX}.>`,
-          `${CONSOLE_INBOX}.>`,
-          `$KV.${STATE_BUCKET}.>`,
-          ...readState,
-        ],
-        subscribe: [`${RELAY_INBOX}.>`, "rr.rpc.> relay", `${FLOW_PREFIX}.>`, `${PRESENCE_SUBJECT}.>`],
-      };
-    case "console":
-      return {
-        publish: [
-          ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
-            `$JS.API.STREAM.INFO.${s}`,
-            `$JS.API.DIRECT.GET.${s}`,
-            `$JS.API.DIRECT.GET.${s}.>`,
-          ]),
-          `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
-          `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
-          "rr.replay.>",
-          `${VIEW_SUBJECT}.>`,
-          `$KV.${STATE_BUCKET}.control.>`,
-          `$KV.${STATE_BUCKET}.paused`,
-          ...readState,
-        ],
-        subscribe: [`${CONSOLE_INBOX}.>`, `${STATE_SUBJECT}.>`],
-      };
-    case "operator":
-      return {
-        publish: [
-          "$JS.API.INFO",
-          "$JS.API.STREAM.NAMES",
-          "$JS.API.STREAM.LIST",
-          ...[EVENTS_STREAM, DEAD_STREAM].flatMap((s) => [
-            `$JS.API.STREAM.INFO.${s}`,
-            `$JS.API.DIRECT.GET.${s}`,
-            `$JS.API.DIRECT.GET.${s}.>`,
-            `$JS.API.STREAM.MSG.GET.${s}`,
-            `$JS.API.CONSUMER.INFO.${s}.*`,
-            `$JS.API.CONSUMER.NAMES.${s}`,
-            `$JS.API.CONSUMER.LIST.${s}`,
-          ]),
-          `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
-          "rr.replay.>",
-          RECEIPT_SUBJECT,
-          HOLDINGS_SUBJECT,
-          `$KV.${STATE_BUCKET}.control.>`,
-          `$KV.${STATE_BUCKET}.paused`,
-          `$KV.${STATE_BUCKET}.replay.>`,
-          ...readState,
-        ],
-        subscribe: [`${OPERATOR_INBOX}.>`, `${STATE_SUBJECT}.>`],
-      };
-    case "admin":
-      return {
-        // SNAPSHOT: the bytes of a backup or restore (`nats stream backup`)
-        publish: ["$JS.API.>", `$KV.${STATE_BUCKET}.>`, "$JS.FC.>", "$JS.SNAPSHOT.>", PASSED_SUBJECT],
-        subscribe: [`${ADMIN_INBOX}.>`],
-      };
-    case "prune":
-      return {
-        publish: [
-          `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
-          `$JS.API.STREAM.PURGE.${EVENTS_STREAM}`,
-          `$KV.${STATE_BUCKET}.${stateKey.pruned}`,
-          `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
-          `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
-          `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
-          `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
-          ...readState,
-        ],
-        subscribe: [`${PRUNE_INBOX}.>`],
-      };
-  }
+  if (role !== "gateway") return PERMISSIONS[role];
+  if (user === undefined) throw new TypeError("a gateway's user needs the name of its gateway");
+  const { gateway, runner } = user;
+  return {
+    publish: [
+      runner === undefined ? "rr.ev.>" : runnerEvents(runner),
+      questionSubject(TUNNEL_SUBJECT, gateway),
+      questionSubject(RECEIPT_SUBJECT, gateway),
+      `${FLOW_PREFIX}.*.${sessionToken(gateway)}.>`,
+    ],
+    subscribe: [`${STATE_SUBJECT}.>`, `${gatewayInbox(gateway)}.>`],
+  };
 }

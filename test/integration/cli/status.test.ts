@@ -118,7 +118,6 @@ test.runIf(existsSync("/usr/bin/script"))(
     child.kill();
     await ended;
     expect(shown.split("\u001b[2J")).toHaveLength(2);
-    // eslint-disable-next-line no-control-regex -- what a terminal shows
     const lines = shown.replaceAll(/\u001b\[[\d;]*[A-Za-z]/g, "").split("\r\n");
     expect(lines.filter((line) => line.length > 40)).toEqual([]);
     expect(shown).toContain("\u001b[31mno relay answers");

@@ -12,7 +12,7 @@ import { createScreen } from "./screen.ts";
 
 const OPTIONS = { chunkSize: 64 * 1024 };
 
-/** Content codings that can be seen into. `deflate` is sent with and without the header of its format. */
+/** Content codings that can be unpacked. `deflate` is sent with and without the header of its format. */
 const DECODERS: Record<string, (first: number) => Transform> = {
   gzip: () => createGunzip(OPTIONS),
   "x-gzip": () => createGunzip(OPTIONS),
@@ -37,10 +37,10 @@ export type Unpacked = {
 };
 
 /**
- * Undefined for codings that cannot be seen into. `cut` runs when a secret was found: in a compressed answer nothing can be struck out;
- * `resume` when only more bytes can tell. What is not coded as it says goes on.
+ * Undefined for codings that cannot be unpacked. `cut` runs when a secret was found, because in a compressed answer nothing can be struck out. `resume`
+ * runs when only more bytes can show whether it is one. An answer that is not coded as declared is passed on.
  */
-// Longer than others: what is decoded, what waits for it and what ends both are one small machine over the same five variables.
+// oxlint-disable-next-line max-lines-per-function -- what is decoded, what waits for it and what ends both are one small machine over the same five variables
 export function createUnpacked(
   coding: string,
   needles: Needles,
@@ -63,7 +63,7 @@ export function createUnpacked(
     control.cut(why);
   }
 
-  /** In order, as far as it was searched. What may begin a secret waits. */
+  /** Passes chunks on in their order, as far as they were searched. A chunk whose end may begin a secret waits. */
   function release(all: boolean): void {
     while (waiting[0] !== undefined && (all || waiting[0].searched)) waiting.shift()?.go();
   }

@@ -65,7 +65,7 @@ export class Load {
       move(token, { on: "load", pointer: this.#found(token, record, shard) });
       refill.fillLater(token); // after the reset, when the shard may forward
     }
-    // what is held knows by now what was settled here, and what is not held any more needs nothing
+    // held sessions know by now what was settled here, and the others need nothing
     for (const [token, state] of table.entries())
       if (shardOfHeld(state) === shard) move(token, { on: "absent" });
     void this.#count(shard);
@@ -80,7 +80,7 @@ export class Load {
       shard,
       cursor: from,
       lastPassed: 0,
-      joinsAt: clock.now() + lagMs, // this relay does not know what was left to the log before
+      joinsAt: clock.now() + lagMs, // this relay does not know which events were left to the log before
       waiting: 0,
       bytes: 0,
       dirty: from !== record.from,
@@ -90,8 +90,8 @@ export class Load {
   }
 
   /**
-   * Counts in the log what was left to it before, one session after the other, because a session's limit at the gateways must hold through a
-   * takeover. What was left to it since then is included.
+   * Counts the held events in the log, one session after the other, because a session's limit at the gateways must hold through a takeover. Events that were
+   * left to the log since then are included.
    */
   async #count(shard: number): Promise<void> {
     const { jsm, clock, table, terms } = this.#deps;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { chooseCredentials, type OidcChoice } from "../../../../src/shared/credentials/choice.ts";
 import { createIssuer } from "../../../../src/shared/credentials/issuer.ts";
-import type { TokenAnswer } from "../../../../src/shared/credentials/oidc.ts";
+import type { TokenAnswer } from "../../../../src/shared/credentials/attempt.ts";
 import { ALL_SETTINGS, RELAY_SETTINGS } from "../../../../src/shared/settings/index.ts";
 import { loadSettings } from "../../../../src/shared/base/config/load.ts";
 import { SecretRegistry } from "../../../../src/shared/base/logger.ts";

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createOidc, type TokenAnswer } from "../../../../src/shared/credentials/oidc.ts";
+import type { TokenAnswer } from "../../../../src/shared/credentials/attempt.ts";
+import { createOidc } from "../../../../src/shared/credentials/oidc.ts";
 import type { CredentialResult, Credentials } from "../../../../src/shared/credentials/port.ts";
 import { createSecret, type Secret } from "../../../../src/shared/credentials/secret.ts";
 import { SecretRegistry, silentLogger } from "../../../../src/shared/base/logger.ts";

@@ -1,4 +1,4 @@
-import type { Issuer, TokenAnswer } from "../../../../src/shared/credentials/oidc.ts";
+import type { Issuer, TokenAnswer } from "../../../../src/shared/credentials/attempt.ts";
 
 /** An issuer that answers when the test says so, or at once by `answer`. */
 export interface ScriptedIssuer extends Issuer {

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createLines, WAITING_BYTES } from "../../../../../src/shared/base/output/lines.ts";
+import { createLines } from "../../../../../src/shared/base/output/lines.ts";
+import { WAITING_BYTES } from "../../../../../src/shared/base/output/pending.ts";
 import { createFakeClock } from "../../../../support/fake-clock.ts";
 
 /** What the other side does with one write: takes so many bytes of it, or fails. */

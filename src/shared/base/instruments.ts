@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 
-/** Metrics that are read when somebody asks for them. What is read as undefined is not known, and stays as it was shown last. */
+/** Metrics that are read when they are scraped. A value that is read as undefined is not known, and stays as it was shown last. */
 export type Instruments = {
   /** A number that goes up and down. */
   level: (name: string, help: string, read: () => Reading<number>) => void;

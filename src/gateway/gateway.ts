@@ -33,7 +33,7 @@ import { createWrites } from "./writes/writes.ts";
 // writes/ serves the writes, storing.ts puts them into the log · hearing.ts takes what relays say · passing.ts puts the rest together: runner/ keeps a runner
 // alive where broker or relay fail, and knows the runners, tunnel/ passes everything else on · report/ serves /_relay/… · names.ts names the process ·
 // port.ts keeps the port · socket.ts is a Unix socket beside it · service.ts puts the gateway behind the entrance · main.ts is the process
-// This file only puts them together, from what needs nobody to what needs the others, and takes them apart in the opposite order.
+// This file only puts them together, first the parts that need no others, and takes them apart in the opposite order.
 
 /** How long a stop waits for connections after the last answer, to take what was written and to end. */
 const LINGER_MS = 500;

@@ -2,11 +2,11 @@ import type { Clock } from "../shared/base/clock.ts";
 import { errorText } from "../shared/base/errors.ts";
 import type { Logger } from "../shared/base/logger.ts";
 
-/** What is done at the broker again and again. */
+/** Work at the broker that is repeated at intervals. */
 export type Chores = {
   /** `name` is logged when it fails. */
   every(ms: number, what: () => Promise<void>, name: string): void;
-  /** What was asked of a broker that died meanwhile is not waited for. */
+  /** Work that waits for a broker that died meanwhile is not waited for. */
   disconnected(): void;
   stop(): void;
 };

@@ -5,7 +5,7 @@ import type { Shard } from "./source/shard.ts";
 import { shardIn } from "./source/shards.ts";
 
 /**
- * What others need before it is made. Lanes ask shards whether they may send, and shards give their events to lanes; the gate opens lanes, and lanes send
+ * Parts that other parts need before they are made. Lanes ask shards whether they may send, and shards give their events to lanes; the gate opens lanes, and lanes send
  * through the gate. Each of them reports its changes to the state publisher, which reads them all.
  */
 export type Circle = {

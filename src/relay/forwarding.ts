@@ -24,7 +24,7 @@ import type { Shard } from "./source/shard.ts";
 import { createShards } from "./source/shards.ts";
 import { createTurns } from "./turns/turns.ts";
 
-/** What everything here is made of. */
+/** What the parts here are made from. */
 type Given = { options: RelayOptions; deps: RelayDeps; opened: OpenedLog; circle: Circle; counts: Counts };
 
 /** The parts that bring events from the log to the coordinator. */
@@ -42,7 +42,7 @@ export type Forwarding = {
 export type ForwardingEvents = {
   /** The gate is in another phase. */
   gateChanged: () => void;
-  /** True while the relay stops, which waits by itself for what is on its way. */
+  /** True while the relay stops. The stop itself waits for requests that are on their way. */
   stopping: () => boolean;
 };
 

@@ -14,7 +14,7 @@ export type RelayOptions = {
   coordinatorUrl: string;
   retarget: boolean;
   adminPort: number;
-  /** Everyone who has it sees everything on the admin port. */
+  /** It opens everything on the admin port. */
   pageToken: string;
   connections: number;
   attemptTimeoutMs: number;
@@ -48,6 +48,6 @@ export type RelayDeps = {
   tracing?: Tracing | undefined;
   /** Log lines that could not be written so far. */
   linesDropped: () => number;
-  /** A failure that a restart cannot heal by itself; the process is to end with it. */
+  /** Ends the process with a failure that a restart cannot heal by itself. */
   fatal: (error: Error) => void;
 };

@@ -12,7 +12,7 @@ import { createStanding, type Standing } from "./report/standing.ts";
 import { createStatePublisher, type StatePublisher } from "./report/state.ts";
 import { openTunnel, type RelayTunnel } from "./tunnel/index.ts";
 
-/** What others hear of a relay, and the tunnel by which they reach the coordinator. */
+/** The parts that report on a relay, and the tunnel through which others reach the coordinator. */
 export type Telling = {
   tunnel: RelayTunnel;
   questions: { stop(): void };

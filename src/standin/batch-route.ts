@@ -12,7 +12,7 @@ const ITEM_FIELDS: readonly Field[] = [
 
 /**
  * `POST /sessions/{session_id}/events:batch` with `{events: [{key, session_id, seq, body}]}`: each item is judged as if its body had
- * come alone, and is told to `onItem` with its reply. Not part of the real coordinator.
+ * come alone; `onItem` gets it with its reply. Not part of the real coordinator.
  */
 export function batchRoute(
   addEvent: AddEvent,

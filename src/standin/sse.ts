@@ -21,7 +21,7 @@ const STREAM_HEAD = {
 
 export type Broadcaster = ReturnType<typeof createBroadcaster>;
 
-/** Those who listen at `GET /sse/sessions`. A comment line every `heartbeatMs` keeps quiet streams open. */
+/** The listeners at `GET /sse/sessions`. A comment line every `heartbeatMs` keeps quiet streams open. */
 export function createBroadcaster(deps: { clock: Clock; heartbeatMs: number }) {
   const listeners = new Set<{ response: ServerResponse; sessionId: string | null }>();
   let lastMs = 0;
@@ -36,7 +36,7 @@ export function createBroadcaster(deps: { clock: Clock; heartbeatMs: number }) {
   }
 
   return {
-    /** Nobody listens: the caller can spare itself the data. */
+    /** True while there are no listeners, so that callers need not make the data. */
     get idle(): boolean {
       return listeners.size === 0;
     },

@@ -6,8 +6,8 @@ import { createRuns, type Runs } from "./runs.ts";
 import { createSessions, type Session, type Sessions } from "./sessions.ts";
 import { createBroadcaster, type Broadcaster } from "./sse.ts";
 
-// sessions.ts sessions and events · event-window.ts what is kept of them · runs.ts runs · runners.ts who is registered
-// polls.ts who waits for runs · sse.ts who listens
+// sessions.ts sessions and events · event-window.ts what is kept of them · runs.ts runs · runners.ts registered runners
+// polls.ts polls that wait for runs · sse.ts listeners
 
 /** Everything that the coordinator knows, in memory. */
 export type State = {
@@ -19,9 +19,9 @@ export type State = {
   newId(): string;
   /** The time of now, as the coordinator writes it. */
   stamp(): string;
-  /** Tells those who listen that a session has changed. */
+  /** Tells listeners that a session has changed. */
   changed(session: Session): void;
-  /** Sets a session's status and tells who listens; false for an unknown session. */
+  /** Sets a session's status and tells listeners; false for an unknown session. */
   setStatus(this: void, sessionId: string, status: string): boolean;
   /** As after a restart of the coordinator: runners are forgotten and polls ended, sessions and runs are kept. */
   restart(): void;

@@ -82,7 +82,7 @@ export function createHandouts(deps: { kept: KeptHandouts; clock: Clock }): Hand
       const state = report === "started" ? "started" : "ended";
       if (entry?.state === state || entry?.state === "ended") return;
       put({ run, runner: entry?.runner ?? "", state });
-      // A report on a run that was not given out here may be about an id that somebody made up, so it is no reason to write the file.
+      // A report on a run that was not given out here may be about a made-up id, so it is no reason to write the file.
       if (entry !== undefined) keep();
     },
     ended: (run) => entries.get(run)?.state === "ended",

@@ -89,7 +89,7 @@ function begin(
   const leaves = known.kind === "poll" ? "when_half_closed" : "when_closed";
   const { call, stop } = createCall(parts, leaves, () => {
     under.delete(stop);
-    registering?.answered(undefined); // if nobody else has said so
+    registering?.answered(undefined); // unless this was reported before
     release();
   });
   if (response.destroyed) {

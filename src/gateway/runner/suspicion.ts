@@ -6,7 +6,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 export const SUSPICIOUS_MS = 335_000;
 /** Between two looks for one runner. */
 const LOOK_PAUSE_MS = 2000;
-/** A gateway serves a few runners. The bound is for ids that somebody makes up: the oldest is forgotten, and comes back with its next poll. */
+/** A gateway serves a few runners. The bound is for made-up ids: the oldest is forgotten, and comes back with its next poll. */
 const MAX_RUNNERS = 64;
 
 type Known = { first: boolean; until: number; looked: number };

@@ -6,7 +6,7 @@ import { relayToken, STATE_SILENCE_MS, type RelayState } from "../../shared/mess
 import { GATEWAY_BEAT_MS } from "../../shared/messages/tunnel/opening.ts";
 import type { UnderWay } from "./under-way.ts";
 
-/** Who lives: tells relays that this gateway does, and ends the requests of relays that do not. Ends when it is disposed. */
+/** Tells relays that this gateway lives, and ends the requests of relays that no longer do. Ends when it is disposed. */
 export type Beats = Disposable & {
   /** A relay published its state, so it lives. */
   heard(state: RelayState): void;

@@ -17,7 +17,7 @@ export type ArrivalDeps = {
   clock: Clock;
 };
 
-/** Reads a write's body. `gone`: its sender left, so there is nobody to answer. */
+/** Reads a write's body. `gone`: its sender left, so no answer is needed. */
 export function bodyOf(
   { request }: WriteCall,
   start: () => void,

@@ -1,7 +1,7 @@
 import type { JsonMember } from "../../shared/base/json-scan.ts";
 import type { WriteKind } from "../route/routes.ts";
 
-/** Who the runner is: the only source of `hostname` and `executor_profile` (OWN-1). */
+/** The runner's identity: the only source of `hostname` and `executor_profile` (OWN-1). */
 export type RunnerIdentity = { hostname: string; profile: string };
 
 /** Makes the body that is forwarded from the one that came, member by member as they are read. */

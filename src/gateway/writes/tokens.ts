@@ -7,7 +7,7 @@ const LENGTH = 20;
 /** Random bytes that are drawn at once, because a call of the system's generator costs a microsecond whatever it gives. Each is used once. */
 const POOL_BYTES: number = LENGTH * 256;
 
-/** Makes unguessable tokens of equal length. Those who know all earlier ones know nothing about the next. */
+/** Makes unguessable tokens of equal length. All earlier ones say nothing about the next. */
 export function createTokens(fill: (bytes: Buffer) => void = randomFillSync): () => string {
   const pool = Buffer.alloc(POOL_BYTES);
   let at = POOL_BYTES;

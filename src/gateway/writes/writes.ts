@@ -153,11 +153,11 @@ type Admitted = {
   /** How long the coordinator's answer is waited for, milliseconds; undefined: not at all. */
   waitMs: number | undefined;
   publishing: Span | undefined;
-  /** Tells the log's word to all who wait for it. */
+  /** Passes the log's answer on to every part that waits for it. */
   tell(outcome: Outcome): void;
 };
 
-/** Refuses an event of a session with too many, else makes ready who will answer. */
+/** Refuses an event of a session with too many of them. Otherwise prepares its answer. */
 function admitted(deps: WritesDeps, replies: Replies, call: WriteCall, event: Event): Admitted | undefined {
   const { waiting, repeats, backlog, counts } = deps;
   const { id, session } = event;

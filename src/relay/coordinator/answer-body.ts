@@ -6,7 +6,7 @@ import {
   type JsonLimits,
 } from "../../shared/base/json-scan.ts";
 
-// What the coordinator answers is foreign: 4 MiB of `{}` become 400 MB of objects, and reading them takes a second in which nobody else is served.
+// What the coordinator answers is foreign: 4 MiB of `{}` become 400 MB of objects, and reading them takes a second in which no other request is served.
 
 /** Up to here an answer is parsed at once: 8 KiB hold 4,096 values at the most, half a megabyte. Almost every answer is shorter. */
 const DIRECT_BYTES: number = 8 * 1024;
@@ -60,7 +60,7 @@ export async function readLongAnswerObject(body: Uint8Array): Promise<Record<str
   return objectOf(await readLongAnswer(body));
 }
 
-/** Is this JSON of any kind? What is too long to be judged cheaply is, if it begins and ends as an object or a list. */
+/** Is this JSON of any kind? An answer that is too long to be parsed cheaply counts as JSON if it begins and ends like an object or a list. */
 export function isJsonText(body: Uint8Array): boolean {
   if (body.length <= DIRECT_BYTES) return readAnswer(body) !== undefined;
   if (body.length > SHORT.bytes) return looksLikeStructure(body);

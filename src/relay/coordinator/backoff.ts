@@ -1,7 +1,7 @@
 /** First delay, factor 2, cap: about 8 attempts in the first minute, then two a minute. */
 export const FIRST_DELAY_MS = 500;
 export const MAX_DELAY_MS = 30_000;
-/** A coordinator (or a proxy in front) that asks for more than this is not believed. */
+/** A longer wait that a coordinator, or a proxy in front of it, asks for is cut to this. */
 export const MAX_RETRY_AFTER_MS: number = 5 * 60_000;
 
 /**

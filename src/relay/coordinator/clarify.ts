@@ -2,8 +2,8 @@ import { healthOf } from "./health.ts";
 import type { AttemptResult, Verdict } from "./verdict.ts";
 
 /**
- * Whose word was a success in words, the coordinator's or that of somebody in front of it? A server in front says the same to every question, so the
- * address is asked for its health: only a coordinator answers that in JSON (ADR 0021). Asks nothing about any other verdict.
+ * Did the coordinator answer an unclear success, or a server in front of it? Such a server gives the same answer to every request, so the address is asked
+ * for its health: only a coordinator answers that in JSON (ADR 0021). For any other verdict nothing is asked.
  */
 export async function clarified(verdict: Verdict, health: () => Promise<AttemptResult>): Promise<Verdict> {
   if (verdict.kind !== "retry" || verdict.unclear !== true) return verdict;

@@ -9,17 +9,17 @@ import { Pieces } from "../../shared/base/pieces.ts";
 import type { AttemptResult } from "./verdict.ts";
 
 // client.ts makes one request on connections/ · target.ts builds its path · unpack.ts and answer-body.ts read the answer · verdict.ts judges it, clarify.ts and
-// health.ts where it may be somebody else's word · late-bind.ts judges binds that come late · gate.ts decides whether anything is sent: breaker.ts, refusals.ts,
+// health.ts if another server may have answered · late-bind.ts judges binds that come late · gate.ts decides whether anything is sent: breaker.ts, refusals.ts,
 // refused-tokens.ts · backoff.ts says when to try again · dead-letters.ts, superseded.ts and answers.ts store and tell what became of an event · echo/ strikes
 // credentials out
 // Making a request, judging its answer and deciding for all sessions are three things: the judgement is pure and has the tables of tests, and the gate alone
-// knows more than one session. No file of this folder knows of lanes, so whatever wants something of the coordinator asks here.
+// knows more than one session. No file of this folder knows of lanes, so every part that needs the coordinator asks here.
 
-/** Answers are small; what is longer is cut off and counts as broken. */
+/** Answers are small; a longer one is cut off and counts as broken. */
 const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
 
 /**
- * Goes with every request. Firewalls refuse requests that do not say who they are; and where nobody says which codings are acceptable, some servers compress.
+ * Goes with every request. Firewalls refuse requests without a user agent, and some servers compress unless a request says which codings it accepts.
  */
 const ALWAYS = { "user-agent": USER_AGENT, "accept-encoding": "identity" };
 
@@ -50,7 +50,7 @@ export type Coordinator = {
   close(): Promise<void>;
 };
 
-/** The one door for undici's and the system's errors. */
+/** Translates undici's and the system's errors; all of them pass here. */
 function causeOf(error: Error): "connect" | "timeout" | "closed" | "reset" | "garbage" {
   if (error instanceof ClosedInUse) return "closed";
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError)
@@ -74,7 +74,7 @@ function causeOf(error: Error): "connect" | "timeout" | "closed" | "reset" | "ga
 /** An answer of success is data: a password that is also a word must not damage it. */
 const LEAST_LENGTH = 8;
 
-/** What a coordinator says goes to executors, dead letters, states and logs. */
+/** A coordinator's texts reach executors, dead letters, states and logs. */
 function withoutSecrets(
   answer: AttemptResult & { kind: "response" },
   secrets: Secrets,
@@ -157,7 +157,7 @@ class Collector implements Dispatcher.DispatchHandler, Attempt {
     this.#headers = { ...this.#headers };
     delete this.#headers["content-encoding"];
     if (body.length === 0 || broken) return this.#answer(NOTHING, broken);
-    // one that cannot be read is as one that was broken off: what counts is its head
+    // a body that cannot be read is like one that was broken off: the head counts
     const give = (plain: Uint8Array | undefined): void => this.#answer(plain ?? NOTHING, plain === undefined);
     void unpack(body, coding, MAX_ANSWER_BYTES).then(give, () => give(undefined));
   }

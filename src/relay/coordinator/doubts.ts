@@ -4,7 +4,7 @@ import type { Health } from "./health.ts";
 /** After one refused connection the address is asked at this interval, so that a quiet runner also learns of an outage at once. */
 const VERIFY_MS = 50;
 
-/** Asks for the coordinator's health while the gate is up and something speaks against that; once at a time. */
+/** Asks for the coordinator's health while the gate is up, but something suggests that it should not be; one question at a time. */
 export type Doubts = {
   /** No connection could be made: asks until it is clear whether the coordinator is away. */
   unreached: () => void;

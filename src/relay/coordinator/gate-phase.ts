@@ -2,8 +2,8 @@ import type { Next } from "../../shared/base/machine.ts";
 import type { Health } from "./health.ts";
 import type { PauseReason, Verdict } from "./verdict.ts";
 
-// The rules by which the gate changes, without a clock or a connection: gate.ts carries the effects out (docs/architecture.md, "The gate"). Which
-// verdicts are too many is not said here: breaker.ts and refusals.ts count them.
+// The rules by which the gate changes, without a clock or a connection: gate.ts carries the effects out (docs/architecture.md, "The gate"). How
+// many verdicts are too many is not decided here: breaker.ts and refusals.ts count them.
 
 /** May events be sent? `since` is wall time. `probe`: one head of one lane may be sent, to find out. */
 export type GateState =
@@ -37,9 +37,9 @@ export type GateEvent =
 export type GateEffect =
   /** No probe of the phase before comes any more. */
   | { do: "end_probes" }
-  /** Has a probe follow, later after each one in the same phase. */
+  /** Schedules a probe. In one phase the wait gets longer after each probe. */
   | { do: "schedule_probe" }
-  /** The gate is in another phase: counters start anew, and others hear of it. */
+  /** The gate is in another phase: counters start anew, and the change is reported. */
   | { do: "report_change" }
   | { do: "ask_health" }
   /** Lets the lanes use the probe. */
@@ -119,7 +119,7 @@ function afterHealth(state: GateState, found: Health, at: number): Then {
   }
 }
 
-/** What came of a probe's head. The next probe was scheduled when this one was taken. */
+/** The result of a probe's head. The next probe was scheduled when this one was taken. */
 function afterProbe(state: GateState, verdict: Verdict, at: number): Then {
   switch (verdict.kind) {
     case "dead":
@@ -161,7 +161,7 @@ function afterProbeEvent(state: GateState, event: ProbeEvent): Then {
   }
 }
 
-/** What becomes of the gate when something happens. Pure. */
+/** The next state of the gate, and what has to be done. Pure. */
 export function stepGate(state: GateState, event: GateEvent): Then {
   switch (event.on) {
     case "started":

@@ -18,7 +18,7 @@ import { Refusals } from "./refusals.ts";
 import type { PauseReason, Verdict } from "./verdict.ts";
 
 // gate-phase.ts decides · breaker.ts and refusals.ts count · probe-timer.ts waits · doubts.ts asks again while the gate is up
-// What everything waits for is one state for all lanes: a coordinator that is away for one session is away for all.
+// All lanes share one state: a coordinator that is away for one session is away for all.
 
 export { stoppedBy, type GateState } from "./gate-phase.ts";
 

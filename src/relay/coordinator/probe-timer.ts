@@ -13,7 +13,7 @@ export function probeDelay(phase: "away" | "paused", done: number, random: numbe
 
 /** The one timer of a phase that waits for the coordinator. */
 export type ProbeTimer = {
-  /** Has the next probe follow, in place of one that was scheduled. */
+  /** Schedules the next probe, in place of one that was scheduled before. */
   schedule(phase: "away" | "paused"): void;
   /** Another phase begins: the next probe is its first. */
   restart(): void;

@@ -10,7 +10,7 @@ const WINDOW_MS = 60_000;
 export class Refusals {
   readonly #outcomes = new Outcomes(WINDOW_MS);
 
-  /** Tells of one verdict that was final. Returns whether refusals are now the rule. */
+  /** Counts a final verdict. Returns whether most of them are refusals now. */
   record(now: number, session: string, refused: boolean): boolean {
     this.#outcomes.record(now, session, refused);
     if (!refused) return false;

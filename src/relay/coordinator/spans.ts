@@ -12,7 +12,7 @@ export type EventSpans = {
   superseded(event: Sent): void;
 };
 
-/** One event as it is sent. `entry` is whatever stands for it here: told apart by identity. */
+/** One event as it is sent. `entry` is the object that represents it here; entries are compared by identity. */
 export type Sent = { entry: object; envelope: Envelope; streamSeq: number };
 
 /** Paths of the coordinator with names in the place of ids. */
@@ -29,7 +29,7 @@ export function traceOfEnvelope({ trace, tracestate }: Envelope): TraceContext |
   return tracestate === undefined ? { traceparent: trace } : { traceparent: trace, tracestate };
 }
 
-/** Who the coordinator is, for client spans. Pure. */
+/** The coordinator's address, as client spans name it. Pure. */
 export function serverAttributes(coordinatorUrl: string): Attributes {
   const { hostname, port, protocol } = new URL(coordinatorUrl);
   return {
@@ -39,7 +39,7 @@ export function serverAttributes(coordinatorUrl: string): Attributes {
   };
 }
 
-/** What an attempt came to. */
+/** The result of an attempt. */
 export function endAttempt(span: Span, verdict: AttemptKind, result: AttemptResult): void {
   span.set({
     "runner_relay.verdict": verdict,
@@ -51,8 +51,8 @@ export function endAttempt(span: Span, verdict: AttemptKind, result: AttemptResu
 }
 
 /**
- * Spans of events. Each attempt is a child of the span in which the gateway stored the event, so that nothing here has to live as long as
- * an outage does, and a relay that takes over goes on with the same trace.
+ * Spans of events. Each attempt is a child of the span in which the gateway stored the event. So no span has to stay open during an outage, and a relay
+ * that takes over continues the same trace.
  */
 export function createEventSpans(tracing: Tracing, coordinatorUrl: string, clock: Clock): EventSpans {
   const server = serverAttributes(coordinatorUrl);

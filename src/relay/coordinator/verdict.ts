@@ -37,8 +37,8 @@ export type PauseReason =
 export type Verdict =
   | { kind: "delivered" }
   /**
-   * `connection`: the coordinator could not be reached at all. `failure`: counts for the breaker. `unclear`: a success in words, which the coordinator or
-   * somebody in front of it may have said. `foreign`: an answer without the coordinator's form, which somebody else may have given.
+   * `connection`: the coordinator could not be reached at all. `failure`: counts for the breaker. `unclear`: a success that either the
+   * coordinator or a server in front of it may have answered. `foreign`: an answer without the coordinator's form, which may come from another server.
    * `silent`: no answer for as long as an attempt may take.
    */
   | {
@@ -138,15 +138,15 @@ function isPage(contentType: string | undefined, body: Uint8Array): boolean {
     : false;
 }
 
-/** What the coordinator accepted must not be sent again for ever, and what somebody in front of it says is no acceptance (ADR 0021). */
+/** An event that the coordinator accepted must not be sent again for ever, and an answer of a server in front of it is no acceptance (ADR 0021). */
 function success(result: AttemptResult & { kind: "response" }, json: boolean, wallMs: number): Verdict {
   const { body, broken, status } = result;
   const type = one(result.headers["content-type"]);
   if (isPage(type, body)) return retry(result, `status ${status} with a web page`, wallMs);
-  // The head said yes in the coordinator's form, so it has it, whatever the body says and whether or not it came whole.
+  // The head is a success in the coordinator's form, so the coordinator has the event, whatever the body says and whether or not it arrived whole.
   if (json || (body.length === 0 && !broken)) return { kind: "delivered" };
   if (!broken && isJsonText(body)) return { kind: "delivered" };
-  // nobody in between answers that something was created
+  // no server in between answers that something was created
   if (status !== 200 && body.length > 0) return { kind: "delivered" };
   return broken
     ? retry(result, `status ${status} with an incomplete body`, wallMs)
@@ -177,7 +177,7 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
   }
   if (status === 407)
     return { kind: "pause", reason: "wrong_address", text: "a proxy asks for a login (407)" };
-  // without a type, the form alone tells whose word it is
+  // without a content type, only the form tells which server answered
   const detail = json || type === undefined ? detailOf(result.body) : undefined;
   if (status === 405 || (status === 404 && detail === UNKNOWN_ROUTE)) {
     return {

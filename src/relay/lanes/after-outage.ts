@@ -40,12 +40,12 @@ export function createAfterOutage(deps: {
   };
 }
 
-/** Waits a lane for a time that may be shortened? */
+/** Does a lane wait for a time that may be shortened? */
 function backsOff({ phase }: Lane): boolean {
   return phase.name === "backoff" && !phase.asked;
 }
 
-/** One sick head must not take every probe. Pure. */
+/** Chooses the lane that probes. A head that keeps failing must not take every probe. Pure. */
 function triedLongestAgo(lanes: Iterable<Lane>): Lane | undefined {
   let longest: Lane | undefined;
   for (const lane of lanes) {

@@ -20,8 +20,8 @@ import { createWaiters } from "./waiters.ts";
 // ready.ts queues lanes · share.ts divides the connections · pump.ts starts turns · outcomes.ts says what came of them · under-way.ts ends attempts ·
 // after-outage.ts wakes lanes · flow.ts tells lanes that flow from those that wait · memory.ts keeps entries whole or thin · fetch.ts reads the bodies of thin ones ·
 // waiters.ts tells gateways when it takes longer · ../turns/turn.ts sends one head · ../turns/batch.ts sends several
-// Order is a matter of one lane, fairness a matter between lanes: they are apart, so that no rule of fairness can break the order. Whatever a turn does
-// with its events, the lane hears only of the outcome, so that everything about HTTP, verdicts and dead letters stays in turns/.
+// Order is a matter of one lane, and fairness a matter between lanes. They are apart, so that no rule of fairness can break the order. A lane learns only the
+// outcome of a turn, so that everything about HTTP, verdicts and dead letters stays in turns/.
 
 /** Reading ahead stops at this many waiting events (0.1 s of work), unless connections are idle: a hot session must not hold up those behind it (ISOLATE-1). */
 const READ_AHEAD = 2000;
@@ -52,7 +52,7 @@ export type Dispatcher = Entrance &
     goOn(lane: Lane): void;
     /** Something changed that may let lanes start. */
     pump(): void;
-    /** Tells every gateway that still waits not to. */
+    /** Tells every gateway that still waits to wait no longer. */
     releaseWaiting(reason: string): void;
     /** Sessions whose events wait behind trouble, and whether there are more than `most`. */
     backlog(most: number): { sessions: SessionBacklog[]; overflow: boolean };
@@ -65,7 +65,7 @@ export type Dispatcher = Entrance &
     drain(): Promise<void>;
   };
 
-/** Runs the lanes side by side: decides who sends next, and what a turn's outcome does to its lane. Longer than others, because it only puts parts together. */
+/** Runs the lanes side by side: decides who sends next, and what a turn's outcome does to its lane. It only puts parts together. */
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { gate, connections } = deps;
   const roster = new Roster(deps.isHolding);

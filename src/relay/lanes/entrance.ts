@@ -12,7 +12,7 @@ export type Entrance = {
   accept(session: string, token: string, shard: number, entry: Entry): Lane;
   /** An event that comes again after a reset while it is in flight: its delivery is renewed. Returns whether that was so. */
   renew(token: string, seq: number, deliverySeq: number): boolean;
-  /** Drops what waits in a lane, because somebody else keeps it now. */
+  /** Drops the events that wait in a lane, because they are kept elsewhere now. */
   drop(lane: Lane): Entry[];
   /** Drops everything that waits for a shard: it will be delivered again, here or to another relay. */
   clearShard(shard: number): void;
@@ -32,7 +32,7 @@ export function createEntrance(deps: {
       const lane = roster.open(session, token, shard);
       if (!flow.flows(lane)) waiters.tell(entry, "backlog");
       if (!memory.admit(lane, entry)) {
-        waiters.tell(entry, "backlog"); // the entry says whom, as long as it is whole
+        waiters.tell(entry, "backlog"); // a whole entry says which gateway waits
         makeThin(entry);
       }
       lane.push(entry);

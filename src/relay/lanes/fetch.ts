@@ -38,7 +38,7 @@ export function createFetch(deps: {
       lane.notFound = 0;
       return undefined;
     }
-    // a replica may lag behind, so only what stays away is gone, or what later events of the session stand without
+    // a replica may lag behind, so an event is gone only if it stays away, or if later events of the session are there without it
     if (++lane.notFound < GONE_AFTER && stored.length === 0) {
       const reason = "the log does not have the event yet";
       return { kind: "retry", reason, counts: false, retryAfterMs: GONE_PAUSE_MS };

@@ -9,7 +9,7 @@ const SLOW_HEAD_MS = 2000;
 /** A session whose events wait, how many they are, and their bytes in the log. */
 export type SessionBacklog = { session: string; events: number; bytes: number };
 
-/** Tells lanes that flow from those that wait behind trouble. */
+/** Distinguishes lanes that flow from those that wait behind an event in trouble. */
 export class Flow {
   readonly #clock: Clock;
   readonly #gate: Pick<Gate, "state">;

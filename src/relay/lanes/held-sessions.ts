@@ -1,7 +1,7 @@
 import type { HeldPlace, HeldReason, HeldRecord } from "../../shared/log/state/held.ts";
 import type { Entry, Lane } from "./lane.ts";
 
-/** The held sessions, as other files see them; `held.ts` keeps them. Events of other sessions do not come here (held/table.ts). */
+/** The held sessions as other files use them; `held.ts` keeps them. Events of other sessions do not come here (held/table.ts). */
 export type HeldSessions = {
   /** Reads the held sessions of a shard. To be called before its consumer is reset. */
   load(shard: number): Promise<void>;

@@ -24,8 +24,8 @@ import type { Stored } from "./stored.ts";
 
 // held/enter.ts holds a session · held/refill.ts reads its events from the log · held/resume.ts lets it go on · held/leave.ts ends its pointer · held/load.ts takes over
 // held/state.ts names the states · held/held-phase.ts moves from one to the next · held/table.ts has those that are not free · held/carry-out.ts carries that out · held/pointers.ts writes · held/terms.ts counts takeovers
-// A pointer is written by one relay after another, and each write may arrive late or not at all. So every step that waits for the broker is a state of the
-// machine, and each of these files holds one way from state to state.
+// Several relays write a pointer, one after the other, and each write may arrive late or not at all. So every step that waits for the broker is a state of the
+// machine, and each of these files has one way from state to state.
 
 /** More waiting events of one session than this are read from the log: a fifth of the window that its shard's sessions share. */
 export const HOLD_ABOVE = 20_000;
@@ -90,7 +90,7 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
   };
 }
 
-/** Is the event left to the log? What is settled, but a crash forgot it, is passed in the same way. */
+/** Is the event left to the log? An event that is settled, but was forgotten in a crash, is passed over in the same way. */
 function takes(table: HeldTable, token: string, seq: number, bytes: number): boolean {
   const state = table.get(token);
   if (state.name === "free") return false;

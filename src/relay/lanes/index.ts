@@ -13,8 +13,8 @@ import type { Ending } from "./turn-outcome.ts";
 
 // dispatcher.ts decides which lane sends next · intake.ts puts events into lanes · held.ts has sessions that wait for long read from the log · control.ts carries
 // out what operators want · settlement.ts says what is settled · stored.ts reads events from the log
-// These four need one another in circles: what is held is not dispatched, what is paused is held, what was sent is held no more. The circles are closed here,
-// once, so that each of them is handed what it needs and can be tested alone.
+// These four need one another: a held session is not dispatched, a paused session is held, and a session that was sent to its end is no longer held. They are
+// joined here and nowhere else, so that each of them gets what it needs as an argument and can be tested alone.
 
 export { CONTROL_MS } from "./control.ts";
 export type { Dispatcher, DispatcherDeps } from "./dispatcher.ts";
@@ -52,7 +52,7 @@ export type Lanes = {
   control: RelayControl;
   /** Takes an event of a shard. */
   deliver: (shard: ShardSource, delivery: Delivery) => void;
-  /** Forgets what waits of a shard: it will be delivered again, here or to another relay. */
+  /** Drops the waiting events of a shard: they will be delivered again, here or to another relay. */
   clear: (shard: number) => void;
   /** Reads what a takeover has to know of a shard: what operators want, and which of its sessions are held. */
   prepare: (shard: number) => Promise<void>;
@@ -95,7 +95,7 @@ export function createLanes(deps: LanesDeps): Lanes {
     deliver,
     clear(shard) {
       held.forget(shard);
-      gaps[shard] = new Gaps(); // what another relay took over in between is no gap
+      gaps[shard] = new Gaps(); // events that another relay handled in between are no gap
       dispatcher.clearShard(shard);
     },
     async prepare(shard) {

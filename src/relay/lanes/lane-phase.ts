@@ -1,6 +1,6 @@
 import type { Repute } from "./share.ts";
 
-/** What a lane is doing. Each phase owns what must end with it: a turn, or a timer. */
+/** The phase of a lane. Each phase owns what must end with it: a turn, or a timer. */
 export type Phase =
   /** Nothing waits in it. */
   | { readonly name: "idle" }
@@ -16,7 +16,7 @@ export type Phase =
       /** The coordinator asked for this wait, so nothing shortens it. */
       readonly asked: boolean;
     }
-  /** It sends nothing until somebody lets it go on: its session is paused, parked, or joins the live stream. */
+  /** It sends nothing until it is let go on: its session is paused, parked, or joins the live stream. */
   | { readonly name: "halted" };
 
 /** A turn that is under way. */
@@ -25,7 +25,7 @@ export type RunningTurn = {
   readonly since: number;
   /** Whose share of the connections it takes. */
   repute: Repute;
-  /** Resolves when the lane knows what came of it. */
+  /** Resolves when the lane knows its outcome. */
   over: Promise<void>;
 };
 
@@ -39,13 +39,13 @@ export type PhaseEvent =
   | { readonly on: "go" }
   /** It may not go on: its session is paused, or its head is poison. Said by the lane's own turn too, so it also ends a phase of sending. */
   | { readonly on: "stand" }
-  /** Somebody else wants it to stand still. What is on the way ends as it ends. */
+  /** It must stand still, because of a pause or because its session is held. An attempt that is under way is not ended. */
   | { readonly on: "halt" }
   /** A turn begins. */
   | { readonly on: "start"; readonly turn: RunningTurn }
   /** It waits before it tries again. */
   | { readonly on: "rest"; readonly cancel: Cancel | undefined; readonly asked: boolean }
-  /** Its shard was lost, and nothing waits any more. What is on the way ends as it ends. */
+  /** Its shard was lost, and nothing waits any more. An attempt that is under way is not ended. */
   | { readonly on: "clear" };
 
 export type PhaseEffect =
@@ -58,7 +58,7 @@ export type PhaseEffect =
 
 type Step = readonly [Phase, readonly PhaseEffect[]];
 
-// A busy lane goes round by idle, ready and sending for every event: these steps are made once, not each time.
+// A busy lane passes through idle, ready and sending for every event, so these results are made once and not each time.
 const NOTHING: readonly PhaseEffect[] = [];
 const FORGET: readonly PhaseEffect[] = [{ do: "forget" }];
 const QUEUE: readonly PhaseEffect[] = [{ do: "queue" }];
@@ -71,8 +71,8 @@ const TO_READY: Step = [READY, QUEUE];
 export const FIRST_PHASE: Phase = IDLE;
 
 /**
- * What becomes of a lane's phase (docs/architecture.md, "A lane's phase"). A timer that is handed in is either owned by the new phase or among the
- * effects, to be cancelled. Pure.
+ * The next phase of a lane (docs/architecture.md, "A lane's phase"). The timer of the old phase is either owned by the new one, or among the effects, to be
+ * cancelled. Pure.
  */
 export function stepPhase(phase: Phase, event: PhaseEvent): Step {
   switch (event.on) {

@@ -18,7 +18,7 @@ export type Entry = Delivered & {
   envelope: Envelope | undefined;
   /** The stored payload, kept for a dead letter. */
   data: Uint8Array | undefined;
-  /** Why it is to be buried instead of sent: it cannot be read, or it is exhausted. */
+  /** Why it becomes a dead letter instead of being sent: it cannot be read, or it is exhausted. */
   death: Death | undefined;
   /**
    * A report whose runner the coordinator does not know: the gate's time of being up when it said so first, and whether the runner has been registered again
@@ -36,7 +36,7 @@ export class Lane {
   readonly token: string;
   readonly session: string;
   readonly shard: number;
-  /** How its last attempt went. */
+  /** The result of its last attempt. */
   repute: Repute = "unproven";
   /** Only moves.ts changes it. */
   phase: Phase = FIRST_PHASE;
@@ -57,7 +57,7 @@ export class Lane {
   notFound = 0;
   /** Attempts that were refused with 401 or 403 in a row. */
   refusedTokens = 0;
-  /** The head met a kept connection that was closed in that moment: it goes on one of its own, at once. */
+  /** The head met a kept connection that was closed in that moment. It is sent again at once, on a connection of its own. */
   fresh = false;
   #queue: Entry[] = [];
   #head = 0;
@@ -93,7 +93,7 @@ export class Lane {
     const taken = this.#queue.slice(this.#head, this.#head + count);
     this.#head += taken.length;
     for (const entry of taken) this.#bytes -= entry.bytes;
-    // ten thousand lanes stay though nothing waits in them: what was taken must not stay with them (BOUND-1)
+    // ten thousand lanes exist in which nothing waits: events that were taken must not stay in their memory (BOUND-1)
     const isEmpty = this.#head === this.#queue.length;
     if (isEmpty || (this.#head > MOST_TAKEN && this.#head * 2 > this.#queue.length)) {
       this.#queue = this.#queue.slice(this.#head);
@@ -126,7 +126,7 @@ export class Lane {
     return this.drop();
   }
 
-  /** Drops what waits because somebody else keeps it now; what is in flight stays as it is. */
+  /** Drops the events that wait, because they are kept elsewhere now. Those in flight stay. */
   drop(): Entry[] {
     const dropped = this.#queue.slice(this.#head);
     this.#queue = [];

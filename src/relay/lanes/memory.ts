@@ -1,7 +1,7 @@
 import type { Budget } from "./budget.ts";
 import { MAX_WHOLE, type Entry, type Lane } from "./lane.ts";
 
-/** What the waiting entries of all lanes cost: how many there are, and which of them are kept whole (BOUND-1). */
+/** The memory of the waiting entries in all lanes: how many there are, and which of them are kept whole (BOUND-1). */
 export class Memory {
   readonly #budget: Budget;
   /** Entries in all lanes, those in flight too. */
@@ -46,7 +46,7 @@ export class Memory {
   }
 }
 
-/** Only the numbers of an entry stay. */
+/** Drops the body of an entry and keeps only its numbers. */
 export function makeThin(entry: Entry): void {
   entry.envelope = undefined;
   entry.data = undefined;

@@ -36,7 +36,7 @@ export class Moves {
     }
   }
 
-  /** Nothing of its own keeps the lane any more: it waits for a connection, stands still if its session is paused, or has nothing to do. */
+  /** The lane itself has no reason to wait any more: now it waits for a connection, stands still because its session is paused, or has nothing to do. */
   goOn(lane: Lane): void {
     this.move(lane, lane.length === 0 ? EMPTY : this.#paused(lane.token) ? STAND : GO);
   }

@@ -33,7 +33,7 @@ export type OutcomesDeps = {
   settled(lane: Lane, entry: Entry, how: Ending): void;
 };
 
-/** What the outcome of a turn does to a lane and its entries, and what the lane does next. */
+/** Applies the outcome of a turn to a lane and its entries, and decides what the lane does next. */
 export class Outcomes {
   readonly #deps: OutcomesDeps;
   /** Turns of all lanes that ended well. */
@@ -63,7 +63,7 @@ export class Outcomes {
         return this.#failed(lane, outcome);
       case "park":
         this.#putBack(lane);
-        if (lane.length === 0) return GO_ON; // what was poison comes again by itself
+        if (lane.length === 0) return GO_ON; // a poison event comes again by itself
         return { kind: "park", reason: outcome.reason };
       case "again":
         this.#putBack(lane);
@@ -94,7 +94,7 @@ export class Outcomes {
     return GO_ON;
   }
 
-  /** A head is condemned, and its turn will bury it. Of a batch it is first found out who of them fails alone. */
+  /** The head has a final refusal, and its turn will store it as a dead letter. For a batch it is first found out which event fails alone. */
   #exhaust(lane: Lane, head: Entry, { reason, together = 1 }: { reason: string; together?: number }): void {
     if (together > 1) {
       this.#deps.log.warn({ session: lane.session, events: together, reason }, "a batch keeps failing");
@@ -106,7 +106,7 @@ export class Outcomes {
     head.death ??= { reason: `exhausted after ${attempts} attempts: ${reason}`, attempts };
   }
 
-  /** Back in front, but what comes again by itself is let go. */
+  /** Puts entries back in front. Those that come again by themselves are dropped. */
   #putBack(lane: Lane): void {
     for (const entry of lane.putBack(lane.inFlight)) this.#deps.memory.release(entry);
   }

@@ -1,7 +1,7 @@
 import { MOST_HELD } from "../../shared/log/state/checkpoint.ts";
 import type { HeldPlace, HeldRecord } from "../../shared/log/state/held.ts";
 
-/** Held sessions of a shard as its checkpoint names them. Runs with every checkpoint, so that it makes nothing of the others. Pure. */
+/** Held sessions of a shard as its checkpoint names them. Runs for every checkpoint, so it makes no objects for the others. Pure. */
 export function placesOf(
   held: Iterable<{ shard: number; record: HeldRecord }>,
   shard: number,

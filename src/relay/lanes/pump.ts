@@ -26,7 +26,7 @@ export type PumpDeps = {
   connections: number;
   /** Most entries that one turn takes; 1 without a batch endpoint. */
   batchMax: number;
-  /** Sends the entries, which are the lane's first ones, and says what came of it. */
+  /** Sends the entries, which are the lane's first ones, and resolves to the outcome. */
   turn(lane: Lane, entries: Entry[], context: TurnContext): Promise<TurnOutcome>;
   /** Reads a thin head from the log. Returns an outcome if that is not possible. */
   fetch(lane: Lane): Promise<TurnOutcome | undefined>;
@@ -120,7 +120,7 @@ export class Pump {
     }
   }
 
-  /** A session that hangs takes of the failing share from the moment that it shows: those who come now must find a connection. */
+  /** As soon as it shows that a session hangs, it counts to the failing share, so that sessions that come now find a connection. */
   #slow(turn: RunningTurn): void {
     this.#inFlight[turn.repute]--;
     turn.repute = "failing";
@@ -174,7 +174,7 @@ export class Pump {
     moves.move(lane, { on: "rest", cancel: undefined, asked: false });
     const asking = lane.phase;
     void source.verify().then((allowed) => {
-      if (lane.phase !== asking) return; // cleared, halted or opened meanwhile: somebody else moved it on
+      if (lane.phase !== asking) return; // the lane was cleared, halted or opened meanwhile, which moved it on
       if (!allowed) return this.#rest(lane, FENCED_MS, false);
       moves.goOn(lane);
       this.run();

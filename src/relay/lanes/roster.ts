@@ -8,7 +8,7 @@ export class Roster {
   readonly #lanes = new Map<string, Lane>();
   readonly #isHolding: (token: string) => boolean;
 
-  /** `isHolding`: is the session's pointer being written? That is done for this very lane, and events that came for a new one would be missed. */
+  /** `isHolding`: is the session's pointer being written? The write belongs to this lane object, and events in a new one would be missed. */
   constructor(isHolding: (token: string) => boolean) {
     this.#isHolding = isHolding;
   }

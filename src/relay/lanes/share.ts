@@ -1,4 +1,4 @@
-/** How a lane's last attempt went; decides on its share of the connections (ISOLATE-1). */
+/** The result of a lane's last attempt, which decides on its share of the connections (ISOLATE-1). */
 export type Repute = "unproven" | "proven" | "failing";
 
 /** Turns under way by the repute of their lane. */
@@ -10,7 +10,7 @@ export function failingShare(connections: number): number {
 }
 
 /**
- * May a lane of this repute start an attempt? A quarter of the connections stays free of lanes that never succeeded, and failing ones
+ * May a lane with this record of success start an attempt? A quarter of the connections stays free of lanes that never succeeded, and failing ones
  * get a quarter at the most, so that proven ones always find a connection (ISOLATE-1).
  */
 export function mayStart(repute: Repute, inFlight: InFlight, connections: number): boolean {
@@ -32,7 +32,7 @@ export function mayStart(repute: Repute, inFlight: InFlight, connections: number
 
 /** An attempt that takes this many times longer than a usual one is in trouble, although its outcome is not known yet. */
 const SLOW_FACTOR = 10;
-/** But never earlier than this, or a hiccup costs a repeat. */
+/** But never earlier than this, because otherwise a short delay would cost a repeat. */
 const SLOW_LEAST_MS = 250;
 
 /** From which age on an attempt counts as slow; `typicalMs` is a usual success, undefined before the first. */

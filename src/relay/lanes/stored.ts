@@ -13,8 +13,8 @@ const MAX_BYTES: number = 1024 * 1024;
 export type Stored = { seq: number; envelope: Envelope; data: Uint8Array; death: Death | undefined };
 
 /**
- * An envelope as the relay can work with it: what cannot be decoded is given a shape from its subject, so that it can be dead-lettered
- * like any other poison event. Throws `schema_newer`: such an event is whole, it is this program that is too old.
+ * An envelope in the form in which the relay works with it. If it cannot be decoded, its subject gives it a form, so that it can become a dead letter like
+ * any other poison event. Throws `schema_newer`: then the event is whole, and this program is too old for it.
  */
 export function envelopeOf(
   data: Uint8Array,
@@ -24,7 +24,7 @@ export function envelopeOf(
   try {
     const envelope = decodeEnvelope(data);
     const { session, runner, kind } = address;
-    // the broker checked who may publish under the subject; what is in the envelope was not checked
+    // the broker checked that the publisher may use the subject; it did not check the envelope
     if (envelope.session !== session || envelope.runner !== runner || envelope.kind !== kind)
       throw new Error("the envelope's session, runner or kind differs from the subject's");
     return { envelope, death: undefined };
@@ -65,7 +65,7 @@ export function addressOf(subject: string, data: Uint8Array): EventAddress | und
   return undefined;
 }
 
-/** Reads a session's events from the log, by direct gets: no consumer is needed, and nobody else's place in the log moves. */
+/** Reads a session's events from the log, by direct gets: no consumer is needed, and no other reader's place in the log moves. */
 export function createLogReader(
   nc: NatsConnection,
 ): (session: string, from: number) => Promise<Stored[] | undefined> {

@@ -53,7 +53,7 @@ export function createUnderWay(deps: {
   }
 
   function makeRoom(): void {
-    if (slow <= failingShare(deps.connections)) return; // as a rule: this is asked at every turn while all connections are busy
+    if (slow <= failingShare(deps.connections)) return; // the usual case: this is asked at every turn while all connections are busy
     const now = clock.now();
     const all = [...attempts];
     const ages = all.map(({ since }) => now - since);

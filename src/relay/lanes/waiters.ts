@@ -1,7 +1,7 @@
 import type { Answers } from "../coordinator/answers.ts";
 import { MAX_WHOLE, type Entry, type Lane } from "./lane.ts";
 
-/** Gateways whose executors still wait for an answer. Each hears once if none will come soon. */
+/** Gateways whose executors still wait for an answer. Each gets one message if no answer will come soon. */
 export type Waiters = {
   tell(entry: Entry, reason: string): void;
   /** Tells all gateways that wait for events of a lane. */

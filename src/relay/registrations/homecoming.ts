@@ -4,7 +4,7 @@ import type { Leaving } from "./leaving.ts";
 import type { Registered, Registrations } from "./registrations.ts";
 import { runnerIdOf } from "./runner-id.ts";
 
-/** What becomes of a report whose runner the coordinator does not know. */
+/** What to do with a report whose runner the coordinator does not know. */
 export type Homecoming =
   /** The coordinator knows the runner now: the report is sent again at once. */
   | { kind: "again" }
@@ -44,7 +44,7 @@ function whyNot(registered: Registered): string {
   }
 }
 
-/** What becomes of the report. `runner` is undefined if the report names none. Pure. */
+/** Decides about the report. `runner` is undefined if the report names none. Pure. */
 export function homecomingOf(
   registered: Registered,
   known: { runner: string | undefined; forMs: number; tried: boolean; withinMs: number },

@@ -13,7 +13,7 @@ import { createRegistrations, type Registered, type Registrations } from "./regi
 import { createReports, type Reports } from "./reports.ts";
 
 // registrations.ts registers runners again that the coordinator forgot · homecoming.ts does so for a report that was refused, or says why it cannot ·
-// leaving.ts removes runners (next-step.ts decides when) · reports.ts asks the log which reports of a runner wait · runner-id.ts reads whose a report is
+// leaving.ts removes runners (next-step.ts decides when) · reports.ts asks the log which reports of a runner wait · runner-id.ts reads a report's runner
 // Reports and removals are apart, because a report must not wait until a removal is decided, and a removal must wait for reports that another relay sends. They
 // meet in the state bucket only, which every relay reads, so that any relay can finish what another one began.
 
@@ -25,7 +25,7 @@ export type Runners = {
   registrations: Registrations;
   leaving: Leaving;
   reports: Reports;
-  /** What becomes of a report whose runner the coordinator does not know. */
+  /** Decides about a report whose runner the coordinator does not know. */
   homecoming: (report: Unregistered) => Promise<Homecoming>;
 };
 

@@ -43,7 +43,8 @@ export type Leaving = {
   /** Keeps a runner's wish to be removed. False if too many are kept already. */
   ask(runner: string): Promise<boolean>;
   /**
-   * Keeps that a runner is gone while a report of it waits. A removal that the runner itself asked for is not overwritten. `onlyFirst`: nothing is.
+   * Notes that a runner is gone while one of its reports waits. A removal that the runner itself asked for is not overwritten. With `onlyFirst` no earlier
+   * note is overwritten.
    */
   note(runner: string, why: DepartureReason, more: Noted): Promise<void>;
   /** The runner lives, so it does not leave. */
@@ -127,7 +128,7 @@ async function read({ jsm }: LeavingDeps, known: KnownRunners, elapsedMs: number
   }
 }
 
-/** What is to be done for a runner now; its reports are asked for only if they decide. Undefined if they could not be read. */
+/** The next step for a runner. Its reports are read only if the step depends on them. Undefined if they could not be read. */
 async function stepOf({ clock, reports, times }: LeavingDeps, it: Known): Promise<Step | undefined> {
   const { record, seenMs } = it;
   const known = { why: record.why, seenMs, oldMs: clock.wall() - record.since };

@@ -27,7 +27,7 @@ const PAGE = 100;
 const PAGE_BYTES: number = 1024 * 1024;
 /** Most pages of reports, of all runners, that are looked through in each shard. A runner has a few runs at a time. */
 const MOST_PAGES = 20;
-/** Most held sessions that are looked through. With more, nobody can say which reports wait, and a leaving runner waits its longest time. */
+/** Most held sessions that are looked through. With more of them it is not known which reports wait, and a leaving runner waits its longest time. */
 const MOST_HELD = 100;
 /** Between two looks at whether a report is settled. */
 const LOOK_MS = 250;

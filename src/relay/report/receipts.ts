@@ -84,7 +84,7 @@ async function redriven(
   return found;
 }
 
-/** What became of an event whose number is not the event's any more, or is not there. */
+/** The state of an event whose sequence now holds another event, or nothing. */
 async function absent({ jsm }: ReceiptDeps, { seq }: ReceiptQuestion, isThere: boolean): Promise<Receipt> {
   const lost = (await readDamages(jsm)).find(({ code, ranges }) => isOfLog(code) && holds(ranges, seq));
   if (lost !== undefined) return { state: "lost", seq, reason: damageText(lost) };

@@ -17,9 +17,9 @@ const GATHER_MS = 5;
 
 export type StatePublisher = {
   start(): void;
-  /** Something of the state is different now. */
+  /** The state has changed. */
   changed(): void;
-  /** Says that the relay stops, and nothing after that. */
+  /** Publishes that the relay stops, and nothing after that. */
   stop(): void;
 };
 

@@ -13,16 +13,16 @@ import {
 import type { Gate, GateState } from "../coordinator/gate.ts";
 import type { HeldSessions, Lane } from "../lanes/index.ts";
 
-/** The subject is this relay's own, so nobody shares its questions: the broker lets relays listen in this group only. */
+/** The subject is this relay's own, so no other relay takes its questions. The group is there because the broker lets relays listen in it only. */
 const QUEUE = "relay";
 
-/** A lane as far as it is shown. */
+/** The parts of a lane that are shown. */
 export type ShownLane = Pick<
   Lane,
   "session" | "shard" | "length" | "attempts" | "lastReason" | "lastFailureAt"
 > & { phase: { name: Lane["phase"]["name"] }; inFlight: { length: number } };
 
-/** The gate without what only this relay needs of it. Pure. */
+/** The gate without the parts that only this relay needs. Pure. */
 export function gateViewOf(state: GateState): GateView {
   switch (state.phase) {
     case "checking":
@@ -64,7 +64,7 @@ function laneViewOf(lane: ShownLane, wallOffset: number): LaneView {
 }
 
 /**
- * The lanes that a question is about, those first that somebody should look at, and how many more there are. Without a search idle lanes
+ * The lanes that a question is about, those that need attention first, and how many more there are. Without a search idle lanes
  * are left out, unless their session is held. `held`: why each held session is held; `wallOffset`: adding it to a `clock.now()` makes it
  * a wall clock. Memory does not grow with the lanes. Pure.
  */
@@ -120,7 +120,7 @@ export function serveView(deps: {
   held: Pick<HeldSessions, "list">;
   /** Events delivered since this relay started. */
   delivered: () => number;
-  /** The answer would go to somebody else than the console. */
+  /** The answer would not go to the console. */
   foreign: (what: "request") => void;
 }): { stop(): void } {
   const { nc, clock, relay, instance } = deps;

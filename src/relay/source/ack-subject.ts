@@ -1,7 +1,7 @@
 const DOT = 46;
 const ZERO = 48;
 
-/** Where a delivered message stands: in the log, among its consumer's deliveries, and how many follow. */
+/** The place of a delivered message in the log and among its consumer's deliveries, and how many messages follow. */
 export type Place = {
   seq: number;
   deliverySeq: number;

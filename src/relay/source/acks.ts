@@ -7,7 +7,7 @@ const GATHER_MS = 5;
 export type Acks = {
   add(deliverySeq: number, seq: number): void;
   flush(): void;
-  /** What waits is void: its delivery does not count any more. */
+  /** Drops the acks that wait, because their deliveries do not count any more. */
   drop(): void;
 };
 

@@ -4,7 +4,7 @@ type ApiError = { code: number; err_code?: number; description?: string };
 
 const CONSUMER_NOT_FOUND = 10014;
 const STREAM_NOT_FOUND = 10059;
-/** A consumer goes back no further than where it was made to start. */
+/** A consumer cannot be reset to before its start sequence. */
 const RESET_REFUSED = 10204;
 
 /** What an error of the JetStream API means here. */

@@ -12,7 +12,7 @@ import { codedError } from "../../shared/base/errors.ts";
 import { stateKey } from "../../shared/log/schema/topology.ts";
 import type { Settled } from "../../shared/log/state/settled.ts";
 
-/** A write that got lost with the broker must not delay the next one, because a crash repeats what is not saved (ONCE-1). */
+/** A write that was lost with the broker must not delay the next one, because after a crash everything unsaved is sent again (ONCE-1). */
 const WRITE_TIMEOUT_MS = 1000;
 
 type Top = NonNullable<Checkpoint["top"]>;
@@ -21,13 +21,13 @@ type Top = NonNullable<Checkpoint["top"]>;
 export type More = {
   /** The newest event that was delivered. */
   top: Top | undefined;
-  /** The shard's held sessions, asked for in the moment of the write; undefined: they are not known now, and those that are stored stay. */
+  /** The shard's held sessions at the moment of the write. Undefined if they are not known now; then the stored ones stay. */
   held: () => HeldPlace[] | undefined;
   /** The broker's process whose acks are ours (keeper.ts). */
   broker: string | undefined;
 };
 
-/** Keeps a shard's memory of what is settled beyond the life of the relay. */
+/** Stores a shard's memory of settled events, for relays that come later. */
 export type CheckpointStore = {
   /**
    * Merges what is stored into `settled`. Throws `checkpoint_missing` when there is none (`provision` writes the first) and
@@ -35,7 +35,7 @@ export type CheckpointStore = {
    * Resolves to whether the broker's own acks count as well ({@link acksCount}).
    */
   load(settled: Settled): Promise<boolean>;
-  /** Stores what is settled now, with what belongs to it, if something of it changed since the last time. */
+  /** Stores what is settled now, with the rest of the checkpoint, if any of it changed since the last write. */
   save(settled: Settled, more: More): Promise<void>;
 };
 
@@ -53,7 +53,7 @@ type StoreDeps = {
   shard: number;
   /** When the log was made. */
   stream: string;
-  /** Tells which of the broker's processes answers now, for what is read. */
+  /** The broker's process that answers now. */
   nc: Pick<NatsConnection, "info">;
 };
 
@@ -80,14 +80,14 @@ async function readCheckpoint({
 
 /**
  * Writes go by compare-and-set on the revision that this relay read or wrote last: a relay that lost the shard cannot overwrite its
- * successor's memory. A lost race is healed by merging, for what is settled stays settled.
+ * successor's memory. After a lost race both memories are merged, because what is settled stays settled.
  */
 export function createCheckpointStore(deps: StoreDeps): CheckpointStore {
   const { kv, shard, stream, nc } = deps;
   const key = stateKey.checkpoint(shard);
   let revision = 0;
   let saved: { version: number; broker: string | undefined } | undefined;
-  /** As another relay wrote it, which may have been given more than this one. */
+  /** As another relay wrote it. That relay may have received more events than this one. */
   let known: Top | undefined;
   let storedHeld: HeldPlace[] = [];
 
@@ -127,7 +127,7 @@ export function createCheckpointStore(deps: StoreDeps): CheckpointStore {
       await write(settled, more);
     } catch (error) {
       if (!isWrongRevision(error)) throw error;
-      await load(settled); // somebody wrote between, or our own write came through without its answer
+      await load(settled); // another relay wrote in between, or our own write arrived and its answer was lost
       await write(settled, more);
     }
   }

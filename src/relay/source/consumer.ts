@@ -16,7 +16,7 @@ export type ConsumerInfo = Kept & {
 /** A shard's consumer at the broker. Each question throws coded errors as {@link readApiReply} does, and plain ones where the broker does not answer in 2 s. */
 export type Consumer = {
   info(): Promise<ConsumerInfo>;
-  /** Has everything delivered again that is not acked, or everything from a sequence on. */
+  /** Makes the broker deliver everything again that is not acked, or everything from a sequence on. */
   reset(from?: number): Promise<ConsumerInfo>;
   /** Takes the pin from any relay that has it. */
   unpin(): Promise<void>;

@@ -11,7 +11,7 @@ const NOTHING = 404;
 
 /** Longest tail of headers that the broker adds: a subject of three tokens of 200 bytes, and five short lines. */
 const LONGEST = 2048;
-/** What it adds stands last, in this order, whatever the publisher wrote in front. */
+/** The headers that the broker adds come last, in this order, after those of the publisher. */
 const PLACE =
   /\r\nNats-Subject: ([^\r\n]*)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: [^\r\n]*\r\nNats-Num-Pending: \d+\r\nNats-Last-Sequence: \d+\r\n\r\n$/;
 
@@ -29,7 +29,7 @@ function messageOf({ data }: Msg): LogMessage | undefined {
 
 /**
  * The next messages of the log from a sequence on that match a filter, at most `batch` and about `maxBytes` of them; undefined when the log cannot be
- * read now. As the client's `getBatch`, but their headers are not decoded: that throws at what anybody may store, and a session behind such a
+ * read now. Like the client's `getBatch`, but without decoding headers: decoding throws at headers that any publisher may store, and a session behind such a
  * message would wait for ever.
  */
 export function readDirect(

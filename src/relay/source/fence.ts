@@ -11,11 +11,11 @@ export type Fence = {
   revoke: () => void;
   /** Time of the newest pull with our pin that the broker is not yet known to have, 0 for none; the lease's owner confirms it. */
   pulledAt: () => number;
-  /** What ended begins again by a question only. */
+  /** Ends the lease. Only a question to the broker begins a new one. */
   confirm: (pulledAt: number) => void;
   /** Asks the broker whether our pin is the one; if so, the lease begins with the last pull before the question. */
   ask: () => Promise<boolean>;
-  /** Resolves to whether events may be sent now; false as well where the broker does not answer, after a moment. Several at once are one question. */
+  /** Resolves to whether events may be sent now; false as well where the broker does not answer, after a moment. Several calls at the same time share one question. */
   verify: () => Promise<boolean>;
 };
 

@@ -4,14 +4,14 @@ const MAX_SESSIONS = 50_000;
 type Numbering = {
   epoch: string;
   seq: number;
-  /** Of a session that two gateways serve. */ others?: Map<string, number>;
+  /** For a session that two gateways serve. */ others?: Map<string, number>;
 };
 
 /** Finds numbers of a session that are missing in the log: a flipped bit on a disk is not reported by the broker. */
 export class Gaps {
   readonly #sessions = new Map<string, Numbering>();
 
-  /** Number of events that are missing right before this one; 0 for what came again. */
+  /** Number of events that are missing right before this one; 0 for an event that came again. */
   check(session: string, epoch: string, seq: number): number {
     const known = this.#sessions.get(session);
     if (known === undefined) {

@@ -7,7 +7,7 @@ import type { Acks } from "./acks.ts";
 import { pinnedBy, type Consumer } from "./consumer.ts";
 import type { ShardMemory } from "./shard-memory.ts";
 
-/** How long a hand-over waits for what is on its way: the pin ends by itself after 3 s without a pull. */
+/** How long a hand-over waits for requests that are on their way: the pin ends by itself after 3 s without a pull. */
 const POSTED_MS = 2000;
 
 export type HandoverDeps = {
@@ -28,8 +28,8 @@ async function giveBack(consumer: Consumer, mine: string): Promise<void> {
 }
 
 /**
- * Lets another relay have a shard that we pull no more. What is on its way is ours to settle; the next relay gets the shard when it is, and finds it in the
- * checkpoint (ONCE-1). Never rejects: what fails here, the pin's end makes up for.
+ * Gives a shard that we no longer pull to another relay. We still settle the requests that are on their way. The next relay gets the shard after that, and
+ * finds them in the checkpoint (ONCE-1). Never rejects: if a step fails, the pin ends by itself a little later.
  */
 export async function handOver(
   deps: HandoverDeps,

@@ -1,10 +1,10 @@
 import type { ServerInfo } from "@nats-io/nats-core";
 
-/** What a consumer's state says of who keeps it; missing for a broker without a cluster. */
+/** The part of a consumer's state that names the server which keeps it. It is missing for a broker without a cluster. */
 export type Kept = { cluster?: { leader?: string } };
 
 /**
- * Id of the broker's process that keeps a consumer. Undefined if that is another one than we are connected to: of its end, which may spoil its acks, we would not hear. Pure.
+ * Id of the broker's process that keeps a consumer. Undefined if we are connected to another process: then we would not notice that this one ends, which can make its acks wrong. Pure.
  */
 export function keeperOf(info: ServerInfo | undefined, { cluster }: Kept): string | undefined {
   if (info?.jetstream !== true) return undefined; // a leaf node that only passes on

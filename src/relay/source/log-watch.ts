@@ -23,11 +23,11 @@ function anewText(before: string, now: string): string {
   return `the recorded state is of a log created ${before}; this one was created ${now}; run \`provision\``;
 }
 
-/** Whether the log is the one that is remembered, and what to remember of it. */
+/** Checks that the log is the one that is remembered, and keeps what is remembered of it up to date. */
 export type LogWatch = {
   /**
-   * Resolves when the log was found to be whole since the connection was made; then nothing can have happened to it. Throws `log_shortened`, and what
-   * the broker says.
+   * Resolves when the log was found to be whole after the current connection was made. Nothing can have happened to it since. Throws `log_shortened`, and
+   * the broker's own errors.
    */
   whole(): Promise<void>;
   disconnected(): void;
@@ -64,7 +64,7 @@ function damageDeps({ nc, jsm, clock }: LogWatchDeps): Parameters<typeof noteDam
   return { nc, jsm, wall: () => clock.wall() };
 }
 
-/** What cannot be read is found in the background: nothing waits for it. */
+/** Unreadable events are searched in the background, and nothing waits for that. */
 async function beginReading(watched: Watched, found: LogCheck): Promise<void> {
   const { deps } = watched;
   const goesOn = (): boolean => watched.connected && watched.last === found;
@@ -74,7 +74,7 @@ async function beginReading(watched: Watched, found: LogCheck): Promise<void> {
   });
 }
 
-/** Compares the log with what was seen of it. Throws `log_shortened`, `checkpoint_mismatch`, and what the broker says. */
+/** Compares the log with what was seen of it. Throws `log_shortened`, `checkpoint_mismatch`, and the broker's own errors. */
 async function check(watched: Watched): Promise<void> {
   const { deps } = watched;
   const found = await checkLog(deps.jsm);
@@ -109,7 +109,7 @@ function whole(watched: Watched): Promise<void> {
   return watched.checking;
 }
 
-/** Something went that was there while the connection lasted: pruned, deleted by somebody, or given up by the broker when it was read. */
+/** Messages disappeared while the connection lasted: they were pruned, deleted by an operator, or given up by the broker when it read them. */
 async function lookAgain(deps: LogWatchDeps): Promise<void> {
   const { nc, jsm } = deps;
   const found = await checkLog(jsm);
@@ -123,7 +123,7 @@ async function lookAgain(deps: LogWatchDeps): Promise<void> {
 async function writeMark(watched: Watched): Promise<void> {
   const { deps } = watched;
   const { nc, jsm, fatal } = deps;
-  // nothing may be written before a look; and where nothing is left to deliver, no takeover would look
+  // nothing may be written before the log was looked at, and a shard with nothing to deliver has no takeover that would look
   await whole(watched).catch((error: unknown) => {
     if (isCoded(error)) fatal(error);
     throw error;

@@ -15,13 +15,13 @@ export type WaitingHere = {
   held: NonNullable<LogMark["held"]>;
 };
 
-/** Does the log have less than the mark says? Something went that was there while the connection lasted. Pure. */
+/** Does the log have less than the mark says? Then messages disappeared while the connection lasted. Pure. */
 export function isLessThan(log: StreamInfo, known: LogMark): boolean {
   const { first_seq: first } = log.state;
   return countOf(startingAt(known.holes ?? [], first)) !== missingIn(log) || first > (known.first ?? first);
 }
 
-/** What the mark says next; undefined if it says so already. Pure. */
+/** The next mark; undefined if nothing in it changes. Pure. */
 export function nextMark(
   known: LogMark,
   { log, dead }: { log: StreamInfo; dead: StreamInfo },

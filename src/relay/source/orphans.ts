@@ -4,10 +4,10 @@ import type { Logger } from "../../shared/base/logger.ts";
 import { pinnedBy, type Consumer } from "./consumer.ts";
 import type { ShardMemory } from "./shard-memory.ts";
 
-/** How often a shard that nobody delivers to asks whether events wait there without an owner. */
+/** How often a shard to which nothing is delivered asks whether events wait there without an owner. */
 const CHECK_MS = 1000;
 
-/** Up to where an idle consumer claims that everything is over, and was found to be right. A claim is looked into once. */
+/** The sequence up to which an idle consumer says that everything is over, once this was found to be true. It is checked once. */
 type Claim = { upTo: number };
 
 export type OrphanDeps = {
@@ -28,11 +28,11 @@ export type OrphanDeps = {
 export type OrphanWatch = {
   start(): void;
   stop(): void;
-  /** What was found out about the consumer's acks counts no more: the broker may be another process. */
+  /** Forgets what was found out about the consumer's acks, because the broker may be another process now. */
   forget(): void;
 };
 
-/** From where on a consumer with nothing to deliver has acks that do not count; undefined for nowhere. */
+/** The sequence from which on the acks of a consumer with nothing to deliver do not count; undefined if they all count. */
 async function falselyAcked(deps: OrphanDeps, upTo: number, claim: Claim): Promise<number | undefined> {
   const { settled } = deps.memory;
   if (upTo <= settled.floor || upTo === claim.upTo) return undefined;
@@ -43,7 +43,7 @@ async function falselyAcked(deps: OrphanDeps, upTo: number, claim: Claim): Promi
   return undefined;
 }
 
-/** Has events without an owner delivered again. */
+/** Makes the broker deliver events without an owner again. */
 async function adopt(deps: OrphanDeps, claim: Claim): Promise<void> {
   const { log, shard, consumer, waiting } = deps;
   if (!waiting()) return;
@@ -55,7 +55,7 @@ async function adopt(deps: OrphanDeps, claim: Claim): Promise<void> {
   }
   if (info.num_pending) return; // the next pull gets them
   const acked = await falselyAcked(deps, info.delivered?.stream_seq ?? 0, claim);
-  // events of held sessions are acked, so none is delivered and nobody is pinned: deliver again what can be passed at once
+  // events of held sessions are acked, so none is delivered and no relay is pinned: deliver again those that can be passed at once
   const from = acked ?? (await deps.heldFrom(shard));
   if (from === undefined || !waiting()) return;
   const why =
@@ -65,8 +65,8 @@ async function adopt(deps: OrphanDeps, claim: Claim): Promise<void> {
 }
 
 /**
- * What a dead relay was given and did not ack is not delivered again by itself (`ack_wait` is an hour), and without a delivery nobody is
- * pinned. So a waiting shard looks: nobody pinned and something unacked means that a reset is due.
+ * Events that a dead relay got and did not ack are not delivered again by themselves (`ack_wait` is an hour), and without a delivery no relay is
+ * pinned. So a waiting shard looks: if no relay is pinned and events are unacked, a reset is due.
  */
 export function watchForOrphans(deps: OrphanDeps): OrphanWatch {
   const { clock, log, shard } = deps;

@@ -17,8 +17,8 @@ function endsAt(buffer: Uint8Array, offset: number, bytes: Uint8Array): boolean 
 /**
  * Reads the pin that a message was delivered under; empty if it has none. The broker puts it last, right before the payload and within the same
  * buffer, so it is read there: the client decodes all headers of a message to read one, which was a tenth of a draining relay's time, and throws
- * at those that anybody may store but that are none (a name with a space); an exception here would end the reading of the whole connection. What
- * a publisher calls by the same name stands further in front. The pin is the same for thousands of messages, so its bytes are only compared.
+ * at malformed ones, which any publisher may store (a name with a space). An exception here would end the reading of the whole connection. A header of
+ * the same name that a publisher wrote stands further in front. The pin is the same for thousands of messages, so its bytes are only compared.
  */
 export function createPinReader(): (msg: Pick<Msg, "data">) => string {
   let pin = "";

@@ -11,7 +11,7 @@ const DEAD_MS = 2000;
 /** A relay that handed a shard over comes back as its stand-by after the pin could have settled. */
 const RETURN_MS: number = PRIORITY_TIMEOUT_MS + 500;
 
-/** Who should serve a shard: the sorted relays take turns. Safety never depends on it, the broker's pin decides. Pure. */
+/** The relay that should serve a shard: the sorted relays take turns. Safety does not depend on it, because the broker's pin decides. Pure. */
 export function preferredOwner(relays: readonly string[], shard: number): string | undefined {
   const sorted = [...relays].sort();
   return sorted[shard % sorted.length];

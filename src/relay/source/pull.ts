@@ -19,7 +19,7 @@ const EXPIRES_MS = 1000;
 /** While the relay has enough to do, it asks for one message at this pace, because only a pull renews the pin. */
 const PACE_MS = 500;
 const LOOK_MS = 20;
-/** A pull whose end we never hear of, because a status got lost, is given up after this time: 1 s and the broker's slack. */
+/** A pull whose last status was lost is given up after this time: 1 s and the broker's slack. */
 const SILENCE_MS = 2500;
 const WATCH_MS = 500;
 const AFTER_ERROR_MS = 100;
@@ -78,7 +78,7 @@ export type PullDeps = {
   clock: Clock;
   relay: string;
   shard: number;
-  /** False while enough waits here: what is read ahead must be kept, or read again. */
+  /** False while enough events wait here: events that are read ahead must be kept in memory, or read again. */
   room: () => boolean;
 };
 
@@ -213,7 +213,7 @@ export class Pull {
       case "over":
         return this.#pullIfFew();
       case "too_large":
-        // who may write into the log may write more than a gateway does, and the whole shard would wait behind it
+        // any client that may write into the log may write larger messages than a gateway does, and the whole shard would wait behind one
         return this.#ask(1, Infinity);
       case "other_pinned":
         if (this.#pin !== undefined) {
@@ -230,7 +230,7 @@ export class Pull {
     }
   }
 
-  /** After an error the next pull waits a little, or a broker in trouble is asked in a tight loop. */
+  /** After an error the next pull waits a little, so that a broker in trouble is not asked in a tight loop. */
   #pullSoon(): void {
     this.#deps.clock.after(AFTER_ERROR_MS, () => this.#pullIfFew());
   }

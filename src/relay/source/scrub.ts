@@ -11,7 +11,7 @@ import { consumerName, EVENTS_STREAM } from "../../shared/log/schema/topology.ts
 import { apiFailure } from "./api.ts";
 import { readDirect, type LogMessage } from "./direct.ts";
 
-/** Events that are looked at after a start or reconnect, oldest first: some seconds beside the forwarding. What lies beyond shows as a gap of its session. */
+/** Events that are looked at after a start or reconnect, oldest first: some seconds beside the forwarding. Losses beyond them show as gaps of their sessions. */
 const MOST_SCRUBBED = 50_000;
 const PAGE = 500;
 const PAGE_BYTES: number = 1024 * 1024;
@@ -21,7 +21,7 @@ const PAUSE_MS = 20;
 /** The part of the log that still has to be sent. */
 export type Unsettled = { from: number; to: number };
 
-/** Throws `consumer_missing`: a relay that goes on without one would wait for ever. */
+/** Throws `consumer_missing`: a relay that ran without one would wait for ever. */
 async function consumerOf(jsm: JetStreamManager, name: string): Promise<ConsumerInfo> {
   try {
     return await jsm.consumers.info(EVENTS_STREAM, name);
@@ -94,9 +94,9 @@ function numbersIn([from, to]: Range): number[] {
 }
 
 /**
- * Reads the unsettled part of the log: an event with a flipped bit is neither delivered nor told of by the broker, and if it is its session's first or last
- * one, no gap shows. Returns the numbers that cannot be read and are not known to be missing; undefined if the broker went meanwhile. What seems to be
- * missing is looked for a second time, because a replica may not have had it yet.
+ * Reads the unsettled part of the log. The broker neither delivers nor reports an event with a flipped bit, and if it is its session's first or last one, no
+ * gap shows. Returns the numbers that cannot be read and are not known to be missing; undefined if the broker went away meanwhile. A number that seems to
+ * be missing is looked for a second time, because a replica may not have had it yet.
  */
 export async function scrub(
   deps: ScrubDeps,
@@ -113,6 +113,6 @@ export async function scrub(
   const again = await absentBetween(deps, begin[0], end[1]);
   if (again === undefined) return undefined;
   const doubtful = new Set(unknown.flatMap(numbersIn));
-  const first = await deps.first(); // what was pruned meanwhile is no loss
+  const first = await deps.first(); // events that were pruned meanwhile are no loss
   return rangesOf(again.flatMap(numbersIn).filter((seq) => seq >= first && doubtful.has(seq)));
 }

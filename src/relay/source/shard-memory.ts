@@ -6,10 +6,10 @@ import { Settled } from "../../shared/log/state/settled.ts";
 import type { CheckpointStore } from "./checkpoint-store.ts";
 import type { Delivery } from "./pull.ts";
 
-/** Between two checkpoints while nothing is settled above the floor: 32 small writes a second for 8 shards under load. What a kill of relay and broker repeats was settled within it. */
+/** Between two checkpoints while nothing is settled above the floor: 32 small writes a second for 8 shards under load. If relay and broker are killed, only events that were settled within this time are sent again. */
 const RELAXED_SAVE_MS = 250;
 
-/** What a relay remembers of a shard, and how that is kept beyond its life (checkpoint-store.ts). */
+/** What a relay remembers of a shard, and how it is stored for relays that come later (checkpoint-store.ts). */
 export type ShardMemory = {
   readonly settled: Settled;
   /** Merges what is stored. Resolves to whether the broker's own acks count as well; throws as {@link CheckpointStore.load} does. */
@@ -20,7 +20,7 @@ export type ShardMemory = {
   setKeeper(keeper: string | undefined): void;
   /** Writes a checkpoint if it is time for one. */
   save(): Promise<void>;
-  /** Writes a checkpoint now, with held sessions as they were told. */
+  /** Writes a checkpoint now, with the given held sessions. */
   saveWith(held: HeldPlace[] | undefined): Promise<void>;
 };
 
@@ -41,7 +41,7 @@ export function createShardMemory(deps: {
   let keeper: string | undefined;
   let savedAt = 0;
 
-  /** What was remembered before the log lost its end must not outlive it. */
+  /** A memory from before the log lost its end must not be used after that. */
   const write = async (held: () => HeldPlace[] | undefined): Promise<void> => {
     await deps.whole();
     await checkpoints.save(settled, { top, held, broker: keeper });
@@ -56,14 +56,14 @@ export function createShardMemory(deps: {
     setKeeper(named) {
       keeper = named;
       if (keeper === undefined) return;
-      // at once, or the acks of a relay that dies within the next moment would count for nothing; the next save makes up for one that fails
+      // at once: otherwise the acks of a relay that dies a moment later would not count. If this save fails, the next one makes up for it
       savedAt = clock.now();
       write(deps.held).catch((error: unknown) => {
         log.debug({ shard, err: errorText(error) }, "the checkpoint does not name the broker's process yet");
       });
     },
     async save() {
-      // acks remember what the floor passed, at least while the broker lives, so only what lies above it is pressing
+      // the broker's acks remember everything below the floor while the broker lives, so only settled events above it are urgent
       if (!settled.held && clock.now() - savedAt < RELAXED_SAVE_MS) return;
       savedAt = clock.now();
       await write(deps.held);

@@ -2,9 +2,9 @@ import type { Next } from "../../shared/base/machine.ts";
 import type { Delivery } from "./pull.ts";
 
 // The rules by which a shard changes, without anything that touches the broker: shard.ts carries the effects out (docs/architecture.md, "A shard").
-// They stand alone so that each of them can be read in a table, and be tried in every order.
+// They stand alone so that a table can show each of them, and a test can try them in every order.
 
-/** A takeover belongs to a pin. What was asked in an earlier `turn` is void when its answer comes. */
+/** A takeover belongs to a pin. An answer to a question of an earlier `turn` is ignored. */
 type Pinned = { turn: number; pin: string };
 
 /** What the consumer has to deliver again since its reset; undefined until the broker has answered the reset. */
@@ -48,10 +48,10 @@ export type ShardEffect =
   | { do: "renew_pull" }
   /** Pulls as the relay with this pin. */
   | { do: "set_pin"; pin: string | undefined }
-  /** The shard is lost, or has to be taken over again: nothing that waits here counts any more. */
+  /** The shard is lost, or has to be taken over again: all events that wait here are dropped. */
   | { do: "forget" }
   | { do: "take_over"; turn: number; why: string }
-  /** What arrives from here on, arrives anew. */
+  /** Everything that arrives from here on counts as new. */
   | { do: "restart_memory" }
   | { do: "deliver"; delivery: Delivery }
   | { do: "report_loss" };
@@ -118,11 +118,11 @@ function afterReset(state: ShardState & Pinned, toCatchUp: number): ShardState {
   if (state.phase === "active") return { ...state, toCatchUp };
   if (state.phase !== "resetting") return state;
   if (toCatchUp > 0) return { ...state, toCatchUp };
-  // nothing to deliver, so no first message will come; what comes later is the first
+  // nothing is there to deliver, so the next message that is stored will be the first
   return { phase: "active", turn, pin, toCatchUp, expected: 1, delivered: 0, pending: 0 };
 }
 
-/** The answers to what a takeover asked. They come in the turn of the question, so the pin is the same. */
+/** The answers to the questions of a takeover. They belong to the current turn, so the pin is the same. */
 function afterAnswer(state: ShardState, event: Extract<ShardEvent, { turn: number }>): Then {
   if (state.phase === "waiting" || state.phase === "handed_over") return [state, NOTHING];
   const { turn, pin } = state;
@@ -140,7 +140,7 @@ function afterAnswer(state: ShardState, event: Extract<ShardEvent, { turn: numbe
   }
 }
 
-/** What becomes of a shard when something happens. Pure. */
+/** The next state of a shard, and what has to be done. Pure. */
 export function stepShard(state: ShardState, event: ShardEvent): Then {
   switch (event.on) {
     case "started":

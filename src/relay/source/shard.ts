@@ -23,12 +23,12 @@ import { createShardMemory, type ShardMemory } from "./shard-memory.ts";
 import type { ShardSource } from "./source.ts";
 import { carryOutTakeover } from "./takeover.ts";
 
-// shard-phase.ts decides · pull.ts asks for messages · consumer.ts asks about the consumer · takeover.ts takes over, handover.ts gives back · orphans.ts finds what nobody has ·
+// shard-phase.ts decides · pull.ts asks for messages · consumer.ts asks about the consumer · takeover.ts takes over, handover.ts gives back · orphans.ts finds events without an owner ·
 // fence.ts and lease.ts say whether we may send · acks.ts tells the broker what is over · shard-memory.ts and checkpoint-store.ts remember · keeper.ts knows whose acks count
 // A shard is the unit that relays share and that one relay takes over from another, so everything that must be thrown away together at a takeover is here.
-// Who owns which shard (presence.ts) is kept out of it: two relays that both believe they own one are still safe, because the pin and the lease decide.
+// Which relay should own which shard (presence.ts) is kept out of it: two relays that both believe they own one are still safe, because the pin and the lease decide.
 
-/** More undelivered messages than this count as "behind": their sessions may have a backlog nobody here knows of. */
+/** More undelivered messages than this count as "behind": their sessions may have a backlog that is not known here. */
 const BEHIND = 256;
 
 export type ShardDeps = {
@@ -42,7 +42,7 @@ export type ShardDeps = {
   whole(): Promise<void>;
   /** Takes an unsettled event. Entries come in the order of the log. */
   deliver(source: ShardSource, delivery: Delivery): void;
-  /** Everything of this shard that waits is void; it will be delivered again, here or elsewhere. */
+  /** Drops all events of this shard that wait. They will be delivered again, here or elsewhere. */
   clear(shard: number): void;
   /** Lowest sequence that a held session of the shard still has to send; undefined for none. */
   heldFrom(shard: number): Promise<number | undefined>;
@@ -59,7 +59,7 @@ export type ShardDeps = {
 };
 
 /**
- * `behind`: what waits in the log was not all read since the takeover, or much of it is unread.
+ * `behind`: the events that waited at the takeover were not all read yet, or many events are unread.
  * `delivered`: everything of the shard up to this sequence came, or is settled.
  */
 export type ShardStatus = {
@@ -129,7 +129,7 @@ function createParts(deps: ShardDeps): Parts {
   };
 }
 
-/** The shard's end towards those who take its events. */
+/** The shard as seen by the code that takes its events. */
 function sourceOf({ deps, fence, memory: { settled }, acks }: Parts): ShardSource {
   return {
     shard: deps.shard,
@@ -209,7 +209,7 @@ function effectsOf(parts: Parts, source: ShardSource): (effect: ShardEffect) => 
 async function stop(parts: Parts, unpin: boolean): Promise<void> {
   const { deps, machine, acks } = parts;
   const pin = pinOf(machine.state());
-  const held = parts.held(); // those that are held later are not: what ends after this is only what is on its way
+  const held = parts.held(); // without those that are held later: after this, only requests that are on their way end
   acks.flush();
   machine.send({ on: "stopped" });
   if (unpin && pin !== undefined) await handOver({ ...deps, ...parts }, { pin, held });

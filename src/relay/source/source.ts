@@ -1,6 +1,6 @@
 import type { Settled } from "../../shared/log/state/settled.ts";
 
-/** An event that a source gave out, as far as the source has to know it again. */
+/** An event that a source gave out, with everything by which the source recognizes it. */
 export type Delivered = {
   readonly seq: number;
   /** The consumer's number of its newest delivery, needed to ack it. */
@@ -9,7 +9,7 @@ export type Delivered = {
   stale: boolean;
 };
 
-/** Where an event came from, and what hears of its end: a shard's consumer, or the reader of a held session. */
+/** The origin of an event, which learns of its end: a shard's consumer, or the reader of a held session. */
 export type Source = {
   /** ORDER-1 through failover: may this relay still send for this source? */
   mayForward(): boolean;
@@ -19,10 +19,10 @@ export type Source = {
   settle(entry: Delivered): void;
 };
 
-/** A shard, as those see it who take its events. */
+/** A shard as seen by the code that takes its events. */
 export type ShardSource = Source & {
   readonly shard: number;
   readonly settled: Settled;
-  /** Marks an event that another memory takes care of (held sessions): acked, and passed by the floor. */
+  /** Acks an event that another memory takes care of (held sessions), and lets the floor move over it. */
   pass(seq: number, deliverySeq: number): void;
 };

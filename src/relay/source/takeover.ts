@@ -22,7 +22,7 @@ export type TakeoverDeps = {
   whole(): Promise<void>;
   prepare(shard: number): Promise<void>;
   fatal(error: Error): void;
-  /** The turn that counts now: what was asked in another one is void. */
+  /** The current turn. Answers to questions of another turn are ignored. */
   turn: () => number;
   send: (event: ShardEvent) => void;
 };

@@ -12,7 +12,7 @@ export type Beats = {
   stop(): void;
 };
 
-/** Cancels what a gateway has open that is silent: nobody waits for it any more. */
+/** Cancels the open requests of a gateway that is silent, because it no longer waits for them. */
 export function watchBeats(deps: { clock: Clock; streams: Streams }): Beats {
   const { clock, streams } = deps;
   const heardAt = new Map<string, number>();

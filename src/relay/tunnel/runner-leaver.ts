@@ -10,7 +10,7 @@ import { isCoordinatorsWord } from "../coordinator/whose-word.ts";
 
 /** How long a runner waits until its own reports are delivered; then its removal is kept, and goes out behind them. */
 const BEHIND_REPORTS_MS = 5000;
-/** A runner waits 35 s for its removal, and a person who stops it may wait less. What takes longer is kept and tried again. */
+/** A runner waits 35 s for its removal, and a person who stops it may wait less. A removal that takes longer is kept and tried again. */
 const REMOVE_MS = 10_000;
 const KEPT: Uint8Array = Buffer.from(
   '{"ok":true,"message":"The runner will be removed as soon as possible","initiated_by":"self"}',

@@ -59,7 +59,7 @@ type Shield = {
   strange: number | undefined;
 };
 
-/** A call of a runner that is under way. `signal` aborts when nobody waits for it any more. */
+/** A call of a runner that is under way. `signal` aborts when the runner no longer waits for it. */
 type Served = { request: UpstreamRequest; events: AnswerEvents; signal: AbortSignal };
 
 function noteStranger(shield: Shield, status: number): void {

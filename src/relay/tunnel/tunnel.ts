@@ -22,7 +22,7 @@ import type { Upstream } from "./upstream.ts";
 
 // limits.ts bounds · acceptances.ts says that a request was taken · stream.ts is one under way, streams.ts all of them · deletions.ts waits for events ·
 // beats.ts notices gateways that are gone · upstream.ts speaks HTTP with the coordinator · traced.ts traces that
-// A request is ours from the moment we say that we took it, so whatever refuses it comes before, and whatever may end it is found by its id.
+// A request is ours from the moment in which we say that we took it. So every refusal comes before that, and everything that may end it finds it by its id.
 
 const QUEUE = "relay";
 
@@ -127,7 +127,7 @@ function begin(
   streams.add(id, asker, stream);
 }
 
-/** Takes or refuses what a gateway asks for. */
+/** Takes or refuses a gateway's request. */
 function open(parts: Parts, msg: Msg): void {
   const { deps, prefix, beats } = parts;
   const { reply, subject } = msg;
@@ -136,7 +136,7 @@ function open(parts: Parts, msg: Msg): void {
   const opening = decodeOpening(msg.data);
   const wire = createWire(deps.nc);
   wire.connect(reply, WINDOW_FRAMES);
-  // nobody but its gateway can guess where a request's frames go
+  // only its gateway knows the subject of a request's frames; others cannot guess it
   const id = `${asker}.t.${randomUUID()}`;
   const accept = { type: "accept", relay: deps.relay, subject: prefix + id } as const;
   const refused = refusalOf(parts, asker, opening);
@@ -187,7 +187,7 @@ function listenToFlow(parts: Parts): Subscription[] {
   ];
 }
 
-/** Passes requests of gateways on to the coordinator, with our credentials and to nobody else (CRED-1; docs/contract.md, "Requests that pass through"). */
+/** Passes requests of gateways on to the coordinator, with our credentials, and to no other address (CRED-1; docs/contract.md, "Requests that pass through"). */
 export function serveTunnel(deps: TunnelDeps): RelayTunnel {
   const { clock } = deps;
   const streams = new Streams();

@@ -1,6 +1,6 @@
 import type { AttemptKind } from "../coordinator/verdict.ts";
 
-/** What turns tell of their attempts, for the metrics. */
+/** What turns report about their attempts, for the metrics. */
 export type AttemptReport = {
   attempted(verdict: AttemptKind, ms: number): void;
   /** `answered`: the executor itself received the refusal. */

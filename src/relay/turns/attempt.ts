@@ -95,8 +95,8 @@ export async function attemptOne(
 }
 
 /**
- * A kept connection was closed as it was used: no failure of the coordinator, and nothing to wait for. Once for each head, or an event at which a server
- * always hangs up would be sent in a circle. Notes in the lane that it was so.
+ * A kept connection was closed in the moment in which it was used. That is no failure of the coordinator, and there is nothing to wait for. It is repeated
+ * once for each head; otherwise an event at which a server always hangs up would be sent for ever. The lane remembers the repetition.
  */
 export function closedInUse(lane: Lane, result: AttemptResult): boolean {
   if (lane.fresh || result.kind !== "failed" || result.cause !== "closed") return false;

@@ -31,7 +31,7 @@ export type BatchAttemptDeps = {
   report?: AttemptReport;
 };
 
-/** What came of one request with several events. */
+/** The result of one request with several events. */
 export type BatchAnswer = {
   result: AttemptResult;
   /** On the request as a whole. */
@@ -40,7 +40,7 @@ export type BatchAnswer = {
   results: Map<string, Response> | undefined;
 };
 
-/** The coordinator's word on one event of a batch; undefined: it says none. Pure. */
+/** The coordinator's answer for one event of a batch; undefined if it gave none. Pure. */
 export function itemVerdict(result: Response | undefined, wallMs: number): Verdict {
   if (result === undefined) return UNANSWERED;
   return result.body === ACCEPTED ? DELIVERED : verdictOf(result, "event", wallMs);

@@ -16,7 +16,7 @@ import { notNow, type Turn } from "./turn.ts";
 
 /** 650 bytes for each of a hundred results. */
 const LONG_ANSWER_BYTES: number = 64 * 1024;
-/** Only these say that something in the batch is wrong; the batch is then halved until the one event stands alone. */
+/** Only these statuses say that an event in the batch is wrong. Then the batch is halved until that event is alone. */
 const BISECTED = new Set([400, 413, 422]);
 
 export type BatchDeps = BatchAttemptDeps & {
@@ -40,7 +40,7 @@ function isTooLong(result: AttemptResult): boolean {
   return result.kind === "response" && result.body.length > LONG_ANSWER_BYTES;
 }
 
-/** What became of the batch as a whole says nothing about its first event. */
+/** The result of the batch as a whole says nothing about its first event. */
 function together(entries: readonly Entry[], outcome: TurnOutcome): TurnOutcome {
   return outcome.kind === "retry" ? { ...outcome, together: entries.length } : outcome;
 }
@@ -129,7 +129,7 @@ async function send(round: Round, entries: Entry[]): Promise<TurnOutcome | undef
   return (await send(round, entries.slice(0, middle))) ?? (await send(round, entries.slice(middle)));
 }
 
-/** Sends several entries of one lane as one request, and finds the one that spoils it (docs/contract.md, "Batches"). */
+/** Sends several entries of one lane as one request. If it is refused, finds the entry that is the reason (docs/contract.md, "Batches"). */
 export function createBatchTurn(
   deps: BatchDeps,
 ): (lane: Lane, entries: Entry[], context: TurnContext) => Promise<TurnOutcome> {

@@ -5,7 +5,7 @@ import type { Gate } from "../coordinator/gate.ts";
 import type { Entry, TurnOutcome } from "../lanes/index.ts";
 import type { AttemptReport } from "./attempt-report.ts";
 
-/** What becomes of an event that the coordinator refuses for good: it is passed over, its session waits for somebody, or everything does. */
+/** What happens to an event that the coordinator refuses for good: it is passed over, or its session waits for an operator, or everything waits. */
 export type PoisonPolicy = "skip" | "park" | "stop";
 
 export type Bury = (entry: Entry, envelope: Envelope, death: Death) => Promise<TurnOutcome>;

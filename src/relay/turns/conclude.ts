@@ -8,7 +8,7 @@ import type { Bury } from "./burial.ts";
 import type { RefusedCredentials } from "./refused-credentials.ts";
 import type { Unregistered } from "./unregistered.ts";
 
-/** One entry with the coordinator's word on it. */
+/** One entry with the coordinator's answer for it. */
 export type Judged = {
   lane: Lane;
   entry: Entry;
@@ -36,7 +36,7 @@ function handDelivery(answers: Answers, entry: Entry, envelope: Envelope, result
   answers.hand(envelope.answer, result);
 }
 
-/** Hands the refusal to the gateway that waits for it. Resolves to whether it came there; undefined if nobody waits. */
+/** Hands the refusal to the gateway that waits for it. Resolves to whether it arrived there; undefined if no gateway waits. */
 async function handRefusal(
   answers: Answers,
   entry: Entry,

@@ -7,8 +7,8 @@ import { RefusedTokens } from "../coordinator/refused-tokens.ts";
 import type { Lane, TurnOutcome } from "../lanes/index.ts";
 
 /**
- * Asked with credentials after a refusal. A session that does not exist, so that what the coordinator has against one session is not
- * taken for a refusal of all (ISOLATE-1); it answers `not_existent`, cheaply.
+ * The session that is asked for, with credentials, after a refusal. It does not exist, so that a refusal that concerns one session is not taken for a
+ * refusal of all (ISOLATE-1). The coordinator answers `not_existent` at little cost.
  */
 const HARMLESS_PATH = "/sessions/runner-relay-asks/status";
 

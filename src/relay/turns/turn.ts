@@ -24,7 +24,7 @@ export type Turn = {
   conclude: Conclude;
 };
 
-/** What keeps a head from being sent now; undefined for nothing. Asked again after each wait, because a token may take longer than a lease lasts. */
+/** The reason why a head cannot be sent now; undefined if it can. Asked again after each wait, because a token may take longer than a lease lasts. */
 export function notNow(entry: Entry, context: Pick<TurnContext, "paused">): TurnOutcome | undefined {
   if (!entry.source.mayForward()) return { kind: "fenced" };
   return context.paused() ? { kind: "again" } : undefined;

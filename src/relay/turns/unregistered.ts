@@ -3,7 +3,7 @@ import type { Gate } from "../coordinator/gate.ts";
 import type { Entry, Lane, TurnOutcome } from "../lanes/index.ts";
 import type { Bury } from "./burial.ts";
 
-/** What becomes of a report whose runner the coordinator does not know. `forMs`: since it said so first, of its time here; `tried`: it took the registration. */
+/** Decides about a report whose runner the coordinator does not know. `forMs`: since it said so first, of its time here; `tried`: it took the registration. */
 export type Homecomings = (report: {
   session: string;
   body: Uint8Array;

@@ -29,13 +29,13 @@ export type BrokerAccess = {
   tlsFirst?: boolean;
 };
 
-/** How long a service that starts waits for a broker that nobody answers for: one that is being started again is there by then, a wrong address is soon said. */
+/** How long a service that starts waits for a broker that does not answer. A broker that is restarting is back by then, and a wrong address is reported soon. */
 export const BROKER_WAIT_MS = 3000;
 const AGAIN_MS = 100;
 
 /**
  * Connects and keeps connecting for ever after. The first attempt fails loudly after `timeoutMs` (`broker_refused` when the broker
- * answered and said no, else `log_unreachable`, and that only if nobody answers within `waitMs`, default 0).
+ * answered and said no, else `log_unreachable`, and that only if there is no answer within `waitMs`, default 0).
  */
 export async function connectBroker(
   access: BrokerAccess,
@@ -109,7 +109,7 @@ export function unreachableOr(error: unknown): unknown {
   return codedError("log_unreachable", `the broker went away: ${errorText(error)}`, { cause: error });
 }
 
-/** What helps where the two sides disagree about who speaks first: each waits for the other, or takes its words for TLS. */
+/** What helps if the two sides disagree about which speaks first: each waits for the other, or takes the other's bytes for TLS. */
 function hint({ tlsFirst }: BrokerAccess, cause: unknown): string {
   const text = errorText(cause);
   if (tlsFirst)

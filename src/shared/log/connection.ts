@@ -10,7 +10,7 @@ export type Connection = {
 
 /**
  * Tells when the broker is lost and when it is there again. The client reconnects for ever, unless the broker refuses its login twice. The process would do
- * nothing then, and nobody would know, so that is `broker_refused`.
+ * nothing then, and it would go unnoticed, so that is `broker_refused`.
  */
 export function followConnection(deps: {
   nc: NatsConnection;

@@ -52,7 +52,7 @@ export type RelayView = {
   gate: GateView;
   /** Events that it delivered since its start. */
   delivered: number;
-  /** Those that somebody should look at come first. */
+  /** Those that need attention come first. */
   lanes: LaneView[];
   /** Further lanes that match. Those of held sessions are not counted: the broker names them. */
   more: number;

@@ -12,7 +12,7 @@ export const MAX_HEAD_BYTES: number = 64 * 1024;
 
 /**
  * A connection that had carried a request before was closed before any byte of this one's answer: most likely the server ended it as idle in that moment.
- * It says nothing of the server, and a fresh connection tells.
+ * That says nothing about the server; an attempt on a fresh connection does.
  */
 export class ClosedInUse extends Error {
   override readonly name = "ClosedInUse";

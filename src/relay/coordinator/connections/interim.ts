@@ -1,5 +1,5 @@
 const NOTHING: Buffer = Buffer.alloc(0);
-/** `HTTP/1.1 1xx`: from here on it is known what an answer is. */
+/** Length of `HTTP/1.1 1xx`: this many bytes show which kind of answer it is. */
 const STATUS_END = 12;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -8,7 +8,7 @@ const LF = 0x0a;
 export type Interim = {
   /** A request goes out: what comes next begins an answer. */
   expect(): void;
-  /** What of these bytes is to be read. */
+  /** The part of these bytes that should be read. */
   take(chunk: Buffer): Buffer;
   /** What was held back when the connection ends. */
   end(): Buffer;

@@ -5,7 +5,7 @@ import type { ReadyCredential } from "../../../shared/credentials/index.ts";
 export type Needles = {
   /** Credentials as they were sent. */
   plain: readonly Buffer[];
-  /** And in the forms in which somebody quotes them. */
+  /** And in the forms in which a server may quote them. */
   all: readonly Buffer[];
 };
 

@@ -1,6 +1,6 @@
 import type { Needles } from "./needles.ts";
 
-/** Up to this many bytes of an answer quoted forms are looked for too: what is echoed is a request's head, and searching has its price. */
+/** In this many bytes of an answer quoted forms are looked for too. Servers echo a request's head, and more searching costs time. */
 const ENCODED_WITHIN: number = 1024 * 1024;
 /** A shorter beginning of a secret is no secret, and holding it back would delay every stream that happens to pause there. */
 const LEAST_HELD = 4;
@@ -9,7 +9,7 @@ const NOTHING: Buffer = Buffer.alloc(0);
 
 /** Bytes of one answer, searched as they pass. */
 export type Screen = {
-  /** What of the bytes so far may go on. A secret in it is struck out with as many `*`, so that no length changes. */
+  /** The part of the bytes so far that may be passed on. A secret in it is replaced by `*` of the same length. */
   take(chunk: Uint8Array): Buffer;
   /** The rest, when nothing more comes. */
   end(): Buffer;

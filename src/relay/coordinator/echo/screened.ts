@@ -8,7 +8,7 @@ import { createUnpacked } from "./unpacked.ts";
 /** An answer on its way to an executor. */
 export type ScreenedEvents = AnswerEvents & { close(): void };
 
-/** The content coding of a raw header list. Several, one upon the other, are not seen into. */
+/** The content coding of a raw header list. Several codings, one upon the other, are not unpacked. */
 function codingOf(headers: readonly string[]): string | undefined {
   for (let i = 0; i + 1 < headers.length; i += 2)
     if (headers[i]?.toLowerCase() === "content-encoding") return headers[i + 1];
@@ -36,7 +36,7 @@ export function screened(
     begin = undefined;
   }
 
-  /** Compressed bytes too: they may not be what they say. */
+  /** Compressed bytes are searched too, because their coding may be wrongly declared. */
   function pass(bytes: Uint8Array): boolean {
     const passed = screen.take(bytes);
     return passed.length === 0 || events.data(passed);

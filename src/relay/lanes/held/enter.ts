@@ -41,7 +41,7 @@ export function createEnter(deps: EnterDeps): Enter {
   };
 }
 
-/** Writes the pointer of a change that has begun. Whatever comes of it, the change is over then. */
+/** Writes the pointer of a change that has begun. The change is over after that, whether it succeeded or not. */
 async function writePointer(
   deps: EnterDeps,
   lane: Lane,

@@ -14,7 +14,7 @@ const GO_ON: readonly HeldEffect[] = [{ do: "go_on" }];
 
 type Step = readonly [HeldState, readonly HeldEffect[]];
 
-/** What becomes of a session (docs/architecture.md, "A held session"). A timer that is handed in is owned by the new state, or to be cancelled. Pure. */
+/** The next state of a session (docs/architecture.md, "A held session"). The timer of the old state is either owned by the new one, or to be cancelled. Pure. */
 export function stepHeld(state: HeldState, event: HeldEvent): Step {
   switch (event.on) {
     case "hold":

@@ -22,10 +22,10 @@ export function createLeave(deps: {
   /** One try. Returns whether the pointer is gone. */
   async function tryRemove(token: string, pointer: Pointer): Promise<boolean> {
     try {
-      // what was only read is written first: its revision is needed
+      // a pointer that was only read is written first, because its revision is needed
       if (pointer.revision === undefined) await pointers.rewrite(pointer);
       else if (await pointers.remove(token, pointer)) return true;
-      else pointer.revision = undefined; // somebody changed it
+      else pointer.revision = undefined; // another relay changed it
     } catch (error) {
       pointer.revision = undefined; // it may have changed
       const { session } = pointer.record;

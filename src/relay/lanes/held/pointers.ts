@@ -9,13 +9,13 @@ import type { Pointer } from "./state.ts";
 
 /** The pointers in the bucket. */
 export type Pointers = {
-  /** May a pointer of the shard be written or deleted? A relay that lost the shard would spoil those of its new owner. */
+  /** May a pointer of the shard be written or deleted? A relay that lost the shard would damage those of its new owner. */
   mayWrite(shard: number): Promise<boolean>;
   /** Writes a record; resolves to its revision. */
   write(record: HeldRecord): Promise<number>;
   /** Writes the record of a pointer as it is now. */
   rewrite(pointer: Pointer): Promise<void>;
-  /** Deletes what was written here. Returns false if somebody has written it since. */
+  /** Deletes what was written here. Returns false if another relay has written it since. */
   remove(token: string, pointer: Pointer): Promise<boolean>;
   /** Counts work as a change of the bucket that is under way. Returns it. */
   track(work: Promise<void>): Promise<void>;
@@ -49,7 +49,7 @@ export function createPointers(deps: {
       );
       await written;
     },
-    // a deletion that arrives late names what was written here, not what a new owner wrote since
+    // a deletion that arrives late names the revision that was written here, so it does not delete what a new owner wrote since
     remove: (token, pointer) => deleteState(nc, stateKey.held(token), pointer.revision ?? 0),
     track(work) {
       const tracked = work.finally(() => pending.delete(tracked));

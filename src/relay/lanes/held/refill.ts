@@ -13,7 +13,7 @@ import type { HeldTable } from "./table.ts";
 /** A lane that reads from the log is filled again when it gets shorter than this. */
 export const REFILL_BELOW = 20;
 
-/** Reads a session's next events from the log into its lane, if it is to be read; at the end of them the session leaves. */
+/** Reads a session's next events from the log into its lane, if they should be read. After the last one the session joins the live stream. */
 export class Refill {
   readonly #deps: RefillDeps;
 
@@ -55,7 +55,7 @@ export class Refill {
     const { dispatcher } = this.#deps;
     const { record, shard } = pointer;
     const lane = dispatcher.open(record.session, token, shard);
-    const waiting = new Set(lane.entries().map(({ seq }) => seq)); // was in flight when its session was held, and failed
+    const waiting = new Set(lane.entries().map(({ seq }) => seq)); // these were in flight when their session was held, and failed
     const source = logSource(this.#deps.fence(shard));
     for (const message of stored) {
       pointer.cursor = message.seq + 1;

@@ -38,11 +38,11 @@ export type Reading =
   | { readonly is: "waiting"; readonly cancel: () => void };
 
 /**
- * How a session and its pointer stand. `below`: events of a lower sequence were sent from the log here. They come again only if a crash set the
- * consumer back, and are passed.
+ * The state of a session and its pointer. `below`: events below this sequence were sent from the log here. They come again only if a crash set the
+ * consumer back, and are then passed over.
  */
 export type HeldState =
-  /** Nothing is known of it: the state of all sessions but few. */
+  /** Nothing is known of it. This is the state of almost all sessions. */
   | { readonly name: "free" }
   /** It joined the live stream, and its consumer may still be behind. */
   | { readonly name: "joined"; readonly shard: number; readonly below: number }
@@ -58,7 +58,7 @@ export type HeldState =
     }
   /** It is parked or paused: its events stay in the log. */
   | { readonly name: "standing"; readonly below: number; readonly pointer: Pointer }
-  /** It has caught up, and its pointer is being deleted; its lane stands still until then. `next`: somebody wants to hold it again after that. */
+  /** It has caught up, and its pointer is being deleted; its lane stands still until then. `next`: it should be held again after that. */
   | {
       readonly name: "leaving";
       readonly shard: number;
@@ -70,13 +70,13 @@ export type HeldState =
   | { readonly name: "forgotten"; readonly shard: number; readonly below: number; from: number };
 
 export type HeldEvent =
-  /** It is to be held: the change begins. */
+  /** It should be held: the change begins. */
   | { readonly on: "hold"; readonly shard: number; readonly change: Change }
   /** The pointer was written. */
   | { readonly on: "written"; readonly pointer: Pointer }
   /** The pointer was written, but the shard was lost meanwhile. */
   | { readonly on: "late"; readonly shard: number; readonly from: number }
-  /** Nothing came of the change. */
+  /** The change failed. */
   | { readonly on: "failed" }
   /** Its shard was taken over, and this is its pointer. */
   | { readonly on: "load"; readonly pointer: Pointer }
@@ -100,7 +100,7 @@ export type HeldEvent =
   | { readonly on: "known" };
 
 export type HeldEffect =
-  /** What waits in the lane is dropped and acknowledged, because the pointer stands for it. */
+  /** The events that wait in the lane are dropped and acknowledged, because the pointer stands for them. */
   | { readonly do: "pass" }
   /** The lane stands still. */
   | { readonly do: "halt" }

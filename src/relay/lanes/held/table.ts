@@ -2,8 +2,8 @@ import type { HeldReason } from "../../../shared/log/state/held.ts";
 import { FREE, type Change, type HeldState, type Pointer } from "./state.ts";
 
 /**
- * The sessions of which a pointer, or the memory of one, is known. All others are free and have no entry, so that the events of a session that is not
- * held cost one look into this table and touch nothing else of what holds sessions.
+ * The sessions that have a pointer, or had one that is remembered. All others are free and have no entry, so that an event of a session that is not held
+ * costs one look into this table and nothing else.
  */
 export class HeldTable {
   readonly #states = new Map<string, HeldState>();

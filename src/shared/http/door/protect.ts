@@ -1,5 +1,5 @@
 /**
- * For every answer of the admin port. No script, style, image or form of anybody else; in nobody's frame; kept by no cache. With
+ * For every answer of the admin port. No script, style, image or form from elsewhere; in no frame; kept by no cache. With
  * `no-referrer` a browser would send `Origin: null` with our own forms, so it is `same-origin`.
  */
 export const SAFE_HEADERS: Readonly<Record<string, string>> = {

@@ -15,7 +15,7 @@ type PubAck = {
   error?: { code?: number; err_code?: number; description?: string };
 };
 
-/** An ack has some hundred bytes; anybody who may publish to our inbox could send more, and it is read beside every event. */
+/** An ack has some hundred bytes; any client that may publish to our inbox could send more, and an ack is read for every event. */
 const MAX_ACK_LENGTH = 4096;
 
 function parse(text: string): PubAck | undefined {

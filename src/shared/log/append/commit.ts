@@ -100,7 +100,7 @@ export function createCommitter(deps: CommitterDeps): Committer {
 
 async function commit(trying: Trying, { mode, entries }: Next, sideBySide: () => boolean): Promise<void> {
   try {
-    // After a refused batch: serial, because one of them is bad and nobody knows which.
+    // After a refused batch: one by one, because one of them is bad and it is not known which.
     if (mode === "batch") await asSingles(trying, await asBatch(trying, entries), true);
     else await asSingles(trying, entries, !sideBySide());
   } catch (error) {

@@ -37,7 +37,7 @@ export function timeoutFor(entries: readonly Entry[], now: number): number {
 }
 
 /**
- * A duplicate of what nobody can have stored but a stranger: the id is new, and this was its first try. Ids with a key need the gateway's
+ * A duplicate of a message that only a stranger can have stored: the id is new, and this was its first try. Ids with a key need the gateway's
  * secret, so that what lies there under one is an earlier process's. Pure.
  */
 export function isForeign({ keyed, uncertain }: Entry): boolean {

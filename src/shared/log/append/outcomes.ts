@@ -9,7 +9,7 @@ export type FailureCode = "log_unreachable" | "log_full" | "log_refused" | "even
 export type Outcomes = {
   stored(entry: Entry, streamSeq: number, duplicate: boolean): void;
   failed(entry: Entry, code: FailureCode, detail: string): void;
-  /** Somebody else's event lies there, and this one nowhere: never a 2xx (DURABLE-1). */
+  /** Another client's event is stored there, and this one nowhere: never a 2xx (DURABLE-1). */
   foreign(entry: Entry, streamSeq: number): void;
 };
 

@@ -8,7 +8,7 @@ const PAGE = 1000;
 const PAGE_BYTES: number = 8 * 1024 * 1024;
 
 /**
- * Every message of a stream that matches a subject filter, upwards from a sequence, by direct gets: no consumer is needed, and nobody's
+ * Every message of a stream that matches a subject filter, upwards from a sequence, by direct gets: no consumer is needed, and no reader's
  * place in the log moves. What is written meanwhile is met at the end. A small page is enough for a caller that looks for the first few only.
  */
 export async function* walk(

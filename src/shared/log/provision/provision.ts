@@ -220,7 +220,7 @@ async function withinWindow(
   }
 }
 
-/** A size that nobody chose halves until the broker has room for it, down to 64 MiB; an existing log keeps its size. */
+/** A size that was not set is halved until the broker has room for it, down to 64 MiB; an existing log keeps its size. */
 async function ensureLog(
   jsm: JetStreamManager,
   options: ProvisionOptions,

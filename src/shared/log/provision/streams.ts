@@ -37,7 +37,7 @@ export type ConsumerPlan = Partial<ConsumerConfig> & { durable_name: string; fil
 /** Less is no log: one body may have 4 MiB. */
 const LEAST_LOG_BYTES: number = 16 * 1024 * 1024;
 
-/** Size of a new log when nobody says one. `freeBytes` is the free disk of the broker's store, where we can know it. */
+/** Size of a new log if none is set. `freeBytes` is the free disk of the broker's store, where we can know it. */
 export function defaultLogBytes(freeBytes?: number): number {
   if (freeBytes === undefined) return MAX_LOG_BYTES;
   const share = Math.floor((freeBytes - DEAD_BYTES - STATE_BYTES) * LOG_SHARE_OF_FREE_DISK);

@@ -72,7 +72,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 
 /**
  * Throws `schema_newer` for a version this program does not know, `envelope_invalid` for anything that is no envelope, or one that could not be sent:
- * anybody who may write into the log may write anything.
+ * any client that may write into the log may write anything.
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const version = versionOf(bytes); // first, for a newer version may be larger or of another form

@@ -45,7 +45,7 @@ export function parseEventSubject(subject: string): EventAddress | undefined {
       kind,
     };
   } catch {
-    return undefined; // anybody may publish anything
+    return undefined; // any client may publish anything
   }
 }
 
@@ -80,7 +80,7 @@ export const PRESENCE_SUBJECT = "rr.presence";
 export function gatewayInbox(gateway: string): string {
   return `_INBOX_gw.${sessionToken(gateway)}`;
 }
-/** Where a gateway asks: its broker user may publish there alone, so that a relay knows from the subject who asks. */
+/** The subject of a gateway's questions. Only its own broker user may publish there, so that a relay knows from the subject which gateway asks. */
 export function questionSubject(question: string, gateway: string): string {
   return `${question}.${sessionToken(gateway)}`;
 }
@@ -96,7 +96,7 @@ export const CONSOLE_INBOX = "_INBOX_co";
 
 /**
  * Inbox of an operator: may a relay answer there? The broker checks what is published, not what it asks to be answered to, and a relay may publish what a gateway or
- * an operator may not (the pause of everything, checkpoints): it answers into the inboxes of those who ask only. Pure.
+ * an operator may not (the pause of everything, checkpoints): it answers only into inboxes of roles that may ask. Pure.
  */
 export function isOperatorInbox(subject: string | undefined): subject is string {
   return subject !== undefined && /^_INBOX_op(?:\.[\w=-]+)+$/.test(subject);
@@ -113,7 +113,7 @@ export function inboxOwner(subject: string | undefined): string | undefined {
 }
 
 /**
- * Token of the gateway that asks `question`; undefined if the answer would go to anybody else. The subject says who asks, which the
+ * Token of the gateway that asks `question`; undefined if the answer would go elsewhere. The subject names the gateway that asks, which the
  * broker lets that gateway alone publish. Gateways of before ADR 0018 ask on the bare subject, which only users of before may publish. Pure.
  */
 export function askingGateway(

@@ -52,7 +52,7 @@ export type Control = {
   pauseAll(text: string): Promise<PauseRecord>;
   /** Ends a pause of everything, also one by a poison event, which is then tried again. False if nothing was paused. */
   resumeAll(): Promise<boolean>;
-  /** Throws `session_id_invalid`. A session that nobody knows yet can be paused. */
+  /** Throws `session_id_invalid`. A session that does not exist yet can be paused. */
   pauseSession(session: string, text: string): Promise<Wish>;
   /**
    * Resumes a paused or parked session; its first waiting event is then tried again, or with `skipHead` becomes a dead letter.

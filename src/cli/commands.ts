@@ -32,7 +32,7 @@ export const COMMANDS: Commands = {
   },
   console: {
     group: "Run",
-    summary: "run the status page",
+    summary: "run the console, a web page for operators",
     example: "NATS_USER=console runner-relay console --nats nats://127.0.0.1:4222 --console-port 8768",
     load: () => import("./console.ts"),
   },
@@ -68,7 +68,7 @@ export const COMMANDS: Commands = {
   },
   page: {
     group: "See",
-    summary: "print the address of the status page, with its token",
+    summary: "print the address of the console, with its token",
     example: "runner-relay page",
     load: () => import("./page.ts"),
   },

@@ -6,7 +6,7 @@ import { rootCommand } from "./root.ts";
 export function command(context: Context): Command {
   return rootCommand({
     name: "console",
-    description: "Runs the console: the status page, on loopback, with an operator's rights.",
+    description: "Runs the console, a web page with an operator's rights, on loopback.",
     table: { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...CONSOLE_SETTINGS },
     context,
     run: () => import("../console/main.ts"),

@@ -46,7 +46,7 @@ export function command(context: Context): Command {
     .option("--json", "accepted for consistency; the output is always JSON");
   const again = new Command("redrive")
     .description(
-      "Requeues dead letters and removes them here. They go behind everything else of their session; several of one session keep their order.",
+      "Requeues dead letters and removes them from this list. They are sent after all other events of their session; several of one session keep their order.",
     )
     .argument("[event-id]")
     .option("--all", "all dead letters")

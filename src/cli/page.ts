@@ -19,7 +19,7 @@ const TABLE = {
 
 export function command(context: Context): Command {
   const self = new Command("page").description(
-    "Prints the address of the status page, with the token that lets a browser in. Of the console that `up` runs; of another one by --console-port, and --data for its folder.",
+    "Prints the address of the console, with the token that lets a browser in. Without options, this is the console that `up` runs. Name another one with --console-port, and its data folder with --data.",
   );
   return addFlags(self, TABLE).action(() => {
     const { env } = context;
@@ -29,12 +29,12 @@ export function command(context: Context): Command {
     const own = running?.page === undefined ? undefined : new URL(running.page).origin;
     const url = values.consolePort === 0 ? own : `http://127.0.0.1:${values.consolePort}`;
     if (url === undefined) {
-      const text = `no status page runs in ${dataDir}, as far as its files tell: name the folder by --data, or the port of a console of its own by --console-port`;
+      const text = `no console is running in ${dataDir}, according to its files; name its data folder with --data, or the port of a separate console with --console-port`;
       throw codedError("nothing_found", text);
     }
     if (running !== undefined && own !== url && values.pageToken === undefined) {
       // one console's token opens no other's page, and what listens at that port is not to get it
-      const text = `${url} is not the console of ${dataDir}, which is ${own ?? "off"}: name the data folder of that console by --data`;
+      const text = `${url} is not the console of ${dataDir}, which is ${own ?? "off"}; name the data folder of that console with --data`;
       throw codedError("nothing_found", text);
     }
     context.print(addressWithToken(url, tokenHere(dataDir, values.pageToken)));
@@ -46,7 +46,10 @@ function tokenHere(dataDir: string, chosen: string | undefined): string {
   const token = chosen ?? keptToken(dataDir);
   if (token !== undefined) return token;
   const file = join(dataDir, PAGE_TOKEN_FILE);
-  throw codedError("nothing_found", `${file} holds no token: did a console start there, as this user?`);
+  throw codedError(
+    "nothing_found",
+    `${file} contains no token; check that a console was started there, as this user`,
+  );
 }
 
 function keptToken(dataDir: string): string | undefined {

@@ -17,7 +17,7 @@ export function command(context: Context): Command {
       "Pauses delivery of one session or of everything: events are still accepted, but not sent to the coordinator.",
     )
     .option("--session <id>", "only this session")
-    .option("--text <why>", "the reason, shown by status and the status page")
+    .option("--text <why>", "the reason, shown by status and in the console")
     .option("--yes", "skip the confirmation before everything is paused")
     .option("--json", "print JSON");
   return addFlags(self, CLIENT_TABLE).action(async ({ session, text = "", yes, json }: Options) => {

@@ -26,7 +26,7 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
 export function command(context: Context): Command {
   const up = new Command("up")
     .description(
-      "Runs a nats-server, a gateway, a relay and the status page on this machine, and a stand-in coordinator if no --coordinator is given.",
+      "Runs a nats-server, a gateway, a relay and the console on this machine, and a stand-in coordinator if --coordinator is not given.",
     )
     .option(
       "--from <where>",

@@ -34,7 +34,7 @@ async function refresh() {
       lost.hidden = true;
     } catch {
       if (++misses === MISSES) {
-        lost.textContent = `The console does not answer. What you see is of ${lastSeen.toLocaleTimeString()}.`;
+        lost.textContent = `The console does not answer. This page is as of ${lastSeen.toLocaleTimeString()}.`;
         lost.hidden = false;
       }
     }

@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   const log = createLogger({ name: "console", level: values.logLevel, lines: stderr, secrets });
   speakForOthers(log, fail);
   if (values.statusPage === "off")
-    throw codedError("config_invalid", "RUNNER_RELAY_STATUS_PAGE is off, and a console shows nothing else");
+    throw codedError("config_invalid", "RUNNER_RELAY_STATUS_PAGE is off, so the console has nothing to show");
   const dataDir = dataFolder(values.data, process.env);
   const token = tokenOf(values.pageToken, dataDir);
   secrets.add(token);
@@ -86,7 +86,7 @@ function tokenOf(chosen: string | undefined, dataDir: string): string {
   } catch (cause) {
     if (!isCoded(cause, "data_unusable")) throw cause;
     const todo = "set RUNNER_RELAY_DATA to a folder, or RUNNER_RELAY_PAGE_TOKEN_FILE to a token file";
-    throw codedError("data_unusable", `no token for the page can be kept: ${cause.message}; ${todo}`, {
+    throw codedError("data_unusable", `the console's token cannot be saved: ${cause.message}; ${todo}`, {
       cause,
     });
   }

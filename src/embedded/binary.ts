@@ -132,7 +132,7 @@ async function orElse(path: string | undefined, otherwise: string): Promise<stri
 async function versionOf(path: string, env: CommandEnv): Promise<string> {
   const output = await runCommand(path, ["--version"], { env, timeoutMs: 10_000 });
   const version = parseServerVersion(output);
-  if (version === undefined) throw new Error(`${path} is no nats-server: ${output.trim().slice(0, 80)}`);
+  if (version === undefined) throw new Error(`${path} is not a nats-server: ${output.trim().slice(0, 80)}`);
   if (!isNewEnough(version)) {
     throw codedError("broker_too_old", `${path} is ${version}, ${MIN_BROKER_VERSION} is needed`);
   }

@@ -67,7 +67,7 @@ function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logge
     const todo = "set RUNNER_RELAY_DATA to a folder, or RUNNER_RELAY_PAGE_TOKEN_FILE to a token file";
     log.warn(
       { code: error.code, err: errorText(error), todo },
-      "nobody can read this relay's /status, because no token for it can be kept",
+      "this relay's /status cannot be read, because its token cannot be saved",
     );
     return newSecret();
   }
@@ -158,7 +158,7 @@ async function main(): Promise<void> {
   stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
-  log.info({ url: running.adminUrl, tokenFrom }, "relay ready; /status at its url asks for the token");
+  log.info({ url: running.adminUrl, tokenFrom }, "relay ready; /status at its url requires the token");
   const close = async (): Promise<void> => {
     await running.close();
     await tracing?.close();

@@ -297,7 +297,7 @@ test("a console that does not answer is said, and unsaid", async () => {
   expect(watched.complaints).toEqual([]);
   await page.context().setOffline(true);
   await page.waitForSelector("#lost:not([hidden])");
-  expect(await text(page, "#lost")).toMatch(/^The console does not answer\. What you see is of /);
+  expect(await text(page, "#lost")).toMatch(/^The console does not answer\. This page is as of /);
   await expectAccessible(page, "lost");
   await page.context().setOffline(false);
   await page.waitForSelector("#lost", { state: "hidden" });

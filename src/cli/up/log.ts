@@ -60,10 +60,10 @@ export async function openLog(options: {
         if (events === 0) return;
         const where = values.natsUrl === undefined ? options.dataDir : `the log at ${home.url}`;
         context.print(
-          `${events} ${events === 1 ? "event waits" : "events wait"} in ${where}, delivered at the next start`,
+          `${events} ${events === 1 ? "event is" : "events are"} pending in ${where} and will be delivered at the next start`,
         );
       } catch (error) {
-        context.warn(`what waits cannot be counted: ${errorText(error)}`);
+        context.warn(`pending events cannot be counted: ${errorText(error)}`);
       }
     },
   };
@@ -82,7 +82,7 @@ async function isWhole(admin: NatsConnection): Promise<boolean> {
 async function countWaiting(admin: NatsConnection): Promise<number> {
   const jsm = await jetstreamManager(admin, { checkAPI: false, timeout: COUNT_MS });
   const late = new Promise<never>((_, fail) => {
-    setTimeout(() => fail(new Error(`it takes longer than ${COUNT_MS} ms`)), COUNT_MS).unref();
+    setTimeout(() => fail(new Error(`counting takes longer than ${COUNT_MS} ms`)), COUNT_MS).unref();
   });
   const { events } = await Promise.race([readBacklog(jsm), late]);
   return events;

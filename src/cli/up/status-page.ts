@@ -40,7 +40,7 @@ export function keepConsole(options: {
         const code = isCoded(error) ? error.code : "internal";
         log.error(
           { code, err: errorText(error) },
-          "the status page cannot be started; everything else runs without it",
+          "the console cannot be started; everything else runs without it",
         );
       },
     );

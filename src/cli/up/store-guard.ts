@@ -91,7 +91,7 @@ export function guardStore(options: {
     lost = { loss, held };
     log.fatal(
       { ...loss, ...held, code: "store_lost", text: report() },
-      "the store of the broker is lost, the broker is ended",
+      "the broker's store is lost; the broker is being stopped",
     );
     await store.end();
     repeat();
@@ -154,12 +154,12 @@ export function lossReport(loss: StoreLoss, held: Held): string {
   const fate = still ? "with it" : "lost";
   const advice = still
     ? "Put it back, then start again."
-    : "Bring back a copy if there is one, then start again.";
+    : "Restore a copy if there is one, then start again.";
   return `${lossText(loss)}: ${fateOf(loss.stream, held, fate)}. ${advice}`;
 }
 
 function fateOf(stream: string | undefined, { events, letters }: Held, fate: string): string {
-  if (stream === STATE_STREAM) return `what relays remember of the log is ${fate}`;
+  if (stream === STATE_STREAM) return `the relays' state is ${fate}`;
   const dead = letters === undefined ? "the dead letters" : counted(letters, "dead letter");
   if (stream === DEAD_STREAM) return `${dead} ${letters === 1 ? "is" : "are"} ${fate}`;
   const waited = waitedThere(events, fate);
@@ -168,7 +168,7 @@ function fateOf(stream: string | undefined, { events, letters }: Held, fate: str
 
 function waitedThere(events: number | undefined, fate: string): string {
   if (events === undefined)
-    return `the acknowledged events that waited there are ${fate}, and could not be counted`;
-  if (events === 0) return "no event waited there";
-  return `at least ${counted(events, "acknowledged event")} that waited there ${events === 1 ? "is" : "are"} ${fate}`;
+    return `the acknowledged events that were pending there are ${fate}, and could not be counted`;
+  if (events === 0) return "no event was pending there";
+  return `at least ${counted(events, "acknowledged event")} that ${events === 1 ? "was" : "were"} pending there ${events === 1 ? "is" : "are"} ${fate}`;
 }

@@ -10,7 +10,7 @@ import { formOf } from "./form.ts";
 import { numberOf, parameter } from "./parameters.ts";
 
 const EARLIER_FORM =
-  "This form is of an earlier process of the console, or of somebody else. Go back, reload the page and try again.";
+  "This form belongs to an earlier run of the console, or to someone else. Go back, reload the page and try again.";
 
 /** The question before an action, and the action. A cookie alone does nothing: the form carries a token of this process. */
 export function addActs(app: FastifyInstance, { actions, frame }: { actions: Actions; frame: Frame }): void {

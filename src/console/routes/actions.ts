@@ -75,9 +75,8 @@ export function createActions(deps: {
       if (action !== "pause" && action !== "resume") throw usage();
       if (session === null) {
         if (action === "pause") await control.pauseAll(text);
-        else if (!(await control.resumeAll()))
-          throw codedError("nothing_found", "Nothing was paused any more.");
-        log.warn({ action, text, by }, "an operator paused or resumed on the status page");
+        else if (!(await control.resumeAll())) throw codedError("nothing_found", "Nothing was paused.");
+        log.warn({ action, text, by }, "an operator paused or resumed in the console");
         const said =
           action === "pause"
             ? "Everything is paused: relays stop within a second."
@@ -86,7 +85,7 @@ export function createActions(deps: {
       }
       if (action === "pause") await control.pauseSession(session, text);
       else await control.resumeSession(session, { skipHead: form.get("skip") === "head" });
-      log.warn({ action, session, text, by }, "an operator paused or resumed on the status page");
+      log.warn({ action, session, text, by }, "an operator paused or resumed in the console");
       const said =
         action === "pause"
           ? `Session ${session} pauses within a second.`
@@ -97,7 +96,7 @@ export function createActions(deps: {
 }
 
 function usage(): Error {
-  return codedError("usage", "The page does not know this action.");
+  return codedError("usage", "This action does not exist.");
 }
 
 /** Somebody was faster. */

@@ -18,6 +18,6 @@ export function numberOf(text: string | undefined): number | undefined {
 export function sessionOf(text: string | undefined): string {
   const wrong = sessionIdProblem(text ?? "");
   if (text === undefined || wrong !== undefined)
-    throw codedError("session_id_invalid", `This is no session id: ${wrong ?? "empty"}.`);
+    throw codedError("session_id_invalid", `This is not a session id: ${wrong ?? "empty"}.`);
   return text;
 }

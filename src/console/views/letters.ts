@@ -65,7 +65,7 @@ export function lettersPage(snapshot: Snapshot, page: LetterPage, session: strin
     </form>
     <div id="letters" data-live>
       <p class="quiet">
-        ${total === 0 ? "Events that the coordinator refused for good appear here, with the reason." : html`${counted(total, "dead letter")}${session !== undefined && html` of ${session}`}, newest first. They stay until they are redriven or dropped (<code>runner-relay dead drop</code>).`}
+        ${total === 0 ? "Events that the coordinator refused permanently appear here, with the reason." : html`${counted(total, "dead letter")}${session !== undefined && html` of ${session}`}, newest first. They stay until they are redriven or dropped (<code>runner-relay dead drop</code>).`}
       </p>
       ${letters.length === 0 ? html`<p class="empty">${newer === undefined ? "None." : "None this old."}</p>` : lettersTable(letters, snapshot)}
       <nav class="pager" aria-label="Older and newer">

@@ -26,7 +26,7 @@ export function overview(
   return html`<h1 class="hide">Overview</h1>
     <section class="state" id="state" data-live aria-label="State">${stateOf(snapshot)}</section>
     <section id="damage" data-live aria-label="Damage">${damage(snapshot)}</section>
-    <section id="leaving" data-live aria-label="Runners that leave">${leaving(snapshot)}</section>
+    <section id="leaving" data-live aria-label="Runners to be removed">${leaving(snapshot)}</section>
     <section id="numbers" data-live aria-label="Numbers">${numbers(snapshot)}</section>
     <section aria-labelledby="charts-title">
       <div class="heading">
@@ -234,6 +234,6 @@ function letters(found: readonly LetterFacts[] | undefined, snapshot: Snapshot):
   if (found === undefined)
     return html`<p class="empty bad">Dead letters cannot be read now: the broker does not answer.</p>`;
   return found.length === 0
-    ? html`<p class="empty">None. Nothing was refused for good.</p>`
+    ? html`<p class="empty">None. No event was refused permanently.</p>`
     : lettersTable(found, snapshot);
 }

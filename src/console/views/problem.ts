@@ -6,7 +6,7 @@ import type { Page } from "./layout.ts";
 export function problemOf(error: unknown, acted = false): Page {
   if (isCoded(error, "nothing_found")) return problem(404, error.message);
   if (isCoded(error, "session_id_invalid") || isCoded(error, "usage")) return problem(400, error.message);
-  const done = acted ? " Look whether it was done before you try again: a second time does no harm." : "";
+  const done = acted ? " Check whether it was done before you try again. Doing it twice does no harm." : "";
   return problem(503, `The log cannot be ${acted ? "written" : "read"} now: ${errorText(error)}.${done}`);
 }
 

@@ -70,11 +70,11 @@ export function sessionsPage(
       <p class="quiet">
         ${
           search === ""
-            ? `${counted(total, "session")} with something to do.`
+            ? `${counted(total, "session")} with pending events.`
             : html`${counted(total, "session")} with “${search}” in the id, of those that relays remember.`
         }${rows.length < total && ` The ${rows.length} most urgent are shown; search for the others.`}
       </p>
-      ${rows.length === 0 ? html`<p class="empty">${search === "" ? "No session waits." : "No such session here. Type its whole id to pause it or to see its dead letters."}</p>` : sessionsTable(rows, snapshot)}
+      ${rows.length === 0 ? html`<p class="empty">${search === "" ? "No session waits." : "No session found. Enter its full id to pause it or to see its dead letters."}</p>` : sessionsTable(rows, snapshot)}
     </div>
     ${search !== "" && html`<p><a href="${href("/session", { id: search })}">Open the session with exactly this id</a></p>`}`;
 }

@@ -40,7 +40,7 @@ export function headline(snapshot: Pick<Snapshot, "gate" | "connected" | "readin
       mood: "bad",
       title: "The broker does not answer",
       detail:
-        "Nothing can be read or sent until it is back; relays connect by themselves. Numbers are the last ones known.",
+        "Nothing can be read or sent until it is back; relays reconnect by themselves. The numbers are the last known ones.",
     };
   const wish = reading.known?.status.controls.paused;
   const byHand = gate.phase === "paused" && gate.reason === "paused_by_operator";
@@ -52,24 +52,28 @@ export function headline(snapshot: Pick<Snapshot, "gate" | "connected" | "readin
       since: wish.since,
     };
   if (byHand && reading.known !== undefined)
-    return { mood: "wait", title: "Resuming", detail: "Relays go on within a second." };
+    return { mood: "wait", title: "Resuming", detail: "Relays resume within a second." };
   switch (gate.phase) {
     case "unheard":
       return {
         mood: "bad",
-        title: "No relay is heard",
+        title: "No relay responds",
         detail: "Events are accepted and wait; nothing is sent until a relay runs.",
         since: gate.since,
       };
     case "checking":
-      return { mood: "wait", title: "Asking the coordinator", detail: "Nothing is sent before it answered." };
+      return {
+        mood: "wait",
+        title: "Asking the coordinator",
+        detail: "Nothing is sent until it has answered.",
+      };
     case "up":
       return { mood: "good", title: "Forwarding", detail: "The coordinator answers." };
     case "away":
       return {
         mood: "bad",
         title: "The coordinator is away",
-        detail: `${gate.text}. Events are accepted and wait; the coordinator is asked again and again.`,
+        detail: `${gate.text}. Events are accepted and wait; relays keep trying.`,
         since: gate.since,
       };
     case "paused":

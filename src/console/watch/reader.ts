@@ -61,7 +61,7 @@ export function createReader(deps: {
 
   function known(): Reading {
     const old = last.known === undefined || clock.wall() - last.known.wall > OLD_MS;
-    return old ? { error: "the broker takes long to answer", ...last } : last;
+    return old ? { error: "the broker is slow to answer", ...last } : last;
   }
 
   async function read(): Promise<Reading> {

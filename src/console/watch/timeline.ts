@@ -68,7 +68,7 @@ function troubleOf(gate: WholeGate): Trouble | undefined {
     case "up":
       return undefined;
     case "unheard":
-      return { kind: "unheard", from: gate.since, text: "no relay is heard" };
+      return { kind: "unheard", from: gate.since, text: "no relay responds" };
     case "away":
       return { kind: "away", from: gate.since, text: gate.text.slice(0, MAX_TEXT) };
     case "paused":

@@ -48,7 +48,7 @@ function showCounts({ count, counts }: Instruments, soFar: Counts): void {
   );
   counts(
     "runner_relay_gateway_shielded_total",
-    "Answers to a runner that the gateway gave for the coordinator; run and stop are what broken polls had taken",
+    "Answers that the gateway gave a runner on behalf of the coordinator; run and stop are those that broken polls had claimed",
     "answer",
     () => Object.entries(soFar.shielded),
   );
@@ -57,7 +57,7 @@ function showCounts({ count, counts }: Instruments, soFar: Counts): void {
   );
   count(
     "runner_relay_gateway_clients_gone_total",
-    "Answers that nobody waited for any more",
+    "Answers that came after the executor had stopped waiting",
     () => soFar.clientGone,
   );
 }
@@ -79,7 +79,7 @@ function showLevels({ count, level }: Instruments, levels: Levels): void {
   );
   count(
     "runner_relay_gateway_log_lines_dropped_total",
-    "Log lines that stderr did not take",
+    "Log lines that were dropped because stderr could not be written",
     levels.linesDropped,
   );
   level(

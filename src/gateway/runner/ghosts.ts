@@ -81,7 +81,7 @@ export function createGhosts(deps: {
   /** Reports a run as failed, with the reason. It would never run, and its parent would wait for ever. */
   async function fail({ run, session, agent, runner }: ListedRun, ask: Asking): Promise<void> {
     handouts.giving(run, runner);
-    const error = `The run was claimed by a poll that was cut off before it got the answer, and the coordinator gives the blueprint of agent ${agent} to nobody twice. Start it again.`;
+    const error = `The run was claimed by a poll whose connection broke before the answer arrived, and the coordinator does not give out the blueprint of agent ${agent} a second time. Start the run again.`;
     const answer = await ask(
       `/runner/runs/${encodeURIComponent(run)}/failed`,
       JSON.stringify({ runner_id: runner, error }),

@@ -94,7 +94,7 @@ export function judgeGateways(facts: readonly GatewayFact[]): Line[] {
       );
     if (ready.value === undefined)
       return fail(check, "another program answers there", "find out which program uses the port");
-    if (ready.value === "asks") return ok(check, "answers and asks for its token");
+    if (ready.value === "asks") return ok(check, "answers, and requires its token");
     const { ready: isReady, log, durability, mismatches, leaving } = ready.value;
     const itself = isReady
       ? ok(check, `ready, durability ${durability}`)

@@ -37,7 +37,7 @@ export function createThrottle(deps: { jsm: JetStreamManager; clock: Clock }, ra
           pace.took();
           return true;
         }
-        if (crowded) waits(`${waiting} events wait at the relays`);
+        if (crowded) waits(`${waiting} events are pending at the relays`);
         await delay(Math.min(due, LOOK_MS), undefined, { signal }).catch(() => {});
       }
     },

@@ -37,13 +37,13 @@ function countEvents(registry: Registry): Pick<Counts, "settled" | "delivered" |
   });
   const latency = new Histogram({
     name: "runner_relay_event_settle_seconds",
-    help: "From an event's arrival at the relay to its end; without those of held sessions",
+    help: "Time from an event's arrival at the relay until it is settled; without those of held sessions",
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600],
     registers,
   });
   const gaps = new Counter({
     name: "runner_relay_sequence_gaps_total",
-    help: "Numbers of sessions that are missing in the log",
+    help: "Sequence numbers of sessions that are missing in the log",
     registers,
   });
   const letters = new Counter({
@@ -76,7 +76,7 @@ function countAttempts(registry: Registry): Pick<Counts, "attempted"> {
   );
   const duration = new Histogram({
     name: "runner_relay_attempt_duration_seconds",
-    help: "From sending a request to the coordinator's whole answer, or its failure",
+    help: "Time from sending a request until the coordinator's answer is complete or has failed",
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
   });
@@ -92,14 +92,14 @@ function countOthers(registry: Registry): Pick<Counts, "foreign" | "registered">
   const registers = [registry];
   const foreign = new Counter({
     name: "runner_relay_foreign_total",
-    help: "Dropped: answers and requests of one gateway that were to be answered to another; frames without a request (some, as requests end)",
+    help: "Dropped messages: those whose answer would go to a different gateway, and frames without a request (a few are normal when requests end)",
     labelNames: ["what"],
     registers,
   });
   for (const what of FOREIGN) foreign.inc({ what }, 0);
   const registrations = new Counter({
     name: "runner_relay_runner_registrations_total",
-    help: "Runners that the coordinator forgot and that were registered again, by what came of it",
+    help: "Runners that the coordinator forgot and that were registered again, by result",
     labelNames: ["result"],
     registers,
   });

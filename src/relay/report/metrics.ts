@@ -70,7 +70,7 @@ function showLanes({ level, levels }: Instruments, now: Levels): void {
   level("runner_relay_lane_bytes", "Bytes of messages kept whole", now.wholeBytes);
   level(
     "runner_relay_backlog_events",
-    "Events that this relay still has to settle, those unread in the log too",
+    "Events that this relay still has to settle, including those that it has not read yet",
     () => now.waiting() + now.unread(),
   );
   levels(
@@ -91,12 +91,12 @@ function showGate({ level, levels }: Instruments, now: Levels): void {
     "state",
     () => STATES.map((name) => [name, Number(name === nameOf(now.gate()))]),
   );
-  level("runner_relay_paused", "1 while everything waits for somebody to resume it", () =>
+  level("runner_relay_paused", "1 while everything is paused until an operator resumes it", () =>
     Number(now.paused()),
   );
   level(
     "runner_relay_token_expires_seconds",
-    "Until the token expires; -1 without one",
+    "Time until the token expires; -1 without one",
     () => (now.tokenExpiresInMs() ?? -1000) / 1000,
   );
 }
@@ -104,11 +104,15 @@ function showGate({ level, levels }: Instruments, now: Levels): void {
 function showProcess({ level, count }: Instruments, now: Levels): void {
   level(
     "runner_relay_leaving_runners",
-    "Runners that are to be removed, or whose reports wait though they are gone",
+    "Runners that will be removed, or that are gone while one of their reports is pending",
     now.leaving,
   );
   level("runner_relay_passing_requests", "Passed-through requests under way", now.passing);
-  count("runner_relay_log_lines_dropped_total", "Log lines that stderr did not take", now.linesDropped);
+  count(
+    "runner_relay_log_lines_dropped_total",
+    "Log lines that were dropped because stderr could not be written",
+    now.linesDropped,
+  );
   level("runner_relay_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
 }
 
@@ -123,7 +127,7 @@ function showLog(
       const log = await reading();
       return log && read(log);
     });
-  fromLog("runner_relay_log_events", "Events in the log, settled ones too", (log) => log.events);
+  fromLog("runner_relay_log_events", "Events in the log, including settled ones", (log) => log.events);
   fromLog("runner_relay_log_bytes", "Size of the log", (log) => log.bytes);
   fromLog("runner_relay_log_limit_bytes", "Size at which the log refuses new events", (log) => log.maxBytes);
   fromLog("runner_relay_dead_letters", "Dead letters that are stored", (log) => log.deadLetters);
@@ -134,7 +138,7 @@ function showLog(
   );
   levels(
     "runner_relay_missing_events",
-    "Stored messages that were found to be gone, by what was found; until somebody ends the alarm",
+    "Stored messages that were found to be missing, by kind of damage, until an operator ends the alarm",
     "code",
     async () => {
       const log = await reading();

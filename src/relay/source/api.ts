@@ -14,7 +14,7 @@ export function apiFailure(error: ApiError, what: string): Error {
   if (error.err_code === RESET_REFUSED)
     return codedError(
       "consumer_differs",
-      `${what} was made to start behind what has to be sent: run \`provision\``,
+      `${what} starts after events that still have to be sent; run \`provision\``,
     );
   if (error.err_code === STREAM_NOT_FOUND) return codedError("stream_missing", `${what}: run \`provision\``);
   return new Error(`${what}: ${error.description ?? "refused"} (${error.err_code ?? error.code})`);

@@ -17,7 +17,8 @@ import { unsettledOf } from "./scrub.ts";
 /** How often the newest event's place is written down. */
 export const MARK_MS = 1000;
 
-const MENDED = "the log lost its end and was mended meanwhile; what this relay remembers is void";
+const MENDED =
+  "the log lost its end and was repaired meanwhile; this relay's own record of it is no longer valid";
 
 function anewText(before: string, now: string): string {
   return `the recorded state is of a log created ${before}; this one was created ${now}; run \`provision\``;
@@ -86,7 +87,7 @@ async function check(watched: Watched): Promise<void> {
   if (end.kind === "shortened")
     throw codedError(
       "log_shortened",
-      `${shortenedText(end)}; run \`provision\`, which mends what is remembered`,
+      `${shortenedText(end)}; run \`provision\`, which repairs the recorded state`,
     );
   const times = mark?.mark.mended ?? 0;
   const first = watched.mended === undefined;

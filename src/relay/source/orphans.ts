@@ -78,7 +78,7 @@ export function watchForOrphans(deps: OrphanDeps): OrphanWatch {
       await adopt(deps, claim);
     } catch (error) {
       if (isCoded(error)) return deps.fatal(error);
-      log.debug({ shard, err: errorText(error) }, "shard not looked at");
+      log.debug({ shard, err: errorText(error) }, "shard could not be checked");
     }
   };
   const lookAgain = (): void => {

@@ -24,7 +24,7 @@ export async function claimLog(deps: {
   if (owner !== undefined && info.state.messages > 0 && !deps.retarget) {
     throw codedError(
       "coordinator_changed",
-      `the log belongs to ${owner}, not to ${url}; use --retarget to send what waits to ${url}`,
+      `the log belongs to ${owner}, not to ${url}; pass --retarget to send the pending events to ${url}`,
     );
   }
   await kv.put(stateKey.coordinator, url);

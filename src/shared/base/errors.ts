@@ -22,7 +22,7 @@ export const ERRORS = {
   path_ambiguous: { status: 400, title: "The path is ambiguous" },
   target_invalid: { status: 400, title: "The target cannot be forwarded" },
   inbound_unauthorized: { status: 401, title: "A bearer token is required" },
-  token_required: { status: 401, title: "The status page needs its token" },
+  token_required: { status: 401, title: "The console requires its token" },
   too_many_attempts: { status: 429, title: "Too many wrong tokens" },
   host_refused: { status: 403, title: "This host name is not served" },
   origin_refused: { status: 403, title: "Requests from web pages are refused" },

@@ -6,7 +6,7 @@ export const BROKER_SETTINGS = {
     env: "NATS_URL",
     flag: "nats",
     kind: { type: "servers" },
-    help: "URL of a nats-server of your own, several with commas; `up` starts one without it. May carry the login: nats://user:password@host, nats://token@host",
+    help: "URL of your own nats-server, or several separated by commas; without it, `up` starts one. May carry the login: nats://user:password@host, nats://token@host",
   },
   natsUser: { env: "NATS_USER", kind: { type: "text" }, help: "user at the broker" },
   natsPassword: {
@@ -23,12 +23,12 @@ export const BROKER_SETTINGS = {
   },
   natsCreds: { env: "NATS_CREDS", kind: { type: "path" }, help: "credentials file (.creds) for the broker" },
   natsCa: { env: "NATS_CA", kind: { type: "path" }, help: "certificate authority of the broker, PEM file" },
-  natsCert: { env: "NATS_CERT", kind: { type: "path" }, help: "own certificate for the broker, PEM file" },
-  natsKey: { env: "NATS_KEY", kind: { type: "path" }, help: "key of the own certificate, PEM file" },
+  natsCert: { env: "NATS_CERT", kind: { type: "path" }, help: "client certificate for the broker, PEM file" },
+  natsKey: { env: "NATS_KEY", kind: { type: "path" }, help: "key of the client certificate, PEM file" },
   natsTlsFirst: {
     env: "NATS_TLS_FIRST",
     kind: { type: "flag" },
     fallback: false,
-    help: "begin with TLS, before the broker says anything: for one with `handshake_first`",
+    help: "start TLS before the broker sends anything, for a broker with `handshake_first`",
   },
 } as const satisfies Record<string, Setting>;

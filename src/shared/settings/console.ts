@@ -13,7 +13,7 @@ export const CONSOLE_SETTINGS = {
     env: "RUNNER_RELAY_STATUS_PAGE",
     kind: { type: "choice", of: ["on", "read-only", "off"] },
     fallback: "on",
-    help: "the status page; read-only has no buttons, and with off `up` starts no console",
+    help: "the console's web page; with `read-only` it has no buttons, and with `off` no console is started",
   },
   pageToken: PAGE_TOKEN,
 } as const satisfies Record<string, Setting>;

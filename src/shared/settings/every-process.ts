@@ -18,11 +18,11 @@ export const COMMON_SETTINGS = {
   brokerConfig: {
     env: "RUNNER_RELAY_BROKER_CONFIG",
     kind: { type: "path" },
-    help: "configuration file of the broker, read to know whether it syncs every write",
+    help: "configuration file of the broker, read to verify that it syncs every write",
   },
   brokerMonitor: {
     env: "RUNNER_RELAY_BROKER_MONITOR",
     kind: { type: "url" },
-    help: "monitoring URL of the broker (http://host:8222), asked whether it syncs every write",
+    help: "monitoring URL of the broker (http://host:8222), queried to verify that it syncs every write",
   },
 } as const satisfies Record<string, Setting>;

@@ -16,13 +16,13 @@ export const GATEWAY_SETTINGS = {
     flag: "listen",
     kind: { type: "text" },
     fallback: "127.0.0.1",
-    help: "address of the gateway; others than loopback need RUNNER_RELAY_INBOUND_TOKEN",
+    help: "address that the gateway listens on; beyond loopback it needs RUNNER_RELAY_INBOUND_TOKEN",
   },
   socket: {
     env: "RUNNER_RELAY_SOCKET",
     flag: "socket",
     kind: { type: "path" },
-    help: "Unix socket of the gateway, beside its port, for this user alone (0600); it asks for no token",
+    help: "Unix socket of the gateway, beside its port, for this user only (0600); requires no token",
   },
   inboundToken: {
     env: "RUNNER_RELAY_INBOUND_TOKEN",
@@ -74,19 +74,19 @@ export const GATEWAY_SETTINGS = {
     env: "RUNNER_RELAY_SESSION_MAX_EVENTS",
     kind: { type: "integer", min: 1, max: 100_000_000 },
     fallback: 50_000,
-    help: "waiting events of one session before it gets 429, so that one runaway cannot fill the log",
+    help: "pending events of one session before it gets 429, so that a runaway session cannot fill the log",
   },
   sessionMaxBytes: {
     env: "RUNNER_RELAY_SESSION_MAX_BYTES",
     kind: { type: "bytes", min: 1024, max: 1024 ** 4 },
     fallback: 256 * MIB,
-    help: "waiting bytes of one session before it gets 429",
+    help: "pending bytes of one session before it gets 429",
   },
   requireDurable: {
     env: "RUNNER_RELAY_REQUIRE_DURABLE",
     flag: "require-durable",
     kind: { type: "flag" },
     fallback: false,
-    help: "refuse to start unless it is known that the broker syncs every write",
+    help: "refuse to start unless it is verified that the broker syncs every write",
   },
 } as const satisfies Record<string, Setting>;

@@ -5,5 +5,5 @@ export const PAGE_TOKEN = {
   env: "RUNNER_RELAY_PAGE_TOKEN",
   kind: { type: "text" },
   secret: true,
-  help: "token that the status page and the relay's `/status` ask for, of 16 to 512 visible characters (default: one that is made and kept in the data folder)",
+  help: "token that the console and the relay's `/status` require, 16 to 512 visible characters (default: generated and kept in the data folder)",
 } as const satisfies Setting;

@@ -42,7 +42,7 @@ export const RELAY_SETTINGS = {
     env: "RUNNER_RELAY_PASS_TIMEOUT",
     kind: { type: "duration", minMs: 50, maxMs: DAY },
     fallback: 10 * MINUTE,
-    help: "how long the coordinator may take until the head of an answer that is passed through; some work for minutes, and a client that leaves ends it",
+    help: "how long the coordinator may take to begin an answer that is passed through; some take minutes, and a client that disconnects ends the request",
   },
   runnerTimeout: {
     env: "RUNNER_RELAY_RUNNER_TIMEOUT",
@@ -54,20 +54,20 @@ export const RELAY_SETTINGS = {
     env: "RUNNER_RELAY_EXHAUST_AFTER",
     kind: { type: "duration", minMs: 100, maxMs: 30 * DAY },
     fallback: 15 * MINUTE,
-    help: "an event that keeps failing this long while others succeed is exhausted",
+    help: "an event that keeps failing for this long while others succeed becomes a dead letter",
   },
   poisonPolicy: {
     env: "RUNNER_RELAY_POISON_POLICY",
     flag: "poison",
     kind: { type: "choice", of: ["skip", "park", "stop"] },
     fallback: "skip",
-    help: "what a poison event does: skip (dead-letter it, go on), park its session, stop the relay",
+    help: "what to do when the coordinator refuses an event: skip (make it a dead letter and continue), park its session, or stop the relay",
   },
   batchPath: {
     env: "RUNNER_RELAY_BATCH_PATH",
     flag: "batch-path",
     kind: { type: "text" },
-    help: "path of the coordinator's batch endpoint, {session_id} is filled in; none by default",
+    help: "path of the coordinator's batch endpoint, where {session_id} is replaced; none by default",
   },
   batchMax: {
     env: "RUNNER_RELAY_BATCH_MAX",
@@ -78,7 +78,7 @@ export const RELAY_SETTINGS = {
   allow: {
     env: "RUNNER_RELAY_ALLOW",
     kind: { type: "text" },
-    help: "what may be passed through, such as `GET /sessions/**, POST /runs` (default: everything)",
+    help: "requests that may pass through, such as `GET /sessions/**, POST /runs` (default: everything)",
   },
   runnerShield: {
     env: "RUNNER_RELAY_RUNNER_SHIELD",
@@ -91,7 +91,7 @@ export const RELAY_SETTINGS = {
     flag: "retarget",
     kind: { type: "flag" },
     fallback: false,
-    help: "let a log with events go to another coordinator than before",
+    help: "send the events of an existing log to a different coordinator than before",
   },
   apiKey: {
     env: "RUNNER_RELAY_API_KEY",
@@ -142,12 +142,12 @@ export const RELAY_SETTINGS = {
     env: "RUNNER_RELAY_OIDC_PARAMETERS",
     kind: { type: "text" },
     secret: true,
-    help: "further parameters of the token request, as a query string",
+    help: "additional parameters of the token request, as a query string",
   },
   oidcInsecure: {
     env: "RUNNER_RELAY_OIDC_ALLOW_INSECURE_HTTP",
     kind: { type: "flag" },
     fallback: false,
-    help: "let the issuer be plain http (tests on one machine)",
+    help: "allow an issuer with plain http (for tests on one machine)",
   },
 } as const satisfies Record<string, Setting>;

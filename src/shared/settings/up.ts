@@ -10,7 +10,7 @@ export const UP_SETTINGS = {
     env: "RUNNER_RELAY_READY_FILE",
     flag: "ready-file",
     kind: { type: "path" },
-    help: "file that is written when all is ready",
+    help: "file to write when everything is ready",
   },
   logBytes: {
     env: "RUNNER_RELAY_LOG_BYTES",
@@ -21,7 +21,7 @@ export const UP_SETTINGS = {
     env: "RUNNER_RELAY_RETENTION",
     kind: { type: "duration", minMs: SECOND, maxMs: 3650 * DAY },
     fallback: 7 * DAY,
-    help: "how long settled events stay for receipts and replays",
+    help: "how long settled events are kept for receipts and replays",
   },
   duplicateWindow: {
     env: "RUNNER_RELAY_DUPLICATE_WINDOW",
@@ -38,6 +38,6 @@ export const UP_SETTINGS = {
   natsServerBin: {
     env: "NATS_SERVER_BIN",
     kind: { type: "path" },
-    help: "nats-server to start (default: PATH, our cache, else it is fetched)",
+    help: "nats-server to start (default: the one on the PATH or in the cache; otherwise one is downloaded)",
   },
 } as const satisfies Record<string, Setting>;

@@ -57,14 +57,14 @@ function expectSaid(up: Up, said: RegExp, acknowledged: number): void {
   if (counted === undefined) {
     // a broker whose files are gone, on a busy machine, may not answer any more
     expect(stdout).toMatch(
-      /the acknowledged events that waited there are (lost|with it), and could not be counted/,
+      /the acknowledged events that were pending there are (lost|with it), and could not be counted/,
     );
   } else {
     expect(Number(counted)).toBeGreaterThanOrEqual(3);
     expect(Number(counted)).toBeLessThanOrEqual(acknowledged + 1); // the first that was refused may be there all the same
     expect(stdout.replace(/at least \d+/, "at least N")).toMatch(said);
   }
-  expect(stdout).not.toMatch(/delivered at the next start/);
+  expect(stdout).not.toMatch(/will be delivered at the next start/);
 }
 
 describe("DURABLE-1: the store of a running broker that is no longer where it was", () => {
@@ -72,12 +72,12 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
     [
       "the data folder is removed",
       (data) => rmSync(data, { recursive: true }),
-      /data was removed while the broker ran: at least N acknowledged events that waited there are lost\./,
+      /data was removed while the broker ran: at least N acknowledged events that were pending there are lost\./,
     ],
     [
       "the log's folder is removed",
       (data) => rmSync(join(data, STREAMS, "RR_EVENTS"), { recursive: true }),
-      /RR_EVENTS was removed .*: at least N acknowledged events that waited there are lost\./,
+      /RR_EVENTS was removed .*: at least N acknowledged events that were pending there are lost\./,
     ],
     [
       "the log's messages are removed",
@@ -85,7 +85,7 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
         const messages = join(data, STREAMS, "RR_EVENTS/msgs");
         for (const file of readdirSync(messages)) rmSync(join(messages, file), { recursive: true });
       },
-      /the messages in .* were removed .*: at least N acknowledged events that waited there are lost\./,
+      /the messages in .* were removed .*: at least N acknowledged events that were pending there are lost\./,
     ],
     [
       "the data folder is replaced by a copy",
@@ -93,7 +93,7 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
         renameSync(data, `${data}.old`);
         cpSync(`${data}.old`, data, { recursive: true });
       },
-      /was replaced by another folder .*: at least N acknowledged events that waited there are with it\./,
+      /was replaced by another folder .*: at least N acknowledged events that were pending there are with it\./,
     ],
   ])("%s: writes are refused, and `up` says what is lost", async (_, change, said) => {
     await withWaiting(async (up, gateway) => {
@@ -115,7 +115,7 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
       expect((await up.stop()).code).toBe(1);
       expectSaid(
         up,
-        /was moved away .*: at least N acknowledged events that waited there are with it\./,
+        /was moved away .*: at least N acknowledged events that were pending there are with it\./,
         3 + taken,
       );
       renameSync(join(folder, "elsewhere"), up.dataDir);

@@ -75,7 +75,9 @@ test("a stop answers what waits and what is held, and loses nothing: the next st
   const polled = await poll;
   if (polled.status !== 204) expect(await polled.json()).toHaveProperty("code");
   expect((await stopped).code).toBe(0);
-  expect(first.output.stdout).toMatch(/2 events wait in .*data, delivered at the next start/);
+  expect(first.output.stdout).toMatch(
+    /2 events are pending in .*data and will be delivered at the next start/,
+  );
   const said = first.output.stderr;
   expect(said.indexOf("relay stopping")).toBeGreaterThan(0);
   expect(said.indexOf("relay stopping"), "the gateway serves meanwhile").toBeLessThan(

@@ -145,7 +145,7 @@ test("the page's address with its token is printed, kept for its user alone, and
   expect(up.output.stderr).not.toContain(token);
   await up.stop();
   const gone = await runCli(["page", "--data", up.dataDir]);
-  expect(gone.stderr).toMatch(/^nothing_found: no status page runs in /);
+  expect(gone.stderr).toMatch(/^nothing_found: no console is running in /);
 });
 
 test("a token that was chosen is the page's; a weak one is refused by its name", async () => {
@@ -202,7 +202,7 @@ test("gateway, stand-in and broker keep their addresses over a restart; what wai
   const accepted = await post(before.gateway, "s1", 1, { prefer: "respond-async" });
   expect(accepted.status).toBe(202);
   expect((await first.stop()).code).toBe(0);
-  expect(first.output.stdout).toMatch(/1 event waits in .*data, delivered at the next start/);
+  expect(first.output.stdout).toMatch(/1 event is pending in .*data and will be delivered at the next start/);
 
   const second = startUp(where);
   const after = await second.ready();
@@ -254,7 +254,7 @@ test("a console that cannot start is said loudly, and everything else runs", asy
   expect(page).toBeUndefined();
   expect(up.output.stdout).toMatch(/^ {2}status page {2}does not run/m);
   expect(up.output.stderr).toMatch(/"code":"port_taken"/);
-  expect(up.output.stderr).toMatch(/"code":"child_failed".*the status page cannot be started/);
+  expect(up.output.stderr).toMatch(/"code":"child_failed".*the console cannot be started/);
   expect((await post(gateway, "s1", 1)).ok).toBe(true);
   expect((await up.stop()).code).toBe(0);
 });
@@ -331,7 +331,7 @@ test("a child that is stuck is killed when its grace is over; the gateway serves
   expect(answer.status).toBe(202);
   expect((await stopped).code).toBe(0);
   expect(up.output.stderr).toContain("child does not stop, killing it");
-  expect(up.output.stdout).toMatch(/1 event waits in .*data, delivered at the next start/);
+  expect(up.output.stdout).toMatch(/1 event is pending in .*data and will be delivered at the next start/);
   expect(up.processes()).toEqual([]);
 });
 

@@ -24,13 +24,13 @@ async function setUp() {
 
 test("without a relay that is said, and is an outage; a relay that comes ends it", async () => {
   const { relay, text } = await setUp();
-  await expect.poll(() => text("/")).toContain("No relay is heard");
+  await expect.poll(() => text("/")).toContain("No relay responds");
   const started = await relay();
   await expect.poll(() => text("/")).toContain("Forwarding");
   expect(await text("/")).toContain(">relay-a <");
   await expect.poll(() => text("/")).toMatch(/<b>No relay<\/b>[\s\S]*ended/);
   await started.close();
-  await expect.poll(() => text("/")).toContain("No relay is heard");
+  await expect.poll(() => text("/")).toContain("No relay responds");
 });
 
 test("a relay tells why a session waits, and what it says of its gate stays after its end", async () => {
@@ -58,5 +58,5 @@ test("of two relays one page shows all lanes, each once", async () => {
   const rows = async (): Promise<string[]> =>
     [...(await text("/sessions")).matchAll(/<tr id="s-(\w+)"/g)].map(([, id = ""]) => id).toSorted();
   await expect.poll(rows).toEqual(sessions);
-  expect(await text("/sessions")).toContain("16 sessions with something to do.");
+  expect(await text("/sessions")).toContain("16 sessions with pending events.");
 });

@@ -46,15 +46,15 @@ test("a console of its own, by its port and its folder", async () => {
 
 test("CRED-1: the token of one console is printed for no other port", async () => {
   await expect(page("http://127.0.0.1:8767", "--console-port", "8768")).rejects.toThrow(
-    /8768 is not the console of .*, which is http:\/\/127\.0\.0\.1:8767: name the data folder/,
+    /8768 is not the console of .*, which is http:\/\/127\.0\.0\.1:8767; name the data folder/,
   );
 });
 
 test("CRED-1: no token is printed for the port that a killed `up` had", async () => {
   const { pid } = spawnSync(process.execPath, ["--version"]);
-  await expect(pageOf({ page: "http://127.0.0.1:8767/", pid })).rejects.toThrow(/^no status page runs in /);
+  await expect(pageOf({ page: "http://127.0.0.1:8767/", pid })).rejects.toThrow(/^no console is running in /);
 });
 
 test("where `up` runs without a status page there is no address", async () => {
-  await expect(pageOf({ pid: process.pid })).rejects.toThrow(/^no status page runs in /);
+  await expect(pageOf({ pid: process.pid })).rejects.toThrow(/^no console is running in /);
 });

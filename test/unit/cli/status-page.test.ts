@@ -49,7 +49,7 @@ test("its address is told with the token, it keeps its port, and its failure is 
   expect(JSON.parse(lines.join(""))).toMatchObject({
     level: 50,
     code: "child_failed",
-    msg: "the status page cannot be started; everything else runs without it",
+    msg: "the console cannot be started; everything else runs without it",
   });
 });
 

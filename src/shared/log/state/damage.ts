@@ -82,7 +82,7 @@ export function damageText(damage: Damage): string {
   const where = ranges.length === 0 ? "" : `, sequences ${listed(ranges.map(showRange), SHOWN_RANGES)}`;
   const names = sessions.map(([session, events]) => `${session} (${events})`);
   const whose =
-    names.length === 0 ? "" : `; events of these sessions had waited: ${listed(names, SHOWN_SESSIONS)}`;
+    names.length === 0 ? "" : `; these sessions had pending events: ${listed(names, SHOWN_SESSIONS)}`;
   const more = note === undefined ? "" : `; ${note}`;
   return `${headOf(code, missing)}${where}${ended}${whose}${more}`;
 }
@@ -129,5 +129,5 @@ export function tellDamage(log: Pick<Logger, "error">, damage: Damage): void {
 
 /** What to do about it. Pure. */
 export function damageAdvice({ id }: Pick<Damage, "id">): string {
-  return `look at the disk and at the broker's \`sync_interval\`; put a backup in its place if there is one, or \`reconcile\` the sessions; \`nats kv del ${STATE_BUCKET} ${stateKey.damage(id)}\` ends the alarm`;
+  return `check the disk and the broker's \`sync_interval\`; restore a backup if there is one, or \`reconcile\` the sessions; \`nats kv del ${STATE_BUCKET} ${stateKey.damage(id)}\` ends the alarm`;
 }

@@ -64,7 +64,7 @@ export function departureText({ why, session, text }: Departure): { text: string
   switch (why) {
     case "asked":
       return {
-        text: "asked to be removed; the coordinator has not been told yet",
+        text: "asked to be removed; the coordinator does not know this yet",
         todo: "nothing; once the coordinator is back, the relay removes the runner after its last report",
       };
     case "returned":

@@ -107,7 +107,7 @@ describe("the headline", () => {
       "no relay runs",
       { gate: { phase: "unheard" as const, since: 3 }, connected: true, reading: known() },
       "bad",
-      "No relay is heard",
+      "No relay responds",
     ],
     [
       "somebody paused, but it goes on for a moment",

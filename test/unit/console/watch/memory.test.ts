@@ -155,7 +155,7 @@ describe("the timeline of outages", () => {
     const timeline = new Timeline();
     timeline.gate({ phase: "unheard", since: 50 }, 80);
     timeline.gate({ phase: "up" }, 90);
-    expect(timeline.list()).toEqual([{ kind: "unheard", from: 50, to: 90, text: "no relay is heard" }]);
+    expect(timeline.list()).toEqual([{ kind: "unheard", from: 50, to: 90, text: "no relay responds" }]);
   });
 
   test("a clock that is set back makes no negative outage", () => {

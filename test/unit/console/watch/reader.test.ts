@@ -55,7 +55,7 @@ test("where reading takes long it takes a twentieth of the time, and pages show 
   await clock.pass(1500);
   const { known, error } = await page;
   expect(known).toBeDefined();
-  expect(error).toBe("the broker takes long to answer"); // the last reading is a minute old
+  expect(error).toBe("the broker is slow to answer"); // the last reading is a minute old
 });
 
 test("a broker that is away costs no page a wait; what was known stays, and the charts have a hole", async () => {

@@ -63,7 +63,7 @@ describe("a runner's own removal", () => {
     expect(it.told).toEqual([["leave", { runner: "r 1", why: "relay_unavailable" }]]);
     expect(it.stored).toEqual([{ runner: "r 1", since: it.clock.wall() }]);
     await it.clock.pass(60_000);
-    expect(it.asked, "nobody is asked while no relay is heard").toEqual([]);
+    expect(it.asked, "nobody is asked while no relay responds").toEqual([]);
     it.way.heard(HEARD);
     await it.clock.pass(2000);
     expect([it.asked, runners(it)]).toEqual([["DELETE /runners/r%201?self=true"], ["r 1"]]);

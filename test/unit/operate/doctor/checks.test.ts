@@ -321,7 +321,7 @@ describe("gateways", () => {
       "fail gateway u: not ready; the log is down",
     ],
     [{ ready: true }, "ok gateway u: ready, durability unknown"],
-    [{ status: 401, code: "inbound_unauthorized" }, "ok gateway u: answers and asks for its token"],
+    [{ status: 401, code: "inbound_unauthorized" }, "ok gateway u: answers, and requires its token"],
     [{ status: 401, code: "other" }, "fail gateway u: another program answers there"],
     [{ status: "ok" }, "fail gateway u: another program answers there"],
     [undefined, "fail gateway u: another program answers there"],
@@ -417,7 +417,7 @@ test("runners that leave are named with what to do, the first ten of them", () =
   );
   expect(brief(lines)).toEqual([
     "warn runner lnch_1: is gone, and was registered again for a report of session ses_1; for 1m 30s",
-    "warn runner lnch_2: asked to be removed; the coordinator has not been told yet; for 1m 30s",
+    "warn runner lnch_2: asked to be removed; the coordinator does not know this yet; for 1m 30s",
   ]);
   expect(lines.every(({ todo }) => todo !== undefined)).toBe(true);
   const many = Array.from(

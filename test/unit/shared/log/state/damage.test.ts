@@ -26,7 +26,7 @@ test.each<[Partial<Damage>, string]>([
         ["b", 1],
       ],
     },
-    "the log lost its end: 5 stored events are gone, sequences 3 to 7; at least 2 of them had been delivered or were dead; events of these sessions had waited: a (2), b (1)",
+    "the log lost its end: 5 stored events are gone, sequences 3 to 7; at least 2 of them had been delivered or were dead; these sessions had pending events: a (2), b (1)",
   ],
   [
     { code: "state_damaged", missing: 1, ranges: [], note: "held.a" },

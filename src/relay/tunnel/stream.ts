@@ -1,5 +1,4 @@
 import { errorText } from "../../shared/base/errors.ts";
-import { endToEnd } from "../../shared/http/hop-by-hop.ts";
 import type { Frame } from "../../shared/messages/tunnel/frame.ts";
 import { isOpenEnded } from "../../shared/messages/tunnel/open-ended.ts";
 import type { Opening } from "../../shared/messages/tunnel/opening.ts";
@@ -7,14 +6,14 @@ import type { Wire } from "../../shared/messages/tunnel/wire.ts";
 import type { Credentials, ReadyCredential } from "../../shared/credentials/index.ts";
 import type { Needles } from "../coordinator/echo/needles.ts";
 import { screened, type ScreenedEvents } from "../coordinator/echo/screened.ts";
-import type { AnswerEvents } from "../coordinator/answer-events.ts";
 import { createFramedBody } from "./framed-body.ts";
 import type { HeadLimits } from "./limits.ts";
+import { passAnswer, type PassedAnswer } from "./passed-answer.ts";
 import { requestOf } from "./request.ts";
 import type { Upstream, UpstreamCall } from "./upstream.ts";
 
 // framed-body.ts has what the executor sends · request.ts makes the coordinator's request of it · upstream.ts makes the call ·
-// ../coordinator/echo/screened.ts searches the answer for the credential
+// passed-answer.ts passes the answer on · ../coordinator/echo/screened.ts searches it for the credential
 
 /** One passed-through request at the relay, from its opening to its end. */
 export type Stream = {
@@ -26,6 +25,12 @@ export type Stream = {
   cancel(why: string): void;
   /** Ends it with an error, which the gateway gets. */
   fail(code: string, text: string): void;
+};
+
+/** Why an answer is cut off while it is searched for the credential. */
+const CUT: Record<"quoted" | "bomb", [code: string, text: string]> = {
+  quoted: ["credential_echoed", "the answer contains the relay's credentials"],
+  bomb: ["tunnel_broken", "the answer is too large to be searched after decompression"],
 };
 
 export type StreamDeps = {
@@ -51,16 +56,14 @@ export function createStream(deps: StreamDeps): Stream {
   let call: UpstreamCall | undefined;
   let answering: ScreenedEvents | undefined;
   let over = false;
-  /** The answer's end was written; part of it may still wait for credit. */
-  let answered = false;
-  let upgraded = false;
-  let status: number | undefined;
+  /** Undefined before the credentials for the request are there. */
+  let answer: PassedAnswer | undefined;
 
   function end(outcome: string): void {
     if (over) return;
     over = true;
     answering?.close();
-    deps.ended(outcome, status);
+    deps.ended(outcome, answer?.status);
   }
 
   function cancel(why: string): void {
@@ -79,32 +82,9 @@ export function createStream(deps: StreamDeps): Stream {
 
   /** Ends the stream once everything is out. Each half of an upgraded connection ends by itself. */
   function settle(): void {
-    if (over || !answered || wire.blocked || (upgraded && !body.whole)) return;
+    if (over || !answer?.whole || wire.blocked || (answer.upgraded && !body.whole)) return;
     end("answered");
     if (!body.whole) body.drop();
-  }
-
-  /** Passes an answer on to the gateway. */
-  function answerTo(pass: ReadyCredential): AnswerEvents {
-    return {
-      head(given, statusText, raw) {
-        if (over) return;
-        if (given === 401 || given === 403) credentials.refused(pass.generation);
-        const headers = endToEnd(raw);
-        status = given;
-        upgraded = given === 101;
-        if (upgraded) headers.push("Connection", "Upgrade", "Upgrade", opening.upgrade ?? "");
-        wire.send({ type: "head", status: given, statusText, headers });
-      },
-      data: (bytes) => over || wire.write(bytes),
-      end(trailers) {
-        if (over) return;
-        answered = true;
-        wire.send({ type: "end", trailers });
-        settle();
-      },
-      failed: fail,
-    };
   }
 
   async function begin(): Promise<void> {
@@ -116,12 +96,19 @@ export function createStream(deps: StreamDeps): Stream {
     const { headLimits } = deps;
     const searched = needles.all.length > 0;
     const request = requestOf(opening, { pass, body: body.stream, headLimits, searched });
-    answering = screened(needles, answerTo(pass), {
+    answer = passAnswer({
+      wire,
+      upgrade: opening.upgrade,
+      over: () => over,
+      began(status) {
+        if (status === 401 || status === 403) credentials.refused(pass.generation);
+      },
+      ended: settle,
+      failed: fail,
+    });
+    answering = screened(needles, answer.events, {
       resume: () => call?.resume(),
-      cut: (why) =>
-        why === "quoted"
-          ? fail("credential_echoed", "the answer contains the relay's credentials")
-          : fail("tunnel_broken", "the answer is too large to be searched after decompression"),
+      cut: (why) => fail(...CUT[why]),
     });
     call = upstream.call(request, answering);
   }

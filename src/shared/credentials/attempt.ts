@@ -17,8 +17,6 @@ export type Attempt = {
   answer: TokenAnswer;
   /** The client's secret that was used; undefined if it could not be read in time. */
   secret: string | undefined;
-  /** Why the content of the secret's file cannot be used. */
-  secretProblem: string | undefined;
 };
 
 const TIMED_OUT: TokenAnswer = {
@@ -35,18 +33,22 @@ export async function attemptToken(
   { issuer, secret, clock }: { issuer: Issuer; secret: Secret; clock: Clock },
   abort: AbortController,
 ): Promise<Attempt> {
-  const attempt: Attempt = { answer: TIMED_OUT, secret: undefined, secretProblem: undefined };
+  const attempt: Attempt = { answer: TIMED_OUT, secret: undefined };
+  let problem: string | undefined;
   const cancelDeadline = clock.after(ATTEMPT_TIMEOUT_MS, () => abort.abort());
   async function ask(): Promise<void> {
     const read = await secret.read();
-    attempt.secretProblem = read.problem;
+    ({ problem } = read);
     attempt.secret = read.value;
     const answer = await issuer.requestToken(read.value, abort.signal);
     if (!abort.signal.aborted) attempt.answer = answer;
   }
   await orAborted(ask(), abort.signal);
   cancelDeadline();
-  return attempt;
+  const { answer } = attempt;
+  if (answer.kind === "token" || problem === undefined) return attempt;
+  // the issuer may have refused an old secret, because the new one cannot be read
+  return { ...attempt, answer: { ...answer, reason: `${answer.reason}; ${problem}` } };
 }
 
 /** Settles with the work, or when the signal is aborted, whichever comes first. */

@@ -1,6 +1,6 @@
 // port.ts is the interface for the relay · choice.ts reads the settings · secret.ts re-reads rotated files · api-key.ts is the static key
-// oidc.ts keeps a token fresh: attempt.ts asks for one, held-token.ts has it, next-attempt.ts waits, schedule.ts says how long · issuer.ts asks over HTTP ·
-// token-answer.ts takes what we need from the answer · failure.ts explains failures · same-origin.ts checks addresses
+// oidc.ts gives out tokens: renewal.ts gets them, by attempt.ts each, next-attempt.ts waits in between, schedule.ts says how long, held-token.ts has the newest ·
+// issuer.ts asks over HTTP · token-answer.ts takes what we need from the answer · failure.ts explains failures · same-origin.ts checks addresses
 // Everything that is foreign (issuers, their answers, openid-client) stays behind issuer.ts, so that no secret can escape in a foreign error. When to fetch
 // a token is decided by pure functions of time, which are tested without an issuer.
 import type { Clock } from "../base/clock.ts";

@@ -7,7 +7,7 @@ const WATCH_MS = 1000;
 /** Waits for the time of the next attempt. There is one such time at most: a new one takes the place of the last. */
 export type NextAttempt = {
   /** `at`: monotonic time. */
-  schedule(at: number): void;
+  schedule: (at: number) => void;
   /** Like {@link schedule}, but begins as soon as the secret is no longer `refused`. */
   scheduleOrRotated(at: number, refused: string | undefined): void;
   cancel(): void;

@@ -28,6 +28,10 @@ const MOST_LINES = 20;
 /** Concurrent deletions. */
 const DROPS = 16;
 
+function exampleOf(words: string): string {
+  return `\nExample:\n  runner-relay dead ${words}`;
+}
+
 type Which = { all?: true; session?: string; dryRun?: true; yes?: true; json?: true };
 
 // oxlint-disable-next-line max-lines-per-function -- declares four subcommands, each with its options and its action
@@ -39,11 +43,13 @@ export function command(context: Context): Command {
     .description("Lists dead letters, oldest first.")
     .option("--session <id>", "only those of one session")
     .option("--limit <n>", `show at most n (default: ${ROWS}; with --json, all)`, countOf)
-    .option("--json", "print one JSON object per line");
+    .option("--json", "print one JSON object per line")
+    .addHelpText("after", exampleOf("ls --session ses_1"));
   const show = new Command("show")
     .description("Shows a dead letter with its event, as JSON.")
     .argument("<event-id>")
-    .option("--json", "accepted for consistency; the output is always JSON");
+    .option("--json", "accepted for consistency; the output is always JSON")
+    .addHelpText("after", exampleOf("show 2b8edaxf5dzeb5r9-0"));
   const again = new Command("redrive")
     .description(
       "Requeues dead letters and removes them from this list. They are sent after all other events of their session; several of one session keep their order.",
@@ -53,7 +59,8 @@ export function command(context: Context): Command {
     .option("--session <id>", "all dead letters of one session")
     .option("--dry-run", "show what would be sent, without sending it")
     .option("--yes", "skip the confirmation when later events were already delivered")
-    .option("--json", "print one JSON object per event");
+    .option("--json", "print one JSON object per event")
+    .addHelpText("after", exampleOf("redrive --session ses_1 --dry-run"));
   const drop = new Command("drop")
     .description("Deletes dead letters permanently. Their events are lost.")
     .argument("[event-id]")
@@ -61,7 +68,8 @@ export function command(context: Context): Command {
     .option("--session <id>", "all dead letters of one session")
     .option("--dry-run", "show what would be removed, without removing it")
     .option("--yes", "skip the confirmation")
-    .option("--json", "print JSON");
+    .option("--json", "print JSON")
+    .addHelpText("after", exampleOf("drop --all --dry-run"));
 
   const onBroker = async (
     self: Command,

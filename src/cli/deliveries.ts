@@ -8,8 +8,9 @@ import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { createProgress } from "./progress.ts";
-import { renderFacts } from "./render/facts.ts";
+import { renderFacts, type Fact } from "./render/facts.ts";
 import type { Screen } from "./render/screen.ts";
+import { standingJson, standingText } from "../shared/messages/standing/standing-text.ts";
 import { VERDICT_STYLE } from "./render/tail-view.ts";
 import { renderTable, type Cell } from "./render/table.ts";
 
@@ -56,26 +57,39 @@ export function command(context: Context): Command {
           },
         };
         const delivery = await deliveryOf(deps, id, where).finally(() => progress.end());
-        context.print(json ? jsonOf(delivery) : renderOne(delivery, context.screen));
+        context.print(json ? jsonOf(delivery) : renderOne(delivery, context.screen, Date.now()));
         return;
       }
       if (session === undefined) throw codedError("usage", "give an event id or --session ID");
       const deliveries = await deliveriesOf(deps, session, last);
       if (json) for (const delivery of deliveries) context.print(jsonOf(delivery));
-      else context.print(renderMany(deliveries, context.screen));
+      else context.print(renderMany(deliveries, context.screen, Date.now()));
     });
   });
 }
 
 /** Uses the words of the gateway's receipt. */
-function jsonOf({ receipt, ...event }: Delivery): string {
+function jsonOf({ receipt, standing, ...event }: Delivery): string {
   const { seq, ...outcome } = receipt;
-  return JSON.stringify({ event_id: event.id, ...outcome, stream_seq: seq, ...event, id: undefined });
+  return JSON.stringify({
+    event_id: event.id,
+    ...outcome,
+    stream_seq: seq,
+    ...event,
+    id: undefined,
+    ...(standing === undefined ? {} : { standing: standingJson(standing) }),
+  });
 }
 
-function renderOne(delivery: Delivery, screen: Screen): string {
+/** Why the session of a pending event stands still, if it does. */
+function whyOf({ standing }: Delivery, now: number): string {
+  return standing === undefined ? "" : standingText(standing, now);
+}
+
+function renderOne(delivery: Delivery, screen: Screen, now: number): string {
   const { id, session, kind, at, receipt } = delivery;
-  const more =
+  const why = whyOf(delivery, now);
+  const more: Fact[] =
     receipt.state === "dead"
       ? [
           { name: "reason", text: receipt.reason },
@@ -84,7 +98,9 @@ function renderOne(delivery: Delivery, screen: Screen): string {
         ]
       : receipt.state === "superseded"
         ? [{ name: "reason", text: receipt.reason }]
-        : [];
+        : why === ""
+          ? []
+          : [{ name: "waits", text: why, style: "wait" }];
   return renderFacts(
     [
       { name: "event", text: id },
@@ -106,16 +122,21 @@ function knownWell({ asked, again, pruned }: Delivery): boolean {
   return asked === "relay" || again === true || pruned === true;
 }
 
-function renderMany(deliveries: readonly Delivery[], screen: Screen): string {
+function renderMany(deliveries: readonly Delivery[], screen: Screen, now: number): string {
   if (deliveries.length === 0) return "the log holds no event of this session";
   const rows = deliveries.map(({ id, kind, at, again, receipt }): Cell[] => [
     id,
     String(receipt.seq),
     { text: receipt.state, style: VERDICT_STYLE[receipt.state] },
     again ? `${kind} again` : kind,
-    at.slice(0, 19),
+    `${at.slice(0, 19)}Z`,
     receipt.state === "dead" || receipt.state === "superseded" ? receipt.reason : "",
   ]);
   const table = renderTable(["EVENT", "SEQ", "STATE", "KIND", "AT", "REASON"], rows, screen);
-  return deliveries.every(knownWell) ? table : `${table}\n${NO_RELAY}`;
+  const why = deliveries.map((it) => whyOf(it, now)).find((text) => text !== "");
+  return [
+    table,
+    ...(why === undefined ? [] : [`the session: ${why}`]),
+    ...(deliveries.every(knownWell) ? [] : [NO_RELAY]),
+  ].join("\n");
 }

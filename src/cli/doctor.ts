@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { examine } from "../operate/doctor/examine.ts";
-import type { Line } from "../operate/doctor/line.ts";
+import type { Line } from "../shared/messages/checks/line.ts";
 import { portIn } from "../shared/base/port-number.ts";
 import { readKeptFileSync } from "../shared/base/short-file.ts";
 import type { Context } from "./context.ts";

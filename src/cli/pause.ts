@@ -7,6 +7,7 @@ import { isStopped, servedShards, type RelayState } from "../shared/messages/rel
 import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
+import { operatorName } from "./operator-name.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 
 type Options = { session?: string; text?: string; yes?: true; json?: true };
@@ -24,7 +25,7 @@ export function command(context: Context): Command {
     if (session === undefined) await confirm(context, "Pause everything?", yes);
     const flags = flagsOf(self, CLIENT_TABLE);
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
-      const control = await openControl(nc, systemClock);
+      const control = await openControl(nc, systemClock, operatorName());
       let effect: Effect;
       let since: number;
       if (session === undefined) {

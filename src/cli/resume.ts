@@ -12,6 +12,7 @@ import { readState } from "../shared/log/state/state-store.ts";
 import { stateKey } from "../shared/log/schema/topology.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
+import { operatorName } from "./operator-name.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { follows, sayEffect } from "./pause.ts";
 
@@ -50,9 +51,12 @@ async function resumeSession(nc: NatsConnection, session: string, skipHead: bool
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const token = sessionToken(session);
   const held = await readState(jsm, stateKey.held(token));
-  const { revision } = await createControl({ nc, jsm, clock: systemClock }).resumeSession(session, {
-    skipHead,
-  });
+  const { revision } = await createControl({
+    nc,
+    jsm,
+    clock: systemClock,
+    by: operatorName(),
+  }).resumeSession(session, { skipHead });
   // A held session is resumed by its relay, which then deletes the request. For any other session the request alone is enough.
   let carriedOut = held === undefined;
   const watching = new AbortController();

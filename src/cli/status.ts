@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { statusJson } from "../operate/status-json.ts";
 import { openStatus, readStatus, type StatusReader } from "../operate/status.ts";
 import { rest } from "../shared/base/rest.ts";
 import { systemClock } from "../shared/base/clock.ts";
@@ -32,7 +33,7 @@ export function command(context: Context): Command {
         const status = await readStatus(nc, sources, systemClock);
         context.print(
           json
-            ? JSON.stringify(status, null, 2)
+            ? JSON.stringify(statusJson(status), null, 2)
             : renderStatus(status, context.screen, { now: Date.now(), top }),
         );
         return;
@@ -65,7 +66,7 @@ async function follow(
     try {
       const status = await reader.read();
       if (signal.aborted) return;
-      if (json) context.print(JSON.stringify(status));
+      if (json) context.print(JSON.stringify(statusJson(status)));
       else context.redraw(renderStatus(status, context.screen, { now, top }));
     } catch (failure) {
       const error = brokerError(failure);

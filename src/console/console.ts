@@ -14,7 +14,7 @@ import { addStatus } from "./routes/status-json.ts";
 import { createConsoleServer } from "./server.ts";
 
 // observe.ts joins what is watched · watch/reader.ts asks the broker · watch/relays.ts hears and asks relays (watch/gates.ts, watch/delivered.ts) · watch/samples.ts and watch/timeline.ts remember ·
-// watch/session-rows.ts and watch/letter-pages.ts choose · views/layout.ts frames every page · routes/look.ts shows · routes/act.ts acts (routes/actions.ts) ·
+// watch/letter-pages.ts pages, ../shared/messages/standing/session-standing.ts says how sessions stand · views/layout.ts frames every page · routes/look.ts shows · routes/act.ts acts (routes/actions.ts) ·
 // routes/status-json.ts is for programs · server.ts is the port and its door
 // The console holds no event and no credential of the coordinator. It sees what an operator sees, and does nothing that a person did not confirm.
 

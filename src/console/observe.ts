@@ -3,13 +3,13 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/base/clock.ts";
 import { followConnection } from "../shared/log/connection.ts";
 import { readLogStatus } from "../shared/messages/status/log-status.ts";
-import type { RelayView } from "../shared/messages/relay-view.ts";
-import type { WantedLanes } from "./routes/frame.ts";
+import type { RelayView } from "../shared/messages/standing/relay-view.ts";
+import { lanesOf, type WantedLanes } from "../shared/messages/standing/ask-views.ts";
 import type { Snapshot } from "./views/snapshot.ts";
 import { createReader, type Reading } from "./watch/reader.ts";
 import { createRelays } from "./watch/relays.ts";
 import { Samples } from "./watch/samples.ts";
-import type { SessionSources } from "./watch/session-rows.ts";
+import type { SessionSources } from "../shared/messages/standing/session-standing.ts";
 import { Timeline } from "./watch/timeline.ts";
 
 /** Everything that the console knows, and how it comes to know it. */
@@ -91,8 +91,7 @@ export function observe(deps: {
 /** Whose events wait: lanes as relays show them, and what the broker knows of held and paused sessions. Pure. */
 function sourcesOf({ known }: Reading, views: readonly RelayView[]): SessionSources {
   return {
-    lanes: views.flatMap((view) => view.lanes),
-    moreLanes: views.reduce((sum, { more }) => sum + more, 0),
+    ...lanesOf(views),
     held: known?.status.backlog.held ?? [],
     wishes: known?.status.controls.sessions ?? [],
   };

@@ -17,6 +17,8 @@ import { walk } from "../shared/log/follow/walk.ts";
 import { lastFrom } from "./positions.ts";
 import { readSettlement, type IsSettled } from "./settlement.ts";
 import { becameOf } from "./verdicts.ts";
+import type { SessionStanding } from "../shared/messages/standing/session-standing.ts";
+import { readStanding } from "./session-facts.ts";
 
 /** An event with its state. `asked`: the source, a relay or only the broker, whose checkpoints may be a second old. */
 export type Delivery = {
@@ -31,6 +33,8 @@ export type Delivery = {
   /** True if the log no longer holds the event, so this comes from its dead letter. */
   pruned?: true;
   receipt: Exclude<Receipt, { state: "gone" | "unknown" | "lost" }>;
+  /** Of a pending event: how its session stands, and why it stands still if it does. */
+  standing?: SessionStanding;
 };
 
 type Deps = { nc: NatsConnection; jsm: JetStreamManager };
@@ -56,7 +60,16 @@ export async function deliveriesOf(deps: Deps, session: string, last: number): P
   const recent = events.slice(-last);
   for (let i = 0; i < recent.length; i += AT_ONCE)
     deliveries.push(...(await Promise.all(recent.slice(i, i + AT_ONCE).map(find))));
+  await addStanding(deps, deliveries);
   return deliveries;
+}
+
+/** Adds how the sessions of pending events stand. All of them are of one session. */
+async function addStanding(deps: Deps, deliveries: readonly Delivery[]): Promise<void> {
+  const pending = deliveries.filter(({ receipt }) => receipt.state === "pending");
+  const [first] = pending;
+  const standing = first && (await readStanding(deps, first.session));
+  if (standing !== undefined) for (const it of pending) it.standing = standing;
 }
 
 export type Where = {
@@ -78,7 +91,9 @@ export async function deliveryOf(deps: Deps, id: string, where: Where): Promise<
   const event = there?.id === id ? there : where.seq === undefined ? await search(jsm, id, where) : undefined;
   if (event === undefined)
     throw codedError("nothing_found", `the log holds no event ${id}; it was pruned or never stored`);
-  return createFinder(deps)(event);
+  const delivery = await createFinder(deps)(event);
+  await addStanding(deps, [delivery]);
+  return delivery;
 }
 
 function prunedOf(letter: DeadLetter): Delivery {

@@ -1,16 +1,24 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { RelayState } from "../shared/messages/relay-state.ts";
+import { comparePlaces } from "../shared/messages/standing/session-order.ts";
+import {
+  allStandings,
+  placeOf,
+  type SessionSources,
+  type SessionStanding,
+} from "../shared/messages/standing/session-standing.ts";
 import type { Backlog } from "../shared/messages/status/backlog.ts";
+import { shardOf } from "../shared/log/schema/partition.ts";
 import { EVERYTHING, parseEventSubject } from "../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import { readSettlement } from "./settlement.ts";
 
-/** A session with pending events. `bytes` is set if relays report it. */
-export type WaitingSession = { session: string; events: number; bytes?: number; held?: string };
+/** A session with pending events, or one that is paused. `bytes` is set if relays report it; `held`: why its events are read from the log. */
+export type WaitingSession = SessionStanding & { bytes?: number; held?: string };
 
 export type WaitingSessions = {
-  /** The sessions with most events first. */
+  /** Each session once: those first that somebody should look at, then those with most events. */
   list: WaitingSession[];
   /** Relays report what is pending in their lanes. While none answers, the beginning of the backlog is read. */
   source: "relays" | "log";
@@ -18,21 +26,39 @@ export type WaitingSessions = {
   complete: boolean;
 };
 
-/** Computes the backlog from the relays' reports and the held sessions. Pure. */
-export function sessionsOf(relays: readonly RelayState[], backlog: Backlog): WaitingSessions {
+type Lanes = Pick<SessionSources, "lanes" | "moreLanes">;
+type Known = { backlog: Backlog; wishes: SessionSources["wishes"]; lanes: Lanes };
+
+/** Computes the backlog from the relays' reports, the held and paused sessions, and what relays show of their lanes. Pure. */
+export function sessionsOf(
+  relays: readonly RelayState[],
+  { backlog, wishes, lanes }: Known,
+): WaitingSessions {
   const sessions = new Map<string, WaitingSession>();
+  for (const row of allStandings({ ...lanes, held: backlog.held, wishes }))
+    if (row.events > 0 || row.state === "paused") sessions.set(row.session, row);
   for (const { session, events, bytes } of relays.flatMap((relay) => relay.backlog)) {
-    if (events > 0) sessions.set(session, { session, events, bytes });
+    const known = sessions.get(session);
+    if (known === undefined && events > 0) sessions.set(session, { ...waiting(session, events), bytes });
+    else if (known !== undefined && bytes > 0) sessions.set(session, { ...known, bytes });
   }
-  for (const { session, events, reason } of backlog.held) {
-    const bytes = sessions.get(session)?.bytes;
-    const known = bytes === undefined || bytes === 0 ? {} : { bytes }; // relays do not measure the bytes of held sessions
-    if (events > 0) sessions.set(session, { session, events, held: reason, ...known });
-  }
+  noteHeld(sessions, backlog);
   const counted = backlog.heldSessions <= backlog.held.length;
   const whole =
     counted && relays.every((relay) => !relay.overflow && relay.shards.every(({ behind }) => !behind));
-  return { list: byEvents(sessions), source: "relays", complete: whole };
+  return { list: inOrder(sessions), source: "relays", complete: whole };
+}
+
+/** A session of which only its number of events is known. */
+function waiting(session: string, events: number): WaitingSession {
+  return { session, shard: shardOf(session), state: "waiting", events, attempts: 0, reason: "" };
+}
+
+function noteHeld(sessions: Map<string, WaitingSession>, { held }: Backlog): void {
+  for (const { session, reason } of held) {
+    const known = sessions.get(session);
+    if (known !== undefined) sessions.set(session, { ...known, held: reason });
+  }
 }
 
 /** Most events that are read. They come with their bodies, so this takes about a second. */
@@ -40,12 +66,16 @@ const MOST_READ = 5000;
 const MOST_BYTES: number = 32 * 1024 * 1024;
 
 /** Computes the backlog from the log itself, while no relay answers. */
-export async function sampleWaiting(jsm: JetStreamManager, backlog: Backlog): Promise<WaitingSessions> {
+export async function sampleWaiting(
+  jsm: JetStreamManager,
+  known: Pick<Known, "backlog" | "wishes">,
+): Promise<WaitingSessions> {
+  const { backlog, wishes } = known;
   const settled = await readSettlement(jsm);
   const sessions = new Map<string, WaitingSession>();
-  for (const { session, events, reason } of backlog.held) {
-    if (events > 0) sessions.set(session, { session, events, held: reason });
-  }
+  for (const row of allStandings({ lanes: [], moreLanes: 0, held: backlog.held, wishes }))
+    if (row.events > 0 || row.state === "paused") sessions.set(row.session, row);
+  noteHeld(sessions, backlog);
   const first = Math.min(
     ...backlog.shards.filter((it) => it.pending + it.inFlight > 0).map(({ ackFloor }) => ackFloor + 1),
   );
@@ -54,20 +84,20 @@ export async function sampleWaiting(jsm: JetStreamManager, backlog: Backlog): Pr
   if (Number.isFinite(first)) {
     for await (const { seq, subject, data } of walk(jsm, EVENTS_STREAM, EVERYTHING, first)) {
       if (read === MOST_READ || bytes > MOST_BYTES)
-        return { list: byEvents(sessions), source: "log", complete: false };
+        return { list: inOrder(sessions), source: "log", complete: false };
       read++;
       bytes += data.length;
       const session = parseEventSubject(subject)?.session;
       if (session === undefined || settled(session, seq)) continue;
-      const known = sessions.get(session);
-      if (known?.held !== undefined) continue; // already counted
-      if (known === undefined) sessions.set(session, { session, events: 1 });
-      else known.events++;
+      const counted = sessions.get(session);
+      if (counted?.held !== undefined) continue; // its events were counted by the broker
+      if (counted === undefined) sessions.set(session, waiting(session, 1));
+      else counted.events++;
     }
   }
-  return { list: byEvents(sessions), source: "log", complete: true };
+  return { list: inOrder(sessions), source: "log", complete: true };
 }
 
-function byEvents(sessions: Map<string, WaitingSession>): WaitingSession[] {
-  return [...sessions.values()].sort((a, b) => b.events - a.events || (a.session < b.session ? -1 : 1));
+function inOrder(sessions: Map<string, WaitingSession>): WaitingSession[] {
+  return [...sessions.values()].sort((a, b) => comparePlaces("urgency", placeOf(a), placeOf(b)));
 }

@@ -11,17 +11,21 @@ import {
   type DurabilityReport,
 } from "../shared/log/durability/read-durability.ts";
 import { HEARING_MS, hearRelays } from "../shared/messages/hearing.ts";
+import { askViews, lanesOf } from "../shared/messages/standing/ask-views.ts";
+import { MOST_LANES, type GateView, type RelayView } from "../shared/messages/standing/relay-view.ts";
 import { sampleWaiting, sessionsOf, type WaitingSessions } from "./status-sessions.ts";
 import { ratesOf, type Rates, type LogSample } from "./status-rates.ts";
 
 // status-sessions.ts whose events wait · status-rates.ts how fast it goes · ../shared/messages/hearing.ts relays · ../shared/log/durability what may be claimed
 
-/** The result of `status`. Programs read it, so its names must not change. */
+/** The result of `status`, which status-json.ts makes a document for programs. */
 export type Status = LogStatus & {
   /** Time of the reading, ISO. */
   at: string;
   durability: DurabilityReport;
   relays: RelayState[];
+  /** By relay: its gate with the reason in words. A relay that did not answer is missing. */
+  gates: Record<string, GateView>;
   /** Rates since the previous reading. The first reading is made when the reader opens. */
   rates: Rates;
   sessions: WaitingSessions;
@@ -67,13 +71,15 @@ export async function openStatus(
       last = now;
       const states = relays.now();
       const served = servedShards(states);
+      const views = await askViews(nc, states, { most: MOST_LANES });
       return {
         at: new Date(clock.wall()).toISOString(),
         ...status,
         durability: judgeDurability(sync, settings),
         relays: states,
+        gates: Object.fromEntries(views.map(({ relay, gate }) => [relay, gate])),
         rates,
-        sessions: await sessions(jsm, status, states),
+        sessions: await sessions(jsm, status, states, views),
         unowned: status.backlog.shards.map(({ shard }) => shard).filter((shard) => !served.has(shard)),
       };
     },
@@ -87,9 +93,11 @@ function readingOf({ log, backlog }: LogStatus, clock: Clock): LogSample {
 
 async function sessions(
   jsm: JetStreamManager,
-  { backlog }: LogStatus,
+  { backlog, controls: { sessions: wishes } }: LogStatus,
   relays: readonly RelayState[],
+  views: readonly RelayView[],
 ): Promise<WaitingSessions> {
-  if (relays.length > 0 || backlog.events === 0) return sessionsOf(relays, backlog);
-  return sampleWaiting(jsm, backlog);
+  if (relays.length > 0 || backlog.events === 0)
+    return sessionsOf(relays, { backlog, wishes, lanes: lanesOf(views) });
+  return sampleWaiting(jsm, { backlog, wishes });
 }

@@ -13,21 +13,16 @@ import {
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import type { Connection } from "./connection.ts";
-import { lastFrom, sinceFrom } from "./positions.ts";
 import { rest } from "../shared/base/rest.ts";
 import { readSettlement } from "./settlement.ts";
+import { startOf, type TailStart } from "./tail-start.ts";
 import { becameOf, type Became, type VerdictName } from "./verdicts.ts";
 
-// positions.ts finds the start · verdicts.ts finds the state of an event · ../shared/log/follow/walk.ts reads without a consumer
+// tail-start.ts and positions.ts find the start · verdicts.ts finds the state of an event · ../shared/log/follow/walk.ts reads without a consumer
 // An operator's login cannot create consumers (ADR 0012), so reading and judging are separate steps over direct gets.
 
 /** Which events are shown. All given conditions must hold. */
 export type TailFilter = { session?: string; kind?: Kind; runner?: string };
-
-export type TailStart =
-  | { from: "last"; count: number }
-  | { from: "time"; at: number }
-  | { from: "sequence"; seq: number };
 
 export type TailOptions = {
   filter: TailFilter;
@@ -73,7 +68,7 @@ export async function* tail(deps: Deps, options: TailOptions): AsyncGenerator<Ta
   while (!signal.aborted) {
     let found = false;
     try {
-      next ??= await connection.whileUp(firstOf(deps.jsm, options));
+      next ??= await connection.whileUp(startOf(deps.jsm, { ...options, filter: filterOf(options.filter) }));
       if (hasRoom(undecided)) {
         const page = await connection.whileUp(readPage(deps.jsm, filterOf(options.filter), next));
         found = page.length > 0;
@@ -96,17 +91,6 @@ export async function* tail(deps: Deps, options: TailOptions): AsyncGenerator<Ta
 function hasRoom(undecided: readonly Tailed[]): boolean {
   const bytes = undecided.reduce((sum, { envelope }) => sum + (envelope?.body.length ?? 0), 0);
   return undecided.length < MOST_UNDECIDED && bytes < MOST_UNDECIDED_BYTES;
-}
-
-async function firstOf(jsm: JetStreamManager, { start, filter }: TailOptions): Promise<number> {
-  switch (start.from) {
-    case "last":
-      return lastFrom(jsm, filterOf(filter), start.count);
-    case "time":
-      return sinceFrom(jsm, start.at);
-    case "sequence":
-      return start.seq;
-  }
 }
 
 /** Reads the messages that the broker returns at once. */

@@ -2,10 +2,12 @@ import type { Status } from "../../operate/status.ts";
 import type { Rates } from "../../operate/status-rates.ts";
 import { damageText } from "../../shared/log/state/damage.ts";
 import { departureText } from "../../shared/log/state/departure.ts";
-import { counted } from "../../shared/base/show.ts";
+import { counted, showTime } from "../../shared/base/show.ts";
+import { operator } from "../../shared/messages/standing/session-standing.ts";
+import { standingText } from "../../shared/messages/standing/standing-text.ts";
 import { renderTable, showAge, showBytes, type Cell } from "./table.ts";
 import { renderFacts, type Fact } from "./facts.ts";
-import type { Screen } from "./screen.ts";
+import { paint, type Screen, type Style } from "./screen.ts";
 
 export type StatusOptions = {
   /** Milliseconds since 1970. */
@@ -21,29 +23,12 @@ export function renderStatus(status: Status, screen: Screen, { now, top }: Statu
   if (relays.length > 0) {
     const taken = new Set(relays.flatMap((relay) => relay.shards.map(({ shard }) => shard)));
     const rows = relays.map((relay) => relayRow(relay, taken, backlog, now));
+    const whys = relays.flatMap(({ relay }) => gateFact(relay, status.gates[relay], now));
     parts.push(renderTable(["RELAY", "COORDINATOR", "SHARDS", "IDLE", "UNREAD", "IN HAND"], rows, screen));
+    if (whys.length > 0) parts.push(renderFacts(whys, screen));
     if (unowned.length > 0) parts.push(`no relay owns shards ${unowned.join(" ")}; their events wait`);
   }
-  if (sessions.list.length > 0) {
-    const rows = sessions.list
-      .slice(0, top)
-      .map(({ session, events, bytes }) => [
-        session,
-        String(events),
-        bytes === undefined ? "-" : showBytes(bytes),
-      ]);
-    const more = sessions.list.length - rows.length;
-    const atLeast = sessions.complete ? [] : [`at least: ${whyAtLeast(sessions.source)}`];
-    const notes = [...(more > 0 ? [`${counted(more, "more session")} (--top N)`] : []), ...atLeast];
-    parts.push([renderTable(["SESSION", "WAITING", "SIZE"], rows, screen), ...notes].join("\n"));
-  }
-  const held = heldSessions(status);
-  if (held.length > 0) {
-    const rows = held.slice(0, top).map((it) => heldRow(it, now));
-    const all = Math.max(held.length, backlog.heldSessions);
-    const more = all > rows.length ? `\n${counted(all - rows.length, "more held session")} (--top N)` : "";
-    parts.push(renderTable(["HELD SESSION", "WHY", "EVENTS", "SINCE", "TEXT"], rows, screen) + more);
-  }
+  if (sessions.list.length > 0) parts.push(sessionsOf(status, screen, { now, top }));
   const { leaving } = status;
   if (leaving.length > 0) {
     const rows = leaving.slice(0, top).map((it) => leavingRow(it, now));
@@ -100,9 +85,12 @@ function showRates({ seconds, in: came, out, emptyInSeconds }: Rates): string {
   return `${came}/s in, ${out}/s out, over ${seconds} s${empty}`;
 }
 
-function showPause({ reason, since, text }: NonNullable<Status["controls"]["paused"]>, now: number): string {
-  const who = reason === "poison_stop" ? "by a poison event" : "by an operator";
-  return `${who} ${showAge(now - since)} ago${text === "" ? "" : `: ${text}`}`;
+function showPause(
+  { reason, since, text, by }: NonNullable<Status["controls"]["paused"]>,
+  now: number,
+): string {
+  const who = reason === "poison_stop" ? "a poison event" : operator(by);
+  return `by ${who} since ${showTime(since)} (${showAge(now - since)})${text === "" ? "" : `: ${text}`}`;
 }
 
 function whyAtLeast(source: Status["sessions"]["source"]): string {
@@ -135,6 +123,14 @@ function relayRow(
   ];
 }
 
+/** Why a relay sends nothing, in the words of what it met, and when it asks the coordinator next. */
+function gateFact(relay: string, gate: Status["gates"][string] | undefined, now: number): Fact[] {
+  if (gate === undefined || !("since" in gate)) return [];
+  const next = gate.nextAt === undefined ? "" : `; next try at ${showTime(gate.nextAt)}`;
+  const since = `since ${showTime(gate.since)} (${showAge(now - gate.since)})`;
+  return [{ name: relay, text: `sends nothing ${since}: ${gate.text}${next}`, style: "wait" }];
+}
+
 /** `0-3 7`. Pure. */
 function ranges(numbers: readonly number[]): string {
   const runs: [number, number][] = [];
@@ -151,24 +147,41 @@ function leavingRow(it: Status["leaving"][number], now: number): Cell[] {
   return [it.runner, `${showAge(now - it.since)} ago`, { text, style: "wait" }, todo];
 }
 
-type Held = Status["backlog"]["held"][number];
-
-/** Held sessions, and paused ones without pending events. Those that wait for an operator come first. */
-function heldSessions({ backlog, controls }: Status): Held[] {
-  const known = new Set(backlog.held.map(({ session }) => session));
-  const idle = controls.sessions
-    .filter(({ action, session }) => action === "pause" && !known.has(session))
-    .map(({ session, text, at }) => ({ session, reason: "paused", text, since: at, from: 0, events: 0 }));
-  const byItself = ({ reason }: Held): number => Number(reason === "backlog");
-  return [...backlog.held, ...idle].sort((a, b) => byItself(a) - byItself(b));
+/** Each session once: how much waits, and why it stands still if it does. */
+function sessionsOf({ sessions, backlog }: Status, screen: Screen, { now, top }: StatusOptions): string {
+  const shown = sessions.list.slice(0, top);
+  const all = Math.max(
+    sessions.list.length,
+    sessions.list.length - countHeld(sessions.list) + backlog.heldSessions,
+  );
+  const more = all > shown.length ? [`${counted(all - shown.length, "more session")} (--top N)`] : [];
+  const atLeast = sessions.complete ? [] : [`at least: ${whyAtLeast(sessions.source)}`];
+  const list = renderFacts(
+    shown.map((it) => sessionFact(it, now)),
+    screen,
+  );
+  return [paint(screen, "head", "SESSIONS"), list, ...more, ...atLeast].join("\n");
 }
 
-function heldRow({ session, reason, events, since, text }: Held, now: number): Cell[] {
-  return [
-    session,
-    { text: reason, style: reason === "backlog" ? "quiet" : "wait" },
-    String(events),
-    `${showAge(now - since)} ago`,
-    text,
-  ];
+type Session = Status["sessions"]["list"][number];
+
+function countHeld(list: readonly Session[]): number {
+  return list.filter(({ held }) => held !== undefined).length;
+}
+
+const STATE_STYLE: Partial<Record<Session["state"], Style>> = {
+  parked: "bad",
+  paused: "wait",
+  retrying: "wait",
+};
+
+function sessionFact(it: Session, now: number): Fact {
+  const size = it.bytes === undefined ? "" : `, ${showBytes(it.bytes)}`;
+  const why = standingText(it, now);
+  const style = STATE_STYLE[it.state];
+  return {
+    name: it.session,
+    text: [`${it.state}, ${counted(it.events, "event")} waiting${size}`, ...(why === "" ? [] : [why])],
+    ...(style === undefined ? {} : { style }),
+  };
 }

@@ -30,7 +30,7 @@ export function createTailView(screen: Screen, { body }: { body: boolean }): (ev
     const session = printable(event.address.session);
     width = Math.max(width, Math.min(MOST_SESSION, widthOf(session)));
     const parts: [string, Style?][] = [
-      [at.slice(11, 23), "quiet"],
+      [at.slice(11), "quiet"],
       [session + " ".repeat(Math.max(0, width - widthOf(session))), "name"],
       [String(event.seq), "quiet"],
       [event.address.origin === "replay" ? `${event.address.kind} again` : event.address.kind],

@@ -8,7 +8,7 @@ import { sessionFilter } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import type { Action } from "../views/confirm.ts";
 import { href, type Notice } from "../views/layout.ts";
-import { sessionRow, type SessionSources } from "../watch/session-rows.ts";
+import { standingOf, type SessionSources } from "../../shared/messages/standing/session-standing.ts";
 
 /** Where to go after an action, and what to say there. */
 export type Done = { path: string; notice: Notice };
@@ -65,7 +65,7 @@ export function createActions(deps: {
       }
       if (action !== "pause" && action !== "resume") throw usage();
       if (session === undefined) return { action };
-      return { action, session, parked: sessionRow(session, sources)?.state === "parked" };
+      return { action, session, parked: standingOf(session, sources)?.state === "parked" };
     },
     async carryOut(action, form) {
       const session = form.get("session");

@@ -1,15 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { codedError } from "../../shared/base/errors.ts";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
-import type { ViewQuestion } from "../../shared/messages/relay-view.ts";
+import type { WantedLanes } from "../../shared/messages/standing/ask-views.ts";
 import { layout, type Page } from "../views/layout.ts";
 import { problemOf } from "../views/problem.ts";
 import type { Snapshot } from "../views/snapshot.ts";
 import type { Notices } from "./notices.ts";
 import { parameter } from "./parameters.ts";
-
-/** Lanes that a page needs from relays. */
-export type WantedLanes = Omit<ViewQuestion, "v">;
 
 /** For pages without sessions. */
 export const NO_LANES: WantedLanes = { most: 0 };

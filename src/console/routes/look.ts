@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { FastifyInstance } from "fastify";
-import { MOST_LANES } from "../../shared/messages/relay-view.ts";
+import { MOST_LANES } from "../../shared/messages/standing/relay-view.ts";
 import { readDeadLetter } from "../../shared/log/state/dead-letters.ts";
 import { RANGES } from "../views/chart.ts";
 import { letterPage, lettersPage } from "../views/letters.ts";
@@ -9,7 +9,7 @@ import { sessionPage, sessionsPage } from "../views/sessions.ts";
 import type { Snapshot } from "../views/snapshot.ts";
 import { readLetterPage, type LetterFacts } from "../watch/letter-pages.ts";
 import type { Samples } from "../watch/samples.ts";
-import { sessionRow, sessionRows } from "../watch/session-rows.ts";
+import { firstStandings, standingOf } from "../../shared/messages/standing/session-standing.ts";
 import { goneLetter } from "./actions.ts";
 import { laneOf, mustBeConnected, NO_LANES, sendPage, type Frame } from "./frame.ts";
 import { numberOf, parameter, sessionOf } from "./parameters.ts";
@@ -49,7 +49,7 @@ function addSessions(app: FastifyInstance, { jsm, frame }: LookDeps): void {
     const text = parameter(request, "q") ?? "";
     const search = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "").slice(0, LONGEST_SEARCH); // controls are in no id
     return sendPage(frame, request, reply, { most: MOST_SESSIONS, search }, (shot) => {
-      const found = sessionRows(shot.sources, { search, most: MOST_SESSIONS });
+      const found = firstStandings(shot.sources, { search, most: MOST_SESSIONS });
       return { place: "sessions", title: "Sessions", main: sessionsPage(shot, { ...found, search }) };
     });
   });
@@ -58,7 +58,7 @@ function addSessions(app: FastifyInstance, { jsm, frame }: LookDeps): void {
     return sendPage(frame, request, reply, laneOf(id), async (shot) => {
       const session = sessionOf(id);
       const letters = await newestLetters(jsm, shot, session);
-      const row = sessionRow(session, shot.sources);
+      const row = standingOf(session, shot.sources);
       return {
         place: "sessions",
         title: `Session ${session}`,

@@ -7,7 +7,7 @@ import type { LetterFacts } from "../watch/letter-pages.ts";
 import { lettersTable } from "./letters.ts";
 import { ask, href } from "./layout.ts";
 import type { Sample } from "../watch/samples.ts";
-import { sessionRows } from "../watch/session-rows.ts";
+import { firstStandings } from "../../shared/messages/standing/session-standing.ts";
 import { sessionsTable } from "./sessions.ts";
 import { headline, type Snapshot } from "./snapshot.ts";
 import type { Trouble } from "../watch/timeline.ts";
@@ -22,7 +22,7 @@ export function overview(
   snapshot: Snapshot,
   more: { samples: readonly Sample[]; range: ChartRange; letters: readonly LetterFacts[] | undefined },
 ): Html {
-  const { rows, total } = sessionRows(snapshot.sources, { most: MOST_SESSIONS });
+  const { rows, total } = firstStandings(snapshot.sources, { most: MOST_SESSIONS });
   return html`<h1 class="hide">Overview</h1>
     <section class="state" id="state" data-live aria-label="State">${stateOf(snapshot)}</section>
     <section id="damage" data-live aria-label="Damage">${damage(snapshot)}</section>

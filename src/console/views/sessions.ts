@@ -3,12 +3,16 @@ import type { LetterFacts } from "../watch/letter-pages.ts";
 import { exact, html, type Html } from "./html.ts";
 import { ask, href, table } from "./layout.ts";
 import { lettersTable } from "./letters.ts";
-import type { SessionRow } from "../watch/session-rows.ts";
+import type { SessionStanding } from "../../shared/messages/standing/session-standing.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { showAge } from "../../shared/base/show.ts";
 import { ago, counted, shorten, showCount, timeOf } from "./words.ts";
 
 /** Sessions with their lanes, those first that somebody should look at. */
-export function sessionsTable(rows: readonly SessionRow[], snapshot: Pick<Snapshot, "now" | "mayAct">): Html {
+export function sessionsTable(
+  rows: readonly SessionStanding[],
+  snapshot: Pick<Snapshot, "now" | "mayAct">,
+): Html {
   return table({
     id: "session-rows",
     caption: "Sessions",
@@ -36,11 +40,11 @@ export function sessionsTable(rows: readonly SessionRow[], snapshot: Pick<Snapsh
   });
 }
 
-function stateChip(row: Pick<SessionRow, "state">): Html {
+function stateChip(row: Pick<SessionStanding, "state">): Html {
   return html`<span class="chip ${row.state.replace(" ", "-")}">${row.state}</span>`;
 }
 
-function sessionAction(row: Pick<SessionRow, "state" | "session">): Html {
+function sessionAction(row: Pick<SessionStanding, "state" | "session">): Html {
   const stopped = row.state === "paused" || row.state === "parked";
   const to = href("/confirm", { action: stopped ? "resume" : "pause", session: row.session });
   return ask(to, stopped ? "Resume" : "Pause", "plain", `session ${row.session}`);
@@ -49,7 +53,7 @@ function sessionAction(row: Pick<SessionRow, "state" | "session">): Html {
 /** The list with its search. */
 export function sessionsPage(
   snapshot: Snapshot,
-  found: { rows: readonly SessionRow[]; total: number; search: string },
+  found: { rows: readonly SessionStanding[]; total: number; search: string },
 ): Html {
   const { rows, total, search } = found;
   return html`<h1>Sessions</h1>
@@ -79,12 +83,45 @@ export function sessionsPage(
     ${search !== "" && html`<p><a href="${href("/session", { id: search })}">Open the session with exactly this id</a></p>`}`;
 }
 
+/** Why it stands still: since when, how often it was tried, the last answer, the next try, and who holds it. */
+function standingFacts(row: SessionStanding, now: number): Html {
+  const { state, since, attempts, reason, nextAt, by } = row;
+  const isStopped = state === "paused" || state === "parked";
+  const what =
+    state === "paused" ? "Paused" : state === "parked" ? "Parked" : attempts > 0 ? "Failing" : "Waits";
+  return html`${
+    since !== undefined &&
+    html`<dt>${what} since</dt>
+      <dd>${timeOf(since)}, ${ago(since, now)}</dd>`
+  }
+  ${
+    by !== undefined &&
+    html`<dt>${what} by</dt>
+      <dd>${by}</dd>`
+  }
+  ${
+    attempts > 0 &&
+    html`<dt>Failed attempts</dt>
+      <dd>${showCount(attempts)}</dd>`
+  }
+  ${
+    reason !== "" &&
+    html`<dt>${attempts > 0 && !isStopped ? "Last answer" : "Why"}</dt>
+      <dd class="reason">${reason}</dd>`
+  }
+  ${
+    nextAt !== undefined &&
+    html`<dt>Next try</dt>
+      <dd>${timeOf(nextAt)}, ${nextAt > now ? `in ${showAge(nextAt - now)}` : "now"}</dd>`
+  }`;
+}
+
 /** One session: its lane, why it stands, its dead letters. `row` is undefined if nothing is known of it here. */
 // oxlint-disable-next-line max-lines-per-function -- one page, written as one template
 export function sessionPage(
   snapshot: Snapshot,
   session: string,
-  row: SessionRow | undefined,
+  row: SessionStanding | undefined,
   letters: readonly LetterFacts[] | undefined,
 ): Html {
   const shown = row ?? {
@@ -107,18 +144,7 @@ export function sessionPage(
         </dd>
         <dt>Events waiting</dt>
         <dd>${showCount(shown.events)}</dd>
-        <dt>Failed attempts of its first event</dt>
-        <dd>${showCount(shown.attempts)}</dd>
-        ${
-          shown.reason !== "" &&
-          html`<dt>Why</dt>
-            <dd>${shown.reason}</dd>`
-        }
-        ${
-          row?.since !== undefined &&
-          html`<dt>Since</dt>
-            <dd>${timeOf(row.since)}, ${ago(row.since, snapshot.now)}</dd>`
-        }
+        ${row && standingFacts(row, snapshot.now)}
         ${
           row !== undefined &&
           html`<dt>Shard</dt>

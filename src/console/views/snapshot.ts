@@ -1,7 +1,7 @@
 import type { WholeGate } from "../watch/gates.ts";
 import type { Reading } from "../watch/reader.ts";
 import type { Sample } from "../watch/samples.ts";
-import type { SessionSources } from "../watch/session-rows.ts";
+import type { SessionSources } from "../../shared/messages/standing/session-standing.ts";
 import type { Trouble } from "../watch/timeline.ts";
 import { titleOf } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import type { RelayView } from "../../shared/messages/relay-view.ts";
+import type { RelayView } from "../../shared/messages/standing/relay-view.ts";
 
 /** How much all relays delivered while the console watched. Each relay counts since its own start, so only what is added counts here. */
 export class Delivered {

@@ -1,5 +1,5 @@
 import { STATE_SILENCE_MS, type RelayState } from "../../shared/messages/relay-state.ts";
-import type { GateView, RelayView } from "../../shared/messages/relay-view.ts";
+import type { GateView, RelayView } from "../../shared/messages/standing/relay-view.ts";
 
 /** The gate of all relays together. `unheard`: no relay is heard, so nothing is sent. Times are wall clock, milliseconds since 1970. */
 export type WholeGate = GateView | { phase: "unheard"; since: number };

@@ -1,28 +1,26 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/base/clock.ts";
-import { VIEW_SUBJECT } from "../../shared/log/schema/subjects.ts";
 import { hearRelays } from "../../shared/messages/hearing.ts";
-import { relayToken, type RelayState } from "../../shared/messages/relay-state.ts";
-import { decodeView, type RelayView, type ViewQuestion } from "../../shared/messages/relay-view.ts";
+import type { RelayState } from "../../shared/messages/relay-state.ts";
+import { askView, type WantedLanes } from "../../shared/messages/standing/ask-views.ts";
+import type { RelayView } from "../../shared/messages/standing/relay-view.ts";
 import { Delivered } from "./delivered.ts";
 import { Gates, type WholeGate } from "./gates.ts";
 
-/** A relay that takes longer is left out: a page waits 1.5 s for the broker, and no longer. */
-const PATIENCE_MS = 1000;
-
 type Asked = Pick<RelayState, "relay" | "instance">;
-type Wanted = Omit<ViewQuestion, "v">;
 
 /** The relays that run, and what they show of themselves. */
 export type Relays = {
   /** Names of those that are heard. */
   names(): string[];
+  /** What they told last. */
+  states(): RelayState[];
   /** The gate of all of them together. */
   gate(): WholeGate;
   /** Events that they delivered while we watched. */
   delivered(): number;
   /** Asks all that are heard; those that do not answer in time are missing. Never throws. */
-  ask(wanted: Wanted): Promise<RelayView[]>;
+  ask(wanted: WantedLanes): Promise<RelayView[]>;
   /** The broker is away, or is back: that no relay was heard says nothing of relays. */
   listenAnew(): void;
   stop(): void;
@@ -49,21 +47,15 @@ export function createRelays(deps: {
     deps.changed(gate());
   }
 
-  async function askOne(relay: Asked, wanted: Wanted): Promise<RelayView | undefined> {
-    const question: ViewQuestion = { v: 1, ...wanted };
-    try {
-      const subject = `${VIEW_SUBJECT}.${relayToken(relay)}`;
-      const { data } = await nc.request(subject, JSON.stringify(question), { timeout: PATIENCE_MS });
-      const view = decodeView(data);
-      if (view !== undefined) gates.told(view);
-      return view;
-    } catch {
-      return undefined; // it ended, or is stuck: its state says so soon
-    }
+  async function askOne(relay: Asked, wanted: WantedLanes): Promise<RelayView | undefined> {
+    const view = await askView(nc, relay, wanted);
+    if (view !== undefined) gates.told(view);
+    return view;
   }
 
   return {
     names,
+    states: () => hearing.now(),
     gate,
     delivered: () => delivered.total,
     async ask(wanted) {

@@ -6,21 +6,31 @@ import type { RelayState } from "../../shared/messages/relay-state.ts";
 import { OPERATOR_INBOX } from "../../shared/log/schema/subjects.ts";
 import { readSync } from "../../shared/log/durability/read-durability.ts";
 import { HEARING_MS, hearRelays } from "../../shared/messages/hearing.ts";
-import { judgeBroker, readBroker } from "./broker.ts";
-import { judgeClock, readClock } from "./clock.ts";
-import { judgeDamage, readDamage } from "./damage.ts";
+import { judgeSessions } from "../../shared/messages/checks/sessions.ts";
+import { askViews } from "../../shared/messages/standing/ask-views.ts";
+import { MOST_LANES, type RelayView } from "../../shared/messages/standing/relay-view.ts";
+import { readLogStatus } from "../../shared/messages/status/log-status.ts";
+import { judgeBroker, readBroker } from "../../shared/messages/checks/broker.ts";
+import { judgeClock, readClock } from "../../shared/messages/checks/clock.ts";
+import { judgeDamage, readDamage } from "../../shared/messages/checks/damage.ts";
 import { judgeGateways, readGateways } from "./gateways.ts";
-import type { Line } from "./line.ts";
+import type { Line } from "../../shared/messages/checks/line.ts";
 import { isDeaf, judgePermissions, readPermissions } from "./permissions.ts";
-import { LOOK_MS, reading, type Reading } from "./reading.ts";
-import { judgeRelays, withReason, type LocalRelay, type RelayGate } from "./relays.ts";
-import { judgeRoom, readFree } from "./room.ts";
-import { judgeRunners, readRunners } from "./runners.ts";
-import { judgeStreams, readStreams } from "./streams.ts";
+import { LOOK_MS, reading, type Reading } from "../../shared/messages/checks/reading.ts";
+import {
+  judgeRelays,
+  withReason,
+  type LocalRelay,
+  type RelayGate,
+} from "../../shared/messages/checks/relays.ts";
+import { judgeRoom, readFree } from "../../shared/messages/checks/room.ts";
+import { judgeRunners, readRunners } from "../../shared/messages/checks/runners.ts";
+import { judgeStreams, readStreams } from "../../shared/messages/checks/streams.ts";
 import { judgeWrites, readWrites } from "./writes.ts";
 
-// broker.ts connection, version, JetStream · streams.ts streams, consumers, durability · room.ts log and disk · writes.ts dead streams · damage.ts lost events ·
-// permissions.ts the login · clock.ts wall clocks · relays.ts relays, credentials, coordinator · runners.ts runners to be removed · gateways.ts the gateways
+// ../../shared/messages/checks/broker.ts connection, version, JetStream · ../../shared/messages/checks/streams.ts streams, consumers, durability · ../../shared/messages/checks/room.ts log and disk · ../../shared/messages/checks/damage.ts lost events · ../../shared/messages/checks/clock.ts wall clocks ·
+// ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/sessions.ts sessions that stand still · ../../shared/messages/checks/runners.ts runners to be removed; the console shows these too
+// here: writes.ts dead streams · permissions.ts the login · gateways.ts the gateways
 // Each file reads its facts and then judges them in a pure function, so that every line of the output is tested without a broker. Reading is bounded in
 // time and never throws, because doctor is for days on which something does not answer.
 
@@ -89,15 +99,17 @@ async function examineBroker(
       ...judgeRelays({ heard, local }),
     ];
   }
-  const [broker, streams, clock, writes, damage, runners, heard] = await Promise.all([
+  const [broker, streams, clock, writes, damage, runners, log, relays] = await Promise.all([
     readBroker({ kind: "read", value: nc }, jsm),
     readSync(patient.sync).then((sync) => readStreams(jsm, sync)),
     readClock(nc, patient.wall),
     readWrites(nc),
     readDamage(jsm),
     readRunners(jsm),
-    reading(() => hear(nc)),
+    reading(() => readLogStatus(jsm)),
+    hear(nc),
   ]);
+  const { heard, views } = relays;
   return [
     ...judgeBroker(broker),
     judgePermissions(permissions),
@@ -106,16 +118,23 @@ async function examineBroker(
     ...judgeDamage(damage),
     ...judgeRoom({ streams: streams.streams, free }),
     judgeClock(clock),
-    ...judgeRelays({ heard, local }),
+    ...judgeRelays({ heard, views, local }),
+    ...(log.kind === "read" ? judgeSessions(views, log.value.status, patient.wall()) : []),
     ...judgeRunners(runners, patient.wall()),
   ];
 }
 
-async function hear(nc: NatsConnection): Promise<RelayState[]> {
+async function hear(
+  nc: NatsConnection,
+): Promise<{ heard: Reading<readonly RelayState[]>; views: readonly RelayView[] }> {
   const hearing = hearRelays(nc);
   try {
     await delay(HEARING_MS);
-    return hearing.now();
+    const states = hearing.now();
+    return {
+      heard: { kind: "read", value: states },
+      views: await askViews(nc, states, { most: MOST_LANES }),
+    };
   } finally {
     hearing.stop();
   }

@@ -1,6 +1,6 @@
 import { showUrl } from "../../shared/base/show-url.ts";
-import { fail, ok, warn, type Line } from "./line.ts";
-import { LOOK_MS, reading, type Reading } from "./reading.ts";
+import { fail, ok, warn, type Line } from "../../shared/messages/checks/line.ts";
+import { LOOK_MS, reading, type Reading } from "../../shared/messages/checks/reading.ts";
 
 /** Most runners that are listed for one gateway. */
 const MOST_LEAVING = 10;

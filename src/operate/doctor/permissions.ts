@@ -5,7 +5,7 @@ import {
   TimeoutError,
   type NatsConnection,
 } from "@nats-io/nats-core";
-import { HOLDINGS_SUBJECT, OPERATOR_INBOX } from "../../shared/log/schema/subjects.ts";
+import { HOLDINGS_SUBJECT, OPERATOR_INBOX, VIEW_SUBJECT } from "../../shared/log/schema/subjects.ts";
 import {
   DEAD_STREAM,
   EVENTS_STREAM,
@@ -13,8 +13,8 @@ import {
   STATE_STREAM,
   stateKey,
 } from "../../shared/log/schema/topology.ts";
-import { fail, ok, type Line } from "./line.ts";
-import { reading, violationOf, type Reading } from "./reading.ts";
+import { fail, ok, type Line } from "../../shared/messages/checks/line.ts";
+import { reading, violationOf, type Reading } from "../../shared/messages/checks/reading.ts";
 
 /** Whether the login has a permission, tried in a way that changes nothing. `deaf`: it may not receive the broker's answers. */
 export type PermissionFact = { what: string; outcome: Reading<"allowed" | "denied" | "deaf"> };
@@ -48,6 +48,7 @@ const TRIALS: Trial[] = [
     publish: true,
   },
   { what: "ask relays", subject: HOLDINGS_SUBJECT, relays: true },
+  { what: "see why sessions wait", subject: `${VIEW_SUBJECT}.doctor`, relays: true },
 ];
 
 export async function readPermissions(nc: NatsConnection): Promise<PermissionFact[]> {

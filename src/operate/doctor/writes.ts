@@ -1,7 +1,7 @@
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { STATE_BUCKET, stateKey } from "../../shared/log/schema/topology.ts";
-import { fail, ok, type Line } from "./line.ts";
-import { LOOK_MS, reading, type Reading } from "./reading.ts";
+import { fail, ok, type Line } from "../../shared/messages/checks/line.ts";
+import { LOOK_MS, reading, type Reading } from "../../shared/messages/checks/reading.ts";
 
 /** This is not the token of any session, so no operator's request is touched. */
 const KEY: string = stateKey.control("=doctor");

@@ -26,6 +26,10 @@ export type Gate = {
   state(): GateState;
   /** For how long the gate has been up altogether, milliseconds. */
   upMs(): number;
+  /** When the next probe asks the coordinator, clock.now(); undefined if none is scheduled. */
+  nextProbeAt(): number | undefined;
+  /** An operator does not want to wait for the next probe: it comes now. Does nothing while the gate is up, or waits for an operator. */
+  probeNow(): void;
   /** `one` is given out once per probe: the taker must report its verdict with `probe: true`. */
   permit(): "all" | "one" | "none";
   takeProbe(): void;
@@ -202,6 +206,8 @@ export function createGate(deps: GateDeps): Gate {
   return {
     state,
     upMs: () => upTime.total(clock.now()),
+    nextProbeAt: () => timer.dueAt(),
+    probeNow: () => send({ on: "probe_due" }),
     permit() {
       const now = state();
       if (now.phase === "up") return "all";

@@ -17,26 +17,40 @@ export type ProbeTimer = {
   schedule(phase: "away" | "paused"): void;
   /** Another phase begins: the next probe is its first. */
   restart(): void;
+  /** When the next probe comes, clock.now(); undefined while none is scheduled. */
+  dueAt(): number | undefined;
   /** Nothing is scheduled from here on. */
   stop(): void;
 };
 
 export function createProbeTimer(deps: { clock: Clock; random: () => number; due: () => void }): ProbeTimer {
   let cancel: () => void = () => {};
+  let dueAt: number | undefined;
   let done = 0;
   let stopped = false;
+  function end(): void {
+    cancel();
+    dueAt = undefined;
+  }
   return {
     schedule(phase) {
-      cancel();
-      if (!stopped) cancel = deps.clock.after(probeDelay(phase, done++, deps.random()), deps.due);
+      end();
+      if (stopped) return;
+      const delay = probeDelay(phase, done++, deps.random());
+      dueAt = deps.clock.now() + delay;
+      cancel = deps.clock.after(delay, () => {
+        dueAt = undefined;
+        deps.due();
+      });
     },
     restart() {
-      cancel();
+      end();
       done = 0;
     },
+    dueAt: () => dueAt,
     stop() {
       stopped = true;
-      cancel();
+      end();
     },
   };
 }

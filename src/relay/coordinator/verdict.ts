@@ -130,6 +130,26 @@ function isJson(contentType: string | undefined): boolean {
   return /^\s*(?:application|text)\/(?:[\w.+-]+\+)?json\b/i.test(contentType ?? "");
 }
 
+/** Longest part of a failure's own words that is kept, characters: it is shown in lists. */
+const MAX_WORDS = 300;
+
+function firstLineOf(body: Uint8Array): string {
+  const start = Buffer.from(body.subarray(0, 4 * MAX_WORDS))
+    .toString("utf8")
+    .trimStart();
+  return start.slice(0, start.search(/[\r\n]|$/)).trimEnd();
+}
+
+/** `status 500: database is locked`: what a failed attempt was answered, with the words if there are some for people. Pure. */
+function reasonOf({ status, headers, body }: AttemptResult & { kind: "response" }): string {
+  const type = one(headers["content-type"]);
+  const detail = isJson(type) || type === undefined ? detailOf(body) : undefined;
+  const plain = /^\s*text\/plain\b/i.test(type ?? "") ? firstLineOf(body) : "";
+  const words = detail === undefined ? plain : text(detail);
+  if (words === "") return `status ${status}`;
+  return `status ${status}: ${words.length > MAX_WORDS ? `${words.slice(0, MAX_WORDS - 1)}…` : words}`;
+}
+
 /** A login page, an ingress's or a proxy's: HTML or XML by its type or its first character. JSON that is called HTML is none. */
 function isPage(contentType: string | undefined, body: Uint8Array): boolean {
   if (body.find((byte) => byte > 0x20) === 0x3c) return true;
@@ -195,5 +215,5 @@ export function verdictOf(result: AttemptResult, kind: Kind, wallMs: number): Ve
   if (FINAL.has(status) && detail !== undefined && !result.broken) {
     return { kind: "dead", status, reason: text(detail) };
   }
-  return retry(result, `status ${status}`, wallMs);
+  return retry(result, reasonOf(result), wallMs);
 }

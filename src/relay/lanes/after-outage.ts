@@ -10,6 +10,8 @@ export type AfterOutage = {
   offerProbe(): boolean;
   /** The gate opened: lanes that wait because of the outage start now. */
   opened(): void;
+  /** An operator does not want to wait for a lane's next try, even if the coordinator asked for the wait. Returns whether the lane waited. */
+  tryNow(token: string): boolean;
 };
 
 export function createAfterOutage(deps: {
@@ -36,6 +38,13 @@ export function createAfterOutage(deps: {
         moves.goOn(lane);
       }
       pump.run();
+    },
+    tryNow(token) {
+      const lane = roster.get(token);
+      if (lane?.phase.name !== "backoff" || lane.phase.until === undefined) return false;
+      moves.goOn(lane);
+      pump.run();
+      return true;
     },
   };
 }

@@ -13,8 +13,10 @@ export type Phase =
       readonly name: "backoff";
       /** Ends the wait without a next try. Undefined while the lane's source is asked, which ends the wait itself. */
       readonly cancel: Cancel | undefined;
-      /** The coordinator asked for this wait, so nothing shortens it. */
+      /** The coordinator asked for this wait, so only an operator shortens it. */
       readonly asked: boolean;
+      /** clock.now() of the next try. Undefined while the lane's source is asked. */
+      readonly until: number | undefined;
     }
   /** It sends nothing until it is let go on: its session is paused, parked, or joins the live stream. */
   | { readonly name: "halted" };
@@ -44,7 +46,13 @@ export type PhaseEvent =
   /** A turn begins. */
   | { readonly on: "start"; readonly turn: RunningTurn }
   /** It waits before it tries again. */
-  | { readonly on: "rest"; readonly cancel: Cancel | undefined; readonly asked: boolean }
+  | {
+      readonly on: "rest";
+      readonly cancel: Cancel | undefined;
+      readonly asked: boolean;
+      /** clock.now() of the next try. */
+      readonly until: number | undefined;
+    }
   /** Its shard was lost, and nothing waits any more. An attempt that is under way is not ended. */
   | { readonly on: "clear" };
 
@@ -89,7 +97,10 @@ export function stepPhase(phase: Phase, event: PhaseEvent): Step {
       return phase.name === "ready" ? [{ name: "sending", turn: event.turn }, NOTHING] : [phase, NOTHING];
     case "rest":
       if (phase.name === "idle" || phase.name === "ready") return [phase, cancelled(event.cancel)];
-      return [{ name: "backoff", cancel: event.cancel, asked: event.asked }, timerOf(phase)];
+      return [
+        { name: "backoff", cancel: event.cancel, asked: event.asked, until: event.until },
+        timerOf(phase),
+      ];
     case "clear":
       return phase.name === "sending" ? [phase, NOTHING] : [IDLE, [...timerOf(phase), ...FORGET]];
   }

@@ -47,6 +47,8 @@ export class Lane {
   /** How long the head keeps failing while others succeed, milliseconds; decides on exhaustion. */
   failedForMs = 0;
   lastFailureAt = 0;
+  /** clock.now() of the first of these attempts. */
+  firstFailureAt = 0;
   /** Why the head failed last. */
   lastReason = "";
   /** The dispatcher's count of successes when the head failed last. */
@@ -156,6 +158,7 @@ export class Lane {
   /** A failed attempt at `now`, when `successes` attempts of others had succeeded. */
   failed(now: number, successes: number, reason: string): void {
     if (this.attempts > 0 && successes > this.successMark) this.failedForMs += now - this.lastFailureAt;
+    if (this.attempts === 0) this.firstFailureAt = now;
     this.attempts++;
     this.repute = "failing";
     this.lastFailureAt = now;

@@ -154,7 +154,7 @@ export class Pump {
       moves.goOn(lane);
       this.run();
     });
-    moves.move(lane, { on: "rest", cancel, asked });
+    moves.move(lane, { on: "rest", cancel, asked, until: clock.now() + ms });
   }
 
   #park(lane: Lane, reason: string): void {
@@ -171,7 +171,7 @@ export class Pump {
   /** The lane goes on when its source may forward; while the answer is no, it is asked again at a pace. */
   #ask(lane: Lane, source: Source): void {
     const { moves } = this.#deps;
-    moves.move(lane, { on: "rest", cancel: undefined, asked: false });
+    moves.move(lane, { on: "rest", cancel: undefined, asked: false, until: undefined });
     const asking = lane.phase;
     void source.verify().then((allowed) => {
       if (lane.phase !== asking) return; // the lane was cleared, halted or opened meanwhile, which moved it on

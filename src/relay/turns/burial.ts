@@ -25,16 +25,21 @@ function logBurial(log: Logger, { id: event, session }: Envelope, death: Death):
   else log.error(line, "event dead-lettered");
 }
 
+/** What the coordinator said, for those who see why a session or everything stands still. */
+function answerOf({ status, reason }: Death): string {
+  return status === undefined ? reason : `status ${status}: ${reason}`;
+}
+
 /** Ends a poison event as the policy says: as a dead letter (stored before the event is settled, SETTLE-1), with a parked session, or with a stop. */
 export function createBurial(deps: BurialDeps): Bury {
   const { log, gate } = deps;
   return async function bury(entry, envelope, death) {
     const { id, runner, session, kind } = envelope;
     const policy = death.decided ? "skip" : deps.policy;
-    if (policy === "park") return { kind: "park", reason: death.reason };
+    if (policy === "park") return { kind: "park", reason: answerOf(death) };
     if (policy === "stop") {
       if (death.attempts > 0) entry.death = undefined; // a resume tries it again; what cannot be read is never sent
-      gate.pause("poison_stop", `event ${id} of session ${session}: ${death.reason}`);
+      gate.pause("poison_stop", `event ${id} of session ${session}: ${answerOf(death)}`);
       return { kind: "again" };
     }
     const payload = entry.data ?? new Uint8Array();

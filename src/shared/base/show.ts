@@ -20,6 +20,11 @@ export function showAge(ms: number): string {
   return m > 0 ? `${m}m ${s}s` : `${s}s`;
 }
 
+/** A moment with its zone, for people: `2026-11-30 02:40:00 UTC`. */
+export function showTime(wall: number): string {
+  return `${new Date(Math.round(wall)).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
 /** A number with its noun: `1 delivery`, `2 deliveries`. */
 export function counted(n: number, one: string, many: string = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;

@@ -15,6 +15,7 @@ import {
   RELAY_INBOX,
   runnerEvents,
   STATE_SUBJECT,
+  TRY_SUBJECT,
   VIEW_SUBJECT,
 } from "../log/schema/subjects.ts";
 import { TUNNEL_SUBJECT } from "./tunnel/opening.ts";
@@ -76,6 +77,7 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
       "rr.replay.>",
       `${VIEW_SUBJECT}.>`,
+      `${TRY_SUBJECT}.>`,
       `$KV.${STATE_BUCKET}.control.>`,
       `$KV.${STATE_BUCKET}.paused`,
       ...readState,
@@ -100,6 +102,8 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       "rr.replay.>",
       RECEIPT_SUBJECT,
       HOLDINGS_SUBJECT,
+      `${VIEW_SUBJECT}.>`,
+      `${TRY_SUBJECT}.>`,
       `$KV.${STATE_BUCKET}.control.>`,
       `$KV.${STATE_BUCKET}.paused`,
       `$KV.${STATE_BUCKET}.replay.>`,

@@ -56,7 +56,9 @@ test("an outage: whose events wait, why, at which relay, and how fast", async ()
   });
   const { stdout } = await cli("status", "--top", "1");
   expect(stdout).toMatch(/^relay-a +away for \d+s \(breaker_open\) +[0-7 -]+ +0 +4$/m);
-  expect(stdout).toMatch(/^ses_1 +3 +.*B\n1 more session \(--top N\)$/m);
+  expect(stdout).toMatch(
+    /^SESSIONS\nses_1 +waiting, 3 events waiting, .*B\n +(?:waits|failing) since .* UTC.*ECONNREFUSED.*\n1 more session \(--top N\)$/m,
+  );
 });
 
 async function backlog(cli: ReturnType<typeof operatorCli>): Promise<number> {

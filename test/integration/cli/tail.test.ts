@@ -44,7 +44,7 @@ test("history: by session, kind, runner, sequence, time and number; bodies as th
   const shown = (await tail()).split("\n");
   expect(shown[0]).toMatch(/^\d{4}-\d\d-\d\d UTC$/);
   expect(shown[1]).toMatch(
-    /^\d\d:\d\d:\d\d\.\d{3} {2}s1 {2}1 {2}event {2}message {2}\{"n":1,"text":"one"\}$/,
+    /^\d\d:\d\d:\d\d\.\d{3}Z {2}s1 {2}1 {2}event {2}message {2}\{"n":1,"text":"one"\}$/,
   );
   expect(shown[3]).toMatch(/ s1 {2}3 {2}bind {2}\{"project_dir":"\/x"\}$/);
   expect(await tail("--body", "--last", "1")).toContain('result\n  {\n    "session_id": "s1",');

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { examine, type Patient } from "../../../src/operate/doctor/examine.ts";
-import type { Line } from "../../../src/operate/doctor/line.ts";
+import type { Line } from "../../../src/shared/messages/checks/line.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { openControl } from "../../../src/shared/log/state/control.ts";
 import { HOLDINGS_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";

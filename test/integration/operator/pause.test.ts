@@ -39,7 +39,7 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
   await append("s2", { marker: "poison" });
   await append("s2");
   const paused = await cli("status");
-  expect(paused.stdout).toMatch(/^PAUSED +by an operator \d+s ago: maintenance$/m);
+  expect(paused.stdout).toMatch(/^PAUSED +by an operator \(.+@.+\) since .* UTC \(\d+s\): maintenance$/m);
   expect(paused.stdout).toMatch(/^relay-a +paused for \d+m?s \(paused_by_operator\)/m);
   expect(delivered("s1")).toBe(0);
   expect((await cli("resume")).stdout).toBe("everything resumed (relay-a)\n");
@@ -51,7 +51,7 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
   await append("s1");
   await eventually(async () =>
     expect((await cli("status")).stdout).toMatch(
-      /^HELD SESSION .*\n(?:s1 +paused +1 +\d+s ago +looking\ns2 +parked +2 .* poisonous|s2 .*\ns1 .*)$/m,
+      /^SESSIONS\ns2 +parked, 2 events waiting.*\n +parked by the poison policy since .* UTC \(\d+s\): status 422: poisonous; waits for `runner-relay resume`\ns1 +paused, 1 event waiting.*\n +paused by an operator \(.+@.+\) since .* UTC \(\d+s\): looking$/m,
     ),
   );
   const skipped = await cli("resume", "--session", "s2", "--skip-head", "--json");
@@ -62,7 +62,7 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
     relays: ["relay-a"],
   });
   await eventually(() => expect(delivered("s2")).toBe(1));
-  expect((await cli("dead", "ls")).stdout).toMatch(/ s2 .* skipped by an operator: poisonous\n$/);
+  expect((await cli("dead", "ls")).stdout).toMatch(/ s2 .* skipped by an operator: status 422: poisonous\n$/);
   expect(delivered("s1")).toBe(1);
   expect((await cli("resume", "--session", "s1")).code).toBe(0);
   await eventually(() => expect(delivered("s1")).toBe(2));
@@ -76,7 +76,7 @@ test.concurrent("without a relay the wish is kept, and said so; what is not paus
   expect(JSON.parse(kept.stdout)).toMatchObject({ action: "pause", session: "s1", kind: "no_relay" });
   expect(JSON.parse((await cli("status", "--json")).stdout)).toMatchObject({
     paused: false,
-    controls: { sessions: [{ session: "s1", action: "pause" }] },
+    sessions: { list: [{ session: "s1", state: "paused", events: 0, by: expect.stringContaining("@") }] },
   });
   const missing = await Promise.all([
     cli("resume"),

@@ -28,7 +28,8 @@ const PUBLISH: Rule[] = [
   ["rr.rpc.receipt.gw=2E1.x"],
   ["rr.rpc.holdings", "operator"],
   ["rr.rpc.holdings.gw=2E1"],
-  ["rr.rpc.view.relay-a-00ff", "console"], // lanes, and why nothing is sent
+  ["rr.rpc.view.relay-a-00ff", "console", "operator"], // lanes, and why nothing is sent
+  ["rr.rpc.try.relay-a-00ff", "console", "operator"],
   ["rr.rpc.view"],
   ["rr.rpc.http"], // older gateways asked there
   ["rr.rpc.http.gw=2E1", "gateway"], // what goes there is done at the coordinator, with the relay's credentials

@@ -48,6 +48,21 @@ test.each(all)(
   },
 );
 
+test("every subcommand's help has an example whose options exist", async () => {
+  for (const { name, load } of all) {
+    const command = (await load()).command(context);
+    for (const child of command.commands) {
+      let help = "";
+      child.configureOutput({ writeOut: (text) => void (help += text) });
+      child.outputHelp();
+      const example = help.split("Example:\n  ")[1] ?? "";
+      expect(example, `${name} ${child.name()}`).toMatch(new RegExp(`^runner-relay ${name} ${child.name()}`));
+      for (const [flag] of example.matchAll(/--[a-z-]+/g))
+        expect(child.options.map(({ long }) => long)).toContain(flag);
+    }
+  }
+});
+
 test("every command's help is exit code 0, an unknown option 2", { timeout: 20_000 }, async () => {
   const said: string[] = [];
   const write = process.stdout.write.bind(process.stdout);

@@ -23,14 +23,16 @@ export function createResume(deps: {
   /** Every later write of the record says too that the session goes on, even if this first one fails. */
   async function release(token: string, pointer: Pointer, skip: number | undefined): Promise<void> {
     const { record } = pointer;
-    const { reason } = record;
+    const { reason, text } = record;
     record.reason = "backlog";
-    if (skip !== undefined) record.skip = skip;
+    if (skip === undefined) record.text = ""; // it said why the session stood still; a skipped event's dead letter quotes it
+    else record.skip = skip;
     move(token, { on: "resume" });
     try {
       await pointers.rewrite(pointer);
     } catch (error) {
       record.reason = reason;
+      record.text = text;
       if (table.pointer(token) === pointer) move(token, { on: "revert" });
       throw error;
     }

@@ -131,14 +131,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
 
 /** Throws `broker_too_old` for a nats-server without consumer reset. */
 export function refuseOldBroker(version: string): void {
-  const parts = (text: string): number[] =>
-    text
-      .split(/[.-]/)
-      .slice(0, 3)
-      .map((part) => Number.parseInt(part, 10) || 0);
-  const [have, need] = [parts(version), parts(MIN_BROKER_VERSION)];
-  const differing = need.findIndex((part, i) => have[i] !== part);
-  if (differing !== -1 && (have[differing] ?? 0) < (need[differing] ?? 0)) {
+  if (isOlder(version, MIN_BROKER_VERSION)) {
     throw codedError(
       "broker_too_old",
       `nats-server ${version} lacks consumer reset: ${MIN_BROKER_VERSION} or newer is needed`,
@@ -248,4 +241,16 @@ async function infoOf(jsm: JetStreamManager, stream: string): Promise<StreamInfo
     if (error instanceof JetStreamApiError && error.code === 10059) return undefined;
     throw error;
   }
+}
+
+/** Is a version of nats-server older than another one? Pure. */
+export function isOlder(version: string, than: string): boolean {
+  const parts = (text: string): number[] =>
+    text
+      .split(/[.-]/)
+      .slice(0, 3)
+      .map((part) => Number.parseInt(part, 10) || 0);
+  const [have, need] = [parts(version), parts(than)];
+  const differing = need.findIndex((part, i) => have[i] !== part);
+  return differing !== -1 && (have[differing] ?? 0) < (need[differing] ?? 0);
 }

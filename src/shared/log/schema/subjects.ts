@@ -71,8 +71,10 @@ export const PASSED_SUBJECT = "rr.ev.passed";
 export const STATE_SUBJECT = "rr.state";
 export const RECEIPT_SUBJECT = "rr.rpc.receipt";
 export const HOLDINGS_SUBJECT = "rr.rpc.holdings";
-/** The console asks each relay by the name of its process, as `relayToken` makes it. */
+/** The console and operators ask each relay by the name of its process, as `relayToken` makes it. */
 export const VIEW_SUBJECT = "rr.rpc.view";
+/** The same way they are asked not to wait for the next try. */
+export const TRY_SUBJECT = "rr.rpc.try";
 export const FLOW_PREFIX = "rr.flow.gw";
 /** Relays tell each other of their presence here, to balance the shards. */
 export const PRESENCE_SUBJECT = "rr.presence";

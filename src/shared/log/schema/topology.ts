@@ -83,3 +83,5 @@ export const stateKey = {
 
 /** Oldest broker that has what we need (consumer reset). */
 export const MIN_BROKER_VERSION = "2.14.0";
+/** With this version a batch of events takes one fsync. Before it, each event of a batch takes one of its own. */
+export const GOOD_BROKER_VERSION = "2.15.0";

@@ -16,6 +16,8 @@ export type PauseRecord = {
   since: number;
   /** For people: why. */
   text: string;
+  /** For people: who paused. */
+  by?: string;
   /** A relay wrote it, because an event was refused and the poison policy is `stop`; absent: an operator did. */
   reason?: "poison_stop";
 };
@@ -28,6 +30,8 @@ export type ControlRecord = {
   action: "pause" | "resume";
   /** For people: why. */
   text: string;
+  /** For people: who wants it. */
+  by?: string;
   /** Wall clock, milliseconds since 1970. */
   at: number;
   /** With `resume`: the event at this sequence is not sent but becomes a dead letter. */
@@ -42,6 +46,8 @@ export type Wish = { record: ControlRecord; revision: number };
 
 /** Longest text that is kept, characters. */
 const MAX_TEXT = 500;
+/** Longest name of an operator, characters. */
+const MAX_NAME = 100;
 
 /**
  * Pauses and resumes by writing wishes into the state bucket. Relays carry them out, as soon as one is there. Commands and the status page use it:
@@ -63,8 +69,17 @@ export type Control = {
   readControls(): Promise<Controls>;
 };
 
-export function createControl(deps: { nc: NatsConnection; jsm: JetStreamManager; clock: Clock }): Control {
+export type ControlDeps = {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  clock: Clock;
+  /** Who wants what is written, for people: `alice@host`. */
+  by?: string;
+};
+
+export function createControl(deps: ControlDeps): Control {
   const { nc, jsm, clock } = deps;
+  const who = deps.by === undefined ? {} : { by: deps.by.slice(0, MAX_NAME) };
 
   async function put(key: string, record: PauseRecord | ControlRecord): Promise<number> {
     return putState(nc, key, new TextEncoder().encode(JSON.stringify(record)));
@@ -74,7 +89,7 @@ export function createControl(deps: { nc: NatsConnection; jsm: JetStreamManager;
     async pauseAll(text) {
       const stored = await readState(jsm, stateKey.paused);
       const since = stored === undefined ? clock.wall() : decodePause(stored.value, stored.at).since;
-      const record: PauseRecord = { v: 1, since, text: shorten(text) };
+      const record: PauseRecord = { v: 1, since, text: shorten(text), ...who };
       await put(stateKey.paused, record);
       return record;
     },
@@ -92,6 +107,7 @@ export function createControl(deps: { nc: NatsConnection; jsm: JetStreamManager;
         session,
         action: "pause",
         text: shorten(text),
+        ...who,
         at: clock.wall(),
       };
       const key = stateKey.control(sessionToken(session));
@@ -99,30 +115,42 @@ export function createControl(deps: { nc: NatsConnection; jsm: JetStreamManager;
     },
     async resumeSession(session, { skipHead = false } = {}) {
       checkSession(session);
-      const token = sessionToken(session);
-      const [wish, stored] = await Promise.all([
-        readState(jsm, stateKey.control(token)),
-        readState(jsm, stateKey.held(token)),
-      ]);
-      const held = stored && heldUnder(stateKey.held(token), stored);
-      if (wish === undefined && (held === undefined || held.reason === "backlog"))
-        throw codedError("nothing_found", `session ${session} is neither paused nor parked`);
-      const record: ControlRecord = { v: 1, session, action: "resume", text: "", at: clock.wall() };
-      if (skipHead) {
-        const head =
-          held &&
-          (await jsm.direct.getMessage(EVENTS_STREAM, {
-            seq: held.from,
-            next_by_subj: sessionFilter(session),
-          }));
-        if (!head) throw codedError("nothing_found", `no event of session ${session} is held`);
-        record.skip = head.seq;
-      }
-      const key = stateKey.control(token);
-      return { record, revision: await put(key, record) };
+      const skip = await checkResume(jsm, session, skipHead);
+      const record: ControlRecord = {
+        v: 1,
+        session,
+        action: "resume",
+        text: "",
+        ...who,
+        at: clock.wall(),
+        ...(skip === undefined ? {} : { skip }),
+      };
+      return { record, revision: await put(stateKey.control(sessionToken(session)), record) };
     },
     readControls: () => readControls(jsm),
   };
+}
+
+/** Throws `nothing_found` if there is nothing to resume, or no event to skip. The sequence of that event. */
+async function checkResume(
+  jsm: JetStreamManager,
+  session: string,
+  skipHead: boolean,
+): Promise<number | undefined> {
+  const token = sessionToken(session);
+  const [wish, stored] = await Promise.all([
+    readState(jsm, stateKey.control(token)),
+    readState(jsm, stateKey.held(token)),
+  ]);
+  const held = stored && heldUnder(stateKey.held(token), stored);
+  if (wish === undefined && (held === undefined || held.reason === "backlog"))
+    throw codedError("nothing_found", `session ${session} is neither paused nor parked`);
+  if (!skipHead) return undefined;
+  const head =
+    held &&
+    (await jsm.direct.getMessage(EVENTS_STREAM, { seq: held.from, next_by_subj: sessionFilter(session) }));
+  if (!head) throw codedError("nothing_found", `no event of session ${session} is held`);
+  return head.seq;
 }
 
 /** What operators want now. Throws `schema_newer`. */
@@ -138,8 +166,9 @@ export async function readControls(jsm: JetStreamManager): Promise<Controls> {
 }
 
 /** Opens it on a plain connection, with a JetStream manager of its own. */
-export async function openControl(nc: NatsConnection, clock: Clock): Promise<Control> {
-  return createControl({ nc, jsm: await jetstreamManager(nc, { checkAPI: false }), clock });
+export async function openControl(nc: NatsConnection, clock: Clock, by?: string): Promise<Control> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  return createControl({ nc, jsm, clock, ...(by === undefined ? {} : { by }) });
 }
 
 /**
@@ -157,6 +186,7 @@ export function decodePause(bytes: Uint8Array, at: number): PauseRecord {
     v: 1,
     since: typeof it["since"] === "number" ? it["since"] : at,
     text: typeof it["text"] === "string" ? shorten(it["text"]) : "",
+    ...nameIn(it),
     ...(it["reason"] === "poison_stop" ? { reason: "poison_stop" } : {}),
   };
 }
@@ -177,9 +207,14 @@ export function decodeControl(bytes: Uint8Array): ControlRecord | undefined {
     session,
     action,
     text: typeof text === "string" ? shorten(text) : "",
+    ...nameIn(it),
     at: typeof at === "number" ? at : 0,
     ...(Number.isSafeInteger(skip) ? { skip: Number(skip) } : {}),
   };
+}
+
+function nameIn({ by }: Record<string, unknown>): { by?: string } {
+  return typeof by === "string" && by !== "" ? { by: by.slice(0, MAX_NAME) } : {};
 }
 
 function objectOf(bytes: Uint8Array): Record<string, unknown> | undefined {

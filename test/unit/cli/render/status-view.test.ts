@@ -36,6 +36,7 @@ function statusOf(relays: RelayState[], damage: Status["damage"] = []): Status {
     rates: { seconds: 1, in: 0, out: 0 },
     sessions: { list: [], source: "relays", complete: true },
     unowned: [],
+    gates: {},
   };
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Delivered } from "../../../../src/console/watch/delivered.ts";
-import type { RelayView } from "../../../../src/shared/messages/relay-view.ts";
+import type { RelayView } from "../../../../src/shared/messages/standing/relay-view.ts";
 
 const view = (relay: string, instance: string, delivered: number): RelayView => ({
   v: 1,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Gates } from "../../../../src/console/watch/gates.ts";
 import { STATE_SILENCE_MS, type RelayState } from "../../../../src/shared/messages/relay-state.ts";
-import type { GateView, RelayView } from "../../../../src/shared/messages/relay-view.ts";
+import type { GateView, RelayView } from "../../../../src/shared/messages/standing/relay-view.ts";
 
 const WALL = 1_700_000_000_000;
 const at = (ms: number): { now: number; wall: number } => ({ now: ms, wall: WALL + ms });

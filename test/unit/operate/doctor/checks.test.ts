@@ -1,16 +1,16 @@
 import type { ConsumerConfig, StreamConfig, StreamState } from "@nats-io/jetstream";
 import { describe, expect, test } from "vitest";
-import { judgeBroker } from "../../../../src/operate/doctor/broker.ts";
-import { judgeClock } from "../../../../src/operate/doctor/clock.ts";
-import { judgeDamage } from "../../../../src/operate/doctor/damage.ts";
+import { judgeBroker } from "../../../../src/shared/messages/checks/broker.ts";
+import { judgeClock } from "../../../../src/shared/messages/checks/clock.ts";
+import { judgeDamage } from "../../../../src/shared/messages/checks/damage.ts";
 import { gatewayReady, judgeGateways } from "../../../../src/operate/doctor/gateways.ts";
-import type { Line } from "../../../../src/operate/doctor/line.ts";
+import type { Line } from "../../../../src/shared/messages/checks/line.ts";
 import { judgePermissions, type PermissionFact } from "../../../../src/operate/doctor/permissions.ts";
-import type { Reading } from "../../../../src/operate/doctor/reading.ts";
-import { judgeRelays, withReason } from "../../../../src/operate/doctor/relays.ts";
-import { judgeRoom } from "../../../../src/operate/doctor/room.ts";
-import { judgeRunners } from "../../../../src/operate/doctor/runners.ts";
-import { judgeStreams, type StreamFacts } from "../../../../src/operate/doctor/streams.ts";
+import type { Reading } from "../../../../src/shared/messages/checks/reading.ts";
+import { judgeRelays, withReason } from "../../../../src/shared/messages/checks/relays.ts";
+import { judgeRoom } from "../../../../src/shared/messages/checks/room.ts";
+import { judgeRunners } from "../../../../src/shared/messages/checks/runners.ts";
+import { judgeStreams, type StreamFacts } from "../../../../src/shared/messages/checks/streams.ts";
 import { judgeWrites } from "../../../../src/operate/doctor/writes.ts";
 import {
   consumerPlan,

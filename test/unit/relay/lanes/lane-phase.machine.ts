@@ -14,8 +14,8 @@ export const lanePhase: Machine<Phase, PhaseEvent> = {
     ready: [{ name: "ready" }],
     sending: [{ name: "sending", turn }],
     backoff: [
-      { name: "backoff", cancel, asked: false },
-      { name: "backoff", cancel, asked: true },
+      { name: "backoff", cancel, asked: false, until: 1 },
+      { name: "backoff", cancel, asked: true, until: undefined },
     ],
     halted: [{ name: "halted" }],
   } satisfies Record<Phase["name"], Phase[]>,
@@ -25,7 +25,7 @@ export const lanePhase: Machine<Phase, PhaseEvent> = {
     stand: [{ on: "stand" }],
     halt: [{ on: "halt" }],
     start: [{ on: "start", turn }],
-    rest: [{ on: "rest", cancel, asked: false }],
+    rest: [{ on: "rest", cancel, asked: false, until: 1 }],
     clear: [{ on: "clear" }],
   } satisfies Record<PhaseEvent["on"], PhaseEvent[]>,
 };

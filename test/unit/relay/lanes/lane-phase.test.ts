@@ -44,7 +44,8 @@ function live(
 
 function eventOf(on: PhaseEvent["on"], timer: boolean): PhaseEvent {
   if (on === "start") return { on, turn: { since: 0, repute: "proven", over: Promise.resolve() } };
-  if (on === "rest") return { on, cancel: timer ? (): void => {} : undefined, asked: timer };
+  if (on === "rest")
+    return { on, cancel: timer ? (): void => {} : undefined, asked: timer, until: undefined };
   return { on };
 }
 

@@ -266,6 +266,8 @@ export function scriptedGate(): ScriptedGate {
   return {
     state: () => states[permit],
     upMs: () => 0,
+    nextProbeAt: () => undefined,
+    probeNow() {},
     permit: () => permit,
     takeProbe() {
       permit = "none";

@@ -8,6 +8,7 @@ function lane(session: string, more: Partial<ShownLane> = {}): ShownLane {
     length: 1,
     attempts: 0,
     lastReason: "",
+    firstFailureAt: 0,
     lastFailureAt: 0,
     phase: { name: "ready" },
     inFlight: { length: 0 },
@@ -15,13 +16,23 @@ function lane(session: string, more: Partial<ShownLane> = {}): ShownLane {
   };
 }
 
-const known = (held: [string, string][] = []): { held: Map<string, string>; wallOffset: number } => ({
-  held: new Map(held),
+const known = (
+  held: [string, string][] = [],
+): { held: Map<string, { reason: string; events: number }>; wallOffset: number } => ({
+  held: new Map(
+    held.map(([session, reason]) => [session, { reason, events: reason === "backlog" ? 90 : 0 }]),
+  ),
   wallOffset: 1000,
 });
 
 describe("what a relay shows of its lanes", () => {
-  const failing = { phase: { name: "backoff" }, attempts: 3, lastReason: "503", lastFailureAt: 9 } as const;
+  const failing = {
+    phase: { name: "backoff" },
+    attempts: 3,
+    lastReason: "503",
+    firstFailureAt: 2,
+    lastFailureAt: 9,
+  } as const;
 
   test("a lane with its events, those on their way included, and when it failed by the wall clock", () => {
     const sending = lane("s", { phase: { name: "sending" }, inFlight: { length: 1 } });
@@ -32,6 +43,7 @@ describe("what a relay shows of its lanes", () => {
       phase: "backoff",
       attempts: 3,
       reason: "503",
+      failingSince: 1002,
       failedAt: 1009,
     });
   });
@@ -105,7 +117,7 @@ test.each<[unknown, unknown]>([
   ],
   [
     { v: 1, most: 9999, search: "a", more: 1 },
-    { v: 1, most: 100, search: "a" },
+    { v: 1, most: 1000, search: "a" },
   ],
   [
     { v: 1, most: 1, session: "s", search: 7 },

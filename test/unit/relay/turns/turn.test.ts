@@ -175,7 +175,7 @@ describe("SETTLE-1: a poison event", () => {
 
   test("parks its session, or stops the relay, by policy", async () => {
     for (const [policy, outcome] of [
-      ["park", { kind: "park", reason: "no" }],
+      ["park", { kind: "park", reason: "status 422: no" }],
       ["stop", { kind: "again" }],
     ] as const) {
       const stage = createStage(policy);
@@ -405,7 +405,7 @@ describe("a batch", () => {
     const stage = batching((key) => ({ e1: 201, e2: 503, e3: 201 })[key]);
     const { settled, next } = await run(stage, entries(stage, 4));
     expect(settled.map(([seq]) => seq)).toEqual([1, 3]);
-    expect(next).toEqual({ kind: "retry", reason: "status 503", counts: true }); // its own, not the batch's
+    expect(next).toEqual({ kind: "retry", reason: "status 503: 503", counts: true }); // its own, not the batch's
   });
 
   test("refused as a whole it is halved down to the poison event, and takes no innocent with it", async () => {

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { decodeView, MOST_LANES, type RelayView } from "../../../../src/shared/messages/relay-view.ts";
+import {
+  decodeView,
+  MOST_LANES,
+  type RelayView,
+} from "../../../../../src/shared/messages/standing/relay-view.ts";
 
 const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 const lane = { session: "s", shard: 1, phase: "ready", events: 1, attempts: 0, reason: "" } as const;
@@ -15,7 +19,7 @@ const view: RelayView = {
 
 test("a view is read back, also the largest one", () => {
   expect(decodeView(bytes(view))).toEqual(view);
-  const long = { ...lane, session: "s".repeat(200), reason: "\u0001".repeat(4000) };
+  const long = { ...lane, session: "s".repeat(200), reason: "\u0001".repeat(500) };
   const largest = { ...view, lanes: Array.from({ length: MOST_LANES }, () => long) };
   expect(decodeView(bytes(largest))?.lanes).toHaveLength(MOST_LANES);
 });

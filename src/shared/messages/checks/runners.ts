@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { departureText, readDepartures, type Departure } from "../../shared/log/state/departure.ts";
-import { counted, showAge } from "../../shared/base/show.ts";
+import { departureText, readDepartures, type Departure } from "../../log/state/departure.ts";
+import { counted, showAge } from "../../base/show.ts";
 import { warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
 

@@ -1,6 +1,6 @@
 import { statfs } from "node:fs/promises";
-import { showBytes } from "../../shared/base/show.ts";
-import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+import { showBytes } from "../../base/show.ts";
+import { EVENTS_STREAM } from "../../log/schema/topology.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
 import type { StreamFacts } from "./streams.ts";

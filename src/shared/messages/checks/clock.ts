@@ -1,5 +1,5 @@
 import type { NatsConnection } from "@nats-io/nats-core";
-import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+import { EVENTS_STREAM } from "../../log/schema/topology.ts";
 import { ok, warn, type Line } from "./line.ts";
 import { LOOK_MS, reading, type Reading } from "./reading.ts";
 

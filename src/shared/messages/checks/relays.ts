@@ -1,6 +1,7 @@
-import { showAge } from "../../shared/base/show.ts";
-import { SHARDS } from "../../shared/log/schema/partition.ts";
-import { servedShards, type RelayState } from "../../shared/messages/relay-state.ts";
+import { showAge, showTime } from "../../base/show.ts";
+import { SHARDS } from "../../log/schema/partition.ts";
+import { servedShards, type RelayState } from "../relay-state.ts";
+import type { RelayView } from "../standing/relay-view.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import type { Reading } from "./reading.ts";
 
@@ -37,12 +38,14 @@ export function withReason(local: LocalRelay, gate: RelayGate | undefined, now: 
 
 export type RelayFacts = {
   heard: Reading<readonly RelayState[]>;
+  /** What they say of their gates in words. Those that did not answer are missing. */
+  views?: readonly Pick<RelayView, "relay" | "gate">[];
   /** Undefined if no relay is known on this machine. */
   local: Reading<LocalRelay> | undefined;
 };
 
 /** Judges the relays, and from their reports the credentials and the coordinator. Pure. */
-export function judgeRelays({ heard, local }: RelayFacts): Line[] {
+export function judgeRelays({ heard, views = [], local }: RelayFacts): Line[] {
   if (heard.kind === "failed")
     return [fail("relays", heard.why, "check broker and permissions"), ...judgeLocal(local)];
   const states = heard.value;
@@ -61,18 +64,30 @@ export function judgeRelays({ heard, local }: RelayFacts): Line[] {
           `${names}; no relay serves shards ${missing.join(", ")}`,
           "check again; this is normal for a few seconds when relays start or stop",
         );
-  return [relays, ...states.flatMap(judgeCoordinator), ...judgeLocal(local, states)];
+  return [relays, ...states.flatMap((state) => judgeCoordinator(state, views)), ...judgeLocal(local, states)];
 }
 
-function judgeCoordinator({ relay, coordinator: { state, reason } }: RelayState): Line[] {
+function judgeCoordinator(
+  { relay, coordinator: { state, reason } }: RelayState,
+  views: readonly Pick<RelayView, "relay" | "gate">[],
+): Line[] {
   const credentials = `credentials of ${relay}`;
   const coordinator = `coordinator by ${relay}`;
   if (state === "up") return [ok(credentials, "not refused"), ok(coordinator, "answers")];
-  const text = `${state}: ${reason ?? "no reason given"}`;
+  const gate = views.find((view) => view.relay === relay)?.gate;
+  const text = `${state}: ${reason ?? "no reason given"}${gateDetails(gate)}`;
   const todo = ADVICE[reason ?? ""] ?? "see the relay's log";
   if (CREDENTIALS.has(reason)) return [fail(credentials, text, todo)];
   if (reason === "paused_by_operator") return [warn(coordinator, "an operator paused everything", todo)];
   return [fail(coordinator, text, todo)];
+}
+
+/** Since when, why in words, and when the coordinator is asked next. */
+function gateDetails(gate: RelayView["gate"] | undefined): string {
+  if (gate === undefined || !("since" in gate)) return "";
+  const why = gate.text === "" ? "" : `: ${gate.text}`;
+  const next = gate.nextAt === undefined ? "" : `; next try at ${showTime(gate.nextAt)}`;
+  return ` since ${showTime(gate.since)}${why}${next}`;
 }
 
 /** Relays' reports on these have a line of their own, with advice. */

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { damageAdvice, damageText, readDamages, type Damage } from "../../shared/log/state/damage.ts";
-import { checkLog, shortenedText } from "../../shared/log/state/log-check.ts";
-import { countOf } from "../../shared/log/state/ranges.ts";
+import { damageAdvice, damageText, readDamages, type Damage } from "../../log/state/damage.ts";
+import { checkLog, shortenedText } from "../../log/state/log-check.ts";
+import { countOf } from "../../log/state/ranges.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
 

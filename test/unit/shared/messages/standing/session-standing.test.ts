@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { sessionRow, sessionRows, type SessionSources } from "../../../../src/console/watch/session-rows.ts";
-import type { LaneView } from "../../../../src/shared/messages/relay-view.ts";
+import {
+  firstStandings,
+  standingOf,
+  type SessionSources,
+} from "../../../../../src/shared/messages/standing/session-standing.ts";
+import type { LaneView } from "../../../../../src/shared/messages/standing/relay-view.ts";
 
 function lane(session: string, more: Partial<LaneView> = {}): LaneView {
   return { session, shard: 0, phase: "ready", events: 1, attempts: 0, reason: "", ...more };
@@ -62,11 +66,11 @@ describe("the state of a session", () => {
     ["another relay has its lane", { held: [held("s", "backlog")] }, { state: "catching up", events: 5 }],
     ["nothing waits", { lanes: [lane("s", { phase: "idle", events: 0 })] }, { state: "idle", events: 0 }],
   ])("%s", (_, given, expected) => {
-    expect(sessionRow("s", sources(given))).toMatchObject(expected);
+    expect(standingOf("s", sources(given))).toMatchObject(expected);
   });
 
   test("of others nothing is known", () => {
-    expect(sessionRow("t", sources({ lanes: [lane("s")] }))).toBeUndefined();
+    expect(standingOf("t", sources({ lanes: [lane("s")] }))).toBeUndefined();
   });
 });
 
@@ -84,7 +88,7 @@ describe("the list of sessions", () => {
       wishes: [{ v: 1, session: "asleep", action: "pause", text: "", at: 5 }],
     });
     const names = (search?: string): string[] =>
-      sessionRows(given, { most: 10, ...(search === undefined ? {} : { search }) }).rows.map(
+      firstStandings(given, { most: 10, ...(search === undefined ? {} : { search }) }).rows.map(
         (it) => it.session,
       );
     expect(names()).toEqual(["parked", "asleep", "sick", "many", "few"]);
@@ -94,15 +98,15 @@ describe("the list of sessions", () => {
   test("of 50,000 sessions the most urgent hundred are shown, quickly", () => {
     const lanes = Array.from({ length: 50_000 }, (_, n) => lane(`s${n}`, { events: (n * 7919) % 50_000 }));
     const began = performance.now();
-    const { rows, total } = sessionRows(sources({ lanes }), { most: 100 });
+    const { rows, total } = firstStandings(sources({ lanes }), { most: 100 });
     expect(performance.now() - began).toBeLessThan(1000);
     expect(total).toBe(50_000);
     expect(rows.map(({ events }) => events)).toEqual(Array.from({ length: 100 }, (_, n) => 49_999 - n));
-    expect(sessionRows(sources({ lanes }), { search: "s4999", most: 100 }).total).toBe(11);
+    expect(firstStandings(sources({ lanes }), { search: "s4999", most: 100 }).total).toBe(11);
   });
 
   test("lanes that relays did not list are counted", () => {
     const given = sources({ lanes: [lane("a"), lane("b")], moreLanes: 40, held: [held("c", "parked")] });
-    expect(sessionRows(given, { most: 2 })).toMatchObject({ rows: [{ session: "c" }, {}], total: 43 });
+    expect(firstStandings(given, { most: 2 })).toMatchObject({ rows: [{ session: "c" }, {}], total: 43 });
   });
 });

@@ -1,7 +1,8 @@
-import type { JsonLimits } from "../base/json-scan.ts";
-import { parseJsonWithin } from "../base/json-scan.ts";
+import type { JsonLimits } from "../../base/json-scan.ts";
+import { parseJsonWithin } from "../../base/json-scan.ts";
+import type { Place, Sort } from "./session-order.ts";
 
-/** Asked by the console on `rr.rpc.view.<relay process>`, answered by that relay. Both sides are JSON. */
+/** Asked by the console and by operators on `rr.rpc.view.<relay process>`, answered by that relay. Both sides are JSON. */
 export type ViewQuestion = {
   v: 1;
   /** Lanes that are wanted, at most {@link MOST_LANES}; 0 for none. */
@@ -10,20 +11,26 @@ export type ViewQuestion = {
   search?: string;
   /** Only the lane of this session. */
   session?: string;
+  /** Default: `urgency`. */
+  sort?: Sort;
+  /** Only lanes that come after this place. */
+  after?: Place;
 };
 
-/** Lanes in one answer. */
-export const MOST_LANES = 100;
+/** Most lanes in one answer. */
+export const MOST_LANES = 1000;
+/** Most bytes of the lanes in one answer: a message of NATS holds 1 MiB by default. What does not fit counts as `more`. */
+export const MOST_LANES_BYTES: number = 512 * 1024;
 
-/** An answer: a hundred lanes with reasons of 4,000 characters each, escaped, and what stands around them. */
-const VIEW_ANSWER: JsonLimits & { bytes: number } = { bytes: 4 * 1024 * 1024, depth: 4, values: 2000 };
+/** An answer: a thousand lanes of ten values, and what stands around them. Relays of before 0.2 sent up to 4 MiB. */
+const VIEW_ANSWER: JsonLimits & { bytes: number } = { bytes: 4 * 1024 * 1024, depth: 4, values: 12_000 };
 
-/** The gate between lanes and coordinator, as a relay shows it. Times are wall clock, milliseconds since 1970. */
+/** The gate between lanes and coordinator, as a relay shows it. Times are wall clock, milliseconds since 1970. `nextAt`: when the coordinator is asked next. */
 export type GateView =
   | { phase: "checking" }
   | { phase: "up" }
-  | { phase: "away"; since: number; text: string }
-  | { phase: "paused"; reason: string; since: number; text: string };
+  | { phase: "away"; since: number; text: string; nextAt?: number }
+  | { phase: "paused"; reason: string; since: number; text: string; nextAt?: number };
 
 /** What a lane does now. */
 export type LanePhase = "idle" | "ready" | "sending" | "backoff" | "halted";
@@ -39,8 +46,12 @@ export type LaneView = {
   attempts: number;
   /** Why the last attempt failed; empty if none did. */
   reason: string;
-  /** When it failed, wall clock, milliseconds since 1970; absent if none did. */
+  /** When the first of these attempts failed, wall clock, milliseconds since 1970; absent if none did. */
+  failingSince?: number;
+  /** When the last one failed. */
   failedAt?: number;
+  /** When the next one comes; absent if that depends on something else: a connection, an operator, the gate. */
+  nextAt?: number;
 };
 
 /** What a relay shows of itself. */

@@ -1,5 +1,5 @@
 import { PermissionViolationError, RequestError } from "@nats-io/nats-core";
-import { errorText, isCoded } from "../../shared/base/errors.ts";
+import { errorText, isCoded } from "../../base/errors.ts";
 
 /** Time limit of each check. */
 export const LOOK_MS = 3000;

@@ -5,26 +5,26 @@ import {
   type StreamInfo,
 } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";
-import { SHARDS } from "../../shared/log/schema/partition.ts";
-import { showBytes } from "../../shared/base/show.ts";
+import { SHARDS } from "../../log/schema/partition.ts";
+import { showBytes } from "../../base/show.ts";
 import {
   consumerName,
   DEAD_STREAM,
   EVENTS_STREAM,
   MAX_ACK_PENDING,
   STATE_STREAM,
-} from "../../shared/log/schema/topology.ts";
-import { compareConsumer, compareStream } from "../../shared/log/provision/differences.ts";
-import { judgeDurability, type SyncKnowledge } from "../../shared/log/durability/read-durability.ts";
+} from "../../log/schema/topology.ts";
+import { compareConsumer, compareStream } from "../../log/provision/differences.ts";
+import { judgeDurability, type SyncKnowledge } from "../../log/durability/read-durability.ts";
 import {
   consumerPlan,
   deadPlan,
   eventsPlan,
   statePlan,
   type StreamPlan,
-} from "../../shared/log/provision/streams.ts";
+} from "../../log/provision/streams.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
-import { ackPendingNote } from "../../shared/log/provision/limits.ts";
+import { ackPendingNote } from "../../log/provision/limits.ts";
 import { reading, type Reading } from "./reading.ts";
 
 const STREAM_NOT_FOUND = 10059;
@@ -32,7 +32,7 @@ const CONSUMER_NOT_FOUND = 10014;
 const PROVISION = "run `runner-relay provision` (`up` does so when it starts)";
 
 /** Undefined if the stream does not exist. */
-export type StreamReading = Reading<Pick<StreamInfo, "config" | "state"> | undefined>;
+export type StreamReading = Reading<Pick<StreamInfo, "config" | "state" | "cluster"> | undefined>;
 
 export type StreamFacts = {
   streams: { name: string; info: StreamReading }[];
@@ -74,22 +74,38 @@ async function unless<T>(code: number, work: Promise<T>): Promise<T | undefined>
 
 /** Judges streams, consumers and what may be claimed of accepted events (HONEST-1). Pure. */
 export function judgeStreams({ streams, consumers, sync }: StreamFacts): Line[] {
-  const lines = streams.map(({ name, info }) => judgeStream(name, info));
+  const anyExists = streams.some(({ info }) => info.kind === "read" && info.value !== undefined);
+  const lines = streams.map(({ name, info }) => judgeStream(name, info, anyExists));
   const log = streams.find(({ name }) => name === EVENTS_STREAM)?.info;
   if (log?.kind !== "read" || log.value === undefined) return lines;
   return [...lines, judgeConsumers(consumers), ...judgeSync(sync, log.value)];
 }
 
-function judgeStream(name: string, info: StreamReading): Line {
+/** After a crash of nats-server in the moment in which it makes a stream (docs/facts.md). */
+const SKIPPED =
+  "if nats-server crashed when it was created, its log says `Missing stream checksum file`, and the events are still in its folder: keep that folder, restart `runner-relay up`, which mends it, or put a backup back";
+
+/** `othersExist`: the other streams say that this one was there. */
+function judgeStream(name: string, info: StreamReading, othersExist: boolean): Line {
   const check = `stream ${name}`;
   if (info.kind === "failed") return fail(check, info.why, "check broker and permissions");
-  if (info.value === undefined) return fail(check, "it does not exist", PROVISION);
-  const { config, state } = info.value;
+  if (info.value === undefined)
+    return fail(check, "it does not exist", othersExist ? `${SKIPPED}; else ${PROVISION}` : PROVISION);
+  const { config, state, cluster } = info.value;
   const { differences, widen } = compareStream(planOf(name, config), config);
   if (differences.length > 0)
     return fail(check, differences.join("; "), "decide which is right; `provision` only raises limits");
   if (widen !== undefined)
     return warn(check, `${Object.keys(widen).join(", ")} is less than it must be`, PROVISION);
+  const behind = (cluster?.replicas ?? []).filter(({ current, offline }) => offline === true || !current);
+  if (cluster !== undefined && config.num_replicas > 1 && (cluster.leader === undefined || behind.length > 0))
+    return warn(
+      check,
+      cluster.leader === undefined
+        ? "its replicas have no leader, so nothing can be stored"
+        : `${behind.length} of ${config.num_replicas} replicas behind or offline: ${behind.map((it) => it.name).join(", ")}`,
+      "check these servers of the cluster; events are kept while more than half of the replicas answer",
+    );
   return ok(
     check,
     `as provisioned; ${config.num_replicas} replica(s), ${showBytes(state.bytes)} of ${showBytes(config.max_bytes)}`,

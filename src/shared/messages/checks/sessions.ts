@@ -1,0 +1,41 @@
+import { counted } from "../../base/show.ts";
+import type { LogStatus } from "../status/log-status.ts";
+import { lanesOf } from "../standing/ask-views.ts";
+import type { RelayView } from "../standing/relay-view.ts";
+import { allStandings, standsStill, type SessionStanding } from "../standing/session-standing.ts";
+import { standingText } from "../standing/standing-text.ts";
+import { ok, warn, type Line } from "./line.ts";
+
+/** Most sessions that are named. The others are only counted. */
+const MOST_NAMED = 10;
+
+/** Judges the sessions that stand still for a reason of their own. What everything waits for is said of the coordinator. Pure. */
+export function judgeSessions(
+  views: readonly RelayView[],
+  known: Pick<LogStatus, "backlog" | "controls">,
+  now: number,
+): Line[] {
+  const sources = { ...lanesOf(views), held: known.backlog.held, wishes: known.controls.sessions };
+  const still = allStandings(sources).filter(
+    (row) => standsStill(row) && (row.attempts > 0 || row.by !== undefined || row.state === "retrying"),
+  );
+  if (still.length === 0) return [ok("sessions", "none stands still for a reason of its own")];
+  const lines = still
+    .slice(0, MOST_NAMED)
+    .map((row) => warn(`session ${row.session}`, standingText(row, now), adviceFor(row)));
+  const more = still.length - lines.length;
+  return more === 0
+    ? lines
+    : [
+        ...lines,
+        warn("sessions", `${counted(more, "more session")} standing still`, "see `runner-relay status`"),
+      ];
+}
+
+function adviceFor({ session, state }: SessionStanding): string {
+  const resume = `runner-relay resume --session ${session}`;
+  if (state === "parked")
+    return `fix the cause, then run \`${resume}\`; with \`--skip-head\` its first event becomes a dead letter`;
+  if (state === "paused") return `run \`${resume}\` when you are ready`;
+  return `see the coordinator's log; the relay keeps trying (\`runner-relay deliveries --session ${session}\`)`;
+}

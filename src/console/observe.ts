@@ -64,6 +64,8 @@ export function observe(deps: {
     async snapshot(lanes) {
       const asked = connection.up() && lanes.most > 0 ? relays.ask(lanes) : [];
       const [reading, views] = await Promise.all([reader.read(), asked]);
+      const gate = relays.gate();
+      timeline.gate(gate, clock.wall()); // what a page shows is remembered, too
       return {
         now: clock.wall(),
         version,
@@ -71,7 +73,7 @@ export function observe(deps: {
         startedAt,
         reading,
         relays: relays.names(),
-        gate: relays.gate(),
+        gate,
         connected: connection.up(),
         latest: samples.latest(),
         troubles: timeline.list(),

@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 // What differs between two runs, in this order. Everything else must be as it is shown.
 const RULES: [RegExp, string][] = [
   [/\b[a-z0-9]{16,}(?:-[a-z0-9]+)?\b/g, "<id>"], // events, epochs, processes
+  [/\([\w.-]+@[\w.-]+\)/g, "(<who>)"],
   [/\brun [0-9a-f]{8}\b/g, "run <id>"],
   [/\b(--resume|replay\.|replay) [0-9a-f]{8}\b/g, "$1 <id>"],
   // of an HTTP `Date:` header, in all three forms that RFC 9110 5.6.7 has readers accept

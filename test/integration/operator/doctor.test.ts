@@ -78,6 +78,7 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
     "credentials of relay-a",
     "coordinator by relay-a",
     "relay on this machine",
+    "sessions",
     `gateway ${url}`,
   ]);
   const nc = await broker.connect("operator");

@@ -117,7 +117,6 @@ function standingFacts(row: SessionStanding, now: number): Html {
 }
 
 /** One session: its lane, why it stands, its dead letters. `row` is undefined if nothing is known of it here. */
-// oxlint-disable-next-line max-lines-per-function -- one page, written as one template
 export function sessionPage(
   snapshot: Snapshot,
   session: string,

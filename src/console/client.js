@@ -3,7 +3,7 @@
 import { Idiomorph } from "./idiomorph.js";
 
 const EVERY_MS = 1000;
-/** After so many misses in a row somebody is told. */
+/** After this many failures in a row, the page shows a notice. */
 const MISSES = 2;
 
 const dialog = document.getElementById("dialog");

@@ -23,7 +23,7 @@ import {
 } from "../shared/settings/index.ts";
 import { startConsole } from "./console.ts";
 
-/** A stop that takes longer than this is ended: nobody waits for a page. */
+/** A stop that takes longer than this is cut short: no event depends on the console. */
 const LAST_RESORT_MS = 2000;
 
 const NEEDS_SOMEBODY: readonly ErrorCode[] = [

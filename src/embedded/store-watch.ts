@@ -17,7 +17,7 @@ export type StoreWatch = {
   look(): StoreLoss | undefined;
   /** Streams that the broker's next start would not know, because the file that describes them is missing or empty. */
   unsealed(): string[];
-  /** The broker itself deleted the stream or made it anew, so its folder is to be remembered anew. */
+  /** The broker itself deleted the stream or made it anew, so its folder has to be looked up again. */
   forget(stream: string): void;
   close(): void;
 };
@@ -32,7 +32,7 @@ type Known = Place & { handle: number; hadMessages: boolean; emptyLooks: number 
 const EMPTY_LOOKS = 2;
 
 /**
- * Watches the folders of a running broker. A server whose folder was removed goes on: it writes into files that cannot be found again, and acknowledges
+ * Watches the folders of a running broker. A server whose folder was removed continues: it writes into files that cannot be found again, and acknowledges
  * (nats-server 2.15.1). Each folder is held open, so that we can find out what happened to it.
  */
 // oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one map of open folders

@@ -25,7 +25,7 @@ import { refusing } from "./refusing.ts";
 import type { Registering } from "./tunnel/registering.ts";
 import { createTunnel, MAX_LEARNT_BYTES, type Tunnel } from "./tunnel/tunnel.ts";
 
-/** How long the coordinator is asked for a run: the runner that reports on it gives up at 35 s. */
+/** How long a question to the coordinator about a run may take: the runner that reports on it gives up at 35 s. */
 const ASK_MS = 25_000;
 
 /** Everything that is no durable write: the tunnel, and the shield of the runner's own calls in front of it. */

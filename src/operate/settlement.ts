@@ -12,7 +12,7 @@ export type IsSettled = (session: string, seq: number) => boolean;
 
 /**
  * Reads what is settled now. A checkpoint may be a second old, while the broker's acknowledgements are current but cover only a part, so both are
- * read. The acknowledgements count only if `broker`, the id of the broker's process, says so. Events of held sessions are acknowledged but not settled.
+ * read. The acknowledgements count only if `broker`, the id of the broker's process, matches. Events of held sessions are acknowledged but not settled.
  */
 export async function readSettlement(jsm: JetStreamManager, broker?: string): Promise<IsSettled> {
   const { created } = await jsm.streams.info(EVENTS_STREAM);

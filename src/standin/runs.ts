@@ -139,7 +139,7 @@ function fits(demands: JsonObject, runner: Runner): boolean {
   );
 }
 
-// Scope and blueprint are handed out by a poll and shown nowhere else: neither in the list nor under the run's own address.
+// Scope and blueprint are returned by a poll and shown nowhere else: neither in the list nor under the run's own address.
 const SHOWN: readonly (keyof Run)[] = [
   ...(["run_id", "type", "session_id", "agent_name", "parameters", "status"] as const),
   ...(["project_dir", "parent_session_id", "execution_mode", "demands", "runner_id", "error"] as const),

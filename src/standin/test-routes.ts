@@ -3,7 +3,7 @@ import { readRules, type Faults } from "./faults.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Route } from "./router.ts";
 
-// What the stand-in has beyond the real coordinator, for tests and campaigns; each part only if it was asked for.
+// What the stand-in has beyond the real coordinator, for tests and campaigns; each part only if it was turned on.
 
 /** `GET /_ledger?since=N` (JSON lines, entries after number N) and `GET /_ledger/summary`. */
 export function ledgerRoutes(ledger: Ledger): Route[] {

@@ -8,7 +8,7 @@ import type { Child } from "./child.ts";
 const RELAY_GRACE_MS = 1500;
 const GATEWAY_GRACE_MS = 1000;
 const COORDINATOR_GRACE_MS = 150;
-/** A console writes nothing that a kill could tear, and nobody waits for its page. So it takes no time from the end of the others. */
+/** A console writes nothing that a kill could damage, and its page need not be finished. So the others do not wait for it. */
 const CONSOLE_GRACE_MS = 0;
 /** All graces together, the count of what waits, and 5 s for a broker that writes its indexes. */
 const LAST_RESORT_MS = 8000;

@@ -63,7 +63,7 @@ const TRUST_OPTION = /^--(?:no-)?use-(?:openssl|system|bundled)-ca$/;
 
 /**
  * The options of Node, from `NODE_OPTIONS` and the command line, that say which certificates it trusts, as a variable for a child. Other options are not
- * passed on: a debugger or a module that somebody loads into one process is not meant for all.
+ * passed on: a debugger or a module for one process is not meant for all of them.
  */
 export function trustOptions(env: Environment, execArgv: readonly string[]): { NODE_OPTIONS?: string } {
   const given = [...(env["NODE_OPTIONS"] ?? "").split(/\s+/), ...execArgv];

@@ -50,7 +50,7 @@ export function watchWrites(log: Logger, onFailure: () => void): Logger {
 
 /**
  * Is this the server's line about a write that failed? After ENOSPC a stream takes no writes even when there is room again, and only a message that should be
- * stored shows it: `STREAM.INFO` answers, a refused expectation is answered, and other streams may go on (nats-server 2.15.2). The line shows it too.
+ * stored shows it: `STREAM.INFO` answers, a refused expectation is answered, and other streams may continue (nats-server 2.15.2). The line shows it too.
  */
 export function isWriteFailure(line: string): boolean {
   return /critical write error|no space left on device|read-only file system|disk quota exceeded|input\/output error/i.test(

@@ -114,7 +114,7 @@ function planRelay(
   };
 }
 
-/** It calls nobody but the broker, so it gets no proxy, no telemetry and nothing of the coordinator. */
+/** It calls only the broker, so it gets no proxy, no telemetry and nothing of the coordinator. */
 function planConsole(asked: Asked, { home }: Places): ChildPlan {
   const { env } = asked.context;
   const environment = childEnvironment({

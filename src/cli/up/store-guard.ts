@@ -33,7 +33,7 @@ const ASK_MS = 3000;
 const REPEAT_MS = 60_000;
 
 /**
- * Ends the broker when its store is removed, moved away or replaced while it runs, because it would go on and acknowledge events that cannot be found again
+ * Ends the broker when its store is removed, moved away or replaced while it runs, because it would continue to acknowledge events that cannot be found again
  * (DURABLE-1). Gateways then refuse writes and are not ready. `up` keeps running and repeats what happened until it is stopped.
  */
 // oxlint-disable-next-line max-lines-per-function -- each method is short; the looks, the loss and its repetition share one timer

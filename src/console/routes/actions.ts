@@ -14,7 +14,7 @@ import { standingOf, type SessionSources } from "../../shared/messages/standing/
 export type Done = { path: string; notice: Notice };
 
 export type Actions = {
-  /** What is to be confirmed. Throws `usage` or `nothing_found`. */
+  /** What has to be confirmed. Throws `usage` or `nothing_found`. */
   about(
     action: string | undefined,
     what: { session: string | undefined; seq: number | undefined },

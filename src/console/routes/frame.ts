@@ -23,7 +23,7 @@ export type Frame = {
   connected: () => boolean;
 };
 
-/** Answers with a page in its frame. What `build` throws becomes a page that says so. */
+/** Answers with a page in its frame. What `build` throws becomes a page that shows the error. */
 export async function sendPage(
   frame: Frame,
   request: FastifyRequest,

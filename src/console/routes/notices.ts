@@ -3,7 +3,7 @@ import type { Notice } from "../views/layout.ts";
 
 const MOST_NOTICES = 100;
 
-/** What actions did, until the page that follows them shows it. The address carries a name that nobody guesses, and not the text. */
+/** What actions did, until the page that follows them shows it. The address contains a random name instead of the text. */
 export class Notices {
   readonly #notices = new Map<string, Notice>();
 

@@ -41,8 +41,8 @@ function wordsOf(action: Action): Words {
       ? {
           title: "Pause everything?",
           text: html`<p>
-            No event is sent to the coordinator until somebody resumes. Executors are answered with 202,
-            events wait in the log. What is on its way now goes on.
+            No event is sent to the coordinator until someone resumes. Executors get a 202, and events wait in
+            the log. Requests that are already under way are finished.
           </p>`,
           fields: REASON,
           button: "Pause everything",
@@ -62,7 +62,7 @@ function wordsOf(action: Action): Words {
     ? {
         title: `Pause session ${session}?`,
         text: html`<p>
-          Its events wait in the log, in order; other sessions go on. The pause outlives restarts.
+          Its events wait in the log, in order. Other sessions continue. The pause survives restarts.
         </p>`,
         fields: REASON,
         button: "Pause the session",
@@ -96,7 +96,7 @@ function redriveWords(letter: LetterFacts, overtaken: boolean): Words {
         <dd>${letter.status ?? ""} ${letter.reason.slice(0, 300)}</dd>
       </dl>
       <p>
-        It is put into the log again and sent with its old <code>Idempotency-Key</code>; the dead letter is
+        The event is requeued and sent with its original <code>Idempotency-Key</code>; the dead letter is
         removed.
       </p>
       ${overtaken ? html`<p class="warn">Later events of this session were delivered already or wait: this one goes behind them.</p>` : html`<p>No later event of its session is in the log.</p>`}`,

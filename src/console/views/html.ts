@@ -12,7 +12,7 @@ export type Part = Html | string | number | undefined | false | readonly Part[];
 
 /**
  * Markup from a template: everything that is put in is escaped, and characters that could fool a reader are made visible. Session ids,
- * reasons and bodies are whatever somebody sent. Attribute values are always quoted in our templates. Pure.
+ * reasons and bodies contain anything that executors sent. Attribute values are always quoted in our templates. Pure.
  */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
   let text = "";

@@ -8,7 +8,7 @@ import { prettyJson } from "./pretty-json.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { ago, counted, shorten, timeOf } from "./words.ts";
 
-/** Characters of a body that are shown: more helps nobody, and the browser would be slow. */
+/** Characters of a body that are shown. More would only make the browser slow. */
 const MOST_SHOWN: number = 128 * 1024;
 
 export function lettersTable(

@@ -8,7 +8,7 @@ import type { Snapshot } from "./snapshot.ts";
 import { showAge } from "../../shared/base/show.ts";
 import { ago, counted, shorten, showCount, timeOf } from "./words.ts";
 
-/** Sessions with their lanes, those first that somebody should look at. */
+/** Sessions with their lanes, the most urgent ones first. */
 export function sessionsTable(
   rows: readonly SessionStanding[],
   snapshot: Pick<Snapshot, "now" | "mayAct">,

@@ -32,7 +32,7 @@ export type Headline = {
   since?: number;
 };
 
-/** What somebody should read first. Pure. */
+/** What an operator should read first. Pure. */
 export function headline(snapshot: Pick<Snapshot, "gate" | "connected" | "reading">): Headline {
   const { gate, connected, reading } = snapshot;
   if (!connected)

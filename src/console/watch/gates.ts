@@ -4,7 +4,7 @@ import type { GateView, RelayView } from "../../shared/messages/standing/relay-v
 /** The gate of all relays together. `unheard`: no relay is heard, so nothing is sent. Times are wall clock, milliseconds since 1970. */
 export type WholeGate = GateView | { phase: "unheard"; since: number };
 
-/** Which of several gates is shown: the one that somebody should look at first. */
+/** Which of several gates is shown: the most urgent one. */
 const RANK: Record<GateView["phase"], number> = { paused: 3, away: 2, checking: 1, up: 0 };
 
 /** What relays say of their gates: in their states at once and without the reason, in their views with it. */
@@ -14,7 +14,7 @@ export class Gates {
   /** Since when no relay is heard: a `clock.now()`, and a wall clock. */
   #silence: { now: number; wall: number } | undefined;
 
-  /** A state came. True if its gate is another one than before: then its relay is to be asked why. `wall`: when it came. */
+  /** A state came. True if its gate changed; then the relay has to be asked why. `wall`: when it came. */
   heard(state: RelayState, wall: number): boolean {
     const before = this.#gates.get(state.relay);
     const next = gateOfState(state, wall);

@@ -131,7 +131,7 @@ export function sliceOf(spanMs: number, most: number): number {
   return SLICES.find((slice) => slice * most >= spanMs) ?? spanMs / most;
 }
 
-/** Samples summed up by slices of time that stand still while it goes on, so that a line does not tremble. Pure. */
+/** Samples summed up by slices with fixed boundaries, so that the line does not tremble as time passes. Pure. */
 export function thin(samples: readonly Sample[], slice: number): Sample[] {
   const out: Sample[] = [];
   let gathered: Sample[] = [];

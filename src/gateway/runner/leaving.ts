@@ -34,7 +34,7 @@ export function isKeptRemoval(value: unknown): value is KeptRemoval {
   return usableRunnerId(runner) !== undefined && Number.isFinite(since);
 }
 
-/** Removals that runners asked for while no relay was there (ADR 0023). */
+/** Removals that runners requested while no relay was running (ADR 0023). */
 export type Leaves = {
   /** Serves `DELETE /runners/{id}?self=true`. */
   serve(call: Call, runner: string): Promise<void>;

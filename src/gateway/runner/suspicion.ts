@@ -17,9 +17,9 @@ export type Suspicion = {
   isFirst(runner: string): boolean;
   /** The runner registered here. It is a new process and has counted no failure yet. */
   registered(runner: string): void;
-  /** A poll broke, or its handler may go on without us: the next look is due at once, and looks go on for {@link SUSPICIOUS_MS}. */
+  /** A poll broke, or its handler may continue without us: the next look is due at once, and looks continue for {@link SUSPICIOUS_MS}. */
   aroused(runner: string): void;
-  /** There is a run that must be left alone for now, so looks go on. */
+  /** There is a run that must be left alone for now, so looks continue. */
   goOn(runner: string): void;
   /** Is a look due? */
   lookNow(runner: string): boolean;

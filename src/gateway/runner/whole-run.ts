@@ -10,14 +10,14 @@ const MAX_WORD_BYTES = 64;
  */
 export type Whole =
   | { kind: "whole"; answer: Buffer }
-  /** The agent has to be asked for first. */
+  /** The agent has to be fetched first. */
   | { kind: "needs_agent" }
   /** A start hook may still change the run or forbid it. */
   | { kind: "hooked"; answer: Buffer | undefined }
   /** Its blueprint holds what only the coordinator knows. */
   | { kind: "incomplete" };
 
-/** Decides about a run before its agent was asked for. Pure. */
+/** Decides about a run before its agent is fetched. Pure. */
 export function wholeRun(run: Uint8Array): Whole {
   const body = withoutMark(run);
   const members = membersOf(body, ["type", "agent_name", "resolved_agent_blueprint"]);

@@ -40,7 +40,7 @@ const CRUMBLED = [
 type ExchangeDeps = {
   wire: Wire;
   outlet: Outlet;
-  /** An upgrade is asked for: the executor has no body, and says nothing before the answer. */
+  /** The executor requested an upgrade: it has no body, and says nothing before the answer. */
   upgrading: boolean;
   clock: Clock;
   ended: () => void;

@@ -19,7 +19,7 @@ const STOPPING = ["gateway_stopping", "the gateway is stopping"] as const;
 
 /** The requests of the tunnel that are under way. */
 export type UnderWay = {
-  /** Sends a request on its way. Undefined if it cannot be: then `outlet` was told why. */
+  /** Sends a request on its way. Returns undefined if that is impossible; `outlet` then got the reason. */
   open(opening: Opening, outlet: Outlet): Exchange | undefined;
   get(id: string): Exchange | undefined;
   all(): Iterable<Exchange>;

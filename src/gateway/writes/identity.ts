@@ -14,7 +14,7 @@ export type KeyedIds = (session: string, write: WriteKind, key: string, run?: Ru
 
 /**
  * The same id for the same key on the same route and session, in any process that has the secret, so that the broker recognises the
- * repetition by it. Nobody else can compute it, although others know session and key: somebody who could would publish under it first, and the broker would
+ * repetition by it. No one else can compute it, although others know session and key: an attacker who could would publish under it first, and the broker would
  * take the real event for the repetition (ADR 0018). Pure.
  */
 export function keyedIds(secret: string): KeyedIds {

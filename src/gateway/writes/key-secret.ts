@@ -11,7 +11,7 @@ const SECRET = /^[0-9a-f]{64}$/;
 
 /**
  * The secret behind the ids of events with an `Idempotency-Key` (ADR 0018). All gateways of a data folder share it, and it outlives them: a
- * retry after a gateway's death gets the id of the first try. Where it cannot be kept, keys hold for this process's life, and the log says so.
+ * retry after a gateway's death gets the id of the first try. If it cannot be kept, keys are valid only until this process ends, and a warning is logged.
  */
 export function keptKeySecret(dataDir: string, logger: Logger): string {
   const file = join(dataDir, FILE);

@@ -3,7 +3,7 @@ import { shardOf } from "../../shared/log/schema/partition.ts";
 import { sessionIdProblem, sessionToken } from "../../shared/log/schema/session-id.ts";
 import { isKind, type Kind } from "../../shared/log/schema/subjects.ts";
 
-/** Which events of the log are to be sent again. All given conditions must hold. */
+/** Which events of the log to send again. All given conditions must hold. */
 export type Selection = {
   /** Empty for every session. */
   sessions: string[];

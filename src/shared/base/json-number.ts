@@ -11,7 +11,7 @@ export type NumberPhase = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 /** May a number end after it? */
 export const COMPLETE: readonly boolean[] = [false, true, true, false, true, false, false, true];
 
-/** What of a number comes by this byte; undefined if it does not go on with it. Pure. */
+/** The part of a number that this byte leads to; undefined if the byte does not continue the number. Pure. */
 export function afterNumber(phase: NumberPhase, byte: number): NumberPhase | undefined {
   if (isDigit(byte)) {
     switch (phase) {

@@ -21,7 +21,7 @@ export type JsonMember = { from: number; valueFrom: number; to: number };
 
 export type JsonProblem = "syntax" | "end" | "encoding" | "depth" | "values";
 
-/** Where the machine that reads JSON byte by byte stands (`json-machine.ts`). It can stop at any byte and go on from there. */
+/** Where the machine that reads JSON byte by byte stands (`json-machine.ts`). It can stop at any byte and continue from there. */
 export type JsonState = {
   readonly bytes: Uint8Array;
   readonly depth: number;

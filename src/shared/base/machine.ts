@@ -1,4 +1,4 @@
-/** What follows an event: the next state, and what is to be done, in this order. */
+/** What follows an event: the next state, and the effects to carry out, in this order. */
 export type Next<State, Effect> = readonly [state: State, effects: readonly Effect[]];
 
 /** A state machine under way. */

@@ -42,7 +42,7 @@ export async function connectBroker(
   options: { name: string; inboxPrefix: string; timeoutMs?: number; waitMs?: number },
 ): Promise<NatsConnection> {
   const { servers } = access;
-  const ordered = servers.some((url) => /^tls:/i.test(url)); // the client would go on without, and send the password in the clear
+  const ordered = servers.some((url) => /^tls:/i.test(url)); // the client would continue without TLS, and send the password in the clear
   const tls =
     ordered || access.tlsFirst || access.caFile || access.certFile
       ? {

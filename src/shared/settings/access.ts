@@ -9,7 +9,7 @@ const LOGIN = ["natsUser", "natsPassword", "natsToken", "natsCreds"] as const;
 
 /**
  * How to reach the broker, from the settings. Throws `config_invalid` where `NATS_URL` carries a login and the other settings name one
- * too: which of them is meant cannot be known, and the wrong one may have rights that nobody wanted to use.
+ * too: it is unclear which one is meant, and the wrong one may have rights that were not meant to be used.
  */
 export function brokerAccess(values: Values<typeof BROKER_SETTINGS>): BrokerAccess {
   const read = readServers(values.natsUrl ?? "nats://127.0.0.1:4222");

@@ -16,7 +16,7 @@ export type Doorkeeper = {
 };
 
 /**
- * Stands at a door, over HTTP. The right token passes at once, however many wrong ones are tried: nobody can lock others out.
+ * Stands at a door, over HTTP. The right token always passes at once, so wrong tokens cannot lock others out.
  * `ask` is the page that asks a browser for the token; a port without pages has none.
  */
 export function createDoorkeeper(deps: {

@@ -13,7 +13,7 @@ const RETRY_MS = 100;
 export type Patience = {
   /** Waits while the connection is lost, and gives up what becomes too old meanwhile, in the queue as well. */
   whileDown(entries: Entry[]): Promise<Entry[]>;
-  /** Gives up what is too old, and waits before the others are tried again. */
+  /** Gives up writes that are too old, and waits before the others are tried again. */
   afterFailure(entries: Entry[], detail: string): Promise<Entry[]>;
 };
 

@@ -1,7 +1,7 @@
 /** What may be claimed of a stored event (HONEST-1): `fsync` only where it is known that the broker syncs every write. */
 export type Durability = "fsync" | "unverified";
 
-/** True if the monitoring answer `/jsz?config=1` says so. */
+/** True if the monitoring answer `/jsz?config=1` shows it. */
 export function readSyncAlwaysOfMonitor(jsz: unknown): boolean {
   if (typeof jsz !== "object" || jsz === null || !("config" in jsz)) return false;
   const { config } = jsz;

@@ -18,9 +18,9 @@ export type LogState = { created: string; messages: number; firstSeq: number; la
 export type CheckpointVerdict =
   /** The consumer may be made from it. */
   | { kind: "valid"; floor: number }
-  /** There is no event that could be lost or repeated: a checkpoint at the end of the log is to be written. */
+  /** There is no event that could be lost or repeated: a checkpoint at the end of the log has to be written. */
   | { kind: "fresh"; floor: number }
-  /** The operator said where to start: that is to be written, and the consumer made anew. */
+  /** The operator chose where to start: this has to be written, and the consumer created again. */
   | { kind: "rewrite"; floor: number }
   | { kind: "refuse"; code: "checkpoint_missing" | "checkpoint_mismatch"; message: string };
 

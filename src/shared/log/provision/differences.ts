@@ -4,7 +4,7 @@ import type { ConsumerPlan, StreamPlan } from "./streams.ts";
 
 /** How an existing stream compares with the plan. `differences` are settings that `provision` must not change; if there are any, it changes nothing at all. */
 export type StreamComparison = {
-  /** The settings that are to be widened; undefined if there are none. */
+  /** The settings to enlarge; undefined if there are none. */
   widen: Partial<StreamUpdateConfig> | undefined;
   differences: string[];
 };

@@ -29,7 +29,7 @@ export function goneError({ created, seq, waiting }: RememberedLog, now: string)
   );
 }
 
-/** Records the loss when the operator goes on without the old log. Undefined if the log that is there now, a restored one, holds everything that is remembered. */
+/** Records the loss when the operator continues without the old log. Undefined if the log that is there now, a restored one, holds everything that is remembered. */
 export async function noteGone(
   { nc, wall }: { nc: NatsConnection; wall: () => number },
   before: RememberedLog,

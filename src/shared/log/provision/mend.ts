@@ -84,7 +84,7 @@ export function goneOf(
 }
 
 /**
- * Writes the mark of the log, so that a loss is noticed even if it happens before a relay runs. The mark of a restored log goes on above the numbers of the
+ * Writes the mark of the log, so that a loss is noticed even if it happens before a relay runs. The mark of a restored log continues above the numbers of the
  * log before it.
  */
 export async function ensureMark(

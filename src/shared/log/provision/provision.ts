@@ -34,7 +34,7 @@ export type ProvisionOptions = {
   freeBytes?: number;
   replicas?: number;
   duplicateWindowMs?: number;
-  /** Where shards without a valid checkpoint start, if the operator says so. */
+  /** Where shards without a valid checkpoint start, if the operator chose. */
   from?: StartFrom;
   /** Milliseconds since 1970; default: the system's clock. */
   wall?: () => number;

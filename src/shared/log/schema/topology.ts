@@ -44,7 +44,7 @@ export function consumerName(shard: number): string {
 export const PRIORITY_GROUP = "relay";
 /** A pull with the pin renews it; after this long without one the broker pins another relay. */
 export const PRIORITY_TIMEOUT_MS = 3000;
-/** A hot session may fill this before its shard's other sessions are held up (docs/facts.md, "Hot session"). */
+/** A hot session may fill this before it delays its shard's other sessions (docs/facts.md, "Hot session"). */
 export const MAX_ACK_PENDING = 100_000;
 /** Least that a broker's limits may leave us, its own default: with fewer, a few busy sessions hold up their shard all the time. */
 export const LEAST_ACK_PENDING = 1000;

@@ -9,7 +9,7 @@ import { decodeStates, deleteState, putState, readState } from "./state-store.ts
 import { sessionFilter } from "../schema/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 
-/** Under `stateKey.paused`: present while nothing is to be sent to the coordinator. */
+/** Under `stateKey.paused`: present while nothing may be sent to the coordinator. */
 export type PauseRecord = {
   v: 1;
   /** Wall clock, milliseconds since 1970. */

@@ -9,7 +9,7 @@ export type Probe = {
   anchor: Anchor;
   /** When the message that has the anchor's number now was stored. Undefined if there is none. */
   there: number | undefined;
-  /** Number of the first message that was stored later than the anchor. Undefined if there is none, or if it was not asked for. */
+  /** Number of the first message that was stored later than the anchor. Undefined if there is none, or if it was not requested. */
   next: number | undefined;
 };
 

@@ -30,7 +30,7 @@ export type LogStatus = {
   controls: Controls;
   /** Damage that was found, until someone ends the alarm. */
   damage: Damage[];
-  /** Runners that are to be removed, or that are gone while one of their reports is pending. */
+  /** Runners that will be removed, or that are gone while one of their reports is pending. */
   leaving: Departure[];
 };
 

@@ -45,6 +45,6 @@ export function command(context: Context): Command {
     for (const change of changes) context.print(change);
     if (changes.length === 0) context.print("everything is in place");
     const copies = counted(stream.replicas, "copy", "copies");
-    context.print(`log: ${showBytes(stream.maxBytes)}, ${copies}, made ${stream.created}`);
+    context.print(`log: ${showBytes(stream.maxBytes)}, ${copies}, created ${stream.created}`);
   });
 }

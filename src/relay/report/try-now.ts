@@ -34,13 +34,13 @@ export function serveTryNow(deps: {
 
   function tryNow(session: string | undefined): TryAnswer {
     if (session !== undefined && deps.dispatcher.tryNow(sessionToken(session))) {
-      log.info({ session }, "a session is tried now, because an operator wants it");
+      log.info({ session }, "a session is tried now, at an operator's request");
       return { tried: "session" };
     }
     const { phase } = gate.state();
     if (phase !== "away" && phase !== "paused") return { tried: "nothing" };
     gate.probeNow();
-    log.info({ phase }, "the coordinator is asked now, because an operator wants it");
+    log.info({ phase }, "the coordinator is tried now, at an operator's request");
     return { tried: "coordinator" };
   }
 

@@ -19,7 +19,7 @@ export function judgeSessions(
   const still = allStandings(sources).filter(
     (row) => standsStill(row) && (row.attempts > 0 || row.by !== undefined || row.state === "retrying"),
   );
-  if (still.length === 0) return [ok("sessions", "none stands still for a reason of its own")];
+  if (still.length === 0) return [ok("sessions", "no session is stuck")];
   const lines = still
     .slice(0, MOST_NAMED)
     .map((row) => warn(`session ${row.session}`, standingText(row, now), adviceFor(row)));

@@ -83,7 +83,7 @@ export function judgeStreams({ streams, consumers, sync }: StreamFacts): Line[] 
 
 /** After a crash of nats-server in the moment in which it makes a stream (docs/facts.md). */
 const SKIPPED =
-  "if nats-server crashed when it was created, its log says `Missing stream checksum file`, and the events are still in its folder: keep that folder, restart `runner-relay up`, which mends it, or put a backup back";
+  "if nats-server crashed when it was created, its log says `Missing stream checksum file`, and the events are still in its folder: keep that folder, restart `runner-relay up`, which repairs it, or restore a backup";
 
 /** `othersExist`: the other streams say that this one was there. */
 function judgeStream(name: string, info: StreamReading, othersExist: boolean): Line {

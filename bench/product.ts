@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { provision } from "../src/shared/log/provision/provision.ts";
 import { brokerVariables } from "../src/cli/up/environment.ts";
-import { readyUrl } from "../src/cli/up/child.ts";
+import { readyUrl } from "../src/cli/up/child-run.ts";
 import { startTestBroker, type TestBroker } from "../test/support/broker.ts";
 
 /** Heap limits that `up` gives to gateway and relay. */

@@ -9,6 +9,8 @@ export type Context = {
   env: Environment;
   /** Properties of stdout, for tables and colours. */
   screen: Screen;
+  /** Properties of stderr, for the log of a service. */
+  errors: { terminal: boolean; screen: Screen };
   /** True if stdout is a journal. Others may read it and it is kept, so no secret may be printed there. */
   journal: boolean;
   /** Prints a line on stdout, for people or programs. Control characters in it are made harmless. */

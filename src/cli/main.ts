@@ -39,6 +39,7 @@ let warn = (text: string): void => {
 const context: Context = {
   env: process.env,
   screen,
+  errors: { terminal: process.stderr.isTTY === true, screen: screenOf(process.stderr) },
   journal: isJournal(process.env["JOURNAL_STREAM"], fstatSync(1)),
   print: (text) => print(`${harmless(text)}\n`),
   redraw(text) {

@@ -27,7 +27,7 @@ export function command(context: Context): Command {
     const dataDir = dataFolder(values.data, env);
     const running = readRunning(dataDir);
     const own = running?.page === undefined ? undefined : new URL(running.page).origin;
-    const url = values.consolePort === 0 ? own : `http://127.0.0.1:${values.consolePort}`;
+    const url = values.consolePort === undefined ? own : `http://127.0.0.1:${values.consolePort}`;
     if (url === undefined) {
       const text = `no console is running in ${dataDir}, according to its files; name its data folder with --data, or the port of a separate console with --console-port`;
       throw codedError("nothing_found", text);

@@ -3,12 +3,13 @@ import { isCoded, type ErrorCode } from "../shared/base/errors.ts";
 import { EXIT_CONFIG } from "../shared/base/fatal-exit.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
+import { ChildError } from "./up/last-words.ts";
 import type { StartFrom } from "../shared/log/provision/checkpoints.ts";
 import { startFrom } from "./start-from.ts";
 import { runUp } from "./up/run.ts";
 import { UP_TABLE } from "./up/table.ts";
 
-/** Exit codes for failures that a restart cannot fix, as in gateway and relay. A child that reported such a failure itself ended with 78. */
+/** Exit codes for failures that a restart cannot fix, as in gateway and relay. A child with such a failure ends with 78 itself. */
 const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "config_invalid",
   "broker_refused",
@@ -44,8 +45,6 @@ export function command(context: Context): Command {
 }
 
 function needsSomebody(error: unknown): boolean {
-  if (!isCoded(error)) return false;
-  return (
-    NEEDS_SOMEBODY.includes(error.code) || (error.code === "child_failed" && error.cause === EXIT_CONFIG)
-  );
+  if (error instanceof ChildError) return error.exit === EXIT_CONFIG;
+  return isCoded(error) && NEEDS_SOMEBODY.includes(error.code);
 }

@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
-import { listenOnLoopback } from "../shared/http/door/shut-app.ts";
+import { openOwnPort } from "../shared/http/door/own-port.ts";
 import { createControl } from "../shared/log/state/control.ts";
 import { observe } from "./observe.ts";
 import { addActs } from "./routes/act.ts";
@@ -18,9 +18,14 @@ import { createConsoleServer } from "./server.ts";
 // routes/status-json.ts is for programs · server.ts is the port and its door
 // The console holds no event and no credential of the coordinator. It sees what an operator sees, and does nothing that a person did not confirm.
 
+/** The port where it is free. */
+const USUAL_PORT = 8768;
+
 export type ConsoleOptions = {
   version: string;
-  port: number;
+  listen: string;
+  /** Undefined: the usual one where it is free. */
+  port: number | undefined;
   /** Everyone who has it sees everything, and may act. */
   token: string;
   /** Buttons are shown and carried out. */
@@ -52,7 +57,13 @@ export async function startConsole(options: ConsoleOptions, deps: ConsoleDeps): 
     const control = createControl({ nc, jsm, clock });
     addActs(app, { actions: createActions({ nc, jsm, control, log }), frame });
   }
-  const url = await listenOnLoopback(app, "console's", options.port);
+  const url = await openOwnPort(app, {
+    name: "the console's",
+    flag: "--console-port (RUNNER_RELAY_CONSOLE_PORT)",
+    listen: options.listen,
+    port: options.port,
+    usual: USUAL_PORT,
+  });
   observer.start();
   return {
     url,

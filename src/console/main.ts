@@ -30,6 +30,7 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "config_invalid",
   "broker_refused",
   "data_unusable",
+  "listen_refused",
   "port_taken",
 ];
 
@@ -66,7 +67,13 @@ async function main(): Promise<void> {
     waitMs: BROKER_WAIT_MS,
   });
   const running = await startConsole(
-    { version: VERSION, port: values.consolePort, token, mayAct: values.statusPage === "on" },
+    {
+      version: VERSION,
+      listen: values.consoleListen,
+      port: values.consolePort,
+      token,
+      mayAct: values.statusPage === "on",
+    },
     { nc, clock: systemClock, log, fatal: fail },
   );
   const { url } = running;

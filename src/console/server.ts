@@ -13,7 +13,12 @@ import { ICON, STYLE } from "./views/style.ts";
 const OPEN: ReadonlySet<string> = new Set(["/health", "/page/style.css", "/page/icon.svg", ENTRANCE]);
 
 /** The console's server, without its pages: health, the door, and what a browser needs beside the pages. */
-export function createConsoleServer(deps: { clock: Clock; token: string; version: string }): FastifyInstance {
+export function createConsoleServer(deps: {
+  clock: Clock;
+  listen: string;
+  token: string;
+  version: string;
+}): FastifyInstance {
   const { app, keeper } = createShutApp({ ...deps, open: OPEN, ask: askToken });
   readForms(app);
   app.post(ENTRANCE, async (request, reply) => {

@@ -32,7 +32,8 @@ export function lockFolder(folder: string): () => void {
   } catch (cause) {
     database?.close();
     if (isBusy(cause)) {
-      throw codedError("data_locked", `${folder} is used by ${holder(owner)}`, { cause });
+      const text = `runner-relay already runs with the data folder ${folder} (${holder(owner)}); stop it, or choose another folder with --data (RUNNER_RELAY_DATA)`;
+      throw codedError("data_locked", text, { cause });
     }
     throw codedError("data_unusable", `${folder}: ${whyNot(cause)}`, { cause });
   }

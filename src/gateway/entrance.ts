@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../shared/base/clock.ts";
-import { codedError } from "../shared/base/errors.ts";
+import { codedError, isCoded } from "../shared/base/errors.ts";
 import { isLoopback } from "../shared/http/guard.ts";
 import type { KeptPort } from "./port.ts";
 import {
@@ -13,11 +13,13 @@ import {
 } from "../shared/http/server.ts";
 import { openSocket } from "./socket.ts";
 
+/** The port where it is free. */
+const USUAL_PORT = 8766;
 /** Most requests that wait until the gateway behind the entrance is ready: one for each possible connection. */
 const MOST_KEPT = 1280;
 
 export type EntranceOptions = {
-  /** Undefined: the saved port, or else a free one. 0: a free one, which is not saved. */
+  /** Undefined: the saved port, or else the usual one if it is free, or else any. 0: a free one, which is not saved. */
   port: number | undefined;
   listen: string;
   /** Path of an additional Unix socket. */
@@ -98,9 +100,7 @@ export function createEntrance(deps: {
         `${options.listen} is not loopback, and RUNNER_RELAY_INBOUND_TOKEN is not set`,
       );
     }
-    const before = options.port === undefined ? keptPort.read() : undefined;
-    const taken = await port.server.listen(options.listen, options.port ?? before ?? 0);
-    if (options.port === undefined && before === undefined) keptPort.keep(taken);
+    const taken = await takePort(port.server, options, keptPort);
     const host = options.listen.includes(":") ? `[${options.listen}]` : options.listen;
     url = `http://${host}:${taken}`;
     if (local !== undefined && options.socket !== undefined)
@@ -125,6 +125,30 @@ export function createEntrance(deps: {
       local?.server.destroy();
     },
   };
+}
+
+/** Binds the port. At the first start without a chosen one, the port that was free is saved. Throws `port_taken` and `listen_refused`. */
+async function takePort(
+  server: HttpServer,
+  { listen, port: chosen }: EntranceOptions,
+  keptPort: KeptPort,
+): Promise<number> {
+  const wanted = chosen ?? keptPort.read();
+  try {
+    if (wanted !== undefined) return await server.listen(listen, wanted);
+  } catch (cause) {
+    if (!isCoded(cause, "port_taken")) throw cause;
+    const remedy = /EACCES/.test(cause.message)
+      ? `this user may not open the gateway's port ${wanted}; choose one above 1023 with --port (RUNNER_RELAY_PORT)`
+      : `the gateway's port ${wanted} is used by another program; stop it, or choose another port with --port (RUNNER_RELAY_PORT)`;
+    throw codedError("port_taken", remedy, { cause });
+  }
+  const taken = await server.listen(listen, USUAL_PORT).catch((error: unknown) => {
+    if (isCoded(error, "port_taken")) return server.listen(listen, 0);
+    throw error;
+  });
+  keptPort.keep(taken);
+  return taken;
 }
 
 /** Serves a request that has waited, if its client is still connected. A response that is already closed would never emit `close` again. */

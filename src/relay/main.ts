@@ -41,6 +41,7 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "checkpoint_mismatch",
   "coordinator_changed",
   "schema_newer",
+  "listen_refused",
   "port_taken",
 ];
 
@@ -106,6 +107,7 @@ function optionsOf(values: Values, relay: string, coordinatorUrl: string, pageTo
     version: VERSION,
     coordinatorUrl,
     retarget: values.retarget,
+    adminListen: values.adminListen,
     adminPort: values.adminPort,
     pageToken,
     connections: values.connections,

@@ -13,7 +13,9 @@ export type RelayOptions = {
   version: string;
   coordinatorUrl: string;
   retarget: boolean;
-  adminPort: number;
+  adminListen: string;
+  /** Undefined: the usual one where it is free. */
+  adminPort: number | undefined;
   /** It opens everything on the admin port. */
   pageToken: string;
   connections: number;

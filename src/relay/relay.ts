@@ -112,6 +112,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   scope.defer(() => tunnel.close());
   scope.defer(() => telling.questions.stop());
   const admin = await startAdminServer({
+    listen: options.adminListen,
     port: options.adminPort,
     version: options.version,
     clock,

@@ -24,7 +24,7 @@ export async function startTestConsole(
   const nc = await broker.connect("console");
   const fatal: Error[] = [];
   const started = await startConsole(
-    { version: "test", port: 0, token: PAGE_TOKEN, mayAct: true, ...options },
+    { version: "test", listen: "127.0.0.1", port: 0, token: PAGE_TOKEN, mayAct: true, ...options },
     {
       nc,
       clock: systemClock,

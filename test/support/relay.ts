@@ -64,6 +64,7 @@ export async function startTestRelay(
     version: "test",
     coordinatorUrl,
     retarget: false,
+    adminListen: "127.0.0.1",
     adminPort: 0,
     pageToken: PAGE_TOKEN,
     connections: 32,

@@ -15,9 +15,14 @@ export type PassedLines = {
 
 /**
  * Passes on what a child writes to its stderr, in whole lines. While our own output has no room, the child is not read, so that it drops and counts its
- * own lines. Once the child has ended, its last lines no longer wait for room.
+ * own lines. Once the child has ended, its last lines no longer wait for room. `onText` sees them, too.
  */
-export function passLines(from: Readable, to: Lines, clock: Clock): PassedLines {
+export function passLines(
+  from: Readable,
+  to: Lines,
+  clock: Clock,
+  onText: (text: string) => void = () => undefined,
+): PassedLines {
   const closed = Promise.withResolvers<void>();
   let begun = "";
   let ended = false;
@@ -29,6 +34,7 @@ export function passLines(from: Readable, to: Lines, clock: Clock): PassedLines 
     if (end === 0) return;
     const text = begun.slice(0, end);
     begun = begun.slice(end);
+    onText(text);
     to.write(text.endsWith("\n") ? text : `${text}\n`);
     if (ended || to.hasRoom()) return;
     from.pause();

@@ -1,27 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { createInterface } from "node:readline";
 import type { Clock } from "../../shared/base/clock.ts";
-import { codedError, errorText, isCoded } from "../../shared/base/errors.ts";
+import { errorText, isCoded } from "../../shared/base/errors.ts";
 import { EXIT_CONFIG } from "../../shared/base/fatal-exit.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Lines } from "../../shared/base/output/lines.ts";
-import { passLines } from "./child-lines.ts";
-
-/** How to start one of our processes: which `main.ts`, with which options and variables. */
-export type ChildPlan = {
-  name: string;
-  /** Path of its composition root. */
-  main: string;
-  args: readonly string[];
-  env: Record<string, string>;
-  /**
-   * Variables that are not known yet when the child starts. They are sent to it in each of its runs. Such a child may run before what it needs is there, so
-   * it is started again at once, and gets its variables when everything is restored.
-   */
-  told?: Promise<Record<string, string>>;
-  /** Options of Node itself. */
-  nodeOptions: readonly string[];
-};
+import { runChild, type ChildPlan, type ChildRun, type RunEnd } from "./child-run.ts";
+import { ChildError } from "./last-words.ts";
 
 /** A process that is kept running. */
 export type Child = {
@@ -46,151 +29,137 @@ export function restartDelay(failures: number): number {
   return Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.max(0, failures - 1));
 }
 
+/** Failures in a row, and whether the child has ever been ready. */
+export type History = { failures: number; everReady: boolean };
+
+/** What follows the end of a run: `fatal` if starting it again makes no sense. Pure. */
+export function afterEnd(
+  code: number | null,
+  { failures, everReady }: History,
+): { kind: "fatal" } | { kind: "again"; delayMs: number } {
+  if (code === EXIT_CONFIG || (!everReady && failures >= START_ATTEMPTS)) return { kind: "fatal" };
+  return { kind: "again", delayMs: restartDelay(failures) };
+}
+
 type State =
-  | { phase: "running"; process: ChildProcess; since: number; gone: Promise<void> }
+  | { phase: "running"; run: ChildRun }
   | { phase: "waiting"; cancel: () => void }
   | { phase: "stopped" };
 
-/**
- * Starts a child and starts it again whenever it ends by itself. `mayFail` settles when everything that the child needs is there: if it ends earlier, that
- * is not its fault, and it is tried again. `onFatal` is called once, when starting it again makes no sense.
- *
- * The child has a process group of its own, so that Ctrl-C in a terminal reaches the supervisor alone. It holds an IPC channel, and ends when that closes,
- * because the supervisor is gone then.
- */
-// oxlint-disable-next-line max-lines-per-function -- start, end and restart of one child share its state
-export function keepRunning(options: {
+export type KeepOptions = {
   plan: ChildPlan;
   clock: Clock;
   log: Logger;
   /** Where the child's stderr goes. */
   lines: Lines;
   mayFail: Promise<unknown>;
-  onFatal: (error: Error) => void;
+  onFatal: (error: ChildError) => void;
   /** Restores what the child needs and may have lost. */
   beforeRestart?: () => Promise<unknown>;
   /** At every ready line: a child that ran again may have another URL. */
   onReady?: (url: string) => void;
-}): Child {
-  const { plan, clock, log } = options;
+};
+
+/**
+ * Starts a child and starts it again whenever it ends by itself. `mayFail` settles when everything that the child needs is there: if it ends earlier, that
+ * is not its fault, and it is tried again. `onFatal` is called once, when starting it again makes no sense.
+ */
+// oxlint-disable-next-line max-lines-per-function -- the methods of one state machine, each of them short
+export function keepRunning(options: KeepOptions): Child {
+  const { plan, clock, log, lines } = options;
   const first = Promise.withResolvers<string>();
   first.promise.catch(() => undefined); // those who await it get the rejection, and `onFatal` is called anyway
   let state: State = { phase: "stopped" };
   let stopping = false;
   let standing = false;
-  let everReady = false;
-  let failures = 0;
+  const record: History = { failures: 0, everReady: false };
   void options.mayFail.then(
     () => (standing = true),
     () => undefined,
   );
 
-  // oxlint-disable-next-line max-lines-per-function -- how a child ends stands inside its start, because both are about the same run
-  const start = (restored: Promise<unknown> = Promise.resolve()): void => {
+  function start(restored: Promise<unknown> = Promise.resolve()): void {
     if (stopping) return;
-    const child = spawn(process.execPath, [...plan.nodeOptions, plan.main, ...plan.args], {
-      env: plan.env,
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      detached: true,
-    });
-    const gone = Promise.withResolvers<void>();
-    state = { phase: "running", process: child, since: clock.now(), gone: gone.promise };
-    if (child.stdout) {
-      createInterface({ input: child.stdout }).on("line", (line) => {
-        const url = readyUrl(line);
-        if (url === undefined) return;
-        everReady = true;
-        first.resolve(url);
-        options.onReady?.(url);
-      });
-    }
-    const said = child.stderr && passLines(child.stderr, options.lines, clock);
-    void Promise.all([plan.told, restored]).then(([variables]) => {
-      if (variables !== undefined && child.connected) child.send(variables, () => undefined); // if the child is gone meanwhile, its next run gets them
-    });
-    child.once("error", (error) => {
-      log.error({ child: plan.name, error: errorText(error) }, "child cannot be started");
-      if (child.pid === undefined) ended(null, null);
-    });
-    child.once("exit", (code, signal) => {
-      void Promise.resolve(said?.end()).then(() => ended(code, signal)); // its last lines say why
-    });
-
-    function ended(code: number | null, signal: NodeJS.Signals | null): void {
-      gone.resolve();
-      const lasted = state.phase === "running" ? clock.now() - state.since : 0;
-      state = { phase: "stopped" };
-      if (stopping) return;
-      if (!standing) {
-        void options.mayFail.then(
-          () => start(),
-          () => undefined,
-        );
-        return;
-      }
-      failures = lasted >= HEALTHY_MS ? 1 : failures + 1;
-      const how = signal ?? `code ${code}`;
-      if (code === EXIT_CONFIG || (!everReady && failures >= START_ATTEMPTS)) {
-        const error = codedError("child_failed", `${plan.name} ended with ${how}; it says why above`, {
-          cause: code, // whether starting all again would help
-        });
-        stopping = true;
-        first.reject(error);
-        options.onFatal(error);
-        return;
-      }
-      const delay = restartDelay(failures);
-      log.error({ child: plan.name, code, signal, restartInMs: delay }, "child ended, starting it again");
-      const again = (): void => {
-        const restored = restore();
-        if (plan.told !== undefined) start(restored);
-        else void restored.then(() => start());
-      };
-      state = { phase: "waiting", cancel: clock.after(delay, again) };
-    }
-  };
-  start();
-
-  async function restore(): Promise<void> {
-    try {
-      await options.beforeRestart?.();
-    } catch (error) {
-      const code = isCoded(error) ? { code: error.code } : {};
-      log.error(
-        { child: plan.name, ...code, err: errorText(error) },
-        "what the child needs could not be restored",
-      );
-    }
+    const run = runChild({ plan, restored, lines, clock, log, onReady });
+    state = { phase: "running", run };
+    void run.ended.then((end) => ended(end, clock.now() - run.since));
   }
 
+  function onReady(url: string): void {
+    record.everReady = true;
+    first.resolve(url);
+    options.onReady?.(url);
+  }
+
+  function ended(end: RunEnd, lastedMs: number): void {
+    state = { phase: "stopped" };
+    if (stopping) return;
+    if (!standing) {
+      void options.mayFail.then(
+        () => start(),
+        () => undefined,
+      );
+      return;
+    }
+    record.failures = lastedMs >= HEALTHY_MS ? 1 : record.failures + 1;
+    const next = afterEnd(end.code, record);
+    if (next.kind === "fatal") giveUp(end);
+    else startLater(end, next.delayMs);
+  }
+
+  function giveUp(end: RunEnd): void {
+    const error = new ChildError(plan.name, end);
+    stopping = true;
+    first.reject(error);
+    options.onFatal(error);
+  }
+
+  function startLater({ code, signal, words }: RunEnd, delayMs: number): void {
+    const why = words === undefined ? {} : { why: `${words.code}: ${words.text}` };
+    log.error(
+      { child: plan.name, code, signal, restartInMs: delayMs, ...why },
+      "child ended, starting it again",
+    );
+    const again = (): void => {
+      const restored = restore(options);
+      if (plan.told !== undefined) start(restored);
+      else void restored.then(() => start());
+    };
+    state = { phase: "waiting", cancel: clock.after(delayMs, again) };
+  }
+
+  async function stop(graceMs: number): Promise<void> {
+    stopping = true;
+    if (state.phase === "waiting") state.cancel();
+    if (state.phase !== "running") return;
+    const { process: child, ended: gone } = state.run;
+    child.kill("SIGTERM");
+    const cancel = clock.after(graceMs, () => {
+      if (graceMs > 0) log.warn({ child: plan.name }, "child does not stop, killing it");
+      child.kill("SIGKILL");
+    });
+    await gone;
+    cancel();
+  }
+
+  start();
   return {
     name: plan.name,
     ready: first.promise,
-    pid: () => (state.phase === "running" ? state.process.pid : undefined),
-    async stop(graceMs) {
-      stopping = true;
-      if (state.phase === "waiting") state.cancel();
-      if (state.phase !== "running") return;
-      const { process: child, gone } = state;
-      child.kill("SIGTERM");
-      const cancel = clock.after(graceMs, () => {
-        if (graceMs > 0) log.warn({ child: plan.name }, "child does not stop, killing it");
-        child.kill("SIGKILL");
-      });
-      await gone;
-      cancel();
-    },
+    pid: () => (state.phase === "running" ? state.run.process.pid : undefined),
+    stop,
   };
 }
 
-/** URL in a ready line (`{"ready":true,"url":…}`); undefined for any other line. Pure. */
-export function readyUrl(line: string): string | undefined {
+/** Never rejects: a child that lacks something says so itself. */
+async function restore({ plan, log, beforeRestart }: KeepOptions): Promise<void> {
   try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== "object" || value === null || !("ready" in value) || value.ready !== true)
-      return undefined;
-    return "url" in value && typeof value.url === "string" ? value.url : undefined;
-  } catch {
-    return undefined;
+    await beforeRestart?.();
+  } catch (error) {
+    const code = isCoded(error) ? { code: error.code } : {};
+    log.error(
+      { child: plan.name, ...code, err: errorText(error) },
+      "what the child needs could not be restored",
+    );
   }
 }

@@ -1,5 +1,4 @@
 import { lstatSync, rmSync, statSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { replaceFile } from "../../shared/base/atomic-file.ts";
 import { readServers } from "../../shared/base/config/servers.ts";
@@ -12,6 +11,9 @@ import { makeOwnFolder } from "../../shared/base/own-folder.ts";
 export type Kept = {
   /** Port of the stand-in coordinator. It must stay the same, because the log belongs to one coordinator and knows it by its URL. */
   coordinatorPort?: number;
+  /** Ports of the relay and of the console, because people and Prometheus have their addresses. */
+  relayPort?: number;
+  consolePort?: number;
   /** The broker where the log was made already, so that gateway and relay need not wait for that. */
   provisionedAt?: string;
 };
@@ -28,9 +30,11 @@ export function readKept(dataDir: string): Kept {
 
 /** Reads what was kept. A damaged value counts as missing: another port is chosen, or the log is looked at again. Pure. */
 export function keptIn(value: unknown): Kept {
-  const { coordinatorPort, provisionedAt } = (value ?? {}) as Record<string, unknown>;
+  const { coordinatorPort, relayPort, consolePort, provisionedAt } = (value ?? {}) as Record<string, unknown>;
   return {
     ...(isPort(coordinatorPort) ? { coordinatorPort } : {}),
+    ...(isPort(relayPort) ? { relayPort } : {}),
+    ...(isPort(consolePort) ? { consolePort } : {}),
     ...(typeof provisionedAt === "string" ? { provisionedAt } : {}),
   };
 }
@@ -133,17 +137,4 @@ export function folderProblem(
   if (us !== undefined && us !== 0 && uid !== us && uid !== 0)
     return "belongs to another user, who could exchange what lies in it";
   return (mode & EVERYBODY_WRITES) === 0 ? undefined : "can be written by everybody: chmod 700";
-}
-
-/** A loopback port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done, fail) => {
-    server.once("error", fail);
-    server.listen(0, "127.0.0.1", done);
-  });
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

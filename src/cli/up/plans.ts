@@ -10,7 +10,7 @@ import { UNDER_UP } from "../../shared/base/parent.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { compileCacheFolder } from "../folders.ts";
-import type { ChildPlan } from "./child.ts";
+import type { ChildPlan } from "./child-run.ts";
 import {
   brokerVariables,
   childEnvironment,

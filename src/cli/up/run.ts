@@ -1,173 +1,194 @@
-import { resolve } from "node:path";
 import type { StartFrom } from "../../shared/log/provision/checkpoints.ts";
-import { lockFolder } from "../../embedded/lock.ts";
-import { systemClock } from "../../shared/base/clock.ts";
-import { ALL_SETTINGS } from "../../shared/settings/index.ts";
-import { knownSecrets, loadSettings } from "../../shared/base/config/load.ts";
-import { pageTokenOf } from "../../shared/http/door/page-token.ts";
 import { codedError } from "../../shared/base/errors.ts";
-import { createLogger, fatalLine, SecretRegistry } from "../../shared/base/logger.ts";
-import { speakForOthers } from "../../shared/base/output/others-words.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
-import { dataFolder } from "../folders.ts";
-import { createAnnouncement } from "./announcement.ts";
-import { keepRunning, type Child, type ChildPlan } from "./child.ts";
-import { keepConsole, pageOrNot } from "./status-page.ts";
-import { lastResort, stopChildren, stopEarly, watchSignals } from "./ending.ts";
-import {
-  freePort,
-  makeFolder,
-  readKept,
-  removeFile,
-  runningFile,
-  writeKept,
-  type ReadyInfo,
-} from "./kept.ts";
+import { readAsked, type Base } from "./asked.ts";
+import type { Child } from "./child.ts";
+import { claimFolder, type Claim } from "./claim.ts";
+import { createCrew, type Crew } from "./crew.ts";
+import { lastResort, stopChildren, stopEarly, watchSignals, type Running, type Signals } from "./ending.ts";
+import { untilHeard } from "./heard.ts";
+import { readKept, writeKept, type Kept, type ReadyInfo } from "./kept.ts";
 import type { KeptLog } from "./log.ts";
-import { planGateway, planOthers, tellGateway, type Asked } from "./plans.ts";
-import { checkReadyFile } from "./ready-file.ts";
-import { UP_TABLE } from "./table.ts";
+import type { LogHome } from "./log-home.ts";
+import { planGateway, planOthers, tellGateway } from "./plans.ts";
+import { freePort, givePortBack } from "./ports.ts";
+import { keepConsole, pageOrNot, type LateConsole } from "./status-page.ts";
+import type { StoreGuard } from "./store-guard.ts";
 import { welcome } from "./welcome.ts";
 
-// plans.ts says what each process is given (environment.ts what it may know) · child.ts keeps one process running, child-lines.ts passes its lines on ·
-// open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log · kept.ts, announcement.ts and ready-file.ts write what lies in files ·
-// stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, without which all runs · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes · ending.ts ends everything in order
+// asked.ts reads the settings, readable-lines.ts is the log for people · claim.ts takes the data folder · plans.ts says what each process is given (environment.ts
+// what it may know) · crew.ts starts them, child.ts keeps one running (child-run.ts is one run of it, last-words.ts why it ended), child-lines.ts passes its lines
+// on · ports.ts gives ports back · open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log · kept.ts, announcement.ts and ready-file.ts
+// write what lies in files · stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, without which all runs · heard.ts waits until the
+// gateway knows its relay · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes · ending.ts ends
+// everything in order
 // A supervisor must outlive whatever its children do, so this process holds no event, and a credential only on its way to the one child that needs it. One
 // file keeps any child, and another one the broker: a child is started again at once, while a broker may have to wait for room on the disk, or must not
 // come back at all.
 
 /** Runs everything until a signal comes, or until something fails that no restart can heal. */
-// oxlint-disable-next-line max-lines-per-function -- what is started stands beside what ends it, and the order of both is what this function is about
 export async function runUp(options: { flags: Flags; context: Context; from?: StartFrom }): Promise<void> {
-  const { flags, context } = options;
-  const { env } = context;
-  const { values } = loadSettings(UP_TABLE, { env, flags, known: ALL_SETTINGS });
-  const clock = systemClock;
-  const secrets = new SecretRegistry();
-  for (const secret of knownSecrets(UP_TABLE, values, env)) secrets.add(secret);
-  const lines = context.serve("up");
-  const log = createLogger({ name: "up", level: values.logLevel, lines, secrets });
-  speakForOthers(log, (error) => {
-    lines.write(fatalLine("up", error, secrets));
-    process.exit(1);
-  });
-  const dataDir = dataFolder(values.data, env);
-
+  const base = readAsked(options);
   const signals = watchSignals();
-  const fatal = Promise.withResolvers<never>();
-  fatal.promise.catch(() => undefined); // raced below
   await using scope = new AsyncDisposableStack();
-  makeFolder(dataDir);
-  if (values.readyFile !== undefined) checkReadyFile(values.readyFile);
-  scope.defer(lockFolder(resolve(dataDir)));
-  const readyFiles = [runningFile(dataDir), ...(values.readyFile === undefined ? [] : [values.readyFile])];
-  const removeReadyFiles = (): void => {
-    for (const file of readyFiles) removeFile(file);
-  };
-  removeReadyFiles(); // not earlier: until the folder is locked they may belong to another `up`
-
-  const pageToken = pageTokenOf(values.pageToken, dataDir); // it must be there before a relay looks for it
-  secrets.add(pageToken);
-  const info: Partial<ReadyInfo> = { pid: process.pid };
-  if (values.socket !== undefined) info.socket = resolve(values.socket);
-  const announcement = createAnnouncement(readyFiles, log);
-  const standing = Promise.withResolvers<void>();
-  standing.promise.catch(() => undefined); // awaited with the children
-  const opened = Promise.withResolvers<KeptLog>(); // never settles if the log cannot be opened: nothing is restarted then
-  const start = (
-    plan: ChildPlan,
-    learn: (url: string) => void,
-    onFatal: (error: Error) => void = (error) => fatal.reject(error),
-  ): Child => {
-    const child = keepRunning({
-      plan,
-      clock,
-      log,
-      lines,
-      mayFail: standing.promise,
-      beforeRestart: () => opened.promise.then((it) => it.make()), // a consumer may have been deleted
-      onFatal,
-      onReady: (url) => {
-        learn(url);
-        announcement.again(info);
-      },
-    });
-    signals.onSecond(() => void child.stop(0));
-    return child;
-  };
-
-  // The gateway is first, because executors wait for it: it takes its port while the broker starts, and serves once it knows where the broker is. One that
-  // crashed comes back on the port that executors know, also with --port 0.
-  const asked: Asked = { values, flags, context, dataDir };
-  const told = Promise.withResolvers<Record<string, string>>();
-  const gatewayPlan = planGateway(asked, told.promise);
-  const gateway = start(gatewayPlan, (url) => {
-    info.gateway = url;
-    if (values.port === 0) gatewayPlan.env["RUNNER_RELAY_PORT"] = new URL(url).port;
-  });
+  const claim = claimFolder(base, scope);
+  const crew = createCrew(base, signals, claim.announcement);
+  const { gateway, tell } = startGateway(base, crew);
   scope.defer(() => stopEarly(gateway));
+  const broker = await openBroker(base, crew, options.from, scope);
+  tell(tellGateway(broker.home));
+  const others = await startOthers(base, crew, claim, { ...broker, gateway });
+  const guard = broker.guard();
+  scope.defer(() => guard?.stop());
+  scope.defer(() => end({ base, signals, claim, guard, theLog: broker.theLog }, { gateway, ...others }));
 
-  // Loading what follows takes longer than the gateway needs to take its port.
-  const [{ openHome }, { openLog }, { guardStore }, { keepPruning }] = await Promise.all([
+  const ready = whenReady(base, crew, { gateway, ...others });
+  const first = await Promise.race([ready, crew.fatal, signals.first]);
+  if (first === "signal") return;
+  announce(base, crew, claim, others.console !== undefined);
+  scope.defer(await prune(base, broker.home));
+  await Promise.race([crew.fatal, signals.first]);
+  lastResort(base.clock, base.log);
+  const lost = guard?.lost();
+  if (lost !== undefined) throw codedError("store_lost", lost);
+}
+
+/**
+ * The gateway is first, because executors wait for it: it takes its port while the broker starts, and serves once it is told where the broker is. One that
+ * crashed comes back on the port that executors know, also with --port 0.
+ */
+function startGateway(
+  base: Base,
+  { start, info }: Crew,
+): { gateway: Child; tell: (variables: Record<string, string>) => void } {
+  const told = Promise.withResolvers<Record<string, string>>();
+  const plan = planGateway(base, told.promise);
+  const gateway = start(plan, (url) => {
+    info.gateway = url;
+    if (base.values.port === 0) plan.env["RUNNER_RELAY_PORT"] = new URL(url).port;
+  });
+  return { gateway, tell: told.resolve };
+}
+
+type OpenBroker = { home: LogHome; theLog: KeptLog; kept: Kept; guard: () => StoreGuard | undefined };
+
+/** Opens the broker and the log. A log that was not found whole is made before anything else starts. */
+async function openBroker(
+  base: Base,
+  { standing, opened }: Crew,
+  from: StartFrom | undefined,
+  scope: AsyncDisposableStack,
+): Promise<OpenBroker> {
+  const { values, dataDir, clock, log } = base;
+  // Loading these takes longer than the gateway needs to take its port.
+  const [{ openHome }, { openLog }, { guardStore }] = await Promise.all([
     import("./open-home.ts"),
     import("./log.ts"),
     import("./store-guard.ts"),
-    import("./housekeeping.ts"),
   ]);
-  const home = await openHome({ values, env, dataDir, clock, log });
+  const home = await openHome({ ...base, env: base.context.env });
   scope.defer(() => home.stop());
   const kept = readKept(dataDir);
-  const { provisionedAt } = kept;
-  const theLog = await openLog({ home, values, dataDir, provisionedAt, from: options.from, log });
+  const theLog = await openLog({ home, values, dataDir, provisionedAt: kept.provisionedAt, from, log });
   opened.resolve(theLog);
   const { admin } = theLog;
   scope.defer(() => admin.close());
   theLog.make().then(standing.resolve, standing.reject);
   if (!theLog.whole) await standing.promise; // else the children start beside it
-  told.resolve(tellGateway(home));
+  return {
+    home,
+    theLog,
+    kept,
+    guard: () => home.store && guardStore({ store: home.store, admin, clock, log }),
+  };
+}
 
+type Others = Omit<Running, "gateway"> & { console: LateConsole | undefined };
+
+/** Starts the relay, the stand-in if no coordinator was named, and the console once gateway and relay are ready. */
+async function startOthers(
+  base: Base,
+  { start, info }: Crew,
+  { pageToken }: Claim,
+  { home, kept, gateway }: OpenBroker & { gateway: Child },
+): Promise<Others> {
+  const { values, dataDir, log } = base;
   const coordinatorPort = kept.coordinatorPort ?? (await freePort());
-  writeKept(dataDir, { coordinatorPort, provisionedAt: home.url });
+  writeKept(dataDir, { ...kept, coordinatorPort, provisionedAt: home.url });
   const coordinatorUrl = values.coordinatorUrl ?? `http://127.0.0.1:${coordinatorPort}`;
   Object.assign(info, { nats: home.url, coordinator: coordinatorUrl });
-  const plans = planOthers(asked, { home, coordinatorPort, coordinatorUrl });
+  const plans = planOthers(base, { home, coordinatorPort, coordinatorUrl });
+  await givePortBack(plans.relay.env, "RUNNER_RELAY_ADMIN_PORT", kept.relayPort, values.adminListen);
   const standIn = plans.coordinator === undefined ? undefined : start(plans.coordinator, () => undefined);
   const relay = start(plans.relay, (url) => {
     info.relay = url;
-    if (values.adminPort === 0) plans.relay.env["RUNNER_RELAY_ADMIN_PORT"] = new URL(url).port;
+    plans.relay.env["RUNNER_RELAY_ADMIN_PORT"] = new URL(url).port;
   });
-  const serving = Promise.all([gateway.ready, relay.ready]);
-  const consoleChild =
-    plans.console && keepConsole({ after: serving, start, plan: plans.console, info, pageToken, log });
-  const guard = home.store && guardStore({ store: home.store, admin, clock, log });
-  scope.defer(() => guard?.stop());
-  scope.defer(async () => {
-    removeReadyFiles();
-    await stopChildren({ gateway, relay, console: consoleChild, standIn });
-    const lost = guard?.lost();
-    if (lost !== undefined) return context.print(lost);
-    // only after a signal: after a failure, the failure is what matters
-    if (signals.came()) await theLog.tellWhatWaits(context);
+  const after = Promise.all([gateway.ready, relay.ready]);
+  if (plans.console === undefined) return { relay, standIn, console: undefined };
+  const plan = plans.console;
+  await givePortBack(plan.env, "RUNNER_RELAY_CONSOLE_PORT", kept.consolePort, values.consoleListen);
+  return { relay, standIn, console: keepConsole({ after, start, plan, info, pageToken, log }) };
+}
+
+/** Settles when everything serves, and the gateway knows its relay. */
+async function whenReady(
+  base: Base,
+  { standing }: Crew,
+  { gateway, relay, standIn, console }: Others & { gateway: Child },
+): Promise<void> {
+  const { values, clock, log } = base;
+  const serving = Promise.all([gateway.ready, relay.ready, standIn?.ready]);
+  const heard = serving.then(async ([url]) => {
+    const asked = { gateway: url, token: values.inboundToken, standIn: standIn !== undefined, clock };
+    if (!(await untilHeard(asked)))
+      log.warn({}, "the gateway has not heard from its relay; until it does, events get a 202");
   });
+  const page = console && serving.then(() => pageOrNot(console, clock));
+  await Promise.all([standing.promise, serving, heard, page]);
+}
 
-  const page = consoleChild && serving.then(() => pageOrNot(consoleChild, clock));
-  const ready = Promise.all([standing.promise, serving, standIn?.ready, page]);
-  const first = await Promise.race([ready, fatal.promise, signals.first]);
-  if (first === "signal") return;
-  announcement.first(info as ReadyInfo);
-  context.print(
-    welcome(info as ReadyInfo, {
-      dataDir,
-      standIn: values.coordinatorUrl === undefined,
-      journal: context.journal,
-      console: consoleChild !== undefined,
-    }),
-  );
+/** Tells programs and people where everything is, and keeps the ports for the next start. */
+function announce(
+  { context, dataDir, values }: Base,
+  crew: Crew,
+  { announcement }: Claim,
+  console: boolean,
+): void {
+  const info = crew.info as ReadyInfo;
+  writeKept(dataDir, {
+    ...readKept(dataDir),
+    ...(values.adminPort === undefined ? { relayPort: portOf(info.relay) } : {}),
+    ...(values.consolePort === undefined && info.page !== undefined
+      ? { consolePort: portOf(info.page) }
+      : {}),
+  });
+  announcement.first(info);
+  const { journal } = context;
+  context.print(welcome(info, { dataDir, standIn: values.coordinatorUrl === undefined, journal, console }));
+}
 
-  scope.defer(keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log }));
-  await Promise.race([fatal.promise, signals.first]);
-  lastResort(clock, log);
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+/** Begins to prune; the function that is returned ends that. */
+async function prune({ values, clock, log }: Base, home: LogHome): Promise<() => Promise<void>> {
+  const { keepPruning } = await import("./housekeeping.ts");
+  return keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log });
+}
+
+/** Ends the children, and says what waits for the next start. */
+async function end(
+  deps: { base: Base; signals: Signals; claim: Claim; guard: StoreGuard | undefined; theLog: KeptLog },
+  running: Running,
+): Promise<void> {
+  const { base, signals, claim, guard, theLog } = deps;
+  claim.removeReadyFiles();
+  await stopChildren(running);
   const lost = guard?.lost();
-  if (lost !== undefined) throw codedError("store_lost", lost);
+  if (lost !== undefined) return base.context.print(lost);
+  // only after a signal: after a failure, the failure is what matters
+  if (signals.came()) await theLog.tellWhatWaits(base.context);
 }

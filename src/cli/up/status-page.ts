@@ -2,7 +2,8 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { errorText, isCoded } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { addressWithToken } from "../../shared/http/door/door.ts";
-import type { Child, ChildPlan } from "./child.ts";
+import type { Child } from "./child.ts";
+import type { ChildPlan } from "./child-run.ts";
 import type { ReadyInfo } from "./kept.ts";
 
 /** How long `up` waits for the status page before it says that all is ready: a console starts within a second, and agents wait for the ready file. */

@@ -1,34 +1,52 @@
 import type { ReadyInfo } from "./kept.ts";
 
-/** What `up` prints when all is ready: where everything is. `journal`: others may read it, so no token is printed. Pure. */
-export function welcome(
-  info: ReadyInfo,
-  how: {
-    dataDir: string;
-    /** The coordinator is our stand-in. */
-    standIn: boolean;
-    journal: boolean;
-    /** A status page is wanted. */
-    console: boolean;
-  },
-): string {
+/** What the addresses alone do not say. */
+export type WelcomeFacts = {
+  dataDir: string;
+  /** The coordinator is our stand-in. */
+  standIn: boolean;
+  /** Others may read the output, so no token is printed. */
+  journal: boolean;
+  /** A console is wanted. */
+  console: boolean;
+};
+
+const STAND_IN = "a stand-in, for trying out: --coordinator URL names yours";
+
+/** What `up` prints when all is ready: where everything is, and what to do next. Pure. */
+export function welcome(info: ReadyInfo, how: WelcomeFacts): string {
+  const { gateway, socket, coordinator, relay, nats } = info;
   return [
     "runner-relay is ready",
     "",
-    `  gateway      ${info.gateway}`,
-    ...(info.socket === undefined ? [] : [`  socket       ${info.socket}`]),
-    `  coordinator  ${info.coordinator}${how.standIn ? "  (stand-in, for trying out: --coordinator URL names yours)" : ""}`,
-    `  relay        ${info.relay}`,
-    ...(how.console ? [`  status page  ${pageOf(info, how.journal)}`] : []),
-    `  log          ${info.nats}`,
-    `  data         ${how.dataDir}`,
+    ...(how.console ? [row("console", consoleOf(info, how.journal))] : []),
+    row("gateway", `${gateway}  (executors and runners call it)`),
+    ...(socket === undefined ? [] : [row("socket", socket)]),
+    row("coordinator", `${coordinator}${how.standIn ? `  (${STAND_IN})` : ""}`),
+    row("relay", `${relay}  (health and metrics)`),
+    row("log", nats),
+    row("data", how.dataDir),
     "",
-    "  Executors: AGENT_ORCHESTRATOR_API_URL=<gateway>, or runner-relay exec -- COMMAND. Ctrl-C drains and stops.",
+    "Next:",
+    ...(how.standIn ? [row("try it", firstEvent(gateway))] : []),
+    row("executor", `runner-relay exec -- COMMAND, or AGENT_ORCHESTRATOR_API_URL=${gateway}`),
+    row("runner", `start yours with --coordinator-url ${gateway}`),
+    row("look", "runner-relay status, runner-relay doctor, and the console"),
+    row("stop", "Ctrl-C; pending events are kept and delivered at the next start"),
   ].join("\n");
 }
 
-function pageOf({ page }: ReadyInfo, journal: boolean): string {
-  if (page === undefined) return "does not run; its process says why above";
-  if (!journal) return page;
-  return `${new URL(page).origin}  (\`runner-relay page\` prints the address that lets you in)`;
+function firstEvent(gateway: string): string {
+  const event = '{"session_id": "ses_1", "event_type": "message", "timestamp": "2026-01-01T12:00:00Z"}';
+  return `curl ${gateway}/events -H 'Content-Type: application/json' -d '${event}'`;
+}
+
+function row(name: string, text: string): string {
+  return `  ${name.padEnd("coordinator".length)}  ${text}`;
+}
+
+function consoleOf({ page }: ReadyInfo, journal: boolean): string {
+  if (page === undefined) return "is not running; the log says why";
+  if (!journal) return `${page}  (open it in a browser)`;
+  return `${new URL(page).origin}  (a web page; \`runner-relay page\` prints the address that lets you in)`;
 }

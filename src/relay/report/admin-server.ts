@@ -1,15 +1,22 @@
 import type { Clock } from "../../shared/base/clock.ts";
-import { createShutApp, listenOnLoopback } from "../../shared/http/door/shut-app.ts";
+import { openOwnPort } from "../../shared/http/door/own-port.ts";
+import { createShutApp } from "../../shared/http/door/shut-app.ts";
+import { isLoopback } from "../../shared/http/guard.ts";
 
 /** A dependency of the relay, and whether it is available. */
 export type Dependency = { ok: boolean; detail: string };
 
-/** These show no session and no body, so that supervisors and Prometheus need no token. */
-const OPEN: ReadonlySet<string> = new Set(["/health", "/ready", "/metrics"]);
+/** The port where it is free. */
+const USUAL_PORT = 8767;
+/** These show no session and no body, so that supervisors need no token. */
+const OPEN: ReadonlySet<string> = new Set(["/health", "/ready"]);
+/** On loopback Prometheus needs none either. */
+const OPEN_ON_LOOPBACK: ReadonlySet<string> = new Set([...OPEN, "/metrics"]);
 
-/** The relay's own port, loopback only: health, readiness by dependency and metrics, and to those with the token its status in detail. */
+/** The relay's own port: health, readiness by dependency and metrics, and to those with the token its status in detail. */
 export async function startAdminServer(deps: {
-  port: number;
+  listen: string;
+  port: number | undefined;
   version: string;
   clock: Clock;
   /** With it, `/status` may be read. */
@@ -18,7 +25,7 @@ export async function startAdminServer(deps: {
   status(): unknown;
   metrics: { text(): Promise<string>; contentType: string };
 }): Promise<{ url: string; close(): Promise<void> }> {
-  const { app } = createShutApp({ ...deps, open: OPEN });
+  const { app } = createShutApp({ ...deps, open: isLoopback(deps.listen) ? OPEN_ON_LOOPBACK : OPEN });
   app.get("/health", () => ({ status: "alive", version: deps.version }));
   app.get("/ready", (_request, reply) => {
     const dependencies = deps.ready();
@@ -29,6 +36,12 @@ export async function startAdminServer(deps: {
   app.get("/metrics", async (_request, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.text()),
   );
-  const url = await listenOnLoopback(app, "relay's admin", deps.port);
+  const url = await openOwnPort(app, {
+    name: "the relay's admin",
+    flag: "--admin-port (RUNNER_RELAY_ADMIN_PORT)",
+    listen: deps.listen,
+    port: deps.port,
+    usual: USUAL_PORT,
+  });
   return { url, close: () => app.close() };
 }

@@ -97,11 +97,9 @@ function portOf(server: Server): HttpServer {
     listen(host, port) {
       return new Promise((resolve, reject) => {
         const failed = (error: NodeJS.ErrnoException): void => {
-          reject(
-            error.code === "EADDRINUSE" || error.code === "EACCES"
-              ? codedError("port_taken", `${host}:${port}: ${errorText(error)}`, { cause: error })
-              : codedError("listen_refused", `${host}:${port}: ${errorText(error)}`, { cause: error }),
-          );
+          const code =
+            error.code === "EADDRINUSE" || error.code === "EACCES" ? "port_taken" : "listen_refused";
+          reject(codedError(code, `${host}:${port}: ${errorText(error)}`, { cause: error }));
         };
         server.once("error", failed);
         server.listen({ host, port, backlog: LIMITS.backlog }, () => {

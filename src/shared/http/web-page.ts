@@ -17,13 +17,18 @@ export function isFromPage(headers: PageHeaders): boolean {
   return headers.referer !== undefined && !isOfHost(headers.referer, headers.host);
 }
 
-/** The same for a port with its own pages, which may call it. Pure. */
+/** The same for a port with its own pages, which may call it, also through a proxy that adds TLS. Pure. */
 export function isFromForeignPage(headers: PageHeaders): boolean {
   const { host, origin, referer } = headers;
   const site = headers["sec-fetch-site"];
-  if (origin !== undefined && origin !== `http://${host}`) return true;
+  if (origin !== undefined && !isOriginOf(origin, host)) return true;
   if (site !== undefined && site !== "none" && site !== "same-origin") return true;
   return referer !== undefined && !isOfHost(referer, host);
+}
+
+/** True if an origin is this host, with or without TLS. Pure. */
+export function isOriginOf(origin: string | string[], host: string | undefined): boolean {
+  return origin === `http://${host}` || origin === `https://${host}`;
 }
 
 /** True if a referer is on this host, including the port, because another port of this machine belongs to another program. */

@@ -6,8 +6,14 @@ export const CONSOLE_SETTINGS = {
     env: "RUNNER_RELAY_CONSOLE_PORT",
     flag: "console-port",
     kind: { type: "integer", min: 0, max: 65_535 },
-    fallback: 0,
-    help: "port of the status page, loopback only; 0 is a free one",
+    help: "port of the console (default: 8768 if it is free, otherwise a free one)",
+  },
+  consoleListen: {
+    env: "RUNNER_RELAY_CONSOLE_LISTEN",
+    flag: "console-listen",
+    kind: { type: "text" },
+    fallback: "127.0.0.1",
+    help: "address of the console; beyond loopback, put a proxy with TLS in front of it",
   },
   statusPage: {
     env: "RUNNER_RELAY_STATUS_PAGE",

@@ -9,7 +9,7 @@ export const GATEWAY_SETTINGS = {
     env: "RUNNER_RELAY_PORT",
     flag: "port",
     kind: { type: "integer", min: 0, max: 65_535 },
-    help: "port of the gateway (default: a free one, chosen once and kept in the data folder)",
+    help: "port of the gateway (default: 8766 if it is free at the first start, otherwise a free one; kept in the data folder)",
   },
   listen: {
     env: "RUNNER_RELAY_LISTEN",

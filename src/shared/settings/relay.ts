@@ -22,8 +22,13 @@ export const RELAY_SETTINGS = {
     env: "RUNNER_RELAY_ADMIN_PORT",
     flag: "admin-port",
     kind: { type: "integer", min: 0, max: 65_535 },
-    fallback: 0,
-    help: "port of the relay's own health, metrics and `/status`, loopback only; 0 is a free one",
+    help: "port of the relay's own health, metrics and `/status` (default: 8767 if it is free, otherwise a free one)",
+  },
+  adminListen: {
+    env: "RUNNER_RELAY_ADMIN_LISTEN",
+    kind: { type: "text" },
+    fallback: "127.0.0.1",
+    help: "address of that port; beyond loopback its metrics ask for the page token, too",
   },
   pageToken: PAGE_TOKEN,
   connections: {

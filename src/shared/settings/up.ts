@@ -6,6 +6,13 @@ const MINUTE = 60 * SECOND;
 const DAY = 24 * 60 * MINUTE;
 
 export const UP_SETTINGS = {
+  logFormat: {
+    env: "RUNNER_RELAY_LOG_FORMAT",
+    flag: "log-format",
+    kind: { type: "choice", of: ["auto", "text", "json"] },
+    fallback: "auto",
+    help: "form of the log: text for people, json for programs; auto is text on a terminal and json elsewhere",
+  },
   readyFile: {
     env: "RUNNER_RELAY_READY_FILE",
     flag: "ready-file",

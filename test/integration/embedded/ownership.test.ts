@@ -110,7 +110,11 @@ describe("one data folder, one broker", () => {
       expect(broker.url).toBe(first.line.ready);
       await expect(startBroker(options)).rejects.toMatchObject({
         code: "data_locked",
-        message: `${folder.path} is used by process ${process.pid}`,
+        message: expect.stringMatching(
+          new RegExp(
+            `^runner-relay already runs with the data folder ${folder.path} \\(process ${process.pid}\\);.* --data `,
+          ),
+        ),
       });
       await broker.stop();
     }

@@ -6,7 +6,8 @@ import type { Context } from "../../../src/cli/context.ts";
 import { addFlags, flagsOf, flagVariables } from "../../../src/cli/flags.ts";
 import { PLAIN } from "../../../src/cli/render/screen.ts";
 import { runCommandLine } from "../../../src/cli/run.ts";
-import { readyUrl, restartDelay } from "../../../src/cli/up/child.ts";
+import { restartDelay } from "../../../src/cli/up/child.ts";
+import { readyUrl } from "../../../src/cli/up/child-run.ts";
 import { isWriteFailure } from "../../../src/cli/up/log-home.ts";
 import { UP_TABLE } from "../../../src/cli/up/table.ts";
 import { codedError } from "../../../src/shared/base/errors.ts";
@@ -24,6 +25,7 @@ function recording(env: Record<string, string> = {}) {
     warn: (text) => void err.push(text),
     ask: () => Promise.resolve(undefined),
     screen: PLAIN,
+    errors: { terminal: false, screen: PLAIN },
     readStdin: () => Promise.resolve(new Uint8Array()),
   };
   return { context, out, err };

@@ -6,6 +6,7 @@ export function quietContext(given: Partial<Context> = {}): Context {
   return {
     env: {},
     screen: PLAIN,
+    errors: { terminal: false, screen: PLAIN },
     print() {},
     redraw() {},
     mustFinish() {},

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { keepConsole, pageOrNot, PAGE_WAIT_MS } from "../../../src/cli/up/status-page.ts";
-import type { Child, ChildPlan } from "../../../src/cli/up/child.ts";
+import type { Child } from "../../../src/cli/up/child.ts";
+import type { ChildPlan } from "../../../src/cli/up/child-run.ts";
 import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
 import { codedError } from "../../../src/shared/base/errors.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";

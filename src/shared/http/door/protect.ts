@@ -1,3 +1,5 @@
+import { isOriginOf } from "../web-page.ts";
+
 /**
  * For every answer of the admin port. No script, style, image or form from elsewhere; in no frame; kept by no cache. With
  * `no-referrer` a browser would send `Origin: null` with our own forms, so it is `same-origin`.
@@ -24,6 +26,6 @@ export type RequestOrigin = {
 export function isOwnPage(headers: RequestOrigin): boolean {
   const { host, origin } = headers;
   const site = headers["sec-fetch-site"];
-  if (origin !== undefined && origin !== `http://${host}`) return false;
+  if (origin !== undefined && !isOriginOf(origin, host)) return false;
   return site === undefined || site === "same-origin";
 }

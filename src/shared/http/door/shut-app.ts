@@ -1,6 +1,6 @@
 import { fastify, type FastifyInstance } from "fastify";
-import { codedError } from "../../base/errors.ts";
 import type { Clock } from "../../base/clock.ts";
+import { isLoopback } from "../guard.ts";
 import { isFromForeignPage, isNavigation, isOurHost } from "../web-page.ts";
 import { createDoor } from "./door.ts";
 import { createDoorkeeper, type Doorkeeper } from "./doorkeeper.ts";
@@ -16,20 +16,24 @@ export const MOST_CONNECTIONS = 256;
 /** After this time an idle connection is closed. The page sends a request every second. */
 const IDLE_MS = 5000;
 
-/** A server for loopback whose routes need a token; the keeper stands at its door. */
+/** A server whose routes need a token; the keeper stands at its door. */
 export type ShutApp = { app: FastifyInstance; keeper: Doorkeeper };
 
 /**
  * A server that shows sessions or acts. Everything but `open` needs the token, also what is not there; `ask` is the page that asks a
- * browser for it. Requests from foreign pages, and by names that are not this machine's, are refused.
+ * browser for it. Requests from foreign pages are refused. So are those by names that are not this machine's, where it listens on loopback: a page could
+ * have its own name resolved to it. Beyond loopback the machine's names are not known, but such a page has neither the token nor its cookie.
  */
 export function createShutApp(deps: {
   clock: Clock;
   token: string;
+  /** Address of its port. */
+  listen: string;
   open: ReadonlySet<string>;
   ask?: (wrong: boolean) => string;
 }): ShutApp {
   const { clock, token, open, ask } = deps;
+  const local = isLoopback(deps.listen);
   const app = fastify({
     logger: false,
     forceCloseConnections: true,
@@ -47,7 +51,7 @@ export function createShutApp(deps: {
   app.server.maxConnections = MOST_CONNECTIONS;
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(SAFE_HEADERS);
-    if (!isOurHost(request.headers.host)) return reply.code(403).send({ code: "host_refused" });
+    if (local && !isOurHost(request.headers.host)) return reply.code(403).send({ code: "host_refused" });
     if (isFromForeignPage(request.headers) && !isNavigation(request.method, request.headers))
       return reply.code(403).send({ code: "origin_refused" });
   });
@@ -59,13 +63,4 @@ export function createShutApp(deps: {
   });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: "not_found" }));
   return { app, keeper };
-}
-
-/** Listens on loopback; the URL. `whose` port it is stands in the error. Throws `port_taken`. */
-export async function listenOnLoopback(app: FastifyInstance, whose: string, port: number): Promise<string> {
-  try {
-    return await app.listen({ host: "127.0.0.1", port });
-  } catch (cause) {
-    throw codedError("port_taken", `the ${whose} port ${port} cannot be used`, { cause });
-  }
 }

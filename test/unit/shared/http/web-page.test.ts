@@ -35,7 +35,8 @@ describe("where a request comes from", () => {
     ["an empty value", { host, "sec-fetch-site": "" }, "a foreign page"],
     ["two values", { host, "sec-fetch-site": "none, cross-site" }, "a foreign page"],
     ["a page that hides", { host, origin: "null" }, "a foreign page"],
-    ["another scheme", { host, origin: `https://${host}` }, "a foreign page"],
+    ["a page of this port, through a proxy with TLS", { host, origin: `https://${host}` }, "our page"],
+    ["another scheme", { host, origin: `ftp://${host}` }, "a foreign page"],
     ["an old browser", { host, referer: "https://evil.example/" }, "a foreign page"],
     ["an old browser, another port", { host, referer: "http://127.0.0.1:80/" }, "a foreign page"],
     [

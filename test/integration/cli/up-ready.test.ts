@@ -1,0 +1,74 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { dataFolder, startUp } from "../../support/up.ts";
+
+/** What is true when `up` says that it is ready, and on which ports. */
+
+async function folder(): Promise<string> {
+  const it = await dataFolder();
+  onTestFinished(() => it[Symbol.asyncDispose]());
+  return it.path;
+}
+
+function firstEvents(gateway: string, many: number): Promise<number[]> {
+  const event = async (session: string): Promise<number> => {
+    const answer = await fetch(`${gateway}/events`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        session_id: session,
+        event_type: "message",
+        timestamp: "2026-01-01T00:00:00Z",
+      }),
+    });
+    return answer.status;
+  };
+  return Promise.all(Array.from({ length: many }, (_, n) => event(`s${n}`)));
+}
+
+test("the first events after a start have the coordinator's own answer, at the first start and at later ones", async () => {
+  const where = await folder();
+  for (const start of ["first", "second", "third"]) {
+    const up = startUp(where);
+    const { gateway } = await up.ready();
+    expect(await firstEvents(gateway, 24), start).toEqual(Array.from({ length: 24 }, () => 201));
+    expect((await up.stop()).code).toBe(0);
+  }
+});
+
+/** A program that uses a port. */
+async function takenPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+test("every port is the same at the next start", async () => {
+  const where = await folder();
+  const first = startUp(where);
+  const before = await first.ready();
+  await first.stop();
+  const second = startUp(where);
+  const after = await second.ready();
+  expect({ ...after, pid: 0 }).toEqual({ ...before, pid: 0 });
+  await second.stop();
+});
+
+test.each([
+  ["--port", "the gateway's"],
+  ["--admin-port", "the relay's admin"],
+])("a taken port fails the start in one sentence, with the flag: %s", async (flag, name) => {
+  const port = await takenPort();
+  const up = startUp(await folder(), { args: [flag, String(port)] });
+  const [code] = (await once(up.process, "close")) as [number];
+  expect(code).toBe(78);
+  const last = up.output.stderr.trimEnd().split("\n").at(-1);
+  expect(last).toMatch(
+    new RegExp(
+      `^port_taken: ${name} port ${port} is used by another program; stop it, or choose another port with ${flag} `,
+    ),
+  );
+  expect(up.processes()).toEqual([]);
+});

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { welcome } from "../../../../src/cli/up/welcome.ts";
+
+const INFO = {
+  gateway: "http://127.0.0.1:8766",
+  relay: "http://127.0.0.1:8767",
+  nats: "nats://127.0.0.1:4222",
+  coordinator: "http://127.0.0.1:4711",
+  pid: 7,
+  page: "http://127.0.0.1:8768/?token=secret",
+};
+const HOW = { dataDir: "/data", standIn: true, journal: false, console: true };
+
+test("it names the console as a web page, the coordinator, and what to do next", () => {
+  const text = welcome(INFO, HOW);
+  expect(text).toMatch(
+    /^ {2}console {6}http:\/\/127\.0\.0\.1:8768\/\?token=secret {2}\(open it in a browser\)$/m,
+  );
+  expect(text).toMatch(
+    /^ {2}coordinator {2}http:\/\/127\.0\.0\.1:4711 {2}\(a stand-in, .*--coordinator URL/m,
+  );
+  expect(text).toMatch(/^Next:$/m);
+  expect(text).toContain("curl http://127.0.0.1:8766/events");
+  for (const line of text.split("\n")) expect(line).not.toMatch(/\s$/);
+});
+
+test("with a coordinator of the user's nothing is sent to try it", () => {
+  const text = welcome(INFO, { ...HOW, standIn: false });
+  expect(text).not.toMatch(/stand-in|curl/);
+  expect(text).toMatch(/^ {2}coordinator {2}http:\/\/127\.0\.0\.1:4711$/m);
+});
+
+test("in a journal no token is printed, and without a console there is none", () => {
+  expect(welcome(INFO, { ...HOW, journal: true })).not.toContain("secret");
+  expect(welcome(INFO, { ...HOW, journal: true })).toContain("http://127.0.0.1:8768  (a web page;");
+  expect(welcome(INFO, { ...HOW, console: false })).not.toMatch(/^ {2}console/m);
+  const { page: _, ...without } = INFO;
+  expect(welcome(without, HOW)).toMatch(/^ {2}console {6}is not running; the log says why$/m);
+  expect(welcome({ ...INFO, socket: "/run/s" }, HOW)).toMatch(/^ {2}socket {7}\/run\/s$/m);
+});

@@ -42,7 +42,7 @@ export type Findings = {
 
 /**
  * Holds what executors were told against what the coordinator saw: acknowledged ⊆ delivered ∪ dead letters, zero inversions per session by
- * first arrival, repeats recognisable by their key. Writers number the events of a session from 1 and send one only when the one
+ * first arrival, repeats recognizable by their key. Writers number the events of a session from 1 and send one only when the one
  * before is acknowledged, so the number is the order of acceptance. Pure.
  */
 export function check(input: {

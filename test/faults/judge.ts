@@ -8,7 +8,7 @@ const SETTLE_MS = 60_000;
 
 /**
  * Waits until everything acknowledged is settled, then tells what every campaign must hold: nothing lost, nothing out of order, repeats
- * recognisable. Repeats are counted by the caller's own limit.
+ * recognizable. Repeats are counted by the caller's own limit.
  */
 export async function judge(
   stage: Pick<Stage, "settled" | "arrivals" | "dead" | "crashes">,

@@ -13,7 +13,7 @@ export function isUsableKey(key: string): boolean {
 export type KeyedIds = (session: string, write: WriteKind, key: string, run?: RunReport) => string;
 
 /**
- * The same id for the same key on the same route and session, in any process that has the secret, so that the broker recognises the
+ * The same id for the same key on the same route and session, in any process that has the secret, so that the broker recognizes the
  * repetition by it. No one else can compute it, although others know session and key: an attacker who could would publish under it first, and the broker would
  * take the real event for the repetition (ADR 0018). Pure.
  */

@@ -21,13 +21,13 @@ export function keptKeySecret(dataDir: string, logger: Logger): string {
     if (kept !== undefined)
       logger.warn(
         { file },
-        "the secret for Idempotency-Keys is damaged; retries of earlier events will not be recognised",
+        "the secret for Idempotency-Keys is damaged; retries of earlier events will not be recognized",
       );
     return placeSecret(dataDir, FILE, newKeySecret(), secretIn);
   } catch (error) {
     logger.warn(
       { file, err: errorText(error) },
-      "the secret for Idempotency-Keys cannot be saved; a retry after a restart will not be recognised",
+      "the secret for Idempotency-Keys cannot be saved; a retry after a restart will not be recognized",
     );
     return newKeySecret();
   }

@@ -1,6 +1,6 @@
 import type { Conclusion } from "./waiting.ts";
 
-/** Most keys that are remembered, about 250 B each. The broker recognises older repetitions too, but then a different body is not noticed. */
+/** Most keys that are remembered, about 250 B each. The broker recognizes older repetitions too, but then a different body is not noticed. */
 const MAX_REMEMBERED_KEYS = 10_000;
 
 type Told = (conclusion: Conclusion) => void;

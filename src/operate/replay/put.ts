@@ -28,14 +28,14 @@ export type Again = {
   envelope: Envelope;
 };
 
-/** Message id of an event in a run. It is the same for every attempt, so that the broker recognises duplicates. */
+/** Message id of an event in a run. It is the same for every attempt, so that the broker recognizes duplicates. */
 function replayId(run: string, eventId: string): string {
   return `replay-${run}-${eventId}`;
 }
 
 /**
  * Requeues one event at the end of the log, marked with its original and its run. Resolves with its sequence when the broker has it on disk. If
- * the outcome is unknown, the same message is published again, and the broker recognises it by its id, so that events put one after the other stay
+ * the outcome is unknown, the same message is published again, and the broker recognizes it by its id, so that events put one after the other stay
  * in order (ORDER-1). One at a time is fast enough for a replay (ADR 0011). The address for an answer is left out, because no executor waits for
  * one any more. Throws `log_full`, `log_refused`, and `log_unreachable` if the broker stays away.
  */

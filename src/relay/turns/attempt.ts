@@ -25,7 +25,7 @@ export type AttemptDeps = {
 
 type AttemptLine = { lane: Lane; entry: Entry; envelope: Envelope; verdict: Verdict; result: AttemptResult };
 
-/** The headers of one event, with what makes a repeat recognisable. Pure. */
+/** The headers of one event, with what makes a repeat recognizable. Pure. */
 function requestHeaders(
   { entry, envelope, streamEpoch }: { entry: Entry; envelope: Envelope; streamEpoch: number },
   auth: Readonly<Record<string, string>>,

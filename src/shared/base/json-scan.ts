@@ -21,7 +21,7 @@ export const RECORD_JSON: JsonLimits & { bytes: number } = { bytes: 64 * 1024, d
 export type JsonScan = { ok: true; object: boolean } | { ok: false; problem: JsonProblem; at: number };
 
 export type JsonScanOptions = JsonLimits & {
-  /** Names of the outermost object's members to recognise, however they are escaped. ASCII only. */
+  /** Names of the outermost object's members to recognize, however they are escaped. ASCII only. */
   names?: readonly string[];
   /** Called with each member of the outermost object, in order, including repeated ones. `name` is undefined for a name that is not in `names`. */
   onMember?: (name: string | undefined, member: JsonMember) => void;

@@ -38,7 +38,7 @@ export function readString(state: JsonState, end: number): void {
   }
 }
 
-/** The name from the quote of the member to the quote at `end`, if it is one of those to be recognised. */
+/** The name from the quote of the member to the quote at `end`, if it is one of those to be recognized. */
 function nameOf({ bytes, names, member, escaped }: JsonState, end: number): string | undefined {
   const from = member.from + 1;
   const length = end - from;

@@ -34,7 +34,7 @@ export const UP_SETTINGS = {
     env: "RUNNER_RELAY_DUPLICATE_WINDOW",
     kind: { type: "duration", minMs: SECOND, maxMs: DAY },
     fallback: 60 * MINUTE,
-    help: "how long a repeated Idempotency-Key is recognised after a gateway's death; about 155 B of broker memory per event",
+    help: "how long a repeated Idempotency-Key is recognized after a gateway's death; about 155 B of broker memory per event",
   },
   replicas: {
     env: "RUNNER_RELAY_REPLICAS",

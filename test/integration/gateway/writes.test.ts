@@ -176,7 +176,7 @@ describe("Idempotency-Key", () => {
     expect((await send(url, "k\u00e9", {})).json).toMatchObject({ code: "idempotency_key_invalid" });
   });
 
-  test("after a gateway's death the broker recognises it: the original sequence, and no gap behind it", async () => {
+  test("after a gateway's death the broker recognizes it: the original sequence, and no gap behind it", async () => {
     const first = await send(url, "k3", {});
     await using next = await startTestGateway(broker, { gateway: "gw2" });
     const from = (await lastEvent("s-key"))?.seq ?? 0;

@@ -347,7 +347,7 @@ describe("the state of a relay", () => {
   });
 });
 
-test("a code is recognised, another's error is not", () => {
+test("a code is recognized, another's error is not", () => {
   const error = new CodedError("log_full", "full");
   expect([
     isCoded(error),

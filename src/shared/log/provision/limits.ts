@@ -79,7 +79,7 @@ export function goDurationMs(text: string): number | undefined {
 
 /** What a shorter window changes, for people. */
 export function windowNote(wantedMs: number, grantedMs: number): string {
-  return `the broker's limits allow a duplicate_window of ${showAge(grantedMs)} instead of ${showAge(wantedMs)}: a retry with the same Idempotency-Key after a gateway's death is recognised for that long only`;
+  return `the broker's limits allow a duplicate_window of ${showAge(grantedMs)} instead of ${showAge(wantedMs)}: a retry with the same Idempotency-Key after a gateway's death is recognized for that long only`;
 }
 
 /** What a smaller `max_ack_pending` changes, for people. */

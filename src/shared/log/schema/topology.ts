@@ -17,7 +17,7 @@ export const LOG_SHARE_OF_FREE_DISK = 0.7;
 export const DEAD_BYTES: number = 224 * MIB;
 export const STATE_BYTES: number = 32 * MIB;
 
-/** How long the broker recognises a repeated message id. About 155 B of its memory per event. */
+/** How long the broker recognizes a repeated message id. About 155 B of its memory per event. */
 export const DUPLICATE_WINDOW_MS: number = 60 * 60 * 1000;
 /** Shortest window that a broker's limits may leave us: a commit is repeated for 4 s after a lost connection. */
 export const LEAST_DUPLICATE_WINDOW_MS = 10_000;

@@ -84,7 +84,7 @@ export async function readDeadLetter(jsm: JetStreamManager, seq: number): Promis
 }
 
 /**
- * Puts a dead letter's event into the log again and removes the letter. The message id differs from the event's own, which the broker would recognise, and
+ * Puts a dead letter's event into the log again and removes the letter. The message id differs from the event's own, which the broker would recognize, and
  * is the same for every try with this letter, so that a second try after a crash does not send the event twice within the broker's window. The coordinator
  * gets the event id as its key, as before (docs/contract.md, "Idempotency"). `older` are the sequences of the event's earlier letters. They are removed in
  * the same step and not earlier, because they say where the event was first. The letter itself is removed last, and by its own sequence, so that a letter of

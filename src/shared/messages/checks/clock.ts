@@ -28,7 +28,7 @@ export function judgeClock(ahead: Reading<number>): Line {
     ? warn(
         check,
         text,
-        "synchronise both clocks with NTP; ages, retention and tokens depend on the wall clock",
+        "synchronize both clocks with NTP; ages, retention and tokens depend on the wall clock",
       )
     : ok(check, text);
 }

@@ -44,7 +44,7 @@ describe("a kept connection that was closed as it was used", () => {
 });
 
 describe("what is sent", () => {
-  test("the body byte for byte, with what makes a repeat recognisable", async () => {
+  test("the body byte for byte, with what makes a repeat recognizable", async () => {
     const stage = createStage();
     const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     expect(await take(stage, stage.entry({ id: "id-1", epoch: "e9", trace }))).toEqual({

@@ -211,7 +211,7 @@ describe("group commit", () => {
     expect(sent[1]?.outcomes[0]).toMatchObject({ code: "log_refused" });
   });
 
-  test("a batch whose connection is lost after it was stored is recognised, and keeps its numbers", async () => {
+  test("a batch whose connection is lost after it was stored is recognized, and keeps its numbers", async () => {
     const plan = plain({
       groups: [{ afterMs: 10, sessions: [0, 0, 1] }],
       batchFrom: 2,

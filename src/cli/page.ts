@@ -62,7 +62,7 @@ function keptToken(dataDir: string): string | undefined {
   }
 }
 
-/** Of a relay or console on this machine, for other commands; undefined where it cannot be had. */
+/** Of a relay or console on this machine, for other commands; undefined if it cannot be read. */
 export function pageTokenHere(dataDir: string, env: Environment): string | undefined {
   try {
     const { values } = loadSettings({ pageToken: CONSOLE_SETTINGS.pageToken }, { env, known: ALL_SETTINGS });

@@ -94,7 +94,7 @@ export function play(response: ServerResponse, strike: Strike, normal: Reply, cl
   }
 }
 
-/** Goes on when the head and `part` have been handed to the system, so that a reset does not overtake them. */
+/** Resolves when the head and `part` were handed to the system, so that a reset does not overtake them. */
 function flushed(response: ServerResponse, part: string | Buffer, then: () => void): void {
   if (part.length === 0) {
     response.flushHeaders();

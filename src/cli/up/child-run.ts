@@ -40,7 +40,7 @@ export type ChildRun = {
  */
 export function runChild(options: {
   plan: ChildPlan;
-  /** Settles when everything that it needs is restored; then it is told its variables. */
+  /** Settles when everything that it needs is restored; then it gets its variables. */
   restored: Promise<unknown>;
   lines: Lines;
   clock: Clock;

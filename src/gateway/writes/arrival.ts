@@ -45,7 +45,7 @@ export function bodyOf(
 }
 
 /**
- * The session that a write names. A run report names its run only; the session, behind whose events it must stay, is learnt or asked for. Undefined: it is
+ * The session that a write names. A run report names its run only; the session, behind whose events it must stay, is known from polls or requested. Undefined: it is
  * in the body.
  */
 export function sessionOf(

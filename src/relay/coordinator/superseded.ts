@@ -2,7 +2,7 @@ import { headers as natsHeaders, type NatsConnection } from "@nats-io/nats-core"
 import { RETENTION_MS, STATE_BUCKET, stateKey } from "../../shared/log/schema/topology.ts";
 
 const TIMEOUT_MS = 3000;
-/** Twice the retention of the event itself, after which its receipt cannot be asked for. */
+/** Twice the retention of the event itself, after which its receipt cannot be requested. */
 const KEPT_SECONDS: number = (2 * RETENTION_MS) / 1000;
 
 /** Records events that are not delivered because they came too late, for their receipts. */

@@ -46,7 +46,7 @@ export type Dispatcher = Entrance &
     lanes(): Iterable<Lane>;
     /** The session's lane, made if there is none. */
     open(session: string, token: string, shard: number): Lane;
-    /** Stops a lane until {@link Dispatcher.goOn}; what is in flight goes on. */
+    /** Stops a lane until {@link Dispatcher.goOn}; what is in flight continues. */
     halt(lane: Lane): void;
     /** Lets a halted lane go on. */
     goOn(lane: Lane): void;

@@ -122,7 +122,7 @@ export class Lane {
     return entries.filter((entry) => entry.stale);
   }
 
-  /** Drops what waits (a consumer was reset and delivers all of it again); what is in flight goes on. Returns what was dropped. */
+  /** Drops what waits (a consumer was reset and delivers all of it again); what is in flight continues. Returns what was dropped. */
   clear(): Entry[] {
     for (const entry of this.inFlight) entry.stale = true;
     return this.drop();

@@ -168,7 +168,7 @@ export class Pump {
     });
   }
 
-  /** The lane goes on when its source may forward; while the answer is no, it is asked again at a pace. */
+  /** The lane continues when its source may forward; until then, the source is asked again from time to time. */
   #ask(lane: Lane, source: Source): void {
     const { moves } = this.#deps;
     moves.move(lane, { on: "rest", cancel: undefined, asked: false, until: undefined });

@@ -53,7 +53,7 @@ export function knownHere(deps: {
 
 /**
  * This relay knows at once what it settled itself. For shards that another relay serves it reads the checkpoint, which is at most a quarter of a second old.
- * Events of a held session count as settled and are acked, so its pointer is asked for after that.
+ * Events of a held session count as settled and are acked, so its pointer is read after that.
  */
 // oxlint-disable-next-line max-lines-per-function -- each method is short; all of them answer the same question with the same readers
 export function createSettlement(deps: {

@@ -20,7 +20,7 @@ export function createResume(deps: {
 }): Resume {
   const { log, dispatcher, table, pointers, move, refill } = deps;
 
-  /** Every later write of the record says too that the session goes on, even if this first one fails. */
+  /** Every later write of the record also shows that the session continues, even if this first one fails. */
   async function release(token: string, pointer: Pointer, skip: number | undefined): Promise<void> {
     const { record } = pointer;
     const { reason, text } = record;

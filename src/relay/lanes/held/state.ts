@@ -104,7 +104,7 @@ export type HeldEffect =
   | { readonly do: "pass" }
   /** The lane stands still. */
   | { readonly do: "halt" }
-  /** The lane goes on. */
+  /** The lane continues. */
   | { readonly do: "go_on" }
   /** The timer has no owner any more. */
   | { readonly do: "cancel"; readonly timer: () => void };

@@ -24,7 +24,7 @@ export async function asSingles(trying: Trying, entries: Entry[], serialFirst: b
     let failure: string | undefined;
     wave.forEach((entry, i) => (failure = settle(outcomes, entry, fates[i]) ?? failure));
     left = left.filter((entry) => !entry.settled);
-    // A number that may be unused would be a false gap: what is left of its session goes on in a new epoch.
+    // A number that may be unused would be a false gap: the rest of its session continues in a new epoch.
     wave.forEach((entry, i) => {
       if (entry.settled && leavesGap(entry, fates[i])) numbering.renew(entry.session, left);
     });

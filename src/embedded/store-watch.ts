@@ -25,9 +25,14 @@ export type StoreWatch = {
 /** What distinguishes a folder from every other one. */
 type Place = { dev: number; ino: number };
 
+/** A folder that the broker writes into; `stream`: the stream whose own folder it is. */
+type Folder = { path: string; stream?: string };
+
 /** A folder as it was opened. */
 type Known = Place & { handle: number; hadMessages: boolean; emptyLooks: number };
 
+/** The folder of the streams, in the data folder. */
+const STREAMS = "broker/store/jetstream/$G/streams";
 /** Looks in a row without messages before a folder counts as emptied: a purge by the broker replaces the folder of the messages, which is missing for a moment. */
 const EMPTY_LOOKS = 2;
 
@@ -35,28 +40,16 @@ const EMPTY_LOOKS = 2;
  * Watches the folders of a running broker. A server whose folder was removed continues: it writes into files that cannot be found again, and acknowledges
  * (nats-server 2.15.1). Each folder is held open, so that we can find out what happened to it.
  */
-// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one map of open folders
 export function createStoreWatch(
   dataDir: string,
   streams: readonly string[],
   stat: (path: string) => Place = statSync,
 ): StoreWatch {
-  const store = join(dataDir, "broker/store");
-  const home = join(store, "jetstream/$G/streams");
-  const folders: { path: string; stream?: string }[] = [
-    ...[
-      dataDir,
-      join(dataDir, "broker"),
-      store,
-      join(store, "jetstream"),
-      join(store, "jetstream/$G"),
-      home,
-    ].map((path) => ({ path })),
-    ...streams.map((stream) => ({ path: join(home, stream), stream })),
-  ];
+  const home = join(dataDir, STREAMS);
+  const folders = foldersOf(dataDir, streams);
   const known = new Map<string, Known>();
 
-  function lookAt({ path, stream }: (typeof folders)[number]): StoreLoss | undefined {
+  function lookAt({ path, stream }: Folder): StoreLoss | undefined {
     const here = placeAt(stat, path);
     if (here === "hidden") return undefined;
     const before = known.get(path);
@@ -104,6 +97,16 @@ export function createStoreWatch(
       for (const path of known.keys()) forget(path);
     },
   };
+}
+
+/** The outermost folder first. Pure. */
+function foldersOf(dataDir: string, streams: readonly string[]): Folder[] {
+  const parents = ["broker", "broker/store", "broker/store/jetstream", "broker/store/jetstream/$G", STREAMS];
+  return [
+    { path: dataDir },
+    ...parents.map((folder) => ({ path: join(dataDir, folder) })),
+    ...streams.map((stream) => ({ path: join(dataDir, STREAMS, stream), stream })),
+  ];
 }
 
 /** For people. Pure. */

@@ -96,18 +96,11 @@ export function createGhosts(deps: {
 
   return {
     async look(runner, limitMs) {
-      const until = clock.now() + limitMs;
-      const ask: Asking = (target, body) => {
-        const leftMs = until - clock.now();
-        if (leftMs <= 0) return Promise.resolve(undefined);
-        return deps.ask(target, { limitMs: leftMs, bytes: MAX_LIST_BYTES }, body);
-      };
-      const list = async (status: string): Promise<ListedRun[]> => {
-        const answer = await ask(`/runs?status=${status}`);
-        if (answer?.status !== 200) return [];
-        return (await runsOf(answer.body, runner)).filter((run) => run.status === status);
-      };
-      const [claimed, stopping] = await Promise.all([list("claimed"), list("stopping")]);
+      const ask = askingFor(deps.ask, clock, limitMs);
+      const [claimed, stopping] = await Promise.all([
+        runsWith("claimed", runner, ask),
+        runsWith("stopping", runner, ask),
+      ]);
       let waiting = false;
       for (const listed of claimed.filter(({ run, started }) => !started && handouts.mayGive(run))) {
         const found = await claimedRun(listed, ask);
@@ -119,6 +112,23 @@ export function createGhosts(deps: {
       return { found: due.length === 0 ? undefined : stopAnswer(due), waiting };
     },
   };
+}
+
+/** Asks for `limitMs` in all; after that every answer is undefined. */
+function askingFor(ask: Ask, clock: Clock, limitMs: number): Asking {
+  const until = clock.now() + limitMs;
+  return (target, body) => {
+    const leftMs = until - clock.now();
+    if (leftMs <= 0) return Promise.resolve(undefined);
+    return ask(target, { limitMs: leftMs, bytes: MAX_LIST_BYTES }, body);
+  };
+}
+
+/** The runner's runs with this status. */
+async function runsWith(status: string, runner: string, ask: Asking): Promise<ListedRun[]> {
+  const answer = await ask(`/runs?status=${status}`);
+  if (answer?.status !== 200) return [];
+  return (await runsOf(answer.body, runner)).filter((run) => run.status === status);
 }
 
 function isSame(run: ListedRun | undefined, listed: ListedRun): boolean {

@@ -11,7 +11,7 @@ export { keptShield, type KeptShield } from "./kept.ts";
 export { keptRunners } from "./kept-runners.ts";
 export { keptRuns } from "./kept-runs.ts";
 export { createKnownRunners, type KeptRunners, type KnownRunners, type Mismatch } from "./known-runners.ts";
-export type { KeptRemoval } from "./leaving.ts";
+export type { KeptRemoval } from "./kept-removals.ts";
 export { readCall } from "./runner-calls.ts";
 export { createShield, type Shield, type Shielded } from "./shield.ts";
 export { createRuns, findRun, type FoundSession, type KeptRuns, type Runs } from "./runs.ts";

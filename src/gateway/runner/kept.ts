@@ -1,7 +1,7 @@
 import type { Logger } from "../../shared/base/logger.ts";
 import { isHandout, type KeptHandouts } from "./handouts.ts";
 import { keptList, type KeptList } from "./kept-list.ts";
-import { isKeptRemoval, type KeptRemoval } from "./leaving.ts";
+import { isKeptRemoval, type KeptRemoval } from "./kept-removals.ts";
 import { isRegistration, type KeptRegistrations } from "./registrations.ts";
 
 /** What the shield keeps beyond the life of a gateway. */

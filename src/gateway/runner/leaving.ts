@@ -1,11 +1,11 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { rest } from "../../shared/base/rest.ts";
-import { usableRunnerId } from "../../shared/messages/runner-call.ts";
 import { answerOurselves } from "./answers.ts";
 import type { Tried } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import type { KeptList } from "./kept-list.ts";
+import { createKeptRemovals, type KeptRemoval } from "./kept-removals.ts";
 import { isOurs } from "./verdict.ts";
 import type { Way } from "./way.ts";
 
@@ -15,8 +15,6 @@ const LEAVE_MS = 25_000;
 const RETRY_MS = 2000;
 /** How long a registration waits at most until the kept removals are sent. */
 const BEFORE_REGISTER_MS = 5000;
-/** Most removals that are kept. A gateway has a few runners, so more of them have made-up ids. The oldest is dropped; the coordinator forgets a silent runner by itself. */
-const MOST_KEPT = 100;
 /** A removal is kept no longer: the coordinator has forgotten the runner long before. */
 const KEPT_MS: number = 24 * 60 * 60_000;
 /** Longest answer to a removal that is read; real ones are short. */
@@ -24,15 +22,6 @@ const MAX_ANSWER_BYTES = 4096;
 const KEPT = '{"ok":true,"message":"The runner will be removed as soon as possible","initiated_by":"self"}';
 /** Statuses about credentials, time and patience. They say nothing about the runner, so the removal is tried again. */
 const LATER = new Set([401, 403, 408, 425, 429]);
-
-/** A runner whose removal waits here, and since when: wall clock, milliseconds since 1970. */
-export type KeptRemoval = { runner: string; since: number };
-
-export function isKeptRemoval(value: unknown): value is KeptRemoval {
-  if (typeof value !== "object" || value === null) return false;
-  const { runner, since } = value as Partial<Record<keyof KeptRemoval, unknown>>;
-  return usableRunnerId(runner) !== undefined && Number.isFinite(since);
-}
 
 /** Removals that runners requested while no relay was running (ADR 0023). */
 export type Leaves = {
@@ -52,8 +41,7 @@ export function isRemoved(status: number): boolean {
   return status < 300 || (status >= 400 && status < 500 && !LATER.has(status));
 }
 
-// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them read and write the one list of removals that are kept
-export function createLeaves(deps: {
+type LeavesDeps = {
   attempt: (call: Call, limitMs: number) => Promise<Tried>;
   handOn: (call: Call, tried: Extract<Tried, { kind: "answer" | "failed" }>) => void;
   ask: (
@@ -66,51 +54,31 @@ export function createLeaves(deps: {
   kept: KeptList<KeptRemoval>;
   clock: Clock;
   logger: Logger;
-}): Leaves {
-  const { way, clock, logger } = deps;
-  const kept = new Map(deps.kept.read().map(({ runner, since }) => [runner, since]));
+};
+
+export function createLeaves(deps: LeavesDeps): Leaves {
+  const { way, clock } = deps;
+  const kept = createKeptRemovals(deps);
   let cancel = (): void => {};
   let sending: Promise<void> | undefined;
 
-  function write(): void {
-    deps.kept.write(waiting());
-  }
-
-  function waiting(): KeptRemoval[] {
-    return Array.from(kept, ([runner, since]) => ({ runner, since }));
-  }
-
-  function drop(runner: string, why: string): void {
-    if (!kept.delete(runner)) return;
-    write();
-    logger.info({ runner }, why);
-  }
-
-  function keep(runner: string): void {
-    kept.set(runner, clock.wall());
-    const [oldest] = kept.keys();
-    if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
-    write();
-    again();
-  }
-
   function again(): void {
     cancel();
-    if (kept.size > 0) cancel = clock.after(RETRY_MS, () => void send().finally(again));
+    if (kept.size() > 0) cancel = clock.after(RETRY_MS, () => void send().finally(again));
   }
 
   /** Sends the removals one after the other, until one gets no answer. */
   async function sendAll(): Promise<void> {
-    for (const [runner, since] of kept) {
+    for (const [runner, since] of kept.all()) {
       if (way.broken) return;
       if (clock.wall() - since > KEPT_MS) {
-        drop(runner, "gave up the removal of a runner");
+        kept.drop(runner, "gave up the removal of a runner");
         continue;
       }
       const target = `/runners/${encodeURIComponent(runner)}?self=true`;
       const answer = await deps.ask("DELETE", target, { limitMs: LEAVE_MS, bytes: MAX_ANSWER_BYTES });
       if (answer === undefined) return;
-      if (isRemoved(answer.status)) drop(runner, "passed on the removal of a runner");
+      if (isRemoved(answer.status)) kept.drop(runner, "passed on the removal of a runner");
     }
   }
 
@@ -125,20 +93,21 @@ export function createLeaves(deps: {
       const tried: Tried = await deps.attempt(call, LEAVE_MS);
       if (tried.kind === "passing") return;
       if (tried.kind === "answer") {
-        drop(runner, "runner removed");
+        kept.drop(runner, "runner removed");
         return deps.handOn(call, tried);
       }
       if (tried.kind === "failed" && !isOurs(tried.code)) return deps.handOn(call, tried);
-      keep(runner);
+      kept.add(runner);
+      again();
       if (answerOurselves(call.response, { status: 200, body: KEPT }))
         deps.answered(call, "leave", { runner, why: tried.kind === "failed" ? tried.code : tried.kind });
     },
-    heard: (runner) => drop(runner, "a runner that was about to be removed is back"),
+    heard: (runner) => kept.drop(runner, "a runner that was about to be removed is back"),
     async beforeRegister() {
-      if (kept.size === 0 || way.broken) return;
+      if (kept.size() === 0 || way.broken) return;
       await Promise.race([send(), rest(clock, BEFORE_REGISTER_MS)]);
     },
-    waiting,
+    waiting: kept.list,
     stop: () => cancel(),
   };
 }

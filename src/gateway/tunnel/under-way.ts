@@ -68,10 +68,7 @@ export function createUnderWay(deps: UnderWayDeps): UnderWay {
     });
     exchanges.set(id, exchange);
     if (isOpenEnded(opening)) openEnded.add(id);
-    cancel = clock.after(ACCEPT_MS, () => {
-      if (exchange.relay === undefined)
-        exchange.fail("relay_lost", "no relay confirmed the request in time; one may have forwarded it");
-    });
+    cancel = clock.after(ACCEPT_MS, () => endUntaken(exchange));
     return exchange;
   }
 
@@ -118,6 +115,12 @@ function publish(deps: UnderWayDeps, id: string, opening: Opening, exchange: Exc
   } catch {
     exchange.fail("log_unreachable", "the connection to the broker is closed");
   }
+}
+
+/** Ends a request that no relay has taken in time. */
+function endUntaken(exchange: Exchange): void {
+  if (exchange.relay === undefined)
+    exchange.fail("relay_lost", "no relay confirmed the request in time; one may have forwarded it");
 }
 
 /** Ends the first request whose body has stopped arriving, because there is little room for others (ISOLATE-1). */

@@ -29,11 +29,23 @@ export type Settlement = {
   floor(shard: number): Promise<number>;
 };
 
+type SettlementDeps = {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  kv: KV;
+  /** Resolves when the log was held against what is remembered of it: numbers that came again mean other events. */
+  whole(): Promise<void>;
+  /** What this relay knows of a shard, undefined if it does not serve it. */
+  settled(shard: number): Settled | undefined;
+  /** Does a session of a shard that it serves wait in a lane, and which is the first sequence that was not delivered? */
+  here(session: string): { waits: boolean; next: number } | undefined;
+};
+
 /** What a relay knows of the shards that it serves. */
 export function knownHere(deps: {
   shardOf: (shard: number) => Pick<Shard, "status" | "settled">;
   lane: (session: string) => Lane | undefined;
-}): Pick<Parameters<typeof createSettlement>[0], "settled" | "here"> {
+}): Pick<SettlementDeps, "settled" | "here"> {
   return {
     settled(shard) {
       const it = deps.shardOf(shard);
@@ -55,18 +67,7 @@ export function knownHere(deps: {
  * This relay knows at once what it settled itself. For shards that another relay serves it reads the checkpoint, which is at most a quarter of a second old.
  * Events of a held session count as settled and are acked, so its pointer is read after that.
  */
-// oxlint-disable-next-line max-lines-per-function -- each method is short; all of them answer the same question with the same readers
-export function createSettlement(deps: {
-  nc: NatsConnection;
-  jsm: JetStreamManager;
-  kv: KV;
-  /** Resolves when the log was held against what is remembered of it: numbers that came again mean other events. */
-  whole(): Promise<void>;
-  /** What this relay knows of a shard, undefined if it does not serve it. */
-  settled(shard: number): Settled | undefined;
-  /** Does a session of a shard that it serves wait in a lane, and which is the first sequence that was not delivered? */
-  here(session: string): { waits: boolean; next: number } | undefined;
-}): Settlement {
+export function createSettlement(deps: SettlementDeps): Settlement {
   const { nc, jsm, kv } = deps;
 
   async function memoryOf(shard: number): Promise<Settled> {

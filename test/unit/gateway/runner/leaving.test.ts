@@ -1,11 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Tried } from "../../../../src/gateway/runner/attempt.ts";
-import {
-  createLeaves,
-  isKeptRemoval,
-  isRemoved,
-  type KeptRemoval,
-} from "../../../../src/gateway/runner/leaving.ts";
+import { isKeptRemoval, type KeptRemoval } from "../../../../src/gateway/runner/kept-removals.ts";
+import { createLeaves, isRemoved } from "../../../../src/gateway/runner/leaving.ts";
 import { createWay } from "../../../../src/gateway/runner/way.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import type { RelayState } from "../../../../src/shared/messages/relay-state.ts";

@@ -67,23 +67,26 @@ function expectSaid(up: Up, said: RegExp, acknowledged: number): void {
   expect(stdout).not.toMatch(/will be delivered at the next start/);
 }
 
+/** A running broker may write a file into a folder that is just being removed; then it is tried again. */
+const REMOVED = { recursive: true, maxRetries: 20 };
+
 describe("DURABLE-1: the store of a running broker that is no longer where it was", () => {
   test.concurrent.each<[string, (dataDir: string) => void, RegExp]>([
     [
       "the data folder is removed",
-      (data) => rmSync(data, { recursive: true }),
+      (data) => rmSync(data, REMOVED),
       /data was removed while the broker ran: at least N acknowledged events that were pending there are lost\./,
     ],
     [
       "the log's folder is removed",
-      (data) => rmSync(join(data, STREAMS, "RR_EVENTS"), { recursive: true }),
+      (data) => rmSync(join(data, STREAMS, "RR_EVENTS"), REMOVED),
       /RR_EVENTS was removed .*: at least N acknowledged events that were pending there are lost\./,
     ],
     [
       "the log's messages are removed",
       (data) => {
         const messages = join(data, STREAMS, "RR_EVENTS/msgs");
-        for (const file of readdirSync(messages)) rmSync(join(messages, file), { recursive: true });
+        for (const file of readdirSync(messages)) rmSync(join(messages, file), REMOVED);
       },
       /the messages in .* were removed .*: at least N acknowledged events that were pending there are lost\./,
     ],
@@ -133,7 +136,7 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
     await withWaiting(async (up, gateway) => {
       const broker = up.processes().filter((pid) => pid !== up.process.pid);
       expect(broker.length).toBeGreaterThan(0);
-      rmSync(join(up.dataDir, "broker/store"), { recursive: true });
+      rmSync(join(up.dataDir, "broker/store"), REMOVED);
       const pid = Number(
         readdirSync(join(up.dataDir, "broker/run")).flatMap(
           (name) => /_(\d+)\.ports$/.exec(name)?.[1] ?? [],

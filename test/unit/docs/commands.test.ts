@@ -36,7 +36,7 @@ function callsOf(code: string): string[][] {
 
 /** What is wrong with a call; undefined if nothing is. */
 async function faultOf([name = "", ...words]: string[]): Promise<string | undefined> {
-  const entry = COMMANDS[name as keyof typeof COMMANDS];
+  const entry = COMMANDS[name];
   if (entry === undefined) return `no command: ${name}`;
   let command: Command = (await entry.load()).command(quietContext());
   for (const child of command.commands) if (child.name() === words[0]) command = child;

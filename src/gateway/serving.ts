@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "../shared/base/logger.ts";
 import { framingProblem } from "../shared/http/framing.ts";
 import { createGuard, type Guard } from "../shared/http/guard.ts";
-import { refuseUnread, sendProblem } from "../shared/http/reply.ts";
+import { refuseMethod, refuseUnread, sendProblem } from "../shared/http/reply.ts";
 import { refuseSocket, type Handler } from "../shared/http/server.ts";
 import { notPassable, type NotPassable } from "../shared/messages/tunnel/passable.ts";
 import type { Served } from "./entrance.ts";
@@ -70,6 +70,9 @@ function onRequest(
     case "ambiguous":
       counts.refused("path_ambiguous");
       return refuseUnread(request, response, "path_ambiguous", "the path is ambiguous");
+    case "method":
+      counts.refused("method_not_allowed");
+      return refuseMethod(request, response, route.allow);
     case "own":
       request.resume();
       deps.own(request, response, route.segments, route.query).catch((error: unknown) => {

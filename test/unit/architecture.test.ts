@@ -61,11 +61,12 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     report: ["coordinator", "source", "lanes", "turns", "registrations"],
   },
   gateway: {
-    route: [],
+    contract: [],
+    route: ["contract"],
     tunnel: ["route"],
     runner: ["route", "tunnel"],
-    writes: ["route", "runner"],
-    report: ["runner", "writes"],
+    writes: ["contract", "route", "runner"],
+    report: ["contract", "runner", "writes"],
   },
   console: { watch: [], views: ["watch"], routes: ["watch", "views"] },
 };

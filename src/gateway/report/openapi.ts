@@ -1,156 +1,137 @@
-import { ERRORS, type ErrorCode } from "../../shared/base/errors.ts";
+import { ACCEPTED } from "../contract/answers.ts";
+import { BIND_BODY, EVENT_BODY, METADATA_BODY, REPORT_BODY } from "../contract/bodies.ts";
+import {
+  COORDINATOR_EVENT,
+  COORDINATOR_FAILURE,
+  COORDINATOR_METADATA,
+  COORDINATOR_REFUSAL,
+  COORDINATOR_REPORT,
+  COORDINATOR_SESSION_STATUS,
+  COORDINATOR_SUCCESS,
+} from "../contract/coordinator.ts";
+import { IDEMPOTENCY_KEY } from "../contract/ids.ts";
+import type { Operation } from "../contract/operations.ts";
+import { HEADERS, headers, parameter, paths, ref } from "./openapi-paths.ts";
 
-const problem = {
-  description: "Error (RFC 9457)",
-  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
-};
+// ../contract has the schemas that the write path checks by, the types of the answers and the list of operations. This file and openapi-paths.ts only arrange
+// them as OpenAPI.
 
-const accepted = {
-  description: "Stored in the log; the coordinator gets it as soon as it can",
-  headers: { Location: { description: "Receipt of the event", schema: { type: "string" } } },
-  content: { "application/json": { schema: { $ref: "#/components/schemas/Accepted" } } },
-};
+type ObjectSchema = { required?: readonly string[]; properties: Readonly<Record<string, object>> };
 
-function write(summary: string, schema: object, inPath: boolean): object {
-  const parameters = [
-    { name: "Idempotency-Key", in: "header", schema: { type: "string", minLength: 1, maxLength: 255 } },
-    {
-      name: "Prefer",
-      in: "header",
-      description: "respond-async or wait=N (RFC 7240)",
-      schema: { type: "string" },
-    },
-  ];
-  const path = { name: "session_id", in: "path", required: true, schema: { type: "string" } };
+/** What the gateway requires of a body and what the coordinator does, in one schema. The gateway's word on a member counts. */
+function both(ours: ObjectSchema, theirs: ObjectSchema, inPath: boolean, description: string): object {
+  const required = [...(ours.required ?? []), ...(theirs.required ?? [])];
   return {
-    summary,
-    parameters: inPath ? [path, ...parameters] : parameters,
-    requestBody: { required: true, content: { "application/json": { schema } } },
-    responses: {
-      "2XX": { description: "The coordinator's own answer, where it came in time" },
-      202: accepted,
-      "4XX": problem,
-      503: problem,
-    },
+    type: "object",
+    description,
+    required: inPath ? required.filter((name) => name !== "session_id") : required,
+    properties: { ...theirs.properties, ...ours.properties },
   };
 }
 
-/** Run reports, which are stored after the events of the run's session. */
-function runReport(name: string, summary: string): object {
-  const { responses } = write(summary, {}, false) as { responses: object };
-  const parameters = [{ name, in: "path", required: true, schema: { type: "string" } }];
-  return { summary, parameters, requestBody: { content: { "application/json": { schema: {} } } }, responses };
+const NOTHING: ObjectSchema = { properties: {} };
+
+function bodies(): object {
+  const event =
+    "An event. It is forwarded byte for byte; the coordinator drops members that it does not know.";
+  const bind = "A bind. Other members are dropped.";
+  const metadata = "A metadata update. Other members are forwarded.";
+  return {
+    Event: both(EVENT_BODY, COORDINATOR_EVENT, false, event),
+    SessionEvent: both(EVENT_BODY, COORDINATOR_EVENT, false, `${event} \`session_id\` must be the path's.`),
+    Bind: both(BIND_BODY, NOTHING, false, bind),
+    SessionBind: both(BIND_BODY, NOTHING, true, bind),
+    Metadata: both(METADATA_BODY, COORDINATOR_METADATA, false, metadata),
+    SessionMetadata: both(METADATA_BODY, COORDINATOR_METADATA, true, metadata),
+    RunReport: both(REPORT_BODY, COORDINATOR_REPORT, true, "A runner's report on a run."),
+    RunFailure: both(REPORT_BODY, COORDINATOR_FAILURE, true, "A runner's report that a run failed."),
+    SessionStatusReport: both(
+      REPORT_BODY,
+      COORDINATOR_SESSION_STATUS,
+      true,
+      "A runner's report on a session.",
+    ),
+  };
 }
 
-function read(summary: string, description: string): object {
-  return { get: { summary, responses: { 200: { description }, default: problem } } };
-}
-
-const session = { session_id: { type: "string" } };
-const event = { type: "object", required: ["session_id"], properties: session };
-const bind = {
-  type: "object",
-  required: ["session_id", "executor_session_id"],
-  properties: { ...session, executor_session_id: { type: "string" }, project_dir: { type: "string" } },
-};
-const directBind = {
-  type: "object",
-  required: ["executor_session_id"],
-  properties: { executor_session_id: { type: "string" }, project_dir: { type: "string" } },
+const PREFER = {
+  name: "Prefer",
+  in: "header",
+  required: false,
+  description:
+    "`respond-async`: do not wait for the coordinator, answer 202 once the event is stored. `wait=N`: wait at most N seconds (up to 30). Without it the gateway waits as long as it is configured to (2 s by default). Other preferences are ignored (RFC 7240).",
+  schema: { type: "string" },
+  examples: {
+    async: { summary: "Do not wait", value: "respond-async" },
+    wait: { summary: "Wait at most five seconds", value: "wait=5" },
+  },
 };
 
-/** The OpenAPI description of the gateway's HTTP interface. */
-// oxlint-disable-next-line max-lines-per-function -- a document, written as one value
+const ACCEPTED_ANSWER = {
+  description:
+    "Stored in the log and not delivered yet: with `Prefer: respond-async`, or if the coordinator did not answer in time, is away, or has older events of the session pending. The coordinator gets the event as soon as it can, in order. `Location` tells where it is.",
+  headers: headers("Location", "Preference-Applied"),
+  content: {
+    "application/json": {
+      schema: ref("Accepted"),
+      example: {
+        ok: true,
+        status: "accepted",
+        event_id: "k5w2qj7rm3ht6anx4b2c",
+        stream_seq: 660,
+        session_seq: "m3k8-12",
+        durability: "fsync",
+      },
+    },
+  },
+};
+
+const TAGS: Record<Operation["tag"], string> = {
+  Writes:
+    "Stored in the log before they are answered, and delivered to the coordinator in the order of their session. The answer is the coordinator's own if it comes in time, or else 202.",
+  "Run reports": "Sent by runners, stored like writes, and delivered after the events of their session.",
+  Receipts: "Where a stored event is.",
+  Gateway: "The gateway's own resources. They also answer `HEAD`.",
+  Coordinator:
+    "Passed through to the coordinator, like every path that is not listed here. The answers are the coordinator's, as they were recorded; the gateway answers only what it cannot pass on.",
+};
+
+/** The OpenAPI document of the gateway's HTTP interface. */
 export function openApi(version: string): object {
-  const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => "status" in ERRORS[code]);
   return {
     openapi: "3.1.0",
     info: {
       title: "runner-relay gateway",
       version,
-      description: "Every path that is not listed passes through to the coordinator as it is.",
+      summary: "A durable, ordered log between executors and their Agent Coordinator",
+      description:
+        "An executor binds itself to its session, reports events and updates metadata. Every 2xx for a write means that it is on disk. Every path that is not listed here passes through to the coordinator unchanged. Errors of the gateway are `application/problem+json` with a `code`. One of its own paths with a method that it does not have is 405 `method_not_allowed`, with `Allow`.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
-    paths: {
-      "/events": { post: write("Report an event", event, false) },
-      "/bind": { post: write("Bind an executor to a session", bind, false) },
-      "/metadata": { patch: write("Update a session's metadata", event, false) },
-      "/sessions/{session_id}/events": { post: write("Report an event", { type: "object" }, true) },
-      "/sessions/{session_id}/bind": { post: write("Bind an executor to a session", directBind, true) },
-      "/sessions/{session_id}/metadata": {
-        patch: write("Update a session's metadata", { type: "object" }, true),
-      },
-      ...Object.fromEntries(
-        ["started", "completed", "failed", "stopped"].map((report) => [
-          `/runner/runs/{run_id}/${report}`,
-          { post: runReport("run_id", `A run ${report === "started" ? "began" : `ended: ${report}`}`) },
-        ]),
-      ),
-      "/runner/sessions/{session_id}/status": { post: runReport("session_id", "Report a session's status") },
-      "/_relay/health": read("Is the process alive?", "Alive, with its version"),
-      "/_relay/ready": read(
-        "Can events be stored?",
-        "Every dependency by name; 503 while the log is away or stores nothing",
-      ),
-      "/_relay/metrics": read("Metrics", "Prometheus text"),
-      "/_relay/deliveries/{event_id}": {
-        get: {
-          summary: "Where is an event?",
-          parameters: [
-            { name: "event_id", in: "path", required: true, schema: { type: "string" } },
-            { name: "seq", in: "query", required: true, schema: { type: "integer", minimum: 1 } },
-          ],
-          responses: {
-            200: {
-              description: "Its state",
-              content: { "application/json": { schema: { $ref: "#/components/schemas/Receipt" } } },
-            },
-            404: problem,
-            410: problem,
-            503: problem,
-          },
-        },
-      },
-    },
+    servers: [{ url: "/", description: "This gateway" }],
+    // without a configured token no request needs one
+    security: [{ inboundToken: [] }, {}],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths: paths(),
     components: {
+      securitySchemes: {
+        inboundToken: {
+          type: "http",
+          scheme: "bearer",
+          description: "Required if the gateway has `RUNNER_RELAY_INBOUND_TOKEN`, and ignored otherwise.",
+        },
+      },
+      parameters: {
+        IdempotencyKey: parameter("Idempotency-Key", "header", IDEMPOTENCY_KEY, false),
+        Prefer: PREFER,
+      },
+      headers: HEADERS,
+      responses: { Accepted: ACCEPTED_ANSWER },
       schemas: {
-        Accepted: {
-          type: "object",
-          required: ["ok", "status", "event_id", "stream_seq", "session_seq", "durability"],
-          properties: {
-            ok: { const: true },
-            status: { const: "accepted" },
-            event_id: { type: "string" },
-            stream_seq: { type: "integer" },
-            session_seq: {
-              type: ["string", "null"],
-              description: "<epoch>-<number>; null where an earlier process stored the event",
-            },
-            durability: { enum: ["fsync", "unverified"] },
-          },
-        },
-        Receipt: {
-          type: "object",
-          required: ["event_id", "stream_seq", "state"],
-          properties: {
-            event_id: { type: "string" },
-            stream_seq: { type: "integer" },
-            state: { enum: ["pending", "delivered", "superseded", "dead", "lost"] },
-            reason: { type: "string" },
-            status: { type: "integer" },
-            attempts: { type: "integer" },
-          },
-        },
-        Problem: {
-          type: "object",
-          required: ["type", "title", "status", "detail", "code"],
-          properties: {
-            type: { type: "string" },
-            title: { type: "string" },
-            status: { type: "integer" },
-            detail: { type: "string" },
-            code: { enum: codes },
-          },
-        },
+        ...bodies(),
+        Accepted: ACCEPTED,
+        CoordinatorSuccess: COORDINATOR_SUCCESS,
+        CoordinatorRefusal: COORDINATOR_REFUSAL,
       },
     },
   };

@@ -5,8 +5,10 @@ import type { Refusal } from "../../shared/log/append/acceptance.ts";
 import type { Metrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
 import { askReceipt, questionOf } from "./receipts.ts";
+import type { Health, Index, Readiness } from "../contract/answers.ts";
+import { writeLines } from "../contract/writes.ts";
 import type { Relays } from "../writes/relays.ts";
-import { send, sendProblem } from "../../shared/http/reply.ts";
+import { refuseMethod, send, sendProblem } from "../../shared/http/reply.ts";
 import type { Affinity, Mismatch, KeptRemoval } from "../runner/index.ts";
 
 export type OwnDeps = {
@@ -26,7 +28,16 @@ export type OwnDeps = {
   now: () => number;
 };
 
-/** Serves `/_relay/…`: health, readiness, receipts, metrics and the OpenAPI description. */
+/** The gateway's own resources below `/_relay`, by name. */
+const LINKS = {
+  openapi: "/_relay/openapi.json",
+  health: "/_relay/health",
+  ready: "/_relay/ready",
+  metrics: "/_relay/metrics",
+  receipt: "/_relay/deliveries/{event_id}?seq={stream_seq}",
+};
+
+/** Serves `/`, `/_relay` and `/_relay/…`: what is here, health, readiness, receipts, metrics and the OpenAPI description. */
 export function createOwnRoutes(
   deps: OwnDeps,
 ): (
@@ -39,12 +50,18 @@ export function createOwnRoutes(
     const notFound = (): void => {
       sendProblem(response, "not_found", "no such resource");
     };
-    if (request.method !== "GET" && request.method !== "HEAD") return notFound();
-    const [name = "", id, ...rest] = segments;
+    const [name, id, ...rest] = segments;
     if (rest.length > 0 || (id !== undefined) !== (name === "deliveries")) return notFound();
+    if (!isResource(name)) return notFound();
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return refuseMethod(request, response, "GET, HEAD");
     switch (name) {
-      case "health":
-        return json(response, 200, { status: "ok", version: deps.version, gateway: deps.gateway });
+      case undefined:
+        return json(response, 200, indexOf(deps));
+      case "health": {
+        const health: Health = { status: "ok", version: deps.version, gateway: deps.gateway };
+        return json(response, 200, health);
+      }
       case "ready":
         return ready(deps, response);
       case "metrics": {
@@ -65,9 +82,26 @@ export function createOwnRoutes(
         sendProblem(response, answer.code, answer.detail);
         return;
       }
-      default:
-        return notFound();
     }
+  };
+}
+
+const RESOURCES = ["health", "ready", "metrics", "openapi.json", "deliveries"] as const;
+
+/** True for what is below `/_relay`, and for `/_relay` itself. */
+function isResource(name: string | undefined): name is (typeof RESOURCES)[number] | undefined {
+  return name === undefined || (RESOURCES as readonly string[]).includes(name);
+}
+
+function indexOf({ version, gateway }: OwnDeps): Index {
+  return {
+    service: "runner-relay gateway",
+    version,
+    gateway,
+    about:
+      "Stores writes in a durable log and delivers them to the Agent Coordinator in order. Every other path passes through to the coordinator.",
+    writes: writeLines(),
+    links: LINKS,
   };
 }
 
@@ -82,9 +116,9 @@ function ready(deps: OwnDeps, response: ServerResponse): void {
   const leaving = deps.leaving().map(({ runner }) => runner);
   const { relay, coordinator, reason } = deps.relays.summary(deps.now());
   const isReady = log.state === "up" && !deps.stopping();
-  json(response, isReady ? 200 : 503, {
+  const readiness: Readiness = {
     ready: isReady,
-    ...(deps.stopping() ? { stopping: true } : {}),
+    ...(deps.stopping() ? { stopping: true as const } : {}),
     dependencies: {
       log,
       relay: { state: relay },
@@ -93,7 +127,8 @@ function ready(deps: OwnDeps, response: ServerResponse): void {
     durability: deps.durability(),
     ...(mismatches.length === 0 ? {} : { runner_mismatches: mismatches }),
     ...(leaving.length === 0 ? {} : { leaving_runners: leaving }),
-  });
+  };
+  json(response, isReady ? 200 : 503, readiness);
 }
 
 /** `refusing`: the broker is connected but stores nothing. */

@@ -1,7 +1,5 @@
+import { EXECUTOR_WRITES, RUN_REPORTS, WRITE_ROUTES, type WriteKind } from "../contract/writes.ts";
 import { isPlain, readingsOf } from "./readings.ts";
-
-/** A write that goes through the log. */
-export type WriteKind = "bind" | "event" | "metadata" | "run";
 
 /** A runner's report on a run. It is ordered after the events of the run's session. */
 export type RunReport = { id: string; report: string };
@@ -11,9 +9,11 @@ export type Route =
   | { kind: "write"; write: WriteKind; session: string | undefined; run?: RunReport }
   /** The path of a write whose session cannot be decoded. */
   | { kind: "undecodable" }
+  /** One of the gateway's own paths with a method that it does not have. `allow`: those that it has. */
+  | { kind: "method"; allow: string }
   /** Not a write here, but a server on the way to the coordinator could read it as one. */
   | { kind: "ambiguous" }
-  /** The gateway's own resources, with the segments after `/_relay`. */
+  /** The gateway's own resources, with the segments after `/_relay`. `/` is the same as `/_relay`. */
   | { kind: "own"; segments: string[]; query: string }
   | { kind: "other" };
 
@@ -21,19 +21,23 @@ const OTHER: Route = { kind: "other" };
 const AMBIGUOUS: Route = { kind: "ambiguous" };
 
 /** `METHOD /path` of the writes that existing executors send, exactly as they send them, for a fast look-up. */
-const COMMON = new Map<string, Route>([
-  ["POST /events", { kind: "write", write: "event", session: undefined }],
-  ["POST /bind", { kind: "write", write: "bind", session: undefined }],
-  ["PATCH /metadata", { kind: "write", write: "metadata", session: undefined }],
-]);
+const COMMON = new Map<string, Route>(
+  EXECUTOR_WRITES.map((write) => {
+    const { method, name } = WRITE_ROUTES[write];
+    return [`${method} /${name}`, { kind: "write", write, session: undefined }];
+  }),
+);
 
-const RUN_REPORTS = new Set(["started", "completed", "failed", "stopped"]);
+const REPORTS: ReadonlySet<string> = new Set(RUN_REPORTS);
 
-const WRITES = new Map<string, WriteKind>([
-  ["POST bind", "bind"],
-  ["POST events", "event"],
-  ["PATCH metadata", "metadata"],
-]);
+const WRITES = new Map<string, WriteKind>(
+  EXECUTOR_WRITES.map((write) => [`${WRITE_ROUTES[write].method} ${WRITE_ROUTES[write].name}`, write]),
+);
+
+/** What the short paths of writes say to any other method: they are the gateway's, and the coordinator has none of them. */
+const OTHER_METHOD = new Map<string, Route>(
+  Object.values(WRITE_ROUTES).map(({ method, name }) => [name, { kind: "method", allow: method }]),
+);
 
 /** The methods of writes. */
 const METHODS = new Set(["POST", "PATCH"]);
@@ -48,7 +52,7 @@ export function matchRoute(method: string, target: string): Route {
   if (common !== undefined) return common;
   const { path, query } = splitTarget(target);
   const segments = segmentsOf(path);
-  if (segments[0]?.text.toLowerCase() === "_relay")
+  if (segments.length === 0 || segments[0]?.text.toLowerCase() === "_relay")
     return { kind: "own", segments: segments.slice(1).map((s) => s.text), query };
   const write = writeOf(method, segments);
   if (write !== undefined) return write;
@@ -62,7 +66,7 @@ function mayBeWrite(method: string, path: string): boolean {
   return readings.some(({ segments, climbed }) => {
     const named = segments.map((text) => ({ text, exact: true }));
     const ends = climbed ? [1, 3, 4].map((length) => named.slice(-length)) : [named];
-    return ends.some((end) => writeOf(method, end) !== undefined);
+    return ends.some((end) => writeOf(method, end)?.kind === "write");
   });
 }
 
@@ -71,7 +75,7 @@ function writeOf(method: string, segments: Segment[]): Route | undefined {
   const name = first?.text.toLowerCase() ?? "";
   if (segments.length === 1) {
     const write = WRITES.get(`${method} ${name}`);
-    return write === undefined ? undefined : { kind: "write", write, session: undefined };
+    return write === undefined ? OTHER_METHOD.get(name) : { kind: "write", write, session: undefined };
   }
   if (segments.length === 3 && name === "sessions") {
     const write = WRITES.get(`${method} ${third?.text.toLowerCase() ?? ""}`);
@@ -84,7 +88,7 @@ function writeOf(method: string, segments: Segment[]): Route | undefined {
 /** `POST /runner/runs/{run}/{report}` and `POST /runner/sessions/{id}/status`. */
 function runnerReport([, place, id, last]: Segment[]): Route | undefined {
   const what = last?.text.toLowerCase() ?? "";
-  if (place?.text.toLowerCase() === "runs" && RUN_REPORTS.has(what)) {
+  if (place?.text.toLowerCase() === "runs" && REPORTS.has(what)) {
     if (!id?.exact) return { kind: "undecodable" };
     return { kind: "write", write: "run", session: undefined, run: { id: id.text, report: what } };
   }

@@ -1,7 +1,7 @@
 import { shardOf } from "../../shared/log/schema/partition.ts";
 import { eventSubject } from "../../shared/log/schema/subjects.ts";
 import { sharedLines } from "../../shared/log/append/message.ts";
-import type { WriteKind } from "../route/routes.ts";
+import type { WriteKind } from "../contract/writes.ts";
 
 /** Most sessions whose addresses are kept, about 1 KB each. Computing one takes microseconds, so all are forgotten at once when there are more. */
 const MAX_KEPT = 10_000;

@@ -1,4 +1,3 @@
-import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import { createJsonScanner, type JsonMember, type JsonScan } from "../../shared/base/json-scan.ts";
 import {
   MAX_SESSION_TOKEN_BYTES,
@@ -6,7 +5,8 @@ import {
   type SessionIdProblem,
 } from "../../shared/log/schema/session-id.ts";
 import { rebuilderOf, type Rebuilder, type RunnerIdentity } from "./rebuild.ts";
-import type { WriteKind } from "../route/routes.ts";
+import type { BodyRefusal } from "../contract/refusals.ts";
+import type { WriteKind } from "../contract/writes.ts";
 
 // rebuild.ts makes the bodies of binds and metadata · judge.ts has large bodies judged in slices
 
@@ -16,7 +16,7 @@ export const MAX_DEPTH = 256;
 /** A write as it will be forwarded: to which session, with which body. */
 export type Command =
   | { ok: true; session: string; body: Uint8Array }
-  | { ok: false; code: HttpErrorCode; detail: string };
+  | { ok: false; code: BodyRefusal; detail: string };
 
 /** Reads on for about this many bytes; undefined: there is more to read. */
 export type Judgement = { advance(bytes: number): Command | undefined };
@@ -131,6 +131,6 @@ function unreadable(scan: Extract<JsonScan, { ok: false }>): Command {
   }
 }
 
-function bad(code: HttpErrorCode, detail: string): Command {
+function bad(code: BodyRefusal, detail: string): Command {
   return { ok: false, code, detail };
 }

@@ -1,12 +1,13 @@
 import { createHmac } from "node:crypto";
-import type { RunReport, WriteKind } from "../route/routes.ts";
+import { IDEMPOTENCY_KEY } from "../contract/ids.ts";
+import type { WriteKind } from "../contract/writes.ts";
+import type { RunReport } from "../route/routes.ts";
 
-/** Longest `Idempotency-Key`, in characters. Usual keys are several times shorter. */
-const MAX_KEY_LENGTH = 255;
+const KEY = new RegExp(IDEMPOTENCY_KEY.pattern);
 
-/** True for a key that can be used: visible ASCII and inner spaces, not longer than {@link MAX_KEY_LENGTH}. */
+/** True for a key that can be used: visible ASCII and inner spaces, not too long. */
 export function isUsableKey(key: string): boolean {
-  return key.length <= MAX_KEY_LENGTH && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key);
+  return key.length <= IDEMPOTENCY_KEY.maxLength && KEY.test(key);
 }
 
 /** Gives the id of an event with an `Idempotency-Key`. */

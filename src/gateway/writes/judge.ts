@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { withoutMark } from "../../shared/base/byte-order-mark.ts";
 import { judgementOf, type Command } from "./command.ts";
 import type { RunnerIdentity } from "./rebuild.ts";
-import type { WriteKind } from "../route/routes.ts";
+import type { WriteKind } from "../contract/writes.ts";
 
 /** How much of a body is read before others have their turn: at most a millisecond of work (15 ns a byte). Usual bodies are shorter and read at once. */
 const SLICE_BYTES: number = 64 * 1024;

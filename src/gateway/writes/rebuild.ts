@@ -1,5 +1,6 @@
 import type { JsonMember } from "../../shared/base/json-scan.ts";
-import type { WriteKind } from "../route/routes.ts";
+import { BIND_BODY, METADATA_BODY, ownedOf, requiredOf, forwardedOf } from "../contract/bodies.ts";
+import type { WriteKind } from "../contract/writes.ts";
 
 /** The runner's identity: the only source of `hostname` and `executor_profile` (OWN-1). */
 export type RunnerIdentity = { hostname: string; profile: string };
@@ -16,10 +17,14 @@ export type Rebuilder = {
 };
 
 /** Fields of a metadata update that an executor may not set: the session's place is the path, the rest is the runner's. */
-const OWNED: readonly string[] = ["session_id", "hostname", "executor_profile"];
+const OWNED: readonly string[] = ownedOf(METADATA_BODY);
+/** Fields of a bind that are forwarded, and those that must be there. */
+const BIND_FIELDS: readonly string[] = forwardedOf(BIND_BODY);
+const BIND_REQUIRED: readonly string[] = requiredOf(BIND_BODY);
 
 /** First letter of `null`. */
 const NULL = 0x6e;
+const NOTHING: Buffer = Buffer.from("null");
 const MINUS = 0x2d;
 
 const AS_IT_CAME: Rebuilder = { names: [], take() {}, lacking: () => undefined, body: () => undefined };
@@ -38,26 +43,30 @@ export function rebuilderOf(write: WriteKind, bytes: Uint8Array, runner: RunnerI
 
 /** Makes a bind of exactly the fields that a bind has. Everything else that the executor sends is dropped; where it runs comes from the runner (OWN-1). */
 function bindOf(bytes: Uint8Array, runner: RunnerIdentity): Rebuilder {
-  let executor: JsonMember | undefined;
-  let project: JsonMember | undefined;
+  const found = new Map<string, JsonMember>();
   const valueOf = ({ valueFrom, to }: JsonMember): Buffer =>
     Buffer.from(bytes.buffer, bytes.byteOffset + valueFrom, to - valueFrom);
+  const cameAs = (name: string): Buffer | undefined => {
+    const member = found.get(name);
+    return member === undefined || bytes[member.valueFrom] === NULL ? undefined : valueOf(member);
+  };
+  const ours = new Map([
+    ["hostname", Buffer.from(JSON.stringify(runner.hostname))],
+    ["executor_profile", Buffer.from(JSON.stringify(runner.profile))],
+  ]);
   return {
-    names: ["executor_session_id", "project_dir"],
+    names: BIND_FIELDS,
     take(name, member) {
-      if (name === "executor_session_id") executor = member;
-      else if (name === "project_dir") project = member;
+      if (name !== undefined) found.set(name, member);
     },
-    lacking: () => (executor === undefined || isEmpty(valueOf(executor)) ? "executor_session_id" : undefined),
+    lacking: () => BIND_REQUIRED.find((name) => isEmpty(cameAs(name) ?? NOTHING)),
     body() {
-      const runners = JSON.stringify({ hostname: runner.hostname, executor_profile: runner.profile });
-      const parts = [
-        Buffer.from('{"executor_session_id":'),
-        executor ? valueOf(executor) : Buffer.from("null"),
-      ];
-      parts.push(Buffer.from(`,${runners.slice(1, -1)}`));
-      if (project !== undefined && bytes[project.valueFrom] !== NULL)
-        parts.push(Buffer.from(',"project_dir":'), valueOf(project));
+      const parts: Uint8Array[] = [];
+      for (const name of BIND_FIELDS) {
+        const value = ours.get(name) ?? cameAs(name);
+        if (value !== undefined)
+          parts.push(Buffer.from(`${parts.length === 0 ? "{" : ","}"${name}":`), value);
+      }
       return Buffer.concat([...parts, Buffer.from("}")]);
     },
   };

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../shared/base/clock.ts";
-import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import { traceIdOf, traceOf, type Span, type TraceContext, type Tracing } from "../../shared/base/tracing.ts";
 import { readPrefer, type Preference } from "../../shared/http/prefer.ts";
 import { endWith, requestIdOf, serverSpan, templateOf } from "../route/passage.ts";
+import type { WriteRefusal } from "../contract/refusals.ts";
 import type { Route } from "../route/routes.ts";
 
 export type WriteRoute = Extract<Route, { kind: "write" }>;
@@ -28,7 +28,7 @@ export type WriteCall = {
 };
 
 /** Why a write is not stored. */
-export type Refused = { kind: "refused"; code: HttpErrorCode; detail: string };
+export type Refused = { kind: "refused"; code: WriteRefusal; detail: string };
 
 /** Begins a call, and its span if requests are traced. */
 export function writeCallOf(

@@ -29,6 +29,7 @@ export const ERRORS = {
   run_unknown: { status: 404, title: "The coordinator does not know the run" },
   run_session_unknown: { status: 503, title: "The run's session cannot be determined right now" },
   not_found: { status: 404, title: "No such resource" },
+  method_not_allowed: { status: 405, title: "The path has other methods" },
   request_timeout: { status: 408, title: "The request took too long to arrive" },
   receipt_gone: { status: 410, title: "The event is older than the retention" },
   session_busy: { status: 409, title: "The session still has pending events" },

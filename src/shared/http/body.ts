@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../base/clock.ts";
-import type { HttpErrorCode } from "../base/errors.ts";
 import type { Loss } from "./bodies.ts";
 import type { BodyBudget, Share } from "./budget.ts";
 import { free } from "../base/free.ts";
@@ -25,7 +24,7 @@ const nothing = (): void => undefined;
 export function refusalOf(
   kind: "too_large" | "crumbled" | "too_slow" | Loss,
   limit: number,
-): { code: HttpErrorCode; detail: string } {
+): { code: "body_too_large" | "request_timeout" | "gateway_busy"; detail: string } {
   switch (kind) {
     case "too_large":
       return { code: "body_too_large", detail: `the body is larger than ${limit} bytes` };

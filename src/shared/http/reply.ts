@@ -25,10 +25,22 @@ export function send(
   return reads;
 }
 
-/** Sends an error answer of the catalogue. */
-export function sendProblem(response: ServerResponse, code: HttpErrorCode, detail: string): boolean {
+/** Sends an error answer of the catalogue, with more headers if there are some. */
+export function sendProblem(
+  response: ServerResponse,
+  code: HttpErrorCode,
+  detail: string,
+  more: Record<string, string> = {},
+): boolean {
   const { status, headers, body } = problemOf(code, detail);
-  return send(response, status, headers, body);
+  return send(response, status, { ...headers, ...more }, body);
+}
+
+/** Refuses a method of a path that has others. `allow`: their list for the `Allow` header. */
+export function refuseMethod(request: IncomingMessage, response: ServerResponse, allow: string): void {
+  const detail = `this path has only ${allow}`;
+  if (request.complete) sendProblem(response, "method_not_allowed", detail, { allow });
+  else refuseUnread(request, response, "method_not_allowed", detail, { allow });
 }
 
 /**
@@ -40,10 +52,16 @@ export function refuseUnread(
   response: ServerResponse,
   code: HttpErrorCode,
   detail: string,
+  more: Record<string, string> = {},
 ): void {
   if (response.headersSent || response.destroyed) return;
   const { status, headers, body } = problemOf(code, detail);
-  response.writeHead(status, { ...headers, "content-length": String(body.length), connection: "close" });
+  response.writeHead(status, {
+    ...headers,
+    ...more,
+    "content-length": String(body.length),
+    connection: "close",
+  });
   response.write(body);
   let timer: NodeJS.Timeout | undefined;
   const end = (): void => {

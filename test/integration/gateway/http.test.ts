@@ -243,12 +243,31 @@ describe("problems", () => {
     ["POST", "/runner/runs/r1/completed", "{}", 503, "run_session_unknown"],
     ["OPTIONS", "*", undefined, 503, "relay_unavailable"],
     ["GET", "/_relay/nowhere", undefined, 404, "not_found"],
-    ["POST", "/_relay/health", "{}", 404, "not_found"],
+    ["POST", "/_relay/nowhere", "{}", 404, "not_found"],
   ])("%s %s %s is %i %s", async (method, path, body, status, code) => {
     const reply = await call(url, method, path, body);
     expect(reply).toMatchObject({ status, json: { status, code, type: `urn:runner-relay:error:${code}` } });
     expect(reply.headers["content-type"]).toBe("application/problem+json");
     expect(Object.keys(reply.json).sort()).toEqual(["code", "detail", "status", "title", "type"]);
+  });
+
+  test.each([
+    ["GET", "/events", "POST"],
+    ["PUT", "/bind", "POST"],
+    ["POST", "/metadata", "PATCH"],
+    ["OPTIONS", "/events", "POST"],
+    ["TRACE", "/events", "POST"],
+    ["POST", "/_relay/health", "GET, HEAD"],
+    ["DELETE", "/_relay/deliveries/e1?seq=1", "GET, HEAD"],
+    ["PUT", "/_relay", "GET, HEAD"],
+    ["POST", "/", "GET, HEAD"],
+  ])("%s %s is 405: the path has %s", async (method, path, allow) => {
+    const body = method === "POST" || method === "PUT" ? "{}" : undefined;
+    expect(await call(url, method, path, body)).toMatchObject({
+      status: 405,
+      headers: { allow },
+      json: { code: "method_not_allowed" },
+    });
   });
 
   test("CONNECT is never forwarded; an upgrade is told that no relay is there", async () => {
@@ -289,6 +308,17 @@ describe("the gateway's own routes", () => {
       expect(metrics.text).toMatch(line);
     }
     expect((await call(url, "HEAD", "/_relay/health")).status).toBe(200);
+  });
+
+  test.each(["/", "/_relay", "/_relay/", "/?x=1"])("%s says what is here", async (path) => {
+    const { status, json } = await call(url, "GET", path);
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ service: "runner-relay gateway", gateway: "gw1", version: "test" });
+    expect(json["writes"]).toContain("POST /events");
+    const links = json["links"] as Record<string, string>;
+    for (const name of ["openapi", "health", "ready", "metrics"])
+      expect((await call(url, "GET", links[name] ?? "")).status, name).toBe(200);
+    expect((await call(url, "HEAD", path)).status).toBe(200);
   });
 
   test("a receipt is asked of any relay; without one that is known at once", async () => {

@@ -1,9 +1,9 @@
 import { free } from "../../base/free.ts";
 import type { Logger } from "../../base/logger.ts";
 import { numberOfDuplicate, type Entry } from "./entry.ts";
-import type { Outcome, Write } from "./write.ts";
+import type { Outcome, Write, WriteFailure } from "./write.ts";
 
-export type FailureCode = "log_unreachable" | "log_full" | "log_refused" | "event_id_taken" | "internal";
+export type FailureCode = Exclude<WriteFailure, "session_backlog_full">;
 
 /** Settles entries, each exactly once, and passes their outcomes on to the writes. */
 export type Outcomes = {

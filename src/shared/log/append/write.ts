@@ -1,15 +1,23 @@
-import type { HttpErrorCode } from "../../base/errors.ts";
 import type { Kind } from "../schema/subjects.ts";
 import type { TraceContext } from "../../base/tracing.ts";
 
 /** Number of an event within its session: consecutive from 1 within one epoch. */
 export type SessionNumber = { epoch: string; seq: number };
 
+/** Why a write is not in the log. */
+export type WriteFailure =
+  | "log_unreachable"
+  | "log_full"
+  | "log_refused"
+  | "event_id_taken"
+  | "session_backlog_full"
+  | "internal";
+
 /** What became of a write. `number` is missing where only the log knows it: a duplicate that an earlier
  * process stored, or an earlier try under another number. */
 export type Outcome =
   | { kind: "stored"; streamSeq: number; duplicate: boolean; number: SessionNumber | undefined }
-  | { kind: "failed"; code: HttpErrorCode; detail: string };
+  | { kind: "failed"; code: WriteFailure; detail: string };
 
 /** One accepted write on its way into the log. */
 export type Write = {

@@ -4,6 +4,7 @@ import { matchRoute } from "../../../../src/gateway/route/routes.ts";
 
 function shown(method: string, target: string): string {
   const route = matchRoute(method, target);
+  if (route.kind === "method") return `method ${route.allow}`;
   return route.kind === "write" ? `${route.write} ${route.session ?? "-"}` : route.kind;
 }
 
@@ -15,13 +16,16 @@ describe("routes", () => {
     ["POST", "/sessions/s1/events", "event s1"],
     ["POST", "/sessions/s1/bind", "bind s1"],
     ["PATCH", "/sessions/s1/metadata", "metadata s1"],
-    ["GET", "/events", "other"],
-    ["POST", "/metadata", "other"],
+    ["GET", "/events", "method POST"],
+    ["DELETE", "//Bind/", "method POST"],
+    ["POST", "/metadata", "method PATCH"],
     ["PUT", "/sessions/s1/bind", "other"],
     ["GET", "/sessions/s1/events", "other"],
     ["POST", "/sessions/s1/other", "other"],
     ["POST", "/sessions/s1/events/more", "other"],
-    ["POST", "/", "other"],
+    ["POST", "/", "own"],
+    ["GET", "/?x", "own"],
+    ["GET", "http://127.0.0.1:80", "own"],
     ["OPTIONS", "*", "other"],
     ["POST", "/runner/runs/r1/started", "run -"],
     ["POST", "/runner/runs/r1/completed/?x", "run -"],

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { createJudge } from "../../../../src/gateway/writes/judge.ts";
-import type { WriteKind } from "../../../../src/gateway/route/routes.ts";
+import type { WriteKind } from "../../../../src/gateway/contract/writes.ts";
 
 /** A judge whose turns of the event loop the test takes, and what it came to, in order. */
 function stage() {

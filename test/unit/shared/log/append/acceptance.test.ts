@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
 import { createAcceptance, refusesFor } from "../../../../../src/shared/log/append/acceptance.ts";
-import type { Outcome } from "../../../../../src/shared/log/append/write.ts";
-import type { HttpErrorCode } from "../../../../../src/shared/base/errors.ts";
+import type { Outcome, WriteFailure } from "../../../../../src/shared/log/append/write.ts";
 import { createFakeClock } from "../../../../support/fake-clock.ts";
 
 const stored: Outcome = { kind: "stored", streamSeq: 1, duplicate: false, number: undefined };
-const failed = (code: HttpErrorCode): Outcome => ({ kind: "failed", code, detail: code });
+const failed = (code: WriteFailure): Outcome => ({ kind: "failed", code, detail: code });
 
 function accepting() {
   const clock = createFakeClock();
@@ -13,7 +12,7 @@ function accepting() {
   return { clock, broker, acceptance: createAcceptance({ clock, connection: () => broker.connection }) };
 }
 
-test.each<[HttpErrorCode, number | undefined]>([
+test.each<[WriteFailure, number | undefined]>([
   ["log_full", 30_000],
   ["log_unreachable", Infinity],
   // of one message, or of one session

@@ -45,11 +45,13 @@ it.concurrent("poison policy park: the session waits from the poison event on, o
   await expectAllDelivered(day, others);
   await eventually(async () =>
     expect(JSON.parse((await relay.get("/status")).text)).toMatchObject({
-      held: [{ record: { session: "ses_a", reason: "parked", text: "poisonous" } }],
+      held: [{ record: { session: "ses_a", reason: "parked", text: "status 422: poisonous" } }],
     }),
   );
   await eventually(() =>
-    expect(day.lines).toContainEqual(expect.objectContaining({ msg: "session held", text: "poisonous" })),
+    expect(day.lines).toContainEqual(
+      expect.objectContaining({ msg: "session held", text: "status 422: poisonous" }),
+    ),
   );
   expect(day.applied("ses_a")).toEqual([before.id]);
   await eventually(() => expect(day.told()).toEqual({ state: "up" }));
@@ -65,7 +67,7 @@ it.concurrent("poison policy stop: nothing more is sent until somebody decides, 
   await expectTold(day, "paused", "poison_stop");
   const others = await appendTo(day, ["ses_b"], 5);
   const { gate } = JSON.parse((await relay.get("/status")).text) as { gate: { text: string } };
-  expect(gate.text).toBe(`event ${bad.id} of session ses_a: poisonous`);
+  expect(gate.text).toBe(`event ${bad.id} of session ses_a: status 422: poisonous`);
   const after = await day.append("ses_a");
   expect(day.applied("ses_b")).toEqual([]);
   expect(await day.dead()).toEqual([]);

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { pick, sizeOf } from "./message-bombs.ts";
-import type { Random } from "./random.ts";
+import { seededRandom, type Random } from "./random.ts";
 
 type Answer = {
   status: number;
@@ -40,10 +41,29 @@ function answerOf(random: Random): Answer {
   return { status, headers, body: Buffer.from(text), crumbs: length < 20_000 && random.next() < 0.02 };
 }
 
-/** A coordinator that is well to all sessions but those whose name begins with `bomb-`; they get answers that are built to be expensive. */
-export async function startHostileCoordinator(
-  random: Random,
-): Promise<{ url: string; bombs(): number; [Symbol.asyncDispose](): Promise<void> }> {
+export type HostileCoordinator = { url: string; bombs(): number; [Symbol.asyncDispose](): Promise<void> };
+
+/**
+ * Starts a coordinator that is well to all sessions but those whose name begins with `bomb-`. Those get answers that are built to be expensive. It has a
+ * thread of its own: an answer of 20,000 chunks keeps a thread busy for as long as the calls of the other sessions may take.
+ */
+export async function startHostileCoordinator(seed: number): Promise<HostileCoordinator> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: seed });
+  let bombs = 0;
+  const [url] = (await once(worker, "message")) as [string];
+  worker.on("message", (thrown: number) => (bombs = thrown));
+  return {
+    url,
+    bombs: () => bombs,
+    async [Symbol.asyncDispose]() {
+      await worker.terminate();
+    },
+  };
+}
+
+/** Serves in its thread: reports its address first, then, each second, how many bombs it has thrown. */
+async function serve(seed: number): Promise<void> {
+  const random = seededRandom(seed);
   const repertoire = Array.from({ length: REPERTOIRE }, () => answerOf(random));
   let bombs = 0;
   const server = createServer((incoming, response) => {
@@ -56,14 +76,8 @@ export async function startHostileCoordinator(
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    bombs: () => bombs,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  parentPort?.postMessage(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, []);
+  setInterval(() => parentPort?.postMessage(bombs, []), 1000).unref();
 }
 
 function send(response: ServerResponse, answer: Answer | undefined): void {
@@ -73,3 +87,5 @@ function send(response: ServerResponse, answer: Answer | undefined): void {
   if (crumbs) for (const byte of body) response.write(Buffer.of(byte));
   response.end(crumbs ? undefined : body);
 }
+
+if (!isMainThread) await serve(workerData as number);

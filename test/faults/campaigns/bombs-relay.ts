@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
@@ -31,7 +32,7 @@ const LITTLE_KEPT = {
 
 /** Messages in the log, answers, questions and frames that are built to be expensive, beside sessions that are not (BOUND-1, ISOLATE-1). */
 export async function bombsRelay(options: MessageBombsOptions, report: Report): Promise<void> {
-  await using coordinator = await startHostileCoordinator(seededRandom(options.seed + 1));
+  await using coordinator = await startHostileCoordinator(options.seed + 1);
   await using processes = await startProcesses(coordinator.url, {
     nodeOptions: NODE_OPTIONS,
     env: LITTLE_KEPT,
@@ -56,6 +57,8 @@ export async function bombsRelay(options: MessageBombsOptions, report: Report): 
   const rest = (await residentBytes(relay.pid() ?? 0)) ?? NaN;
   const largest = watch(() => relay.pid());
 
+  const own = monitorEventLoopDelay({ resolution: 5 });
+  own.enable();
   const beside = others("beside");
   const { result: thrown, cpu } = await cpuPerEvent(
     { relay: relay.pid() ?? 0, broker: broker.pid() },
@@ -63,6 +66,7 @@ export async function bombsRelay(options: MessageBombsOptions, report: Report): 
     () => options.messages,
   );
   await beside.stop();
+  own.disable();
   await delay(SAMPLE_MS * 2);
   const letters = await deadLetters(jsm, thrown.unreadable);
 
@@ -78,6 +82,7 @@ export async function bombsRelay(options: MessageBombsOptions, report: Report): 
       .map(([name, us]) => `${name} ${Math.round(us)} µs`)
       .join(", "),
   );
+  report.note("delay of the measuring thread itself", `p99 ${ms(own.percentile(99) / 1e6)}`);
   const ended = [...gateway.surprises, ...relay.surprises];
   report.check("relay and gateway lived through them", ended.length === 0, ended.join(", "));
   const grown = largest() - rest;

@@ -1,4 +1,10 @@
-import { headers as natsHeaders, type NatsConnection } from "@nats-io/nats-core";
+import {
+  headers as natsHeaders,
+  TimeoutError,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+} from "@nats-io/nats-core";
 import { pino } from "pino";
 import { provision } from "../../src/shared/log/provision/provision.ts";
 import { createCoordinator } from "../../src/relay/coordinator/client.ts";
@@ -130,8 +136,10 @@ export async function provisioned(broker: TestBroker): Promise<TestBroker> {
   return broker;
 }
 
-/** A loaded machine takes many times as long as an idle one. While the broker is away the client keeps a request until it is back. */
-const ACK_MS = 20_000;
+/** A request that was written to a connection just before it broke is lost, so that it is repeated; the broker recognises its id. */
+const ACK_MS = 1000;
+/** A loaded machine takes many times as long as an idle one. */
+const TRIES = 20;
 
 /** Appends events to the log as a gateway does, without one. */
 export function createAppender(
@@ -174,12 +182,27 @@ export function createAppender(
       const head = natsHeaders();
       head.set(HEADER.id, envelope.id);
       const subject = eventSubject(runner, session, kind, origin);
-      const reply = await nc.request(subject, encodeEnvelope(envelope), { headers: head, timeout: ACK_MS });
+      const reply = await askAgain(nc, subject, encodeEnvelope(envelope), head);
       const ack = reply.json<{ seq: number; error?: { description: string } }>();
       if (ack.error !== undefined) throw new Error(ack.error.description);
       return { id: envelope.id, seq: ack.seq };
     },
   };
+}
+
+async function askAgain(
+  nc: NatsConnection,
+  subject: string,
+  payload: Uint8Array,
+  head: MsgHdrs,
+): Promise<Msg> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await nc.request(subject, payload, { headers: head, timeout: ACK_MS });
+    } catch (error) {
+      if (!(error instanceof TimeoutError) || tries === TRIES) throw error;
+    }
+  }
 }
 
 /** The newest state of every relay, as gateways hear it. */

@@ -111,7 +111,7 @@ describe("SETTLE-1: a log that lost its end", () => {
     expect(relay.fatal[0]).toMatchObject({ code: "log_shortened" });
     const [first] = written;
     const asked = await gateway
-      .request(questionSubject(RECEIPT_SUBJECT, "gw1"), JSON.stringify(first), { timeout: 20_000 })
+      .request(questionSubject(RECEIPT_SUBJECT, "gw1"), JSON.stringify(first), { timeout: 2000 }) // silence is right, too
       .catch(() => undefined);
     expect(asked?.json<{ state: string }>().state).not.toBe("delivered");
   });

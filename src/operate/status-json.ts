@@ -15,11 +15,12 @@ export type StatusJson = Omit<Status, "backlog" | "controls" | "relays" | "sessi
 
 /** Pure. */
 export function statusJson(status: Status): StatusJson {
-  const { events, shards, heldSessions } = status.backlog;
+  const { held, ...backlog } = status.backlog;
+  void held; // sessions.list names them
   const { paused } = status.controls;
   return {
     ...status,
-    backlog: { events, shards, heldSessions },
+    backlog,
     controls: paused === undefined ? {} : { paused },
     relays: status.relays.map(withoutSessions),
     sessions: { ...status.sessions, list: status.sessions.list.map(sessionJson) },

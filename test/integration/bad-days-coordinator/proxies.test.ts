@@ -53,7 +53,8 @@ it.concurrent.each(ANSWERS)(
     await expectTold(day, reason === "breaker_open" ? "away" : "paused", reason);
     day.coordinator.faults.clear();
     await expectAllDelivered(day, ids);
-    expect(attemptsOf(day, ids.get("ses_a")?.[0] ?? "").length).toBeGreaterThan(1);
+    const firsts = ["ses_a", "ses_b"].map((session) => attemptsOf(day, ids.get(session)?.[0] ?? "").length);
+    expect(Math.max(...firsts)).toBeGreaterThan(1); // one of them was refused before all waited
   },
 );
 

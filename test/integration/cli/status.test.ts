@@ -107,7 +107,7 @@ test.runIf(existsSync("/usr/bin/script"))(
     await append("a-session-with-a-name-that-is-longer-than-the-terminal-is-wide");
     const child = spawn(
       "/usr/bin/script",
-      ["-qec", `stty cols 40 rows 20; exec ${process.execPath} ${MAIN} status --watch 0.5`, "/dev/null"],
+      ["-qec", `stty cols 40 rows 40; exec ${process.execPath} ${MAIN} status --watch 0.5`, "/dev/null"],
       {
         env: { ...bareEnv(), TERM: "xterm-256color", ...env },
         stdio: ["ignore", "pipe", "pipe"],

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import type { BrokerRole } from "../../../src/shared/messages/permissions.ts";
-import type { LogStatus } from "../../../src/shared/messages/status/log-status.ts";
+import type { StatusJson } from "../../../src/operate/status-json.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
@@ -28,15 +28,6 @@ function login(broker: TestBroker, role: BrokerRole): { url: string; user: strin
 function cli(broker: TestBroker, role: BrokerRole, args: string[]): Promise<Finished> {
   const { url, user, password } = login(broker, role);
   return runCli(args, { env: { NATS_URL: url, NATS_USER: user, NATS_PASSWORD: password } });
-}
-
-/** What docs/operations/backup.md says to compute: the lowest sequence that somebody may still need. */
-function firstNeeded({ backlog: { shards, held } }: LogStatus): string {
-  const needed = [
-    ...shards.filter((it) => it.pending + it.inFlight > 0).map((it) => it.ackFloor + 1),
-    ...held.map(({ from }) => from),
-  ];
-  return needed.length === 0 ? "new" : String(Math.min(...needed));
 }
 
 test("SETTLE-1, ONCE-1: backed up, lost and restored with the `nats` CLI, nothing is lost and repeats carry their keys", async ({
@@ -91,8 +82,8 @@ test("SETTLE-1, ONCE-1: backed up, lost and restored with the `nats` CLI, nothin
     stderr: expect.stringContaining("checkpoint_mismatch") as string,
   });
 
-  const status = JSON.parse((await cli(found, "operator", ["status", "--json"])).stdout) as LogStatus;
-  const from = firstNeeded(status);
+  const status = JSON.parse((await cli(found, "operator", ["status", "--json"])).stdout) as StatusJson;
+  const from = String(status.backlog.firstNeeded ?? "new");
   expect(from, "the parked session's event, settled or not behind it").toBe("4");
   expect(await cli(found, "admin", ["provision", "--from", from])).toMatchObject({ code: 0 });
 

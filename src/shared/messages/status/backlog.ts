@@ -14,6 +14,8 @@ export type Backlog = {
   held: { session: string; reason: string; text: string; since: number; from: number; events: number }[];
   /** The number of held sessions. If it exceeds the listed ones, `events` is too small. */
   heldSessions: number;
+  /** The lowest sequence that is still needed: an unsettled event has it or a higher one. Missing if everything is settled. */
+  firstNeeded?: number;
 };
 
 /** Most held sessions that are listed and counted. Each costs a request of about 0.5 ms. */
@@ -40,7 +42,19 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
     ...shards.map(({ pending, inFlight }) => pending + inFlight),
     ...held.map((session) => session.events),
   ].reduce((sum, n) => sum + n, 0);
-  return { events, shards, held, heldSessions: records.length };
+  return { events, shards, held, heldSessions: records.length, ...firstNeeded(shards, records) };
+}
+
+/** Over all held sessions, also those that are not listed: a backup that begins above one of them loses its events. Pure. */
+export function firstNeeded(
+  shards: readonly Pick<Backlog["shards"][number], "pending" | "inFlight" | "ackFloor">[],
+  held: Iterable<Pick<HeldRecord, "from">>,
+): Pick<Backlog, "firstNeeded"> {
+  let lowest = Infinity;
+  for (const { pending, inFlight, ackFloor } of shards)
+    if (pending + inFlight > 0) lowest = Math.min(lowest, ackFloor + 1);
+  for (const { from } of held) lowest = Math.min(lowest, from);
+  return lowest === Infinity ? {} : { firstNeeded: lowest };
 }
 
 /** Sessions that are held because of their backlog come first, then those that wait longest for an operator. */

@@ -1,7 +1,12 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { Command } from "commander";
-import { overtaken, planRedrive, type RedrivePlan, type ThinLetter } from "../operate/redrive.ts";
+import {
+  overtaken,
+  planRedrive,
+  type RedrivePlan,
+  type ThinLetter,
+} from "../shared/log/state/redrive-plan.ts";
 import {
   deadLetters,
   deadLettersOf,
@@ -263,5 +268,5 @@ function eventOf(letter: DeadLetter): unknown {
 function rowOf(letter: DeadLetter): string[] {
   const reason = letter.reason.length > 80 ? `${letter.reason.slice(0, 79)}…` : letter.reason;
   const status = letter.status === undefined ? "-" : String(letter.status);
-  return [letter.id, letter.session, letter.kind, status, letter.at.slice(0, 19), reason];
+  return [letter.id, letter.session, letter.kind, status, `${letter.at.slice(0, 19)}Z`, reason];
 }

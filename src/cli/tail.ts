@@ -4,7 +4,7 @@ import { connectionOf } from "../operate/connection.ts";
 import { parseWhen } from "../operate/replay/selection.ts";
 import { tail, type TailOptions } from "../operate/tail.ts";
 import type { TailStart } from "../operate/tail-start.ts";
-import { VERDICTS, type VerdictName } from "../operate/verdicts.ts";
+import { VERDICTS, type VerdictName } from "../shared/log/state/verdicts.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { codedError } from "../shared/base/errors.ts";
 import { sessionIdProblem } from "../shared/log/schema/session-id.ts";

@@ -34,7 +34,7 @@ async function refresh() {
       lost.hidden = true;
     } catch {
       if (++misses === MISSES) {
-        lost.textContent = `The console does not answer. This page is as of ${lastSeen.toLocaleTimeString()}.`;
+        lost.textContent = `The console does not answer. This page is as of ${clockOf(lastSeen)}.`;
         lost.hidden = false;
       }
     }
@@ -63,14 +63,21 @@ function morph(region, fresh) {
   });
 }
 
+/** The time of day with its zone, or without it. */
+function clockOf(at, zone = true) {
+  const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  return at.toLocaleTimeString([], zone ? { ...parts, timeZoneName: "short" } : parts);
+}
+
 /** Times in the reader's own zone. */
 function localise(page) {
   for (const time of page.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     const today = at.toDateString() === new Date().toDateString();
-    const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    const { show } = time.dataset;
+    const clock = clockOf(at, show !== "bare");
     const day = at.toLocaleDateString([], { year: "numeric", month: "short", day: "numeric" });
-    time.textContent = today ? clock : `${day}, ${clock}`;
+    time.textContent = today || show !== undefined ? clock : `${day}, ${clock}`;
     time.title = at.toISOString();
   }
 }
@@ -132,5 +139,5 @@ function hover({ target, clientX }) {
   readout.style.left = `${(part * 100).toFixed(2)}%`;
   readout.classList.toggle("left", part > 0.6);
   const texts = names.map((name, i) => `${name} ${nearest[i + 1].toLocaleString()}${rate ? "/s" : ""}`);
-  readout.firstChild.textContent = [new Date(nearest[0]).toLocaleTimeString(), ...texts].join("\n");
+  readout.firstChild.textContent = [clockOf(new Date(nearest[0])), ...texts].join("\n");
 }

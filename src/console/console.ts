@@ -11,6 +11,8 @@ import type { Frame } from "./routes/frame.ts";
 import { addLooks } from "./routes/look.ts";
 import { Notices } from "./routes/notices.ts";
 import { addStatus } from "./routes/status-json.ts";
+import { createLetterGroups } from "./routes/letter-groups.ts";
+import { LetterIndex } from "./watch/letter-index.ts";
 import { createConsoleServer } from "./server.ts";
 
 // observe.ts joins what is watched · watch/reader.ts asks the broker · watch/relays.ts hears and asks relays (watch/gates.ts, watch/delivered.ts) · watch/samples.ts and watch/timeline.ts remember ·
@@ -30,6 +32,8 @@ export type ConsoleOptions = {
   token: string;
   /** Buttons are shown and carried out. */
   mayAct: boolean;
+  /** Where the broker's sync setting can be read. */
+  sync?: { configFile?: string; monitor?: string };
 };
 
 export type ConsoleDeps = {
@@ -47,15 +51,20 @@ export type Console = { url: string; close(): Promise<void> };
 export async function startConsole(options: ConsoleOptions, deps: ConsoleDeps): Promise<Console> {
   const { nc, clock, log } = deps;
   const jsm = await jetstreamManager(nc, { checkAPI: false });
-  const observer = observe({ ...deps, jsm, options });
+  const observer = observe({ ...deps, jsm, options, sync: options.sync ?? {} });
   const { samples, snapshot, connected } = observer;
   const frame: Frame = { snapshot, connected, notices: new Notices() };
   const app = createConsoleServer({ clock, ...options });
   addStatus(app, frame);
-  addLooks(app, { jsm, frame, samples });
+  const index = new LetterIndex(jsm);
+  addLooks(app, { jsm, frame, samples, index, checks: observer.checks });
   if (options.mayAct) {
-    const control = createControl({ nc, jsm, clock });
-    addActs(app, { actions: createActions({ nc, jsm, control, log }), frame });
+    const control = createControl({ nc, jsm, clock, by: "the console" });
+    const groups = createLetterGroups({ nc, jsm, clock, log, index });
+    addActs(app, {
+      actions: createActions({ nc, jsm, control, log, groups, tryNow: observer.tryNow }),
+      frame,
+    });
   }
   const url = await openOwnPort(app, {
     name: "the console's",

@@ -73,6 +73,10 @@ async function main(): Promise<void> {
       port: values.consolePort,
       token,
       mayAct: values.statusPage === "on",
+      sync: {
+        ...(values.brokerConfig === undefined ? {} : { configFile: values.brokerConfig }),
+        ...(values.brokerMonitor === undefined ? {} : { monitor: values.brokerMonitor }),
+      },
     },
     { nc, clock: systemClock, log, fatal: fail },
   );

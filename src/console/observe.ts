@@ -5,7 +5,9 @@ import { followConnection } from "../shared/log/connection.ts";
 import { readLogStatus } from "../shared/messages/status/log-status.ts";
 import type { RelayView } from "../shared/messages/standing/relay-view.ts";
 import { lanesOf, type WantedLanes } from "../shared/messages/standing/ask-views.ts";
+import { tryNow, type TryAnswer } from "../shared/messages/standing/try-now.ts";
 import type { Snapshot } from "./views/snapshot.ts";
+import { createChecker, type Checks } from "./watch/checks.ts";
 import { createReader, type Reading } from "./watch/reader.ts";
 import { createRelays } from "./watch/relays.ts";
 import { Samples } from "./watch/samples.ts";
@@ -18,9 +20,16 @@ export type Observer = {
   samples: Samples;
   /** The present moment, with the lanes that are wanted. Never throws: what is not known is missing. */
   snapshot: (lanes: WantedLanes) => Promise<Snapshot>;
+  /** What `doctor` checks, as far as the console may look. Throws what the broker throws. */
+  checks: () => Promise<Checks>;
+  /** Asks relays not to wait for the next try of a session, or of the coordinator. */
+  tryNow: (session: string | undefined) => Promise<TryAnswer["tried"]>;
   start(): void;
   stop(): void;
 };
+
+/** Over this time the speed is taken at which the backlog shrinks. */
+const RECENT_MS = 15_000;
 
 /** Watches broker and relays over one connection. `fatal`: the broker refuses us for good. */
 // oxlint-disable-next-line max-lines-per-function -- only puts parts together, and lists what a snapshot consists of
@@ -29,6 +38,8 @@ export function observe(deps: {
   jsm: JetStreamManager;
   clock: Clock;
   options: { version: string; mayAct: boolean };
+  /** Where the broker's sync setting can be read. */
+  sync: { configFile?: string; monitor?: string };
   fatal: (error: Error) => void;
 }): Observer {
   const { nc, jsm, clock } = deps;
@@ -58,6 +69,8 @@ export function observe(deps: {
     },
   });
 
+  const checker = createChecker({ ...deps, relays, log: () => reader.read() });
+
   return {
     connected: () => connection.up(),
     samples,
@@ -76,11 +89,14 @@ export function observe(deps: {
         gate,
         connected: connection.up(),
         latest: samples.latest(),
+        recent: samples.since(clock.wall(), RECENT_MS),
         troubles: timeline.list(),
         forgottenTroubles: timeline.forgotten,
         sources: sourcesOf(reading, views),
       };
     },
+    checks: () => checker.read(),
+    tryNow: (session) => tryNow(nc, relays.states(), session),
     start: () => reader.start(),
     stop() {
       connection.leave();

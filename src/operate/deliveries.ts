@@ -14,9 +14,9 @@ import {
 } from "../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
-import { lastFrom } from "./positions.ts";
-import { readSettlement, type IsSettled } from "./settlement.ts";
-import { becameOf } from "./verdicts.ts";
+import { lastFrom } from "../shared/log/follow/positions.ts";
+import { readSettlement, type IsSettled } from "../shared/log/state/settlement.ts";
+import { becameOf } from "../shared/log/state/verdicts.ts";
 import type { SessionStanding } from "../shared/messages/standing/session-standing.ts";
 import { readStanding } from "./session-facts.ts";
 

@@ -12,7 +12,7 @@ import { shardOf } from "../shared/log/schema/partition.ts";
 import { EVERYTHING, parseEventSubject } from "../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
-import { readSettlement } from "./settlement.ts";
+import { readSettlement } from "../shared/log/state/settlement.ts";
 
 /** A session with pending events, or one that is paused. `bytes` is set if relays report it; `held`: why its events are read from the log. */
 export type WaitingSession = SessionStanding & { bytes?: number; held?: string };

@@ -3,9 +3,9 @@ import { HEADER } from "../shared/base/headers.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import { parseEventSubject } from "../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
-import { lastFrom, sinceFrom } from "./positions.ts";
-import { readSettlement } from "./settlement.ts";
-import { becameOf, type VerdictName } from "./verdicts.ts";
+import { lastFrom, sinceFrom } from "../shared/log/follow/positions.ts";
+import { readSettlement } from "../shared/log/state/settlement.ts";
+import { becameOf, type VerdictName } from "../shared/log/state/verdicts.ts";
 
 export type TailStart =
   | { from: "last"; count: number }

@@ -14,11 +14,11 @@ import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import type { Connection } from "./connection.ts";
 import { rest } from "../shared/base/rest.ts";
-import { readSettlement } from "./settlement.ts";
+import { readSettlement } from "../shared/log/state/settlement.ts";
 import { startOf, type TailStart } from "./tail-start.ts";
-import { becameOf, type Became, type VerdictName } from "./verdicts.ts";
+import { becameOf, type Became, type VerdictName } from "../shared/log/state/verdicts.ts";
 
-// tail-start.ts and positions.ts find the start · verdicts.ts finds the state of an event · ../shared/log/follow/walk.ts reads without a consumer
+// tail-start.ts finds the start · ../shared/log/state/verdicts.ts finds the state of an event · ../shared/log/follow/walk.ts reads without a consumer
 // An operator's login cannot create consumers (ADR 0012), so reading and judging are separate steps over direct gets.
 
 /** Which events are shown. All given conditions must hold. */

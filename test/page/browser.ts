@@ -25,7 +25,7 @@ export async function launch(): Promise<Browser> {
 }
 
 export const DESKTOP = { width: 1280, height: 900 };
-export const PHONE = { width: 360, height: 740 };
+export const PHONE = { width: 400, height: 800 };
 
 export async function open(
   browser: Browser,

@@ -70,12 +70,12 @@ async function shown(page: Page): Promise<object> {
 }
 
 async function told(): Promise<object> {
-  const { backlog, dead, log } = await stage.status();
+  const { backlog, dead, log, sessions } = await stage.status();
   return {
     waiting: backlog.events,
     dead: dead.messages,
     accepted: log.lastSeq,
-    held: backlog.held.filter(({ reason }) => reason !== "backlog").length,
+    held: sessions.list.filter(({ state }) => state === "paused" || state === "parked").length,
   };
 }
 
@@ -93,7 +93,21 @@ async function expectSameNumbers(page: Page, wanted: object): Promise<void> {
   expect(await shown(page)).toEqual(await told());
 }
 
-const PAGES = ["/", "/sessions", "/session?id=ses_00", "/dead", "/letter?seq=1", "/confirm?action=pause"];
+const PAGES = [
+  "/",
+  "/sessions",
+  "/sessions?sort=events&q=ses",
+  "/session?id=ses_00",
+  "/session?id=ses_nobody",
+  "/event?seq=5",
+  "/dead",
+  "/dead?session=ses_poison",
+  "/letter?seq=1",
+  "/checks",
+  "/confirm?action=pause",
+  "/confirm?action=try",
+  "/confirm?action=drop-all",
+];
 
 test("through an outage and after it its numbers equal `status --json`, it is accessible, and says nothing on the console", async () => {
   await using watched = await open(browser, at("/"));
@@ -190,7 +204,9 @@ test("a session is paused with a reason and resumed; then everything", async () 
   await expect.poll(() => text(page, "#lane .chip")).toBe("paused");
   expect(await text(page, "#lane")).toContain("its <b>agent</b> runs wild");
   await expect
-    .poll(async () => (await stage.status()).controls.sessions.map(({ session }) => session))
+    .poll(async () =>
+      (await stage.status()).sessions.list.flatMap((it) => (it.state === "paused" ? it.session : [])),
+    )
     .toEqual(["ses_00"]);
   for (let n = 10; n < 15; n++) await stage.event("ses_00", { n });
   await expect.poll(() => text(page, "#lane dd:nth-of-type(2)")).toBe("5");
@@ -217,6 +233,64 @@ test("a session is paused with a reason and resumed; then everything", async () 
   await page.click("dialog[open] button");
   await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
   await expect.poll(() => numberAt(page, "#n-waiting")).toBe(0);
+  expect(watched.complaints).toEqual([]);
+});
+
+test("a session that fails says why, lists its events with the last answer, and is tried when somebody says so", async () => {
+  stage.scripted.faults.set([
+    {
+      path: "/sessions/ses_sick/events",
+      action: {
+        kind: "status",
+        status: 500,
+        headers: { "retry-after": "300" },
+        body: { detail: "database is locked" },
+      },
+    },
+  ]);
+  await stage.event("ses_sick");
+  await stage.event("ses_sick");
+  await using watched = await open(browser, at("/sessions"));
+  const { page } = watched;
+  await page.waitForSelector('#session-rows tr:has-text("ses_sick") .chip.retrying');
+  await page.fill("#q", "ses_si");
+  await page.keyboard.press("Enter");
+  await page.click('#session-rows a:has-text("ses_sick")');
+  expect(await text(page, "#lane")).toMatch(
+    /Failed attempts\s+1\s+Last answer\s+status 500: database is locked\s+Next try/,
+  );
+  const rows = page.locator("#event-rows tbody tr");
+  expect(await rows.count()).toBe(2);
+  expect(await rows.nth(0).innerText()).toContain("waits behind an earlier event");
+  expect(await rows.nth(1).innerText()).toMatch(/pending[\s\S]*1[\s\S]*status 500: database is locked/);
+  await expectAccessible(page, "a session that fails");
+  await shoot(page, "session-fails");
+  const id = await rows.nth(1).locator("a").innerText();
+  stage.scripted.faults.clear();
+  await page.click('#action [data-ask]:has-text("Try now")');
+  await page.click("dialog[open] button");
+  expect(await text(page, "#notice")).toBe("The session is tried now.");
+  await expect.poll(() => rows.locator(".chip.delivered").count()).toBe(2);
+  // by its id alone, as it stands in a log line
+  await page.goto(`${stage.console}/sessions`);
+  await page.fill("#q", id);
+  await page.keyboard.press("Enter");
+  await page.click('a:has-text("Find the event with this id")');
+  expect(await text(page, "h1")).toBe(id);
+  expect(await text(page, "#outcome")).toMatch(/delivered/);
+  expect(await text(page, "pre.body")).toContain("ses_sick");
+  expect(watched.complaints).toEqual([]);
+});
+
+test("values under the pointer, with the time of day and its zone", async () => {
+  await using watched = await open(browser, at("/"));
+  const { page } = watched;
+  await page.waitForSelector("#chart-backlog .line");
+  await page.hover("#chart-backlog .canvas");
+  expect(await text(page, "#chart-backlog .readout")).toMatch(/\d\d:\d\d:\d\d \S+\s+events waiting \d+/);
+  expect(await text(page, "#chart-backlog .xaxis")).toMatch(
+    /^\d\d:\d\d:\d\d\s+\d\d:\d\d:\d\d\s+\d\d:\d\d:\d\d \S+$/,
+  );
   expect(watched.complaints).toEqual([]);
 });
 
@@ -357,4 +431,20 @@ test("a page whose cookie ended asks for the token by itself", async () => {
   await page.context().clearCookies();
   await page.waitForSelector("#ask");
   expect(await page.content()).not.toContain("Forwarding");
+});
+
+test("dead letters are grouped by reason, and a group is dropped at once", async () => {
+  await using watched = await open(browser, at("/dead"));
+  const { page } = watched;
+  await page.waitForSelector("#group-rows");
+  const before = (await stage.status()).dead.messages;
+  expect(await page.locator("#group-rows tbody tr").count()).toBe(1);
+  await page.click("#group-rows tbody a");
+  await page.click('#letters [data-ask]:has-text("Drop all")');
+  await page.waitForSelector("dialog[open] #confirm");
+  expect(await text(page, "dialog")).toContain(`${before} dead letters with the reason`);
+  await page.click("dialog[open] button");
+  expect(await text(page, "#notice")).toBe(`${before} events dropped.`);
+  expect((await stage.status()).dead.messages).toBe(0);
+  expect(watched.complaints).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { startCoordinator, type TestCoordinator } from "../support/coordinator.ts";
 import { dataFolder, runCli, startUp, type Up } from "../support/up.ts";
 import type { ReadyInfo } from "../../src/cli/up/kept.ts";
-import type { Status } from "../../src/operate/status.ts";
+import type { StatusJson } from "../../src/operate/status-json.ts";
 
 /** `up` with a coordinator whose outages a test scripts. */
 export type Stage = ReadyInfo & {
@@ -12,7 +12,7 @@ export type Stage = ReadyInfo & {
   up: Up;
   /** Sends one event as an executor; the gateway's status. */
   event(session: string, body?: Record<string, unknown>): Promise<number>;
-  status(): Promise<Status>;
+  status(): Promise<StatusJson>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -52,7 +52,7 @@ export async function startStage(): Promise<Stage> {
     async status() {
       const { stdout, stderr } = await runCli(["status", "--json", "--data", up.dataDir]);
       if (stdout === "") throw new Error(stderr);
-      return JSON.parse(stdout) as Status;
+      return JSON.parse(stdout) as StatusJson;
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

@@ -1,5 +1,5 @@
 import type { Tailed } from "../../operate/tail.ts";
-import type { VerdictName } from "../../operate/verdicts.ts";
+import type { VerdictName } from "../../shared/log/state/verdicts.ts";
 import { readable, readableBody } from "../readable.ts";
 import { paint, type Screen, type Style } from "./screen.ts";
 import { cut, printable, widthOf } from "./text.ts";

@@ -126,6 +126,7 @@ function planConsole(asked: Asked, { home }: Places): ChildPlan {
       ...commonVariables(asked),
       ...trustOptions(env, process.execArgv),
       ...brokerVariables(home.access("console")),
+      ...configVariable(home),
     },
   });
   return {

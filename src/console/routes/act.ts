@@ -4,10 +4,10 @@ import { isOwnPage } from "../../shared/http/door/protect.ts";
 import { sameSecret } from "../../shared/http/door/secret.ts";
 import { confirmPage } from "../views/confirm.ts";
 import { problem, problemOf } from "../views/problem.ts";
-import type { Actions } from "./actions.ts";
+import { targetOf, type Actions } from "./actions.ts";
 import { laneOf, mustBeConnected, NO_LANES, sendPage, type Frame } from "./frame.ts";
 import { formOf } from "./form.ts";
-import { numberOf, parameter } from "./parameters.ts";
+import { parameter } from "./parameters.ts";
 
 const EARLIER_FORM =
   "This form belongs to an earlier run of the console, or to someone else. Go back, reload the page and try again.";
@@ -38,8 +38,8 @@ export function addActs(app: FastifyInstance, { actions, frame }: { actions: Act
     const session = parameter(request, "session");
     return sendPage(frame, request, reply, laneOf(session), async (shot) => {
       mustBeConnected(frame);
-      const what = { session, seq: numberOf(parameter(request, "seq")) };
-      const action = await actions.about(parameter(request, "action"), what, shot.sources);
+      const target = targetOf((name) => parameter(request, name));
+      const action = await actions.about(parameter(request, "action"), target, shot.sources);
       return { place: "none", title: "Confirm", main: confirmPage(action, token) };
     });
   });

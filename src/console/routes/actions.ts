@@ -1,102 +1,165 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Control } from "../../shared/log/state/control.ts";
-import { deadLettersOf, readDeadLetter, redrive } from "../../shared/log/state/dead-letters.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
+import type { Control } from "../../shared/log/state/control.ts";
+import { deadLettersOf, readDeadLetter, redrive } from "../../shared/log/state/dead-letters.ts";
 import { sessionFilter } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+import { standingOf, type SessionSources } from "../../shared/messages/standing/session-standing.ts";
+import type { TryAnswer } from "../../shared/messages/standing/try-now.ts";
 import type { Action } from "../views/confirm.ts";
 import { href, type Notice } from "../views/layout.ts";
-import { standingOf, type SessionSources } from "../../shared/messages/standing/session-standing.ts";
+import type { LetterSelection } from "../watch/letter-index.ts";
+import type { LetterGroups } from "./letter-groups.ts";
+import { numberOf, selectionOf, sessionOf } from "./parameters.ts";
 
 /** Where to go after an action, and what to say there. */
 export type Done = { path: string; notice: Notice };
 
+/** What an action is done to, as an address or a form says it. */
+export type Target = { session?: string; seq?: number; selection: LetterSelection };
+
 export type Actions = {
-  /** What has to be confirmed. Throws `usage` or `nothing_found`. */
-  about(
-    action: string | undefined,
-    what: { session: string | undefined; seq: number | undefined },
-    sources: SessionSources,
-  ): Promise<Action>;
+  /** What is to be confirmed. Throws `usage` or `nothing_found`. */
+  about(action: string | undefined, target: Target, sources: SessionSources): Promise<Action>;
   /** Does it. Throws `usage`, `nothing_found`, `session_id_invalid`, and what the broker throws. */
   carryOut(action: string, form: URLSearchParams): Promise<Done>;
 };
 
-/** What the page can do, by the same functions as the operators' commands. Every action is logged. */
-// oxlint-disable-next-line max-lines-per-function -- two lists of what the page can do: what it says before, and what it does
-export function createActions(deps: {
+type ActionDeps = {
   nc: NatsConnection;
   jsm: JetStreamManager;
   control: Control;
   log: Logger;
-}): Actions {
-  const { nc, jsm, control, log } = deps;
+  groups: LetterGroups;
+  /** Asks relays not to wait. */
+  tryNow: (session: string | undefined) => Promise<TryAnswer["tried"]>;
+};
 
-  async function again(seq: number): Promise<Done> {
-    const asked = Number.isSafeInteger(seq) && seq > 0 ? await readDeadLetter(jsm, seq) : undefined;
-    if (asked === undefined) throw goneLetter();
-    // an event that died more than once is sent once, as the command does it
-    const letters = await deadLettersOf(jsm, asked.id);
-    const letter = letters.pop() ?? asked;
-    const older = letters.map((it) => it.seq);
-    const at = await redrive(nc, jsm, letter, older);
-    log.warn({ event: letter.id, session: letter.session, seq: at, by: "status page" }, "event redriven");
-    return {
-      path: "/dead",
-      notice: {
-        mood: "good",
-        text: `Event ${letter.id} of session ${letter.session} is requeued as sequence ${at}.`,
-      },
-    };
-  }
+/** Who acts, in the console's log. */
+const BY = "status page";
 
+/** What the page can do, by the same functions as the operators' commands. Every action is logged. */
+export function createActions(deps: ActionDeps): Actions {
   return {
-    async about(action, { session, seq }, sources) {
-      if (action === "redrive") {
-        const letter = seq === undefined ? undefined : await readDeadLetter(jsm, seq);
-        if (letter === undefined) throw goneLetter();
-        const later = await jsm.direct.getMessage(EVENTS_STREAM, {
-          seq: letter.origSeq + 1,
-          next_by_subj: sessionFilter(letter.session),
-        });
-        return { action, letter, overtaken: later !== null };
+    async about(action = "", { session, seq, selection }, sources) {
+      switch (action) {
+        case "redrive":
+          return aboutRedrive(deps.jsm, seq);
+        case "redrive-all":
+        case "drop-all":
+          return deps.groups.about(action, selection);
+        case "try":
+          return session === undefined ? { action } : { action, session };
+        case "pause":
+        case "resume":
+          if (session === undefined) return { action };
+          return { action, session, parked: standingOf(session, sources)?.state === "parked" };
+        default:
+          throw usage();
       }
-      if (action !== "pause" && action !== "resume") throw usage();
-      if (session === undefined) return { action };
-      return { action, session, parked: standingOf(session, sources)?.state === "parked" };
     },
     async carryOut(action, form) {
-      const session = form.get("session");
-      const text = form.get("text")?.trim() ?? "";
-      const by = "status page";
-      if (action === "redrive") return again(Number(form.get("seq")));
-      if (action !== "pause" && action !== "resume") throw usage();
-      if (session === null) {
-        if (action === "pause") await control.pauseAll(text);
-        else if (!(await control.resumeAll())) throw codedError("nothing_found", "Nothing was paused.");
-        log.warn({ action, text, by }, "an operator paused or resumed in the console");
-        const said =
-          action === "pause"
-            ? "Everything is paused: relays stop within a second."
-            : "Resumed: relays send again within a second.";
-        return { path: "/", notice: { mood: "good", text: said } };
+      const { session, seq, selection } = targetOf((name) => form.get(name));
+      switch (action) {
+        case "redrive":
+          return redriveOne(deps, seq);
+        case "redrive-all":
+        case "drop-all":
+          return deps.groups.carryOut(action, selection);
+        case "try":
+          return doTry(deps, session);
+        case "pause":
+        case "resume":
+          return session === undefined
+            ? pauseAll(deps, action, form)
+            : pauseSession(deps, action, { session, form });
+        default:
+          throw usage();
       }
-      if (action === "pause") await control.pauseSession(session, text);
-      else await control.resumeSession(session, { skipHead: form.get("skip") === "head" });
-      log.warn({ action, session, text, by }, "an operator paused or resumed in the console");
-      const said =
-        action === "pause"
-          ? `Session ${session} pauses within a second.`
-          : `Session ${session} resumes within a second.`;
-      return { path: href("/session", { id: session }), notice: { mood: "good", text: said } };
     },
   };
 }
 
+/** Throws `session_id_invalid` and `usage`. Pure. */
+export function targetOf(get: (name: string) => string | null | undefined): Target {
+  const session = get("session");
+  const seq = numberOf(get("seq") ?? undefined);
+  return {
+    ...(session === null || session === undefined ? {} : { session: sessionOf(session) }),
+    ...(seq === undefined ? {} : { seq }),
+    selection: selectionOf(get),
+  };
+}
+
+async function aboutRedrive(jsm: JetStreamManager, seq: number | undefined): Promise<Action> {
+  const letter = seq === undefined ? undefined : await readDeadLetter(jsm, seq);
+  if (letter === undefined) throw goneLetter();
+  const later = await jsm.direct.getMessage(EVENTS_STREAM, {
+    seq: letter.origSeq + 1,
+    next_by_subj: sessionFilter(letter.session),
+  });
+  return { action: "redrive", letter, overtaken: later !== null };
+}
+
+async function redriveOne({ nc, jsm, log }: ActionDeps, seq: number | undefined): Promise<Done> {
+  const asked = seq === undefined ? undefined : await readDeadLetter(jsm, seq);
+  if (asked === undefined) throw goneLetter();
+  // an event that died more than once is sent once, as the command does it
+  const letters = await deadLettersOf(jsm, asked.id);
+  const letter = letters.pop() ?? asked;
+  const older = letters.map((it) => it.seq);
+  const at = await redrive(nc, jsm, letter, older);
+  log.warn({ event: letter.id, session: letter.session, seq: at, by: BY }, "event redriven");
+  const text = `Event ${letter.id} of session ${letter.session} is requeued as sequence ${at}.`;
+  return { path: "/dead", notice: { mood: "good", text } };
+}
+
+const TRIED: Record<TryAnswer["tried"], Notice> = {
+  session: { mood: "good", text: "The session is tried now." },
+  coordinator: { mood: "good", text: "The coordinator is asked now." },
+  nothing: { mood: "bad", text: "Nothing waits for a next try, or no relay answers." },
+};
+
+async function doTry({ log, tryNow }: ActionDeps, session: string | undefined): Promise<Done> {
+  const tried = await tryNow(session);
+  log.info({ session, tried, by: BY }, "an operator did not want to wait for the next try");
+  return { path: session === undefined ? "/" : href("/session", { id: session }), notice: TRIED[tried] };
+}
+
+type Pausing = "pause" | "resume";
+
+async function pauseAll({ control, log }: ActionDeps, action: Pausing, form: URLSearchParams): Promise<Done> {
+  const text = form.get("text")?.trim() ?? "";
+  if (action === "pause") await control.pauseAll(text);
+  else if (!(await control.resumeAll())) throw codedError("nothing_found", "Nothing was paused any more.");
+  log.warn({ action, text, by: BY }, "an operator paused or resumed on the status page");
+  const said =
+    action === "pause"
+      ? "Everything is paused: relays stop within a second."
+      : "Resumed: relays send again within a second.";
+  return { path: "/", notice: { mood: "good", text: said } };
+}
+
+async function pauseSession(
+  { control, log }: ActionDeps,
+  action: Pausing,
+  { session, form }: { session: string; form: URLSearchParams },
+): Promise<Done> {
+  const text = form.get("text")?.trim() ?? "";
+  if (action === "pause") await control.pauseSession(session, text);
+  else await control.resumeSession(session, { skipHead: form.get("skip") === "head" });
+  log.warn({ action, session, text, by: BY }, "an operator paused or resumed on the status page");
+  const said =
+    action === "pause"
+      ? `Session ${session} pauses within a second.`
+      : `Session ${session} resumes within a second.`;
+  return { path: href("/session", { id: session }), notice: { mood: "good", text: said } };
+}
+
 function usage(): Error {
-  return codedError("usage", "This action does not exist.");
+  return codedError("usage", "The page does not know this action.");
 }
 
 /** Somebody was faster. */

@@ -1,32 +1,48 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { FastifyInstance } from "fastify";
-import { MOST_LANES } from "../../shared/messages/standing/relay-view.ts";
 import { readDeadLetter } from "../../shared/log/state/dead-letters.ts";
 import { RANGES } from "../views/chart.ts";
+import { checksPage } from "../views/checks.ts";
 import { letterPage, lettersPage } from "../views/letters.ts";
 import { overview } from "../views/overview.ts";
-import { sessionPage, sessionsPage } from "../views/sessions.ts";
 import type { Snapshot } from "../views/snapshot.ts";
 import { readLetterPage, type LetterFacts } from "../watch/letter-pages.ts";
+import type { Checks } from "../watch/checks.ts";
+import type { LetterIndex } from "../watch/letter-index.ts";
 import type { Samples } from "../watch/samples.ts";
-import { firstStandings, standingOf } from "../../shared/messages/standing/session-standing.ts";
+import { createSessionEvents } from "../watch/session-events.ts";
 import { goneLetter } from "./actions.ts";
-import { laneOf, mustBeConnected, NO_LANES, sendPage, type Frame } from "./frame.ts";
-import { numberOf, parameter, sessionOf } from "./parameters.ts";
+import { addSessions } from "./look-sessions.ts";
+import { mustBeConnected, NO_LANES, sendPage, type Frame } from "./frame.ts";
+import { numberOf, parameter, selectionOf } from "./parameters.ts";
 
-const MOST_SESSIONS = MOST_LANES;
-/** Session ids have at most 200 characters. */
-const LONGEST_SEARCH = 200;
+/** Sessions on the overview. */
+const MOST_SESSIONS = 8;
 const PAGE_SIZE = 50;
 const NEWEST_LETTERS = 8;
+/** A page waits so long for the groups of its letters. With many letters they are counted once, in a few seconds. */
+const COUNTING_MS = 1000;
 
-type LookDeps = { jsm: JetStreamManager; frame: Frame; samples: Samples };
+type LookDeps = {
+  jsm: JetStreamManager;
+  frame: Frame;
+  samples: Samples;
+  index: LetterIndex;
+  checks: () => Promise<Checks>;
+};
 
 /** The pages that only show. */
 export function addLooks(app: FastifyInstance, deps: LookDeps): void {
   addOverview(app, deps);
-  addSessions(app, deps);
+  addSessions(app, { frame: deps.frame, events: createSessionEvents(deps.jsm) });
   addLetters(app, deps);
+  app.get("/checks", (request, reply) =>
+    sendPage(deps.frame, request, reply, NO_LANES, async () => {
+      mustBeConnected(deps.frame);
+      return { place: "checks", title: "Checks", main: checksPage(await deps.checks()) };
+    }),
+  );
 }
 
 function addOverview(app: FastifyInstance, { jsm, frame, samples }: LookDeps): void {
@@ -44,44 +60,24 @@ function addOverview(app: FastifyInstance, { jsm, frame, samples }: LookDeps): v
   );
 }
 
-function addSessions(app: FastifyInstance, { jsm, frame }: LookDeps): void {
-  app.get("/sessions", (request, reply) => {
-    const text = parameter(request, "q") ?? "";
-    const search = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "").slice(0, LONGEST_SEARCH); // controls are in no id
-    return sendPage(frame, request, reply, { most: MOST_SESSIONS, search }, (shot) => {
-      const found = firstStandings(shot.sources, { search, most: MOST_SESSIONS });
-      return { place: "sessions", title: "Sessions", main: sessionsPage(shot, { ...found, search }) };
-    });
-  });
-  app.get("/session", (request, reply) => {
-    const id = parameter(request, "id");
-    return sendPage(frame, request, reply, laneOf(id), async (shot) => {
-      const session = sessionOf(id);
-      const letters = await newestLetters(jsm, shot, session);
-      const row = standingOf(session, shot.sources);
-      return {
-        place: "sessions",
-        title: `Session ${session}`,
-        crumb: { path: "/sessions", name: "Sessions" },
-        main: sessionPage(shot, session, row, letters),
-      };
-    });
-  });
-}
-
-function addLetters(app: FastifyInstance, { jsm, frame }: LookDeps): void {
+function addLetters(app: FastifyInstance, { jsm, frame, index }: LookDeps): void {
   app.get("/dead", (request, reply) =>
     sendPage(frame, request, reply, NO_LANES, async (shot) => {
-      const text = parameter(request, "session");
-      const session = text === undefined || text === "" ? undefined : sessionOf(text);
+      const selection = selectionOf((name) => parameter(request, name));
+      const { session } = selection;
       const before = numberOf(parameter(request, "before"));
+      const cursor = { size: PAGE_SIZE, ...(before === undefined ? {} : { before }) };
       mustBeConnected(frame);
-      const page = await readLetterPage(jsm, {
-        size: PAGE_SIZE,
-        ...(session === undefined ? {} : { session }),
-        ...(before === undefined ? {} : { before }),
-      });
-      return { place: "dead", title: "Dead letters", main: lettersPage(shot, page, session) };
+      const byIndex =
+        selection.group !== undefined || selection.since !== undefined || selection.until !== undefined;
+      const updating = index.update();
+      if (byIndex) await updating;
+      const isCounted = await Promise.race([updating.then(() => true), delay(COUNTING_MS, false)]);
+      const page = byIndex
+        ? index.page(selection, cursor)
+        : await readLetterPage(jsm, { ...cursor, ...(session === undefined ? {} : { session }) });
+      const groups = isCounted ? index.groups({}) : undefined;
+      return { place: "dead", title: "Dead letters", main: lettersPage(shot, { page, groups, selection }) };
     }),
   );
   app.get("/letter", (request, reply) =>

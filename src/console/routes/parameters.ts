@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { codedError } from "../../shared/base/errors.ts";
+import type { LetterSelection } from "../watch/letter-index.ts";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 
 /** A parameter of the address; undefined if it is missing or stands there twice. */
@@ -20,4 +21,26 @@ export function sessionOf(text: string | undefined): string {
   if (text === undefined || wrong !== undefined)
     throw codedError("session_id_invalid", `This is not a session id: ${wrong ?? "empty"}.`);
   return text;
+}
+
+/** Which dead letters an address or a form means. Throws `session_id_invalid` and `usage`. Pure. */
+export function selectionOf(get: (name: string) => string | null | undefined): LetterSelection {
+  const [group, session, since, until, upto] = ["reason", "session", "since", "until", "upto"].map(
+    (name) => get(name) || undefined,
+  );
+  const seq = numberOf(upto);
+  return {
+    ...(group === undefined ? {} : { group: group.slice(0, 400) }),
+    ...(session === undefined ? {} : { session: sessionOf(session) }),
+    ...(since === undefined ? {} : { since: minuteOf(since) }),
+    ...(until === undefined ? {} : { until: minuteOf(until) }),
+    ...(seq === undefined ? {} : { upto: seq }),
+  };
+}
+
+/** `2026-11-30T02:40`, UTC, as a browser's field for a time has it. Throws `usage`. Pure. */
+function minuteOf(text: string): number {
+  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?$/.test(text) ? Date.parse(`${text}Z`) : NaN;
+  if (Number.isNaN(at)) throw codedError("usage", "This is no time. Write it as 2026-11-30T02:40, in UTC.");
+  return at;
 }

@@ -1,4 +1,3 @@
-import { showAge } from "../../shared/base/show.ts";
 import { html, type Html } from "./html.ts";
 import { showCount, showRate, timeOf } from "./words.ts";
 import { sliceOf, thin, type Sample } from "../watch/samples.ts";
@@ -108,8 +107,7 @@ export function chart(options: {
         ${newest === undefined && html`<p class="empty">The first numbers come in a second.</p>`}
       </div>
       <div class="xaxis" aria-hidden="true">
-        <span>${span === range.ms ? range.name : span === SHORTEST_MS ? "1 minute" : showAge(span)} ago</span
-        ><span>now</span>
+        ${timeOf(from, "bare")}${timeOf(from + span / 2, "bare")}${timeOf(now, "clock")}
       </div>
     </div>
     <details id="chart-${id}-table">

@@ -1,11 +1,17 @@
 import { exact, html, type Html } from "./html.ts";
+import type { LetterSelection } from "../watch/letter-index.ts";
 import type { LetterFacts } from "../watch/letter-pages.ts";
+import { href } from "./layout.ts";
+import { describe, selectionParams } from "./letters.ts";
+import { counted } from "./words.ts";
 
 /** What an operator may do here, with what it is done to. */
 export type Action =
   | { action: "pause" | "resume" }
   | { action: "pause" | "resume"; session: string; parked: boolean }
-  | { action: "redrive"; letter: LetterFacts; overtaken: boolean };
+  | { action: "redrive"; letter: LetterFacts; overtaken: boolean }
+  | { action: "try"; session?: string }
+  | { action: "redrive-all" | "drop-all"; selection: LetterSelection; count: number; overtaken: number };
 
 type Words = { title: string; text: Html; fields?: Html; button: string; back: string };
 
@@ -17,7 +23,8 @@ export function confirmPage(action: Action, token: string): Html {
     <div class="text">${text}</div>
     <form method="post" action="/act/${action.action}">
       <input type="hidden" name="token" value="${exact(token)}" />
-      ${"session" in action && html`<input type="hidden" name="session" value="${exact(action.session)}" />`}
+      ${"session" in action && action.session !== undefined && html`<input type="hidden" name="session" value="${exact(action.session)}" />`}
+      ${"selection" in action && Object.entries(selectionParams(action.selection)).map(([name, value]) => value !== undefined && html`<input type="hidden" name="${name}" value="${exact(value)}" />`)}
       ${action.action === "redrive" && html`<input type="hidden" name="seq" value="${action.letter.seq}" />`}
       ${fields}
       <p class="buttons">
@@ -35,6 +42,8 @@ const REASON: Html = html`<p class="field">
 
 function wordsOf(action: Action): Words {
   if (action.action === "redrive") return redriveWords(action.letter, action.overtaken);
+  if (action.action === "try") return tryWords(action.session);
+  if ("selection" in action) return groupWords(action);
   const pause = action.action === "pause";
   if (!("session" in action))
     return pause
@@ -80,6 +89,54 @@ function wordsOf(action: Action): Words {
             }
           : {}),
         button: "Resume the session",
+        back,
+      };
+}
+
+function tryWords(session: string | undefined): Words {
+  return session === undefined
+    ? {
+        title: "Try now?",
+        text: html`<p>
+          The coordinator is asked now whether it takes events again, without waiting for the next try.
+        </p>`,
+        button: "Try now",
+        back: "/",
+      }
+    : {
+        title: `Try session ${session} now?`,
+        text: html`<p>
+          Its first waiting event is sent now, without waiting for the next try, even if the coordinator asked
+          for the wait.
+        </p>`,
+        button: "Try now",
+        back: href("/session", { id: session }),
+      };
+}
+
+function groupWords({
+  action,
+  selection,
+  count,
+  overtaken,
+}: Extract<Action, { selection: LetterSelection }>): Words {
+  const what = html`${counted(count, "dead letter")}${describe(selection)}`;
+  const back = href("/dead", { ...selectionParams(selection), upto: undefined });
+  return action === "redrive-all"
+    ? {
+        title: `Redrive ${counted(count, "event")}?`,
+        text: html`<p>
+            ${what}: the events are put into the log again, those of a session in their order, and the dead
+            letters are removed.
+          </p>
+          ${overtaken > 0 ? html`<p class="warn">In ${counted(overtaken, "session")} later events were delivered already or wait: these go behind them.</p>` : html`<p>No later events of their sessions are in the log.</p>`}`,
+        button: "Redrive all",
+        back,
+      }
+    : {
+        title: `Drop ${counted(count, "event")} for good?`,
+        text: html`<p>${what}: they are deleted and are never delivered. This cannot be undone.</p>`,
+        button: "Drop all",
         back,
       };
 }

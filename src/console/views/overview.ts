@@ -6,7 +6,7 @@ import { html, type Html } from "./html.ts";
 import type { LetterFacts } from "../watch/letter-pages.ts";
 import { lettersTable } from "./letters.ts";
 import { ask, href } from "./layout.ts";
-import type { Sample } from "../watch/samples.ts";
+import { drainMs, type Sample } from "../watch/samples.ts";
 import { firstStandings } from "../../shared/messages/standing/session-standing.ts";
 import { sessionsTable } from "./sessions.ts";
 import { headline, type Snapshot } from "./snapshot.ts";
@@ -86,17 +86,29 @@ function stateOf(snapshot: Snapshot): Html {
       <div role="status"><h2>${title}</h2></div>
       <p>${detail}</p>
       <p class="quiet">
-        ${since !== undefined && html`Since ${timeOf(since)}, ${showAge(snapshot.now - since)}. `}${url === undefined ? "No coordinator was recorded yet." : html`Coordinator <code>${url}</code>`}
+        ${since !== undefined && html`Since ${timeOf(since)}, ${showAge(snapshot.now - since)}. `}${nextTry(snapshot)}${url === undefined ? "No coordinator was recorded yet." : html`Coordinator <code>${url}</code>`}
       </p>
     </div>
     ${
       snapshot.mayAct &&
       known !== undefined &&
-      (paused === undefined
-        ? ask("/confirm?action=pause", "Pause everything")
-        : ask("/confirm?action=resume", "Resume", "main", "everything"))
+      html`<div class="buttons">
+        ${nextTryAt(snapshot) !== undefined && ask("/confirm?action=try", "Try now", "main", "the coordinator")}
+        ${paused === undefined ? ask("/confirm?action=pause", "Pause everything") : ask("/confirm?action=resume", "Resume", "main", "everything")}
+      </div>`
     }
   </div>`;
+}
+
+/** When the coordinator is asked next, while nothing is sent to it. */
+function nextTryAt({ gate, connected }: Snapshot): number | undefined {
+  return connected && "nextAt" in gate ? gate.nextAt : undefined;
+}
+
+function nextTry(snapshot: Snapshot): Html | false {
+  const at = nextTryAt(snapshot);
+  if (at === undefined) return false;
+  return html`Next try ${at > snapshot.now ? `in ${showAge(at - snapshot.now)}` : "now"}. `;
 }
 
 function damage({ reading }: Snapshot): Html[] {
@@ -124,7 +136,7 @@ function leaving({ reading, now }: Snapshot): Html[] {
   return more > 0 ? [...shown, html`<p class="more">${counted(more, "more runner")}.</p>`] : shown;
 }
 
-function numbers({ reading, latest, now, sources, relays }: Snapshot): Html {
+function numbers({ reading, latest, now, sources, relays, recent }: Snapshot): Html {
   const status = reading.known?.status;
   const rate = (value: number | undefined): string =>
     value === undefined || Number.isNaN(value) ? "–" : showRate(value);
@@ -132,6 +144,7 @@ function numbers({ reading, latest, now, sources, relays }: Snapshot): Html {
   const parked = stopped.filter(({ reason }) => reason === "parked").length;
   const wished = sources.wishes.filter(({ action }) => action === "pause").length;
   const paused = Math.max(stopped.length - parked, wished);
+  const drained = status && drainMs(recent, status.backlog.events);
   const full = status === undefined ? 0 : (100 * status.log.bytes) / Math.max(1, status.log.maxBytes);
   return html`<dl class="numbers">
     ${number(
@@ -140,7 +153,7 @@ function numbers({ reading, latest, now, sources, relays }: Snapshot): Html {
       status && showCount(status.backlog.events),
       status?.oldestWaiting === undefined
         ? "nothing waits"
-        : `oldest ${showAge(now - Date.parse(status.oldestWaiting))}`,
+        : `oldest ${showAge(now - Date.parse(status.oldestWaiting))}${drained === undefined ? "" : `; empty in about ${showAge(drained)}`}`,
     )}
     ${number("accepted", "Accepted", rate(latest?.accepted), status && `${showCount(status.log.lastSeq)} in all`)}
     ${number("delivered", "Delivered", rate(latest?.delivered), `by ${counted(relays.length, "relay")}`)}

@@ -19,6 +19,8 @@ export type Snapshot = {
   connected: boolean;
   reading: Reading;
   latest: Sample | undefined;
+  /** The last seconds, oldest first. */
+  recent: readonly Sample[];
   troubles: readonly Trouble[];
   forgottenTroubles: number;
   sources: SessionSources;

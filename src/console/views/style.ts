@@ -42,7 +42,7 @@ code, pre, .id { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Li
 .dot { width: .7rem; height: .7rem; border-radius: 50%; background: var(--edge); }
 .dot.good { background: var(--good); } .dot.wait { background: var(--wait); } .dot.bad { background: var(--bad); }
 nav ul { display: flex; gap: .25rem; }
-nav li a { display: block; padding: .95rem .6rem .8rem; color: var(--quiet); text-decoration: none; border-bottom: 3px solid transparent; }
+nav li a { white-space: nowrap; display: block; padding: .95rem .6rem .8rem; color: var(--quiet); text-decoration: none; border-bottom: 3px solid transparent; }
 nav li a:hover { color: var(--ink); }
 nav li a[aria-current] { color: var(--ink); font-weight: 600; border-color: var(--accent); }
 .count { display: inline-block; min-width: 1.5em; padding: 0 .45em; border-radius: 1em; background: var(--bad-bg); color: var(--bad); font-size: .8rem; font-weight: 600; text-align: center; }
@@ -74,6 +74,7 @@ footer { padding-top: .9rem; padding-bottom: 2rem; color: var(--quiet); font-siz
 .numbers .note { font-size: .82rem; }
 .numbers .alarm .value { color: var(--bad); }
 .heading { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: .25rem 1rem; margin-bottom: .6rem; }
+main > section:empty { display: none; }
 section > h2 { margin-bottom: .6rem; }
 .tabs { display: flex; gap: .25rem; font-size: .9rem; }
 .tabs a { display: block; padding: .2rem .6rem; border-radius: 6px; color: var(--quiet); text-decoration: none; }
@@ -109,25 +110,27 @@ details { margin-top: .5rem; font-size: .85rem; } summary { cursor: pointer; col
 .timeline .what { grid-column: 1; } .timeline .quiet { grid-column: 1; font-size: .87rem; }
 .timeline .why { grid-column: 2; grid-row: 1 / span 2; align-self: center; overflow-wrap: anywhere; font-size: .92rem; }
 .timeline .length { color: var(--quiet); margin-left: .35rem; } .timeline .lasting .length { color: var(--bad); font-weight: 600; } .timeline .paused.lasting .length { color: var(--wait); }
+.checks li { padding-left: 1rem; } .checks li::before { display: none; } .checks .why { grid-row: 1; }
 .scroll { overflow-x: auto; position: relative; background: var(--card); border: 1px solid var(--line); border-radius: var(--radius); }
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: left; vertical-align: baseline; padding: .5rem .75rem; border-top: 1px solid var(--line); font-weight: 400; }
 thead th { border-top: 0; color: var(--quiet); font-size: .85rem; white-space: nowrap; }
 tbody tr:hover { background: var(--hover); }
 th:first-child { padding-left: 1rem; } td:last-child { padding-right: 1rem; }
-.n { text-align: right; white-space: nowrap; } .act { text-align: right; padding-top: .3rem; padding-bottom: .3rem; } .act .button { padding: .15rem .65rem; font-size: .9rem; }
+.n { text-align: right; white-space: nowrap; } .act { text-align: right; padding-top: .3rem; padding-bottom: .3rem; } .act .button, .acts .button { padding: .15rem .65rem; font-size: .9rem; }
 tbody .id { min-width: 8rem; max-width: 20rem; } .age { white-space: nowrap; } .why { overflow-wrap: anywhere; min-width: 10rem; }
 details table { margin-top: .35rem; } details th, details td { padding: .15rem .4rem; } details th:first-child { padding-left: 0; }
 .chip { display: inline-block; padding: .05rem .55rem; border-radius: 1em; font-size: .85rem; white-space: nowrap; background: var(--hover); color: var(--quiet); }
-.chip.parked { background: var(--bad-bg); color: var(--bad); font-weight: 600; } .chip.paused, .chip.retrying { background: var(--wait-bg); color: var(--wait); font-weight: 600; }
-.chip.sending { background: var(--good-bg); color: var(--good); }
+.chip.parked, .chip.dead, .chip.fail { background: var(--bad-bg); color: var(--bad); font-weight: 600; } .chip.paused, .chip.retrying, .chip.pending, .chip.warn { background: var(--wait-bg); color: var(--wait); font-weight: 600; }
+.chip.sending, .chip.delivered, .chip.ok { background: var(--good-bg); color: var(--good); }
 .empty { padding: 1.1rem 1rem; background: var(--card); border: 1px dashed var(--line); border-radius: var(--radius); color: var(--quiet); }
 .empty.bad { color: var(--bad); background: var(--bad-bg); border-style: solid; border-color: var(--bad); }
 .more { padding-top: .5rem; font-size: .9rem; }
 .search { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; }
-input[type=search], input[type=password], input:not([type]) { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--edge); border-radius: 7px; padding: .38rem .6rem; width: 20rem; max-width: 100%; }
+input[type=search], input[type=password], input[type=datetime-local], input:not([type]) { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--edge); border-radius: 7px; padding: .38rem .6rem; width: 20rem; max-width: 100%; }
 ::placeholder { color: var(--quiet); opacity: 1; }
-#letters > * + *, #sessions > * + * { margin-top: .6rem; }
+input[type=datetime-local] { width: auto; }
+#letters > * + *, #sessions > * + *, #events > * + * { margin-top: .6rem; }
 .pager { display: flex; gap: .75rem; } .pager:empty { display: none; }
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .4rem 1.25rem; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: var(--radius); }
 .facts dt { color: var(--quiet); } .facts dd { overflow-wrap: anywhere; } .facts .reason { white-space: pre-wrap; font-weight: 600; color: var(--bad); }
@@ -136,7 +139,8 @@ input[type=search], input[type=password], input:not([type]) { font: inherit; col
 .confirm .facts { padding: .75rem; background: var(--paper); } .confirm h1 { font-size: 1.25rem; overflow-wrap: anywhere; }
 .confirm form { display: grid; gap: 1rem; } .field label { display: block; margin-bottom: .2rem; } .field input:not([type=checkbox]) { width: 100%; }
 .check { display: flex; gap: .5rem; align-items: baseline; } .warn { color: var(--wait); font-weight: 600; }
-.buttons { display: flex; gap: .75rem; justify-content: flex-end; }
+.buttons { display: inline-flex; flex-wrap: wrap; gap: .5rem; justify-content: flex-end; } .confirm .buttons { display: flex; gap: .75rem; }
+.links { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; } thead a { color: inherit; }
 main > .confirm { background: var(--card); border: 1px solid var(--line); border-radius: var(--radius); padding: 1.25rem; }
 #problem { display: grid; gap: .75rem; padding: 1.25rem; background: var(--card); border: 1px solid var(--line); border-left: 5px solid var(--bad); border-radius: var(--radius); overflow-wrap: anywhere; }
 dialog { border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem; background: var(--card); color: var(--ink); width: min(36rem, calc(100vw - 2rem)); box-shadow: 0 12px 40px rgb(0 0 0 / .3); }
@@ -145,7 +149,7 @@ dialog::backdrop { background: rgb(8 12 16 / .55); }
 @media (max-width: 68rem) { .charts { grid-template-columns: 1fr 1fr; } .charts > :last-child { grid-column: 1 / -1; } .numbers { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
 @media (max-width: 44rem) {
   .bar, main, footer { padding-left: .9rem; padding-right: .9rem; }
-  .bar { padding-top: .6rem; } .who { margin-left: 0; width: 100%; order: 2; } nav { order: 3; margin-left: -.6rem; } nav li a { padding: .5rem .6rem; }
+  .bar { padding-top: .6rem; } .who { margin-left: 0; width: 100%; order: 2; } nav { order: 3; margin-left: -.4rem; } nav ul { flex-wrap: wrap; gap: 0; } nav li a { padding: .5rem .4rem; }
   .charts { grid-template-columns: minmax(0, 1fr); } .numbers { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .wide, .stack tbody .wide { display: none; } .timeline li { grid-template-columns: minmax(0, 1fr); } .timeline .why { grid-column: 1; grid-row: auto; }
   .stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -153,6 +157,7 @@ dialog::backdrop { background: rgb(8 12 16 / .55); }
   .stack tbody tr:first-child { border-top: 0; } .stack tbody th, .stack tbody td { display: block; border: 0; padding: 0; text-align: left; min-width: 0; }
   .stack tbody th { width: 100%; padding-right: 6.5rem; min-height: 1.9rem; } .stack .why { width: 100%; } .stack .why:empty, .stack .none { display: none; }
   .stack [data-label]::before { content: attr(data-label) " "; color: var(--quiet); font-family: system-ui, sans-serif; }
+  .stack .acts { width: 100%; }
   .stack .act { position: absolute; right: .9rem; top: .55rem; }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: .5rem; }
 }

@@ -20,11 +20,15 @@ export function counted(count: number, noun: string): string {
   return `${showCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** A moment, in UTC; the script shows it in the reader's zone. */
-export function timeOf(wall: number | string): Html {
+/** A moment, in UTC; the script shows it in the reader's zone. `clock`: only the time of day; `bare`: without its zone, which stands beside it. */
+export function timeOf(wall: number | string, show?: "clock" | "bare"): Html {
   const date = new Date(wall);
   if (Number.isNaN(date.getTime())) return html`–`;
   const iso = date.toISOString();
+  if (show !== undefined)
+    return html`<time datetime="${iso}" data-show="${show}"
+      >${iso.slice(11, 19)}${show === "clock" && " UTC"}</time
+    >`;
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
 }
 

@@ -71,7 +71,8 @@ export async function readLetterPage(
   return page;
 }
 
-function withoutBody(letter: DeadLetter): LetterFacts {
+/** A letter without its event, which may hold 4 MiB. Pure. */
+export function withoutBody(letter: DeadLetter): LetterFacts {
   const facts: LetterFacts & { payload?: Uint8Array } = { ...letter };
   delete facts.payload;
   return facts;

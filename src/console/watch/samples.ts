@@ -123,6 +123,18 @@ export function summary(samples: readonly Sample[]): Sample {
   };
 }
 
+/** An estimate needs this many samples of one drain. */
+const DRAIN_SAMPLES = 5;
+
+/** Milliseconds until a backlog is empty, at the speed at which it shrank over some samples, oldest first. Undefined if it does not shrink. Pure. */
+export function drainMs(samples: readonly Sample[], backlog: number): number | undefined {
+  const known = samples.filter((sample) => !Number.isNaN(sample.backlog));
+  const [first, last] = [known[0], known.at(-1)];
+  if (first === undefined || last === undefined || known.length < DRAIN_SAMPLES) return undefined;
+  const perMs = (first.backlog - last.backlog) / (last.at - first.at);
+  return perMs > 0 && backlog > 0 ? backlog / perMs : undefined;
+}
+
 /** Lengths of slices of time, milliseconds. */
 const SLICES = [1, 2, 5, 10, 20, 30, 60, 120, 240, 480, 960, 1800, 3600, 6000].map((s) => s * 1000);
 

@@ -9,7 +9,7 @@ import { parseJsonWithin } from "../../shared/base/json-scan.ts";
 import { EVENTS_STREAM, MAX_PAYLOAD } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
 import { endsSession } from "../replay/finished.ts";
-import type { IsSettled } from "../settlement.ts";
+import type { IsSettled } from "../../shared/log/state/settlement.ts";
 import type { DeliveredEvent, DeliveredState } from "./compare.ts";
 
 /** What the log knows about one session, without bodies. */

@@ -12,7 +12,7 @@ import { HOLDINGS_SUBJECT, type Kind } from "../../shared/log/schema/subjects.ts
 import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 import { putAgain } from "../replay/put.ts";
 import type { Throttle } from "../replay/throttle.ts";
-import { readSettlement } from "../settlement.ts";
+import { readSettlement } from "../../shared/log/state/settlement.ts";
 import { compareEvents, compareState, type DeliveredEvent } from "./compare.ts";
 import { gatherMany, gatherOne, type Gathered } from "./gather.ts";
 import { sessionGroups } from "./sessions.ts";

@@ -4,8 +4,8 @@ import { readableEnvelope } from "../readable-envelope.ts";
 import { parseEventSubject, type Kind } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { walk, walkOneByOne } from "../../shared/log/follow/walk.ts";
-import { countFrom } from "../positions.ts";
-import type { IsSettled } from "../settlement.ts";
+import { countFrom } from "../../shared/log/follow/positions.ts";
+import type { IsSettled } from "../../shared/log/state/settlement.ts";
 import type { LeftOut } from "./record.ts";
 import { filtersOf, wantsKind, type Selection } from "./selection.ts";
 

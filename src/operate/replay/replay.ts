@@ -7,7 +7,7 @@ import { HEADER } from "../../shared/base/headers.ts";
 import { parseEventSubject } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
-import { readSettlement } from "../settlement.ts";
+import { readSettlement } from "../../shared/log/state/settlement.ts";
 import { look, type LookDeps, type Looked } from "./choose.ts";
 import { createFinished } from "./finished.ts";
 import { putAgain } from "./put.ts";

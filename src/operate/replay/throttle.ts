@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Clock } from "../../shared/base/clock.ts";
-import { readWaiting } from "../settlement.ts";
+import { readWaiting } from "../../shared/log/state/settlement.ts";
 import { createPace, mayAdd } from "./pace.ts";
 
 /** Time between two checks of the relays' backlog. */

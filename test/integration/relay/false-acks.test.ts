@@ -2,7 +2,7 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { runPrune } from "../../../src/shared/log/prune.ts";
-import { readSettlement } from "../../../src/operate/settlement.ts";
+import { readSettlement } from "../../../src/shared/log/state/settlement.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { isCoded } from "../../../src/shared/base/errors.ts";
 import { SHARDS } from "../../../src/shared/log/schema/partition.ts";

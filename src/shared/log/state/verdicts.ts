@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { deadLettersOf, type DeadLetter } from "../shared/log/state/dead-letters.ts";
-import { readState } from "../shared/log/state/state-store.ts";
-import { stateKey } from "../shared/log/schema/topology.ts";
+import { deadLettersOf, type DeadLetter } from "./dead-letters.ts";
+import { readState } from "./state-store.ts";
+import { stateKey } from "../schema/topology.ts";
 import type { IsSettled } from "./settlement.ts";
 
 export const VERDICTS = ["pending", "delivered", "superseded", "dead"] as const;

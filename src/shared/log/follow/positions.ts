@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
-import { walk } from "../shared/log/follow/walk.ts";
+import { EVENTS_STREAM } from "../schema/topology.ts";
+import { walk } from "./walk.ts";
 
 /** Finds positions in the log and counts events, for callers that read backwards. */
 

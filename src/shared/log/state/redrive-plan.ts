@@ -1,9 +1,9 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import type { DeadLetter } from "../shared/log/state/dead-letters.ts";
-import { HEADER } from "../shared/base/headers.ts";
-import { sessionFilter } from "../shared/log/schema/subjects.ts";
-import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
-import { walk } from "../shared/log/follow/walk.ts";
+import type { DeadLetter } from "./dead-letters.ts";
+import { HEADER } from "../../base/headers.ts";
+import { sessionFilter } from "../schema/subjects.ts";
+import { EVENTS_STREAM } from "../schema/topology.ts";
+import { walk } from "../follow/walk.ts";
 
 /** The fields of a dead letter that decide its place. A hundred thousand of these fit into memory; with their bodies they would not. */
 export type ThinLetter = Pick<DeadLetter, "seq" | "id" | "origSeq" | "session">;

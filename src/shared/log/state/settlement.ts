@@ -1,11 +1,11 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { acksCount, decodeCheckpoint } from "../shared/log/state/checkpoint.ts";
-import { readHeld } from "../shared/log/state/held.ts";
-import { shardOf, SHARDS } from "../shared/log/schema/partition.ts";
-import { sessionToken } from "../shared/log/schema/session-id.ts";
-import { Settled } from "../shared/log/state/settled.ts";
-import { readState } from "../shared/log/state/state-store.ts";
-import { consumerName, EVENTS_STREAM, stateKey } from "../shared/log/schema/topology.ts";
+import { acksCount, decodeCheckpoint } from "./checkpoint.ts";
+import { readHeld } from "./held.ts";
+import { shardOf, SHARDS } from "../schema/partition.ts";
+import { sessionToken } from "../schema/session-id.ts";
+import { Settled } from "./settled.ts";
+import { readState } from "./state-store.ts";
+import { consumerName, EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 
 /** True if an event of a session is settled: delivered, superseded or dead. False: it is pending, as far as is known here. */
 export type IsSettled = (session: string, seq: number) => boolean;

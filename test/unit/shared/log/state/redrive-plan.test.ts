@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { planRedrive, type ThinLetter } from "../../../src/operate/redrive.ts";
+import { planRedrive, type ThinLetter } from "../../../../../src/shared/log/state/redrive-plan.ts";
 
 const letter = (seq: number, id: string, origSeq: number, session = "s"): ThinLetter => ({
   seq,

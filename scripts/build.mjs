@@ -2,9 +2,9 @@
 // still be published.
 
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 rmSync(join(root, "dist"), { recursive: true, force: true });
@@ -14,3 +14,6 @@ const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"
   stdio: "inherit",
 });
 process.exitCode = status ?? 1;
+// the client for executors, which an image does not need
+const client = join(root, "scripts", "build-client.mjs");
+if (process.exitCode === 0 && existsSync(client)) await import(pathToFileURL(client).href);

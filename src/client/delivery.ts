@@ -1,21 +1,30 @@
-import type { Clock } from "../shared/base/clock.ts";
-import type { Receipt } from "../shared/messages/receipt.ts";
+import type { ClientClock } from "./clock.ts";
 import { objectIn, SessionClientError } from "./error.ts";
 import { pause, type Transport } from "./transport.ts";
 
 const POLL_MS = 200;
 
 /**
+ * The state of an accepted event. `pending`: not delivered yet · `delivered`: the coordinator has it · `superseded`: a bind that came too late ·
+ * `dead`: the coordinator refused it · `lost`: the log had it and lost it · `gone`: settled longer ago than the gateway's retention · `unknown`: no such
+ * event.
+ */
+export type DeliveryState = "pending" | "delivered" | "superseded" | "dead" | "lost" | "gone" | "unknown";
+
+/** A receipt, as far as the client reads it. */
+type Receipt = { state: DeliveryState; reason?: string; status?: number };
+
+/**
  * Polls a receipt until the event is settled or `waitMs` are over, and returns the last known state (`pending` if none is known). Throws
  * `dead_letter` if the coordinator refused the event.
  */
 export async function awaitDelivery(
-  deps: { transport: Transport; clock: Clock },
+  deps: { transport: Transport; clock: ClientClock },
   location: string,
   waitMs: number,
-): Promise<Receipt["state"]> {
+): Promise<DeliveryState> {
   const start = deps.clock.now();
-  let state: Receipt["state"] = "pending";
+  let state: DeliveryState = "pending";
   for (;;) {
     const body = await receipt(deps.transport, location);
     if (body?.state === "dead") {

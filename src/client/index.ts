@@ -1,4 +1,6 @@
-/** `runner-relay/client`: what an executor needs to talk to its gateway. Its only dependency is `fetch`. */
+/** `runner-relay-client`, and `runner-relay/client`: what an executor needs to talk to its gateway. Its only dependency is `fetch`. */
+export type { ClientClock } from "./clock.ts";
+export type { DeliveryState } from "./delivery.ts";
 export { SessionClientError } from "./error.ts";
 export type { RetryPolicy } from "./retry.ts";
 export {
@@ -12,3 +14,4 @@ export {
   type WriteOptions,
   type WriteResult,
 } from "./session-client.ts";
+export type { Fetch } from "./transport.ts";

@@ -1,23 +1,25 @@
-import type { Clock } from "../shared/base/clock.ts";
-import type { Receipt } from "../shared/messages/receipt.ts";
-import { awaitDelivery } from "./delivery.ts";
+import { systemClock, type ClientClock } from "./clock.ts";
+import { awaitDelivery, type DeliveryState } from "./delivery.ts";
 import { objectIn, SessionClientError } from "./error.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { createTransport, type Answered, type Fetch } from "./transport.ts";
 
-// error.ts the errors · retry.ts when to retry · transport.ts the attempts · delivery.ts the receipts
-// The client must be copied into any executor without dependencies, so it imports nothing but types from the rest, and time and chance can be replaced.
+// error.ts the errors · retry.ts when to retry · transport.ts the attempts · delivery.ts the receipts · clock.ts time
+// The client is a package of its own without dependencies (packages/client), so it imports nothing of the rest, and time and chance can be replaced.
 
 export type SessionClientOptions = {
   /** URL of the gateway: an executor's `AGENT_ORCHESTRATOR_API_URL`. */
   baseUrl: string;
+  /** The token that the gateway requires, if it has `RUNNER_RELAY_INBOUND_TOKEN`. */
+  token?: string;
+  /** Sends the requests instead of the global `fetch`. */
   fetch?: Fetch;
-  /** Time limit of one attempt. */
+  /** Time limit of one attempt, milliseconds. 5000 by default. */
   timeoutMs?: number;
   /** Retries of writes. Reads are tried only once. */
   retry?: Partial<RetryPolicy>;
   /** For tests: the clock, and random numbers from 0 to below 1. */
-  clock?: Clock;
+  clock?: ClientClock;
   random?: () => number;
 };
 
@@ -32,7 +34,7 @@ export type WriteOptions = {
  */
 export type WriteResult =
   | { accepted: false; status: number; body: Record<string, unknown> }
-  | { accepted: true; eventId: string; location: string; delivery?: Receipt["state"] };
+  | { accepted: true; eventId: string; location: string; delivery?: DeliveryState };
 
 /** An event of a session. `timestamp` defaults to the time of the call. */
 export type SessionEvent = { event_type: string; timestamp?: string } & Record<string, unknown>;
@@ -48,30 +50,20 @@ export type Affinity = {
 
 export type SessionClient = ReturnType<typeof createSessionClient>;
 
-// Unlike the timers of the product's own clock, these keep the process alive: an executor must not end while a write waits for its next attempt.
-const clientClock: Clock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
-  after(ms, fn) {
-    const timer = setTimeout(fn, ms);
-    return () => clearTimeout(timer);
-  },
-};
-
 /**
  * A client of the gateway for executors. Writes are retried after broken connections, time-outs and 503, with one `Idempotency-Key` per call, so
  * that a retry is not a second event. All methods throw {@link SessionClientError}.
  */
 // oxlint-disable-next-line max-lines-per-function -- the list of what a client can do, each of it in a few lines
 export function createSessionClient(options: SessionClientOptions) {
-  const base = URL.parse(options.baseUrl);
-  if (base === null || base.username !== "" || base.password !== "")
+  if (!isPlainUrl(options.baseUrl))
     throw new SessionClientError("base_url_invalid", "the base URL must be a URL without a login"); // it is not quoted, because it may hold a password
-  const clock = options.clock ?? clientClock;
+  const clock = options.clock ?? systemClock;
   const policy: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
   const transport = createTransport({
     baseUrl: options.baseUrl.endsWith("/") ? options.baseUrl : `${options.baseUrl}/`,
     fetch: options.fetch ?? fetch,
+    token: options.token,
     clock,
     random: options.random ?? Math.random,
     timeoutMs: options.timeoutMs ?? 5000,
@@ -111,6 +103,7 @@ export function createSessionClient(options: SessionClientOptions) {
       return write("POST", "bind", body, writeOptions);
     },
 
+    /** Reports an event. Events of one session arrive in the order of the calls that were awaited. */
     async addEvent(
       sessionId: string,
       event: SessionEvent,
@@ -158,6 +151,16 @@ export function createSessionClient(options: SessionClientOptions) {
       return bodyOf(answer.status, answer.text);
     },
   };
+}
+
+/** True for a URL without a login. */
+function isPlainUrl(text: string): boolean {
+  try {
+    const { username, password } = new URL(text);
+    return username === "" && password === "";
+  } catch {
+    return false;
+  }
 }
 
 function writeResult({ status, headers, text }: Answered): WriteResult {

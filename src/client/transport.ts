@@ -1,4 +1,4 @@
-import type { Clock } from "../shared/base/clock.ts";
+import type { ClientClock } from "./clock.ts";
 import { errorOfAnswer, SessionClientError } from "./error.ts";
 import { delayAfter, retryAfterMs, type RetryPolicy } from "./retry.ts";
 
@@ -21,7 +21,8 @@ export type Transport = ReturnType<typeof createTransport>;
 export function createTransport(deps: {
   baseUrl: string;
   fetch: Fetch;
-  clock: Clock;
+  token: string | undefined;
+  clock: ClientClock;
   random: () => number;
   timeoutMs: number;
 }) {
@@ -33,6 +34,7 @@ export function createTransport(deps: {
     const cancel = clock.after(deps.timeoutMs, () => abort.abort());
     const init: RequestInit = { method: request.method, redirect: "manual", signal: abort.signal };
     init.headers = { ...request.headers };
+    if (deps.token !== undefined) init.headers = { ...init.headers, authorization: `Bearer ${deps.token}` };
     if (request.body !== undefined) {
       init.body = JSON.stringify(request.body);
       init.headers = { ...init.headers, "content-type": "application/json" };
@@ -86,6 +88,6 @@ function isTransient(error: unknown): error is SessionClientError {
   return error instanceof SessionClientError && (error.code === "unreachable" || error.code === "timeout");
 }
 
-export function pause(clock: Clock, ms: number): Promise<void> {
+export function pause(clock: ClientClock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve));
 }

@@ -28,7 +28,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   "shared/messages": LOG_AND_HTTP,
   "shared/settings": { ...LOG_AND_HTTP, "shared/messages": "all" },
   "shared/credentials": { ...LOG_AND_HTTP, "shared/settings": "all" },
-  client: { "shared/base": "types", "shared/messages": "types" },
+  client: {},
   standin: ALL_SHARED,
   embedded: ALL_SHARED,
   gateway: ALL_SHARED,

@@ -2,8 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { createSessionClient } from "../../../src/client/index.ts";
-import type { Clock } from "../../../src/shared/base/clock.ts";
+import { createSessionClient, type ClientClock } from "../../../src/client/index.ts";
 
 type Seen = { method: string; url: string; headers: IncomingHttpHeaders; body: unknown };
 type Step = (response: ServerResponse) => void;
@@ -45,7 +44,7 @@ const accepted = answer(
 );
 
 /** Time that passes when it is waited for, but for the time-outs of attempts, which are real. */
-function fastClock(attemptMs: number): Clock & { waits: number[] } {
+function fastClock(attemptMs: number): ClientClock & { waits: number[] } {
   let now = 0;
   const waits: number[] = [];
   return {
@@ -252,4 +251,17 @@ test("a base URL with a path keeps it", async () => {
   await createSessionClient({ baseUrl: `${gateway.url}/prefix/` }).getStatus("s");
   await createSessionClient({ baseUrl: `${gateway.url}/prefix` }).getStatus("s");
   expect(gateway.seen.map(({ url }) => url)).toEqual(Array(2).fill("/prefix/sessions/s/status"));
+});
+
+test("a gateway's token is sent with every request, and none is made up", async () => {
+  await using gateway = await startGateway(answer(200, { status: "running", ok: true }));
+  const client = createSessionClient({ baseUrl: gateway.url, token: "t0ken" });
+  await client.getStatus("s");
+  await client.addEvent("s", { event_type: "message" });
+  await clientOf(gateway).getStatus("s");
+  expect(gateway.seen.map(({ headers }) => headers.authorization)).toEqual([
+    "Bearer t0ken",
+    "Bearer t0ken",
+    undefined,
+  ]);
 });

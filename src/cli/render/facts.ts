@@ -4,12 +4,18 @@ import { cut, printable, widthOf } from "./text.ts";
 /** A name with one or more texts; each text is a line of its own. */
 export type Fact = { name: string; text: string | readonly string[]; style?: Style };
 
-/** Names on the left, texts on the right, wrapped between words if the screen is too narrow. Pure. */
+/**
+ * Names on the left, texts on the right, wrapped between words if the screen is too narrow. Names may come from outside, as those of sessions; they get at
+ * most half of the screen. Pure.
+ */
 export function renderFacts(facts: readonly Fact[], screen: Screen): string {
-  const indent = Math.max(0, ...facts.map(({ name }) => widthOf(name))) + 2;
+  const most = screen.columns === undefined ? Infinity : Math.floor(screen.columns / 2) - 2;
+  const names = facts.map((fact) => cut(printable(fact.name), most));
+  const indent = Math.max(0, ...names.map(widthOf)) + 2;
   const room = screen.columns === undefined ? Infinity : Math.max(1, screen.columns - indent);
   const lines: string[] = [];
-  for (const { name, text, style } of facts) {
+  for (const [at, { text, style }] of facts.entries()) {
+    const name = names[at] ?? "";
     const texts = typeof text === "string" ? [text] : text;
     for (const [i, line] of texts.flatMap((it) => wrap(printable(it), room)).entries()) {
       const front =

@@ -122,7 +122,20 @@ describe("facts", () => {
       ].join("\n"),
     );
   });
-  test("no line is longer than the screen", () => {
+  test("names and texts from outside are printable, and no line is longer than the screen", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ name: hostile, text: hostile }), { minLength: 1 }),
+        fc.integer({ min: 20, max: 100 }),
+        (facts, columns) => {
+          const shown = renderFacts(facts, { ...narrow, columns });
+          expect(shown.replaceAll("\n", "")).toBe(printable(shown.replaceAll("\n", "")));
+          for (const line of shown.split("\n")) expect(widthOf(line)).toBeLessThanOrEqual(columns);
+        },
+      ),
+    );
+  });
+  test("no wrapped line is longer than the screen", () => {
     fc.assert(
       fc.property(hostile, fc.integer({ min: 1, max: 60 }), (text, columns) =>
         wrap(printable(text), columns).every((line) => widthOf(line) <= columns),

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { StartFrom } from "../shared/log/provision/checkpoints.ts";
 import { provision } from "../shared/log/provision/provision.ts";
+import { provisionSessions } from "../shared/session-log/provision.ts";
 import { damageAdvice, damageText } from "../shared/log/state/damage.ts";
 import { ALL_SETTINGS, UP_SETTINGS } from "../shared/settings/index.ts";
 import { loadSettings } from "../shared/base/config/load.ts";
@@ -20,7 +21,7 @@ const TABLE = {
 export function command(context: Context): Command {
   const self = new Command("provision")
     .description(
-      "Creates the log, the dead-letter stream, the state and the consumers at a broker, or enlarges them.",
+      "Creates the log, the dead-letter stream, the state, the consumers and the log of sessions at a broker, or enlarges them.",
     )
     .option(
       "--from <where>",
@@ -30,21 +31,25 @@ export function command(context: Context): Command {
   return addFlags(self, TABLE).action(async ({ from }: { from?: StartFrom }) => {
     const flags = flagsOf(self, TABLE);
     const { values } = loadSettings(TABLE, { env: context.env, flags, known: ALL_SETTINGS });
-    const { changes, limits, stream, damage } = await withBroker(
-      { role: "admin", env: context.env, flags },
-      (nc) =>
-        provision(nc, {
-          replicas: values.replicas,
-          duplicateWindowMs: values.duplicateWindow,
-          ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
-          ...(from === undefined ? {} : { from }),
-        }),
-    );
+    const { replicas } = values;
+    const { events, sessions } = await withBroker({ role: "admin", env: context.env, flags }, async (nc) => {
+      const made = await provision(nc, {
+        replicas,
+        duplicateWindowMs: values.duplicateWindow,
+        ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
+        ...(from === undefined ? {} : { from }),
+      });
+      return { events: made, sessions: await provisionSessions(nc, { replicas, isNew: made.isNew }) };
+    });
+    const { limits, stream, damage } = events;
+    const changes = [...events.changes, ...(sessions.kind === "there" ? sessions.changes : [])];
     for (const found of damage) context.warn(`${found.code}: ${damageText(found)}. ${damageAdvice(found)}`);
     for (const limit of limits) context.warn(`broker_limited: ${limit}`);
+    if (sessions.kind === "absent") context.warn(`sessions_unavailable: ${sessions.why}`);
     for (const change of changes) context.print(change);
     if (changes.length === 0) context.print("everything is in place");
     const copies = counted(stream.replicas, "copy", "copies");
     context.print(`log: ${showBytes(stream.maxBytes)}, ${copies}, created ${stream.created}`);
+    if (sessions.kind === "there") context.print(`log of sessions: ${showBytes(sessions.maxBytes)}`);
   });
 }

@@ -5,12 +5,19 @@ import { replaceFile } from "../shared/base/atomic-file.ts";
 import { codedError } from "../shared/base/errors.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../shared/log/schema/topology.ts";
+import { SESSION_STATE_STREAM, SESSIONS_STREAM } from "../shared/session-log/topology.ts";
 import { highwayHash64 } from "./highway-hash.ts";
 import { readPlain } from "./plain-file.ts";
 
 /** Where nats-server keeps the streams of its one account, below the store folder. */
 const STREAMS = "jetstream/$G/streams";
-const OURS: ReadonlySet<string> = new Set([EVENTS_STREAM, DEAD_STREAM, STATE_STREAM]);
+const OURS: ReadonlySet<string> = new Set([
+  EVENTS_STREAM,
+  DEAD_STREAM,
+  STATE_STREAM,
+  SESSIONS_STREAM,
+  SESSION_STATE_STREAM,
+]);
 
 /** The files in the folder of a stream or a consumer. */
 export type MetaFiles = {

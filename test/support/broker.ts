@@ -15,6 +15,9 @@ import {
   OPERATOR_INBOX,
   PRUNE_INBOX,
   RELAY_INBOX,
+  SERVE_INBOX,
+  SESSION_PRUNE_INBOX,
+  WORKER_INBOX,
 } from "../../src/shared/log/schema/subjects.ts";
 
 // global-setup.ts chooses where brokers run · broker-container.ts runs them in containers
@@ -85,6 +88,9 @@ export function inboxOf(role: BrokerRole, gateway = "gw1"): string {
     operator: OPERATOR_INBOX,
     admin: ADMIN_INBOX,
     prune: PRUNE_INBOX,
+    serve: SERVE_INBOX,
+    worker: WORKER_INBOX,
+    "session-prune": SESSION_PRUNE_INBOX,
   };
   return role === "gateway" ? gatewayInbox(gateway) : inboxes[role];
 }

@@ -12,7 +12,12 @@ const SRC = resolve(import.meta.dirname, "../../src");
 type Reach = "all" | "types";
 
 const BASE = { "shared/base": "all" } as const;
-const LOG_AND_HTTP = { ...BASE, "shared/log": "all", "shared/http": "all" } as const;
+const LOG_AND_HTTP = {
+  ...BASE,
+  "shared/log": "all",
+  "shared/http": "all",
+  "shared/session-log": "all",
+} as const;
 const ALL_SHARED = {
   ...LOG_AND_HTTP,
   "shared/messages": "all",
@@ -25,6 +30,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   "shared/base": {},
   "shared/log": BASE,
   "shared/http": BASE,
+  "shared/session-log": { ...BASE, "shared/log": "all" },
   "shared/messages": LOG_AND_HTTP,
   "shared/settings": { ...LOG_AND_HTTP, "shared/messages": "all" },
   "shared/credentials": { ...LOG_AND_HTTP, "shared/settings": "all" },

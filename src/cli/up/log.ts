@@ -2,6 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { StartFrom } from "../../shared/log/provision/checkpoints.ts";
 import { provision } from "../../shared/log/provision/provision.ts";
+import { provisionSessions } from "../../shared/session-log/provision.ts";
 import { connectBroker } from "../../shared/log/broker.ts";
 import { tellDamage } from "../../shared/log/state/damage.ts";
 import { errorText } from "../../shared/base/errors.ts";
@@ -43,7 +44,7 @@ export async function openLog(options: {
     admin,
     whole: options.provisionedAt === home.url && (await isWhole(admin)),
     async make() {
-      const { damage, limits } = await provision(admin, {
+      const { damage, limits, isNew } = await provision(admin, {
         replicas: values.replicas,
         duplicateWindowMs: values.duplicateWindow,
         ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
@@ -53,6 +54,13 @@ export async function openLog(options: {
       from = undefined; // `--from` is about the log as it is now, and not about a later restart
       for (const found of damage) tellDamage(log, found);
       for (const limit of limits) log.warn({ code: "broker_limited" }, limit);
+      const sessions = await provisionSessions(admin, {
+        replicas: values.replicas,
+        isNew,
+        ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
+      });
+      if (sessions.kind === "absent")
+        log.warn({ code: "sessions_unavailable", why: sessions.why }, "there is no log of sessions");
     },
     async tellWhatWaits(context) {
       try {

@@ -8,6 +8,7 @@ import type { Environment } from "../../shared/base/config/load.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { runnerName } from "../../shared/log/schema/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/log/schema/topology.ts";
+import { SESSION_STATE_STREAM, SESSIONS_STREAM } from "../../shared/session-log/topology.ts";
 import type { UpValues } from "./table.ts";
 import { foreignHome, freeBytesOf, keepBroker, watchWrites, type LogHome } from "./log-home.ts";
 
@@ -39,7 +40,13 @@ export async function openHome(options: {
     gateway: values.gateway,
     storeFolder: dataDir,
     freeBytes: await freeBytesOf(dataDir),
-    watch: createStoreWatch(dataDir, [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM]),
+    watch: createStoreWatch(dataDir, [
+      EVENTS_STREAM,
+      DEAD_STREAM,
+      STATE_STREAM,
+      SESSIONS_STREAM,
+      SESSION_STATE_STREAM,
+    ]),
     clock,
     log,
     writeFailure: () => {

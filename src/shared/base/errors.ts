@@ -75,6 +75,7 @@ export const ERRORS = {
   broker_limited: { title: "The broker's limits are too small" },
   not_durable: { title: "The broker's settings do not make writes durable" },
   jetstream_disabled: { title: "JetStream is not enabled on the nats-server" },
+  sessions_unavailable: { title: "There is no log of sessions" },
   stream_missing: { title: "The log does not exist" },
   stream_differs: { title: "The log exists with other settings" },
   consumer_missing: { title: "A consumer of the log does not exist" },

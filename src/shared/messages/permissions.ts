@@ -14,14 +14,32 @@ import {
   RECEIPT_SUBJECT,
   RELAY_INBOX,
   runnerEvents,
+  SERVE_INBOX,
+  SESSION_PRUNE_INBOX,
   STATE_SUBJECT,
   TRY_SUBJECT,
   VIEW_SUBJECT,
+  WORKER_INBOX,
 } from "../log/schema/subjects.ts";
+import {
+  LIVE_SUBJECT,
+  SESSION_STATE_BUCKET,
+  SESSION_STATE_STREAM,
+  SESSIONS_STREAM,
+} from "../session-log/topology.ts";
 import { TUNNEL_SUBJECT } from "./tunnel/opening.ts";
 
 /** Users of the broker (docs/architecture.md, "Processes and users"). */
-export type BrokerRole = "gateway" | "relay" | "console" | "operator" | "admin" | "prune";
+export type BrokerRole =
+  | "gateway"
+  | "relay"
+  | "console"
+  | "operator"
+  | "admin"
+  | "prune"
+  | "serve"
+  | "worker"
+  | "session-prune";
 
 /** The runner and gateway whose events, questions and frames a gateway's user may publish. */
 export type GatewayUser = {
@@ -40,6 +58,17 @@ const readState = [
   `$JS.API.DIRECT.GET.${STATE_STREAM}`,
   `$JS.API.DIRECT.GET.${STATE_STREAM}.>`,
 ];
+
+/**
+ * Reading sessions. A copy of the stream may be behind (three servers), so that both streams are also read from their leader: MSG.GET. Not by consumers, for
+ * the same reason as above.
+ */
+const readSessions = [SESSIONS_STREAM, SESSION_STATE_STREAM].flatMap((stream) => [
+  `$JS.API.STREAM.INFO.${stream}`,
+  `$JS.API.STREAM.MSG.GET.${stream}`,
+  `$JS.API.DIRECT.GET.${stream}`,
+  `$JS.API.DIRECT.GET.${stream}.>`,
+]);
 
 /** All users but the gateways', whose permissions carry their names. */
 const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
@@ -128,6 +157,29 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       ...readState,
     ],
     subscribe: [`${PRUNE_INBOX}.>`],
+  },
+  // what clients want: turns, inputs, decisions
+  serve: {
+    publish: [
+      "rr.ses.*.in.>",
+      `$KV.${SESSION_STATE_BUCKET}.index.>`,
+      `$KV.${SESSION_STATE_BUCKET}.tombstone.>`,
+      ...readSessions,
+    ],
+    subscribe: [`${SERVE_INBOX}.>`, LIVE_SUBJECT],
+  },
+  // what agents say, by the worker that has the session's lease
+  worker: {
+    publish: ["rr.ses.*.out.>", `$KV.${SESSION_STATE_BUCKET}.lease.>`, ...readSessions],
+    subscribe: [`${WORKER_INBOX}.>`, LIVE_SUBJECT],
+  },
+  "session-prune": {
+    publish: [
+      `$JS.API.STREAM.PURGE.${SESSIONS_STREAM}`,
+      `$KV.${SESSION_STATE_BUCKET}.floor.>`,
+      ...readSessions,
+    ],
+    subscribe: [`${SESSION_PRUNE_INBOX}.>`],
   },
 };
 

@@ -22,7 +22,7 @@ export const UP_SETTINGS = {
   logBytes: {
     env: "RUNNER_RELAY_LOG_BYTES",
     kind: { type: "bytes", min: 1 * MIB, max: 1024 ** 5 },
-    help: "size of the log (default: 70 % of the free disk, at most 10 GiB)",
+    help: "size of the log (default: 45 % of the free disk, at most 10 GiB)",
   },
   retention: {
     env: "RUNNER_RELAY_RETENTION",

@@ -143,6 +143,8 @@ test("provision --from and prune by command", async () => {
     const { user = "", password = "" } = broker.access(role);
     return { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
   };
+  const first = await runCli(["provision"], { env: as("admin") });
+  expect(first.stdout).toMatch(/^stream KV_RR_SES_STATE created\nstream RR_SESSIONS created\n/);
   const again = await runCli(["provision", "--from", "new"], { env: as("admin") });
   expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^everything is in place\n/) });
   expect((await runCli(["provision", "--from", "never"], { env: as("admin") })).code).toBe(2);

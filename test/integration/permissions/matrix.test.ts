@@ -10,6 +10,8 @@ type Rule = [subject: string, ...roles: BrokerRole[]];
 
 const STREAMS = ["RR_EVENTS", "RR_DEAD", "KV_RR_STATE"] as const;
 const CONSUMER = "relay-0";
+const SESSION_STREAMS = ["RR_SESSIONS", "KV_RR_SES_STATE"] as const;
+const SESSION_ROLES: BrokerRole[] = ["serve", "worker", "session-prune"];
 
 const PUBLISH: Rule[] = [
   ["rr.ev.passed", "admin"],
@@ -66,6 +68,49 @@ const PUBLISH: Rule[] = [
   ["$KV.RR_STATE.paused", "relay", "console", "operator", "admin"],
   ["$KV.RR_STATE.replay.x", "relay", "operator", "admin"],
   ["$KV.OTHER.x"],
+  ["rr.ses.s.in.turn.t", "serve"],
+  ["rr.ses.s.in.created", "serve"],
+  ["rr.ses.s.out.text", "worker"],
+  ["rr.ses.s.out.owner", "worker"],
+  ["rr.ses.s.other.text"],
+  ["rr.ses.s.in"],
+  ["rr.ses.s.out"],
+  ["rr.ses.in.out.x", "worker"], // a session by that name
+  ["rr.live.s.in.turn.t"], // nobody but the broker says what was stored
+  ["rr.live.s.out.text"],
+  ["$KV.RR_SES_STATE.index.u.s", "serve"],
+  ["$KV.RR_SES_STATE.tombstone.s", "serve"],
+  ["$KV.RR_SES_STATE.lease.s", "worker"],
+  ["$KV.RR_SES_STATE.floor.s", "session-prune"],
+  ["$KV.RR_SES_STATE.other"],
+  ["$JS.ACK.RR_SESSIONS.c.1.1.1.1.0"],
+  ["$JS.FC.RR_SESSIONS.c.x", "admin"],
+  ["_INBOX_se.x"],
+  ["_INBOX_wo.x"],
+  ["_INBOX_sp.x"],
+  ...SESSION_STREAMS.flatMap((stream): Rule[] => [
+    ...[
+      `STREAM.INFO.${stream}`,
+      `STREAM.MSG.GET.${stream}`,
+      `DIRECT.GET.${stream}`,
+      `DIRECT.GET.${stream}.rr.ses.s.out.text`,
+    ].map((subject): Rule => [`$JS.API.${subject}`, "admin", ...SESSION_ROLES]),
+    [
+      `$JS.API.STREAM.PURGE.${stream}`,
+      "admin",
+      ...(stream === "RR_SESSIONS" ? (["session-prune"] as const) : []),
+    ],
+    ...[
+      ...["CREATE", "UPDATE", "DELETE", "MSG.DELETE", "SNAPSHOT", "RESTORE", "PEER.REMOVE"].map(
+        (verb) => `STREAM.${verb}.${stream}`,
+      ),
+      `STREAM.LEADER.STEPDOWN.${stream}`,
+      ...["NAMES", "LIST", "CREATE"].map((verb) => `CONSUMER.${verb}.${stream}`),
+      ...["INFO", "CREATE", "DURABLE.CREATE", "DELETE", "MSG.NEXT", "PAUSE"].map(
+        (verb) => `CONSUMER.${verb}.${stream}.c`,
+      ),
+    ].map((subject): Rule => [`$JS.API.${subject}`, "admin"]),
+  ]),
   ["$JS.ACK.RR_EVENTS.relay-0.1.1.1.1.0", "relay"],
   ["$JS.ACK.RR_DEAD.c.1.1.1.1.0"],
   ["$JS.ACK.KV_RR_STATE.c.1.1.1.1.0"],
@@ -161,12 +206,20 @@ const SUBSCRIBE: Rule[] = [
   ["_INBOX_co.>", "console"],
   ["_INBOX_ad.>", "admin"],
   ["_INBOX_pr.>", "prune"],
+  ["_INBOX_se.>", "serve"],
+  ["_INBOX_wo.>", "worker"],
+  ["_INBOX_sp.>", "session-prune"],
+  ["rr.live.>", "serve", "worker"],
+  ["rr.ses.>"],
+  ["rr.ses.s.in.>"],
+  ["rr.ses.s.out.>"],
+  ["$KV.RR_SES_STATE.>"],
 ];
 
 /** Names that have to be encoded: a dot must open nothing. */
 const GATEWAY = { gateway: "gw.1", runner: "runner.1" };
 
-const ROLES: BrokerRole[] = ["gateway", "relay", "console", "operator", "admin", "prune"];
+const ROLES: BrokerRole[] = ["gateway", "relay", "console", "operator", "admin", "prune", ...SESSION_ROLES];
 const allowed = (rules: Rule[], role: BrokerRole): string[] =>
   rules.filter(([, ...roles]) => roles.includes(role)).map(([subject]) => subject);
 

@@ -50,7 +50,17 @@ test("`systemd-analyze` finds nothing wrong in the units, and each service expos
 });
 
 /** Of users.conf; each begins with a letter. */
-const ROLES = ["GATEWAY", "RELAY", "CONSOLE", "OPERATOR", "ADMIN", "PRUNE"];
+const ROLES = [
+  "GATEWAY",
+  "RELAY",
+  "CONSOLE",
+  "OPERATOR",
+  "ADMIN",
+  "PRUNE",
+  "SERVE",
+  "WORKER",
+  "SESSION_PRUNE",
+];
 
 test("under a real systemd every unit starts as it stands, restarts, stops and delivers", async ({
   annotate,

@@ -14,6 +14,9 @@ const USERS: { name: string; role: BrokerRole; variable: string }[] = [
   { name: "operator", role: "operator", variable: "OPERATOR_PASSWORD" },
   { name: "admin", role: "admin", variable: "ADMIN_PASSWORD" },
   { name: "prune", role: "prune", variable: "PRUNE_PASSWORD" },
+  { name: "serve", role: "serve", variable: "SERVE_PASSWORD" },
+  { name: "worker", role: "worker", variable: "WORKER_PASSWORD" },
+  { name: "session-prune", role: "session-prune", variable: "SESSION_PRUNE_PASSWORD" },
 ];
 
 test("deploy/nats/users.conf gives every user what src/shared/messages/permissions.ts says, and nothing else", async () => {

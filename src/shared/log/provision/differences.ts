@@ -1,4 +1,4 @@
-import type { ConsumerConfig, StreamConfig, StreamUpdateConfig } from "@nats-io/jetstream";
+import type { ConsumerConfig, Republish, StreamConfig, StreamUpdateConfig } from "@nats-io/jetstream";
 import { LEAST_ACK_PENDING, MAX_ACK_PENDING } from "../schema/topology.ts";
 import type { ConsumerPlan, StreamPlan } from "./streams.ts";
 
@@ -59,10 +59,20 @@ export function compareStream(plan: StreamPlan, existing: StreamConfig): StreamC
     const wanted = plan[name];
     if (wanted !== undefined && existing[name] > 0 && wanted > existing[name]) widen[name] = wanted;
   }
+  if (plan.republish) {
+    if (!existing.republish) widen.republish = plan.republish;
+    else if (!isSameRepublish(plan.republish, existing.republish))
+      differences.push(`republish is ${show(existing.republish)}, must be ${show(plan.republish)}`);
+  }
   const subjects = existing.subjects ?? [];
   const missing = plan.subjects.filter((subject) => !subjects.includes(subject));
   if (missing.length > 0) widen.subjects = [...subjects, ...missing];
   return { widen: Object.keys(widen).length > 0 ? widen : undefined, differences };
+}
+
+/** The broker adds fields of its own to what was asked for. */
+function isSameRepublish(a: Republish, b: Republish): boolean {
+  return a.src === b.src && a.dest === b.dest && Boolean(a.headers_only) === Boolean(b.headers_only);
 }
 
 /** How an existing consumer differs from what it must be. Where it starts is not compared: that was decided when it was made. Pure. */

@@ -18,13 +18,13 @@ import {
 import { ensureCheckpoints, type StartFrom } from "./checkpoints.ts";
 import { noteDamage } from "../state/note-damage.ts";
 import { ensureConsumer, type Telling } from "./consumers.ts";
-import { compareStream } from "./differences.ts";
+import { ensureStream, infoOf, widenStream } from "./ensure-stream.ts";
 import { goneError, noteGone, rememberedLog } from "./gone.ts";
 import { NO_ROOM, refusalOf, windowLimitMs, windowNote } from "./limits.ts";
 import { ensureMark, mendLog } from "./mend.ts";
 import { deadPlan, defaultLogBytes, eventsPlan, statePlan, type StreamPlan } from "./streams.ts";
 
-// streams.ts says what there must be · differences.ts what is different · limits.ts what the broker does not allow · consumers.ts makes one per shard ·
+// streams.ts says what there must be · ensure-stream.ts makes it or widens it, by differences.ts · limits.ts what the broker does not allow · consumers.ts makes one per shard ·
 // checkpoints.ts says where it starts · mend.ts, gone.ts and forgotten.ts deal with what was lost · ../state/state-store.ts is the KV bucket
 
 export type ProvisionOptions = {
@@ -42,6 +42,8 @@ export type ProvisionOptions = {
 
 export type Provisioned = {
   stream: { created: string; maxBytes: number; replicas: number };
+  /** True if there was no log before. */
+  isNew: boolean;
   /** What was done, for people. Empty if everything was there. */
   changes: string[];
   /** What the broker's limits made smaller than it should be, and what follows from that, for people. */
@@ -86,7 +88,8 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     ensureStream(jsm, deadPlan(replicas), changes),
   ]);
   const before = await rememberedLog(jsm);
-  if (before !== undefined && options.from === undefined && (await infoOf(jsm, EVENTS_STREAM)) === undefined)
+  const isNew = (await infoOf(jsm, EVENTS_STREAM)) === undefined;
+  if (before !== undefined && options.from === undefined && isNew)
     throw goneError(before, "the broker has no log");
   const log = await withinWindow(duplicateWindowMs, limits, (windowMs) => {
     const planOf = (bytes: number): StreamPlan =>
@@ -123,6 +126,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
       maxBytes: log.config.max_bytes,
       replicas: log.config.num_replicas,
     },
+    isNew,
     changes,
     limits: [...limits],
     damage: noted,
@@ -157,43 +161,6 @@ async function openManager(nc: NatsConnection): Promise<JetStreamManager> {
     }
     throw codedError("broker_refused", `JetStream does not answer this user: ${errorText(cause)}`, { cause });
   }
-}
-
-const NAME_IN_USE = 10058;
-
-/** Reads, creates or widens a stream. Two at once: the second's creation is either the same or finds the name in use, and compares. */
-async function ensureStream(jsm: JetStreamManager, plan: StreamPlan, changes: string[]): Promise<StreamInfo> {
-  const existing = await infoOf(jsm, plan.name);
-  if (existing !== undefined) return widenStream(jsm, plan, existing, changes);
-  try {
-    await jsm.streams.add(plan);
-    changes.push(`stream ${plan.name} created`);
-    return await writeAgain(jsm, plan.name);
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== NAME_IN_USE) throw error;
-    return widenStream(jsm, plan, await jsm.streams.info(plan.name), changes);
-  }
-}
-
-async function widenStream(
-  jsm: JetStreamManager,
-  plan: StreamPlan,
-  existing: StreamInfo,
-  changes: string[],
-): Promise<StreamInfo> {
-  const { widen, differences } = compareStream(plan, existing.config);
-  if (differences.length > 0) throw codedError("stream_differs", `${plan.name}: ${differences.join("; ")}`);
-  if (widen === undefined) return await writeAgain(jsm, plan.name);
-  changes.push(`stream ${plan.name} widened: ${Object.keys(widen).join(", ")}`);
-  return await jsm.streams.update(plan.name, widen);
-}
-
-/**
- * Has the broker write down once more what the stream is. A crash between the two files of its creation makes the broker forget the stream at its next
- * start, though it holds events by then; an update that changes nothing writes both again (nats-server 2.15.1).
- */
-async function writeAgain(jsm: JetStreamManager, stream: string): Promise<StreamInfo> {
-  return await jsm.streams.update(stream, {});
 }
 
 /** Makes the log with the window that we want, or else with the longest that the broker allows. */
@@ -231,15 +198,6 @@ async function ensureLog(
       const full = error instanceof JetStreamApiError && NO_ROOM.includes(error.code);
       if (!full || bytes / 2 < 64 * 1024 * 1024) throw error;
     }
-  }
-}
-
-async function infoOf(jsm: JetStreamManager, stream: string): Promise<StreamInfo | undefined> {
-  try {
-    return await jsm.streams.info(stream);
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === 10059) return undefined;
-    throw error;
   }
 }
 

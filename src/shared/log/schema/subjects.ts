@@ -95,6 +95,9 @@ export const ADMIN_INBOX = "_INBOX_ad";
 export const OPERATOR_INBOX = "_INBOX_op";
 export const PRUNE_INBOX = "_INBOX_pr";
 export const CONSOLE_INBOX = "_INBOX_co";
+export const SERVE_INBOX = "_INBOX_se";
+export const WORKER_INBOX = "_INBOX_wo";
+export const SESSION_PRUNE_INBOX = "_INBOX_sp";
 
 /**
  * Inbox of an operator: may a relay answer there? The broker checks what is published, not what it asks to be answered to, and a relay may publish what a gateway or

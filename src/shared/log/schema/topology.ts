@@ -10,9 +10,9 @@ export const STATE_BUCKET = "RR_STATE";
 export const STATE_STREAM: string = `KV_${STATE_BUCKET}`;
 
 const MIB = 1024 * 1024;
-/** Largest log that is made by default; a smaller disk makes a smaller one (70 % of what is free). */
+/** Largest log that is made by default; a smaller disk makes a smaller one (45 % of what is free, and 25 % for the log of sessions). */
 export const MAX_LOG_BYTES: number = 10 * 1024 * MIB;
-export const LOG_SHARE_OF_FREE_DISK = 0.7;
+export const LOG_SHARE_OF_FREE_DISK = 0.45;
 /** Room for dead letters and relay state, so that a full log never stops either: 224 + 32 = 256 MiB. */
 export const DEAD_BYTES: number = 224 * MIB;
 export const STATE_BYTES: number = 32 * MIB;

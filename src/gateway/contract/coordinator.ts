@@ -20,7 +20,8 @@ export const COORDINATOR_EVENT = {
     },
     timestamp: {
       type: "string",
-      description: "When it happened: ISO 8601, with a zone. The coordinator sorts by it.",
+      description:
+        "When it happened: ISO 8601, with a zone. The coordinator sorts by it, so each event of a session should have a later one than the last.",
       examples: ["2026-11-20T12:00:00Z"],
     },
     role: text("Who speaks in a `message`: `user` or `assistant`."),

@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { bareEnv } from "../../support/bare-env.ts";
 
@@ -37,9 +37,20 @@ async function startPlainGateway(coordinator: TestCoordinator) {
   };
 }
 
-function startExecutor(gateway: { url: string }) {
-  const program = new URL("../../../examples/echo-executor.ts", import.meta.url).pathname;
-  const child = spawn(process.execPath, [program], {
+const EXAMPLES = new URL("../../../examples/", import.meta.url).pathname;
+
+/** The executors among the examples, by language: program and arguments. */
+const EXECUTORS: Record<string, readonly [string, string]> = {
+  TypeScript: [process.execPath, `${EXAMPLES}echo-executor.ts`],
+  Python: ["python3", `${EXAMPLES}echo_executor.py`],
+};
+const here = Object.keys(EXECUTORS).filter(
+  (language) => spawnSync(EXECUTORS[language]?.[0] ?? "", ["--version"]).error === undefined,
+);
+
+function startExecutor(gateway: { url: string }, language: string) {
+  const [file, program] = EXECUTORS[language] ?? ["", ""];
+  const child = spawn(file, [program], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...bareEnv(), AGENT_ORCHESTRATOR_API_URL: gateway.url },
   });
@@ -68,59 +79,70 @@ function told(coordinator: TestCoordinator, session: string): string[] {
 
 const TURN = ["events message user", "events message assistant", "events result"];
 
-test("a one-shot run binds, tells its messages and its result, and ends with stdin", async () => {
-  await using coordinator = await startCoordinator();
-  await using gateway = await startPlainGateway(coordinator);
-  await using executor = startExecutor(gateway);
-  const { sessionId } = coordinator.createSession();
-  executor.say({
-    schema_version: "2.2",
-    mode: "start",
-    session_id: sessionId,
-    parameters: { prompt: "hi é😀" },
-    project_dir: "/p",
-  });
-  expect(await executor.next()).toEqual({ type: "turn_complete", result: "hi é😀" });
-  executor.end();
-  expect(await executor.code()).toBe(0);
-  expect(told(coordinator, sessionId)).toEqual(["bind", ...TURN]);
-  expect(coordinator.state.sessions.get(sessionId)).toMatchObject({
-    status: "running",
-    executor_session_id: `echo-${sessionId}`,
-    project_dir: "/p",
-  });
-  expect(coordinator.state.sessions.result(sessionId)).toEqual({ result_text: "hi é😀", result_data: null });
-});
+describe.each(Object.keys(EXECUTORS))("in %s", (language) => {
+  test.skipIf(!here.includes(language))(
+    "a one-shot run binds, tells its messages and its result, and ends with stdin",
+    async () => {
+      await using coordinator = await startCoordinator();
+      await using gateway = await startPlainGateway(coordinator);
+      await using executor = startExecutor(gateway, language);
+      const { sessionId } = coordinator.createSession();
+      executor.say({
+        schema_version: "2.2",
+        mode: "start",
+        session_id: sessionId,
+        parameters: { prompt: "hi é😀" },
+        project_dir: "/p",
+      });
+      expect(await executor.next()).toEqual({ type: "turn_complete", result: "hi é😀" });
+      executor.end();
+      expect(await executor.code()).toBe(0);
+      expect(told(coordinator, sessionId)).toEqual(["bind", ...TURN]);
+      expect(coordinator.state.sessions.get(sessionId)).toMatchObject({
+        status: "running",
+        executor_session_id: `echo-${sessionId}`,
+        project_dir: "/p",
+      });
+      expect(coordinator.state.sessions.result(sessionId)).toEqual({
+        result_text: "hi é😀",
+        result_data: null,
+      });
+    },
+  );
 
-test("a persistent run takes turns until it is told to shut down, and a resumed one says when", async () => {
-  await using coordinator = await startCoordinator();
-  await using gateway = await startPlainGateway(coordinator);
-  await using executor = startExecutor(gateway);
-  const { sessionId } = coordinator.createSession();
-  executor.say({
-    schema_version: "2.2",
-    mode: "resume",
-    session_id: sessionId,
-    parameters: { prompt: "one" },
-  });
-  expect(await executor.next()).toEqual({ type: "turn_complete", result: "one" });
-  executor.say({ type: "turn", parameters: { prompt: "two" } });
-  expect(await executor.next()).toEqual({ type: "turn_complete", result: "two" });
-  executor.say({ type: "shutdown" });
-  expect(await executor.code()).toBe(0);
-  expect(told(coordinator, sessionId)).toEqual(["bind", "metadata", ...TURN, ...TURN]);
-});
+  test.skipIf(!here.includes(language))(
+    "a persistent run takes turns until it is told to shut down, and a resumed one says when",
+    async () => {
+      await using coordinator = await startCoordinator();
+      await using gateway = await startPlainGateway(coordinator);
+      await using executor = startExecutor(gateway, language);
+      const { sessionId } = coordinator.createSession();
+      executor.say({
+        schema_version: "2.2",
+        mode: "resume",
+        session_id: sessionId,
+        parameters: { prompt: "one" },
+      });
+      expect(await executor.next()).toEqual({ type: "turn_complete", result: "one" });
+      executor.say({ type: "turn", parameters: { prompt: "two" } });
+      expect(await executor.next()).toEqual({ type: "turn_complete", result: "two" });
+      executor.say({ type: "shutdown" });
+      expect(await executor.code()).toBe(0);
+      expect(told(coordinator, sessionId)).toEqual(["bind", "metadata", ...TURN, ...TURN]);
+    },
+  );
 
-test("an executor of an unknown session fails loudly", async () => {
-  await using coordinator = await startCoordinator();
-  await using gateway = await startPlainGateway(coordinator);
-  await using executor = startExecutor(gateway);
-  executor.say({
-    schema_version: "2.2",
-    mode: "start",
-    session_id: "ses_unknown",
-    parameters: { prompt: "x" },
+  test.skipIf(!here.includes(language))("an executor of an unknown session fails loudly", async () => {
+    await using coordinator = await startCoordinator();
+    await using gateway = await startPlainGateway(coordinator);
+    await using executor = startExecutor(gateway, language);
+    executor.say({
+      schema_version: "2.2",
+      mode: "start",
+      session_id: "ses_unknown",
+      parameters: { prompt: "x" },
+    });
+    expect(await executor.code()).toBe(1);
+    expect(await executor.errors).toContain("Session not found");
   });
-  expect(await executor.code()).toBe(1);
-  expect(await executor.errors).toContain("Session not found");
 });

@@ -41,7 +41,7 @@ export function checksPage({ lines, relays, wall }: Checks): Html {
 function relaysTable(relays: readonly RelayState[]): Html {
   return table({
     id: "relay-rows",
-    caption: "Relays",
+    caption: "Relays that are heard",
     head: html`<th scope="col" role="columnheader">Relay</th>
       <th scope="col" role="columnheader">Coordinator</th>
       <th scope="col" role="columnheader">Shards</th>

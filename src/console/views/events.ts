@@ -38,7 +38,7 @@ export function eventsTable(
   const head = headOf(page);
   return table({
     id: "event-rows",
-    caption: "Events",
+    caption: "Events of the session",
     head: html`<th scope="col" role="columnheader">Event</th>
       <th scope="col" role="columnheader">State</th>
       <th scope="col" role="columnheader">Accepted</th>

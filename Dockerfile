@@ -10,14 +10,17 @@ COPY scripts/build.mjs ./scripts/
 COPY src ./src
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts
+RUN mkdir data
 
 FROM node:24-slim
-# 120 MB of gateway instead of 260, at the same speed.
-ENV NODE_ENV=production MALLOC_ARENA_MAX=2 NODE_OPTIONS="--max-old-space-size=96 --max-semi-space-size=4"
+ENV NODE_ENV=production PATH=/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# A gateway keeps its runs here, in a volume.
+COPY --from=build --chown=node:node /app/data ./data
+COPY deploy/container/runner-relay.sh ./bin/runner-relay
 USER node
-ENTRYPOINT ["node", "dist/cli/main.js"]
+ENTRYPOINT ["runner-relay"]
 CMD ["--help"]

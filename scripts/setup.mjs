@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -27,6 +28,10 @@ const DEAD_AFTER_MS = 10_000; // ten missed
 /** Time for two that both found a dead lock to see which of them wrote last. */
 const SETTLE_MS = 100;
 
+if (process.platform === "win32") {
+  console.error("runner-relay runs on Linux and macOS; on Windows, run it inside WSL");
+  process.exit(1);
+}
 if (!upToDate()) process.exitCode = await withLock(install);
 
 /** The stamp is written last, so a broken installation has none. */
@@ -56,16 +61,27 @@ async function install() {
   if (installed !== 0) return failed("npm ci", installed);
   const built = await npm(["rebuild", "node", "--ignore-scripts=false", "--loglevel=error"]);
   if (built !== 0) return failed("npm rebuild node", built);
-  const { stdout, error } = spawnSync(node, ["--version"], { encoding: "utf8" });
-  if (error !== undefined || !stdout.startsWith("v24.")) {
+  let said = nodeVersion();
+  if (said === undefined && Number(process.versions.node.split(".")[0]) >= 24) {
+    rmSync(node, { force: true });
+    symlinkSync(process.execPath, node); // where npm's Node cannot run, as with musl, the system's own does
+    said = nodeVersion();
+  }
+  if (!/^v(?:2[4-9]|[3-9]\d)\./.test(said ?? "")) {
     console.error(
-      `setup: ${node} should be Node 24 but says ${error === undefined ? stdout.trim() : error.message}`,
+      `setup: ${node} should be Node 24 but ${said === undefined ? "cannot be run" : `says ${said}`}; install Node 24 on this system, and try again`,
     );
     return 1;
   }
   writeFileSync(stampFile, wantedStamp());
-  console.log(`setup: done, Node ${stdout.trim()}`);
+  console.log(`setup: done, Node ${said}`);
   return 0;
+}
+
+/** What our Node calls itself; undefined if it cannot be run. */
+function nodeVersion() {
+  const { stdout, error } = spawnSync(node, ["--version"], { encoding: "utf8" });
+  return error === undefined ? stdout.trim() : undefined;
 }
 
 function failed(command, code) {

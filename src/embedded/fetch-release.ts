@@ -7,10 +7,9 @@ import { runCommand, type CommandEnv } from "./command.ts";
 export type ReleaseArchive = { version: string; target: string; sha256: string };
 
 /**
- * Archives by `process.platform`-`process.arch`. The sums of 2.15.0 are those in the maintainers' own Docker images
- * (nats-io/nats-docker, 2.15.x/alpine3.22/Dockerfile at 62998532, which has no later release yet). Those images are for Linux; for
- * macOS the sums of 2.14.5 are those that cashapp/hermit-packages recorded from its SHA256SUMS; their sums for Linux agree with
- * the maintainers' images.
+ * Archives by `process.platform`-`process.arch`, each statically linked, so that they run with glibc and with musl. The sums of Linux are those in the
+ * maintainers' own Docker images (nats-io/nats-docker, 2.15.x/alpine3.22/Dockerfile at 62998532, which has no later release yet). The sums of macOS were
+ * recorded from the release's SHA256SUMS by several public projects, which agree with each other, and with the images about Linux.
  */
 export const RELEASE_ARCHIVES: Readonly<Record<string, ReleaseArchive>> = {
   "linux-x64": {
@@ -24,14 +23,14 @@ export const RELEASE_ARCHIVES: Readonly<Record<string, ReleaseArchive>> = {
     sha256: "cdc208f5a3f42963a52b6ab06ef65626bb870315dc936e26ba571780c6351112",
   },
   "darwin-x64": {
-    version: "2.14.5",
+    version: "2.15.0",
     target: "darwin-amd64",
-    sha256: "f95c98d6b6ed2b63c5681b46b092c9585c99767d547cf495730c329234625e96",
+    sha256: "5bd8b59ca5bf93fab3da2c5843cf564cd6e2e291e22ae3b861746e7ebe259b95",
   },
   "darwin-arm64": {
-    version: "2.14.5",
+    version: "2.15.0",
     target: "darwin-arm64",
-    sha256: "ddd907854d9a2de834af133fa396915fe6442fe6d8909ae31390d1ea7a0fea50",
+    sha256: "e1c4e22d70bd44abfa0bcb3c16f7cf0c66f648c2e728c58924e8a1ce88913cc8",
   },
 };
 

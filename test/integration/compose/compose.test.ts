@@ -4,6 +4,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -21,6 +22,7 @@ import { ALL_SETTINGS } from "../../../src/shared/settings/index.ts";
 import { natsServerPath } from "../../support/broker.ts";
 import { networkOf } from "../../support/machine.ts";
 import {
+  environmentIn,
   mount,
   placeOf,
   readComposition,
@@ -43,6 +45,7 @@ const run = promisify(execFile);
 
 let folder: string;
 let base: Record<string, string>;
+let made: Record<string, string>;
 let variables: Record<string, string>;
 let composition: Composition;
 
@@ -58,7 +61,8 @@ beforeAll(async () => {
     PATH: [bin, dirname(process.execPath), PATH].join(delimiter),
     HOME,
   };
-  variables = await makeEnv(join(folder, "fresh"));
+  made = await makeEnv(join(folder, "fresh"));
+  variables = { ...made, COORDINATOR_URL: "http://127.0.0.1:8765" };
   composition = readComposition(read("docker-compose.yml"), variables);
 });
 
@@ -90,21 +94,20 @@ describe("what the files say", () => {
     });
     const upgraded = await makeEnv(copy);
     expect(upgraded).toMatchObject({ RELAY_PASSWORD: "p0", COORDINATOR_URL: "http://127.0.0.1:1" });
-    expect(Object.keys(upgraded).toSorted()).toEqual(
-      [...Object.keys(variables), "COORDINATOR_URL"].toSorted(),
-    );
+    expect(Object.keys(upgraded).toSorted()).toEqual([...Object.keys(made), "COORDINATOR_URL"].toSorted());
   });
 
   test("secrets are needed, and only the services that use them have them", () => {
     expect(() => readComposition(read("docker-compose.yml"), {})).toThrow(/make-env/);
-    expect(new Set(Object.values(variables)).size).toBe(7);
-    for (const value of Object.values(variables)) expect(value).toMatch(/^p[0-9a-f]{48}$/);
-    const secrets = new Set<string | number>(Object.values(variables));
+    expect(() => readComposition(read("docker-compose.yml"), made)).toThrow(/COORDINATOR_URL is missing/);
+    expect(new Set(Object.values(made)).size).toBe(7);
+    for (const value of Object.values(made)) expect(value).toMatch(/^p[0-9a-f]{48}$/);
+    const secrets = new Set<string | number>(Object.values(made));
     for (const [name, { environment }] of Object.entries(composition.services)) {
       if (name === "nats") continue;
       const held = Object.values(environment ?? {}).filter((it) => secrets.has(it));
-      // beside its password the console has the token of the page
-      expect(held.length, name).toBe(name === "coordinator" ? 0 : name === "console" ? 2 : 1);
+      // beside their passwords console and relay have the token of the page
+      expect(held.length, name).toBe(name === "coordinator" ? 0 : /console|relay/.test(name) ? 2 : 1);
     }
   });
 
@@ -132,6 +135,22 @@ describe("what the files say", () => {
       else expect(Object.keys(composition.services), name).toContain(hostname);
     }
     expect(composition.services["coordinator"]?.network_mode).toBe("service:relay");
+  });
+
+  test("every service has the time that its stop needs", () => {
+    const least = { nats: 60, gateway: 10, relay: 10, console: 2 };
+    for (const [name, seconds] of Object.entries(least)) {
+      const period = /^(\d+)s$/.exec(composition.services[name]?.stop_grace_period ?? "");
+      expect(Number(period?.[1]), name).toBeGreaterThanOrEqual(seconds);
+    }
+  });
+
+  test("heaps are small in services, and as Node has them in operators' commands", () => {
+    const stages = parseDockerfile(read("Dockerfile"));
+    expect(stages.flatMap(({ steps }) => steps).filter(({ text }) => text.includes("max-old-space"))).toEqual(
+      [],
+    );
+    expect(read("deploy/container/runner-relay.sh")).toContain("--max-old-space-size=96");
   });
 
   test("volumes that are mounted exist, and the image runs as nobody special", () => {
@@ -168,6 +187,7 @@ describe("what the files do", () => {
     const paths = new Map([
       ["/etc/nats", join(folder, "etc")],
       ["/data", join(folder, "data")],
+      ["/app/data", join(folder, "gateway-data")],
     ]);
     place = placeOf(composition, ports, paths);
     mount(join(ROOT, "deploy/nats"), join(folder, "etc"), place);
@@ -185,10 +205,8 @@ describe("what the files do", () => {
 
   test("the image prints its help", async () => {
     const [file = "", ...args] = [...image.entrypoint, ...image.cmd];
-    const { stdout } = await run(file, args, {
-      cwd: join(image.root, image.workdir),
-      env: { ...base, ...image.env },
-    });
+    const env = { ...base, ...environmentIn(image, base) };
+    const { stdout } = await run(file, args, { cwd: join(image.root, image.workdir), env });
     expect(stdout).toContain("gateway");
     expect(existsSync(join(image.root, "app/node_modules/vitest")), "nothing of development").toBe(false);
   });
@@ -229,6 +247,44 @@ describe("what the files do", () => {
       })
       .toContain('"message"');
     await eventually(() => expect(running.get("prune")?.output()).toContain("nothing to prune"));
+  });
+
+  test("the relay's metrics ask for the page token, because its port listens beyond loopback", async () => {
+    const metrics = `http://127.0.0.1:${ports.get("8767")}/metrics`;
+    expect((await fetch(metrics)).status).toBe(401);
+    const headers = { authorization: `Bearer ${variables["PAGE_TOKEN"]}` };
+    expect((await fetch(metrics, { headers })).status).toBe(200);
+  });
+
+  test("the gateway keeps its runs in its volume", () => {
+    expect(composition.services["gateway"]?.volumes).toEqual(["gateway:/app/data"]);
+    expect(readdirSync(join(folder, "gateway-data"))).not.toEqual([]);
+  });
+
+  test("a service that a restart cannot heal stays, says why, and ends when it is stopped", async () => {
+    const relay = composition.services["relay"];
+    const environment = { ...relay?.environment, RUNNER_RELAY_COORDINATOR_URL: "no URL" };
+    const it = startService({ ...relay, environment }, { image, place, base });
+    await eventually(() => expect(it.output()).toContain("a restart would not help"));
+    expect(it.output()).toContain("config_invalid");
+    expect(it.process.exitCode).toBeNull();
+    const gone = once(it.process, "exit");
+    it.process.kill("SIGTERM");
+    expect(await gone).toEqual([78, null]);
+  });
+
+  test("a service that is stopped ends with the code of its process", async () => {
+    const gateway = composition.services["gateway"];
+    const environment = {
+      ...gateway?.environment,
+      RUNNER_RELAY_PORT: "0",
+      RUNNER_RELAY_DATA: join(folder, "other"),
+    };
+    const it = startService({ ...gateway, environment }, { image, place, base });
+    await eventually(() => expect(it.output()).toContain("gateway ready"));
+    const gone = once(it.process, "exit");
+    it.process.kill("SIGTERM");
+    expect(await gone).toEqual([0, null]);
   });
 
   test("the operator's service shows the status", async () => {

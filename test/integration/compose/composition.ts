@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parse } from "yaml";
 import type { Image } from "./dockerfile.ts";
@@ -20,6 +20,7 @@ export type Service = {
   network_mode?: string;
   profiles?: string[];
   depends_on?: Record<string, { condition: string }>;
+  stop_grace_period?: string;
   healthcheck?: { test: string[] };
 };
 
@@ -107,7 +108,8 @@ export async function untilHealthy(
   const [kind, file = "", ...args] = service.healthcheck?.test ?? [];
   if (kind !== "CMD") throw new Error("no health check");
   for (;;) {
-    if (running.process.exitCode !== null) throw new Error(`ended instead: ${running.output()}`);
+    if (running.process.exitCode !== null || running.output().includes("a restart would not help"))
+      throw new Error(`ended instead: ${running.output()}`);
     const check = spawn(
       file,
       args.map((word) => options.place.translate(word)),
@@ -127,7 +129,18 @@ function environmentOf(
   const own = Object.entries(service.environment ?? {}).map(([name, value]) => {
     return [name, place.translate(String(value))] as const;
   });
-  return { ...base, ...image?.env, ...Object.fromEntries(own) };
+  return { ...base, ...environmentIn(image, base), ...Object.fromEntries(own) };
+}
+
+/** The image's environment. Its own folders come first in the PATH, then this machine's, which stand for those of the base image. */
+export function environmentIn(
+  image: Image | undefined,
+  base: Record<string, string>,
+): Record<string, string> {
+  if (image === undefined) return {};
+  const own = (image.env["PATH"] ?? "").split(delimiter).filter((path) => path.startsWith(image.workdir));
+  const paths = own.map((path) => join(image.root, path));
+  return { ...image.env, PATH: [...paths, base["PATH"] ?? ""].join(delimiter) };
 }
 
 /** Services that start without a profile or with one of these, each after what it depends on. */

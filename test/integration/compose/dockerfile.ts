@@ -101,7 +101,7 @@ async function copy(
   built: ReadonlyMap<string, Image>,
   options: { context: string; admits: (source: string) => boolean },
 ): Promise<void> {
-  const words = text.split(/\s+/);
+  const words = text.split(/\s+/).filter((word) => !word.startsWith("--chown=")); // there are no users here
   const from = words[0]?.startsWith("--from=") ? words.shift()?.slice("--from=".length) : undefined;
   const target = words.pop() ?? "";
   for (const source of words) {

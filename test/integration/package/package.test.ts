@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -81,10 +81,45 @@ test("nothing of the development comes with it, and no second Node", async () =>
     expect(names).not.toContain(`node_modules/${name}`);
 });
 
+test("it takes at most 60 MB with everything that it needs, and no source map without its sources", async () => {
+  let bytes = 0;
+  const maps: string[] = [];
+  for (const entry of await readdir(join(folder, "node_modules"), { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const { blocks } = await stat(join(entry.parentPath, entry.name));
+    bytes += blocks * 512; // what `du` counts
+    if (entry.parentPath.includes("/runner-relay/") && entry.name.endsWith(".map")) maps.push(entry.name);
+  }
+  expect(bytes).toBeLessThan(60e6);
+  expect(maps).toEqual([]);
+});
+
+/** A value in `exports`: a file, or what applies under a condition. */
+type Target = string | { [condition: string]: Target };
+
+function filesOf(target: Target): string[] {
+  return typeof target === "string" ? [target] : Object.values(target).flatMap(filesOf);
+}
+
+test("what `exports` and `bin` name is there", async () => {
+  const home = join(folder, "node_modules", "runner-relay");
+  const { exports, bin, os } = JSON.parse(await readFile(join(home, "package.json"), "utf8")) as {
+    exports: Target;
+    bin: Record<string, string>;
+    os: string[];
+  };
+  const files = [...Object.values(bin), ...filesOf(exports)];
+  expect(files.length).toBeGreaterThan(5);
+  for (const file of files) expect((await stat(join(home, file))).isFile(), file).toBe(true);
+  expect(os).toEqual(["linux", "darwin"]);
+});
+
 test.each(["20.19.4", "18.0.0", "22.11.0", "23.9.0"])("on Node %s it says one clear line", (version) => {
   const { status, out, err } = commandOn(version, "up");
   expect({ status, out }).toEqual({ status: 78, out: "" });
-  expect(err).toBe(`runner-relay needs Node 24 or newer, and ${process.execPath} is v${version}\n`);
+  expect(err).toBe(
+    `runner-relay needs Node 24 or newer, and ${process.execPath} is v${version}; install Node 24 (https://nodejs.org) and try again\n`,
+  );
 });
 
 test.each(["24.0.0", "25.1.0", "100.0.0"])("on Node %s it runs", (version) => {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -89,6 +89,15 @@ test("passes npm's exit code on, says what failed, and tries again next time", a
   expect(failed.code).toBe(7);
   expect(failed.err).toContain("npm ci failed with exit code 7");
   expect((await setup()).code).toBe(0);
+});
+
+test("where npm's Node cannot run, as with musl, the system's is used if it is new enough", async () => {
+  const foreign = join(folder, "foreign-node");
+  await writeFile(foreign, "#!/nowhere/ld-linux\n", { mode: 0o755 });
+  const result = await setup({ FAKE_NODE: foreign });
+  expect(result).toMatchObject({ code: 0, err: "" });
+  expect(result.out).toContain(`setup: done, Node ${process.version}`);
+  expect(await realpath(join(folder, "node_modules/.bin/node"))).toBe(await realpath(process.execPath));
 });
 
 test("does not take another Node for the one it should have", async () => {

@@ -93,6 +93,9 @@ export function observe(deps: {
         troubles: timeline.list(),
         forgottenTroubles: timeline.forgotten,
         sources: sourcesOf(reading, views),
+        isWhole: relays
+          .states()
+          .every(({ overflow, shards }) => !overflow && shards.every(({ behind }) => !behind)),
       };
     },
     checks: () => checker.read(),

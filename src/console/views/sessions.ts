@@ -112,7 +112,7 @@ export function sessionsPage(
       <p class="quiet">
         ${
           search === ""
-            ? `${counted(total, "session")} with pending events.`
+            ? pendingText(total, snapshot.isWhole)
             : html`${counted(total, "session")} with “${search}” in the id, of those that relays remember.`
         }
       </p>
@@ -121,6 +121,14 @@ export function sessionsPage(
         ${!isFirst && html`<a class="button plain" rel="prev" href="${listHref(found)}">First</a>`}${more && last !== undefined && html`<a class="button plain" rel="next" href="${listHref(found, last)}">Next</a>`}
       </nav>
     </div>`;
+}
+
+/** Relays read ahead of what they send, but not without a bound. */
+function pendingText(total: number, isWhole: boolean): string {
+  const sessions = `${counted(total, "session")} with pending events`;
+  return isWhole
+    ? `${sessions}.`
+    : `At least ${sessions}: relays have not read the whole backlog yet. Any session can be opened by its id.`;
 }
 
 function emptyText(search: string, isFirst: boolean): string {

@@ -24,6 +24,8 @@ export type Snapshot = {
   troubles: readonly Trouble[];
   forgottenTroubles: number;
   sources: SessionSources;
+  /** False if relays have not read all that is pending, so that there may be further sessions. */
+  isWhole: boolean;
 };
 
 /** The state in one line, with what is known of its cause. `mood` says how much it should stand out. */

@@ -28,7 +28,10 @@ const QUEUE = "relay";
 export type ShownLane = Pick<
   Lane,
   "session" | "shard" | "length" | "attempts" | "lastReason" | "firstFailureAt" | "lastFailureAt"
-> & { phase: { name: Lane["phase"]["name"]; until?: number | undefined }; inFlight: { length: number } };
+> & {
+  phase: { name: Lane["phase"]["name"]; until?: number | undefined; asked?: boolean };
+  inFlight: { length: number };
+};
 
 /** A held session as far as it decides on its lane's place. */
 type ShownHeld = { reason: string; events: number };
@@ -81,6 +84,7 @@ function laneViewOf(lane: ShownLane, wallOffset: number, mostReason: number): La
     ...(failed ? { failingSince: wallOffset + lane.firstFailureAt } : {}),
     ...(failed || phase.name === "backoff" ? { failedAt: wallOffset + lane.lastFailureAt } : {}),
     ...(phase.until === undefined ? {} : { nextAt: wallOffset + phase.until }),
+    ...(phase.asked === true ? { asked: true as const } : {}),
   };
 }
 

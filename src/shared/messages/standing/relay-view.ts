@@ -52,6 +52,8 @@ export type LaneView = {
   failedAt?: number;
   /** When the next one comes; absent if that depends on something else: a connection, an operator, the gate. */
   nextAt?: number;
+  /** The coordinator asked for the wait until then, so the end of an outage does not shorten it. */
+  asked?: true;
 };
 
 /** What a relay shows of itself. */

@@ -155,13 +155,20 @@ function stateOf(lane: Lane | undefined, isHeld: boolean): SessionState {
   return phase === "idle" && lane !== undefined && lane.attempts > 0 ? "waiting" : phase;
 }
 
+/** A lane is tried when its own wait is over. In an outage the gate decides, but for a wait that the coordinator asked for. */
+function nextTryOf(lane: Lane, shut: Extract<GateView, { since: number }> | undefined): number | undefined {
+  if (shut === undefined) return lane.nextAt;
+  if (lane.asked !== true || lane.nextAt === undefined) return shut.nextAt;
+  return Math.max(lane.nextAt, shut.nextAt ?? 0);
+}
+
 /** What keeps a lane: its own failures, or the gate that all wait for. */
 function troubleOf(
   lane: Lane,
   state: SessionState,
 ): Pick<SessionStanding, "reason" | "since" | "failedAt" | "nextAt"> {
   const shut = lane.gate !== undefined && "since" in lane.gate ? lane.gate : undefined;
-  const nextAt = shut === undefined ? lane.nextAt : shut.nextAt;
+  const nextAt = nextTryOf(lane, shut);
   const next = nextAt === undefined ? {} : { nextAt };
   if (state === "retrying" || lane.attempts > 0) {
     const since = lane.failingSince ?? lane.failedAt;

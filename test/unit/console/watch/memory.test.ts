@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  drainMs,
   Samples,
   sliceOf,
   summary,
@@ -175,5 +176,21 @@ describe("the timeline of outages", () => {
     expect(timeline.forgotten).toBe(50);
     expect(timeline.list()[0]?.from).toBe(249);
     expect(timeline.list()[0]?.text).toHaveLength(300);
+  });
+});
+
+describe("an estimate of when the backlog is empty", () => {
+  const falling = (backlogs: number[]): Sample[] =>
+    backlogs.map((backlog, n) => ({ at: n * 1000, backlog, accepted: 0, delivered: 0, dead: 0 }));
+
+  test.each<[string, number[], number, number | undefined]>([
+    ["it shrinks by ten a second", [100, 90, 80, 70, 60], 60, 6000],
+    ["it grows", [60, 70, 80, 90, 100], 100, undefined],
+    ["it stands still", [60, 60, 60, 60, 60], 60, undefined],
+    ["it is empty", [100, 50, 10, 5, 0], 0, undefined],
+    ["too little is known", [100, 90], 90, undefined],
+    ["with a hole", [100, NaN, 80, 70, 60, 50], 50, 5000],
+  ])("%s", (_, backlogs, backlog, ms) => {
+    expect(drainMs(falling(backlogs), backlog)).toBe(ms);
   });
 });

@@ -48,6 +48,33 @@ describe("what a relay shows of its lanes", () => {
     });
   });
 
+  test("a lane that waits tells until when, and whether the coordinator asked for it", () => {
+    const phase = { name: "backoff", until: 20, asked: true } as const;
+    expect(lanesFor({ most: 1 }, [lane("s", { ...failing, phase })], known()).lanes[0]).toMatchObject({
+      nextAt: 1020,
+      asked: true,
+    });
+  });
+
+  test("a page begins after the last place of the page before, in the order that is asked for", () => {
+    const lanes = Array.from({ length: 5 }, (_, n) => lane(`s${n}`, { length: (n * 2) % 5 }));
+    const first = lanesFor({ most: 2, sort: "events" }, lanes, known());
+    expect(first.lanes.map(({ session }) => session)).toEqual(["s2", "s4"]);
+    const after = { rank: 4, events: 3, attempts: 0, session: "s4" };
+    expect(
+      lanesFor({ most: 2, sort: "events", after }, lanes, known()).lanes.map(({ session }) => session),
+    ).toEqual(["s1", "s3"]);
+  });
+
+  test("what does not fit into one message is counted, and a reason in a list is cut", () => {
+    const long = { ...failing, lastReason: "\u0001".repeat(4000) };
+    const lanes = Array.from({ length: 1000 }, (_, n) => lane(`s${n}`, long));
+    const found = lanesFor({ most: 1000 }, lanes, known());
+    expect(Buffer.byteLength(JSON.stringify(found))).toBeLessThan(1024 * 1024);
+    expect(found.lanes.length + found.more).toBe(1000);
+    expect(lanesFor({ most: 1, session: "s7" }, lanes, known()).lanes[0]?.reason).toHaveLength(4000);
+  });
+
   test("those that somebody should look at come first; idle ones only when they are looked for", () => {
     const idle = { phase: { name: "idle" }, length: 0 } as const;
     const lanes = [

@@ -64,6 +64,37 @@ describe("the state of a session", () => {
       { state: "catching up", events: 30_000 },
     ],
     ["another relay has its lane", { held: [held("s", "backlog")] }, { state: "catching up", events: 5 }],
+    [
+      "everything waits for the coordinator: it says why, and when the coordinator is asked next",
+      {
+        lanes: [{ ...lane("s"), gate: { phase: "away", since: 7, text: "ECONNREFUSED", nextAt: 9 } }],
+      },
+      { state: "waiting", reason: "the coordinator is away: ECONNREFUSED", since: 7, nextAt: 9 },
+    ],
+    [
+      "it failed before the outage, and the coordinator asked it to wait for longer",
+      {
+        lanes: [
+          {
+            ...lane("s", {
+              phase: "backoff",
+              attempts: 1,
+              reason: "503",
+              failingSince: 3,
+              nextAt: 99,
+              asked: true,
+            }),
+            gate: { phase: "away", since: 7, text: "ECONNREFUSED", nextAt: 9 },
+          },
+        ],
+      },
+      { state: "retrying", reason: "503", since: 3, nextAt: 99 },
+    ],
+    [
+      "its lane waits for its own next try",
+      { lanes: [lane("s", { phase: "backoff", attempts: 2, reason: "503", failingSince: 3, nextAt: 50 })] },
+      { state: "retrying", since: 3, nextAt: 50 },
+    ],
     ["nothing waits", { lanes: [lane("s", { phase: "idle", events: 0 })] }, { state: "idle", events: 0 }],
   ])("%s", (_, given, expected) => {
     expect(standingOf("s", sources(given))).toMatchObject(expected);

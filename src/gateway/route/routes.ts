@@ -52,7 +52,8 @@ export function matchRoute(method: string, target: string): Route {
   if (common !== undefined) return common;
   const { path, query } = splitTarget(target);
   const segments = segmentsOf(path);
-  if (segments.length === 0 || segments[0]?.text.toLowerCase() === "_relay")
+  // only as it is typed: an absolute URL without a path passes through, like other spellings of the root
+  if ((path === "/" && target.startsWith("/")) || segments[0]?.text.toLowerCase() === "_relay")
     return { kind: "own", segments: segments.slice(1).map((s) => s.text), query };
   const write = writeOf(method, segments);
   if (write !== undefined) return write;

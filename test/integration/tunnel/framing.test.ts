@@ -136,7 +136,8 @@ describe("every request that reaches the coordinator is framed", () => {
 
   it("CRED-1: TRACE is refused wherever it points", async () => {
     wires.length = 0;
-    for (const target of ["/", "*", "/sessions", "http://x.example/"]) {
+    expect((await ask("TRACE", "/", "X-A: 1", "")).status).toBe(405);
+    for (const target of ["*", "/sessions", "http://x.example/"]) {
       const answer = await ask("TRACE", target, "X-A: 1", "");
       expect(answer.status).toBe(501);
       expect(answer.body.toString()).toContain("method_not_forwarded");

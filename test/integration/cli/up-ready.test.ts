@@ -1,6 +1,11 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
+import { join, resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
+import { findExecutable } from "../../../src/embedded/command.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 import { dataFolder, startUp } from "../../support/up.ts";
 
 /** What is true when `up` says that it is ready, and on which ports. */
@@ -72,3 +77,30 @@ test.each([
   );
   expect(up.processes()).toEqual([]);
 });
+
+const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+
+/** What `up` shows on a terminal until it is ready and was stopped. */
+async function screenOfUp(where: string, args: string): Promise<string> {
+  const command = `${process.execPath} ${MAIN} up --data ${join(where, "data")} ${args}`;
+  const env = { ...bareEnv(), HOME: where, TERM: "xterm" };
+  const terminal = spawn("script", ["-qec", command, "/dev/null"], { env, stdio: "pipe" });
+  let shown = "";
+  terminal.stdout.on("data", (chunk: Buffer) => (shown += chunk.toString()));
+  await expect.poll(() => shown).toMatch(/^ {2}stop /m);
+  terminal.stdin.write("\u0003"); // Ctrl-C
+  await once(terminal, "close");
+  return stripVTControlCharacters(shown);
+}
+
+test.runIf(findExecutable("script", process.env["PATH"]) !== undefined)(
+  "on a terminal there are no JSON lines, unless they are asked for",
+  async () => {
+    const where = await folder();
+    expect(await screenOfUp(where, "")).not.toContain('{"level"');
+    const chosen = await screenOfUp(where, "--log-level info");
+    expect(chosen).not.toContain('{"level"');
+    expect(chosen).toMatch(/^\d\d:\d\d:\d\d relay relay ready/m);
+    expect(await screenOfUp(where, "--log-format json")).toContain('{"level"');
+  },
+);

@@ -1,6 +1,7 @@
-// `npm run test:contract [-- CASES [positive|negative]]`: sends generated requests to a running gateway, valid ones and invalid ones, and compares its answers with its own
-// OpenAPI document: status, media type, headers and schema. CASES for each operation and kind, 100 by default. Needs Python 3.10 or newer with venv, and a
-// package index for the first run.
+// `npm run test:contract [-- CASES [positive|negative]]`: sends generated requests to a running
+// gateway, valid ones and invalid ones, and compares its answers with its own OpenAPI document:
+// status, media type, headers and schema. CASES for each operation and kind, 100 by default. Needs
+// Python 3.10 or newer with venv, and a package index for the first run.
 
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -120,7 +121,7 @@ function run(mode, gateway, known) {
   // what is valid is accepted, and what is not is refused; a negative case may have valid parts
   const excluded = mode === "negative" ? ["--exclude-checks", "positive_data_acceptance"] : [];
   const limits = ["--request-timeout", "60", "--phases", "examples,coverage,fuzzing"];
-  const { status } = spawnSync(
+  const { status, error } = spawnSync(
     st,
     [
       "--config-file",
@@ -143,6 +144,7 @@ function run(mode, gateway, known) {
       stdio: "inherit",
     },
   );
+  if (error !== undefined) console.error(`contract: ${error.message}`);
   return status === 0;
 }
 

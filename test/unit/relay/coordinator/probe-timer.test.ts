@@ -30,12 +30,15 @@ test("one probe is scheduled at a time, a new phase begins anew, and nothing com
   const clock = createFakeClock();
   let due = 0;
   const timer = createProbeTimer({ clock, random: () => 1, due: () => void due++ });
+  expect(timer.dueAt()).toBeUndefined();
   timer.schedule("away");
   timer.schedule("away"); // in its place, as the second of the phase
+  expect(timer.dueAt()).toBe(clock.now() + 750);
   await clock.pass(749);
   expect(due).toBe(0);
   await clock.pass(1);
   expect(due).toBe(1);
+  expect(timer.dueAt()).toBeUndefined();
   timer.restart();
   timer.schedule("away");
   await clock.pass(500);

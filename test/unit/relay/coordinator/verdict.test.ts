@@ -280,3 +280,21 @@ describe("answers made to be expensive", () => {
     expect(verdict(answer(422, { detail: [{ loc, msg: "no" }] }))).toMatchObject({ reason: "no" });
   });
 });
+
+test.each<[string, AttemptResult, string]>([
+  [
+    "the coordinator's own words",
+    answer(500, { detail: "database is locked" }),
+    "status 500: database is locked",
+  ],
+  [
+    "words without a form",
+    answer(503, "down for maintenance\nuntil noon", { type: "text/plain" }),
+    "status 503: down for maintenance",
+  ],
+  ["a web page", answer(502, "<h1>Bad gateway</h1>", { type: "text/html" }), "status 502"],
+  ["no words", answer(500, ""), "status 500"],
+  ["too many words", answer(500, { detail: "x".repeat(1000) }), `status 500: ${"x".repeat(299)}…`],
+])("a failed attempt is told with %s", (_, result, reason) => {
+  expect(verdict(result)).toMatchObject({ kind: "retry", reason });
+});

@@ -486,6 +486,17 @@ describe("the gate", () => {
     expect(underWay(world)).toEqual(["a"]);
   });
 
+  test("an operator shortens any wait of a lane, and nothing happens to one that does not wait", async () => {
+    const world = createWorld();
+    arrive(world, ["a"]);
+    await finish(world, "a", { ...FAILED, retryAfterMs: 5000 });
+    expect(world.dispatcher.tryNow("b")).toBe(false);
+    expect(world.dispatcher.tryNow("a")).toBe(true);
+    await promises();
+    expect(underWay(world)).toEqual(["a"]);
+    expect(world.dispatcher.tryNow("a")).toBe(false);
+  });
+
   test("nobody takes a probe when nothing waits", () => {
     const world = createWorld();
     world.gate.set("one");

@@ -16,7 +16,8 @@ import { LetterIndex } from "./watch/letter-index.ts";
 import { createConsoleServer } from "./server.ts";
 
 // observe.ts joins what is watched · watch/reader.ts asks the broker · watch/relays.ts hears and asks relays (watch/gates.ts, watch/delivered.ts) · watch/samples.ts and watch/timeline.ts remember ·
-// watch/letter-pages.ts pages, ../shared/messages/standing/session-standing.ts says how sessions stand · views/layout.ts frames every page · routes/look.ts shows · routes/act.ts acts (routes/actions.ts) ·
+// watch/session-events.ts reads events, watch/letter-pages.ts and watch/letter-index.ts dead letters · watch/checks.ts does doctor's checks ·
+// ../shared/messages/standing/session-standing.ts says how sessions stand · views/layout.ts frames every page · routes/look.ts and routes/look-sessions.ts show · routes/act.ts acts (routes/actions.ts, routes/letter-groups.ts) ·
 // routes/status-json.ts is for programs · server.ts is the port and its door
 // The console holds no event and no credential of the coordinator. It sees what an operator sees, and does nothing that a person did not confirm.
 

@@ -68,6 +68,12 @@ test("verdicts and deliveries: by a relay, and as far as the broker knows withou
   await eventually(async () =>
     expect(await states("--session", "s1")).toEqual(["relay delivered", "relay dead"]),
   );
+  // the last dead one, though a delivered one came after it: the number counts what is shown
+  coordinator.createSession("s9");
+  await append("s9", { text: "after" });
+  await eventually(async () => expect(await states("--session", "s9")).toEqual(["relay delivered"]));
+  const lastDead = await cli("tail", "--no-follow", "--json", "--verdict", "dead", "--last", "1");
+  expect(linesOf(lastDead.stdout)).toMatchObject([{ stream_seq: poison.seq, verdict: "dead" }]);
   await coordinator.stop();
   const waits = await append("s1", { text: "waits" });
   expect(await states("--session", "s1", "--last", "2")).toEqual(["relay dead", "relay pending"]);

@@ -18,14 +18,17 @@ import { HEADERS, headers, parameter, paths, ref } from "./openapi-paths.ts";
 
 type ObjectSchema = { required?: readonly string[]; properties: Readonly<Record<string, object>> };
 
-/** What the gateway requires of a body and what the coordinator does, in one schema. The gateway's word on a member counts. */
+/** What the gateway requires of a body and what the coordinator does, in one schema. The gateway's word on a member counts. `inPath`: a session in the body is dropped unread. */
 function both(ours: ObjectSchema, theirs: ObjectSchema, inPath: boolean, description: string): object {
   const required = [...(ours.required ?? []), ...(theirs.required ?? [])];
+  const properties = { ...theirs.properties, ...ours.properties };
   return {
     type: "object",
     description,
     required: inPath ? required.filter((name) => name !== "session_id") : required,
-    properties: { ...theirs.properties, ...ours.properties },
+    properties: Object.fromEntries(
+      Object.entries(properties).filter(([name]) => !inPath || name !== "session_id"),
+    ),
   };
 }
 

@@ -1,17 +1,14 @@
 import { execFile, spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { networkOf } from "../../support/machine.ts";
+import { installPackage, NPM_MS } from "../../support/package.ts";
 import { startUp } from "../../support/up.ts";
 
 // The package as a stranger gets it: packed here, installed into an empty folder with npm, and run from there.
 
 const ROOT = resolve(import.meta.dirname, "../../..");
-/** Packing builds, and installing asks the registry for every dependency: seconds each, on a busy machine minutes. */
-const NPM_MS = 8 * 60_000;
 const run = promisify(execFile);
 
 let home: string;
@@ -20,20 +17,7 @@ let command: string;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), "rr-package-"));
-  folder = join(home, "somewhere");
-  await mkdir(folder);
-  const { PATH = "", HOME = home } = process.env;
-  env = { ...networkOf(process.env), PATH: [dirname(process.execPath), PATH].join(delimiter), HOME };
-  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", home], { cwd: ROOT, env });
-  const [{ filename } = { filename: "" }] = JSON.parse(stdout.slice(stdout.indexOf("[\n"))) as {
-    filename: string;
-  }[];
-  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(home, filename)], {
-    cwd: folder,
-    env,
-  });
-  command = join(folder, "node_modules", ".bin", "runner-relay");
+  ({ home, folder, command, env } = await installPackage());
 }, NPM_MS);
 afterAll(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
 

@@ -23,7 +23,7 @@ function triesOf(event: EventFacts, standing: SessionStanding | undefined, isHea
 }
 
 /** The first waiting event of a session, as far as one page tells: everything before it is settled. Pure. */
-export function headOf({ events, older }: EventPage): number | undefined {
+function headOf({ events, older }: EventPage): number | undefined {
   const at = events.findLastIndex(({ state }) => state === "pending");
   const isFirst = at < events.length - 1 || older === undefined;
   return at === -1 || !isFirst ? undefined : events[at]?.seq;

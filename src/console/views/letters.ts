@@ -55,7 +55,7 @@ export function selectionParams({
   return { reason: group, session, since: minute(since), until: minute(until), upto: upto?.toString() };
 }
 
-export function isEverything({ group, session, since, until }: LetterSelection): boolean {
+function isEverything({ group, session, since, until }: LetterSelection): boolean {
   return group === undefined && session === undefined && since === undefined && until === undefined;
 }
 

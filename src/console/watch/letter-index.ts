@@ -6,7 +6,7 @@ import { walk } from "../../shared/log/follow/walk.ts";
 import { withoutBody, type LetterFacts, type LetterPage } from "./letter-pages.ts";
 
 /** Newest dead letters that are indexed: about 400 B each. */
-export const MOST_INDEXED = 50_000;
+const MOST_INDEXED = 50_000;
 /** Characters of a reason that are kept. */
 const MOST_REASON = 300;
 

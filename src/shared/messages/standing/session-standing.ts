@@ -50,8 +50,8 @@ const PHASES: Record<LanePhase, SessionState> = {
   halted: "parked",
 };
 
-export const BY_POLICY = "the poison policy";
-export const BY_SOMEBODY = "an operator";
+const BY_POLICY = "the poison policy";
+const BY_SOMEBODY = "an operator";
 
 /** How one session stands. Undefined if nothing is known of it here. Pure. */
 export function standingOf(session: string, sources: SessionSources): SessionStanding | undefined {

@@ -3,6 +3,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { openOwnPort } from "../shared/http/door/own-port.ts";
+import { USUAL_PORT } from "../shared/settings/usual-ports.ts";
 import { createControl } from "../shared/log/state/control.ts";
 import { observe } from "./observe.ts";
 import { addActs } from "./routes/act.ts";
@@ -20,9 +21,6 @@ import { createConsoleServer } from "./server.ts";
 // ../shared/messages/standing/session-standing.ts says how sessions stand · views/layout.ts frames every page · routes/look.ts and routes/look-sessions.ts show · routes/act.ts acts (routes/actions.ts, routes/letter-groups.ts) ·
 // routes/status-json.ts is for programs · server.ts is the port and its door
 // The console holds no event and no credential of the coordinator. It sees what an operator sees, and does nothing that a person did not confirm.
-
-/** The port where it is free. */
-const USUAL_PORT = 8768;
 
 export type ConsoleOptions = {
   version: string;
@@ -72,7 +70,7 @@ export async function startConsole(options: ConsoleOptions, deps: ConsoleDeps): 
     flag: "--console-port (RUNNER_RELAY_CONSOLE_PORT)",
     listen: options.listen,
     port: options.port,
-    usual: USUAL_PORT,
+    usual: USUAL_PORT.console,
   });
   observer.start();
   return {

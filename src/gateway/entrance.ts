@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../shared/base/clock.ts";
+import { USUAL_PORT } from "../shared/settings/usual-ports.ts";
 import { codedError, isCoded } from "../shared/base/errors.ts";
 import { isLoopback } from "../shared/http/guard.ts";
 import type { KeptPort } from "./port.ts";
@@ -13,8 +14,6 @@ import {
 } from "../shared/http/server.ts";
 import { openSocket } from "./socket.ts";
 
-/** The port where it is free. */
-const USUAL_PORT = 8766;
 /** Most requests that wait until the gateway behind the entrance is ready: one for each possible connection. */
 const MOST_KEPT = 1280;
 
@@ -143,7 +142,7 @@ async function takePort(
       : `the gateway's port ${wanted} is used by another program; stop it, or choose another port with --port (RUNNER_RELAY_PORT)`;
     throw codedError("port_taken", remedy, { cause });
   }
-  const taken = await server.listen(listen, USUAL_PORT).catch((error: unknown) => {
+  const taken = await server.listen(listen, USUAL_PORT.gateway).catch((error: unknown) => {
     if (isCoded(error, "port_taken")) return server.listen(listen, 0);
     throw error;
   });

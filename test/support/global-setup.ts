@@ -1,11 +1,24 @@
+import { createServer, type Server } from "node:net";
 import { brokerEnv, findBroker } from "../../src/embedded/binary.ts";
 import { errorText } from "../../src/shared/base/errors.ts";
 import { createLogger } from "../../src/shared/base/logger.ts";
+import { USUAL_PORT } from "../../src/shared/settings/usual-ports.ts";
 import { setUpNatsCli } from "./natscli.ts";
 
 /** Runs once, before the workers start, which inherit what it writes into the environment. */
-export default async function setup(): Promise<void> {
+export default async function setup(): Promise<() => void> {
   await Promise.all([setUpBroker(), setUpNatsCli()]);
+  const servers = Object.values(USUAL_PORT).map(occupy);
+  return () => {
+    for (const server of servers) server.close();
+  };
+}
+
+/** Tests run side by side, and each `up` would keep a usual port that the next one has meanwhile. Where another program has it, that is as good. */
+function occupy(port: number): Server {
+  const server = createServer();
+  server.on("error", () => undefined);
+  return server.listen(port, "127.0.0.1");
 }
 
 /**

@@ -9,16 +9,16 @@ export async function freePort(): Promise<number> {
 
 /**
  * Gives a child the port that its last start had, if that is still free and no other was chosen, because people have the address open. Otherwise the child
- * chooses by itself.
+ * chooses by itself, and so it does where it had its usual port: it tries that first, and between a look at a port and its use another program may take it.
  */
 export async function givePortBack(
   env: Record<string, string>,
   variable: string,
-  kept: number | undefined,
+  kept: { port: number | undefined; usual: number },
   listen: string,
 ): Promise<void> {
-  if (kept === undefined || env[variable] !== undefined) return;
-  if ((await tryPort(listen, kept)) !== undefined) env[variable] = String(kept);
+  if (kept.port === undefined || kept.port === kept.usual || env[variable] !== undefined) return;
+  if ((await tryPort(listen, kept.port)) !== undefined) env[variable] = String(kept.port);
 }
 
 /** Opens and closes a port, and returns its number; undefined if that is impossible. */

@@ -1,5 +1,6 @@
 import type { StartFrom } from "../../shared/log/provision/checkpoints.ts";
 import { codedError } from "../../shared/base/errors.ts";
+import { USUAL_PORT } from "../../shared/settings/usual-ports.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { readAsked, type Base } from "./asked.ts";
@@ -119,7 +120,8 @@ async function startOthers(
   const coordinatorUrl = values.coordinatorUrl ?? `http://127.0.0.1:${coordinatorPort}`;
   Object.assign(info, { nats: home.url, coordinator: coordinatorUrl });
   const plans = planOthers(base, { home, coordinatorPort, coordinatorUrl });
-  await givePortBack(plans.relay.env, "RUNNER_RELAY_ADMIN_PORT", kept.relayPort, values.adminListen);
+  const relayPort = { port: kept.relayPort, usual: USUAL_PORT.relay };
+  await givePortBack(plans.relay.env, "RUNNER_RELAY_ADMIN_PORT", relayPort, values.adminListen);
   const standIn = plans.coordinator === undefined ? undefined : start(plans.coordinator, () => undefined);
   const relay = start(plans.relay, (url) => {
     info.relay = url;
@@ -128,7 +130,8 @@ async function startOthers(
   const after = Promise.all([gateway.ready, relay.ready]);
   if (plans.console === undefined) return { relay, standIn, console: undefined };
   const plan = plans.console;
-  await givePortBack(plan.env, "RUNNER_RELAY_CONSOLE_PORT", kept.consolePort, values.consoleListen);
+  const consolePort = { port: kept.consolePort, usual: USUAL_PORT.console };
+  await givePortBack(plan.env, "RUNNER_RELAY_CONSOLE_PORT", consolePort, values.consoleListen);
   return { relay, standIn, console: keepConsole({ after, start, plan, info, pageToken, log }) };
 }
 

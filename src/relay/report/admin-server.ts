@@ -2,12 +2,11 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { openOwnPort } from "../../shared/http/door/own-port.ts";
 import { createShutApp } from "../../shared/http/door/shut-app.ts";
 import { isLoopback } from "../../shared/http/guard.ts";
+import { USUAL_PORT } from "../../shared/settings/usual-ports.ts";
 
 /** A dependency of the relay, and whether it is available. */
 export type Dependency = { ok: boolean; detail: string };
 
-/** The port where it is free. */
-const USUAL_PORT = 8767;
 /** These show no session and no body, so that supervisors need no token. */
 const OPEN: ReadonlySet<string> = new Set(["/health", "/ready"]);
 /** On loopback Prometheus needs none either. */
@@ -41,7 +40,7 @@ export async function startAdminServer(deps: {
     flag: "--admin-port (RUNNER_RELAY_ADMIN_PORT)",
     listen: deps.listen,
     port: deps.port,
-    usual: USUAL_PORT,
+    usual: USUAL_PORT.relay,
   });
   return { url, close: () => app.close() };
 }

@@ -8,19 +8,22 @@ const NAME = "RUNNER_RELAY_ADMIN_PORT";
 test("a port that is still free is given back", async () => {
   const kept = await freePort();
   const env: Record<string, string> = {};
-  await givePortBack(env, NAME, kept, "127.0.0.1");
+  await givePortBack(env, NAME, { port: kept, usual: 1 }, "127.0.0.1");
   expect(env).toEqual({ [NAME]: String(kept) });
 });
 
-test("one that is taken by now is not, nor one beside a chosen one, nor one that was never kept", async () => {
+test("one that is taken by now is not, nor one beside a chosen one, nor one that was never kept, nor the usual one, which a child tries by itself", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
   const env: Record<string, string> = {};
-  await givePortBack(env, NAME, (server.address() as AddressInfo).port, "127.0.0.1");
-  await givePortBack(env, NAME, undefined, "127.0.0.1");
+  const { port } = server.address() as AddressInfo;
+  await givePortBack(env, NAME, { port, usual: 1 }, "127.0.0.1");
+  await givePortBack(env, NAME, { port: undefined, usual: 1 }, "127.0.0.1");
+  const usual = await freePort();
+  await givePortBack(env, NAME, { port: usual, usual }, "127.0.0.1");
   expect(env).toEqual({});
   const chosen = { [NAME]: "0" };
-  await givePortBack(chosen, NAME, await freePort(), "127.0.0.1");
+  await givePortBack(chosen, NAME, { port: await freePort(), usual: 1 }, "127.0.0.1");
   expect(chosen).toEqual({ [NAME]: "0" });
 });

@@ -17,8 +17,8 @@ const shared = {
 
 export default defineConfig({
   test: {
-    /** On two cores: tests of whole processes wait for a third of their time. */
-    maxWorkers: 3,
+    /** On two cores: tests of whole processes wait for more than half of their time. */
+    maxWorkers: 4,
     projects: [
       {
         test: {

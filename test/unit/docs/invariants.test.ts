@@ -5,7 +5,19 @@ import { expect, test } from "vitest";
 const ROOT = resolve(import.meta.dirname, "../../..");
 const page = readFileSync(resolve(ROOT, "docs/architecture.md"), "utf8");
 
-const NAMES = ["DURABLE", "ORDER", "SETTLE", "ONCE", "OWN", "CRED", "ISOLATE", "BOUND", "HONEST"];
+const NAMES = [
+  "DURABLE",
+  "ORDER",
+  "SETTLE",
+  "ONCE",
+  "OWN",
+  "CRED",
+  "ISOLATE",
+  "BOUND",
+  "SEEN",
+  "WATCH",
+  "HONEST",
+];
 
 /** Rows of the table: name, what holds, kept by, shown by. */
 const rows = page

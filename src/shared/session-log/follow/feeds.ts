@@ -1,0 +1,32 @@
+import type { Feed } from "./feed.ts";
+import type { StoredEvent } from "./stored-event.ts";
+
+/** The feeds of a process's watchers, by session. */
+export type Feeds = {
+  /** From now on `feed` gets the events of a session, until the returned function is called. */
+  join(session: string, feed: Feed): () => void;
+  push(event: StoredEvent): void;
+  /** The log is another one: all have to begin again. */
+  reset(): void;
+};
+
+export function createFeeds(): Feeds {
+  const bySession = new Map<string, Set<Feed>>();
+  return {
+    join(session, feed) {
+      const feeds = bySession.get(session) ?? new Set();
+      bySession.set(session, feeds.add(feed));
+      return () => {
+        feeds.delete(feed);
+        if (feeds.size === 0 && bySession.get(session) === feeds) bySession.delete(session);
+      };
+    },
+    push(event) {
+      const session = event.subject.split(".", 3)[2] ?? "";
+      for (const feed of bySession.get(session) ?? []) feed.push(event);
+    },
+    reset() {
+      for (const feeds of bySession.values()) for (const feed of feeds) feed.reset();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../../base/clock.ts";
+import { errorText } from "../../base/errors.ts";
+import type { Logger } from "../../base/logger.ts";
+import { LIVE_SUBJECT } from "../topology.ts";
+import { catchUp } from "./catch-up.ts";
+import { advance, type Learnt, type Position } from "./contiguity.ts";
+import type { Feed } from "./feed.ts";
+import { createFeeds } from "./feeds.ts";
+import type { Leader } from "./leader.ts";
+import type { Pages } from "./pages.ts";
+import { heardEvent, type StoredEvent } from "./stored-event.ts";
+
+// contiguity.ts decides what follows what · catch-up.ts reads what was missed, pages.ts a part of the log · leader.ts knows where it ends · feeds.ts hands out, feed.ts is one watcher's queue
+// One subscription for all sessions of a process, because a consumer for each watcher fails at some thousands. What is heard may have holes (a reconnect, a
+// broker that drops for a slow reader), so that nothing is handed on before everything below it was.
+
+export type Hub = {
+  /** From now on `feed` gets every event of a session, once and in order, until the returned function is called. */
+  join(session: string, feed: Feed): () => void;
+  close(): void;
+};
+
+/** How often the leader is asked where the log ends: the broker says nothing if the last event of all was lost on the way. */
+const POLL_MS = 1000;
+
+/** Opens the hub of a process. Resolves when it hears everything that is stored from then on. */
+export async function openHub(deps: {
+  nc: NatsConnection;
+  pages: Pages;
+  leader: Leader;
+  clock: Clock;
+  log: Logger;
+  signal: AbortSignal;
+}): Promise<Hub> {
+  const { nc, leader, clock, log, signal } = deps;
+  const feeds = createFeeds();
+  let position: Position = { kind: "live", upTo: Infinity }; // until it is known where the log ends
+  let reading = false;
+  const read = async (): Promise<void> => {
+    if (reading) return;
+    reading = true;
+    // again, because something may have been learnt after the last look
+    while (position.kind === "behind" && !signal.aborted)
+      await catchUp({ ...deps, position: () => position, learn });
+    reading = false;
+  };
+
+  function learn(learnt: Learnt, event?: StoredEvent): void {
+    const [next, move] = advance(position, learnt);
+    position = next;
+    if (move === "deliver" && event !== undefined) feeds.push(event);
+    if (move === "read") void read();
+    if (move === "reset") feeds.reset();
+  }
+
+  async function poll(): Promise<void> {
+    const asked = position.upTo;
+    try {
+      learn({ type: "last", last: await leader.end(), asked });
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ error: errorText(error) }, "the end of the log of sessions is not known");
+    }
+  }
+
+  const subscription = nc.subscribe(LIVE_SUBJECT, {
+    callback(_, message) {
+      const event = heardEvent(message);
+      if (event !== undefined) learn({ type: "heard", seq: event.seq }, event);
+    },
+  });
+  await nc.flush();
+  position = { kind: "live", upTo: await leader.end() };
+
+  let cancel = (): void => undefined;
+  const again = (): void => {
+    cancel = clock.after(POLL_MS, () => void poll().finally(() => signal.aborted || again()));
+  };
+  again();
+  void poll(); // what came between the two
+
+  return {
+    join: (session, feed) => feeds.join(session, feed),
+    close() {
+      cancel();
+      subscription.unsubscribe();
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { PermissionViolationError, RequestError } from "@nats-io/nats-core";
+import type { Clock } from "../base/clock.ts";
+
+const PAUSE_MS = 100;
+
+/** Asks until there is an answer: a broker that is away comes back. Rejects with what is an answer all the same, and when `signal` says so. */
+export async function patiently<T>(
+  ask: () => Promise<T>,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<T> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await ask();
+    } catch (error) {
+      if (isAnswer(error)) throw error;
+    }
+    await new Promise<void>((resolve) => clock.after(PAUSE_MS, resolve));
+  }
+}
+
+/** True for what stays the same however often it is asked: a stream that is missing, a permission that is denied. */
+function isAnswer(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return error.status < 500;
+  const cause = error instanceof RequestError ? error.cause : error;
+  return cause instanceof PermissionViolationError;
+}

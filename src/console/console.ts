@@ -3,7 +3,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { openOwnPort } from "../shared/http/door/own-port.ts";
-import { USUAL_PORT } from "../shared/settings/usual-ports.ts";
+import { USUAL_PORT } from "../shared/settings/index.ts";
 import { createControl } from "../shared/log/state/control.ts";
 import { observe } from "./observe.ts";
 import { addActs } from "./routes/act.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../shared/base/clock.ts";
-import { USUAL_PORT } from "../shared/settings/usual-ports.ts";
+import { USUAL_PORT } from "../shared/settings/index.ts";
 import { codedError, isCoded } from "../shared/base/errors.ts";
 import { isLoopback } from "../shared/http/guard.ts";
 import type { KeptPort } from "./port.ts";

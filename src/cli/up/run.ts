@@ -1,6 +1,6 @@
 import type { StartFrom } from "../../shared/log/provision/checkpoints.ts";
 import { codedError } from "../../shared/base/errors.ts";
-import { USUAL_PORT } from "../../shared/settings/usual-ports.ts";
+import { USUAL_PORT } from "../../shared/settings/index.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { readAsked, type Base } from "./asked.ts";

@@ -2,7 +2,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { openOwnPort } from "../../shared/http/door/own-port.ts";
 import { createShutApp } from "../../shared/http/door/shut-app.ts";
 import { isLoopback } from "../../shared/http/guard.ts";
-import { USUAL_PORT } from "../../shared/settings/usual-ports.ts";
+import { USUAL_PORT } from "../../shared/settings/index.ts";
 
 /** A dependency of the relay, and whether it is available. */
 export type Dependency = { ok: boolean; detail: string };

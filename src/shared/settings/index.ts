@@ -10,6 +10,7 @@ import { UP_SETTINGS } from "./up.ts";
 // One table for each process · access.ts makes of them how to reach the broker. What a setting is, and how it is read, stands in ../base/config.
 
 export { brokerAccess } from "./access.ts";
+export { USUAL_PORT } from "./usual-ports.ts";
 export {
   BROKER_SETTINGS,
   COMMON_SETTINGS,

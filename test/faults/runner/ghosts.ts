@@ -6,6 +6,8 @@ import { judgeCrew } from "./verdict.ts";
 
 /** A runner polls anew within this when relay and gateway are there. */
 const POLLED_MS = 5000;
+/** A poll that is held takes a new run within this. */
+const TAKEN_MS = 200;
 /** A run that a ghost poll took is handed out within this, or never. */
 const FOUND_MS = 60_000;
 
@@ -23,8 +25,8 @@ export async function ghosts(play: Play & { runs: number }): Promise<void> {
   const others: Job[] = [];
   for (let round = 0; taken.length < play.runs && round < 2 * play.runs; round++) {
     if (crew.runner.died() !== undefined) break;
-    const job = await breakPoll(coordinator, processes, round);
-    (statusOf(coordinator, job) === "claimed" ? taken : others).push(job);
+    const { job, ghost } = await breakPoll(coordinator, processes, round);
+    (ghost ? taken : others).push(job);
   }
   const jobs = [...taken, ...others];
   const begun = (): number => taken.filter(({ sessionId }) => crew.agents.has(sessionId)).length;
@@ -43,19 +45,23 @@ export async function ghosts(play: Play & { runs: number }): Promise<void> {
   report.check(`${name}: none was begun twice`, twice === 0, `${twice} were`);
 }
 
-/** Kills relay or broker while a poll is held, and makes a run before the next poll comes. */
+/**
+ * Kills relay or broker while a poll is held, and makes a run before the next poll comes. `ghost`: the poll without a client took it. That is seen at once,
+ * because the next poll may hand it out before it reaches the coordinator.
+ */
 async function breakPoll(
   coordinator: TestCoordinator,
   { relays, broker }: Processes,
   round: number,
-): Promise<Job> {
+): Promise<{ job: Job; ghost: boolean }> {
   const ofRelay = round % 4 === 0; // a broker is back sooner
   await (ofRelay ? relays[0]?.kill9() : broker.kill9());
   const job = coordinator.createSession();
   const polls = coordinator.state.polls.begun();
+  const ghost = await until(() => statusOf(coordinator, job) === "claimed", TAKEN_MS);
   await (ofRelay ? relays[0]?.ready() : broker.restart());
   await until(() => coordinator.state.polls.begun() > polls, POLLED_MS);
-  return job;
+  return { job, ghost };
 }
 
 /** Agents that begin late are told as well. */

@@ -143,7 +143,7 @@ async function outcomeOf(
       );
       if (silent.length === 0) return { kind: found.length > 0 ? "named" : "whole" };
     }
-    if (up.refusals() >= REFUSED_OFTEN) return { kind: "refused" };
+    if (up.refusals() >= REFUSED_OFTEN || up.lost()) return { kind: "refused" };
     await delay(250);
   }
   if (up.ended() || info === undefined) {
@@ -252,6 +252,8 @@ type UpProcess = {
   code(): string | undefined;
   /** How often it said that its relay or its broker cannot start, and why. */
   refusals(): number;
+  /** It found that its store is gone, starts no broker on an empty one, and takes no more writes until somebody stops it. It says that once. */
+  lost(): boolean;
   /** Its last words. */
   said(): string;
   [Symbol.asyncDispose](): Promise<void>;
@@ -282,6 +284,7 @@ async function startUp(folder: string, coordinatorUrl: string): Promise<UpProces
     ended,
     code: () => [...said.matchAll(/^([a-z_]+): /gm)].at(-1)?.[1],
     refusals: () => REFUSALS.reduce((sum, code) => sum + said.split(`"code":"${code}"`).length - 1, 0),
+    lost: () => said.includes('"code":"store_lost"'),
     said: () => said.trim().split("\n").slice(-3).join(" | ").slice(-600),
     async [Symbol.asyncDispose]() {
       if (!ended()) child.kill("SIGTERM");

@@ -56,7 +56,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
 }
 
 /**
- * The gateway is first, because executors wait for it: it takes its port while the broker starts, and serves once it is told where the broker is. One that
+ * The gateway is first, because executors wait for it: it takes its port while the broker starts, and serves once `up` tells it where the broker is. One that
  * crashed comes back on the port that executors know, also with --port 0.
  */
 function startGateway(

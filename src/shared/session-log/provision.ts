@@ -10,7 +10,7 @@ import { LEAST_SESSIONS_BYTES, MAX_SESSIONS_BYTES, sessionsBytes } from "./size.
 import { SESSIONS_STREAM } from "./topology.ts";
 
 // size.ts says how large · plans.ts what there must be · ../log/provision/ensure-stream.ts makes it or widens it
-// The log of sessions is made after the log of events, from what that leaves. Whoever has no room for it keeps everything that works without sessions, so
+// The log of sessions is made after the log of events, from what that leaves. A broker without room for it keeps everything that works without sessions, so
 // that its absence is an outcome and not an error.
 
 export type SessionsProvisioned =

@@ -1,4 +1,4 @@
-/** Lets so many work at the same time; the others wait for their turn, first come, first served. */
+/** Limits how many work at the same time. The others wait for their turn, in the order in which they came. */
 export type Places = { run<T>(work: () => Promise<T>): Promise<T> };
 
 export function createPlaces(count: number): Places {

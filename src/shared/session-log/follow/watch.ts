@@ -77,7 +77,7 @@ async function* replay(
       clock,
       signal,
     });
-    // read after the page, so that what was removed while it was read is told as well
+    // read after the page, so that a removal during the read is reported as well
     const floor = await leader.floorOf(session);
     if (floor > position.last + 1 && floor > position.told) {
       yield { kind: "gap", from: Math.max(position.last + 1, position.told), to: floor - 1 };

@@ -1,5 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Command } from "commander";
+import { ownCommand } from "../shared/base/own-command.ts";
 import { deliveriesOf, deliveryOf, type Delivery } from "../operate/deliveries.ts";
 import { codedError } from "../shared/base/errors.ts";
 import { sessionIdProblem } from "../shared/log/schema/session-id.ts";
@@ -42,7 +43,8 @@ export function command(context: Context): Command {
     const { session, seq, last, json } = options;
     if (session !== undefined && sessionIdProblem(session) !== undefined)
       throw codedError("usage", `--session ${session} is not a valid session id`);
-    if (last > MOST) throw codedError("usage", `--last is at most ${MOST}; runner-relay tail shows more`);
+    if (last > MOST)
+      throw codedError("usage", `--last is at most ${MOST}; \`${ownCommand("tail")}\` shows more`);
     const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
     await withBroker(access, async (nc) => {
       const deps = { nc, jsm: await jetstreamManager(nc, { checkAPI: false }) };

@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import { Command } from "commander";
+import type { Environment } from "../shared/base/config/load.ts";
+import { learnReach, ownCommand, reachOf } from "../shared/base/own-command.ts";
 import { codedError, errorText } from "../shared/base/errors.ts";
 import { pastProxies } from "../shared/base/proxies.ts";
 import { showUrl } from "../shared/base/show-url.ts";
@@ -28,7 +30,7 @@ export function command(context: Context): Command {
       const { env } = context;
       const { url, socket } =
         options.gatewayUrl === undefined
-          ? runningGateway(dataFolder(options.data ?? env["RUNNER_RELAY_DATA"], env))
+          ? runningGateway(dataFolder(options.data ?? env["RUNNER_RELAY_DATA"], env), env)
           : { url: options.gatewayUrl };
       // A proxy cannot reach a loopback address, so the child must not ask one for it.
       if (URL.canParse(url)) Object.assign(env, pastProxies(env, [new URL(url).hostname]));
@@ -41,12 +43,13 @@ export function command(context: Context): Command {
     });
 }
 
-function runningGateway(dataDir: string): { url: string; socket?: string } {
+function runningGateway(dataDir: string, env: Environment): { url: string; socket?: string } {
+  learnReach(reachOf(dataDir, env));
   const running = readRunning(dataDir);
   if (running === undefined) {
     throw codedError(
       "nothing_found",
-      `no gateway is running in ${dataDir}; start runner-relay up, or name a gateway with --gateway-url`,
+      `no gateway is running in ${dataDir}; run \`${ownCommand("up")}\`, or name a gateway with --gateway-url`,
     );
   }
   const { gateway: url, socket } = running;

@@ -3,6 +3,7 @@ import { fstatSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { createInterface } from "node:readline/promises";
 import { buffer } from "node:stream/consumers";
+import { learnProgram } from "../shared/base/own-command.ts";
 import { LOOPBACK_HOSTS, pastProxies } from "../shared/base/proxies.ts";
 import { standardLines } from "../shared/base/output/standard.ts";
 import { compileCacheFolder } from "./folders.ts";
@@ -35,6 +36,8 @@ let warn = (text: string): void => {
   if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => undefined);
   process.stderr.write(text);
 };
+
+learnProgram(process.env);
 
 const context: Context = {
   env: process.env,

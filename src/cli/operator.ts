@@ -8,6 +8,7 @@ import {
   TimeoutError,
   type NatsConnection,
 } from "@nats-io/transport-node";
+import { learnReach, ownCommand, reachOf } from "../shared/base/own-command.ts";
 import { connectBroker, type BrokerAccess } from "../shared/log/broker.ts";
 import { ALL_SETTINGS, BROKER_SETTINGS, COMMON_SETTINGS, brokerAccess } from "../shared/settings/index.ts";
 import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
@@ -52,7 +53,7 @@ export async function withBroker<T>(
 /** No broker was named and `up` does not run here, so the address is only a guess. The error mentions this. */
 function nothingFound(error: unknown, dataDir: string): unknown {
   if (!isCoded(error, "log_unreachable")) return error;
-  const where = `\`runner-relay up\` is not running with data folder ${dataDir} (--data), and NATS_URL is not set`;
+  const where = `\`up\` is not running with data folder ${dataDir} (\`${ownCommand("up")}\`), and NATS_URL is not set`;
   return codedError("log_unreachable", `${where}; ${error.message}`, { cause: error });
 }
 
@@ -66,7 +67,7 @@ export function brokerError(error: unknown): unknown {
     if (error.code === NO_STREAM)
       return codedError(
         "stream_missing",
-        "the log does not exist on this broker; run `runner-relay provision`",
+        `the log does not exist on this broker; run \`${ownCommand("provision")}\``,
         {
           cause: error,
         },
@@ -74,7 +75,7 @@ export function brokerError(error: unknown): unknown {
     if (error.code === NO_CONSUMER)
       return codedError(
         "consumer_missing",
-        "the log has no runner-relay consumers; run `runner-relay provision`",
+        `the log has no runner-relay consumers; run \`${ownCommand("provision")}\``,
         {
           cause: error,
         },
@@ -90,7 +91,7 @@ export function brokerError(error: unknown): unknown {
     return codedError("broker_refused", text, { cause: error });
   }
   if (unanswered || is(NoRespondersError))
-    return codedError("stream_missing", "nothing answers for the log; run `runner-relay provision`", {
+    return codedError("stream_missing", `nothing answers for the log; run \`${ownCommand("provision")}\``, {
       cause: error,
     });
   if (is(TimeoutError) || is(ClosedConnectionError))
@@ -112,6 +113,7 @@ export function brokerOf(options: { role: Role; env: Environment; flags: Flags }
     known: ALL_SETTINGS,
   });
   const dataDir = dataFolder(values.data, options.env);
+  learnReach(values.natsUrl === undefined ? reachOf(dataDir, options.env) : namedIn(options.flags));
   const own = values.natsUrl === undefined ? ownAccess(dataDir, options.role) : undefined;
   return {
     access: own ?? brokerAccess(values),
@@ -120,6 +122,11 @@ export function brokerOf(options: { role: Role; env: Environment; flags: Flags }
     own: own !== undefined,
     found: own !== undefined || values.natsUrl !== undefined,
   };
+}
+
+/** The broker, for other commands, as the command line names it. A login in it is not repeated; a variable holds for other commands as well. */
+function namedIn({ nats }: Flags): readonly string[] {
+  return typeof nats === "string" && !nats.includes("@") ? ["--nats", nats] : [];
 }
 
 /** The login that the embedded broker keeps for a role. Undefined if no broker runs there. */

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { ownCommand } from "../shared/base/own-command.ts";
 import { awaitEffect, type Effect } from "../operate/control-wait.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { openControl } from "../shared/log/state/control.ts";
@@ -56,6 +57,6 @@ export function sayEffect(done: string, effect: Effect): string {
     case "no_relay":
       return `${done}; no relay answers, so this takes effect when one starts`;
     case "waiting":
-      return `${done}, but ${effect.relays.join(", ")} did not confirm it yet; see \`runner-relay status\``;
+      return `${done}, but ${effect.relays.join(", ")} did not confirm it yet; see \`${ownCommand("status")}\``;
   }
 }

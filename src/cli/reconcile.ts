@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { Command } from "commander";
+import { ownCommand } from "../shared/base/own-command.ts";
 import { reconcile, type Finding } from "../operate/reconcile/reconcile.ts";
 import { DEFAULT_RATE } from "../operate/replay/pace.ts";
 import { parseRate, parseWhen } from "../operate/replay/selection.ts";
@@ -241,7 +242,7 @@ function summaryOf(totals: Totals, send: boolean): string {
 
 /** The command that restores a session that the coordinator does not know. */
 function commandFor(session: string): string {
-  return `runner-relay replay --session ${/^[\w.:-]+$/.test(session) ? session : `'${session.replaceAll("'", String.raw`'\''`)}'`} --include-binds`;
+  return ownCommand("replay", "--session", session, "--include-binds");
 }
 
 function withWayBack(finding: Finding): Finding & { wayBack?: string } {

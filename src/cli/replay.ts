@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Command } from "commander";
+import { ownCommand } from "../shared/base/own-command.ts";
 import { DEFAULT_RATE } from "../operate/replay/pace.ts";
 import { readReplay, type LeftOut, type ReplayRecord } from "../operate/replay/record.ts";
 import { catchUp, openReplay, previewReplay, runReplay, type ReplayDeps } from "../operate/replay/replay.ts";
@@ -122,7 +123,7 @@ async function carryOut(
 }
 
 function howToResume({ run }: ReplayRecord): string {
-  return `to continue: runner-relay replay --resume ${run}`;
+  return `to continue: ${ownCommand("replay", "--resume", run)}`;
 }
 
 function nothing(context: Context, record: ReplayRecord, { json }: Options): void {
@@ -189,7 +190,7 @@ function leftOut({ binds, runReports, dead, waiting, unreadable }: LeftOut): str
   const parts = [
     ...(binds > 0 ? [`${counted(binds, "bind")} of finished sessions (--include-binds)`] : []),
     ...(runReports > 0 ? [`${counted(runReports, "run report")} (--kind run)`] : []),
-    ...(dead > 0 ? [`${counted(dead, "dead letter")} (runner-relay dead redrive)`] : []),
+    ...(dead > 0 ? [`${counted(dead, "dead letter")} (${ownCommand("dead", "redrive")})`] : []),
     ...(waiting > 0 ? [`${counted(waiting, "event")} that are pending`] : []),
     ...(unreadable > 0 ? [`${counted(unreadable, "event")} that cannot be read`] : []),
   ];

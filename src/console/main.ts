@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { learnProgram, learnReach, ownCommand, reachOf } from "../shared/base/own-command.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
 import { dataFolder } from "../shared/base/data-folder.ts";
@@ -58,6 +59,8 @@ async function main(): Promise<void> {
   if (values.statusPage === "off")
     throw codedError("config_invalid", "RUNNER_RELAY_STATUS_PAGE is off, so the console has nothing to show");
   const dataDir = dataFolder(values.data, process.env);
+  learnProgram(process.env);
+  learnReach(reachOf(dataDir, process.env));
   const token = tokenOf(values.pageToken, dataDir);
   secrets.add(token);
   log.info({ version: VERSION, settings: redacted(TABLE, values) }, "console starting");
@@ -84,7 +87,7 @@ async function main(): Promise<void> {
   stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
-  log.info({ url, tokenFrom }, "console ready; `runner-relay page` prints the page's address");
+  log.info({ url, tokenFrom }, `console ready; \`${ownCommand("page")}\` prints the page's address`);
 
   const close = (): Promise<void> => running.close();
   closeOnStopSignal({ name: "console", logger: log, close, lastResortMs: LAST_RESORT_MS, fail });

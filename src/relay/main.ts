@@ -19,6 +19,7 @@ import { createFatalExit, EXIT_RETRY } from "../shared/base/fatal-exit.ts";
 import { createLogger, type Logger, SecretRegistry } from "../shared/base/logger.ts";
 import { standardLines } from "../shared/base/output/standard.ts";
 import { speakForOthers } from "../shared/base/output/others-words.ts";
+import { learnProgram, learnReach, reachOf } from "../shared/base/own-command.ts";
 import { exitWithParent } from "../shared/base/parent.ts";
 import { proxyVariableFor } from "../shared/base/proxies.ts";
 import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
@@ -129,6 +130,8 @@ async function main(): Promise<void> {
   const log = createLogger({ name: "relay", level: values.logLevel, lines: stderr, secrets });
   speakForOthers(log, fail);
   const dataDir = dataFolder(values.data, process.env);
+  learnProgram(process.env);
+  learnReach(reachOf(dataDir, process.env));
   const pageToken = pageTokenOrShut(values.pageToken, dataDir, log);
   secrets.add(pageToken);
   const url = coordinatorUrlOf(values);

@@ -1,3 +1,4 @@
+import { ownCommand } from "../../shared/base/own-command.ts";
 import type { Status } from "../../operate/status.ts";
 import type { Rates } from "../../operate/status-rates.ts";
 import { damageText } from "../../shared/log/state/damage.ts";
@@ -63,7 +64,7 @@ function factsOf(status: Status, now: number): Fact[] {
     { name: "rates", text: showRates(status.rates) },
     {
       name: "dead letters",
-      text: dead.messages === 0 ? "none" : `${dead.messages} (runner-relay dead ls)`,
+      text: dead.messages === 0 ? "none" : `${dead.messages} (${ownCommand("dead", "ls")})`,
       ...(dead.messages === 0 ? {} : { style: "bad" as const }),
     },
     {

@@ -1,3 +1,4 @@
+import { learnReach, reachOf } from "../../shared/base/own-command.ts";
 import { systemClock, type Clock } from "../../shared/base/clock.ts";
 import { knownSecrets, loadSettings } from "../../shared/base/config/load.ts";
 import { createLogger, fatalLine, SecretRegistry, type Logger } from "../../shared/base/logger.ts";
@@ -33,6 +34,7 @@ export function readAsked({ flags, context }: { flags: Flags; context: Context }
     process.exit(1);
   });
   const dataDir = dataFolder(values.data, env);
+  learnReach(reachOf(dataDir, env));
   return { values, flags, context, dataDir, clock: systemClock, log, lines, secrets };
 }
 

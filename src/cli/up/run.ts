@@ -169,7 +169,9 @@ function announce(
   });
   announcement.first(info);
   const { journal } = context;
-  context.print(welcome(info, { dataDir, standIn: values.coordinatorUrl === undefined, journal, console }));
+  const standIn = values.coordinatorUrl === undefined;
+  const portChosen = values.port !== undefined;
+  context.print(welcome(info, { dataDir, standIn, journal, console, portChosen }));
 }
 
 function portOf(url: string): number {

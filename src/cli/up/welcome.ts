@@ -1,3 +1,5 @@
+import { ownCommand } from "../../shared/base/own-command.ts";
+import { USUAL_PORT } from "../../shared/settings/index.ts";
 import type { ReadyInfo } from "./kept.ts";
 
 /** What the addresses alone do not say. */
@@ -9,6 +11,8 @@ export type WelcomeFacts = {
   journal: boolean;
   /** A console is wanted. */
   console: boolean;
+  /** The gateway's port was chosen by a setting. */
+  portChosen: boolean;
 };
 
 const STAND_IN = "a stand-in, for trying out: --coordinator URL names yours";
@@ -20,7 +24,7 @@ export function welcome(info: ReadyInfo, how: WelcomeFacts): string {
     "runner-relay is ready",
     "",
     ...(how.console ? [row("console", consoleOf(info, how.journal))] : []),
-    row("gateway", `${gateway}  (executors and runners call it)`),
+    row("gateway", `${gateway}  (executors and runners call it${whyThisPort(gateway, how.portChosen)})`),
     ...(socket === undefined ? [] : [row("socket", socket)]),
     row("coordinator", `${coordinator}${how.standIn ? `  (${STAND_IN})` : ""}`),
     row("relay", `${relay}  (health and metrics)`),
@@ -29,11 +33,18 @@ export function welcome(info: ReadyInfo, how: WelcomeFacts): string {
     "",
     "Next:",
     ...(how.standIn ? [row("try it", firstEvent(gateway))] : []),
-    row("executor", `runner-relay exec -- COMMAND, or AGENT_ORCHESTRATOR_API_URL=${gateway}`),
+    row("executor", `${ownCommand("exec", "--", "COMMAND")}, or AGENT_ORCHESTRATOR_API_URL=${gateway}`),
     row("runner", `start yours with --coordinator-url ${gateway}`),
-    row("look", "runner-relay status, runner-relay doctor, and the console"),
+    row("look", ownCommand("status")),
+    row("check", ownCommand("doctor")),
     row("stop", "Ctrl-C; pending events are kept and delivered at the next start"),
   ].join("\n");
+}
+
+/** Documents and examples name the usual port, so another one needs a reason. */
+function whyThisPort(gateway: string, chosen: boolean): string {
+  if (chosen || Number(new URL(gateway).port) === USUAL_PORT.gateway) return "";
+  return `; ${USUAL_PORT.gateway} was in use at the first start with this data folder`;
 }
 
 function firstEvent(gateway: string): string {
@@ -48,5 +59,5 @@ function row(name: string, text: string): string {
 function consoleOf({ page }: ReadyInfo, journal: boolean): string {
   if (page === undefined) return "is not running; the log says why";
   if (!journal) return `${page}  (open it in a browser)`;
-  return `${new URL(page).origin}  (a web page; \`runner-relay page\` prints the address that lets you in)`;
+  return `${new URL(page).origin}  (a web page; \`${ownCommand("page")}\` prints the address that lets you in)`;
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { ownCommand } from "../../shared/base/own-command.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import { placeFrom, sortFrom, type Place } from "../../shared/messages/standing/session-order.ts";
 import { firstStandings, standingOf } from "../../shared/messages/standing/session-standing.ts";
@@ -94,7 +95,7 @@ function notFound(id: string | undefined, seq: number | undefined): Error {
     );
   return codedError(
     "nothing_found",
-    `There is no event ${id} among the dead letters and the newest ${MOST_SEARCHED} events. To search the whole log, run \`runner-relay deliveries ${id}\`.`,
+    `There is no event ${id} among the dead letters and the newest ${MOST_SEARCHED} events. To search the whole log, run \`${ownCommand("deliveries", id)}\`.`,
   );
 }
 

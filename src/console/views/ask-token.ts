@@ -21,8 +21,9 @@ export function askToken(wrong: boolean): string {
             <h1>This page needs its token</h1>
             ${wrong && html`<p class="notice bad" role="alert">That is not the token of this page.</p>`}
             <p>
-              <code>runner-relay page</code> prints an address that lets you in, on the machine of the console
-              and as its user; so does <code>runner-relay up</code> when it is ready.
+              <code>up</code> prints an address that lets you in when it is ready. So does
+              <code>runner-relay page</code> with the same <code>--data</code>, on the machine of the console
+              and as its user.
             </p>
             <form method="post" action="${ENTRANCE}">
               <p class="field">

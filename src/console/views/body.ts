@@ -1,3 +1,4 @@
+import { ownCommand } from "../../shared/base/own-command.ts";
 import { decodeEnvelope } from "../../shared/log/schema/envelope.ts";
 import { errorText } from "../../shared/base/errors.ts";
 import { showBytes } from "../../shared/base/show.ts";
@@ -25,7 +26,7 @@ export function bodyOf(payload: Uint8Array): Html {
       </div>
       <pre class="body" tabindex="0" role="region" aria-label="Text of the body">
 ${pretty.slice(0, MOST_SHOWN)}</pre>
-      ${cut && html`<p class="more">The first ${showBytes(MOST_SHOWN)} are shown; the whole of it: <code>runner-relay tail --body</code> or <code>dead show</code>.</p>`}
+      ${cut && html`<p class="more">The first ${showBytes(MOST_SHOWN)} are shown; the whole of it: <code>${ownCommand("tail", "--body")}</code> or <code>${ownCommand("dead", "show", "ID")}</code>.</p>`}
     </section>`;
   } catch (error) {
     return html`<section aria-labelledby="body-title">

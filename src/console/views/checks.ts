@@ -1,3 +1,4 @@
+import { ownCommand } from "../../shared/base/own-command.ts";
 import type { Line } from "../../shared/messages/checks/line.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import type { Checks } from "../watch/checks.ts";
@@ -15,7 +16,7 @@ export function checksPage({ lines, relays, wall }: Checks): Html {
     <div id="checks" data-live>
       <p class="quiet">
         ${bad === 0 ? "All is well" : counted(bad, "problem")}, as of ${timeOf(wall)}.
-        <code>runner-relay doctor</code>
+        <code>${ownCommand("doctor")}</code>
         also checks gateways, permissions, the disk and the clock.
       </p>
       <ol class="timeline checks">

@@ -1,4 +1,5 @@
 import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { ownCommand } from "../../shared/base/own-command.ts";
 import { STATE_BUCKET, stateKey } from "../../shared/log/schema/topology.ts";
 import { fail, ok, type Line } from "../../shared/messages/checks/line.ts";
 import { LOOK_MS, reading, type Reading } from "../../shared/messages/checks/reading.ts";
@@ -30,5 +31,9 @@ export function judgeWrites(refusal: Reading<string | undefined>): Line {
     return fail(check, `the broker does not store anything: ${refusal.why}`, todo);
   }
   if (refusal.value === undefined) return ok(check, "the broker accepts writes");
-  return fail(check, refusal.value, "free some space in the state bucket, or run `runner-relay provision`");
+  return fail(
+    check,
+    refusal.value,
+    `free some space in the state bucket, or run \`${ownCommand("provision")}\``,
+  );
 }

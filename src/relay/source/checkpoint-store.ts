@@ -7,6 +7,7 @@ import {
   freshCheckpoint,
   type Checkpoint,
 } from "../../shared/log/state/checkpoint.ts";
+import { ownCommand } from "../../shared/base/own-command.ts";
 import type { HeldPlace } from "../../shared/log/state/held.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import { stateKey } from "../../shared/log/schema/topology.ts";
@@ -67,13 +68,13 @@ async function readCheckpoint({
   if (entry === null || entry.operation !== "PUT")
     throw codedError(
       "checkpoint_missing",
-      `shard ${shard} has no checkpoint; run \`provision --from first|new|SEQ\``,
+      `shard ${shard} has no checkpoint; run \`${ownCommand("provision", "--from", "first")}\` (or \`new\`, or a sequence)`,
     );
   const checkpoint = decodeCheckpoint(entry.value);
   if (checkpoint.stream !== stream)
     throw codedError(
       "checkpoint_mismatch",
-      `the checkpoint of shard ${shard} belongs to the log created ${checkpoint.stream}; this one was created ${stream}; run \`provision --from first|new|SEQ\``,
+      `the checkpoint of shard ${shard} belongs to the log created ${checkpoint.stream}; this one was created ${stream}; run \`${ownCommand("provision", "--from", "first")}\` (or \`new\`, or a sequence)`,
     );
   return { revision: entry.revision, checkpoint };
 }

@@ -7,6 +7,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
@@ -16,8 +17,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { errorText } from "../../../src/shared/base/errors.ts";
 import { gatewayInbox } from "../../../src/shared/log/schema/subjects.ts";
+import { bareEnv } from "../../support/bare-env.ts";
 import { PATIENCE_MS } from "../../support/eventually.ts";
-import { dataFolder, runCli, startUp, type Up } from "../../support/up.ts";
+import { dataFolder, runCli, startUp, type Finished, type Up } from "../../support/up.ts";
 
 async function folder(): Promise<string> {
   const it = await dataFolder();
@@ -67,6 +69,17 @@ function post(
     }),
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
+}
+
+/** Types a command in a shell of another terminal, in another folder. */
+async function asTyped(command: string): Promise<Finished> {
+  const env = { ...bareEnv(), HOME: process.env["HOME"] };
+  const shell = spawn("sh", ["-c", command], { cwd: "/", env });
+  const said = { stdout: "", stderr: "" };
+  shell.stdout.on("data", (chunk: Buffer) => (said.stdout += chunk.toString()));
+  shell.stderr.on("data", (chunk: Buffer) => (said.stderr += chunk.toString()));
+  const [code] = (await once(shell, "close")) as [number | null];
+  return { code, ...said };
 }
 
 async function health(gateway: string): Promise<number> {
@@ -137,6 +150,10 @@ test("the page's address with its token is printed, kept for its user alone, and
     expect(statSync(file).mode & 0o777, file).toBe(0o600);
   const again = await runCli(["page", "--data", up.dataDir]);
   expect(again.stdout).toBe(`${page}\n`);
+  for (const name of ["executor", "look", "check"]) {
+    const printed = new RegExp(`^  ${name} +(.*?)(?:, or .*)?$`, "m").exec(up.output.stdout)?.[1] ?? "";
+    expect((await asTyped(printed.replace("COMMAND", "true"))).code, printed).toBe(0);
+  }
   for (const pid of [up.process.pid ?? 0, ...up.processes()]) {
     expect(commandOf(pid), "ps shows it").not.toContain(token);
     expect(readFileSync(`/proc/${pid}/environ`, "utf8")).not.toContain(token);

@@ -227,7 +227,7 @@ test("a session that the coordinator lost whole is missing: counted, not sent in
     expect(stdout).toMatch(
       /^4 sessions, 1 delivery compared: 5 missing because the coordinator does not know their session/m,
     );
-    expect(stdout).toContain(String.raw`  runner-relay replay --session 'it'\''s lost' --include-binds`);
+    expect(stdout).toContain(String.raw`runner-relay replay --session 'it'\''s lost' --include-binds`);
     expect(code).toBe(3);
   });
   const sent = await cli("reconcile", "--session", lost, "--send", "--json");

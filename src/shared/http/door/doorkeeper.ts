@@ -37,7 +37,7 @@ export function createDoorkeeper(deps: {
       return reply.send({
         code: "token_required",
         detail:
-          "`runner-relay page` prints the address with the token; programs send it as Authorization: Bearer",
+          "`runner-relay page` with the data folder of this service (--data) prints the address with the token; programs send it as Authorization: Bearer",
       });
     return reply.type("text/html; charset=utf-8").send(deps.ask(wrong));
   }

@@ -1,5 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { ownCommand } from "../../base/own-command.ts";
 import { recordDamage, type Damage } from "../state/damage.ts";
 import { codedError, type CodedError } from "../../base/errors.ts";
 import type { LogCheck } from "../state/log-check.ts";
@@ -25,7 +26,7 @@ export function goneError({ created, seq, waiting }: RememberedLog, now: string)
     events === 0 ? "" : `, at least ${events} of them of ${waiting.length} sessions not yet delivered`;
   return codedError(
     "log_gone",
-    `the log made ${created} held events up to ${seq}${left}, and ${now}. Put its folder or a backup back; or begin anew without it: \`provision --from first\`, \`up --from first\``,
+    `the log made ${created} held events up to ${seq}${left}, and ${now}. Put its folder or a backup back; or begin anew without it: \`${ownCommand("provision", "--from", "first")}\`, or \`up\` as before with \`--from first\``,
   );
 }
 

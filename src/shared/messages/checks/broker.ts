@@ -1,5 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { ownCommand } from "../../base/own-command.ts";
 import { errorText } from "../../base/errors.ts";
 import { bodyLimit, GOOD_BROKER_VERSION, MAX_BODY_BYTES } from "../../log/schema/topology.ts";
 import { isOlder, refuseOldBroker } from "../../log/provision/provision.ts";
@@ -41,7 +42,7 @@ export function judgeBroker({ connection, jetstream }: BrokerFacts): Line[] {
     const refused = connection.why.startsWith("broker_refused");
     const todo = refused
       ? "check NATS_USER, NATS_PASSWORD and the certificates against the broker's users"
-      : "start the broker (`runner-relay up` runs one), or set NATS_URL";
+      : `start the broker (\`${ownCommand("up")}\` runs one), or set NATS_URL`;
     return [fail("broker", connection.why, todo)];
   }
   const { maxPayload } = connection.value;

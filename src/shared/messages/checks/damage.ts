@@ -1,9 +1,11 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
+import { ownCommand } from "../../base/own-command.ts";
 import { damageAdvice, damageText, readDamages, type Damage } from "../../log/state/damage.ts";
 import { checkLog, shortenedText } from "../../log/state/log-check.ts";
 import { countOf } from "../../log/state/ranges.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
+import { provisionIt } from "./streams.ts";
 
 /** Damage that was recorded before, and damage that this check finds before any relay has noticed it. */
 export type DamageFacts = { known: Damage[]; shortened?: { kept: number; highest: number }; holes: number };
@@ -21,16 +23,13 @@ export function judgeDamage(facts: Reading<DamageFacts>): Line[] {
   if (facts.kind === "failed") return [warn(check, facts.why, "check broker, streams and permissions")];
   const { known, shortened, holes } = facts.value;
   const lines = known.map((damage) => fail(check, damageText(damage), damageAdvice(damage)));
-  if (shortened !== undefined)
-    lines.push(
-      fail(check, shortenedText(shortened), "run `runner-relay provision` (`up` does so when it starts)"),
-    );
+  if (shortened !== undefined) lines.push(fail(check, shortenedText(shortened), provisionIt()));
   if (holes > 0)
     lines.push(
       fail(
         check,
         `${holes} events are missing within the log`,
-        "start a relay or run `runner-relay provision`, which names them",
+        `start a relay or run \`${ownCommand("provision")}\`, which names them`,
       ),
     );
   return lines.length === 0 ? [ok(check, "the log holds everything that was recorded about it")] : lines;

@@ -1,3 +1,4 @@
+import { ownCommand } from "../../base/own-command.ts";
 import { showAge, showTime } from "../../base/show.ts";
 import { SHARDS } from "../../log/schema/partition.ts";
 import { servedShards, type RelayState } from "../relay-state.ts";
@@ -6,7 +7,7 @@ import { fail, ok, warn, type Line } from "./line.ts";
 import type { Reading } from "./reading.ts";
 
 /** Advice for each reason why a relay does not send (docs/errors.md). */
-const ADVICE: Record<string, string> = {
+const ADVICE: Record<string, string | (() => string)> = {
   breaker_open: "check the coordinator; the relay keeps probing it and resumes by itself",
   wrong_address: "check RUNNER_RELAY_COORDINATOR_URL",
   route_unknown: "check the path in RUNNER_RELAY_COORDINATOR_URL",
@@ -14,8 +15,8 @@ const ADVICE: Record<string, string> = {
   unauthorized: "check the key, or the client's audience and permissions",
   token_unavailable: "check issuer, client and secret, or the key; see the relay's log",
   mass_refusal: "see the reasons in the relay's log; the coordinator is most likely incompatible",
-  poison_stop: "fix the cause, then run `runner-relay resume`",
-  paused_by_operator: "run `runner-relay resume` when you are ready",
+  poison_stop: () => `fix the cause, then run \`${ownCommand("resume")}\``,
+  paused_by_operator: () => `run \`${ownCommand("resume")}\` when you are ready`,
 };
 const CREDENTIALS: ReadonlySet<string | undefined> = new Set(["unauthorized", "token_unavailable"]);
 
@@ -50,7 +51,7 @@ export function judgeRelays({ heard, views = [], local }: RelayFacts): Line[] {
     return [fail("relays", heard.why, "check broker and permissions"), ...judgeLocal(local)];
   const states = heard.value;
   if (states.length === 0) {
-    const todo = "start one (`runner-relay up` or `relay`); until then, events wait";
+    const todo = `start one (\`${ownCommand("up")}\` or \`relay\`); until then, events wait`;
     return [fail("relays", "no relay is running", todo), ...judgeLocal(local)];
   }
   const served = servedShards(states);
@@ -76,7 +77,8 @@ function judgeCoordinator(
   if (state === "up") return [ok(credentials, "not refused"), ok(coordinator, "answers")];
   const gate = views.find((view) => view.relay === relay)?.gate;
   const text = `${state}: ${reason ?? "no reason given"}${gateDetails(gate)}`;
-  const todo = ADVICE[reason ?? ""] ?? "see the relay's log";
+  const advice = ADVICE[reason ?? ""] ?? "see the relay's log";
+  const todo = typeof advice === "string" ? advice : advice();
   if (CREDENTIALS.has(reason)) return [fail(credentials, text, todo)];
   if (reason === "paused_by_operator") return [warn(coordinator, "an operator paused everything", todo)];
   return [fail(coordinator, text, todo)];

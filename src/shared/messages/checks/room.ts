@@ -1,4 +1,5 @@
 import { statfs } from "node:fs/promises";
+import { ownCommand } from "../../base/own-command.ts";
 import { showBytes } from "../../base/show.ts";
 import { EVENTS_STREAM } from "../../log/schema/topology.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
@@ -50,7 +51,7 @@ export function judgeRoom({ streams, free }: RoomFacts): Line[] {
 function judgeLog(bytes: number, most: number): Line {
   const percent = (100 * bytes) / most;
   const text = `${percent.toFixed(1)} % of ${showBytes(most)} used`;
-  const todo = "see what is pending (`status`), prune, or enlarge it with `provision --log-bytes`";
+  const todo = `see what is pending (\`${ownCommand("status")}\`), prune, or enlarge it with \`${ownCommand("provision", "--log-bytes", "SIZE")}\``;
   if (percent >= FULL) return fail("room in the log", text, todo);
   return percent >= NEARLY_FULL ? warn("room in the log", text, todo) : ok("room in the log", text);
 }

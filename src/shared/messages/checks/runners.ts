@@ -1,4 +1,5 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
+import { ownCommand } from "../../base/own-command.ts";
 import { departureText, readDepartures, type Departure } from "../../log/state/departure.ts";
 import { counted, showAge } from "../../base/show.ts";
 import { warn, type Line } from "./line.ts";
@@ -23,7 +24,7 @@ export function judgeRunners(facts: Reading<readonly Departure[]>, now: number):
   return more > 0
     ? [
         ...lines,
-        warn("runners", `${counted(more, "more runner")} to be removed`, "see `runner-relay status`"),
+        warn("runners", `${counted(more, "more runner")} to be removed`, `see \`${ownCommand("status")}\``),
       ]
     : lines;
 }

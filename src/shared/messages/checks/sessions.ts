@@ -1,3 +1,4 @@
+import { ownCommand } from "../../base/own-command.ts";
 import { counted } from "../../base/show.ts";
 import type { LogStatus } from "../status/log-status.ts";
 import { lanesOf } from "../standing/ask-views.ts";
@@ -28,14 +29,18 @@ export function judgeSessions(
     ? lines
     : [
         ...lines,
-        warn("sessions", `${counted(more, "more session")} standing still`, "see `runner-relay status`"),
+        warn(
+          "sessions",
+          `${counted(more, "more session")} standing still`,
+          `see \`${ownCommand("status")}\``,
+        ),
       ];
 }
 
 function adviceFor({ session, state }: SessionStanding): string {
-  const resume = `runner-relay resume --session ${session}`;
+  const resume = ownCommand("resume", "--session", session);
   if (state === "parked")
     return `fix the cause, then run \`${resume}\`; with \`--skip-head\` its first event becomes a dead letter`;
   if (state === "paused") return `run \`${resume}\` when you are ready`;
-  return `see the coordinator's log; the relay keeps trying (\`runner-relay deliveries --session ${session}\`)`;
+  return `see the coordinator's log; the relay keeps trying (\`${ownCommand("deliveries", "--session", session)}\`)`;
 }

@@ -5,6 +5,7 @@ import {
   type StreamInfo,
 } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";
+import { ownCommand } from "../../base/own-command.ts";
 import { SHARDS } from "../../log/schema/partition.ts";
 import { showBytes } from "../../base/show.ts";
 import {
@@ -29,7 +30,11 @@ import { reading, type Reading } from "./reading.ts";
 
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
-const PROVISION = "run `runner-relay provision` (`up` does so when it starts)";
+
+/** What to do about something that is missing or too small. */
+export function provisionIt(): string {
+  return `run \`${ownCommand("provision")}\` (\`up\` does so when it starts)`;
+}
 
 /** Undefined if the stream does not exist. */
 export type StreamReading = Reading<Pick<StreamInfo, "config" | "state" | "cluster"> | undefined>;
@@ -83,20 +88,24 @@ export function judgeStreams({ streams, consumers, sync }: StreamFacts): Line[] 
 
 /** After a crash of nats-server in the moment in which it makes a stream (docs/facts.md). */
 const SKIPPED =
-  "if nats-server crashed when it was created, its log says `Missing stream checksum file`, and the events are still in its folder: keep that folder, restart `runner-relay up`, which repairs it, or restore a backup";
+  "if nats-server crashed when it was created, its log says `Missing stream checksum file`, and the events are still in its folder: keep that folder, restart `up`, which repairs it, or restore a backup";
 
 /** `othersExist`: the other streams say that this one was there. */
 function judgeStream(name: string, info: StreamReading, othersExist: boolean): Line {
   const check = `stream ${name}`;
   if (info.kind === "failed") return fail(check, info.why, "check broker and permissions");
   if (info.value === undefined)
-    return fail(check, "it does not exist", othersExist ? `${SKIPPED}; else ${PROVISION}` : PROVISION);
+    return fail(
+      check,
+      "it does not exist",
+      othersExist ? `${SKIPPED}; else ${provisionIt()}` : provisionIt(),
+    );
   const { config, state, cluster } = info.value;
   const { differences, widen } = compareStream(planOf(name, config), config);
   if (differences.length > 0)
     return fail(check, differences.join("; "), "decide which is right; `provision` only raises limits");
   if (widen !== undefined)
-    return warn(check, `${Object.keys(widen).join(", ")} is less than it must be`, PROVISION);
+    return warn(check, `${Object.keys(widen).join(", ")} is less than it must be`, provisionIt());
   const behind = (cluster?.replicas ?? []).filter(({ current, offline }) => offline === true || !current);
   if (cluster !== undefined && config.num_replicas > 1 && (cluster.leader === undefined || behind.length > 0))
     return warn(
@@ -136,8 +145,8 @@ function judgeConsumers(consumers: StreamFacts["consumers"]): Line {
   }
   if (problems.length === 0) return judgeRoom(check, consumers);
   const todo = missing
-    ? `${PROVISION}; the checkpoints know what is settled`
-    : "delete it and run `runner-relay provision`; the checkpoints know what is settled";
+    ? `${provisionIt()}; the checkpoints know what is settled`
+    : `delete it and run \`${ownCommand("provision")}\`; the checkpoints know what is settled`;
   return fail(check, problems.join("; "), todo);
 }
 
@@ -151,7 +160,7 @@ function judgeRoom(check: string, consumers: StreamFacts["consumers"]): Line {
   return warn(
     check,
     ackPendingNote(least),
-    "raise max_ack_pending in the broker's limits, then run `runner-relay provision`",
+    `raise max_ack_pending in the broker's limits, then run \`${ownCommand("provision")}\``,
   );
 }
 

@@ -9,7 +9,7 @@ const INFO = {
   pid: 7,
   page: "http://127.0.0.1:8768/?token=secret",
 };
-const HOW = { dataDir: "/data", standIn: true, journal: false, console: true };
+const HOW = { dataDir: "/data", standIn: true, journal: false, console: true, portChosen: false };
 
 test("it names the console as a web page, the coordinator, and what to do next", () => {
   const text = welcome(INFO, HOW);
@@ -22,6 +22,15 @@ test("it names the console as a web page, the coordinator, and what to do next",
   expect(text).toMatch(/^Next:$/m);
   expect(text).toContain("curl http://127.0.0.1:8766/events");
   for (const line of text.split("\n")) expect(line).not.toMatch(/\s$/);
+});
+
+test("a port that is not the usual one has its reason", () => {
+  const other = { ...INFO, gateway: "http://127.0.0.1:41234" };
+  expect(welcome(other, HOW)).toMatch(
+    /41234 {2}\(executors .*; 8766 was in use at the first start with this/,
+  );
+  expect(welcome(other, { ...HOW, portChosen: true })).not.toContain("8766");
+  expect(welcome(INFO, HOW)).not.toContain("in use");
 });
 
 test("with a coordinator of the user's nothing is sent to try it", () => {

@@ -34,7 +34,7 @@ describe("why a session stands still, in one sentence", () => {
     [
       "it is parked",
       { state: "parked", since: at, by: "the poison policy", reason: "status 422: no" },
-      "parked by the poison policy since 2026-11-30 02:40:00 UTC (1m 5s): status 422: no; waits for `runner-relay resume`",
+      "parked by the poison policy since 2026-11-30 02:40:00 UTC (1m 5s): status 422: no; waits for `runner-relay resume --session s`",
     ],
     ["it does not", { state: "sending" }, ""],
     ["it catches up", { state: "catching up" }, ""],

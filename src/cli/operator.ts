@@ -53,7 +53,7 @@ export async function withBroker<T>(
 /** No broker was named and `up` does not run here, so the address is only a guess. The error mentions this. */
 function nothingFound(error: unknown, dataDir: string): unknown {
   if (!isCoded(error, "log_unreachable")) return error;
-  const where = `\`up\` is not running with data folder ${dataDir} (\`${ownCommand("up")}\`), and NATS_URL is not set`;
+  const where = `\`runner-relay up\` is not running with data folder ${dataDir} (--data), and NATS_URL is not set`;
   return codedError("log_unreachable", `${where}; ${error.message}`, { cause: error });
 }
 

@@ -11,6 +11,7 @@ import type { State } from "../../src/standin/state.ts";
 import { systemClock } from "../../src/shared/base/clock.ts";
 import { silentLogger } from "../../src/shared/base/logger.ts";
 import { bareEnv } from "./bare-env.ts";
+import { mainOf } from "./bundle/main-of.ts";
 
 export type { FaultAction, FaultRule } from "../../src/standin/faults.ts";
 export type { LedgerEntry } from "../../src/standin/ledger.ts";
@@ -118,8 +119,7 @@ export async function spawnCoordinator(
   ];
 
   async function launch(port: number): Promise<{ child: ChildProcess; url: string }> {
-    const main = new URL("../../src/standin/main.ts", import.meta.url).pathname;
-    const child = spawn(process.execPath, [main, "--port", String(port), ...args], {
+    const child = spawn(process.execPath, [mainOf("standin"), "--port", String(port), ...args], {
       stdio: ["ignore", "pipe", "inherit", "ipc"],
       env: { ...bareEnv(), ...options.env },
     });

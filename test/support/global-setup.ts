@@ -3,15 +3,20 @@ import { brokerEnv, findBroker } from "../../src/embedded/binary.ts";
 import { errorText } from "../../src/shared/base/errors.ts";
 import { createLogger } from "../../src/shared/base/logger.ts";
 import { USUAL_PORT } from "../../src/shared/settings/usual-ports.ts";
+import { bundleProcesses } from "./bundle/build.ts";
 import { setUpNatsCli } from "./natscli.ts";
 
 /** Runs once, before the workers start, which inherit what it writes into the environment. */
 export default async function setup(): Promise<() => void> {
-  await Promise.all([setUpBroker(), setUpNatsCli()]);
+  await Promise.all([setUpBroker(), setUpNatsCli(), setUpBundle()]);
   const servers = Object.values(USUAL_PORT).map(occupy);
   return () => {
     for (const server of servers) server.close();
   };
+}
+
+async function setUpBundle(): Promise<void> {
+  process.env["TEST_BUNDLE"] = await bundleProcesses();
 }
 
 /** Tests run side by side, and each `up` would keep a usual port that the next one has meanwhile. Where another program has it, that is as good. */

@@ -1,11 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
 import type { TestBroker } from "./broker.ts";
 import { runCli, type Finished } from "./up.ts";
 import { bareEnv } from "./bare-env.ts";
-
-const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
+import { mainOf } from "./bundle/main-of.ts";
 
 /** Environment of a command that talks to a test's broker as the operator. */
 export function operatorEnv(broker: TestBroker): Record<string, string> {
@@ -26,7 +24,7 @@ export function startOperator(
 ): { process: ChildProcess; ended: Promise<Finished> } {
   const { HOME = "" } = process.env;
   const env = { ...bareEnv(), HOME, ...operatorEnv(broker) };
-  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [mainOf("cli"), ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));

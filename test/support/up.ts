@@ -3,12 +3,11 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { ReadyInfo } from "../../src/cli/up/kept.ts";
 import { eventually } from "./eventually.ts";
 import { bareEnv } from "./bare-env.ts";
-
-const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
+import { mainOf } from "./bundle/main-of.ts";
 
 /** Environment of a person's shell: no settings of ours, unless a test adds them. */
 function shell(extra: Record<string, string> = {}): Record<string, string> {
@@ -23,7 +22,7 @@ export async function runCli(
   args: string[],
   options: { env?: Record<string, string>; stdin?: Uint8Array } = {},
 ): Promise<Finished> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: shell(options.env), stdio: "pipe" });
+  const child = spawn(process.execPath, [mainOf("cli"), ...args], { env: shell(options.env), stdio: "pipe" });
   const output = collect(child);
   child.stdin?.end(options.stdin);
   const [code] = (await once(child, "close")) as [number | null];
@@ -66,7 +65,7 @@ export function startUp(
 ): Up {
   const dataDir = join(folder, "data");
   const readyFile = join(folder, "ready.json");
-  const [file, ...before] = options.command ?? [process.execPath, MAIN];
+  const [file, ...before] = options.command ?? [process.execPath, mainOf("cli")];
   const child = spawn(
     file,
     [...before, "up", "--data", dataDir, "--ready-file", readyFile, ...(options.args ?? [])],

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
-import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import { eventually } from "../../support/eventually.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
-const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+const MAIN = mainOf("cli");
 
 test.runIf(findExecutable("script", process.env["PATH"])).each([
   ["Ctrl-C", "\u0003"],

@@ -2,13 +2,14 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import { runCli } from "../../support/up.ts";
 import { eventually } from "../../support/eventually.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
-const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+const MAIN = mainOf("cli");
 
 /** A folder with a `runner-relay` that completes, and otherwise only says what it was called with. */
 async function shim(): Promise<string> {

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Status } from "../../../src/operate/status.ts";
 import { startTestBroker } from "../../support/broker.ts";
@@ -11,8 +10,9 @@ import { createAppender, provisioned, startTestRelay } from "../../support/relay
 import { runCli } from "../../support/up.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
-const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+const MAIN = mainOf("cli");
 
 async function setUp() {
   const broker = await provisioned(await startTestBroker({ sync: false }));

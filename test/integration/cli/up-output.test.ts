@@ -2,16 +2,17 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import { dataFolder } from "../../support/up.ts";
 import { eventually, PATIENCE_MS } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
 /** What becomes of `up`, its children and the events when nobody takes what they say. The descriptors one by one: ../output. */
-const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+const MAIN = mainOf("cli");
 /** 600 events write 250 kB at `trace`: more than a socket or a terminal takes in lines of that size. */
 const MANY = 600;
 const SOME = 40;

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import { bareEnv } from "../../support/bare-env.ts";
 import { dataFolder, startUp } from "../../support/up.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
 /** What is true when `up` says that it is ready, and on which ports. */
 
@@ -78,7 +79,7 @@ test.each([
   expect(up.processes()).toEqual([]);
 });
 
-const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+const MAIN = mainOf("cli");
 
 /** What `up` shows on a terminal until it is ready and was stopped. */
 async function screenOfUp(where: string, args: string): Promise<string> {

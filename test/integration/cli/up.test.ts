@@ -27,9 +27,9 @@ async function folder(): Promise<string> {
   return it.path;
 }
 
-/** The `main.ts` a process of ours runs. */
+/** The composition root that a process of ours runs. */
 function pidOf(up: Up, part: string): number {
-  const pid = up.processes().find((it) => commandOf(it).includes(`${part}/main.ts`) && it !== up.process.pid);
+  const pid = up.processes().find((it) => commandOf(it).includes(`/${part}/main.`) && it !== up.process.pid);
   if (pid === undefined) throw new Error(`no ${part} runs`);
   return pid;
 }

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { hearRelays } from "../../../src/shared/messages/hearing.ts";
 import { connectBroker } from "../../../src/shared/log/broker.ts";
@@ -11,6 +11,7 @@ import { startCoordinator } from "../../support/coordinator.ts";
 import { startUp } from "../../support/up.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
 /** A machine as docs/operations assumes it: `up` runs in the home of somebody who types the pages' commands, one after the other. */
 export type Stage = {
@@ -27,7 +28,7 @@ export type Stage = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+const MAIN = mainOf("cli");
 /** Names that the page uses. */
 const HOME_SHOWN = "/home/ada";
 /** For a command that hangs: a loaded machine takes many times as long as an idle one. */

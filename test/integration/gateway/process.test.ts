@@ -6,7 +6,6 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { UNDER_UP } from "../../../src/shared/base/parent.ts";
 import { natsServerPath, startTestBroker, type TestBroker } from "../../support/broker.ts";
@@ -14,8 +13,9 @@ import { provisioned } from "../../support/relay.ts";
 import { call, readLog, startScriptedRelay } from "./harness.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
-const MAIN = fileURLToPath(new URL("../../../src/gateway/main.ts", import.meta.url));
+const MAIN = mainOf("gateway");
 
 let broker: TestBroker;
 let data: string;

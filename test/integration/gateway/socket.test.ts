@@ -148,7 +148,7 @@ test("up serves it, names it, hands it to exec; a killed gateway takes its place
 });
 
 function killGateway(pids: number[]): void {
-  const pid = pids.find((it) => readFileSync(`/proc/${it}/cmdline`, "utf8").includes("gateway/main.ts"));
+  const pid = pids.find((it) => readFileSync(`/proc/${it}/cmdline`, "utf8").includes("/gateway/main."));
   if (pid === undefined) throw new Error("no gateway runs");
   process.kill(pid, "SIGKILL");
 }

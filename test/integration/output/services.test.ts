@@ -2,23 +2,21 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { startTestBroker } from "../../support/broker.ts";
 import { provisioned } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
-
-/** Gateway, relay and stand-in on their own, as services of a service manager: nobody reads their stderr. */
-const SRC = resolve(import.meta.dirname, "../../../src");
+import { mainOf, type Part } from "../../support/bundle/main-of.ts";
 
 /** A stderr that takes little is full after some of these; 1 MiB of lines may wait. */
 const WRITES = 3000;
 const LONG_SESSION = "s".repeat(190);
 
-async function start(part: string, env: Record<string, string>) {
-  const child = spawn(process.execPath, [join(SRC, `${part}/main.ts`)], {
+async function start(part: Part, env: Record<string, string>) {
+  const child = spawn(process.execPath, [mainOf(part)], {
     env: { ...bareEnv(), RUNNER_RELAY_LOG_LEVEL: "trace", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/shared/base/clock.ts";
@@ -11,8 +10,9 @@ import { startCoordinator, type TestCoordinator } from "../../support/coordinato
 import { createAppender, provisioned, startTestRelay, watchStates } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
-const RELAY = resolve(import.meta.dirname, "../../../src/relay/main.ts");
+const RELAY = mainOf("relay");
 
 /** A relay as a process, to be killed. */
 type RelayProcess = { kill9(): Promise<void>; [Symbol.asyncDispose](): Promise<void> };

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { spawnCoordinator, type LedgerEntry } from "../../support/coordinator.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
 function send(url: string, session: string, key: string, streamSeq: number): Promise<Response> {
   return fetch(`${url}/sessions/${session}/events`, {
@@ -44,7 +45,7 @@ test("SIGTERM ends it, though streams and polls are open", async () => {
 
 test("a port that is taken is a loud failure", async () => {
   await using coordinator = await spawnCoordinator();
-  const main = new URL("../../../src/standin/main.ts", import.meta.url).pathname;
+  const main = mainOf("standin");
   const second = spawn(process.execPath, [main, "--port", new URL(coordinator.url).port], {
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, it } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
@@ -20,6 +20,7 @@ import {
   type Place,
 } from "./scanner.ts";
 import { eventually } from "../../support/eventually.ts";
+import { mainOf } from "../../support/bundle/main-of.ts";
 
 const CLIENT_SECRET = "planted+client/secret %&=7f3a";
 const API_KEY = "planted-api-key-51c0";
@@ -45,7 +46,7 @@ async function startExecutor(
   env: Record<string, string>,
 ): Promise<{ pid: number; output: string; [Symbol.asyncDispose](): Promise<void> }> {
   const script = "console.log(process.pid, JSON.stringify(process.env)); process.stdin.resume()";
-  const main = resolve(import.meta.dirname, "../../../src/cli/main.ts");
+  const main = mainOf("cli");
   const args = [main, "exec", "--data", up.dataDir, "--", process.execPath, "-e", script];
   const { PATH = "", HOME = "" } = process.env;
   const child = spawn(process.execPath, args, { env: { PATH, HOME, ...env, MINE: DECOY }, stdio: "pipe" });

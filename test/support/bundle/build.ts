@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { glob, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { rolldown, type Plugin } from "rolldown";
+import type { Part } from "./main-of.ts";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const SRC = join(ROOT, "src");
+/** Inside `node_modules`, so that packages are found from there. */
+const BUNDLES = join(ROOT, "node_modules/.cache/processes");
+const PARTS: readonly Part[] = ["cli", "gateway", "relay", "console", "standin"];
+/** Packages that start other files of their own, or that a process loads only when it is configured. */
+const LEFT_OUT = [/^pino($|\/)/, /^msgpackr-extract$/, /^@opentelemetry\//];
+
+/**
+ * Bundles the processes for the tests, and returns the folder; `cli/main.js` and the others lie in it as in `dist`. To read and link a thousand modules
+ * costs a process 0.2 s of processor time, and `npm test` starts hundreds of processes. The package itself is tested as it is packed.
+ */
+export async function bundleProcesses(): Promise<string> {
+  const folder = join(BUNDLES, await fingerprint());
+  if (existsSync(folder)) return folder;
+  await rm(BUNDLES, { recursive: true, force: true });
+  const draft = `${folder}.${process.pid}`;
+  await mkdir(draft, { recursive: true });
+  await using bundle = await rolldown({
+    input: Object.fromEntries(PARTS.map((part) => [`${part}/main`, join(SRC, part, "main.ts")])),
+    platform: "node",
+    external: LEFT_OUT,
+    plugins: [keepPlaces(folder)],
+  });
+  await bundle.write({ dir: draft, format: "esm", chunkFileNames: "chunks/[name]-[hash].js" });
+  await rename(draft, folder).catch((error: unknown) => {
+    if (!existsSync(folder)) throw error; // otherwise another run was faster
+  });
+  return folder;
+}
+
+/** Changes with everything that a bundle is made of. */
+async function fingerprint(): Promise<string> {
+  const hash = createHash("sha256");
+  const files = await Array.fromAsync(glob("**/*.ts", { cwd: SRC }));
+  for (const file of [
+    ...files.map((it) => join(SRC, it)),
+    join(ROOT, "package-lock.json"),
+    import.meta.filename,
+  ].sort())
+    hash.update(file).update(await readFile(file));
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** A module finds the files beside it where its source is. The one that starts the other processes finds them in the bundle. */
+function keepPlaces(folder: string): Plugin {
+  return {
+    name: "keep-places",
+    transform(code, id) {
+      if (!id.startsWith(SRC) || !code.includes("import.meta.")) return null;
+      const starts = id === join(SRC, "cli/up/plans.ts");
+      const place = starts ? join(folder, "cli/up/plans.js") : id;
+      return code
+        .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(place).href))
+        .replaceAll("import.meta.dirname", JSON.stringify(join(place, "..")));
+    },
+  };
+}

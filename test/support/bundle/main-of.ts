@@ -1,0 +1,12 @@
+import { join, resolve } from "node:path";
+
+const SRC = resolve(import.meta.dirname, "../../../src");
+
+/** A process with a composition root of its own. */
+export type Part = "cli" | "gateway" | "relay" | "console" | "standin";
+
+/** The composition root of a process: bundled in `npm test`, otherwise the source. */
+export function mainOf(part: Part): string {
+  const bundle = process.env["TEST_BUNDLE"];
+  return bundle === undefined ? join(SRC, part, "main.ts") : join(bundle, part, "main.js");
+}

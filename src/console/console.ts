@@ -27,6 +27,8 @@ export type ConsoleOptions = {
   listen: string;
   /** Undefined: the usual one where it is free. */
   port: number | undefined;
+  /** The one that the last run had (own-port.ts). */
+  keptPort?: number | undefined;
   /** Everyone who has it sees everything, and may act. */
   token: string;
   /** Buttons are shown and carried out. */
@@ -70,6 +72,7 @@ export async function startConsole(options: ConsoleOptions, deps: ConsoleDeps): 
     flag: "--console-port (RUNNER_RELAY_CONSOLE_PORT)",
     listen: options.listen,
     port: options.port,
+    kept: options.keptPort,
     usual: USUAL_PORT.console,
   });
   observer.start();

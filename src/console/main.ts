@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { keptPortIn } from "../shared/base/kept-port.ts";
 import { learnProgram, learnReach, ownCommand, reachOf } from "../shared/base/own-command.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
@@ -74,6 +75,7 @@ async function main(): Promise<void> {
       version: VERSION,
       listen: values.consoleListen,
       port: values.consolePort,
+      keptPort: keptPortIn(process.argv),
       token,
       mayAct: values.statusPage === "on",
       sync: {

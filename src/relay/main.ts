@@ -19,6 +19,7 @@ import { createFatalExit, EXIT_RETRY } from "../shared/base/fatal-exit.ts";
 import { createLogger, type Logger, SecretRegistry } from "../shared/base/logger.ts";
 import { standardLines } from "../shared/base/output/standard.ts";
 import { speakForOthers } from "../shared/base/output/others-words.ts";
+import { keptPortIn } from "../shared/base/kept-port.ts";
 import { learnProgram, learnReach, reachOf } from "../shared/base/own-command.ts";
 import { exitWithParent } from "../shared/base/parent.ts";
 import { proxyVariableFor } from "../shared/base/proxies.ts";
@@ -110,6 +111,7 @@ function optionsOf(values: Values, relay: string, coordinatorUrl: string, pageTo
     retarget: values.retarget,
     adminListen: values.adminListen,
     adminPort: values.adminPort,
+    keptPort: keptPortIn(process.argv),
     pageToken,
     connections: values.connections,
     attemptTimeoutMs: values.attemptTimeout,

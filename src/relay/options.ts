@@ -16,6 +16,8 @@ export type RelayOptions = {
   adminListen: string;
   /** Undefined: the usual one where it is free. */
   adminPort: number | undefined;
+  /** The one that the last run had (own-port.ts). */
+  keptPort?: number | undefined;
   /** It opens everything on the admin port. */
   pageToken: string;
   connections: number;

@@ -114,6 +114,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const admin = await startAdminServer({
     listen: options.adminListen,
     port: options.adminPort,
+    keptPort: options.keptPort,
     version: options.version,
     clock,
     token: options.pageToken,

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Clock } from "../../shared/base/clock.ts";
+import { keptPortArgument } from "../../shared/base/kept-port.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Lines } from "../../shared/base/output/lines.ts";
 import { passLines } from "./child-lines.ts";
@@ -12,6 +13,8 @@ export type ChildPlan = {
   /** Path of its composition root. */
   main: string;
   args: readonly string[];
+  /** The port that its last run had. It tries that one first. */
+  keptPort?: number | undefined;
   env: Record<string, string>;
   /**
    * Variables that are not known yet when the child starts. They are sent to it in each of its runs. Such a child may run before what it needs is there, so
@@ -49,7 +52,7 @@ export function runChild(options: {
   onReady: (url: string) => void;
 }): ChildRun {
   const { plan, lines, clock, log } = options;
-  const child = spawn(process.execPath, [...plan.nodeOptions, plan.main, ...plan.args], {
+  const child = spawn(process.execPath, argumentsOf(plan), {
     env: plan.env,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,
@@ -75,6 +78,10 @@ export function runChild(options: {
     void Promise.resolve(said?.end()).then(() => ended.resolve({ code, signal, words }));
   });
   return { process: child, since: clock.now(), ended: ended.promise };
+}
+
+function argumentsOf({ nodeOptions, main, args, keptPort }: ChildPlan): string[] {
+  return [...nodeOptions, main, ...args, ...(keptPort === undefined ? [] : [keptPortArgument(keptPort)])];
 }
 
 /** URL in a ready line (`{"ready":true,"url":…}`); undefined for any other line. Pure. */

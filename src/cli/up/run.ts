@@ -1,6 +1,5 @@
 import type { StartFrom } from "../../shared/log/provision/checkpoints.ts";
 import { codedError } from "../../shared/base/errors.ts";
-import { USUAL_PORT } from "../../shared/settings/index.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { readAsked, type Base } from "./asked.ts";
@@ -13,7 +12,7 @@ import { readKept, writeKept, type Kept, type ReadyInfo } from "./kept.ts";
 import type { KeptLog } from "./log.ts";
 import type { LogHome } from "./log-home.ts";
 import { planGateway, planOthers, tellGateway } from "./plans.ts";
-import { freePort, givePortBack } from "./ports.ts";
+import { freePort } from "./free-port.ts";
 import { keepConsole, pageOrNot, type LateConsole } from "./status-page.ts";
 import type { StoreGuard } from "./store-guard.ts";
 import { welcome } from "./welcome.ts";
@@ -120,18 +119,16 @@ async function startOthers(
   const coordinatorUrl = values.coordinatorUrl ?? `http://127.0.0.1:${coordinatorPort}`;
   Object.assign(info, { nats: home.url, coordinator: coordinatorUrl });
   const plans = planOthers(base, { home, coordinatorPort, coordinatorUrl });
-  const relayPort = { port: kept.relayPort, usual: USUAL_PORT.relay };
-  await givePortBack(plans.relay.env, "RUNNER_RELAY_ADMIN_PORT", relayPort, values.adminListen);
+  if (values.adminPort === undefined) plans.relay.keptPort = kept.relayPort;
   const standIn = plans.coordinator === undefined ? undefined : start(plans.coordinator, () => undefined);
   const relay = start(plans.relay, (url) => {
     info.relay = url;
-    plans.relay.env["RUNNER_RELAY_ADMIN_PORT"] = new URL(url).port;
+    plans.relay.keptPort = portOf(url);
   });
   const after = Promise.all([gateway.ready, relay.ready]);
   if (plans.console === undefined) return { relay, standIn, console: undefined };
   const plan = plans.console;
-  const consolePort = { port: kept.consolePort, usual: USUAL_PORT.console };
-  await givePortBack(plan.env, "RUNNER_RELAY_CONSOLE_PORT", consolePort, values.consoleListen);
+  if (values.consolePort === undefined) plan.keptPort = kept.consolePort;
   return { relay, standIn, console: keepConsole({ after, start, plan, info, pageToken, log }) };
 }
 

@@ -34,7 +34,7 @@ export function keepConsole(options: {
       plan,
       (url) => {
         info.page = addressWithToken(url, pageToken);
-        plan.env["RUNNER_RELAY_CONSOLE_PORT"] = new URL(url).port; // people keep its address open
+        plan.keptPort = Number(new URL(url).port); // people keep its address open
       },
       (error) => {
         delete info.page;

@@ -16,6 +16,8 @@ const OPEN_ON_LOOPBACK: ReadonlySet<string> = new Set([...OPEN, "/metrics"]);
 export async function startAdminServer(deps: {
   listen: string;
   port: number | undefined;
+  /** The one that the last run had (own-port.ts). */
+  keptPort: number | undefined;
   version: string;
   clock: Clock;
   /** With it, `/status` may be read. */
@@ -40,6 +42,7 @@ export async function startAdminServer(deps: {
     flag: "--admin-port (RUNNER_RELAY_ADMIN_PORT)",
     listen: deps.listen,
     port: deps.port,
+    kept: deps.keptPort,
     usual: USUAL_PORT.relay,
   });
   return { url, close: () => app.close() };

@@ -250,6 +250,32 @@ test("a free port is chosen once: with --port 0 killed processes come back on th
   expect((await up.stop()).code).toBe(0);
 });
 
+test("a relay whose port another program took meanwhile comes back on another, which is told", async () => {
+  const up = startUp(await folder());
+  const before = await up.ready();
+  const port = Number(new URL(before.relay).port);
+  process.kill(pidOf(up, "relay"), "SIGKILL");
+  const other = createServer();
+  onTestFinished(() => void other.close());
+  await expect
+    .poll(() => {
+      if (!other.listening) other.listen(port, "127.0.0.1").once("error", () => undefined); // the dead one may still have it
+      return other.listening;
+    })
+    .toBe(true);
+  await expect.poll(async () => (await up.ready()).relay).not.toBe(before.relay);
+  const { gateway } = await up.ready();
+  await expect
+    .poll(() =>
+      post(gateway, "s1", 1).then(
+        (it) => it.status,
+        () => 0,
+      ),
+    )
+    .toBe(201);
+  expect((await up.stop()).code).toBe(0);
+});
+
 test("a killed console is back on its port, and nothing else notices", async () => {
   const up = startUp(await folder());
   const before = await up.ready();

@@ -12,6 +12,8 @@ export type OwnPort = {
   listen: string;
   /** Undefined: the usual one if it is free, otherwise any. 0: any free one. */
   port: number | undefined;
+  /** The one that our last run had, because people and programs have its address. It is tried first, unless another was chosen. */
+  kept: number | undefined;
   usual: number;
 };
 
@@ -20,16 +22,22 @@ const EVERYWHERE: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "
 
 /** Opens the port and returns its URL, as this machine reaches it. Throws `port_taken`, or `listen_refused` for an address that is not this machine's. */
 export async function openOwnPort(app: FastifyInstance, wanted: OwnPort): Promise<string> {
-  const { listen, port, usual } = wanted;
+  const { listen } = wanted;
   try {
-    if (port === undefined) await listenAtOneOf(app, listen, [usual, 0]);
-    else await listenAtOneOf(app, listen, [port]);
+    await listenAtOneOf(app, listen, candidates(wanted));
   } catch (cause) {
     throw refusal(wanted, cause);
   }
   const host = EVERYWHERE[listen] ?? listen;
   const taken = (app.server.address() as AddressInfo).port;
   return `http://${host.includes(":") ? `[${host}]` : host}:${taken}`;
+}
+
+/** The ports to try, in order. Nobody looks before whether one is free, because another program could take it between the look and its use. Pure. */
+export function candidates({ port, kept, usual }: Pick<OwnPort, "port" | "kept" | "usual">): number[] {
+  if (port !== undefined && port !== 0) return [port];
+  const first = kept === undefined ? [] : [kept];
+  return port === 0 ? [...first, 0] : [...new Set([...first, usual, 0])];
 }
 
 /** Listens at the first of the ports that is free. */

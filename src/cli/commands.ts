@@ -116,7 +116,7 @@ export const COMMANDS: Commands = {
   },
   resume: {
     group: "Act",
-    summary: "end a pause, or release a parked session",
+    summary: "end a pause, release a parked session, or try a session now",
     example: "runner-relay resume --session ses_1",
     load: () => import("./resume.ts"),
   },

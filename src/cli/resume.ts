@@ -1,15 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { Command } from "commander";
+import { awaitAftermath } from "../operate/aftermath.ts";
 import { awaitEffect, type Effect } from "../operate/control-wait.ts";
+import { watchSession } from "../operate/session-facts.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { createControl } from "../shared/log/state/control.ts";
-import { codedError } from "../shared/base/errors.ts";
+import { codedError, isCoded } from "../shared/base/errors.ts";
 import { isStopped } from "../shared/messages/relay-state.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import { readState } from "../shared/log/state/state-store.ts";
 import { stateKey } from "../shared/log/schema/topology.ts";
+import { standsStill, type SessionStanding } from "../shared/messages/standing/session-standing.ts";
+import { standingJson, standingText } from "../shared/messages/standing/standing-text.ts";
+import { tryNow, type TryAnswer } from "../shared/messages/standing/try-now.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { operatorName } from "./operator-name.ts";
@@ -17,28 +22,43 @@ import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { follows, sayEffect } from "./pause.ts";
 
 type Options = { session?: string; skipHead?: true; json?: true };
+type Tried = Exclude<TryAnswer["tried"], "nothing">;
+type Deps = { nc: NatsConnection; jsm: JetStreamManager };
+
+/** What was done for one session, and how it stands if it stands still after that. */
+type Resumed = {
+  done: { action: "resume"; effect: Effect } | { action: "try"; tried: Tried };
+  standing: SessionStanding | undefined;
+};
 
 export function command(context: Context): Command {
   const self = new Command("resume")
-    .description("Resumes a paused or parked session, or everything after a pause or a poison event.")
-    .option("--session <id>", "only this session; its first pending event is tried again")
+    .description(
+      "Resumes a paused or parked session, or everything after a pause or a poison event. A session that waits for its next try is tried now.",
+    )
+    .option("--session <id>", "only this session; its first pending event is tried again, at once")
     .option("--skip-head", "with --session: turn the first pending event into a dead letter instead")
     .option("--json", "print JSON");
   return addFlags(self, CLIENT_TABLE).action(async ({ session, skipHead, json }: Options) => {
     if (skipHead && session === undefined) throw codedError("usage", "--skip-head needs --session ID");
     const flags = flagsOf(self, CLIENT_TABLE);
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
-      const effect =
-        session === undefined ? await resumeAll(nc) : await resumeSession(nc, session, skipHead ?? false);
-      const what = session === undefined ? "everything resumed" : `session ${session} resumed`;
-      if (json) context.print(JSON.stringify({ action: "resume", session, ...effect }));
-      else context.print(sayEffect(what, effect));
+      const jsm = await jetstreamManager(nc, { checkAPI: false });
+      if (session === undefined) {
+        const effect = await resumeAll({ nc, jsm });
+        if (json) context.print(JSON.stringify({ action: "resume", ...effect }));
+        else context.print(sayEffect("everything resumed", effect));
+        return;
+      }
+      const resumed = await resumeOrTry({ nc, jsm }, session, skipHead ?? false);
+      context.print(
+        json ? JSON.stringify(jsonOf(session, resumed)) : sayResumed(session, resumed, Date.now()),
+      );
     });
   });
 }
 
-async function resumeAll(nc: NatsConnection): Promise<Effect> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false });
+async function resumeAll({ nc, jsm }: Deps): Promise<Effect> {
   if (!(await createControl({ nc, jsm, clock: systemClock }).resumeAll()))
     throw codedError(
       "nothing_found",
@@ -47,8 +67,46 @@ async function resumeAll(nc: NatsConnection): Promise<Effect> {
   return awaitEffect(nc, (state) => !isStopped(state));
 }
 
-async function resumeSession(nc: NatsConnection, session: string, skipHead: boolean): Promise<Effect> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false });
+/** A session that nobody stopped is not resumed, but it may wait for its next try. */
+async function resumeOrTry(deps: Deps, session: string, skipHead: boolean): Promise<Resumed> {
+  try {
+    const effect = await resumeSession(deps, session, skipHead);
+    const done = { action: "resume", effect } as const;
+    if (effect.kind !== "in_force") return { done, standing: undefined };
+    const watch = await watchSession(deps, session);
+    try {
+      return { done, standing: await awaitAftermath(watch.read, systemClock) };
+    } finally {
+      watch.stop();
+    }
+  } catch (error) {
+    if (skipHead || !isCoded(error, "nothing_found")) throw error;
+    return await trySession(deps, session);
+  }
+}
+
+/** Throws `nothing_found` if the session waits for nothing. */
+async function trySession(deps: Deps, session: string): Promise<Resumed> {
+  const otherwise = codedError(
+    "nothing_found",
+    `session ${session} is neither paused nor parked, and does not wait for a try`,
+  );
+  const watch = await watchSession(deps, session);
+  try {
+    const before = await watch.read();
+    if (before === undefined || !standsStill(before)) throw otherwise;
+    const tried = await tryNow(deps.nc, watch.relays(), session);
+    if (tried === "nothing") throw otherwise;
+    return {
+      done: { action: "try", tried },
+      standing: await awaitAftermath(watch.read, systemClock, before),
+    };
+  } finally {
+    watch.stop();
+  }
+}
+
+async function resumeSession({ nc, jsm }: Deps, session: string, skipHead: boolean): Promise<Effect> {
   const token = sessionToken(session);
   const held = await readState(jsm, stateKey.held(token));
   const { revision } = await createControl({
@@ -71,4 +129,27 @@ async function resumeSession(nc: NatsConnection, session: string, skipHead: bool
   watching.abort();
   await watched;
   return effect;
+}
+
+function jsonOf(session: string, { done, standing }: Resumed): object {
+  return {
+    action: done.action,
+    session,
+    ...(done.action === "resume" ? done.effect : { tried: done.tried }),
+    ...(standing === undefined ? {} : { standing: standingJson(standing) }),
+  };
+}
+
+const TRIED: Record<Tried, (session: string) => string> = {
+  session: (session) => `session ${session} is tried now`,
+  coordinator: (session) => `the coordinator is asked now, because session ${session} waits for it`,
+};
+
+/** One line for people. Pure. */
+function sayResumed(session: string, { done, standing }: Resumed, now: number): string {
+  const what =
+    done.action === "resume"
+      ? sayEffect(`session ${session} resumed`, done.effect)
+      : TRIED[done.tried](session);
+  return standing === undefined ? what : `${what}, but it stands still: ${standingText(standing, now)}`;
 }

@@ -8,6 +8,7 @@ import {
   type SessionSources,
   type SessionStanding,
 } from "../shared/messages/standing/session-standing.ts";
+import type { RelayState } from "../shared/messages/relay-state.ts";
 import { countFrom } from "../shared/messages/status/backlog.ts";
 import { decodeControl } from "../shared/log/state/control.ts";
 import { heldUnder } from "../shared/log/state/held.ts";
@@ -17,22 +18,40 @@ import { stateKey } from "../shared/log/schema/topology.ts";
 
 type Deps = { nc: NatsConnection; jsm: JetStreamManager };
 
-/** How one session stands, asked of relays and of the broker. It takes as long as it takes to hear every relay. Undefined if nothing is known of it. */
-export async function readStanding(deps: Deps, session: string): Promise<SessionStanding | undefined> {
-  const [lanes, stored] = await Promise.all([lanesOfSession(deps, session), storedOf(deps, session)]);
-  return standingOf(session, { ...lanes, ...stored });
+/** How one session stands, asked of relays and of the broker whenever it is read. */
+export type SessionWatch = {
+  /** The relays that are heard. */
+  relays(): readonly RelayState[];
+  /** Undefined if nothing is known of the session. */
+  read(): Promise<SessionStanding | undefined>;
+  stop(): void;
+};
+
+/** Begins to watch a session. It takes as long as it takes to hear every relay. */
+export async function watchSession(deps: Deps, session: string): Promise<SessionWatch> {
+  const { nc } = deps;
+  const hearing = hearRelays(nc);
+  await delay(HEARING_MS);
+  return {
+    relays: () => hearing.now(),
+    async read() {
+      const [views, stored] = await Promise.all([
+        askViews(nc, hearing.now(), { most: 1, session }),
+        storedOf(deps, session),
+      ]);
+      return standingOf(session, { ...lanesOf(views), ...stored });
+    },
+    stop: () => hearing.stop(),
+  };
 }
 
-async function lanesOfSession(
-  { nc }: Deps,
-  session: string,
-): Promise<Pick<SessionSources, "lanes" | "moreLanes">> {
-  const hearing = hearRelays(nc);
+/** How one session stands now. Undefined if nothing is known of it. */
+export async function readStanding(deps: Deps, session: string): Promise<SessionStanding | undefined> {
+  const watch = await watchSession(deps, session);
   try {
-    await delay(HEARING_MS);
-    return lanesOf(await askViews(nc, hearing.now(), { most: 1, session }));
+    return await watch.read();
   } finally {
-    hearing.stop();
+    watch.stop();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Envelope } from "../../shared/log/schema/envelope.ts";
+import type { Refusal } from "../../shared/log/state/held.ts";
 import type { Death } from "../coordinator/dead-letters.ts";
 import type { Delivered, Source } from "../source/source.ts";
 import { FIRST_PHASE, type Phase } from "./lane-phase.ts";
@@ -20,6 +21,8 @@ export type Entry = Delivered & {
   data: Uint8Array | undefined;
   /** Why it becomes a dead letter instead of being sent: it cannot be read, or it is exhausted. */
   death: Death | undefined;
+  /** The coordinator refused it for good, and the poison policy had it wait for an operator instead of burying it. */
+  refused?: Refusal;
   /**
    * A report whose runner the coordinator does not know: the gate's time of being up when it said so first, and whether the runner has been registered again
    * since.

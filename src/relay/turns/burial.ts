@@ -1,4 +1,5 @@
 import type { Envelope } from "../../shared/log/schema/envelope.ts";
+import type { Refusal } from "../../shared/log/state/held.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { DeadLetters, Death } from "../coordinator/dead-letters.ts";
 import type { Gate } from "../coordinator/gate.ts";
@@ -30,12 +31,21 @@ function answerOf({ status, reason }: Death): string {
   return status === undefined ? reason : `status ${status}: ${reason}`;
 }
 
+function refusalOf({ status, attempts, answered }: Death): Refusal {
+  return {
+    attempts,
+    ...(status === undefined ? {} : { status }),
+    ...(answered === undefined ? {} : { answered }),
+  };
+}
+
 /** Ends a poison event as the policy says: as a dead letter (stored before the event is settled, SETTLE-1), with a parked session, or with a stop. */
 export function createBurial(deps: BurialDeps): Bury {
   const { log, gate } = deps;
   return async function bury(entry, envelope, death) {
     const { id, runner, session, kind } = envelope;
     const policy = death.decided ? "skip" : deps.policy;
+    if (policy !== "skip") entry.refused = refusalOf(death);
     if (policy === "park") return { kind: "park", reason: answerOf(death) };
     if (policy === "stop") {
       if (death.attempts > 0) entry.death = undefined; // a resume tries it again; what cannot be read is never sent

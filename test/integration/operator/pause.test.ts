@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { StatusJson } from "../../../src/operate/status-json.ts";
 import { putState } from "../../../src/shared/log/state/state-store.ts";
 import { stateKey } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
@@ -54,6 +55,15 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
       /^SESSIONS\ns2 +parked, 2 events waiting.*\n +parked by the poison policy since .* UTC \(\d+s\): status 422: poisonous; waits for `.*runner-relay resume --session s2`\ns1 +paused, 1 event waiting.*\n +paused by an operator \(.+@.+\) since .* UTC \(\d+s\): looking$/m,
     ),
   );
+  const since = async (): Promise<unknown> => {
+    const { sessions } = JSON.parse((await cli("status", "--json")).stdout) as StatusJson;
+    return sessions.list.find(({ session }) => session === "s2")?.since;
+  };
+  const parked = await since();
+  expect((await cli("resume", "--session", "s2")).stdout).toMatch(
+    /^session s2 resumed \(relay-a\), but it stands still: parked by the poison policy since .*: status 422: poisonous; waits for `.*`\n$/,
+  );
+  expect(await since()).toBe(parked);
   const skipped = await cli("resume", "--session", "s2", "--skip-head", "--json");
   expect(JSON.parse(skipped.stdout)).toEqual({
     action: "resume",
@@ -63,6 +73,7 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
   });
   await eventually(() => expect(delivered("s2")).toBe(1));
   expect((await cli("dead", "ls")).stdout).toMatch(/ s2 .* skipped by an operator: status 422: poisonous\n$/);
+  expect(JSON.parse((await cli("dead", "ls", "--json")).stdout)).toMatchObject({ status: 422, attempts: 2 });
   expect(delivered("s1")).toBe(1);
   expect((await cli("resume", "--session", "s1")).code).toBe(0);
   await eventually(() => expect(delivered("s1")).toBe(2));

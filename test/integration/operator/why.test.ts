@@ -109,4 +109,19 @@ test("a session whose coordinator answers 500: the same reason, count, since and
       `Failing since ${second(since)} UTC.* Failed attempts ${attempts} Last answer ${reason} Next try ${second(nextAt)} UTC`,
     ),
   );
+
+  // it need not wait for that: it is tried at once, and the answer is said
+  expect(onOneLine(await cli("resume", "--session", SESSION))).toMatch(
+    new RegExp(
+      `^session ${SESSION} is tried now, but it stands still: failing since ${second(since)} UTC \\(.*\\), 2 attempts; last answer: ${reason}; next try at `,
+    ),
+  );
+  coordinator.faults.clear();
+  expect(await cli("resume", "--session", SESSION)).toBe(`session ${SESSION} is tried now\n`);
+  await eventually(() =>
+    expect(coordinator.writes(SESSION).filter(({ status }) => status === 201)).toHaveLength(2),
+  );
+  await expect(cli("resume", "--session", SESSION)).rejects.toThrow(
+    /^nothing_found: .* does not wait for a try/,
+  );
 });

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/shared/base/clock.ts";
+import { deadLetters } from "../../../src/shared/log/state/dead-letters.ts";
 import { openControl, type Control } from "../../../src/shared/log/state/control.ts";
 import type { RelayState } from "../../../src/shared/messages/relay-state.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
@@ -170,6 +172,10 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     await control.resumeSession("s");
     await expect.poll(() => applied("s").length).toBe(4);
     expect(applied("s").slice(2)).toEqual(after);
+    const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
+    const [letter, ...others] = await Array.fromAsync(deadLetters(jsm));
+    expect(letter).toMatchObject({ status: 422, attempts: 1, reason: expect.stringContaining("poisonous") });
+    expect(others).toEqual([]);
     const { text } = await second.get("/metrics");
     expect(text).toContain('runner_relay_events_settled_total{how="dead"} 1');
     expect(text).toContain('runner_relay_events_settled_total{how="delivered"} 3');

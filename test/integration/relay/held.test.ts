@@ -2,6 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { openControl } from "../../../src/shared/log/state/control.ts";
+import { readHeld, type HeldRecord } from "../../../src/shared/log/state/held.ts";
 import { SHARDS } from "../../../src/shared/log/schema/partition.ts";
 import { consumerName, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
@@ -87,8 +88,18 @@ describe("sessions that wait for long are left to the log", () => {
     await expect.poll(() => coordinator.writes("ses_b").length).toBe(5);
     await expect.poll(() => heldSessions(relay)).toEqual(["ses_a"]);
     expect(coordinator.writes("ses_a").filter((e) => e.status === 201).length).toBe(5);
+    const operator = await broker.connect("operator");
+    const jsm = await jetstreamManager(operator, { checkAPI: false });
+    const record = async (): Promise<HeldRecord | undefined> => [...(await readHeld(jsm)).values()][0];
+    const first = await record();
+    expect(first).toMatchObject({ reason: "parked", refusal: { status: 422, attempts: 1 } });
+    const control = await openControl(operator, systemClock);
+    await control.resumeSession("ses_a");
+    // its cause is not repaired: the same event stands in front since the same moment
+    await expect
+      .poll(record)
+      .toMatchObject({ reason: "parked", since: first?.since, refusal: { attempts: 2, status: 422 } });
     coordinator.faults.clear();
-    const control = await openControl(await broker.connect("operator"), systemClock);
     await control.resumeSession("ses_a");
     await expect.poll(() => coordinator.writes("ses_a").filter((e) => e.status === 201).length).toBe(20);
     expect(coordinator.summary().inverted).toBe(0);

@@ -1,7 +1,7 @@
 import type { Clock } from "../../../shared/base/clock.ts";
 import type { Logger } from "../../../shared/base/logger.ts";
-import type { HeldReason, HeldRecord } from "../../../shared/log/state/held.ts";
-import type { Lane } from "../lane.ts";
+import { heldText, type HeldReason, type HeldRecord, type Refusal } from "../../../shared/log/state/held.ts";
+import type { Entry, Lane } from "../lane.ts";
 import type { Change, Pointer } from "./state.ts";
 import type { MoveHeld } from "./carry-out.ts";
 import type { Pointers } from "./pointers.ts";
@@ -80,21 +80,43 @@ function notOurs(): Error {
 function recordOf(
   { clock, table }: EnterDeps,
   lane: Lane,
-  { reason, text }: { reason: HeldReason; text: string },
+  { reason, text: words }: { reason: HeldReason; text: string },
 ): HeldRecord | undefined {
   const known = table.pointer(lane.token)?.record;
-  const from = (lane.inFlight[0] ?? lane.peek())?.seq ?? known?.from;
+  const head = lane.inFlight[0] ?? lane.peek();
+  const from = head?.seq ?? known?.from;
   if (from === undefined) return undefined;
   const skip = known?.skip;
-  const since = clock.wall();
+  const text = heldText(words);
+  const refusal = refusalOf(head, known);
   return {
     v: 1,
     session: lane.session,
     from,
     reason,
     text,
-    since,
+    since: (reason === "parked" ? sinceBefore(known, from, text) : undefined) ?? clock.wall(),
     ...(skip === undefined ? {} : { skip }),
+    ...(refusal === undefined ? {} : { refusal }),
+  };
+}
+
+/** Since when the session is parked, if an operator had the same event tried again and it was refused in the same words. */
+function sinceBefore(known: HeldRecord | undefined, from: number, text: string): number | undefined {
+  const before = known?.before;
+  return before?.from === from && before.text === text ? before.since : undefined;
+}
+
+/** The refusal of the first event, with the attempts of earlier tries. */
+function refusalOf(head: Entry | undefined, known: HeldRecord | undefined): Refusal | undefined {
+  if (head === undefined) return known?.refusal;
+  const { refused } = head;
+  const earlier = known?.from === head.seq ? known.refusal : undefined;
+  if (refused === undefined || earlier === undefined) return refused ?? earlier;
+  return {
+    ...refused,
+    attempts: earlier.attempts + refused.attempts,
+    ...(earlier.answered === true ? { answered: true } : {}),
   };
 }
 

@@ -37,8 +37,8 @@ export function entryOf({ seq, envelope, data, death }: Stored, source: Source):
   };
 }
 
-/** The reason of the held session goes into the dead letter, because it says what was wrong with the event. */
-export function skipped(record: HeldRecord): Death {
-  const why = record.text === "" ? "" : `: ${record.text}`;
-  return { reason: `skipped by an operator${why}`, attempts: 0, decided: true };
+/** The reason of the held session and the coordinator's refusal go into the dead letter, because they say what was wrong with the event, and who knows it. */
+export function skipped({ text, refusal }: HeldRecord): Death {
+  const why = text === "" ? "" : `: ${text}`;
+  return { attempts: 0, ...refusal, reason: `skipped by an operator${why}`, decided: true };
 }

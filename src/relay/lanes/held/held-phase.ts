@@ -132,10 +132,10 @@ function leave(state: HeldState, change: Change): Step {
 
 /** What was sent from the log until then is remembered, also if the shard was lost in the last moment. */
 function left(state: HeldState): Step {
-  if (state.name === "forgotten") return [freeOr(state.shard, state.from), GO_ON];
+  if (state.name === "forgotten") return [freeOr(state.shard, Math.max(state.below, state.from)), GO_ON];
   if (state.name !== "leaving") return [state, NOTHING];
   const { shard, change, next } = state;
-  const below = change.from ?? 0;
+  const below = Math.max(state.below, change.from ?? 0);
   return [
     next === undefined ? freeOr(shard, below) : { name: "entering", shard, below, change: next },
     GO_ON,

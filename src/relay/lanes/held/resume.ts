@@ -25,8 +25,10 @@ export function createResume(deps: {
     const { record } = pointer;
     const { reason, text } = record;
     record.reason = "backlog";
-    if (skip === undefined) record.text = ""; // it said why the session stood still; a skipped event's dead letter quotes it
-    else record.skip = skip;
+    if (skip === undefined) {
+      if (reason === "parked") record.before = { from: record.from, text, since: record.since };
+      record.text = ""; // it said why the session stood still; a skipped event's dead letter quotes it
+    } else record.skip = skip;
     move(token, { on: "resume" });
     try {
       await pointers.rewrite(pointer);

@@ -144,7 +144,12 @@ async function checkResume(
   ]);
   const held = stored && heldUnder(stateKey.held(token), stored);
   if (wish === undefined && (held === undefined || held.reason === "backlog"))
-    throw codedError("nothing_found", `session ${session} is neither paused nor parked`);
+    throw codedError(
+      "nothing_found",
+      skipHead
+        ? `session ${session} is neither paused nor parked; pause it before its first event is skipped`
+        : `session ${session} is neither paused nor parked`,
+    );
   if (!skipHead) return undefined;
   const head =
     held &&

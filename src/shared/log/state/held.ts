@@ -8,6 +8,14 @@ import { stateKey } from "../schema/topology.ts";
 /** Why a session's events are read from the log instead of the consumer. Only with `backlog` its events are sent; with the others it waits for an operator. */
 export type HeldReason = "backlog" | "parked" | "paused";
 
+/** How the coordinator refused the first event of a session that stands still: the dead letter says so if an operator skips the event. */
+export type Refusal = {
+  status?: number;
+  attempts: number;
+  /** The executor itself received it. */
+  answered?: boolean;
+};
+
 /** A held session, in KV under `stateKey.held(token)`: its events from `from` on are acked but not settled (docs/contract.md, "Held sessions"). */
 export type HeldRecord = {
   v: 1;
@@ -21,6 +29,10 @@ export type HeldRecord = {
   since: number;
   /** An operator decided that the event at this sequence becomes a dead letter instead of being sent. */
   skip?: number;
+  /** Absent if its first event was not refused, or an older version wrote the record. */
+  refusal?: Refusal;
+  /** It was parked with this event in front, and an operator had that tried again. */
+  before?: { from: number; text: string; since: number };
 };
 
 /** A held session as others remember it, so that a pointer that was lost can be written again: lowest unsettled sequence, and why it is held. */
@@ -31,8 +43,12 @@ const REASONS: ReadonlySet<string> = new Set<HeldReason>(["backlog", "parked", "
 const MAX_TEXT = 2000;
 
 export function encodeHeld(record: HeldRecord): Uint8Array {
-  const { text } = record;
-  return pack(text.length > MAX_TEXT ? { ...record, text: `${text.slice(0, MAX_TEXT - 1)}…` } : record);
+  return pack({ ...record, text: heldText(record.text) });
+}
+
+/** A text as it is kept. Pure. */
+export function heldText(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
 }
 
 /** Throws `schema_newer` for a newer version and `envelope_invalid` for anything that is no such record. */

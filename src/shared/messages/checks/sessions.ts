@@ -42,5 +42,5 @@ function adviceFor({ session, state }: SessionStanding): string {
   if (state === "parked")
     return `fix the cause, then run \`${resume}\`; with \`--skip-head\` its first event becomes a dead letter`;
   if (state === "paused") return `run \`${resume}\` when you are ready`;
-  return `see the coordinator's log; the relay keeps trying (\`${ownCommand("deliveries", "--session", session)}\`)`;
+  return `see the coordinator's log; the relay keeps trying, and \`${resume}\` tries at once (\`${ownCommand("deliveries", "--session", session)}\`)`;
 }

@@ -180,7 +180,13 @@ describe("SETTLE-1: a poison event", () => {
     ] as const) {
       const stage = createStage(policy);
       stage.answer = () => response(422, { detail: "no" });
-      expect(await take(stage)).toEqual(outcome);
+      const entry = stage.entry();
+      expect(await take(stage, entry)).toEqual(outcome);
+      expect(entry.refused, "for the dead letter, if an operator skips it").toEqual({
+        status: 422,
+        attempts: 1,
+        answered: true,
+      });
       expect(stage.letters).toEqual([]);
       expect(stage.pauses).toEqual(policy === "stop" ? ["poison_stop"] : []);
     }

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "../shared/base/logger.ts";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
-import { readPlain } from "./plain-file.ts";
+import { readPlain, type PlainFile } from "./plain-file.ts";
+import { sealOf } from "./stream-meta.ts";
 
 /** Where nats-server keeps the consumers of the log, below the store folder. */
 const CONSUMERS = `jetstream/$G/streams/${EVENTS_STREAM}/obs`;
@@ -34,28 +35,33 @@ export function isConsumerState(bytes: Uint8Array): boolean {
 }
 
 /**
- * Removes consumers of the log that nats-server could not read, before it starts. They are created again from the checkpoints, which know what is settled.
- * Throws the file system's errors.
+ * Removes consumers of the log that nats-server could not read, or would read as something else than it wrote, before it starts. They are created again from
+ * the checkpoints, which know what is settled. Throws the file system's errors.
  */
 export function dropUnreadableConsumers(storeDir: string, log: Logger): void {
   const consumers = join(storeDir, CONSUMERS);
   for (const name of existsSync(consumers) ? readdirSync(consumers) : []) {
     if (!OURS.test(name)) continue;
     const folder = join(consumers, name);
-    if (isReadable(folder)) continue;
+    if (isWhole(name, folder)) continue;
     log.warn(
       { code: "consumer_damaged", consumer: name, folder },
-      "the state of a consumer cannot be read; the consumer is removed and created again from the checkpoint",
+      "the files of a consumer are damaged; the consumer is removed and created again from the checkpoint",
     );
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** True if nats-server can read the consumer's files. A FIFO in place of one of them would block the server. */
-function isReadable(folder: string): boolean {
-  const [state, ...others] = ["o.dat", "meta.inf", "meta.sum"].map((name) => readPlain(join(folder, name)));
-  if (others.some(({ kind }) => kind === "something_else")) return false;
-  return state?.kind === "file" ? isConsumerState(state.bytes) : state?.kind === "missing";
+/**
+ * True if the consumer's files are as nats-server wrote them. It does not look at a consumer's seal (2.15.1): one that was made for other events, or otherwise,
+ * would run, and one with a word that the server does not know would keep the whole log shut. A FIFO in place of a file would block the server.
+ */
+function isWhole(name: string, folder: string): boolean {
+  const read = (file: string): PlainFile => readPlain(join(folder, file));
+  const [state, meta, sum] = [read("o.dat"), read("meta.inf"), read("meta.sum")];
+  if (meta.kind !== "file" || sum.kind !== "file") return false;
+  if (sum.bytes.toString("latin1").trim() !== sealOf(`${EVENTS_STREAM}/${name}`, meta.bytes)) return false;
+  return state.kind === "file" ? isConsumerState(state.bytes) : state.kind === "missing";
 }
 
 /** The end of the varint that begins here. Undefined if the bytes end first, or if it is longer than 64 bits. */

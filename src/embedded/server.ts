@@ -5,6 +5,7 @@ import type { BrokerAccess } from "../shared/log/broker.ts";
 import { systemClock, type Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import type { BrokerRole, GatewayUser } from "../shared/messages/permissions.ts";
+import { dropMisleadingIndexes } from "./blocks.ts";
 import { brokerConfig, USERS_FILE, usersConfig } from "./config.ts";
 import { dropUnreadableConsumers } from "./consumer-state.ts";
 import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
@@ -17,9 +18,9 @@ import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
 import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
 // lock.ts locks the folder · kept.ts stores what the next start needs · stream-meta.ts restores missing checksums of streams · consumer-state.ts removes
-// consumers that cannot be read · users.ts lists the users · config.ts writes the configuration · process.ts runs one nats-server · orphan.ts ends it with us
-// One start is a fixed sequence of these steps: everything that could damage a store is checked before a server opens it, and a restart after a crash
-// repeats only the last step.
+// damaged consumers, blocks.ts an index that would mislead the server · users.ts lists the users · config.ts writes the configuration · process.ts runs one nats-server · orphan.ts ends it with us
+// One start is a fixed sequence of these steps: everything that could damage a store is checked before a server opens it. A restart after a crash repeats the
+// last two: it looks through the store and starts a server.
 
 export type StartOptions = {
   /** A nats-server that {@link findBroker} accepted. */
@@ -49,7 +50,7 @@ export type Broker = {
   pid: () => number;
   /** Settles when the server that runs now ends, for whatever reason; after a restart ask again. */
   readonly exited: Promise<Exit>;
-  /** Ends the server if it runs and starts it again on the same port and store. Throws `broker_failed`. */
+  /** Ends the server if it runs and starts it again on the same port and store, if that is whole. Throws `store_damaged`, `data_unusable`, `broker_failed`. */
   restart: () => Promise<void>;
   /** Ends the server and frees the data folder. */
   stop: () => Promise<void>;
@@ -83,7 +84,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
 
     const start = async (port: number): Promise<ServerProcess> => {
       const layout = { port, runDir, storeDir };
-      mendStore(storeDir, log); // a crash may have come while a stream was made
+      mendStore(storeDir, log);
       writeSecret(configFile, brokerConfig({ ...layout, syncAlways: options.syncAlways ?? true }));
       return spawnServer({ ...options, clock, configFile, runDir, admin });
     };
@@ -124,10 +125,12 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   }
 }
 
+/** Looks through the store before each start of a server: a crash may have come while a stream was made, and files may have been damaged since. */
 function mendStore(storeDir: string, log: Logger): void {
   try {
     sealStreams(storeDir, log);
     dropUnreadableConsumers(storeDir, log);
+    dropMisleadingIndexes(storeDir, log);
   } catch (cause) {
     if (isCoded(cause)) throw cause;
     throw codedError("data_unusable", `${storeDir}: ${errorText(cause)}`, { cause });

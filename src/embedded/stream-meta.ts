@@ -52,14 +52,14 @@ export function judgeMeta({ name, meta, sum, holds }: MetaFiles): MetaVerdict {
   return lost("meta.inf does not match meta.sum");
 }
 
-/** The seal of a stream's `meta.inf`. Pure. */
+/** The seal of a `meta.inf`: of a stream by its name, of a consumer by `stream/consumer`. Pure. */
 export function sealOf(name: string, meta: Uint8Array): string {
   return highwayHash64(createHash("sha256").update(name).digest(), meta);
 }
 
 /**
  * Looks through a store before a server opens it, and gives streams their seal back. Throws `store_damaged` if the server would skip one of our streams that
- * holds something. Consumers without a seal are left alone, because they are made anew from the checkpoints.
+ * holds something. Consumers are the matter of consumer-state.ts.
  */
 export function sealStreams(storeDir: string, log: Logger): void {
   const streams = join(storeDir, STREAMS);

@@ -23,15 +23,17 @@ import { EVIDENCE } from "./stage.ts";
 
 // campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
 
-const USAGE = `npm run faults -- [--rounds N] [--seed N] [--only NAME] [--play NAME] [--gap MS] [--minutes N]
+const USAGE = `npm run faults -- [--rounds N] [--seed N] [--only NAME] [--play NAME] [--kind TEXT] [--gap MS] [--minutes N]
 
 Campaigns against the product as it runs: real processes, killed and disturbed under load. Prints the seed and every figure, and
 ends with 1 if one does not hold.
 
   --rounds  kills in the campaign "kill", shared by gateway, relay and nats-server (default 100)
+            with --kind: how often each kind of damage is done
   --seed    moments and victims repeat with it (default: random)
   --only    run one campaign
   --play    one play of the campaign "runner": ${RUNNER_PLAYS.join(", ")}
+  --kind    kinds of damage whose names contain this, in the campaign "damage"
   --gap     mean time between two kills, milliseconds (default 3000)
   --minutes length of the campaign "soak" (default 60)`;
 
@@ -50,6 +52,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     only: { type: "string" },
     play: { type: "string" },
+    kind: { type: "string" },
     gap: { type: "string", default: "3000" },
     minutes: { type: "string", default: "60" },
     help: { type: "boolean", default: false },
@@ -137,8 +140,17 @@ const campaigns: Campaign[] = [
   {
     name: "damage",
     what: "every file of the store removed, truncated, emptied and flipped, before a start and under a broker that is then killed",
-    limitMs: 900_000,
-    run: (report) => damage({ seed, delivered: 60, waiting: 60, running: 12 }, report),
+    limitMs: 3_600_000,
+    run: (report) =>
+      damage(
+        {
+          seed,
+          delivered: 60,
+          waiting: 60,
+          ...(values.kind === undefined ? {} : { only: { kind: values.kind, times: rounds } }),
+        },
+        report,
+      ),
   },
   {
     name: "replay",

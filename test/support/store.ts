@@ -39,3 +39,20 @@ export function flip(file: string, at: number): void {
   bytes[i] = (bytes[i] ?? 0) ^ 0x55;
   writeFileSync(file, bytes);
 }
+
+/** Where the parts of a record's head are that a block of messages is read by; the message and a checksum follow. */
+const HEAD = { length: 0, number: 4, far: 7, time: 12, subject: 20 } as const;
+
+/**
+ * Flips a bit in the head of the record that holds the middle of a block. If it is the length, a broker that still has its index cannot read the block at
+ * all, and one without loses what follows.
+ */
+export function flipHead(block: string, part: keyof typeof HEAD): void {
+  const bytes = readFileSync(block);
+  let at = 0;
+  for (let next = 0; next < bytes.length / 2; next += bytes.readUInt32LE(next) & 0x7fffffff) at = next;
+  const i = at + HEAD[part];
+  if (i >= bytes.length) return;
+  bytes[i] = (bytes[i] ?? 0) ^ 0x10;
+  writeFileSync(block, bytes);
+}

@@ -4,9 +4,9 @@ import type { Broker } from "../../embedded/server.ts";
 import type { StoreLoss, StoreWatch } from "../../embedded/store-watch.ts";
 import type { BrokerAccess } from "../../shared/log/broker.ts";
 import type { Clock } from "../../shared/base/clock.ts";
-import { errorText, isCoded } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { BrokerRole } from "../../shared/messages/permissions.ts";
+import { createAlarm } from "./alarm.ts";
 import { restartDelay } from "./child.ts";
 import type { OwnStore } from "./store-guard.ts";
 
@@ -79,6 +79,29 @@ export function keepBroker(options: {
 
   const lost = Promise.withResolvers<StoreLoss>();
 
+  const alarm = createAlarm(log, clock, "broker does not start");
+
+  /** Tries until the broker runs. False if it must not: a stop came, or its store is gone, and it would make a new, empty one. */
+  const startAgain = async (failures: number): Promise<boolean> => {
+    for (let tries = failures; !stopping.signal.aborted; tries++) {
+      const loss = options.watch.look();
+      if (loss !== undefined) {
+        lost.resolve(loss);
+        return false;
+      }
+      try {
+        await broker.restart();
+        alarm.end();
+        log.info({ pid: broker.pid() }, "broker runs again");
+        return true;
+      } catch (error) {
+        alarm.raise(error);
+        await delay(restartDelay(tries), undefined, { signal: stopping.signal }).catch(() => undefined);
+      }
+    }
+    return false;
+  };
+
   const keep = async (): Promise<void> => {
     for (let failures = 1; ;) {
       const startedAt = clock.now();
@@ -96,16 +119,7 @@ export function keepBroker(options: {
         log.error({}, "broker ended, starting it again");
         await delay(restartDelay(failures), undefined, { signal: stopping.signal }).catch(() => undefined);
       }
-      if (stopping.signal.aborted) return;
-      const loss = options.watch.look(); // if the store is gone, a broker that is started again would make a new, empty one
-      if (loss !== undefined) return lost.resolve(loss);
-      try {
-        await broker.restart();
-        log.info({ pid: broker.pid() }, "broker runs again");
-      } catch (error) {
-        const code = isCoded(error) ? { code: error.code } : {};
-        log.error({ ...code, error: errorText(error) }, "broker does not start");
-      }
+      if (!(await startAgain(failures))) return;
     }
   };
   const kept = keep();

@@ -19,10 +19,10 @@ import { welcome } from "./welcome.ts";
 
 // asked.ts reads the settings, readable-lines.ts is the log for people · claim.ts takes the data folder · plans.ts says what each process is given (environment.ts
 // what it may know) · crew.ts starts them, child.ts keeps one running (child-run.ts is one run of it, last-words.ts why it ended), child-lines.ts passes its lines
-// on · ports.ts gives ports back · open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log · kept.ts, announcement.ts and ready-file.ts
-// write what lies in files · stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, without which all runs · heard.ts waits until the
-// gateway knows its relay · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone · housekeeping.ts prunes · ending.ts ends
-// everything in order
+// on · ports.ts gives ports back · open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log, and provisioning.ts says when · kept.ts,
+// announcement.ts and ready-file.ts write what lies in files · stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, without which
+// all runs · heard.ts waits until the gateway knows its relay · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone ·
+// housekeeping.ts prunes · ending.ts ends everything in order
 // A supervisor must outlive whatever its children do, so this process holds no event, and a credential only on its way to the one child that needs it. One
 // file keeps any child, and another one the broker: a child is started again at once, while a broker may have to wait for room on the disk, or must not
 // come back at all.
@@ -82,9 +82,10 @@ async function openBroker(
 ): Promise<OpenBroker> {
   const { values, dataDir, clock, log } = base;
   // Loading these takes longer than the gateway needs to take its port.
-  const [{ openHome }, { openLog }, { guardStore }] = await Promise.all([
+  const [{ openHome }, { openLog }, { keepProvisioned }, { guardStore }] = await Promise.all([
     import("./open-home.ts"),
     import("./log.ts"),
+    import("./provisioning.ts"),
     import("./store-guard.ts"),
   ]);
   const home = await openHome({ ...base, env: base.context.env });
@@ -94,7 +95,9 @@ async function openBroker(
   opened.resolve(theLog);
   const { admin } = theLog;
   scope.defer(() => admin.close());
-  theLog.make().then(standing.resolve, standing.reject);
+  const provisioning = keepProvisioned({ theLog, own: home.store !== undefined, clock, log });
+  scope.defer(() => provisioning.stop());
+  provisioning.first.then(standing.resolve, standing.reject);
   if (!theLog.whole) await standing.promise; // else the children start beside it
   return {
     home,

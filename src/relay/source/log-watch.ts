@@ -4,7 +4,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import type { HeldPlace } from "../../shared/log/state/held.ts";
 import { readDamages, tellDamage } from "../../shared/log/state/damage.ts";
 import { codedError, errorText, isCoded } from "../../shared/base/errors.ts";
-import { checkLog, shortenedText, type LogCheck } from "../../shared/log/state/log-check.ts";
+import { checkLog, isReplaced, shortenedText, type LogCheck } from "../../shared/log/state/log-check.ts";
 import { decodeMark, encodeMark, type LogMark } from "../../shared/log/state/log-mark.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { noteDamage, shapeOf } from "../../shared/log/state/note-damage.ts";
@@ -16,12 +16,21 @@ import { unsettledOf } from "./scrub.ts";
 
 /** How often the newest event's place is written down. */
 export const MARK_MS = 1000;
+/** Between two tries to read through the log. */
+const READ_AGAIN_MS = 5000;
 
 const MENDED =
   "the log lost its end and was repaired meanwhile; this relay's own record of it is no longer valid";
 
 function anewText(before: string, now: string): string {
   return `the recorded state is of a log created ${before}; this one was created ${now}; run \`provision\``;
+}
+
+function shortened(end: { kept: number; highest: number }): Error {
+  return codedError(
+    "log_shortened",
+    `${shortenedText(end)}; run \`provision\`, which repairs the recorded state`,
+  );
 }
 
 /** Checks that the log is the one that is remembered, and keeps what is remembered of it up to date. */
@@ -70,9 +79,16 @@ async function beginReading(watched: Watched, found: LogCheck): Promise<void> {
   const { deps } = watched;
   const goesOn = (): boolean => watched.connected && watched.last === found;
   const unsettled = await unsettledOf(deps, found);
-  void readThrough({ ...deps, goesOn }, found, unsettled).catch((error: unknown) => {
-    deps.log.warn({ err: errorText(error) }, "the log could not be read through");
-  });
+  const read = async (): Promise<void> => {
+    try {
+      await readThrough({ ...deps, goesOn }, found, unsettled);
+    } catch (error) {
+      if (!goesOn()) return;
+      deps.log.warn({ err: errorText(error) }, "the log could not be read through, trying again");
+      deps.clock.after(READ_AGAIN_MS, () => void read());
+    }
+  };
+  void read();
 }
 
 /** Compares the log with what was seen of it. Throws `log_shortened`, `checkpoint_mismatch`, and the broker's own errors. */
@@ -84,11 +100,7 @@ async function check(watched: Watched): Promise<void> {
   if (mark !== undefined && mark.mark.created !== log.created)
     throw codedError("checkpoint_mismatch", anewText(mark.mark.created, log.created));
   const noted = await noteDamage(damageDeps(deps), found, watched.seenHeld);
-  if (end.kind === "shortened")
-    throw codedError(
-      "log_shortened",
-      `${shortenedText(end)}; run \`provision\`, which repairs the recorded state`,
-    );
+  if (end.kind === "shortened") throw shortened(end);
   const times = mark?.mark.mended ?? 0;
   const first = watched.mended === undefined;
   watched.mended ??= times;
@@ -110,10 +122,14 @@ function whole(watched: Watched): Promise<void> {
   return watched.checking;
 }
 
-/** Messages disappeared while the connection lasted: they were pruned, deleted by an operator, or given up by the broker when it read them. */
+/**
+ * Messages disappeared while the connection lasted: they were pruned, deleted by an operator, or given up by the broker when it read them. If they were the last
+ * ones, what this process remembers is void, as after a reconnect.
+ */
 async function lookAgain(deps: LogWatchDeps): Promise<void> {
   const { nc, jsm } = deps;
   const found = await checkLog(jsm);
+  if (found.end.kind === "shortened") return deps.fatal(shortened(found.end));
   const noted = await noteDamage(damageDeps(deps), found);
   for (const damage of noted) tellDamage(deps.log, damage);
   if (noted.length > 0 || found.mark === undefined) return; // the mark knows it now
@@ -140,7 +156,9 @@ async function writeMark(watched: Watched): Promise<void> {
   if (known.created !== log.created)
     return fatal(codedError("checkpoint_mismatch", anewText(known.created, log.created)));
   if (known.mended !== watched.mended) return fatal(codedError("log_shortened", MENDED));
-  if (stored !== undefined && isLessThan(log, known)) return lookAgain(deps);
+  const grown = log.state.last_seq > known.seq; // behind an end that was lost, perhaps
+  if (stored !== undefined && (isLessThan(log, known) || (grown && (await isReplaced(jsm, known)))))
+    return lookAgain(deps);
   const next = nextMark(known, { log, dead }, deps.waiting());
   if (next === undefined) return;
   const revision = stored?.revision ?? (await readRevision(jsm, stateKey.mark));

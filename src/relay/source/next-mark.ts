@@ -17,8 +17,12 @@ export type WaitingHere = {
 
 /** Does the log have less than the mark says? Then messages disappeared while the connection lasted. Pure. */
 export function isLessThan(log: StreamInfo, known: LogMark): boolean {
-  const { first_seq: first } = log.state;
-  return countOf(startingAt(known.holes ?? [], first)) !== missingIn(log) || first > (known.first ?? first);
+  const { first_seq: first, last_seq: last } = log.state;
+  return (
+    last < known.seq ||
+    countOf(startingAt(known.holes ?? [], first)) !== missingIn(log) ||
+    first > (known.first ?? first)
+  );
 }
 
 /** The next mark; undefined if nothing in it changes. Pure. */

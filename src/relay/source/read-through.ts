@@ -9,7 +9,7 @@ import { noteUnreadable } from "../../shared/log/state/note-damage.ts";
 import { REPLICA_LAG_MS } from "./direct.ts";
 import { readPage, scrub, type Unsettled } from "./scrub.ts";
 
-/** Reads the part of the log that still has to be sent, and says what cannot be read. `goesOn`: nothing was found out since. */
+/** Reads the part of the log that still has to be sent, and says what cannot be read. `goesOn`: nothing was found out since. Throws if the log does not answer. */
 export async function readThrough(
   deps: {
     nc: NatsConnection;
@@ -26,6 +26,7 @@ export async function readThrough(
   const ranges = await scrub(
     {
       read: (from) => readPage(nc, from),
+      has: async (seq) => (await jsm.direct.getMessage(EVENTS_STREAM, { seq })) !== null,
       first: async () => (await jsm.streams.info(EVENTS_STREAM)).state.first_seq,
       clock,
       goesOn,

@@ -64,7 +64,10 @@ export function readPage(nc: NatsConnection, from: number): Promise<LogMessage[]
 }
 
 export type ScrubDeps = {
+  /** The next events; undefined if the broker does not answer. */
   read(from: number): Promise<readonly Pick<LogMessage, "seq">[] | undefined>;
+  /** Is this event there? Throws if the broker does not answer. */
+  has(seq: number): Promise<boolean>;
   /** Number of the first event that the log holds now. */
   first(): Promise<number>;
   clock: Pick<Clock, "after">;
@@ -77,13 +80,29 @@ function pause(clock: Pick<Clock, "after">, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve));
 }
 
+/** What is known about the numbers below `next`. */
+type Step = { absent: Range[]; next: number };
+
+/**
+ * Reads on from a number. A broker that cannot count what follows gives no answer to the question for a page (2.15.1); then each number is asked for. Throws if
+ * nothing answers.
+ */
+async function readOn(deps: ScrubDeps, from: number, to: number): Promise<Step> {
+  const page = await deps.read(from);
+  if (page !== undefined) return { absent: absentIn(page, from, to), next: (page.at(-1)?.seq ?? to) + 1 };
+  const end = Math.min(to, from + PAGE - 1);
+  const there: Range[] = [];
+  for (let seq = from; seq <= end && deps.goesOn(); seq++) if (await deps.has(seq)) there.push([seq, seq]);
+  return { absent: without([[from, end]], there), next: end + 1 };
+}
+
 async function absentBetween(deps: ScrubDeps, from: number, to: number): Promise<Range[] | undefined> {
   const absent: Range[] = [];
   for (let next = from; next <= to;) {
-    const page = await deps.read(next);
-    if (page === undefined || !deps.goesOn()) return undefined;
-    absent.push(...absentIn(page, next, to));
-    next = (page.at(-1)?.seq ?? to) + 1;
+    const step = await readOn(deps, next, to);
+    if (!deps.goesOn()) return undefined;
+    absent.push(...step.absent);
+    ({ next } = step);
     await pause(deps.clock, PAUSE_MS);
   }
   return absent;
@@ -95,8 +114,8 @@ function numbersIn([from, to]: Range): number[] {
 
 /**
  * Reads the unsettled part of the log. The broker neither delivers nor reports an event with a flipped bit, and if it is its session's first or last one, no
- * gap shows. Returns the numbers that cannot be read and are not known to be missing; undefined if the broker went away meanwhile. A number that seems to
- * be missing is looked for a second time, because a replica may not have had it yet.
+ * gap shows. Returns the numbers that cannot be read and are not known to be missing; undefined if the broker went away meanwhile. Throws if it is there and
+ * does not answer. A number that seems to be missing is looked for a second time, because a replica may not have had it yet.
  */
 export async function scrub(
   deps: ScrubDeps,

@@ -1,6 +1,18 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,7 +24,7 @@ import { deadIds } from "../../../src/shared/log/state/dead-letters.ts";
 import { ERRORS, type ErrorCode } from "../../../src/shared/base/errors.ts";
 import { OPERATOR_INBOX } from "../../../src/shared/log/schema/subjects.ts";
 import { spawnCoordinator, type CoordinatorProcess } from "../../support/coordinator.ts";
-import { flip, truncate } from "../../support/store.ts";
+import { flip, flipHead, truncate } from "../../support/store.ts";
 import { seededRandom } from "../random.ts";
 import type { Report } from "../report.ts";
 import { EVIDENCE } from "../stage.ts";
@@ -22,8 +34,8 @@ export type DamagePlan = {
   /** Events that were delivered, and that wait, before the damage. */
   delivered: number;
   waiting: number;
-  /** Of the kinds of damage, how many are also done to a broker that runs. */
-  running: number;
+  /** Only kinds of damage whose names contain this, each so often; default: all of them once. */
+  only?: { kind: string; times: number };
 };
 
 type Sent = { id: string; seq: number };
@@ -38,8 +50,10 @@ const REFUSALS: readonly ErrorCode[] = [
   "store_damaged",
   "consumer_damaged",
 ];
-/** Said so often, it stays so. */
-const REFUSED_OFTEN = 3;
+/** Not healed for so long, it stays so. */
+const REFUSED_MS = 10_000;
+/** What `up` says when it is not so any more. */
+const HEALED = /broker runs again|everything that it needs again/;
 const SESSIONS = 10;
 /** A loaded machine takes many times as long as an idle one. */
 const PATIENCE_MS = 60_000;
@@ -54,19 +68,30 @@ export async function damage(plan: DamagePlan, report: Report): Promise<void> {
   const base = join(home, "base");
   const sent = await makeBase(base, coordinator, plan);
   const before = (await coordinator.ledger()).length;
-  const harms = harmsTo(join(base, STORE));
+  const { kind = "", times = 1 } = plan.only ?? {};
+  const harms = harmsTo(join(base, STORE)).filter(({ name }) => name.includes(kind));
+  const all = Array.from({ length: times }, () => seededRandom(plan.seed).shuffled(harms)).flat();
   report.note("kinds of damage", `${harms.length}, to ${sent.length} acknowledged events`);
-  const outcomes = new Map<string, number>();
-  for (const harm of harms) await tryOne(harm, false);
-  const some = seededRandom(plan.seed).shuffled(harms).slice(0, plan.running);
-  for (const harm of some) await tryOne(harm, true);
-  report.note("outcomes", [...outcomes].map(([name, count]) => `${name} ${count}`).join(", "));
+  await tryAll(false);
+  await tryAll(true);
   if (report.failed.length === 0) rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 
-  async function tryOne(harm: Harm, running: boolean): Promise<void> {
-    const folder = join(home, "copy");
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  async function tryAll(running: boolean): Promise<void> {
+    const began = performance.now();
+    const outcomes = new Map<string, number>();
+    for (const harm of all) {
+      const kind = await tryOne(harm, running);
+      outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
+    }
+    const counts = [...outcomes].map(([name, count]) => `${name} ${count}`).join(", ");
+    const seconds = Math.round((performance.now() - began) / 1000);
+    report.note(`outcomes, ${running ? "running" : "stopped"}`, `${counts} in ${seconds} s`);
+  }
+
+  async function tryOne(harm: Harm, running: boolean): Promise<Outcome["kind"]> {
+    const folder = mkdtempSync(join(home, "copy-"));
     cpSync(base, folder, { recursive: true });
+    changeLocks(folder);
     const since = (await coordinator.ledger()).length;
     const outcome = await (running ? whileRunning : whileStopped)(folder, harm, {
       coordinator,
@@ -74,9 +99,10 @@ export async function damage(plan: DamagePlan, report: Report): Promise<void> {
       before,
       since,
     });
-    outcomes.set(outcome.kind, (outcomes.get(outcome.kind) ?? 0) + 1);
     if (outcome.kind === "silent" || outcome.kind === "internal")
-      report.check(`${harm.name}${running ? ", running" : ""}`, false, outcome.text);
+      report.check(`${harm.name}${running ? ", running" : ""}`, false, `${outcome.text} (${folder})`);
+    else rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    return outcome.kind;
   }
 }
 
@@ -96,6 +122,15 @@ async function makeBase(folder: string, coordinator: CoordinatorProcess, plan: D
   for (let i = 0; i < plan.waiting; i++) await post(i);
   await delay(2500); // the relay writes down once a second whose events wait
   return sent;
+}
+
+/** New passwords for a copy: a relay of the copy before that ends late must not write what it knows into this one, whose broker has the same port. */
+function changeLocks(folder: string): void {
+  const file = join(folder, "broker/kept.json");
+  const kept = JSON.parse(readFileSync(file, "utf8")) as { passwords: Record<string, string> };
+  for (const user of Object.keys(kept.passwords))
+    kept.passwords[user] = randomBytes(32).toString("base64url");
+  writeFileSync(file, JSON.stringify(kept));
 }
 
 type Outcome = { kind: "whole" | "named" | "refused" } | { kind: "silent" | "internal"; text: string };
@@ -126,24 +161,23 @@ async function outcomeOf(
   { coordinator, sent, before, since }: Truth,
 ): Promise<Outcome> {
   const info = await up.ready();
-  let silent: Sent[] = [];
-  let found: Damage[] = [];
+  let silent: string | undefined;
+  let fresh: Sent[] | undefined;
   const end = performance.now() + PATIENCE_MS;
   while (info !== undefined && !up.ended() && performance.now() < end) {
     const here = await hear(folder, info.nats).catch(() => undefined); // the broker may just start again
-    if (here !== undefined) {
-      found = here.damages;
-      const arrived = (await coordinator.ledger()).filter(
-        ({ n, applied }) => applied && (n <= before || n > since),
-      );
-      const delivered = new Set(arrived.map(({ key }) => key));
-      const lettersGone = found.some(({ code }) => code === "dead_letters_gone");
-      silent = sent.filter(
-        ({ id, seq }) => !delivered.has(id) && !here.dead.has(id) && !lettersGone && !isNamed(found, seq),
-      );
-      if (silent.length === 0) return { kind: found.length > 0 ? "named" : "whole" };
+    const arrived = (await coordinator.ledger()).filter(
+      ({ n, applied }) => applied && (n <= before || n > since),
+    );
+    const delivered = new Set(arrived.map(({ key }) => key));
+    if (here !== undefined && fresh === undefined) {
+      const left = leftOf(sent, delivered, here);
+      silent = `${left} of ${sent.length} are neither delivered nor named`;
+      if (left === 0) fresh = await postToAll(info.gateway).catch(() => undefined);
     }
-    if (up.refusals() >= REFUSED_OFTEN || up.lost()) return { kind: "refused" };
+    if (fresh?.every(({ id }) => delivered.has(id)) && here !== undefined)
+      return { kind: here.damages.length > 0 ? "named" : "whole" };
+    if (up.refusedMs() >= REFUSED_MS || up.lost()) return { kind: "refused" };
     await delay(250);
   }
   if (up.ended() || info === undefined) {
@@ -153,14 +187,35 @@ async function outcomeOf(
       ? { kind: "refused" }
       : { kind: "internal", text: up.said() };
   }
-  return { kind: "silent", text: `${silent.length} of ${sent.length} are neither delivered nor named` };
+  const text =
+    fresh === undefined ? (silent ?? "the broker does not answer") : "new events are not delivered";
+  return { kind: "silent", text };
+}
+
+type Heard = { damages: Damage[]; dead: Set<string> };
+
+/** How many events are neither delivered, nor dead, nor named as missing. An event whose envelope cannot be read is dead under its number. */
+function leftOf(
+  sent: readonly Sent[],
+  delivered: ReadonlySet<string | undefined>,
+  { damages, dead }: Heard,
+): number {
+  if (damages.some(({ code }) => code === "dead_letters_gone")) return 0;
+  return sent.filter(
+    ({ id, seq }) => !delivered.has(id) && !dead.has(id) && !dead.has(`seq-${seq}`) && !isNamed(damages, seq),
+  ).length;
+}
+
+/** New events of every session: what is left of the log must go on. Throws if one is not taken. */
+function postToAll(gateway: string): Promise<Sent[]> {
+  return Promise.all(Array.from({ length: SESSIONS }, (_, i) => postEvent(gateway, `ses_${i}`, {})));
 }
 
 function isNamed(damages: readonly Damage[], seq: number): boolean {
   return damages.some(({ ranges }) => ranges.some(([from, to]) => from <= seq && seq <= to));
 }
 
-async function hear(folder: string, url: string): Promise<{ damages: Damage[]; dead: Set<string> }> {
+async function hear(folder: string, url: string): Promise<Heard> {
   const { passwords } = JSON.parse(readFileSync(join(folder, "broker/kept.json"), "utf8")) as {
     passwords: Record<string, string>;
   };
@@ -202,6 +257,13 @@ function harmsTo(store: string): Harm[] {
         for (const file of filesIn(join(at, stream, "msgs"))) if (file.endsWith(".blk")) flip(file, 0.7);
       },
     },
+    ...(["length", "number", "far", "time", "subject"] as const).map((part) => ({
+      name: `${stream} ${part} flipped`,
+      to: (at: string) =>
+        filesIn(join(at, stream, "msgs"))
+          .filter((file) => file.endsWith(".blk"))
+          .forEach((file) => flipHead(file, part)),
+    })),
   ]);
   return [...files, ...folders];
 }
@@ -244,14 +306,19 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
 }
 
+/** Is this line an error of a code that stays until somebody decides? A consumer that `up` makes anew is a warning. */
+function isRefusal(line: string): boolean {
+  return /"level":[56]0/.test(line) && REFUSALS.some((code) => line.includes(`"code":"${code}"`));
+}
+
 type UpProcess = {
   /** Undefined if it ended before. */
   ready(): Promise<ReadyInfo | undefined>;
   ended(): boolean;
   /** Of the error that it ended with. */
   code(): string | undefined;
-  /** How often it said that its relay or its broker cannot start, and why. */
-  refusals(): number;
+  /** Since when it says that its relay, its broker or its log is not as it must be, and why. */
+  refusedMs(): number;
   /** It found that its store is gone, starts no broker on an empty one, and takes no more writes until somebody stops it. It says that once. */
   lost(): boolean;
   /** Its last words. */
@@ -261,16 +328,26 @@ type UpProcess = {
 
 async function startUp(folder: string, coordinatorUrl: string): Promise<UpProcess> {
   const readyFile = join(folder, "ready.json");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   rmSync(readyFile, { force: true });
   const args = ["up", "--data", folder, "--ready-file", readyFile, "--coordinator", coordinatorUrl];
+  args.push("--port", "0");
   const { PATH = "", HOME = "" } = process.env;
   const child: ChildProcess = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH, HOME },
+    env: { PATH, HOME, RUNNER_RELAY_STATUS_PAGE: "off" },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const gone = once(child, "close");
   let said = "";
-  child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-20_000)));
+  let refusedSince = Infinity;
+  child.stderr?.on("data", (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-20_000);
+    appendFileSync(join(folder, "up.log"), chunk); // evidence, if what it did does not hold
+    for (const line of chunk.toString().split("\n")) {
+      if (isRefusal(line)) refusedSince = Math.min(refusedSince, performance.now());
+      else if (HEALED.test(line)) refusedSince = Infinity;
+    }
+  });
   const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {
     async ready() {
@@ -283,7 +360,7 @@ async function startUp(folder: string, coordinatorUrl: string): Promise<UpProces
     },
     ended,
     code: () => [...said.matchAll(/^([a-z_]+): /gm)].at(-1)?.[1],
-    refusals: () => REFUSALS.reduce((sum, code) => sum + said.split(`"code":"${code}"`).length - 1, 0),
+    refusedMs: () => performance.now() - refusedSince,
     lost: () => said.includes('"code":"store_lost"'),
     said: () => said.trim().split("\n").slice(-3).join(" | ").slice(-600),
     async [Symbol.asyncDispose]() {

@@ -1,8 +1,9 @@
-import { cpSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { startCoordinator } from "../../support/coordinator.ts";
+import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { dataFolder, startUp, type Up } from "../../support/up.ts";
+import { flip } from "../../support/store.ts";
 import { call } from "../gateway/harness.ts";
 import { eventually } from "../../support/eventually.ts";
 
@@ -14,14 +15,16 @@ async function send(url: string): Promise<number> {
 }
 
 /** `up` with three events that wait, because the coordinator is away. */
-async function withWaiting(work: (up: Up, gateway: string, folder: string) => Promise<void>): Promise<void> {
+async function withWaiting(
+  work: (up: Up, gateway: string, folder: string, coordinator: TestCoordinator) => Promise<void>,
+): Promise<void> {
   await using folder = await dataFolder();
   await using coordinator = await startCoordinator({ autoCreateSessions: true });
   coordinator.faults.set([{ method: "POST", action: { kind: "status", status: 503 } }]);
   const up = startUp(folder.path, { args: ["--coordinator", coordinator.url, "--port", "0"] });
   const { gateway } = await up.ready();
   for (let i = 0; i < 3; i++) expect(await send(gateway)).toBe(202);
-  await work(up, gateway, folder.path);
+  await work(up, gateway, folder.path, coordinator);
 }
 
 /** `up` itself may have been faster. */
@@ -147,5 +150,24 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
       expect((await up.stop()).code).toBe(1);
       expect(up.output.stdout).toMatch(/was removed while the broker ran/);
     });
+  });
+});
+
+test("SETTLE-1: a stream that a broker would forget keeps it from starting again, by name; with its file back all goes on", async () => {
+  await withWaiting(async (up, gateway, _, coordinator) => {
+    const file = join(up.dataDir, STREAMS, "RR_EVENTS/meta.inf");
+    const good = readFileSync(file);
+    flip(file, 0.5);
+    killIfThere(Number(readFileSync(join(up.dataDir, "broker/run/nats-server.pid"), "utf8")));
+    const said = (): number => up.output.stderr.split('"code":"store_damaged"').length - 1;
+    await eventually(() => expect(said()).toBe(1));
+    expect(up.output.stderr).toContain("RR_EVENTS: meta.inf");
+    await refused(gateway);
+    writeFileSync(file, good);
+    coordinator.faults.clear();
+    await eventually(async () => expect(await send(gateway)).toBe(202));
+    await eventually(() => expect(coordinator.summary().keys).toBeGreaterThanOrEqual(4));
+    expect(said(), "it is not said at every try").toBe(1);
+    expect((await up.stop()).code).toBe(0);
   });
 });

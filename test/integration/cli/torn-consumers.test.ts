@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startCoordinator } from "../../support/coordinator.ts";
@@ -27,12 +27,34 @@ const DAMAGES: ((folder: string) => void)[] = [
   },
 ];
 
-test("SETTLE-1, ONCE-1: torn consumers are made anew at the next start: what waited is delivered, what was is not again", async () => {
+/** Changes the text of what a consumer is, as a flipped bit does; the broker reads it without looking at its checksum. */
+function rewrite(text: string, by: string): (folder: string) => void {
+  return (folder) => {
+    const file = join(folder, "meta.inf");
+    const before = readFileSync(file, "utf8");
+    expect(before).toContain(text);
+    writeFileSync(file, before.replace(text, by));
+  };
+}
+
+/** What befalls them under a running broker that is then killed; it writes their states again and again. The first three keep the whole log shut, or deliver other events. */
+const DAMAGES_UNDER_WAY: ((folder: string) => void)[] = [
+  rewrite('"ack_policy"', '"ack_polici"'),
+  rewrite('"rr.*.1.', '"rr.*.9.'),
+  rewrite('"max_deliver":-1', '"max_deliver":1 '),
+  (folder) => writeFileSync(join(folder, "meta.inf"), ""),
+  (folder) => rmSync(join(folder, "meta.inf")),
+  (folder) => writeFileSync(join(folder, "meta.sum"), "0123456789abcdef"),
+  (folder) => half(join(folder, "meta.inf")),
+  (folder) => rmSync(folder, { recursive: true }),
+];
+
+test("SETTLE-1, ONCE-1: torn consumers are made anew at the next start, of `up` or of its broker: what waited is delivered, what was is not again", async () => {
   await using folder = await dataFolder();
   await using coordinator = await startCoordinator({ autoCreateSessions: true });
   const args = ["--coordinator", coordinator.url, "--port", "0"];
   const first = startUp(folder.path, { args });
-  const { gateway } = await first.ready();
+  let { gateway } = await first.ready();
   /** Sessions of every shard. */
   const send = async (): Promise<string[]> => {
     const answers = await Promise.all(
@@ -62,9 +84,19 @@ test("SETTLE-1, ONCE-1: torn consumers are made anew at the next start: what wai
 
   coordinator.faults.clear();
   const second = startUp(folder.path, { args });
-  await second.ready();
+  ({ gateway } = await second.ready());
   await eventually(() => expect(new Set(applied())).toEqual(new Set([...delivered, ...waiting])));
   expect(applied()).toHaveLength(80);
-  expect(second.output.stderr).toContain('"code":"consumer_damaged"');
+  const damaged = (): number => second.output.stderr.split('"code":"consumer_damaged"').length - 1;
+  expect(damaged(), "all but the one whose state is empty").toBe(DAMAGES.length - 1);
+
+  coordinator.faults.set([{ method: "POST", action: { kind: "status", status: 503 } }]);
+  const more = await send();
+  const before = damaged();
+  for (const [i, name] of names.entries()) DAMAGES_UNDER_WAY[i]?.(join(consumers, name));
+  process.kill(Number(readFileSync(join(folder.path, "data/broker/run/nats-server.pid"), "utf8")), "SIGKILL");
+  coordinator.faults.clear();
+  await eventually(() => expect(new Set(applied())).toEqual(new Set([...delivered, ...waiting, ...more])));
+  expect(damaged() - before, "all but the one whose folder is gone").toBe(DAMAGES_UNDER_WAY.length - 1);
   expect((await second.stop()).code).toBe(0);
 }, 240_000);

@@ -16,7 +16,7 @@ import { ADMIN_INBOX, gatewayInbox, RELAY_INBOX } from "../../../src/shared/log/
 import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { natsServerPath } from "../../support/broker.ts";
 import { createAppender } from "../../support/relay.ts";
-import { streamFolder } from "../../support/store.ts";
+import { blocksOf, flipHead, streamFolder } from "../../support/store.ts";
 import { temporaryFolder } from "./folder.ts";
 import { eventually } from "../../support/eventually.ts";
 
@@ -187,6 +187,20 @@ describe("SETTLE-1: a stream that the broker would forget is refused by name, an
     onTestFinished(() => fresh[Symbol.asyncDispose]());
     mkdirSync(join(streamFolder(fresh.path, EVENTS_STREAM), "msgs"), { recursive: true });
     await makeLog(await start(fresh.path));
+  });
+});
+
+test("SETTLE-1: a number far beyond the one before it costs what follows it, and neither memory nor the broker", async () => {
+  const { dataDir } = await makeStore();
+  const lines: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
+  flipHead(blocksOf(dataDir, STATE_STREAM).at(-1) ?? "", "far");
+  const broker = await start(dataDir, log);
+  expect(lines.join("")).toContain("the stream's index is removed");
+  await asAdmin(broker, async (jsm) => {
+    const { state } = await jsm.streams.info(STATE_STREAM);
+    expect(state.messages).toBeGreaterThan(0);
+    expect(state.last_seq).toBeLessThan(1000);
   });
 });
 

@@ -2,7 +2,7 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { encodeHeld } from "../../../src/shared/log/state/held.ts";
-import { decodeMark } from "../../../src/shared/log/state/log-mark.ts";
+import { decodeMark, encodeMark } from "../../../src/shared/log/state/log-mark.ts";
 import { readDamages } from "../../../src/shared/log/state/damage.ts";
 import { readState, writeState } from "../../../src/shared/log/state/state-store.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
@@ -114,6 +114,23 @@ describe("SETTLE-1: a log that lost its end", () => {
       .request(questionSubject(RECEIPT_SUBJECT, "gw1"), JSON.stringify(first), { timeout: 2000 }) // silence is right, too
       .catch(() => undefined);
     expect(asked?.json<{ state: string }>().state).not.toBe("delivered");
+  });
+
+  it("is noticed while the connection lasts: a broker cuts a damaged block off when it reads it, and the log has less than its mark says", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    await using coordinator = await startCoordinator({ autoCreateSessions: true });
+    await using relay = await startTestRelay(broker, coordinator.url);
+    await deliveredAround(broker, coordinator);
+    const admin = await broker.connect("admin");
+    const jsm = await jetstreamManager(admin, { checkAPI: false });
+    await expect.poll(() => markedEnd(jsm)).toBe(60);
+    const stored = await readState(jsm, stateKey.mark);
+    const mark = decodeMark(stored?.value ?? new Uint8Array());
+    const ahead = encodeMark({ ...mark, seq: 90, at: mark.at + 1, highest: 90 });
+    expect(await writeState(admin, stateKey.mark, ahead, stored?.revision ?? 0)).toBe(true);
+    await expect.poll(() => relay.fatal).toMatchObject([{ code: "log_shortened" }]);
+    const { damage } = await provision(admin);
+    expect(damage).toMatchObject([{ code: "log_shortened", ranges: [[61, 90]] }]);
   });
 
   it("is noticed by a relay that runs on though nothing is left that could be delivered", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { dropUnreadableConsumers, isConsumerState } from "../../../src/embedded/consumer-state.ts";
+import { sealOf } from "../../../src/embedded/stream-meta.ts";
 import { silentLogger } from "../../../src/shared/base/logger.ts";
 
 /** Delivered 9, acknowledged 7, two on their way; and one with nothing on its way. */
@@ -49,24 +50,47 @@ describe("before the server starts", () => {
   beforeEach(() => (store = mkdtempSync(join(tmpdir(), "rr-consumers-"))));
   afterEach(() => rmSync(store, { recursive: true }));
 
-  function place(name: string, make: (file: string) => void): void {
+  /** A consumer as the server leaves it, and what then befalls its folder. */
+  function place(name: string, befall: (at: string) => void = () => undefined): void {
     mkdirSync(folder(name), { recursive: true });
-    make(join(folder(name), "o.dat"));
+    const meta = Buffer.from(`{"durable_name":"${name}","filter_subjects":["rr.*.1.>"]}`);
+    writeFileSync(join(folder(name), "o.dat"), IDLE);
+    writeFileSync(join(folder(name), "meta.inf"), meta);
+    writeFileSync(join(folder(name), "meta.sum"), sealOf(`RR_EVENTS/${name}`, meta));
+    befall(folder(name));
   }
 
-  test("consumers of ours that it could not read go, others stay", () => {
-    place("relay-0", (file) => writeFileSync(file, IDLE));
-    place("relay-1", (file) => writeFileSync(file, IDLE.subarray(0, 4)));
-    place("relay-2", (file) => mkdirSync(file));
-    place("relay-3", (file) => execFileSync("mkfifo", [file]));
-    place("relay-4", () => undefined);
-    place("relay-5", (file) => execFileSync("mkfifo", [file.replace("o.dat", "meta.inf")]));
-    place("relay-6", (file) => mkdirSync(file.replace("o.dat", "meta.sum")));
-    place("somebody", (file) => writeFileSync(file, "x"));
+  /** Puts something else in the place of a file. */
+  const instead = (file: string, make: (path: string) => void) => (at: string) => {
+    rmSync(join(at, file));
+    make(join(at, file));
+  };
+
+  test.each<[string, (at: string) => void]>([
+    ["nothing", () => undefined],
+    ["a state that was never written", instead("o.dat", () => undefined)],
+    ["an empty state", (at) => writeFileSync(join(at, "o.dat"), "")],
+  ])("a consumer stays that has %s", (_, befall) => {
+    place("relay-1", befall);
     dropUnreadableConsumers(store, silentLogger());
-    const names = [...Array.from({ length: 7 }, (_, i) => `relay-${i}`), "somebody"];
-    const left = names.filter((name) => existsSync(folder(name)));
-    expect(left).toEqual(["relay-0", "relay-4", "somebody"]);
+    expect(existsSync(folder("relay-1"))).toBe(true);
+  });
+
+  test.each<[string, (at: string) => void]>([
+    ["half a state", (at) => writeFileSync(join(at, "o.dat"), IDLE.subarray(0, 4))],
+    ["a folder for a state", instead("o.dat", mkdirSync)],
+    ["a FIFO for a state", instead("o.dat", (path) => execFileSync("mkfifo", [path]))],
+    ["a FIFO for what it is", instead("meta.inf", (path) => execFileSync("mkfifo", [path]))],
+    ["a folder for its seal", instead("meta.sum", mkdirSync)],
+    ["no seal", instead("meta.sum", () => undefined)],
+    ["another one's seal", (at) => writeFileSync(join(at, "meta.sum"), "0123456789abcdef")],
+    ["other events", (at) => writeFileSync(join(at, "meta.inf"), '{"filter_subjects":["rr.*.9.>"]}')],
+    ["nothing that says what it is", instead("meta.inf", () => undefined)],
+  ])("a consumer of ours goes that has %s, and another one stays", (_, befall) => {
+    place("relay-1", befall);
+    place("somebody", befall);
+    dropUnreadableConsumers(store, silentLogger());
+    expect([existsSync(folder("relay-1")), existsSync(folder("somebody"))]).toEqual([false, true]);
   });
 
   test("a store without a log is none of its business", () => {

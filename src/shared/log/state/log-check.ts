@@ -55,11 +55,13 @@ async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
   ]);
   const mark = stored && { mark: decodeMark(stored.value), revision: stored.revision };
   const checkpoints = points.map(checkpointOf);
-  const [log, dead] = await Promise.all([jsm.streams.info(EVENTS_STREAM), jsm.streams.info(DEAD_STREAM)]);
-  const own = checkpoints.filter((it) => it?.checkpoint.stream === log.created);
+  const [before, dead] = await Promise.all([jsm.streams.info(EVENTS_STREAM), jsm.streams.info(DEAD_STREAM)]);
+  const own = checkpoints.filter((it) => it?.checkpoint.stream === before.created);
   const anchors: Anchor[] = own.flatMap((it) => (it === undefined ? [] : anchorsOf(it)));
-  if (mark?.mark.created === log.created) anchors.push({ seq: mark.mark.seq, at: mark.mark.at });
+  if (mark?.mark.created === before.created) anchors.push({ seq: mark.mark.seq, at: mark.mark.at });
   const probes = await Promise.all(distinct(anchors).map((anchor) => probe(jsm, anchor)));
+  // the broker reads a block when it is asked for a message, and cuts it off then if it is damaged: the log ends earlier than it said
+  const log = probes.some(isGone) ? await jsm.streams.info(EVENTS_STREAM) : before;
   const end = judgeEnd(log.state.last_seq, probes);
   const known = mark?.mark.created === log.created ? mark.mark : undefined;
   const passed = mark?.mark.holes ?? []; // a restored log has another time of creation, and the same holes
@@ -136,6 +138,16 @@ function anchorsOf({ checkpoint, settled }: NonNullable<LogCheck["checkpoints"][
 
 function distinct(anchors: readonly Anchor[]): Anchor[] {
   return [...new Map(anchors.map((it) => [`${it.seq} ${it.at}`, it])).values()].filter(({ seq }) => seq > 0);
+}
+
+/** True if another message has the anchor's number now. A number without a message is no sign: it may have been pruned. */
+export async function isReplaced(jsm: JetStreamManager, { seq, at }: Required<Anchor>): Promise<boolean> {
+  const message = seq === 0 ? null : await jsm.direct.getMessage(EVENTS_STREAM, { seq });
+  return message !== null && Math.abs(stampMs(message.timestamp) - at) >= 1;
+}
+
+function isGone({ anchor, there }: Probe): boolean {
+  return anchor.at !== undefined && there === undefined;
 }
 
 async function probe(jsm: JetStreamManager, anchor: Anchor): Promise<Probe> {

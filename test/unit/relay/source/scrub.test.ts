@@ -33,6 +33,11 @@ function logOf(readings: readonly (readonly number[])[]) {
           ?.filter((seq) => seq >= from)
           .slice(0, 2)
           .map((seq) => ({ seq })),
+      has: async (seq: number) => {
+        const there = readings[reading];
+        if (there === undefined) throw new Error("no answer");
+        return there.includes(seq);
+      },
       first: async () => 2,
       clock: {
         after(ms: number, fn: () => void) {
@@ -112,9 +117,19 @@ test.each<[string, number[][], Range[], Range[]]>([
   expect(pauses().includes(LAG_MS)).toBe(readings.length > 1); // nobody waits for nothing
 });
 
-test("a log that cannot be read tells nothing", async () => {
+test("a log that cannot be read is a failure, and tells nothing once the connection is another one", async () => {
   const { deps } = logOf([]);
-  expect(await scrub(deps, { from: 1, to: 5 }, [])).toBeUndefined();
+  await expect(scrub(deps, { from: 1, to: 5 }, [])).rejects.toThrow("no answer");
+  expect(await scrub({ ...deps, goesOn: () => false }, { from: 1, to: 5 }, [])).toBeUndefined();
+});
+
+test("where the broker gives no page, each number is asked for", async () => {
+  const there = [1, 3, 5];
+  const { deps } = logOf([there, there]);
+  expect(await scrub({ ...deps, read: async () => undefined }, { from: 1, to: 5 }, [])).toEqual([
+    [2, 2],
+    [4, 4],
+  ]);
 });
 
 test("a consumer that is missing is said by its code: nothing would be delivered without it", async () => {

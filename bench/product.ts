@@ -7,12 +7,10 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { provision } from "../src/shared/log/provision/provision.ts";
 import { brokerVariables } from "../src/cli/up/environment.ts";
+import { OF_GATEWAY, SMALL } from "../src/cli/up/child-memory.ts";
 import { readyUrl } from "../src/cli/up/child-run.ts";
 import { startTestBroker, type TestBroker } from "../test/support/broker.ts";
 
-/** Heap limits that `up` gives to gateway and relay. */
-const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
-const GATEWAY_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=8"];
 const LOG_BYTES = 4 * 1024 ** 3;
 
 /** One process of the product. */
@@ -80,13 +78,13 @@ function nodeOptions(name: string, profile: Profile): string[] {
     profile === undefined
       ? []
       : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`];
-  return [...(name === "gateway" ? GATEWAY_HEAP : SMALL_HEAP), ...profiling];
+  return [...(name === "gateway" ? OF_GATEWAY : SMALL).nodeOptions, ...profiling];
 }
 
 async function startMain(part: string, options: string[], env: Record<string, string>): Promise<Product> {
   const main = fileURLToPath(new URL(`../src/${part}/main.ts`, import.meta.url));
   const child = spawn(process.execPath, [...options, main], {
-    env: { PATH: process.env["PATH"], MALLOC_ARENA_MAX: "2", ...env }, // as `up` does
+    env: { PATH: process.env["PATH"], ...SMALL.env, ...env }, // as `up` does
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const ended = once(child, "exit");

@@ -18,14 +18,12 @@ export async function startProcesses(
   coordinatorUrl: string,
   options: {
     relays?: number;
-    nodeOptions?: string[];
     env?: Record<string, string>;
     /** For logs, and left as it is; without it, a folder that is removed at the end. */
     dir?: string;
   } = {},
 ): Promise<Processes> {
   await using scope = new AsyncDisposableStack();
-  const { nodeOptions = [] } = options;
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "rr-tunnel-")));
   if (options.dir === undefined) scope.defer(() => rm(dir, { recursive: true, force: true }));
   const broker = scope.use(await provisioned(await startTestBroker()));
@@ -40,9 +38,7 @@ export async function startProcesses(
       ...options.env,
     };
     const logFile = join(dir, `${name}.log`);
-    relays.push(
-      scope.use(await startService({ name, main: "relay/main.ts", logFile, journal, env, nodeOptions })),
-    );
+    relays.push(scope.use(await startService({ name, main: "relay/main.ts", logFile, journal, env })));
   }
   const env = {
     ...loginEnv(broker.access("gateway", "gw1")),
@@ -52,7 +48,7 @@ export async function startProcesses(
   };
   const logFile = join(dir, "gateway.log");
   const gateway = scope.use(
-    await startService({ name: "gateway", main: "gateway/main.ts", logFile, journal, env, nodeOptions }),
+    await startService({ name: "gateway", main: "gateway/main.ts", logFile, journal, env }),
   );
   const home = scope.move();
   return { gateway, relays, broker, [Symbol.asyncDispose]: () => home.disposeAsync() };

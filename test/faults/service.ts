@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { OF_GATEWAY, SMALL } from "../../src/cli/up/child-memory.ts";
 import { bareEnv } from "../support/bare-env.ts";
 
 /** A process that is started again whenever it ends, as a supervisor does. */
@@ -37,12 +38,12 @@ export async function startService(options: {
   main: string;
   env: Record<string, string>;
   logFile: string;
-  nodeOptions?: readonly string[];
   journal: (what: string) => void;
   /** A run is about to be killed, or has ended. */
   crashed?: () => void;
 }): Promise<Service> {
   const { name, journal } = options;
+  const memory = options.main === "gateway/main.ts" ? OF_GATEWAY : SMALL; // as `up` starts them
   const main = new URL(`../../src/${options.main}`, import.meta.url).pathname;
   const urls: string[] = [];
   const downtimes: number[] = [];
@@ -62,8 +63,8 @@ export async function startService(options: {
   async function keepRunning(): Promise<void> {
     while (!stopping) {
       const log = openSync(options.logFile, "a");
-      const run = spawn(process.execPath, [...(options.nodeOptions ?? []), main], {
-        env: { ...bareEnv(), RUNNER_RELAY_LOG_LEVEL: "info", ...options.env },
+      const run = spawn(process.execPath, [...memory.nodeOptions, main], {
+        env: { ...bareEnv(), ...memory.env, RUNNER_RELAY_LOG_LEVEL: "info", ...options.env },
         stdio: ["ignore", "pipe", log, "ipc"],
       });
       closeSync(log);

@@ -43,8 +43,6 @@ export type Stage = {
 export type StageOptions = {
   gatewayEnv?: Record<string, string>;
   relayEnv?: Record<string, string>;
-  /** Options of Node for gateway and relay. */
-  nodeOptions?: readonly string[];
 };
 
 const LOG_BYTES = 1024 ** 3;
@@ -83,7 +81,6 @@ async function startStage(options: StageOptions): Promise<Stage> {
   await provision(await broker.connect("admin"), { logBytes: LOG_BYTES });
   const operator = await broker.connect("operator");
   const coordinator = scope.use(await spawnCoordinator());
-  const nodeOptions = options.nodeOptions ?? [];
 
   async function addRelay(name: string): Promise<Service> {
     return home.use(
@@ -91,7 +88,6 @@ async function startStage(options: StageOptions): Promise<Stage> {
         name,
         main: "relay/main.ts",
         logFile: join(dir, `${name}.log`),
-        nodeOptions,
         journal,
         crashed,
         env: {
@@ -109,7 +105,6 @@ async function startStage(options: StageOptions): Promise<Stage> {
       name: "gateway",
       main: "gateway/main.ts",
       logFile: join(dir, "gateway.log"),
-      nodeOptions,
       journal,
       env: {
         ...loginEnv(broker.access("gateway", "gw1")),

@@ -10,6 +10,7 @@ import { UNDER_UP } from "../../shared/base/parent.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { compileCacheFolder } from "../folders.ts";
+import { OF_GATEWAY, SMALL } from "./child-memory.ts";
 import type { ChildPlan } from "./child-run.ts";
 import {
   brokerVariables,
@@ -22,20 +23,6 @@ import {
 import type { LogHome } from "./log-home.ts";
 import { standInKey, withoutCredentials } from "./stand-in.ts";
 import type { UpValues } from "./table.ts";
-
-/** With these limits a gateway takes 120 MB at the same speed, and without them 262 MB (docs/facts.md, "Node and the HTTP path"). */
-const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
-/** With these it takes 129 MB, and is a quarter faster at 256 connections, where garbage collection is the largest cost. */
-const GATEWAY_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=8"];
-/**
- * How glibc keeps memory. By default every thread gets an arena of its own; with two arenas a draining relay has 164 to 170 MB resident instead of 190. And by
- * default the size from which memory goes back to the system at once grows with the largest block ever freed, so that 25 MB stayed after large bodies.
- */
-const LITTLE_KEPT = {
-  MALLOC_ARENA_MAX: "2",
-  MALLOC_MMAP_THRESHOLD_: "131072",
-  MALLOC_TRIM_THRESHOLD_: "131072",
-};
 
 /** What `up` was started with. */
 export type Asked = { values: UpValues; flags: Flags; context: Context; dataDir: string };
@@ -55,9 +42,9 @@ export function planGateway(asked: Asked, told: Promise<Record<string, string>>)
     name: "gateway",
     main: rootOf("gateway"),
     args: [UNDER_UP],
-    env: { ...LITTLE_KEPT, ...environment },
+    env: { ...OF_GATEWAY.env, ...environment },
     told,
-    nodeOptions: GATEWAY_HEAP,
+    nodeOptions: OF_GATEWAY.nodeOptions,
   };
 }
 
@@ -107,10 +94,10 @@ function planRelay(
     main: rootOf("relay"),
     args: [UNDER_UP],
     env: {
-      ...LITTLE_KEPT,
+      ...SMALL.env,
       ...(key === undefined ? environment : { ...withoutCredentials(environment), ...key }),
     },
-    nodeOptions: SMALL_HEAP,
+    nodeOptions: SMALL.nodeOptions,
   };
 }
 
@@ -133,8 +120,8 @@ function planConsole(asked: Asked, { home }: Places): ChildPlan {
     name: "console",
     main: rootOf("console"),
     args: [],
-    env: { ...LITTLE_KEPT, ...environment },
-    nodeOptions: SMALL_HEAP,
+    env: { ...SMALL.env, ...environment },
+    nodeOptions: SMALL.nodeOptions,
   };
 }
 

@@ -22,18 +22,11 @@ const MOST_GROWTH = 60 * MIB;
 /** Another session's p99 beside bombs, by its quiet value. */
 const MOST_SLOWER = 2;
 const SAMPLE_MS = 250;
-/** As `up` starts the gateway. */
-const NODE_OPTIONS = ["--max-old-space-size=96", "--max-semi-space-size=8"];
-const LITTLE_KEPT = {
-  MALLOC_ARENA_MAX: "2",
-  MALLOC_MMAP_THRESHOLD_: "131072",
-  MALLOC_TRIM_THRESHOLD_: "131072",
-};
 
 /** Bodies, heads and queries that are built to be expensive, beside sessions that are not (BOUND-1, ISOLATE-1). */
 export async function bombsGateway(options: BombsOptions, report: Report): Promise<void> {
   await using upstream = await startUpstream();
-  await using processes = await startProcesses(upstream.url, { nodeOptions: NODE_OPTIONS, env: LITTLE_KEPT });
+  await using processes = await startProcesses(upstream.url);
   const { gateway } = processes;
   const random = seededRandom(options.seed);
   const others = (name: string): Load =>

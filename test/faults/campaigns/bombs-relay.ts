@@ -22,21 +22,11 @@ const MOST_SLOWER = 2;
 const SAMPLE_MS = 250;
 /** How long what was thrown may take to become dead letters after the last one. */
 const SETTLE_MS = 60_000;
-/** As `up` starts the relay. */
-const NODE_OPTIONS = ["--max-old-space-size=96", "--max-semi-space-size=4"];
-const LITTLE_KEPT = {
-  MALLOC_ARENA_MAX: "2",
-  MALLOC_MMAP_THRESHOLD_: "131072",
-  MALLOC_TRIM_THRESHOLD_: "131072",
-};
 
 /** Messages in the log, answers, questions and frames that are built to be expensive, beside sessions that are not (BOUND-1, ISOLATE-1). */
 export async function bombsRelay(options: MessageBombsOptions, report: Report): Promise<void> {
   await using coordinator = await startHostileCoordinator(options.seed + 1);
-  await using processes = await startProcesses(coordinator.url, {
-    nodeOptions: NODE_OPTIONS,
-    env: LITTLE_KEPT,
-  });
+  await using processes = await startProcesses(coordinator.url);
   const { gateway, broker } = processes;
   const [relay] = processes.relays;
   if (relay === undefined) throw new Error("no relay");

@@ -20,17 +20,11 @@ const SAMPLE_MS = 250;
 /** One alone would take minutes. */
 const HOT_WRITERS = 32;
 
-/** As `up` starts them. */
-const NODE_OPTIONS = ["--max-old-space-size=96", "--max-semi-space-size=4"];
-const FEW_ARENAS = { MALLOC_ARENA_MAX: "2" };
-
 /** A backlog grows while the coordinator is away and is drained: memory does not follow it (BOUND-1). */
 export async function memory(options: MemoryOptions, report: Report): Promise<void> {
   const limit = { RUNNER_RELAY_SESSION_MAX_EVENTS: String(options.hot * 2) };
   await onStage(report, (stage) => play(options, report, stage), {
-    nodeOptions: NODE_OPTIONS,
-    gatewayEnv: { ...FEW_ARENAS, ...limit },
-    relayEnv: FEW_ARENAS,
+    gatewayEnv: limit,
   });
 }
 

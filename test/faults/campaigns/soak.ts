@@ -21,17 +21,9 @@ const MIB = 1024 ** 2;
 const SAMPLE_MS = 5000;
 const WAVE_S = 60;
 
-/** As `up` starts them; the gateway gets a little more there. */
-const NODE_OPTIONS = ["--max-old-space-size=96", "--max-semi-space-size=4"];
-const FEW_ARENAS = { MALLOC_ARENA_MAX: "2" };
-
 /** Sessions come and go for an hour: memory stays where it is (BOUND-1). */
 export async function soak(options: SoakOptions, report: Report): Promise<void> {
-  await onStage(report, (stage) => play(options, report, stage), {
-    nodeOptions: NODE_OPTIONS,
-    gatewayEnv: FEW_ARENAS,
-    relayEnv: FEW_ARENAS,
-  });
+  await onStage(report, (stage) => play(options, report, stage));
 }
 
 async function play(options: SoakOptions, report: Report, stage: Stage): Promise<void> {

@@ -21,14 +21,12 @@ export type TunnelOptions = {
 
 const MIB = 1024 ** 2;
 const MOST_RESIDENT = 200 * MIB;
-/** As `up` starts gateway and relay. */
-const SMALL_HEAP = ["--max-old-space-size=96", "--max-semi-space-size=4"];
 
 /** Large bodies, slow readers and silent streams through gateway and relay, with their memory watched. */
 export async function tunnel(options: TunnelOptions, report: Report): Promise<void> {
   const streams: ServerResponse[] = [];
   await using upstream = await startUpstream(streams);
-  await using processes = await startProcesses(upstream.url, { nodeOptions: SMALL_HEAP });
+  await using processes = await startProcesses(upstream.url);
   const url = processes.gateway.url();
 
   const up = await timed(() => upload(url, options.bytes));

@@ -16,13 +16,14 @@ const FAR = 1_000_000;
 /** The newest blocks are read, up to so many bytes of a stream: 20 to 40 ms. Older ones are read by the server only when somebody asks for them. */
 const MOST_BYTES: number = 64 * 1024 * 1024;
 
-/** True if a number in a block of messages is far beyond the one before it. Ends at a record that the server itself would not take for one. Pure. */
-export function hasFarNumber(block: Uint8Array): boolean {
+/** True if a block of messages has a record with an impossible length, or a number far beyond the one before it. Pure. */
+export function misleads(block: Uint8Array): boolean {
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
   let last = Infinity;
-  for (let at = 0; at + HEAD <= block.length;) {
+  for (let at = 0; at < block.length;) {
+    if (at + HEAD > block.length) return true;
     const length = view.getUint32(at, true) % HAS_HEADERS;
-    if (length < HEAD || at + length > block.length) return false;
+    if (length < HEAD || at + length > block.length) return true;
     const upper = view.getUint32(at + 8, true);
     if ((upper & REMOVED) === 0) {
       const number = (upper & NUMBER) * 2 ** 32 + view.getUint32(at + 4, true);
@@ -35,8 +36,8 @@ export function hasFarNumber(block: Uint8Array): boolean {
 }
 
 /**
- * Removes the index of a stream with a number far beyond the one before it, before a server starts. With an index, nats-server counts all numbers between the
- * two before it looks at the record's checksum, and one flipped bit costs it gigabytes of memory and minutes, or its life (2.15.1). Without one it checks each
+ * Removes the index of a stream with a misleading block, before a server starts. With an index, nats-server counts all numbers between the
+ * two before it looks at the record's checksum, and one flipped bit costs it gigabytes of memory and minutes, or its life; a length that is wrong may leave the whole stream without an answer (2.15.1). Without one it checks each
  * record, and cuts the block off before a damaged one, as it does with every other damage. Throws the file system's errors.
  */
 export function dropMisleadingIndexes(storeDir: string, log: Logger): void {
@@ -47,12 +48,12 @@ export function dropMisleadingIndexes(storeDir: string, log: Logger): void {
     if (!existsSync(index)) continue;
     const block = newestBlocks(folder).find((file) => {
       const found = readPlain(file);
-      return found.kind === "file" && hasFarNumber(found.bytes);
+      return found.kind === "file" && misleads(found.bytes);
     });
     if (block === undefined) continue;
     log.warn(
       { stream, block },
-      "a message has a number far beyond the one before it; the stream's index is removed, so that the broker checks every message",
+      "a block of messages is damaged; the stream's index is removed, so that the broker checks every message",
     );
     rmSync(index, { force: true, recursive: true });
   }

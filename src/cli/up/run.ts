@@ -19,7 +19,7 @@ import { welcome } from "./welcome.ts";
 
 // asked.ts reads the settings, readable-lines.ts is the log for people · claim.ts takes the data folder · plans.ts says what each process is given (environment.ts
 // what it may know) · crew.ts starts them, child.ts keeps one running (child-run.ts is one run of it, last-words.ts why it ended), child-lines.ts passes its lines
-// on · ports.ts gives ports back · open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log, and provisioning.ts says when · kept.ts,
+// on · free-port.ts finds a port · open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log, and provisioning.ts says when · kept.ts,
 // announcement.ts and ready-file.ts write what lies in files · stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, without which
 // all runs · heard.ts waits until the gateway knows its relay · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone ·
 // housekeeping.ts prunes · ending.ts ends everything in order

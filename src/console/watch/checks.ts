@@ -4,6 +4,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { readSync } from "../../shared/log/durability/read-durability.ts";
 import { judgeBroker, readBroker } from "../../shared/messages/checks/broker.ts";
 import { judgeDamage, readDamage } from "../../shared/messages/checks/damage.ts";
+import { judgeDead, readDead } from "../../shared/messages/checks/dead-letters.ts";
 import type { Line } from "../../shared/messages/checks/line.ts";
 import { judgeRelays } from "../../shared/messages/checks/relays.ts";
 import { judgeRoom } from "../../shared/messages/checks/room.ts";
@@ -47,11 +48,12 @@ export function createChecker(deps: {
 async function examine(deps: Parameters<typeof createChecker>[0]): Promise<Checks> {
   const { nc, jsm, clock, relays } = deps;
   const states = relays.states();
-  const [broker, streams, damage, runners, log, views] = await Promise.all([
+  const [broker, streams, damage, runners, dead, log, views] = await Promise.all([
     readBroker({ kind: "read", value: nc }, undefined),
     readSync(deps.sync).then((sync) => readStreams(jsm, sync)),
     readDamage(jsm),
     readRunners(jsm),
+    readDead(jsm),
     deps.log(),
     relays.ask({ most: MOST_LANES }),
   ]);
@@ -64,6 +66,7 @@ async function examine(deps: Parameters<typeof createChecker>[0]): Promise<Check
     ...judgeRelays({ heard: { kind: "read", value: states }, views, local: undefined }),
     ...sessionLines(log, views, wall),
     ...judgeRunners(runners, wall),
+    ...judgeDead(dead, wall),
   ];
   return { lines, relays: states, wall };
 }

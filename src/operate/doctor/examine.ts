@@ -13,6 +13,7 @@ import { readLogStatus } from "../../shared/messages/status/log-status.ts";
 import { judgeBroker, readBroker } from "../../shared/messages/checks/broker.ts";
 import { judgeClock, readClock } from "../../shared/messages/checks/clock.ts";
 import { judgeDamage, readDamage } from "../../shared/messages/checks/damage.ts";
+import { judgeDead, readDead } from "../../shared/messages/checks/dead-letters.ts";
 import { judgeGateways, readGateways } from "./gateways.ts";
 import type { Line } from "../../shared/messages/checks/line.ts";
 import { isDeaf, judgePermissions, readPermissions } from "./permissions.ts";
@@ -29,7 +30,7 @@ import { judgeStreams, readStreams } from "../../shared/messages/checks/streams.
 import { judgeWrites, readWrites } from "./writes.ts";
 
 // ../../shared/messages/checks/broker.ts connection, version, JetStream · ../../shared/messages/checks/streams.ts streams, consumers, durability · ../../shared/messages/checks/room.ts log and disk · ../../shared/messages/checks/damage.ts lost events · ../../shared/messages/checks/clock.ts wall clocks ·
-// ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/sessions.ts sessions that stand still · ../../shared/messages/checks/runners.ts runners to be removed; the console shows these too
+// ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/sessions.ts sessions that stand still · ../../shared/messages/checks/runners.ts runners to be removed · ../../shared/messages/checks/dead-letters.ts dead letters that nobody was told of; the console shows these too
 // here: writes.ts dead streams · permissions.ts the login · gateways.ts the gateways
 // Each file reads its facts and then judges them in a pure function, so that every line of the output is tested without a broker. Reading is bounded in
 // time and never throws, because doctor is for days on which something does not answer.
@@ -99,13 +100,14 @@ async function examineBroker(
       ...judgeRelays({ heard, local }),
     ];
   }
-  const [broker, streams, clock, writes, damage, runners, log, relays] = await Promise.all([
+  const [broker, streams, clock, writes, damage, runners, dead, log, relays] = await Promise.all([
     readBroker({ kind: "read", value: nc }, jsm),
     readSync(patient.sync).then((sync) => readStreams(jsm, sync)),
     readClock(nc, patient.wall),
     readWrites(nc),
     readDamage(jsm),
     readRunners(jsm),
+    readDead(jsm),
     reading(() => readLogStatus(jsm)),
     hear(nc),
   ]);
@@ -121,6 +123,7 @@ async function examineBroker(
     ...judgeRelays({ heard, views, local }),
     ...(log.kind === "read" ? judgeSessions(views, log.value.status, patient.wall()) : []),
     ...judgeRunners(runners, patient.wall()),
+    ...judgeDead(dead, patient.wall()),
   ];
 }
 

@@ -5,6 +5,8 @@ import { expect, test } from "vitest";
 import { examine, type Patient } from "../../../src/operate/doctor/examine.ts";
 import type { Line } from "../../../src/shared/messages/checks/line.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
+import { dropDeadLetter } from "../../../src/shared/log/state/dead-letters.ts";
+import { createDeadLetters } from "../../../src/relay/coordinator/dead-letters.ts";
 import { openControl } from "../../../src/shared/log/state/control.ts";
 import { HOLDINGS_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import {
@@ -79,6 +81,7 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
     "coordinator by relay-a",
     "relay on this machine",
     "sessions",
+    "dead letters",
     `gateway ${url}`,
   ]);
   const nc = await broker.connect("operator");
@@ -87,6 +90,17 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
     expect((await jsm.streams.info(stream)).state.messages).toBe(0); // looking changes nothing
   }
   expect(await (await openControl(nc, systemClock)).readControls()).toEqual({ sessions: [] });
+
+  const letters = createDeadLetters(await broker.connect("relay"), jsm);
+  const letter = { id: "ev1", runner: "r", session: "s", kind: "event", seq: 1 } as const;
+  const death = { reason: "no", status: 422, attempts: 1 };
+  await letters.put({ ...letter, payload: new Uint8Array(), death: { ...death, answered: true } });
+  expect(bad(await examine(patient)), "its executor knows").toEqual([]);
+  await letters.put({ ...letter, id: "ev2", payload: new Uint8Array(), death });
+  expect(bad(await examine(patient))).toEqual([
+    expect.stringMatching(/^warn dead letters: 2; no executor was told of 1, since \d+s$/),
+  ]);
+  for (const seq of [1, 2]) await dropDeadLetter(jsm, seq);
 
   const { user = "", password = "" } = broker.access("operator");
   const env = {

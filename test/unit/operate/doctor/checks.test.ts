@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { judgeBroker } from "../../../../src/shared/messages/checks/broker.ts";
 import { judgeClock } from "../../../../src/shared/messages/checks/clock.ts";
 import { judgeDamage } from "../../../../src/shared/messages/checks/damage.ts";
+import { judgeDead } from "../../../../src/shared/messages/checks/dead-letters.ts";
 import { gatewayReady, judgeGateways } from "../../../../src/operate/doctor/gateways.ts";
 import type { Line } from "../../../../src/shared/messages/checks/line.ts";
 import { judgePermissions, type PermissionFact } from "../../../../src/operate/doctor/permissions.ts";
@@ -26,6 +27,21 @@ const read = <T>(value: T): Reading<T> => ({ kind: "read", value });
 const failed = { kind: "failed", why: "no answer within 3 s" } as const;
 const brief = (lines: Line[]): string[] =>
   lines.map(({ check, level, text }) => `${level} ${check}: ${text}`);
+
+test.each([
+  [{ total: 0, read: 0, untold: 0 }, "ok dead letters: none"],
+  [
+    { total: 3, read: 3, untold: 0 },
+    "ok dead letters: 3; executors received the refusals themselves (`runner-relay dead ls`)",
+  ],
+  [
+    { total: 900, read: 500, untold: 2, untoldSince: 1000 },
+    "warn dead letters: 900; no executor was told of 2 of the newest 500, since 1m 0s",
+  ],
+])("dead letters that nobody was told of need somebody", (facts, said) => {
+  expect(brief(judgeDead(read(facts), 61_000))).toEqual([said]);
+  expect(judgeDead(failed, 0), "the stream has a line of its own").toEqual([]);
+});
 
 const MIB = 1024 * 1024;
 const at = (bytes: number): StreamState => ({ bytes }) as StreamState;

@@ -1,12 +1,7 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { Command } from "commander";
-import {
-  overtaken,
-  planRedrive,
-  type RedrivePlan,
-  type ThinLetter,
-} from "../shared/log/state/redrive-plan.ts";
+import { overtaken, planRedrive, type RedrivePlan } from "../shared/log/state/redrive-plan.ts";
 import {
   deadLetters,
   deadLettersOf,
@@ -17,8 +12,18 @@ import {
 } from "../shared/log/state/dead-letters.ts";
 import { codedError, errorText } from "../shared/base/errors.ts";
 import { counted } from "../shared/base/show.ts";
-import { DEAD_STREAM } from "../shared/log/schema/topology.ts";
+import { readStopped } from "../operate/stopped-sessions.ts";
 import { confirm } from "./confirm.ts";
+import {
+  addWhich,
+  checkChosen,
+  chosenLetters,
+  matcherOf,
+  noLetter,
+  noneOf,
+  type Chosen,
+  type Which,
+} from "./dead-choice.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
@@ -37,7 +42,8 @@ function exampleOf(words: string): string {
   return `\nExample:\n  runner-relay dead ${words}`;
 }
 
-type Which = { all?: true; session?: string; dryRun?: true; yes?: true; json?: true };
+type ListOptions = Which & { limit?: number; json?: true };
+type Options = Chosen & { dryRun?: true; yes?: true; json?: true };
 
 // oxlint-disable-next-line max-lines-per-function -- declares four subcommands, each with its options and its action
 export function command(context: Context): Command {
@@ -46,10 +52,10 @@ export function command(context: Context): Command {
   );
   const ls = new Command("ls")
     .description("Lists dead letters, oldest first.")
-    .option("--session <id>", "only those of one session")
     .option("--limit <n>", `show at most n (default: ${ROWS}; with --json, all)`, countOf)
     .option("--json", "print one JSON object per line")
     .addHelpText("after", exampleOf("ls --session ses_1"));
+  addWhich(ls);
   const show = new Command("show")
     .description("Shows a dead letter with its event, as JSON.")
     .argument("<event-id>")
@@ -61,7 +67,6 @@ export function command(context: Context): Command {
     )
     .argument("[event-id]")
     .option("--all", "all dead letters")
-    .option("--session <id>", "all dead letters of one session")
     .option("--dry-run", "show what would be sent, without sending it")
     .option("--yes", "skip the confirmation when later events were already delivered")
     .option("--json", "print one JSON object per event")
@@ -70,11 +75,13 @@ export function command(context: Context): Command {
     .description("Deletes dead letters permanently. Their events are lost.")
     .argument("[event-id]")
     .option("--all", "all dead letters")
-    .option("--session <id>", "all dead letters of one session")
     .option("--dry-run", "show what would be removed, without removing it")
     .option("--yes", "skip the confirmation")
     .option("--json", "print JSON")
     .addHelpText("after", exampleOf("drop --all --dry-run"));
+
+  addWhich(again);
+  addWhich(drop);
 
   const onBroker = async (
     self: Command,
@@ -85,46 +92,27 @@ export function command(context: Context): Command {
     );
   };
 
-  type ListOptions = { session?: string; limit?: number; json?: true };
-  addFlags(ls, CLIENT_TABLE).action(
-    async ({ session, json, limit = json ? Infinity : ROWS }: ListOptions) => {
-      await onBroker(ls, async (jsm) => {
-        const rows: string[][] = [];
-        let shown = 0;
-        let left = 0;
-        for await (const letter of deadLetters(jsm, session)) {
-          if (json) context.print(JSON.stringify(factsOf(letter)));
-          else rows.push(rowOf(letter));
-          ({ left } = letter);
-          if (++shown >= limit) break;
-        }
-        if (json) return;
-        if (rows.length === 0) return context.print(noneOf(session));
-        context.print(
-          renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows, context.screen),
-        );
-        if (left > 0) context.print(`${left} more; use --limit N, or --json for all`);
-      });
-    },
-  );
+  addFlags(ls, CLIENT_TABLE).action(async (options: ListOptions) => {
+    await onBroker(ls, (jsm) => list(context, jsm, options));
+  });
 
   addFlags(show, CLIENT_TABLE).action(async (id: string) => {
     await onBroker(show, async (jsm) => {
       const letters = await deadLettersOf(jsm, id);
       const letter = letters.pop();
-      if (letter === undefined) throw none(id);
+      if (letter === undefined) throw noLetter(id);
       // the event died more than once: show the older reasons too
       const earlier = letters.length === 0 ? {} : { earlier: letters.map(factsOf) };
       context.print(JSON.stringify({ ...factsOf(letter), ...earlier, event: eventOf(letter) }, null, 2));
     });
   });
 
-  addFlags(again, CLIENT_TABLE).action(async (id: string | undefined, which: Which) => {
-    oneOf(id, which);
+  addFlags(again, CLIENT_TABLE).action(async (id: string | undefined, which: Options) => {
+    checkChosen(id, which);
     await onBroker(again, async (jsm, nc) => {
-      const plan = planRedrive(await chosen(jsm, id, which));
+      const plan = planRedrive(await chosenLetters(jsm, id, which));
       const { send } = plan;
-      if (send.length === 0) return which.json ? undefined : context.print(noneOf(which.session));
+      if (send.length === 0) return which.json ? undefined : context.print(noneOf(which));
       const behind = await sayOvertaken(jsm, plan);
       if (which.dryRun) {
         for (const thin of send) {
@@ -161,12 +149,12 @@ export function command(context: Context): Command {
     });
   });
 
-  addFlags(drop, CLIENT_TABLE).action(async (id: string | undefined, which: Which) => {
-    oneOf(id, which);
+  addFlags(drop, CLIENT_TABLE).action(async (id: string | undefined, which: Options) => {
+    checkChosen(id, which);
     await onBroker(drop, async (jsm) => {
-      const letters = await chosen(jsm, id, which);
+      const letters = await chosenLetters(jsm, id, which);
       if (letters.length === 0)
-        return context.print(which.json ? JSON.stringify({ dropped: 0 }) : noneOf(which.session));
+        return context.print(which.json ? JSON.stringify({ dropped: 0 }) : noneOf(which));
       if (which.dryRun) {
         for (const { id: event, session } of letters)
           context.print(
@@ -197,9 +185,31 @@ export function command(context: Context): Command {
   return dead.addCommand(ls).addCommand(show).addCommand(again).addCommand(drop);
 }
 
-function oneOf(id: string | undefined, { all, session }: Which): void {
-  if ([id, all, session].filter((way) => way !== undefined).length !== 1)
-    throw codedError("usage", "give an event id, --session ID or --all");
+/** Lists letters, and marks those whose session stands still now: a redriven event would wait there. */
+async function list(context: Context, jsm: JetStreamManager, options: ListOptions): Promise<void> {
+  const { json, limit = json ? Infinity : ROWS } = options;
+  const matches = matcherOf(options, Date.now());
+  const narrowed = options.reason !== undefined || options.since !== undefined;
+  const standing = await readStopped(jsm);
+  const rows: string[][] = [];
+  let shown = 0;
+  let left = 0;
+  for await (const letter of deadLetters(jsm, options.session)) {
+    if (!matches(letter)) continue;
+    const now = standing.get(letter.session);
+    if (json)
+      context.print(
+        JSON.stringify({ ...factsOf(letter), ...(now === undefined ? {} : { sessionState: now }) }),
+      );
+    else rows.push(rowOf(letter, now));
+    ({ left } = letter);
+    if (++shown >= limit) break;
+  }
+  if (json) return;
+  if (rows.length === 0) return context.print(noneOf(options));
+  context.print(renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows, context.screen));
+  const more = narrowed ? "there may be more" : `${left} more`;
+  if (left > 0) context.print(`${more}; use --limit N, or --json for all`);
 }
 
 function countOf(text: string): number {
@@ -207,26 +217,6 @@ function countOf(text: string): number {
   if (!Number.isSafeInteger(n) || n < 1)
     throw codedError("usage", `--limit takes a number from 1, not ${text}`);
   return n;
-}
-
-/** The dead letters of now, without their bodies. Letters that are added later are not touched. */
-async function chosen(jsm: JetStreamManager, id: string | undefined, which: Which): Promise<ThinLetter[]> {
-  if (id !== undefined) {
-    const letters = await deadLettersOf(jsm, id);
-    if (letters.length === 0) throw none(id);
-    return letters.map(thinOf);
-  }
-  const { last_seq: end } = (await jsm.streams.info(DEAD_STREAM)).state;
-  const letters: ThinLetter[] = [];
-  for await (const letter of deadLetters(jsm, which.session)) {
-    if (letter.seq > end) break;
-    letters.push(thinOf(letter));
-  }
-  return letters;
-}
-
-function thinOf({ seq, id, origSeq, session }: DeadLetter): ThinLetter {
-  return { seq, id, origSeq, session };
 }
 
 /** A warning about an order that redriving cannot keep. Undefined if it keeps every order. */
@@ -239,14 +229,6 @@ async function sayOvertaken(jsm: JetStreamManager, plan: RedrivePlan): Promise<s
       ? `session ${first}`
       : `${all ? "" : "at least "}${sessions.length} sessions`;
   return `Later events of ${whose} were already delivered or are pending; redriven events go behind them.`;
-}
-
-function noneOf(session: string | undefined): string {
-  return session === undefined ? "no dead letters" : `no dead letters of session ${session}`;
-}
-
-function none(id: string): Error {
-  return codedError("nothing_found", `no dead letter of event ${id}`);
 }
 
 /** Everything but the payload. */
@@ -265,8 +247,9 @@ function eventOf(letter: DeadLetter): unknown {
   }
 }
 
-function rowOf(letter: DeadLetter): string[] {
+function rowOf(letter: DeadLetter, now: string | undefined): string[] {
   const reason = letter.reason.length > 80 ? `${letter.reason.slice(0, 79)}…` : letter.reason;
   const status = letter.status === undefined ? "-" : String(letter.status);
-  return [letter.id, letter.session, letter.kind, status, `${letter.at.slice(0, 19)}Z`, reason];
+  const session = now === undefined ? letter.session : `${letter.session} (${now} now)`;
+  return [letter.id, session, letter.kind, status, `${letter.at.slice(0, 19)}Z`, reason];
 }

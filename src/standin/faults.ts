@@ -114,7 +114,8 @@ function strikeOf(rule: FaultRule, strikes: number): Strike | undefined {
   return { action: { kind: "status", status, body, ...headers }, apply: rule.apply ?? false };
 }
 
-const KINDS: ReadonlySet<unknown> = new Set<FaultAction["kind"]>([
+/** Every kind of action (docs/operations/stand-in.md). */
+export const FAULT_KINDS: ReadonlySet<unknown> = new Set<FaultAction["kind"]>([
   ...(["status", "sequence", "hang", "delay", "reset"] as const),
   ...(["half_body", "garbage", "redirect", "html", "slow"] as const),
 ]);
@@ -125,7 +126,7 @@ export function readRules(value: unknown): FaultRule[] | string {
   if (!Array.isArray(list)) return "rules must be a list";
   for (const [i, rule] of list.entries()) {
     if (!isObject(rule) || !isObject(rule["action"])) return `rules[${i}].action is missing`;
-    if (!KINDS.has(rule["action"]["kind"])) return `rules[${i}].action.kind is unknown`;
+    if (!FAULT_KINDS.has(rule["action"]["kind"])) return `rules[${i}].action.kind is unknown`;
     if (rule["action"]["kind"] === "sequence" && !Array.isArray(rule["action"]["statuses"])) {
       return `rules[${i}].action.statuses must be a list`;
     }

@@ -15,7 +15,7 @@ export const COORDINATOR_EVENT = {
     event_type: {
       type: "string",
       description:
-        "What happened. `message`: with `role` and `content`. `post_tool`: with `tool_name`, `tool_input`, `tool_output` and, if it failed, `error`. `result`: the session's result, with `result_text` or `result_data`.",
+        "What happened. `message`: with `role` and `content`. `post_tool`: with `tool_name`, `tool_input`, `tool_output` and, if it failed, `error`. `result`: what the session came to, with `result_text` or `result_data`; `GET /sessions/{session_id}/result` then answers with the one that has the latest `timestamp`. A `result` does not end the session: its runner's report does. The coordinator stores other types as they are.",
       examples: ["message", "post_tool", "result"],
     },
     timestamp: {
@@ -36,8 +36,8 @@ export const COORDINATOR_EVENT = {
     error: text("Why the tool failed."),
     exit_code: { type: ["integer", "null"], description: "Exit code of a command." },
     reason: text("Why the session stopped."),
-    result_text: text("The session's result as text."),
-    result_data: object("The session's result as data."),
+    result_text: text("Of a `result`: what the session came to, as text."),
+    result_data: object("Of a `result`: what the session came to, as a JSON object."),
   },
 } as const satisfies JSONSchema;
 
@@ -63,8 +63,12 @@ export const COORDINATOR_REPORT = {
   required: ["runner_id"],
   properties: {
     ...runner,
-    status: text("How the run ended."),
-    session_status: text("The session's status after the run."),
+    status: text(
+      "How the run ended, in the runner's own words. The run itself becomes `completed` or `stopped`, whatever it says.",
+    ),
+    session_status: text(
+      "The session's status after a completed run: `finished` (the default), or `idle` if its executor waits for the next run.",
+    ),
   },
 } as const satisfies JSONSchema;
 
@@ -81,7 +85,11 @@ export const COORDINATOR_SESSION_STATUS = {
   required: ["runner_id", "status"],
   properties: {
     ...runner,
-    status: { enum: ["finished", "failed", "stopped"], description: "The session's status." },
+    status: {
+      enum: ["finished", "failed", "stopped"],
+      description:
+        "How the session ended. `finished`: it did its work. `failed`: it could not. `stopped`: somebody stopped it.",
+    },
   },
 } as const satisfies JSONSchema;
 
@@ -126,7 +134,8 @@ export const COORDINATOR_SESSION = {
     session_id: { type: "string" },
     status: {
       type: "string",
-      description: "For example `pending`, `running`, `idle`, `stopping`, `stopped` or `finished`.",
+      description:
+        "`pending`: created, not bound yet. `running`: bound. `idle`: its run is over and its executor waits for the next one. `stopping`: it was asked to stop. `finished`, `failed`, `stopped`: over; a bind opens it again. There is a result while it is `finished` or `idle`.",
     },
     project_dir: text("The folder in which the executor works."),
     executor_session_id: text("The executor's own id for the session."),

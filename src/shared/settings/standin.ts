@@ -26,7 +26,7 @@ export const COORDINATOR_SETTINGS = {
     flag: "faults",
     kind: { type: "flag" },
     fallback: false,
-    help: "enable POST /_faults, with which tests script failures",
+    help: "enable POST /_faults, with which failures are scripted (docs/operations/stand-in.md)",
   },
   coordinatorAutoCreate: {
     env: "RUNNER_RELAY_COORDINATOR_AUTO_CREATE",

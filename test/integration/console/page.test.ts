@@ -9,6 +9,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { readStatus } from "../../../src/operate/status.ts";
 import { MOST_CONNECTIONS } from "../../../src/shared/http/door/shut-app.ts";
+import type { StatusJson } from "../../../src/operate/status-json.ts";
 import { createDeadLetters } from "../../../src/relay/coordinator/dead-letters.ts";
 import { readLetterPage } from "../../../src/console/watch/letter-pages.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
@@ -321,6 +322,11 @@ test("its numbers are those of `status --json`", async () => {
     oldestWaiting,
     backlog: { events: backlog.events },
   });
+  await expect
+    .poll(async () => ((await (await get("/status.json")).json()) as StatusJson).sessions.list)
+    .toContainEqual(
+      expect.objectContaining({ session: "s0", events: 1, reason: expect.stringMatching(/./) }),
+    );
   expect(await (await get("/")).text()).toMatch(/id="n-waiting">7</);
 });
 

@@ -11,6 +11,8 @@ import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { openControl } from "../../../src/shared/log/state/control.ts";
 import { startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
 import { runCli } from "../../support/up.ts";
@@ -93,7 +95,8 @@ test("deliveries tells what a letter says of an event that was pruned", async ()
 });
 
 test("dead ls shows the first ones and how many more there are; --json streams them all", async () => {
-  const { bury, cli } = await setUp(false);
+  const { bury, cli, nc } = await setUp(false);
+  const control = await openControl(nc, systemClock);
   await Promise.all(Array.from({ length: 700 }, (_, i) => bury(`e${i}`, `s${i % 2}`, i + 1)));
   const listed = await cli("dead", "ls");
   expect(listed.stdout.split("\n")).toHaveLength(1 + 50 + 1 + 1);
@@ -103,6 +106,18 @@ test("dead ls shows the first ones and how many more there are; --json streams t
   );
   expect((await cli("dead", "ls", "--json")).stdout.trim().split("\n")).toHaveLength(700);
   expect((await cli("dead", "ls", "--limit", "none")).code).toBe(2);
+  await bury("e700", "s7", 701, { reason: "Too long", status: 413 });
+  await control.pauseSession("s7", "looking");
+  const filtered = await cli("dead", "ls", "--reason", "413 too", "--since", "1h");
+  expect(filtered.stdout).toMatch(/^EVENT.*\ne700 +s7 \(paused now\) .* 413 .* Too long\n$/);
+  expect(JSON.parse((await cli("dead", "ls", "--session", "s7", "--json")).stdout)).toMatchObject({
+    id: "e700",
+    sessionState: "paused",
+  });
+  expect((await cli("dead", "ls", "--since", "2100-01-01T00:00:00Z")).stdout).toBe("no such dead letters\n");
+  expect((await cli("dead", "redrive", "--reason", "too long", "--dry-run")).stdout).toMatch(
+    /^would redrive e700 of s7: Too long\n$/,
+  );
 });
 
 test("dead drop asks, says what it would do, and removes one, those of a session, or all", async () => {
@@ -122,7 +137,10 @@ test("dead drop asks, says what it would do, and removes one, those of a session
   expect(await left()).toHaveLength(4);
   expect((await cli("dead", "drop", "nobody", "--yes")).stderr).toMatch(/^nothing_found: /);
   expect((await cli("dead", "drop", "e3", "--yes")).stdout).toBe("dropped 1 dead letter\n");
-  expect((await cli("dead", "drop", "--session", "s1", "--yes")).stdout).toBe("dropped 2 dead letters\n");
+  expect((await cli("dead", "drop", "--reason", "other", "--yes")).stdout).toBe("no such dead letters\n");
+  expect((await cli("dead", "drop", "--session", "s1", "--since", "1h", "--yes")).stdout).toBe(
+    "dropped 2 dead letters\n",
+  );
   expect(await left()).toEqual(["e2"]);
   expect((await cli("dead", "drop", "--all", "--yes")).stdout).toBe("dropped 1 dead letter\n");
   expect((await cli("dead", "drop", "--all", "--yes")).stdout).toBe("no dead letters\n");

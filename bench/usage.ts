@@ -4,7 +4,7 @@ const TICK_MS = 10; // USER_HZ is 100 on every Linux that Node runs on
 const KIB = 1024;
 
 /** Processor time of a process so far, milliseconds; undefined where there is no /proc. */
-async function cpuMs(pid: number): Promise<number | undefined> {
+export async function cpuMs(pid: number): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   // The name in brackets may hold spaces; utime and stime are fields 14 and 15.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");

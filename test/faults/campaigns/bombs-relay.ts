@@ -9,6 +9,7 @@ import { startHostileCoordinator } from "../hostile-coordinator.ts";
 import { startLoad, type Load } from "../load.ts";
 import { startProcesses } from "../processes.ts";
 import { seededRandom } from "../random.ts";
+import { watchMachine, type MachineShare } from "../machine-share.ts";
 import { ms, quantile, type Report } from "../report.ts";
 import type { MessagePlan, Thrown } from "../throw-messages.ts";
 
@@ -41,20 +42,26 @@ export async function bombsRelay(options: MessageBombsOptions, report: Report): 
   const warm = others("warm");
   await delay(options.quietMs / 2);
   await warm.stop();
+  const pids = { relay: relay.pid() ?? 0, broker: broker.pid() };
+  const all = [...Object.values(pids), gateway.pid() ?? 0, process.pid];
+  const quietShare = await watchMachine(all);
   const quiet = others("quiet");
   await delay(options.quietMs);
   await quiet.stop();
+  const machineQuiet = await quietShare();
   const rest = (await residentBytes(relay.pid() ?? 0)) ?? NaN;
   const largest = watch(() => relay.pid());
 
   const own = monitorEventLoopDelay({ resolution: 5 });
   own.enable();
+  const besideShare = await watchMachine(all);
   const beside = others("beside");
   const { result: thrown, cpu } = await cpuPerEvent(
-    { relay: relay.pid() ?? 0, broker: broker.pid() },
+    pids,
     () => throwAll({ ...options, access: broker.access("gateway", "gw2"), gateway: "gw2" }),
     () => options.messages,
   );
+  const machineBeside = await besideShare();
   await beside.stop();
   own.disable();
   await delay(SAMPLE_MS * 2);
@@ -73,6 +80,8 @@ export async function bombsRelay(options: MessageBombsOptions, report: Report): 
       .join(", "),
   );
   report.note("delay of the measuring thread itself", `p99 ${ms(own.percentile(99) / 1e6)}`);
+  report.note("the machine, quiet", shareText(machineQuiet));
+  report.note("the machine, beside bombs", shareText(machineBeside));
   const ended = [...gateway.surprises, ...relay.surprises];
   report.check("relay and gateway lived through them", ended.length === 0, ended.join(", "));
   const grown = largest() - rest;
@@ -129,6 +138,14 @@ function watch(pid: () => number | undefined): () => number {
 
 function times({ calls }: Load): number[] {
   return calls.map((call) => call.ms);
+}
+
+/** Times say nothing of bombs where others used the machine. Their part is at rest what the kernel does for the campaign. */
+function shareText(share: MachineShare | undefined): string {
+  if (share === undefined) return "unknown";
+  const percent = (part: number): string => `${Math.round(part * 100)} %`;
+  const { named, others, stolen, idle } = share;
+  return `campaign ${percent(named)}, others and kernel ${percent(others)}, stolen ${percent(stolen)}, idle ${percent(idle)}`;
 }
 
 function mib(bytes: number): string {

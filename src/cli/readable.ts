@@ -1,13 +1,26 @@
+import { isCoded } from "../shared/base/errors.ts";
 import { scanJson } from "../shared/base/json-scan.ts";
 import { decodeEnvelope, type Envelope } from "../shared/log/schema/envelope.ts";
+import { decodeSessionEnvelope, type SessionEnvelope } from "../shared/session-log/event/session-envelope.ts";
 
-/** An envelope for people and `jq`: the body parsed, bytes as text, times in ISO format. Throws what `decodeEnvelope` throws. */
+/**
+ * An envelope of either log for people and `jq`: the body parsed, bytes as text, times in ISO format. Throws `schema_newer` and `envelope_invalid`.
+ */
 export function readableEnvelope(bytes: Uint8Array): object {
-  return readable(decodeEnvelope(bytes));
+  return readable(sessionEnvelope(bytes) ?? decodeEnvelope(bytes));
+}
+
+function sessionEnvelope(bytes: Uint8Array): SessionEnvelope | undefined {
+  try {
+    return decodeSessionEnvelope(bytes);
+  } catch (error) {
+    if (isCoded(error, "envelope_invalid")) return undefined;
+    throw error;
+  }
 }
 
 /** The same for an envelope that is already decoded. */
-export function readable({ body, at, v, ...rest }: Envelope): object {
+export function readable({ body, at, v, ...rest }: Envelope | SessionEnvelope): object {
   return {
     v,
     ...rest,

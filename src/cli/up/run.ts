@@ -178,10 +178,15 @@ function portOf(url: string): number {
   return Number(new URL(url).port);
 }
 
-/** Begins to prune; the function that is returned ends that. */
+/** Begins to keep both logs within their limits; the function that is returned ends that. */
 async function prune({ values, clock, log }: Base, home: LogHome): Promise<() => Promise<void>> {
-  const { keepPruning } = await import("./housekeeping.ts");
-  return keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log });
+  const { keepPruning, keepSweeping } = await import("./housekeeping.ts");
+  const limits = { maxAge: values.sessionsRetention, maxBytes: values.sessionsRetentionBytes };
+  const ends = [
+    keepPruning({ access: home.access("prune"), retentionMs: values.retention, clock, log }),
+    keepSweeping({ access: home.access("session-prune"), limits, clock, log }),
+  ];
+  return async () => void (await Promise.all(ends.map((end) => end())));
 }
 
 /** Ends the children, and says what waits for the next start. */

@@ -50,6 +50,7 @@ export const ERRORS = {
   log_unreachable: { status: 503, title: "The log cannot be reached" },
   log_full: { status: 503, title: "The log is full" },
   log_refused: { status: 503, title: "The log refused the event" },
+  sessions_full: { status: 429, title: "The log of sessions has no room" },
   event_id_taken: { status: 503, title: "The log holds another event with this id" },
   relay_unavailable: { status: 503, title: "No relay answers" },
   path_not_allowed: { status: 403, title: "The path is not on the allow-list" },

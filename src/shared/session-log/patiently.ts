@@ -1,6 +1,7 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { PermissionViolationError, RequestError } from "@nats-io/nats-core";
 import type { Clock } from "../base/clock.ts";
+import { rest } from "../base/rest.ts";
 
 const PAUSE_MS = 100;
 
@@ -16,7 +17,7 @@ export async function patiently<T>(
     } catch (error) {
       if (isAnswer(error)) throw error;
     }
-    await new Promise<void>((resolve) => clock.after(PAUSE_MS, resolve));
+    await rest(clock, PAUSE_MS, signal);
   }
 }
 

@@ -41,6 +41,12 @@ export function wholeSession(session: string): string {
   return `rr.ses.${tokenOf(session)}.>`;
 }
 
+/** Filters of the events of one kind of a session, `in.<kind>` or `out.<kind>`. */
+export function kindFilters(session: string, kind: string): string[] {
+  const all = `rr.ses.${tokenOf(session)}.${kind}`;
+  return kind.startsWith("in.") ? [all, `${all}.*`] : [all];
+}
+
 /** Reads a subject back; undefined if it is none of a session. Pure. */
 export function parseSessionSubject(subject: string): SessionAddress | undefined {
   const [root, log, session = "", side, kind = "", id, ...rest] = subject.split(".");

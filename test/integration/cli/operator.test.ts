@@ -2,6 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/nats-core";
 import { expect, onTestFinished, test } from "vitest";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
+import { encodeSessionEnvelope } from "../../../src/shared/session-log/event/session-envelope.ts";
 import { encodeEnvelope, type Envelope } from "../../../src/shared/log/schema/envelope.ts";
 import { HEADER } from "../../../src/shared/base/headers.ts";
 import { deadSubject, eventSubject } from "../../../src/shared/log/schema/subjects.ts";
@@ -133,6 +134,15 @@ test("decode prints an envelope, and says what is none", async () => {
   const big = { ...envelopeOf("e1", "s1"), body: new TextEncoder().encode(body) };
   const verbatim = await runCli(["decode"], { stdin: encodeEnvelope(big) });
   expect(verbatim.stdout).toMatch(/"n": 12345678901234567890,\n +"x": 1.50\n/);
+  const event = { id: "e2", source: "push" as const, kind: "assistant", session: "pod.1", at: 0 };
+  const ofSession = encodeSessionEnvelope({ ...event, body: new TextEncoder().encode(body) });
+  const session = await runCli(["decode"], { stdin: ofSession });
+  expect(JSON.parse(session.stdout)).toMatchObject({
+    source: "push",
+    session: "pod.1",
+    at: "1970-01-01T00:00:00.000Z",
+    body: { x: 1.5 },
+  });
   const refused = await runCli(["decode"], { stdin: new TextEncoder().encode("nonsense") });
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^envelope_invalid: /) });
 });

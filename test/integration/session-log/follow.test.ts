@@ -35,7 +35,7 @@ async function put(writer: OwnerWriter, from: number, to: number, bytes = 0): Pr
 const show = (item: Watched): string =>
   item.kind === "event"
     ? `${item.event.seq}: ${new TextDecoder().decode(item.event.data).trim()}`
-    : JSON.stringify(item);
+    : JSON.stringify({ ...item, log: undefined });
 
 /** Takes items until one satisfies `last`. */
 async function take(
@@ -51,8 +51,12 @@ async function take(
   }
 }
 
-const follow = (after: number, session = S): AsyncGenerator<Watched, void> =>
-  watch(home, { session, after, signal: ending.signal });
+const follow = (after: number, log?: string): AsyncGenerator<Watched, void> =>
+  watch(home, {
+    session: S,
+    after: { seq: after, ...(log === undefined ? {} : { log }) },
+    signal: ending.signal,
+  });
 const caughtUp = (item: string): boolean => item.includes("caught_up");
 
 test("WATCH-1: from any cursor a watcher gets what lies above it, then what is stored, and nothing of others", async () => {

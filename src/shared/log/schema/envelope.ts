@@ -1,10 +1,9 @@
 import { codedError } from "../../base/errors.ts";
-import { pack, RECORD, unpack, versionOf } from "../../base/msgpack.ts";
+import { packRecord, unpackRecord } from "./record.ts";
 import { sessionIdProblem } from "./session-id.ts";
 import { isKind, type Kind } from "./subjects.ts";
 
-/** Version that this program writes. A reader that meets a newer one stops and loses nothing (docs/contract.md, "The log"). */
-export const ENVELOPE_VERSION = 1;
+export { ENVELOPE_VERSION } from "./record.ts";
 
 /** One accepted write as it lies in the log. The body is the JSON text as it came, byte for byte: ADR 0002. */
 export type Envelope = {
@@ -49,25 +48,8 @@ const MAX_RUNNER = 255;
 /** Longest id of a run, characters. */
 const MAX_RUN_ID = 1024;
 
-/** From this size on an envelope is put together in memory of its own, of just its size: it can be given back as soon as it is stored. */
-const LARGE_BODY_BYTES: number = 64 * 1024;
-const NO_BYTES: Buffer = Buffer.alloc(0);
-/** What `pack` makes of no bytes: bin 8 and its length. */
-const EMPTY_BIN_BYTES = 2;
-/** Bin 32, with its length in four bytes. */
-const BIN_32 = 0xc6;
-
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  if (envelope.body.length < LARGE_BODY_BYTES) return pack(envelope);
-  const { body, ...rest } = envelope;
-  const head = pack({ ...rest, body: NO_BYTES });
-  const message = Buffer.allocUnsafeSlow(head.length - EMPTY_BIN_BYTES + 5 + body.length);
-  message.set(head.subarray(0, -EMPTY_BIN_BYTES));
-  let at = head.length - EMPTY_BIN_BYTES;
-  at = message.writeUInt8(BIN_32, at);
-  at = message.writeUInt32BE(body.length, at);
-  message.set(body, at);
-  return message;
+  return packRecord(envelope);
 }
 
 /**
@@ -75,27 +57,11 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
  * any client that may write into the log may write anything.
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  const version = versionOf(bytes); // first, for a newer version may be larger or of another form
-  if (version !== undefined && version > ENVELOPE_VERSION) throw newer(version);
-  let value: unknown;
-  try {
-    value = unpack(bytes, RECORD);
-  } catch (cause) {
-    throw codedError("envelope_invalid", "the payload is not an envelope", { cause });
-  }
-  if (typeof value !== "object" || value === null || !("v" in value) || typeof value.v !== "number") {
-    throw codedError("envelope_invalid", "the payload is not an envelope");
-  }
-  if (value.v > ENVELOPE_VERSION) throw newer(value.v);
-  const it = value as Envelope;
+  const it = unpackRecord(bytes) as Envelope;
   if (!isWhole(it)) throw codedError("envelope_invalid", "the envelope lacks fields");
   const odd = oddField(it);
   if (odd !== undefined) throw codedError("envelope_invalid", `the envelope's field ${odd} cannot be used`);
   return it;
-}
-
-function newer(version: number): Error {
-  return codedError("schema_newer", `envelope version ${version} is newer than ${ENVELOPE_VERSION}`);
 }
 
 function isWhole(it: Envelope): boolean {

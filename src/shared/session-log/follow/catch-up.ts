@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { rest } from "../../base/rest.ts";
 import { errorText } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
 import { SESSIONS_SUBJECT } from "../topology.ts";
@@ -21,7 +22,7 @@ export async function catchUp(deps: {
   signal: AbortSignal;
 }): Promise<void> {
   const { learn, pages, leader, clock, log, signal } = deps;
-  const pause = (): Promise<void> => new Promise((resolve) => void clock.after(AGAIN_MS, resolve));
+  const pause = (): Promise<void> => rest(clock, AGAIN_MS, signal);
   for (let at = deps.position(); at.kind === "behind" && !signal.aborted; at = deps.position()) {
     try {
       const { events } = await pages.read(SESSIONS_SUBJECT, at.upTo + 1);

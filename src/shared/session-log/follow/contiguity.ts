@@ -15,14 +15,16 @@ export type Learnt =
   | { type: "read"; seq: number }
   /** The leader says that nothing lies above `upTo` but below or at this. */
   | { type: "nothing"; below: number }
-  /** The leader's last sequence, asked when `asked` was known. */
-  | { type: "last"; last: number; asked: number };
+  /** The leader's last sequence, asked when `asked` was known. `other`: of another log than before. */
+  | { type: "last"; last: number; asked: number; other: boolean };
 
 export type Move =
   | "deliver"
   | "ignore"
   /** Read the log from `upTo` + 1 on. */
   | "read"
+  /** Something was removed before it could be read. Watchers go back to their cursors, where a removal is named, and read the event there. */
+  | "rejoin"
   /** The log ends below what was handed on: it is another one, or was restored. */
   | "reset";
 
@@ -35,11 +37,13 @@ export function advance(at: Position, learnt: Learnt): [Position, Move] {
       if (learnt.seq === at.upTo + 1) return [{ kind: "live", upTo: learnt.seq }, "deliver"];
       return [{ kind: "behind", upTo: at.upTo, seen: learnt.seq }, "read"];
     case "read":
-      return learnt.seq <= at.upTo ? [at, "ignore"] : [reached(at, learnt.seq), "deliver"];
+      if (learnt.seq <= at.upTo) return [at, "ignore"];
+      return [reached(at, learnt.seq), learnt.seq === at.upTo + 1 ? "deliver" : "rejoin"];
     case "nothing":
-      return [reached(at, Math.max(at.upTo, learnt.below)), "ignore"];
+      if (learnt.below <= at.upTo) return [reached(at, at.upTo), "ignore"];
+      return [reached(at, learnt.below), "rejoin"];
     case "last":
-      if (learnt.last < learnt.asked) return [{ kind: "live", upTo: learnt.last }, "reset"];
+      if (learnt.other || learnt.last < learnt.asked) return [{ kind: "live", upTo: learnt.last }, "reset"];
       if (learnt.last <= at.upTo) return [at, "ignore"];
       if (at.kind === "behind") return [{ ...at, seen: Math.max(at.seen, learnt.last) }, "ignore"];
       return [{ kind: "behind", upTo: at.upTo, seen: learnt.last }, "read"];

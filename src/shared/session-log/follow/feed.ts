@@ -2,16 +2,22 @@ import type { StoredEvent } from "./stored-event.ts";
 
 /** What a watcher gets from the hub until it leaves. */
 export type Feed = {
-  /** The hub's side. */
   push(event: StoredEvent): void;
-  reset(): void;
-  /** The watcher's side: the next event, or why there are none any more. */
+  /** No more comes; what waits is forgotten. The first reason counts. */
+  end(why: FeedEnd): void;
+  /** The next event, or why there are none any more. */
   next(): Promise<StoredEvent | FeedEnd>;
-  stop(): void;
 };
 
-/** `overflow`: the watcher is too slow. `reset`: the log is another one. `stopped`: the watcher left. */
-export type FeedEnd = "overflow" | "reset" | "stopped";
+export type FeedEnd =
+  /** The watcher is too slow, or events were removed before they could be handed out: it reads on from the log. */
+  | "rejoin"
+  /** The log is another one. */
+  | "reset"
+  /** The session is. */
+  | "deleted"
+  /** The watcher left. */
+  | "stopped";
 
 /** What an event costs beside its data. */
 const OVERHEAD_BYTES = 200;
@@ -33,12 +39,11 @@ export function createFeed(limit: number): Feed {
     push(event) {
       if (ended !== undefined) return;
       bytes += event.data.length + OVERHEAD_BYTES;
-      if (bytes > limit) return end("overflow");
+      if (bytes > limit) return end("rejoin");
       queue.push(event);
       wake();
     },
-    reset: () => end("reset"),
-    stop: () => end("stopped"),
+    end,
     async next() {
       for (;;) {
         if (ended !== undefined) return ended;

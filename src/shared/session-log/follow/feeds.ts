@@ -1,4 +1,4 @@
-import type { Feed } from "./feed.ts";
+import type { Feed, FeedEnd } from "./feed.ts";
 import type { StoredEvent } from "./stored-event.ts";
 
 /** The feeds of a process's watchers, by session. */
@@ -6,8 +6,8 @@ export type Feeds = {
   /** From now on `feed` gets the events of a session, until the returned function is called. */
   join(session: string, feed: Feed): () => void;
   push(event: StoredEvent): void;
-  /** The log is another one: all have to begin again. */
-  reset(): void;
+  /** Ends the feeds of a session, or all of them. */
+  end(why: FeedEnd, session?: string): void;
 };
 
 export function createFeeds(): Feeds {
@@ -25,8 +25,9 @@ export function createFeeds(): Feeds {
       const session = event.subject.split(".", 3)[2] ?? "";
       for (const feed of bySession.get(session) ?? []) feed.push(event);
     },
-    reset() {
-      for (const feeds of bySession.values()) for (const feed of feeds) feed.reset();
+    end(why, session) {
+      const ended = session === undefined ? bySession.values() : [bySession.get(session) ?? []];
+      for (const feeds of ended) for (const feed of feeds) feed.end(why);
     },
   };
 }

@@ -5,19 +5,24 @@ import type { Logger } from "../../base/logger.ts";
 import { LIVE_SUBJECT } from "../topology.ts";
 import { catchUp } from "./catch-up.ts";
 import { advance, type Learnt, type Position } from "./contiguity.ts";
+import { followDeletions } from "./deletions.ts";
 import type { Feed } from "./feed.ts";
 import { createFeeds } from "./feeds.ts";
-import type { Leader } from "./leader.ts";
+import type { Leader, LogEnd } from "./leader.ts";
 import type { Pages } from "./pages.ts";
+import { repeatedly } from "./repeatedly.ts";
 import { heardEvent, type StoredEvent } from "./stored-event.ts";
 
-// contiguity.ts decides what follows what · catch-up.ts reads what was missed, pages.ts a part of the log · leader.ts knows where it ends · feeds.ts hands out, feed.ts is one watcher's queue
+// contiguity.ts decides what follows what · catch-up.ts reads what was missed, pages.ts a part of the log · leader.ts knows where it ends · deletions.ts hears of sessions
+// that are deleted · feeds.ts hands out, feed.ts is one watcher's queue
 // One subscription for all sessions of a process, because a consumer for each watcher fails at some thousands. What is heard may have holes (a reconnect, a
 // broker that drops for a slow reader), so that nothing is handed on before everything below it was.
 
 export type Hub = {
   /** From now on `feed` gets every event of a session, once and in order, until the returned function is called. */
   join(session: string, feed: Feed): () => void;
+  /** The end of the log as it was looked at last. */
+  end(): LogEnd;
   close(): void;
 };
 
@@ -49,19 +54,9 @@ export async function openHub(deps: {
   function learn(learnt: Learnt, event?: StoredEvent): void {
     const [next, move] = advance(position, learnt);
     position = next;
+    if (move === "rejoin" || move === "reset") feeds.end(move);
     if (move === "deliver" && event !== undefined) feeds.push(event);
     if (move === "read") void read();
-    if (move === "reset") feeds.reset();
-  }
-
-  async function poll(): Promise<void> {
-    const asked = position.upTo;
-    try {
-      learn({ type: "last", last: await leader.end(), asked });
-    } catch (error) {
-      if (!signal.aborted)
-        log.warn({ error: errorText(error) }, "the end of the log of sessions is not known");
-    }
   }
 
   const subscription = nc.subscribe(LIVE_SUBJECT, {
@@ -71,19 +66,29 @@ export async function openHub(deps: {
     },
   });
   await nc.flush();
-  position = { kind: "live", upTo: await leader.end() };
+  let end = await leader.end();
+  position = { kind: "live", upTo: end.last };
+  const deletions = await followDeletions(leader, (session) => feeds.end("deleted", session));
 
-  let cancel = (): void => undefined;
-  const again = (): void => {
-    cancel = clock.after(POLL_MS, () => void poll().finally(() => signal.aborted || again()));
-  };
-  again();
-  void poll(); // what came between the two
+  async function poll(): Promise<void> {
+    const asked = position.upTo;
+    try {
+      const { log: before } = end;
+      end = await leader.end();
+      learn({ type: "last", last: end.last, asked, other: end.log !== before });
+      await deletions.look();
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ error: errorText(error) }, "the end of the log of sessions is not known");
+    }
+  }
 
+  const stop = repeatedly(poll, { pauseMs: POLL_MS, clock, signal }); // at once, for what came between the two
   return {
     join: (session, feed) => feeds.join(session, feed),
+    end: () => end,
     close() {
-      cancel();
+      stop();
       subscription.unsubscribe();
     },
   };

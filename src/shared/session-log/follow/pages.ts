@@ -2,12 +2,11 @@ import { randomBytes } from "node:crypto";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../base/clock.ts";
 import { codedError } from "../../base/errors.ts";
-import { SESSIONS_STREAM } from "../topology.ts";
 import { createPlaces } from "./places.ts";
-import { readEvent, type StoredEvent } from "./stored-event.ts";
+import { readEvent, SESSIONS_LOG, type ReadEvent, type Store } from "./stored-event.ts";
 
 export type Page = {
-  events: StoredEvent[];
+  events: ReadEvent[];
   /** True if the copy that answered has more. */
   more: boolean;
 };
@@ -31,8 +30,13 @@ const END_OF_PAGE = 204;
 /**
  * Reads pages by direct gets with one inbox for all: the client's own way keeps a subscription for 5 s after each. `inboxPrefix` is the one of the connection's user.
  */
-export function createPages(deps: { nc: NatsConnection; clock: Clock; inboxPrefix: string }): Pages {
-  const { nc, clock } = deps;
+export function createPages(deps: {
+  nc: NatsConnection;
+  clock: Clock;
+  inboxPrefix: string;
+  store?: Store;
+}): Pages {
+  const { nc, clock, store = SESSIONS_LOG } = deps;
   const inbox = `${deps.inboxPrefix}.${randomBytes(12).toString("hex")}`;
   const open = new Map<string, (message: Msg) => void>();
   const places = createPlaces(AT_ONCE);
@@ -43,7 +47,7 @@ export function createPages(deps: { nc: NatsConnection; clock: Clock; inboxPrefi
 
   function request(filter: string, from: number): Promise<Page> {
     const reply = `${inbox}.${pages++}`;
-    const events: StoredEvent[] = [];
+    const events: ReadEvent[] = [];
     return new Promise<Page>((resolve, reject) => {
       let cancel = (): void => undefined;
       const end = (): void => {
@@ -56,7 +60,7 @@ export function createPages(deps: { nc: NatsConnection; clock: Clock; inboxPrefi
       };
       cancel = clock.after(SILENCE_MS, late);
       open.set(reply, (message) => {
-        const event = readEvent(message.headers, message.data);
+        const event = readEvent(store, message.headers, message.data);
         if (event !== undefined) {
           events.push(event);
           cancel();
@@ -72,7 +76,7 @@ export function createPages(deps: { nc: NatsConnection; clock: Clock; inboxPrefi
       });
       const ask = { seq: from, next_by_subj: filter, batch: PAGE_EVENTS, max_bytes: PAGE_BYTES };
       try {
-        nc.publish(`$JS.API.DIRECT.GET.${SESSIONS_STREAM}`, JSON.stringify(ask), { reply });
+        nc.publish(`$JS.API.DIRECT.GET.${store.stream}`, JSON.stringify(ask), { reply });
       } catch (error) {
         end();
         reject(error);

@@ -1,10 +1,17 @@
 import type { Msg, MsgHdrs } from "@nats-io/nats-core";
-import { SESSIONS_STREAM } from "../topology.ts";
+import { SESSION_STATE_BUCKET, SESSION_STATE_STREAM, SESSIONS_STREAM } from "../topology.ts";
 
-/** An event of a session as it lies in the log. */
+/** An event of a session as it lies in the log, or a key as it lies in the bucket. */
 export type StoredEvent = { seq: number; subject: string; data: Uint8Array };
 
-const STORED = "rr.ses.";
+/** One that was read from the log. `at`: when the broker stored it, milliseconds since 1970. */
+export type ReadEvent = StoredEvent & { at: number };
+
+/** What is read by direct gets, and with what its subjects begin. */
+export type Store = { stream: string; prefix: string };
+export const SESSIONS_LOG: Store = { stream: SESSIONS_STREAM, prefix: "rr.ses." };
+export const SESSION_STATE: Store = { stream: SESSION_STATE_STREAM, prefix: `$KV.${SESSION_STATE_BUCKET}.` };
+
 const LIVE = "rr.live.";
 
 /**
@@ -18,22 +25,33 @@ export function heardEvent({ subject, headers, data }: Msg): StoredEvent | undef
     const values = headers.values(name);
     return values.length === 1 ? (values[0] ?? "") : "";
   };
-  const event = eventOf(once, data);
-  return event?.subject.slice(STORED.length) === subject.slice(LIVE.length) ? event : undefined;
+  const event = eventOf(SESSIONS_LOG, once, data);
+  return event?.subject.slice(SESSIONS_LOG.prefix.length) === subject.slice(LIVE.length) ? event : undefined;
 }
 
 /**
- * The event that the broker answers to us out of the log. Its own headers come last, behind those that the event was stored with. Undefined for what is no event.
+ * The event that the broker answers to us out of a store. Its own headers come last, behind those that the event was stored with. Undefined for what is no event.
  * Pure.
  */
-export function readEvent(headers: MsgHdrs | undefined, data: Uint8Array): StoredEvent | undefined {
-  return headers === undefined ? undefined : eventOf((name) => headers.values(name).at(-1) ?? "", data);
+export function readEvent(
+  store: Store,
+  headers: MsgHdrs | undefined,
+  data: Uint8Array,
+): ReadEvent | undefined {
+  if (headers === undefined) return undefined;
+  const last = (name: string): string => headers.values(name).at(-1) ?? "";
+  const event = eventOf(store, last, data);
+  return event && { ...event, at: Date.parse(last("Nats-Time-Stamp")) || 0 };
 }
 
-function eventOf(header: (name: string) => string, data: Uint8Array): StoredEvent | undefined {
-  if (header("Nats-Stream") !== SESSIONS_STREAM) return undefined;
+function eventOf(
+  { stream, prefix }: Store,
+  header: (name: string) => string,
+  data: Uint8Array,
+): StoredEvent | undefined {
+  if (header("Nats-Stream") !== stream) return undefined;
   const seq = Number(header("Nats-Sequence"));
   const subject = header("Nats-Subject");
-  if (!Number.isSafeInteger(seq) || seq < 1 || !subject.startsWith(STORED)) return undefined;
+  if (!Number.isSafeInteger(seq) || seq < 1 || !subject.startsWith(prefix)) return undefined;
   return { seq, subject, data };
 }

@@ -1,20 +1,25 @@
 import type { Clock } from "../../base/clock.ts";
+import { rest } from "../../base/rest.ts";
 import { patiently } from "../patiently.ts";
 import { wholeSession } from "../subjects.ts";
-import { createFeed } from "./feed.ts";
+import { isForeign, type Cursor } from "./cursor.ts";
+import { createFeed, type Feed, type FeedEnd } from "./feed.ts";
 import type { Hub } from "./hub.ts";
 import type { Leader } from "./leader.ts";
 import type { Pages } from "./pages.ts";
 import type { StoredEvent } from "./stored-event.ts";
 
+/** `log` is the name of the log, for cursors. */
 export type Watched =
-  | { kind: "event"; event: StoredEvent }
+  | { kind: "event"; event: StoredEvent; log: string }
   /** Events of the session from `from` to `to` may be missing: retention removed them. */
-  | { kind: "gap"; from: number; to: number }
+  | { kind: "gap"; from: number; to: number; log: string }
   /** The cursor belongs to another log, or to one that lost its end: everything that there is comes from the start. */
-  | { kind: "reset" }
+  | { kind: "reset"; log: string }
   /** Everything up to here was handed out; what follows was stored after that. */
-  | { kind: "caught_up"; last: number };
+  | { kind: "caught_up"; last: number; log: string }
+  /** Nothing follows, and nobody needs to come back. */
+  | { kind: "closed"; reason: "deleted" };
 
 /** Bytes that wait for a watcher that does not read, before it goes back to the log. */
 const FEED_BYTES: number = 64 * 1024;
@@ -22,74 +27,85 @@ const FEED_BYTES: number = 64 * 1024;
 const STALE_MS = 20;
 
 export type WatchDeps = { hub: Hub; pages: Pages; leader: Leader; clock: Clock };
+type WatchOptions = { session: string; after: Cursor; signal: AbortSignal };
+
+/** What a watcher has. `told`: the floor that it knows of. `log` is undefined as long as it does not know. */
+type Place = { last: number; told: number; log: string | undefined };
 
 /**
- * Every event of a session above the cursor `after`, once and in order (WATCH-1), until `signal`. A consumer that is slow costs {@link FEED_BYTES} and a page:
- * it then reads from the log. Rejects with the signal's reason if that comes while the broker is asked.
+ * Every event of a session above the cursor `after`, once and in order (WATCH-1), until `signal` or the session's deletion. A consumer that is slow costs
+ * {@link FEED_BYTES} and a page: it then reads from the log. Rejects with the signal's reason if that comes while the broker is asked.
  */
-export async function* watch(
-  deps: WatchDeps,
-  options: { session: string; after: number; signal: AbortSignal },
-): AsyncGenerator<Watched, void> {
-  const { session, signal } = options;
-  const position = { last: options.after, told: 0 };
+export async function* watch(deps: WatchDeps, options: WatchOptions): AsyncGenerator<Watched, void> {
+  const { session, after, signal } = options;
+  const place: Place = { last: after.seq, told: 0, log: after.log };
   let feed = createFeed(FEED_BYTES);
-  const stop = (): void => feed.stop();
+  const stop = (): void => feed.end("stopped");
   signal.addEventListener("abort", stop);
   using _ = { [Symbol.dispose]: () => signal.removeEventListener("abort", stop) };
   for (; !signal.aborted; feed = createFeed(FEED_BYTES)) {
     const leave = deps.hub.join(session, feed); // first, so that nothing falls between the log and the hub
     try {
-      if (position.last > (await deps.leader.end())) {
-        Object.assign(position, { last: 0, told: 0 });
-        yield { kind: "reset" };
+      const end = await deps.leader.end();
+      if (isForeign(place, end)) {
+        Object.assign(place, { last: 0, told: 0 });
+        yield { kind: "reset", log: end.log };
       }
-      yield* replay(deps, options, position);
-      yield { kind: "caught_up", last: position.last };
-      for (;;) {
-        const next = await feed.next();
-        if (next === "stopped") return;
-        if (next === "overflow") break;
-        if (next === "reset") {
-          Object.assign(position, { last: 0, told: 0 });
-          yield { kind: "reset" };
-          break;
-        }
-        if (next.seq <= position.last) continue; // the replay had it
-        position.last = next.seq;
-        yield { kind: "event", event: next };
-      }
+      const why = yield* visit(deps, options, Object.assign(place, { log: end.log }), feed);
+      if (why === "stopped") return;
+      if (why === "deleted") return yield { kind: "closed", reason: "deleted" };
+      if (why === "reset") place.last = Infinity; // of the other log nothing is known but that it is not this one
     } finally {
       leave();
     }
   }
 }
 
+/** From the log, then live, until the feed ends. Returns why it did. */
+async function* visit(
+  deps: WatchDeps,
+  options: WatchOptions,
+  place: Place & { log: string },
+  feed: Feed,
+): AsyncGenerator<Watched, FeedEnd> {
+  if (await deps.leader.isDeleted(options.session)) return "deleted";
+  yield* replay(deps, options, place);
+  yield { kind: "caught_up", last: place.last, log: place.log };
+  for (;;) {
+    const next = await feed.next();
+    if (typeof next === "string") return next;
+    if (next.seq <= place.last) continue; // the replay had it
+    place.last = next.seq;
+    yield { kind: "event", event: next, log: place.log };
+  }
+}
+
 /** What lies in the log, up to the last event that the leader names now. */
 async function* replay(
   { pages, leader, clock }: WatchDeps,
-  { session, signal }: { session: string; signal: AbortSignal },
-  position: { last: number; told: number },
+  { session, signal }: WatchOptions,
+  place: Place & { log: string },
 ): AsyncGenerator<Watched, void> {
+  const { log } = place;
   let target = await leader.lastOf(session);
-  while (target > position.last) {
-    const { events } = await patiently(() => pages.read(wholeSession(session), position.last + 1), {
+  while (target > place.last) {
+    const { events } = await patiently(() => pages.read(wholeSession(session), place.last + 1), {
       clock,
       signal,
     });
     // read after the page, so that a removal during the read is reported as well
     const floor = await leader.floorOf(session);
-    if (floor > position.last + 1 && floor > position.told) {
-      yield { kind: "gap", from: Math.max(position.last + 1, position.told), to: floor - 1 };
-      position.told = floor;
+    if (floor > place.last + 1 && floor > place.told) {
+      yield { kind: "gap", from: Math.max(place.last + 1, place.told), to: floor - 1, log };
+      place.told = floor;
     }
     for (const event of events) {
-      position.last = event.seq;
-      yield { kind: "event", event };
+      place.last = event.seq;
+      yield { kind: "event", event, log };
     }
     if (events.length > 0) continue;
     // a copy that is behind, or the rest was removed meanwhile
     target = await leader.lastOf(session);
-    if (target > position.last) await new Promise<void>((resolve) => clock.after(STALE_MS, resolve));
+    if (target > place.last) await rest(clock, STALE_MS, signal);
   }
 }

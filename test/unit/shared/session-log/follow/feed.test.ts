@@ -21,15 +21,15 @@ test("BOUND-1: beyond its limit a feed forgets everything and says so, for good"
   expect(await feed.next()).toEqual(event(1));
   feed.push(event(4));
   feed.push(event(5));
-  expect(await feed.next()).toBe("overflow");
+  expect(await feed.next()).toBe("rejoin");
   feed.push(event(6));
-  expect(await feed.next()).toBe("overflow");
+  expect(await feed.next()).toBe("rejoin");
 });
 
 test("the end of a feed wakes one that waits", async () => {
   const [stopped, other] = [createFeed(1000), createFeed(1000)];
   const waiting = [stopped.next(), other.next()];
-  stopped.stop();
-  other.reset();
+  stopped.end("stopped");
+  other.end("reset");
   expect(await Promise.all(waiting)).toEqual(["stopped", "reset"]);
 });

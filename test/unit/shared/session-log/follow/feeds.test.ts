@@ -22,8 +22,10 @@ test("a session's feeds get its events and no others, until they leave", async (
   expect(await a.next()).toEqual(event("s1", 1));
   expect([await b.next(), await b.next()]).toEqual([event("s1", 1), event("s1", 4)]);
   expect(await other.next()).toEqual(event("s2", 2));
-  feeds.reset();
-  expect([await b.next(), await other.next()]).toEqual(["reset", "reset"]);
-  a.stop();
+  feeds.end("deleted", "s2");
+  feeds.end("reset");
+  feeds.end("rejoin");
+  expect([await b.next(), await other.next()]).toEqual(["reset", "deleted"]);
+  a.end("stopped");
   expect(await a.next()).toBe("stopped");
 });

@@ -1,6 +1,10 @@
 import { headers, type Msg } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
-import { heardEvent, readEvent } from "../../../../../src/shared/session-log/follow/stored-event.ts";
+import {
+  heardEvent,
+  readEvent,
+  SESSIONS_LOG,
+} from "../../../../../src/shared/session-log/follow/stored-event.ts";
 
 const GOOD = {
   "Nats-Stream": "RR_SESSIONS",
@@ -23,12 +27,16 @@ const EVENT = { seq: 7, subject: "rr.ses.s.out.text", data: new Uint8Array([1]) 
 
 function read(values: Values): unknown {
   const { headers: head, data } = message("_INBOX_se.x.1", values);
-  return readEvent(head, data);
+  return readEvent(SESSIONS_LOG, head, data);
 }
 
 test("an event is known by what the broker says of it, heard or read", () => {
   expect(heardEvent(message("rr.live.s.out.text", GOOD))).toEqual(EVENT);
-  expect(read(GOOD)).toEqual(EVENT);
+  expect(read({ ...GOOD, "Nats-Time-Stamp": "2026-01-01T00:00:00.5Z" })).toEqual({
+    ...EVENT,
+    at: Date.UTC(2026, 0, 1) + 500,
+  });
+  expect(read(GOOD)).toEqual({ ...EVENT, at: 0 });
 });
 
 test.each<[string, string, Values | undefined]>([
@@ -54,7 +62,7 @@ test("of what an event was stored with, and what the broker adds, the broker's c
     "Nats-Sequence": ["1", "7"],
     "Nats-Subject": ["rr.ses.other.out.text", "rr.ses.s.out.text"],
   };
-  expect(read(forged)).toEqual(EVENT);
+  expect(read(forged)).toEqual({ ...EVENT, at: 0 });
   expect(read({ ...GOOD, "Nats-Subject": "rr.ev.1.r.s.event" })).toBeUndefined();
-  expect(readEvent(undefined, new Uint8Array())).toBeUndefined();
+  expect(readEvent(SESSIONS_LOG, undefined, new Uint8Array())).toBeUndefined();
 });

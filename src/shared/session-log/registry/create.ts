@@ -1,0 +1,88 @@
+import { codedError, isCoded } from "../../base/errors.ts";
+import { put, type PutDeps } from "../append/put.ts";
+import { encodeSessionEnvelope } from "../event/session-envelope.ts";
+import { patiently } from "../patiently.ts";
+import { writeKey } from "../state/bucket.ts";
+import { keyOf } from "../state/keys.ts";
+import { inSubject } from "../subjects.ts";
+import {
+  encodeSession,
+  MAX_ENTRY_BYTES,
+  ownToken,
+  sessionOf,
+  type Session,
+  type SessionRequest,
+} from "./entry.ts";
+import { creationFilter, findCreation, isDeleted, readIndex } from "./find.ts";
+
+// entry.ts is what is kept of a session · find.ts reads it · list.ts is for lists · delete.ts ends a session · rebuild.ts makes the index again from the log
+// The log decides who made a session: its first event names the newest one of the same user and id, by a filter that all makers spell the same. The index only finds it, so
+// that a maker that dies between the two leaves nothing that the next one would not complete.
+
+export type Made = {
+  session: Session;
+  /** False if it was there. */
+  made: boolean;
+};
+
+/**
+ * Makes a session, or finds the one that its user has under this id. Throws `sessions_full`, and `field_invalid` for a record that is too large. `random` makes the incarnation.
+ */
+export async function createSession(
+  deps: PutDeps & { random: () => string },
+  request: SessionRequest,
+): Promise<Made> {
+  const { jsm, clock, signal } = deps;
+  const mine = sessionOf(request, deps.random(), clock.wall());
+  if (encodeSession(mine).length > MAX_ENTRY_BYTES)
+    throw codedError("field_invalid", `what is kept of a session is larger than ${MAX_ENTRY_BYTES} bytes`);
+  const { user, id } = mine;
+  for (;;) {
+    signal.throwIfAborted();
+    const { found, revision } = await patiently(() => readIndex(jsm, user, id), { clock, signal });
+    if (found.kind === "there") return { session: found.session, made: found.session.name === mine.name };
+    const session = await inLog(deps, mine);
+    if (session === undefined) continue; // deleted just now, or another maker was quicker
+    await enter(deps, session, revision);
+  }
+}
+
+/** The session that the log has under this user and id: one that the index does not know yet, or `mine`. Undefined if that changed meanwhile. */
+async function inLog(deps: PutDeps, mine: Session): Promise<Session | undefined> {
+  const { jsm, clock, signal } = deps;
+  const { user, id, name } = mine;
+  const look = async (): Promise<{ last: number; session: Session | undefined }> => {
+    const { seq = 0, session } = (await findCreation(jsm, user, id)) ?? {};
+    return { last: seq, session: session && !(await isDeleted(jsm, session.name)) ? session : undefined };
+  };
+  const { last, session } = await patiently(look, { clock, signal });
+  if (session !== undefined) return session;
+  const created = await put(deps, {
+    subject: inSubject(name, "created", ownToken(user, id)),
+    filter: creationFilter(user, id),
+    last,
+    messageId: `${name}.created`,
+    data: encodeSessionEnvelope({
+      id: "created",
+      source: "user",
+      kind: "created",
+      session: id,
+      at: mine.at,
+      body: encodeSession(mine),
+    }),
+    urgent: false,
+  });
+  if (created.kind === "stored") return mine;
+  if (created.kind === "overtaken") return undefined;
+  throw codedError(created.full ? "sessions_full" : "log_refused", created.detail);
+}
+
+/** Enters a session into the index. Whatever comes of that, the index is read again. */
+async function enter({ nc, signal }: PutDeps, session: Session, revision: number): Promise<void> {
+  const { user, id } = session;
+  try {
+    await writeKey(nc, { key: keyOf.index(user, id), value: encodeSession(session), revision });
+  } catch (error) {
+    if (signal.aborted || !isCoded(error, "log_unreachable")) throw error;
+  }
+}

@@ -1,0 +1,24 @@
+import { sessionToken } from "../../log/schema/session-id.ts";
+import { SESSION_STATE_BUCKET } from "../topology.ts";
+
+/** Keys in the bucket of sessions. `session` is the name of one (subjects.ts). */
+export const keyOf = {
+  /** What a user calls `id`. */
+  index: (user: string, id: string): string => `index.${sessionToken(user)}.${sessionToken(id)}`,
+  /** All that users have. */
+  everyIndex: "index.*.*",
+  /** Everything that a user has. */
+  indexOf: (user: string): string => `index.${sessionToken(user)}.*`,
+  /** Below which sequence retention removed events. */
+  floor: (session: string): string => `floor.${session}`,
+  /** Present after a deletion, for longer than anything may still write. */
+  tombstone: (session: string): string => `tombstone.${session}`,
+} as const;
+
+/** The subject of a key, or of a filter of keys. */
+export function keySubject(key: string): string {
+  return `$KV.${SESSION_STATE_BUCKET}.${key}`;
+}
+
+/** How long it is remembered that a session was deleted: longer than any process that wrote it may have been stopped. */
+export const DELETED_SECONDS: number = 30 * 24 * 60 * 60;

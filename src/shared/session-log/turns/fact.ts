@@ -1,0 +1,73 @@
+import { parseJsonWithin } from "../../base/json-scan.ts";
+import { EVENT_DATA, readSessionEvent } from "../event/session-event.ts";
+import type { StoredEvent } from "../follow/stored-event.ts";
+import { parseSessionSubject } from "../subjects.ts";
+
+/** How a turn ends. `interrupted`: its worker went away, and nobody knows how far it came. */
+export const OUTCOMES = ["finished", "failed", "cancelled", "interrupted"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** What an event of a session means for its turns. Everything that the owner says has its place among that: `out`. */
+export type Fact = { seq: number; out?: { n: number; epoch: number; id: string } } & (
+  | { type: "turn"; turn: string }
+  | { type: "cancel"; turn: string }
+  | { type: "started"; turn: string }
+  | { type: "ended"; turn: string; outcome: Outcome }
+  | { type: "asked"; request: string; turn: string }
+  | { type: "decided"; request: string; allow: boolean }
+  | { type: "resolved"; request: string }
+  | { type: "owner" }
+  /** Nothing: text, what an agent outside pushed, what cannot be read. */
+  | { type: "other" }
+);
+
+/** Reads what an event means. Pure. */
+export function factOf(stored: StoredEvent): Fact {
+  const { seq } = stored;
+  const read = readSessionEvent(stored);
+  if (!("envelope" in read)) return { seq, type: "other" };
+  const { id, n, epoch, kind, turn, body } = read.envelope;
+  const place = n === undefined || epoch === undefined ? { seq } : { seq, out: { n, epoch, id } };
+  const data = (): Record<string, unknown> => {
+    const value = parseJsonWithin(body, EVENT_DATA);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  };
+  switch (read.event.source === "push" ? "" : kind) {
+    case "owner":
+      return { ...place, type: "owner" };
+    case "turn":
+    case "cancel":
+      return turn === undefined
+        ? { ...place, type: "other" }
+        : { ...place, type: kind === "turn" ? "turn" : "cancel", turn };
+    case "turn_started":
+      return turn === undefined ? { ...place, type: "other" } : { ...place, type: "started", turn };
+    case "turn_ended": {
+      const { outcome } = data();
+      const known = OUTCOMES.find((it) => it === outcome) ?? "failed";
+      return turn === undefined
+        ? { ...place, type: "other" }
+        : { ...place, type: "ended", turn, outcome: known };
+    }
+    case "permission_request": {
+      const { request_id: request } = data();
+      if (typeof request !== "string" || turn === undefined) return { ...place, type: "other" };
+      return { ...place, type: "asked", request, turn };
+    }
+    case "permission_resolved": {
+      const { request_id: request } = data();
+      return typeof request === "string"
+        ? { ...place, type: "resolved", request }
+        : { ...place, type: "other" };
+    }
+    case "decision": {
+      // of the request that its subject names: only one can be stored for each
+      const request = parseSessionSubject(stored.subject)?.id;
+      return request === undefined
+        ? { ...place, type: "other" }
+        : { ...place, type: "decided", request, allow: data()["allow"] === true };
+    }
+    default:
+      return { ...place, type: "other" };
+  }
+}

@@ -44,7 +44,7 @@ test("its address is told with the token, it keeps its port, and its failure is 
   await ready;
   learn("http://127.0.0.1:4711");
   expect(info.page).toBe("http://127.0.0.1:4711/?token=a-token");
-  expect(console.env["RUNNER_RELAY_CONSOLE_PORT"]).toBe("4711");
+  expect(console.keptPort).toBe(4711);
   fail(codedError("child_failed", "console ended with code 78; it says why above"));
   expect(info.page).toBeUndefined();
   expect(JSON.parse(lines.join(""))).toMatchObject({

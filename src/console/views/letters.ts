@@ -105,8 +105,10 @@ export function describe({ group, session, since, until }: LetterSelection): Htm
 function searchForm(selection: LetterSelection): Html {
   const { reason, session, since, until } = selectionParams(selection);
   const time = (id: string, name: string, value: string | undefined): Html =>
-    html`<label for="${id}">${name}</label
-      ><input id="${id}" name="${id}" type="datetime-local" value="${value ?? ""}" />`;
+    html`<span class="pair"
+      ><label for="${id}">${name}</label
+      ><input id="${id}" name="${id}" type="datetime-local" value="${value ?? ""}"
+    /></span>`;
   return html`<form class="search" action="/dead" method="get" role="search">
     <label for="session">Of the session</label
     ><input

@@ -127,6 +127,7 @@ details table { margin-top: .35rem; } details th, details td { padding: .15rem .
 .empty.bad { color: var(--bad); background: var(--bad-bg); border-style: solid; border-color: var(--bad); }
 .more { padding-top: .5rem; font-size: .9rem; }
 .search { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; }
+.search .pair { display: inline-flex; gap: .75rem; align-items: center; max-width: 100%; }
 input[type=search], input[type=password], input[type=datetime-local], input:not([type]) { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--edge); border-radius: 7px; padding: .38rem .6rem; width: 20rem; max-width: 100%; }
 ::placeholder { color: var(--quiet); opacity: 1; }
 input[type=datetime-local] { width: auto; }

@@ -30,7 +30,7 @@ import { judgeStreams, readStreams } from "../../shared/messages/checks/streams.
 import { judgeWrites, readWrites } from "./writes.ts";
 
 // ../../shared/messages/checks/broker.ts connection, version, JetStream · ../../shared/messages/checks/streams.ts streams, consumers, durability · ../../shared/messages/checks/room.ts log and disk · ../../shared/messages/checks/damage.ts lost events · ../../shared/messages/checks/clock.ts wall clocks ·
-// ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/sessions.ts sessions that stand still · ../../shared/messages/checks/runners.ts runners to be removed · ../../shared/messages/checks/dead-letters.ts dead letters that nobody was told of; the console shows these too
+// ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/sessions.ts sessions that stand still · ../../shared/messages/checks/runners.ts runners to be removed · ../../shared/messages/checks/dead-letters.ts dead letters that nobody knows of; the console shows these too
 // here: writes.ts dead streams · permissions.ts the login · gateways.ts the gateways
 // Each file reads its facts and then judges them in a pure function, so that every line of the output is tested without a broker. Reading is bounded in
 // time and never throws, because doctor is for days on which something does not answer.

@@ -140,7 +140,7 @@ test.concurrent("relays and gateways that hang are said as what they are, and th
   }
 });
 
-test("dead letters are said if no executor was told of them", async () => {
+test("dead letters whose refusal no executor received are named", async () => {
   await using broker = await start();
   const jsm = await jetstreamManager(await broker.connect("relay"), { checkAPI: false });
   const letters = createDeadLetters(await broker.connect("relay"), jsm);
@@ -152,7 +152,9 @@ test("dead letters are said if no executor was told of them", async () => {
   expect(await said(), "its executor knows").toEqual([]);
   await letters.put({ ...letter, id: "ev2", death });
   expect(await said()).toEqual([
-    expect.stringMatching(/^warn dead letters: 2; no executor was told of 1, since \d+s$/),
+    expect.stringMatching(
+      /^warn dead letters: 2; no executor received the refusal of 1; the oldest is \d+s old$/,
+    ),
   ]);
 });
 

@@ -55,7 +55,7 @@ export function judgeDead(facts: Reading<DeadFacts>, now: number): Line[] {
   return [
     warn(
       check,
-      `${total}; no executor was told of ${untold}${among}, since ${showAge(now - untoldSince)}`,
+      `${total}; no executor received the refusal of ${untold}${among}; the oldest is ${showAge(now - untoldSince)} old`,
       `see why with \`${list}\`, fix the cause, then \`${redrive}\` (or \`drop\`)`,
     ),
   ];

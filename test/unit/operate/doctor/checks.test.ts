@@ -36,9 +36,9 @@ test.each([
   ],
   [
     { total: 900, read: 500, untold: 2, untoldSince: 1000 },
-    "warn dead letters: 900; no executor was told of 2 of the newest 500, since 1m 0s",
+    "warn dead letters: 900; no executor received the refusal of 2 of the newest 500; the oldest is 1m 0s old",
   ],
-])("dead letters that nobody was told of need somebody", (facts, said) => {
+])("dead letters that nobody knows of need somebody", (facts, said) => {
   expect(brief(judgeDead(read(facts), 61_000))).toEqual([said]);
   expect(judgeDead(failed, 0), "the stream has a line of its own").toEqual([]);
 });

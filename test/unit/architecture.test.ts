@@ -41,6 +41,8 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   relay: ALL_SHARED,
   console: { ...LOG_AND_HTTP, "shared/messages": "all", "shared/settings": "all" },
   operate: ALL_SHARED,
+  agents: ALL_SHARED,
+  worker: { ...ALL_SHARED, agents: "all" },
   cli: {
     ...ALL_SHARED,
     operate: "all",

@@ -41,6 +41,11 @@ export function wholeSession(session: string): string {
   return `rr.ses.${tokenOf(session)}.>`;
 }
 
+/** Filter of the first event of a session. */
+export function creationOf(session: string): string {
+  return `rr.ses.${tokenOf(session)}.in.created.*`;
+}
+
 /** Filters of the events of one kind of a session, `in.<kind>` or `out.<kind>`. */
 export function kindFilters(session: string, kind: string): string[] {
   const all = `rr.ses.${tokenOf(session)}.${kind}`;

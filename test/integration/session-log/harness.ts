@@ -4,7 +4,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
-import { SERVE_INBOX, SESSION_PRUNE_INBOX } from "../../../src/shared/log/schema/subjects.ts";
+import { SERVE_INBOX, SESSION_PRUNE_INBOX, WORKER_INBOX } from "../../../src/shared/log/schema/subjects.ts";
 import type { PutDeps } from "../../../src/shared/session-log/append/put.ts";
 import {
   createOwnerWriter,
@@ -21,6 +21,7 @@ import { createPages, type Pages } from "../../../src/shared/session-log/follow/
 import { SESSION_STATE } from "../../../src/shared/session-log/follow/stored-event.ts";
 import type { WatchDeps } from "../../../src/shared/session-log/follow/watch.ts";
 import { provisionSessions } from "../../../src/shared/session-log/provision.ts";
+import type { OwnerDeps } from "../../../src/worker/owner.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 
 /** A broker with a log of sessions. */
@@ -114,4 +115,16 @@ export async function sweeper(
   const [pages, keys] = [createPages(of), createPages({ ...of, store: SESSION_STATE })];
   const leader = createLeader({ jsm, clock: systemClock, signal });
   return createSweep({ nc, jsm, pages, keys, leader, clock: systemClock, limits, signal });
+}
+
+/** What a worker's process has. */
+export async function workerHome(broker: TestBroker, signal: AbortSignal): Promise<OwnerDeps> {
+  const nc = await broker.connect("worker");
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2000 });
+  const clock = systemClock;
+  const log = silentLogger();
+  const pages = createPages({ nc, clock, inboxPrefix: WORKER_INBOX });
+  const leader = createLeader({ jsm, clock, signal });
+  const hub = await openHub({ nc, pages, leader, clock, log, signal });
+  return { nc, jsm, hub, pages, leader, clock, signal, room: () => Infinity, random: randomUUID };
 }

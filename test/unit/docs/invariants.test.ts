@@ -16,6 +16,9 @@ const NAMES = [
   "BOUND",
   "SEEN",
   "WATCH",
+  "TURN",
+  "OWNER",
+  "ASK",
   "HONEST",
 ];
 

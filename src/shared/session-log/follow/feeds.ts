@@ -6,12 +6,15 @@ export type Feeds = {
   /** From now on `feed` gets the events of a session, until the returned function is called. */
   join(session: string, feed: Feed): () => void;
   push(event: StoredEvent): void;
+  /** From now on `listener` is called with the events of all sessions, until the returned function is. */
+  hear(listener: (event: StoredEvent) => void): () => void;
   /** Ends the feeds of a session, or all of them. */
   end(why: FeedEnd, session?: string): void;
 };
 
 export function createFeeds(): Feeds {
   const bySession = new Map<string, Set<Feed>>();
+  const listeners = new Set<(event: StoredEvent) => void>();
   return {
     join(session, feed) {
       const feeds = bySession.get(session) ?? new Set();
@@ -24,6 +27,11 @@ export function createFeeds(): Feeds {
     push(event) {
       const session = event.subject.split(".", 3)[2] ?? "";
       for (const feed of bySession.get(session) ?? []) feed.push(event);
+      for (const listener of listeners) listener(event);
+    },
+    hear(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
     end(why, session) {
       const ended = session === undefined ? bySession.values() : [bySession.get(session) ?? []];

@@ -21,6 +21,8 @@ import { heardEvent, type StoredEvent } from "./stored-event.ts";
 export type Hub = {
   /** From now on `feed` gets every event of a session, once and in order, until the returned function is called. */
   join(session: string, feed: Feed): () => void;
+  /** Events of all sessions, as a hint that something happened: what was removed before it was read is missing. Until the returned function is called. */
+  hear(listener: (event: StoredEvent) => void): () => void;
   /** The end of the log as it was looked at last. */
   end(): LogEnd;
   close(): void;
@@ -86,6 +88,7 @@ export async function openHub(deps: {
   const stop = repeatedly(poll, { pauseMs: POLL_MS, clock, signal }); // at once, for what came between the two
   return {
     join: (session, feed) => feeds.join(session, feed),
+    hear: (listener) => feeds.hear(listener),
     end: () => end,
     close() {
       stop();

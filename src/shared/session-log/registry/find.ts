@@ -2,7 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import { readSessionEvent } from "../event/session-event.ts";
 import { readKey } from "../state/bucket.ts";
 import { keyOf } from "../state/keys.ts";
-import { parseSessionSubject } from "../subjects.ts";
+import { creationOf, parseSessionSubject } from "../subjects.ts";
 import { SESSIONS_STREAM } from "../topology.ts";
 import { decodeSession, ownToken, sessionOfCreation, type Session } from "./entry.ts";
 
@@ -35,6 +35,13 @@ export async function readIndex(
 /** Was this session deleted? */
 export async function isDeleted(jsm: JetStreamManager, name: string): Promise<boolean> {
   return (await readKey(jsm, keyOf.tombstone(name)))?.value !== undefined;
+}
+
+/** The session of this name, as its first event describes it. Undefined if there is none. */
+export async function sessionNamed(jsm: JetStreamManager, name: string): Promise<Session | undefined> {
+  const last_by_subj = creationOf(name);
+  const found = await jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj });
+  return found === null ? undefined : readCreation(found);
 }
 
 /** The newest first event in the log of what a user calls `id`, whether or not the index knows of it. */

@@ -16,6 +16,8 @@ export type KeyWrite = {
   revision?: number;
   /** The broker removes the key after this time. */
   ttlSeconds?: number;
+  /** How long an answer is awaited. */
+  patienceMs?: number;
 };
 
 const ANSWER_MS = 2000;
@@ -37,13 +39,13 @@ function isDeletion(header: { has(name: string): boolean }): boolean {
  * written, and the caller reads it.
  */
 export async function writeKey(nc: NatsConnection, write: KeyWrite): Promise<number | "conflict"> {
-  const { key, value, revision, ttlSeconds } = write;
+  const { key, value, revision, ttlSeconds, patienceMs: timeout = ANSWER_MS } = write;
   const head = headers();
   if (value === undefined) head.set("KV-Operation", "DEL");
   if (revision !== undefined) head.set("Nats-Expected-Last-Subject-Sequence", String(revision));
   if (ttlSeconds !== undefined) head.set("Nats-TTL", `${ttlSeconds}s`);
   const answer = await nc
-    .request(keySubject(key), value ?? new Uint8Array(), { headers: head, timeout: ANSWER_MS })
+    .request(keySubject(key), value ?? new Uint8Array(), { headers: head, timeout })
     .then((reply) => answerOf(reply.string()))
     .catch((error: unknown) => ({ kind: "unknown" as const, detail: errorText(error) }));
   if (answer.kind === "stored") return answer.seq;

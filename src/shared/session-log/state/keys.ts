@@ -11,6 +11,8 @@ export const keyOf = {
   indexOf: (user: string): string => `index.${sessionToken(user)}.*`,
   /** Below which sequence retention removed events. */
   floor: (session: string): string => `floor.${session}`,
+  /** Who owns it. */
+  lease: (session: string): string => `lease.${session}`,
   /** Present after a deletion, for longer than anything may still write. */
   tombstone: (session: string): string => `tombstone.${session}`,
 } as const;

@@ -14,9 +14,13 @@ test("a session's feeds get its events and no others, until they leave", async (
   const leave = feeds.join("s1", a);
   feeds.join("s1", b);
   feeds.join("s2", other);
+  const heard: number[] = [];
+  const deafen = feeds.hear(({ seq }) => heard.push(seq));
   feeds.push(event("s1", 1));
   feeds.push(event("s2", 2));
   feeds.push(event("s3", 3));
+  deafen();
+  expect(heard).toEqual([1, 2, 3]);
   leave();
   feeds.push(event("s1", 4));
   expect(await a.next()).toEqual(event("s1", 1));

@@ -71,7 +71,7 @@ test("who takes over voids the questions, ends the turn of the owner before, and
   expect(ownerMove(it.state(), 4)).toEqual({ kind: "start", turn: "b" });
 });
 
-describe("only the first decision that follows its request, in its owner's term, counts", () => {
+describe("ASK-1: only the first decision that follows its request, in its owner's term, counts", () => {
   const running = (): ReturnType<typeof log> => {
     const it = log();
     it.want(turn("a"));
@@ -134,7 +134,7 @@ test("events that come twice, as pages and what is heard overlap, count once", (
 });
 
 /** Clients that want and cancel at any time, owners that die at any time: what the log says in the end. */
-test("every turn ends exactly once, at most one runs at a time, and none begins twice", () => {
+test("TURN-1: every turn ends exactly once, at most one runs at a time, and none begins twice", () => {
   const step = fc.oneof(
     {
       weight: 3,

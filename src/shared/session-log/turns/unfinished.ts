@@ -1,0 +1,27 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { SESSIONS_STREAM } from "../topology.ts";
+
+/**
+ * Names of the sessions that have turns which have not ended. The broker counts messages by subject: each turn has one in which it was asked for, and one end. Nothing is
+ * read, so that it can be asked each second.
+ */
+export async function unfinishedSessions(jsm: JetStreamManager): Promise<string[]> {
+  const [ended, asked] = [
+    await countBySession(jsm, "out.turn_ended"),
+    await countBySession(jsm, "in.turn.*"),
+  ];
+  return [...asked]
+    .filter(([session, count]) => count > (ended.get(session) ?? 0))
+    .map(([session]) => session);
+}
+
+/** The ends are counted first: a turn that is asked for meanwhile looks unfinished, never the other way round. */
+async function countBySession(jsm: JetStreamManager, kind: string): Promise<Map<string, number>> {
+  const { state } = await jsm.streams.info(SESSIONS_STREAM, { subjects_filter: `rr.ses.*.${kind}` });
+  const counts = new Map<string, number>();
+  for (const [subject, count] of Object.entries(state.subjects ?? {})) {
+    const session = subject.split(".", 3)[2] ?? "";
+    counts.set(session, (counts.get(session) ?? 0) + count);
+  }
+  return counts;
+}

@@ -1,0 +1,144 @@
+import type { Agent } from "../agents/agent.ts";
+import type { PutDeps } from "../shared/session-log/append/put.ts";
+import { watch, type WatchDeps } from "../shared/session-log/follow/watch.ts";
+import { acquireLease, type Lease } from "../shared/session-log/ownership/lease.ts";
+import type { Session } from "../shared/session-log/registry/entry.ts";
+import { factOf } from "../shared/session-log/turns/fact.ts";
+import { ownerMove } from "../shared/session-log/turns/owner-move.ts";
+import { advanceSession, NEW_SESSION, type SessionState } from "../shared/session-log/turns/session-state.ts";
+import { createMoves, type Moves } from "./moves.ts";
+import type { TurnRun } from "./turn-run.ts";
+import { createVoice, type Voice } from "./voice.ts";
+
+// moves.ts does what is next · voice.ts writes into the log · turn-run.ts runs an agent (questions.ts has what it asked, turn-request.ts what it is asked). What is next is
+// decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps others out
+// The owner of a session follows its log as any watcher does, and acts only on what it saw there. What it says itself comes back to it the same way, so that it never acts on
+// a state without its own last word.
+
+export type OwnerDeps = WatchDeps & PutDeps & { random: () => string };
+
+/** Why a process does not own a session any more. `taken`: it never did. */
+export type OwnerEnd = "taken" | "left" | "lost" | "deleted";
+
+export type OwnOptions = {
+  /** For people who ask who owns it. */
+  worker: string;
+  agent: Agent;
+  /** How long a session is owned in which nothing happens. */
+  idleMs: number;
+  signal: AbortSignal;
+};
+
+/** Owns a session until `signal`, or until nothing was to be done for a while, if no other process does: runs its turns in their order, and ends those that an owner before left. */
+export async function ownSession(deps: OwnerDeps, session: Session, options: OwnOptions): Promise<OwnerEnd> {
+  const lease = await acquireLease(deps, session.name, options.worker);
+  if (lease === undefined) return "taken";
+  const owner = createOwner(deps, session, lease, options);
+  const leaving = AbortSignal.any([options.signal, owner.idle]);
+  const ending = AbortSignal.any([leaving, lease.lost, owner.gone]);
+  let why: OwnerEnd = "lost";
+  try {
+    why = await follow(deps, session, ending, owner);
+  } catch (error) {
+    if (!ending.aborted) throw error;
+  } finally {
+    if (leaving.aborted && !lease.lost.aborted && !owner.gone.aborted) why = "left";
+    await owner.stop(why === "left" ? "interrupted" : "silent");
+    await lease.release();
+  }
+  return why;
+}
+
+async function follow(
+  deps: OwnerDeps,
+  session: Session,
+  signal: AbortSignal,
+  owner: Owner,
+): Promise<OwnerEnd> {
+  let state = NEW_SESSION;
+  let caughtUp = false;
+  for await (const item of watch(deps, { session: session.name, after: { seq: 0 }, signal })) {
+    if (item.kind === "closed") return "deleted";
+    if (item.kind === "reset") return "lost"; // what was known is of another log
+    if (item.kind === "event") state = advanceSession(state, factOf(item.event));
+    caughtUp ||= item.kind === "caught_up";
+    if (caughtUp) owner.see(state);
+  }
+  return "lost";
+}
+
+type Owner = {
+  /** What the log says by now. */
+  see(state: SessionState): void;
+  /** Aborts when the log shows that another process is the owner, or nothing can be written. */
+  gone: AbortSignal;
+  /** Aborts when nothing was to be done for a while. */
+  idle: AbortSignal;
+  stop(how: "silent" | "interrupted"): Promise<void>;
+};
+
+function createOwner(deps: OwnerDeps, session: Session, lease: Lease, { agent, idleMs }: OwnOptions): Owner {
+  const gone = new AbortController();
+  const idle = new AbortController();
+  let awake = (): void => undefined;
+  const signal = AbortSignal.any([deps.signal, lease.lost, gone.signal]);
+  let latest = NEW_SESSION;
+  let begun: { epoch: number; voice: Voice; moves: Moves } | undefined;
+  let steps: Promise<void> = Promise.resolve();
+  // at once, also while the broker is away and nobody reads the log
+  lease.lost.addEventListener("abort", () => begun?.moves.running()?.leave("silent"), { once: true });
+
+  function begin(state: SessionState): { epoch: number; voice: Voice; moves: Moves } {
+    const epoch = Math.max(lease.revision, state.epoch + 1);
+    const voice = createVoice(deps, { session, epoch, out: state.out });
+    const of = { session, agent, voice, epoch, clean: lease.clean, ended: step }; // its end may have been seen already
+    return { epoch, voice, moves: createMoves({ ...deps, signal }, of) };
+  }
+
+  async function proceed(): Promise<boolean> {
+    const state = latest;
+    begun ??= begin(state);
+    const { epoch, voice, moves } = begun;
+    const running = moves.running();
+    if (state.epoch > epoch) return false;
+    if (running !== undefined) attend(running, state);
+    if (running !== undefined || state.out.seq < voice.last()) return true;
+    const move = ownerMove(state, epoch);
+    if (move.kind === "wait") awake = deps.clock.after(idleMs, () => idle.abort());
+    return await moves.make(move, state);
+  }
+
+  /** One after the other, each with what is known by then. */
+  function step(): void {
+    steps = steps.then(async () => {
+      awake();
+      const done = signal.aborted || (await proceed().catch(() => false));
+      if (!done) gone.abort();
+    });
+  }
+
+  return {
+    see(state) {
+      latest = state;
+      step();
+    },
+    gone: gone.signal,
+    idle: idle.signal,
+    async stop(how) {
+      gone.abort();
+      await steps;
+      awake();
+      const run = begun?.moves.running();
+      run?.leave(how);
+      await run?.over;
+    },
+  };
+}
+
+/** Tells a running turn what its clients want of it. */
+function attend(run: TurnRun, state: SessionState): void {
+  const turn = state.turns.get(run.turn);
+  if (turn?.kind === "running" && turn.cancelled) run.cancel();
+  for (const [request, question] of state.questions)
+    if (question.kind === "decided") run.decide(request, question.allow);
+}

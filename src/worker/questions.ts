@@ -1,0 +1,34 @@
+/** What an agent asked in a turn, and nobody has answered yet. */
+export type Questions = {
+  /** Waits for the answer; false if everything was refused. */
+  wait(request: string): Promise<boolean>;
+  /** Takes a question out, to answer it once. Undefined if it is not open. */
+  take(request: string): ((allow: boolean) => void) | undefined;
+  /** Refuses what is open, and what is asked from then on. */
+  refuse(): void;
+  /** Names of those that were not taken, refused or not. */
+  left(): string[];
+};
+
+export function createQuestions(): Questions {
+  const open = new Map<string, (allow: boolean) => void>();
+  let refused = false;
+  return {
+    wait(request) {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      open.set(request, resolve);
+      if (refused) resolve(false);
+      return promise;
+    },
+    take(request) {
+      const answer = open.get(request);
+      open.delete(request);
+      return answer;
+    },
+    refuse() {
+      refused = true;
+      for (const answer of open.values()) answer(false);
+    },
+    left: () => [...open.keys()],
+  };
+}

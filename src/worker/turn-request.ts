@@ -1,0 +1,20 @@
+import { parseJsonWithin } from "../shared/base/json-scan.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import { EVENT_DATA, readSessionEvent } from "../shared/session-log/event/session-event.ts";
+import type { Pages } from "../shared/session-log/follow/pages.ts";
+import { patiently } from "../shared/session-log/patiently.ts";
+import { wholeSession } from "../shared/session-log/subjects.ts";
+
+/** What a client sent with the turn that lies at `seq`. Read when the turn begins, so that what waits costs no memory. */
+export async function readRequest(
+  deps: { pages: Pages; clock: Clock; signal: AbortSignal },
+  session: { name: string },
+  seq: number,
+): Promise<Record<string, unknown>> {
+  const { events } = await patiently(() => deps.pages.read(wholeSession(session.name), seq), deps);
+  const [stored] = events;
+  const read = stored?.seq === seq ? readSessionEvent(stored) : undefined;
+  if (read === undefined || !("event" in read)) return {};
+  const data = parseJsonWithin(read.event.data, EVENT_DATA);
+  return typeof data === "object" && data !== null ? (data as Record<string, unknown>) : {};
+}

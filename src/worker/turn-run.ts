@@ -1,0 +1,116 @@
+import type { Agent, AgentEnd, AgentEvents, AgentTurn } from "../agents/agent.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import { errorText } from "../shared/base/errors.ts";
+import { createCoalescer } from "../shared/session-log/append/coalescer.ts";
+import type { Put } from "../shared/session-log/append/put.ts";
+import { createQuestions, type Questions } from "./questions.ts";
+import type { Voice } from "./voice.ts";
+
+/** A turn that runs. */
+export type TurnRun = {
+  turn: string;
+  /** Ends it as cancelled. */
+  cancel(): void;
+  /** The log has a decision that counts. Hands it to the agent once that is said, once. */
+  decide(request: string, allow: boolean): void;
+  /** Ends it without a word: another owner says what became of it. Or `interrupted`, by an owner that leaves. */
+  leave(how: "silent" | "interrupted"): void;
+  /** Settles when the agent has ended, and the turn's end is in the log where that is ours to say. */
+  over: Promise<void>;
+};
+
+/** Why a turn ends that its agent did not end. `silent`: nothing can be said of it any more. */
+type Ending = "cancelled" | "interrupted" | "silent" | "full";
+
+type RunDeps = { agent: Agent; voice: Voice; clock: Clock; random: () => string };
+
+/** Starts an agent on a turn that the log has as started. `random` makes the names of questions. */
+export function runTurn(deps: RunDeps, turn: AgentTurn): TurnRun {
+  const { agent, voice } = deps;
+  const ended = new AbortController();
+  const questions = createQuestions();
+  let ending: Ending | undefined;
+
+  function stop(how: Ending): void {
+    if (how === "silent") ending = how;
+    ending ??= how;
+    questions.refuse();
+    ended.abort();
+  }
+
+  const { events, flush } = speaker(deps, { turn: turn.turn, ended: ended.signal, questions, stop });
+
+  async function run(): Promise<void> {
+    const end = await agent
+      .run(turn, events, ended.signal)
+      .catch((error: unknown): AgentEnd => ({ outcome: "failed", data: { message: errorText(error) } }));
+    flush();
+    if (ending === "silent") return;
+    questions.refuse();
+    ended.abort();
+    const last = questions.left().map((request) => {
+      const resolved = { request_id: request, allowed: false, resolved_by: ending ?? "turn" };
+      return voice.say("permission_resolved", resolved, turn.turn);
+    });
+    // what cannot be said any more is said by the next owner
+    await Promise.allSettled([...last, voice.say("turn_ended", endOf(ending, end), turn.turn)]);
+  }
+
+  return {
+    turn: turn.turn,
+    cancel: () => stop("cancelled"),
+    leave: stop,
+    decide(request, allow) {
+      const answer = questions.take(request);
+      if (answer === undefined) return;
+      const resolved = { request_id: request, allowed: allow, resolved_by: "user" };
+      voice.say("permission_resolved", resolved, turn.turn).then(
+        (put) => answer(put.kind === "stored" && allow && !ended.signal.aborted),
+        () => answer(false),
+      );
+    },
+    over: run(),
+  };
+}
+
+/** What an agent has to report with. `stop` is called when the log does not take it. */
+function speaker(
+  { voice, clock, random }: RunDeps,
+  of: { turn: string; ended: AbortSignal; questions: Questions; stop: (how: Ending) => void },
+): { events: AgentEvents; flush: () => void } {
+  const { turn, ended, questions, stop } = of;
+  const heard = (put: Put): void => {
+    if (put.kind === "overtaken") stop("silent");
+    if (put.kind === "refused" && put.full) stop("full");
+  };
+  const say = (kind: string, data: Record<string, unknown>): void => {
+    // nothing is said of a turn behind its end
+    if (!ended.aborted) voice.say(kind, data, turn).then(heard, () => stop("silent"));
+  };
+  const pieces = createCoalescer(clock, (key, text) => {
+    const [type = "text", block = "0"] = key.split(" ", 2);
+    say(type, { text, block });
+  });
+  const tell = (kind: string, data: Record<string, unknown>): void => {
+    pieces.flush();
+    say(kind, data);
+  };
+  return {
+    flush: () => pieces.flush(),
+    events: {
+      piece: (type, block, text) => pieces.delta(`${type} ${block}`, text),
+      tell,
+      ask(data) {
+        const request = random();
+        const answer = questions.wait(request);
+        tell("permission_request", { ...data, request_id: request });
+        return answer;
+      },
+    },
+  };
+}
+
+function endOf(ending: Ending | undefined, { outcome, data }: AgentEnd): Record<string, unknown> {
+  if (ending === "full") return { outcome: "failed", code: "sessions_full" };
+  return { outcome: ending ?? outcome, ...(ending === undefined ? data : {}) };
+}

@@ -1,0 +1,154 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import type { AgentEnd, AgentEvents, AgentTurn } from "../../../src/agents/agent.ts";
+import { httpAgent } from "../../../src/agents/http.ts";
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+type Asked = { headers: IncomingMessage["headers"]; body: unknown };
+
+/** A server of an agent that answers as `answer` does. */
+async function agentServer(
+  answer: (response: ServerResponse) => void,
+): Promise<{ url: string; asked: Asked[] }> {
+  const asked: Asked[] = [];
+  server = createServer((request, response) => {
+    let text = "";
+    request.on("data", (chunk) => (text += String(chunk)));
+    request.on("end", () => {
+      asked.push({ headers: request.headers, body: JSON.parse(text) as unknown });
+      answer(response);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/run`, asked };
+}
+
+const TURN: AgentTurn = {
+  session: { id: "s", user: "ann", workspace: "/tmp/w", metadata: { team: "x" } },
+  turn: "t1",
+  request: { user_input: "hello", max_iterations: 3 },
+};
+
+function recorder(): { events: AgentEvents; heard: string[] } {
+  const heard: string[] = [];
+  return {
+    heard,
+    events: {
+      piece: (type, block, text) => void heard.push(`piece ${type} ${block} ${text}`),
+      tell: (type, data) => void heard.push(`${type} ${JSON.stringify(data)}`),
+      ask: () => Promise.reject(new Error("nobody asks")),
+    },
+  };
+}
+
+async function run(
+  answer: (response: ServerResponse) => void,
+  options: { signal?: AbortSignal; silenceMs?: number } = {},
+): Promise<{ end: AgentEnd; heard: string[]; asked: Asked[] }> {
+  const { url, asked } = await agentServer(answer);
+  const { events, heard } = recorder();
+  const signal = options.signal ?? new AbortController().signal;
+  const end = await httpAgent(url, options.silenceMs).run(TURN, events, signal);
+  return { end, heard, asked };
+}
+
+test("a turn is one POST with a length, and each line of the answer an event", async () => {
+  const { end, heard, asked } = await run((response) => {
+    response.write('{"type":"text","data":{"text":"he"}}\n{"type":"text","da');
+    response.write(
+      'ta":{"text":"llo"}}\r\n\n{"type":"tool_call","data":{"name":"ls"}}\n{"type":"thinking","data":{"text":"a","more":1}}\n',
+    );
+    response.end('{"type":"query_complete","data":{}}\n{"type":"status","data":7}\n{"type":"usage"}');
+  });
+  expect(end).toEqual({ outcome: "finished" });
+  expect(heard).toEqual([
+    "piece text 0 he",
+    "piece text 0 llo",
+    'tool_call {"name":"ls"}',
+    'thinking {"text":"a","more":1}',
+    'status {"type":"query_complete","data":{}}',
+    'status {"value":7}',
+    "usage {}",
+  ]);
+  expect(asked[0]?.headers).toMatchObject({
+    "content-length": expect.stringMatching(/^\d+$/),
+    "content-type": "application/json",
+  });
+  expect(asked[0]?.body).toEqual({
+    session: { session_id: "s", user_id: "ann", workspace_dir: "/tmp/w", metadata: { team: "x" } },
+    request: { user_input: "hello", force_complex: false, metadata: {}, context: {}, max_iterations: 3 },
+  });
+});
+
+test("an agent's own lines end no turn and answer no question", async () => {
+  const types = ["turn_ended", "permission_resolved", "owner", "gap", "closed", "decision"];
+  const { heard } = await run((response) => {
+    response.end(types.map((type) => JSON.stringify({ type, data: { outcome: "finished" } })).join("\n"));
+  });
+  expect(heard).toEqual(
+    types.map((type) => `status ${JSON.stringify({ type, data: { outcome: "finished" } })}`),
+  );
+});
+
+test("lines that are no events are said to be that, and the turn goes on", async () => {
+  const { end, heard } = await run((response) => {
+    response.end(
+      `nonsense\n[1]\n"x"\n{"type":7}\n${"[".repeat(70)}${"]".repeat(70)}\n{"type":"status","data":{"ok":true}}\n`,
+    );
+  });
+  expect(heard.slice(0, 5)).toEqual(
+    Array.from({ length: 5 }, () => 'error {"message":"the agent sent a line that is no event"}'),
+  );
+  expect(heard[5]).toBe('status {"ok":true}');
+  expect(end.outcome).toBe("finished");
+});
+
+test("an error status fails the turn", async () => {
+  const { end } = await run((response) => response.writeHead(503).end("busy"));
+  expect(end).toEqual({ outcome: "failed", data: { message: "the agent answered 503" } });
+});
+
+test("BOUND-1: a line without an end is refused", async () => {
+  const { url } = await agentServer((response) => {
+    const more = (): void =>
+      void (response.write("x".repeat(64 * 1024)) ? setImmediate(more) : response.once("drain", more));
+    more();
+  });
+  const { events } = recorder();
+  await expect(httpAgent(url).run(TURN, events, new AbortController().signal)).rejects.toThrow(
+    /a line of more than/,
+  );
+});
+
+test.each<[string, (response: ServerResponse) => void]>([
+  ["before it answers", () => undefined],
+  ["in the middle", (response) => void response.write('{"type":"usage"}\n')],
+])("an agent that falls silent %s fails the turn", async (_, answer) => {
+  await expect(run(answer, { silenceMs: 50 })).rejects.toThrow(/timeout/i);
+});
+
+test("a broken connection fails the turn", async () => {
+  await expect(run((response) => void response.write("{", () => response.destroy()))).rejects.toThrow();
+});
+
+test("a cancelled turn closes the connection", async () => {
+  const cancel = new AbortController();
+  const closed = Promise.withResolvers<void>();
+  const running = run(
+    (response) => {
+      response.on("close", () => closed.resolve());
+      response.write('{"type":"usage"}\n', () => cancel.abort());
+    },
+    { signal: cancel.signal },
+  );
+  await expect(running).rejects.toThrow();
+  await closed.promise;
+});

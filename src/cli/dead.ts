@@ -5,11 +5,11 @@ import { overtaken, planRedrive, type RedrivePlan } from "../shared/log/state/re
 import {
   deadLetters,
   deadLettersOf,
-  dropDeadLetter,
   readDeadLetter,
-  redrive,
   type DeadLetter,
 } from "../shared/log/state/dead-letters.ts";
+import { dropDeadLetters } from "../shared/log/state/drop.ts";
+import { redriveAll } from "../shared/log/state/redrive.ts";
 import { codedError, errorText } from "../shared/base/errors.ts";
 import { counted } from "../shared/base/show.ts";
 import { readStopped } from "../operate/stopped-sessions.ts";
@@ -35,8 +35,6 @@ import { renderTable } from "./render/table.ts";
 const ROWS = 50;
 /** More result lines than this do not help at a terminal. `--dry-run` lists them all. */
 const MOST_LINES = 20;
-/** Concurrent deletions. */
-const DROPS = 16;
 
 function exampleOf(words: string): string {
   return `\nExample:\n  runner-relay dead ${words}`;
@@ -128,20 +126,16 @@ export function command(context: Context): Command {
       if (behind !== undefined) await confirm(context, `${behind} Redrive anyway?`, which.yes);
       context.mustFinish();
       const progress = createProgress("redriven", send.length);
-      const older = Map.groupBy(plan.drop, (thin) => thin.id);
       let count = 0;
+      const redriven = (letter: DeadLetter, seq: number): void => {
+        progress.at(++count);
+        if (which.json)
+          context.print(JSON.stringify({ id: letter.id, session: letter.session, streamSeq: seq }));
+        else if (send.length <= MOST_LINES)
+          context.print(`${letter.id} of ${letter.session} requeued as sequence ${seq}`);
+      };
       try {
-        for (const thin of send) {
-          const letter = await readDeadLetter(jsm, thin.seq);
-          if (letter === undefined) continue; // another operator was faster
-          const dropped = older.get(thin.id)?.map((it) => it.seq);
-          const seq = await redrive(nc, jsm, letter, dropped);
-          progress.at(++count);
-          if (which.json)
-            context.print(JSON.stringify({ id: letter.id, session: letter.session, streamSeq: seq }));
-          else if (send.length <= MOST_LINES)
-            context.print(`${letter.id} of ${letter.session} requeued as sequence ${seq}`);
-        }
+        await redriveAll({ nc, jsm }, plan, { redriven });
       } finally {
         progress.end();
       }
@@ -151,7 +145,7 @@ export function command(context: Context): Command {
 
   addFlags(drop, CLIENT_TABLE).action(async (id: string | undefined, which: Options) => {
     checkChosen(id, which);
-    await onBroker(drop, async (jsm) => {
+    await onBroker(drop, async (jsm, nc) => {
       const letters = await chosenLetters(jsm, id, which);
       if (letters.length === 0)
         return context.print(which.json ? JSON.stringify({ dropped: 0 }) : noneOf(which));
@@ -168,12 +162,10 @@ export function command(context: Context): Command {
       context.mustFinish();
       const progress = createProgress("dropped", letters.length);
       let count = 0;
-      const next = letters.values();
-      const worker = async (): Promise<void> => {
-        for (const { seq } of next) if (await dropDeadLetter(jsm, seq)) progress.at(++count);
-      };
+      const dropped = (now: number): void => progress.at((count = now));
+      const seqs = letters.map(({ seq }) => seq);
       try {
-        await Promise.all(Array.from({ length: DROPS }, worker));
+        await dropDeadLetters({ nc, jsm }, seqs, { dropped });
       } finally {
         progress.end();
       }

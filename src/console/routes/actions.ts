@@ -3,7 +3,8 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Control } from "../../shared/log/state/control.ts";
-import { deadLettersOf, readDeadLetter, redrive } from "../../shared/log/state/dead-letters.ts";
+import { deadLettersOf, readDeadLetter } from "../../shared/log/state/dead-letters.ts";
+import { redrive } from "../../shared/log/state/redrive.ts";
 import { sessionFilter } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { standingOf, type SessionSources } from "../../shared/messages/standing/session-standing.ts";
@@ -110,7 +111,7 @@ async function redriveOne({ nc, jsm, log }: ActionDeps, seq: number | undefined)
   const letters = await deadLettersOf(jsm, asked.id);
   const letter = letters.pop() ?? asked;
   const older = letters.map((it) => it.seq);
-  const at = await redrive(nc, jsm, letter, older);
+  const at = await redrive({ nc, jsm }, letter, older);
   log.warn({ event: letter.id, session: letter.session, seq: at, by: BY }, "event redriven");
   const text = `Event ${letter.id} of session ${letter.session} is requeued as sequence ${at}.`;
   return { path: "/dead", notice: { mood: "good", text } };

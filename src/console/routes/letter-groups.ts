@@ -3,7 +3,8 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/base/clock.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
-import { dropDeadLetter, readDeadLetter, redrive } from "../../shared/log/state/dead-letters.ts";
+import { dropDeadLetters } from "../../shared/log/state/drop.ts";
+import { redriveAll } from "../../shared/log/state/redrive.ts";
 import { overtaken, planRedrive } from "../../shared/log/state/redrive-plan.ts";
 import type { Action } from "../views/confirm.ts";
 import { href, type Notice } from "../views/layout.ts";
@@ -32,44 +33,6 @@ type GroupDeps = {
   index: LetterIndex;
 };
 
-/** Redrives until `end`, a clock.now(); how many. */
-async function redriveAll(
-  { nc, jsm, clock, index }: GroupDeps,
-  selection: LetterSelection,
-  end: number,
-): Promise<number> {
-  const { send, drop } = planRedrive(index.select(selection));
-  const older = Map.groupBy(drop, ({ id }) => id);
-  let done = 0;
-  for (const { seq, id } of send) {
-    if (clock.now() > end) break;
-    const letter = await readDeadLetter(jsm, seq);
-    if (letter === undefined) continue; // somebody else was faster
-    await redrive(
-      nc,
-      jsm,
-      letter,
-      older.get(id)?.map((it) => it.seq),
-    );
-    done++;
-  }
-  return done;
-}
-
-/** Drops until `end`, a clock.now(); how many. */
-async function dropAll(
-  { jsm, clock, index }: GroupDeps,
-  selection: LetterSelection,
-  end: number,
-): Promise<number> {
-  let done = 0;
-  for (const { seq } of index.select(selection)) {
-    if (clock.now() > end) break;
-    if (await dropDeadLetter(jsm, seq)) done++;
-  }
-  return done;
-}
-
 export function createLetterGroups(deps: GroupDeps): LetterGroups {
   const { jsm, clock, log, index } = deps;
 
@@ -86,10 +49,16 @@ export function createLetterGroups(deps: GroupDeps): LetterGroups {
     async carryOut(action, selection) {
       await index.update();
       const end = clock.now() + MOST_MS;
+      const goesOn = (): boolean => clock.now() <= end;
+      const letters = index.select(selection);
       const done =
         action === "redrive-all"
-          ? await redriveAll(deps, selection, end)
-          : await dropAll(deps, selection, end);
+          ? await redriveAll(deps, planRedrive(letters), { goesOn })
+          : await dropDeadLetters(
+              deps,
+              letters.map(({ seq }) => seq),
+              { goesOn },
+            );
       await index.update();
       const left = index.select(selection).length;
       log.warn({ action, ...selection, done, left, by: "status page" }, "dead letters redriven or dropped");

@@ -5,6 +5,7 @@ import {
   TimeoutError,
   type NatsConnection,
 } from "@nats-io/nats-core";
+import { violationOf } from "../../shared/base/violation.ts";
 import { HOLDINGS_SUBJECT, OPERATOR_INBOX, VIEW_SUBJECT } from "../../shared/log/schema/subjects.ts";
 import {
   DEAD_STREAM,
@@ -14,7 +15,7 @@ import {
   stateKey,
 } from "../../shared/log/schema/topology.ts";
 import { fail, ok, type Line } from "../../shared/messages/checks/line.ts";
-import { reading, violationOf, type Reading } from "../../shared/messages/checks/reading.ts";
+import { reading, type Reading } from "../../shared/messages/checks/reading.ts";
 
 /** Whether the login has a permission, tried in a way that changes nothing. `deaf`: it may not receive the broker's answers. */
 export type PermissionFact = { what: string; outcome: Reading<"allowed" | "denied" | "deaf"> };
@@ -39,6 +40,11 @@ const TRIALS: Trial[] = [
     what: "drop dead letters",
     subject: `$JS.API.STREAM.MSG.DELETE.${DEAD_STREAM}`,
     body: DELETES_NOTHING,
+  },
+  {
+    what: "count removed dead letters",
+    subject: `$KV.${STATE_BUCKET}.${stateKey.removed}`,
+    publish: true,
   },
   { what: "pause", subject: `$KV.${STATE_BUCKET}.${stateKey.paused}`, publish: true },
   { what: "pause a session", subject: `$KV.${STATE_BUCKET}.${stateKey.control("doctor")}`, publish: true },

@@ -2,12 +2,8 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { damageText, readDamages, type DamageCode } from "../../shared/log/state/damage.ts";
-import {
-  deadLettersOf,
-  findDeadLetter,
-  redriveIdPrefix,
-  type DeadLetter,
-} from "../../shared/log/state/dead-letters.ts";
+import { deadLettersOf, findDeadLetter, type DeadLetter } from "../../shared/log/state/dead-letters.ts";
+import { redriveIdPrefix } from "../../shared/log/state/redrive.ts";
 import { errorText } from "../../shared/base/errors.ts";
 import { HEADER } from "../../shared/base/headers.ts";
 import { parseJsonWithin, QUESTION } from "../../shared/base/json-scan.ts";

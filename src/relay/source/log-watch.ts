@@ -8,6 +8,7 @@ import { checkLog, isReplaced, shortenedText, type LogCheck } from "../../shared
 import { decodeMark, encodeMark, type LogMark } from "../../shared/log/state/log-mark.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { noteDamage, shapeOf } from "../../shared/log/state/note-damage.ts";
+import { removalsOf } from "../../shared/log/state/removals.ts";
 import { readRevision, readState, writeState } from "../../shared/log/state/state-store.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 import { isLessThan, nextMark, type WaitingHere } from "./next-mark.ts";
@@ -146,6 +147,7 @@ async function writeMark(watched: Watched): Promise<void> {
     throw error;
   });
   const turn = watched.checking;
+  const counted = await readState(jsm, stateKey.removed); // before the letters: those that are being removed now do not count yet
   const [log, dead] = await Promise.all([jsm.streams.info(EVENTS_STREAM), jsm.streams.info(DEAD_STREAM)]);
   const stored = await readState(jsm, stateKey.mark);
   const known: LogMark =
@@ -159,7 +161,7 @@ async function writeMark(watched: Watched): Promise<void> {
   const grown = log.state.last_seq > known.seq; // behind an end that was lost, perhaps
   if (stored !== undefined && (isLessThan(log, known) || (grown && (await isReplaced(jsm, known)))))
     return lookAgain(deps);
-  const next = nextMark(known, { log, dead }, deps.waiting());
+  const next = nextMark(known, { log, dead, removed: removalsOf(counted, dead).removed }, deps.waiting());
   if (next === undefined) return;
   const revision = stored?.revision ?? (await readRevision(jsm, stateKey.mark));
   await writeState(nc, stateKey.mark, encodeMark(next), revision);

@@ -28,7 +28,7 @@ export function isLessThan(log: StreamInfo, known: LogMark): boolean {
 /** The next mark; undefined if nothing in it changes. Pure. */
 export function nextMark(
   known: LogMark,
-  { log, dead }: { log: StreamInfo; dead: StreamInfo },
+  { log, dead, removed }: { log: StreamInfo; dead: StreamInfo; removed: number },
   { sessions, shards, held }: WaitingHere,
 ): LogMark | undefined {
   const at = stampMs(log.state.last_ts);
@@ -42,7 +42,7 @@ export function nextMark(
     seq,
     at: seq === known.seq || Number.isNaN(at) ? known.at : at,
     highest: Math.max(seq, known.highest),
-    ...shapeOf({ log, dead, missing }),
+    ...shapeOf({ log, dead, missing, removed }),
     waiting,
     held: [...held, ...(known.held ?? []).filter(elsewhere)].slice(0, MOST_HELD),
   };

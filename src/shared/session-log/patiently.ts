@@ -1,7 +1,7 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
-import { PermissionViolationError, RequestError } from "@nats-io/nats-core";
 import type { Clock } from "../base/clock.ts";
 import { rest } from "../base/rest.ts";
+import { violationOf } from "../base/violation.ts";
 
 const PAUSE_MS = 100;
 
@@ -24,6 +24,5 @@ export async function patiently<T>(
 /** True for what stays the same however often it is asked: a stream that is missing, a permission that is denied. */
 function isAnswer(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return error.status < 500;
-  const cause = error instanceof RequestError ? error.cause : error;
-  return cause instanceof PermissionViolationError;
+  return violationOf(error) !== undefined;
 }

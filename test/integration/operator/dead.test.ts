@@ -1,12 +1,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { createDeadLetters, type Death } from "../../../src/relay/coordinator/dead-letters.ts";
-import {
-  deadLetters,
-  deadLettersOf,
-  findDeadLetter,
-  redrive,
-} from "../../../src/shared/log/state/dead-letters.ts";
+import { deadLetters, deadLettersOf, findDeadLetter } from "../../../src/shared/log/state/dead-letters.ts";
+import { redrive } from "../../../src/shared/log/state/redrive.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
@@ -64,7 +60,7 @@ test("SETTLE-1: an event that dies again keeps both letters and both reasons; wh
   expect(await reasons(jsm, "e1")).toEqual(["first", "second"]);
   const [first] = await deadLettersOf(jsm, "e1");
   if (first === undefined) throw new Error("no letter");
-  await redrive(nc, jsm, first); // removes its own letter only
+  await redrive({ nc, jsm }, first); // removes its own letter only
   expect(await reasons(jsm, "e1")).toEqual(["second"]);
   expect((await findDeadLetter(jsm, "e1"))?.origSeq).toBe(9);
 });
@@ -74,8 +70,8 @@ test("a letter that is redriven twice, as after a crash in between, is in the lo
   await bury("e1", "s1", 5);
   const letter = await findDeadLetter(jsm, "e1");
   if (letter === undefined) throw new Error("no letter");
-  const seq = await redrive(nc, jsm, letter);
-  expect(await redrive(nc, jsm, letter)).toBe(seq);
+  const seq = await redrive({ nc, jsm }, letter);
+  expect(await redrive({ nc, jsm }, letter)).toBe(seq);
 });
 
 test("deliveries tells what a letter says of an event that was pruned", async () => {
@@ -270,7 +266,7 @@ test("a redriven event that waits is pending by its first receipt, and delivered
   coordinator.faults.set([{ path: "/sessions/s1/events", action: { kind: "status", status: 503 } }]);
   const letter = await findDeadLetter(jsm, id);
   if (letter === undefined) throw new Error("no letter");
-  await redrive(nc, jsm, letter);
+  await redrive({ nc, jsm }, letter);
   expect(await state()).toBe("pending");
   coordinator.faults.clear();
   await expect.poll(state, { interval: 20 }).toBe("delivered");

@@ -66,6 +66,8 @@ const PUBLISH: Rule[] = [
   ["$KV.RR_STATE.held.s", "relay", "admin"],
   ["$KV.RR_STATE.control.s", "relay", "console", "operator", "admin"],
   ["$KV.RR_STATE.paused", "relay", "console", "operator", "admin"],
+  ["$KV.RR_STATE.removed", "relay", "console", "operator", "admin"],
+  ["$KV.RR_STATE.removed.x", "relay", "admin"],
   ["$KV.RR_STATE.replay.x", "relay", "operator", "admin"],
   ["$KV.OTHER.x"],
   ["rr.ses.s.in.turn.t", "serve"],

@@ -1,5 +1,5 @@
 import { headers, type NatsConnection } from "@nats-io/nats-core";
-import { JetStreamApiError, type JetStreamManager, type StreamInfo } from "@nats-io/jetstream";
+import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import { encodeCheckpoint, freshCheckpoint, type Checkpoint } from "../state/checkpoint.ts";
 import { recordDamage, type Damage } from "../state/damage.ts";
 import { encodeHeld, decodeHeld, type HeldRecord } from "../state/held.ts";
@@ -30,7 +30,7 @@ export async function mendLog(
   deps: { nc: NatsConnection; jsm: JetStreamManager; wall: () => number },
   check: LogCheck,
 ): Promise<{ damage: Damage | undefined } | undefined> {
-  const { end, log, mark, checkpoints, dead } = check;
+  const { end, log, mark, checkpoints } = check;
   if (end.kind === "whole") return undefined;
   const { nc, jsm } = deps;
   const { kept } = end;
@@ -61,7 +61,7 @@ export async function mendLog(
   await Promise.all(Array.from({ length: SHARDS }, (_, shard) => deleteConsumer(jsm, consumerName(shard))));
   const unused = log.state.last_seq <= kept; // no new event has a lost event's number yet
   const passed = (await passNumbers(nc, jsm, highest)) && unused;
-  const now = await markOf(jsm, dead);
+  const now = await markOf(jsm, check);
   const epoch = passed ? known?.epoch : Math.max(deps.wall(), (known?.epoch ?? 0) + 1);
   const next: LogMark = {
     ...now,
@@ -89,12 +89,13 @@ export function goneOf(
  */
 export async function ensureMark(
   { nc, jsm }: { nc: NatsConnection; jsm: JetStreamManager },
-  { log, mark, dead }: Pick<LogCheck, "log" | "mark" | "dead">,
+  check: Pick<LogCheck, "log" | "mark" | "dead" | "removed">,
 ): Promise<void> {
+  const { log, mark } = check;
   const known = mark?.mark;
   const same = known?.created === log.created;
   if (known !== undefined && !same) await passNumbers(nc, jsm, known.highest);
-  const now = await markOf(jsm, dead);
+  const now = await markOf(jsm, check);
   const next: LogMark = {
     ...(same ? known : {}),
     ...now,
@@ -105,7 +106,10 @@ export async function ensureMark(
   await writeState(nc, stateKey.mark, encodeMark(next), await revisionOf(jsm, mark)); // if that fails, another process has written it
 }
 
-async function markOf(jsm: JetStreamManager, dead: StreamInfo): Promise<LogMark> {
+async function markOf(
+  jsm: JetStreamManager,
+  { dead, removed }: Pick<LogCheck, "dead" | "removed">,
+): Promise<LogMark> {
   const log = await jsm.streams.info(EVENTS_STREAM, { deleted_details: true });
   const at = stampMs(log.state.last_ts);
   const seq = log.state.last_seq;
@@ -117,7 +121,7 @@ async function markOf(jsm: JetStreamManager, dead: StreamInfo): Promise<LogMark>
     at: Number.isNaN(at) ? 0 : at,
     highest: seq,
     mended: 0,
-    ...shapeOf({ log, dead, missing }),
+    ...shapeOf({ log, dead, missing, removed }),
   };
 }
 

@@ -69,6 +69,8 @@ export const stateKey = {
   mark: "log",
   /** Up to where the log was pruned (prune.ts). */
   pruned: "pruned",
+  /** How many dead letters were removed (removals.ts). */
+  removed: "removed",
   /** Something that was found damaged (damage.ts). */
   damage: (id: string): string => `damage.${id}`,
   /** The URL of the coordinator that the log belongs to. */

@@ -97,7 +97,7 @@ function headOf(code: DamageCode, missing: number): string {
     case "log_gone":
       return `the log was gone and a new one was created: ${events}`;
     case "dead_letters_gone":
-      return `${missing} dead letter${missing === 1 ? " is" : "s are"} missing, either lost or dropped while no relay ran`;
+      return `${missing} dead letter${missing === 1 ? " is" : "s are"} missing, and nobody is known to have removed ${missing === 1 ? "it" : "them"}`;
     case "state_damaged":
       return `the relays' state lost ${missing} entr${missing === 1 ? "y" : "ies"}`;
   }

@@ -4,6 +4,7 @@ import { judgeEnd, stampMs, type Anchor, type LogEnd, type Probe } from "./log-e
 import { decodeMark, type LogMark } from "./log-mark.ts";
 import { SHARDS } from "../schema/partition.ts";
 import { prunedBelow } from "./pruned.ts";
+import { announced, removalsOf } from "./removals.ts";
 import { countOf, startingAt, rangesOf, without, type Range } from "./ranges.ts";
 import { Settled } from "./settled.ts";
 import { readState, type Stored } from "./state-store.ts";
@@ -23,34 +24,37 @@ export type LogCheck = {
   /** All numbers that are missing within the log. */
   missing: Range[];
   dead: StreamInfo;
+  /** How many dead letters had been removed when they were counted, at least. */
+  removed: number;
   /** When the newest record in the bucket was written, milliseconds since 1970; 0 for never. The bucket's own index may claim newer ones than it still has. */
   rememberedAt: number;
-  /** Dead letters that went missing since then. */
+  /** Dead letters that went missing since the mark was written and were not removed by anybody. */
   deadLost: number;
 };
 
-/** How often in a row the end must seem lost before it counts as lost: the replica that answers may lag behind. */
+/** How often in a row the end, or a dead letter, must seem lost before it counts as lost: the replica that answers may lag behind. */
 const LOOKS = 3;
 const LOOKS_AT_REPLICAS = 40; // × 200 ms = 8 s, as long as a replica lags
 const BETWEEN_LOOKS_MS = 200;
 
 /**
- * Compares the log with everything that is remembered of it by number. It takes two questions, and one for each anchor, of 0.2 to 0.5 ms each. A mark and
+ * Compares the log with everything that is remembered of it by number. It takes three questions, and one for each anchor, of 0.2 to 0.5 ms each. A mark and
  * checkpoints of another log are ignored. Throws the broker's errors, and those of {@link decodeMark} and {@link decodeCheckpoint}.
  */
 export async function checkLog(jsm: JetStreamManager): Promise<LogCheck> {
   for (let look = 1; ; look++) {
     const found = await lookAt(jsm);
     const looks = found.log.config.num_replicas > 1 ? LOOKS_AT_REPLICAS : LOOKS;
-    if (found.end.kind === "whole" || look >= looks) return found;
+    if ((found.end.kind === "whole" && found.deadLost === 0) || look >= looks) return found;
     await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
   }
 }
 
 async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
   // The records are read before the log: both may grow meanwhile, and the records must not seem to be ahead.
-  const [stored, ...points] = await Promise.all([
+  const [stored, removedBefore, ...points] = await Promise.all([
     readState(jsm, stateKey.mark),
+    readState(jsm, stateKey.removed),
     ...Array.from({ length: SHARDS }, (_, shard) => readState(jsm, stateKey.checkpoint(shard))),
   ]);
   const mark = stored && { mark: decodeMark(stored.value), revision: stored.revision };
@@ -59,6 +63,8 @@ async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
   const own = checkpoints.filter((it) => it?.checkpoint.stream === before.created);
   const anchors: Anchor[] = own.flatMap((it) => (it === undefined ? [] : anchorsOf(it)));
   if (mark?.mark.created === before.created) anchors.push({ seq: mark.mark.seq, at: mark.mark.at });
+  // the counter grows before a letter is removed, so that every removal that can be seen in `dead` is in it now
+  const removedNow = await readState(jsm, stateKey.removed);
   const probes = await Promise.all(distinct(anchors).map((anchor) => probe(jsm, anchor)));
   // the broker reads a block when it is asked for a message, and cuts it off then if it is damaged: the log ends earlier than it said
   const log = probes.some(isGone) ? await jsm.streams.info(EVENTS_STREAM) : before;
@@ -76,7 +82,8 @@ async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
     missing,
     rememberedAt: Math.max(0, ...[stored, ...points].map((it) => it?.at ?? 0)),
     dead,
-    deadLost: lostLetters(mark?.mark.dead, dead),
+    removed: removalsOf(removedBefore, dead).removed,
+    deadLost: lostLetters(mark?.mark.dead, dead, announced(removalsOf(removedNow, dead))),
   };
 }
 
@@ -114,14 +121,17 @@ export async function readPruned(jsm: JetStreamManager, created: string): Promis
   return stored && prunedBelow(stored.value, created);
 }
 
-/** How many dead letters went missing. Those that an operator dropped while a relay ran are no longer in the mark. Pure. */
+/** How many dead letters went missing, of those in the mark and those that came since. `removed`: how many were removed ever, or are being removed. Pure. */
 export function lostLetters(
   known: LogMark["dead"],
   { created, state }: Pick<StreamInfo, "created" | "state">,
+  removed: number,
 ): number {
   if (known === undefined) return 0;
   if (known.created !== created) return known.messages;
-  return Math.max(0, known.messages - state.messages);
+  const added = Math.max(0, state.last_seq - known.seq);
+  const removedSince = Math.max(0, removed - (known.removed ?? 0));
+  return Math.max(0, known.messages + added - state.messages - removedSince);
 }
 
 function checkpointOf(stored: Stored | undefined): LogCheck["checkpoints"][number] {

@@ -30,8 +30,8 @@ export type LogMark = {
   waiting?: [session: string, events: number][];
   /** Held sessions, with their pointers into the log, so that a pointer that the bucket loses is noticed. */
   held?: HeldPlace[];
-  /** Of the stream of dead letters. */
-  dead?: { created: string; seq: number; messages: number };
+  /** Of the stream of dead letters. `removed`: how many had been removed by then at least (removals.ts). */
+  dead?: { created: string; seq: number; messages: number; removed?: number };
 };
 
 export const MOST_HOLES = 1000;

@@ -98,15 +98,17 @@ export function shapeOf({
   log,
   dead,
   missing,
+  removed,
 }: {
   log: Pick<StreamInfo, "state">;
   dead: StreamInfo;
   missing: readonly Range[];
+  removed: number;
 }): Pick<LogMark, "first" | "holes" | "dead"> {
   return {
     first: log.state.first_seq,
     holes: atMost(missing, MOST_HOLES),
-    dead: { created: dead.created, seq: dead.state.last_seq, messages: dead.state.messages },
+    dead: { created: dead.created, seq: dead.state.last_seq, messages: dead.state.messages, removed },
   };
 }
 

@@ -1,5 +1,5 @@
-import { PermissionViolationError, RequestError } from "@nats-io/nats-core";
 import { errorText, isCoded } from "../../base/errors.ts";
+import { violationOf } from "../../base/violation.ts";
 
 /** Time limit of each check. */
 export const LOOK_MS = 3000;
@@ -31,10 +31,4 @@ function whyOf(error: unknown): string {
   if (violationOf(error) !== undefined) return "this login lacks the permission to look";
   if (error instanceof DOMException && error.name === "TimeoutError") return NO_ANSWER; // the request's own time limit was shorter
   return isCoded(error) ? `${error.code}: ${error.message}` : errorText(error);
-}
-
-/** The permissions violation behind an error. Undefined if the error is another one. */
-export function violationOf(error: unknown): PermissionViolationError | undefined {
-  const cause = error instanceof RequestError ? error.cause : error;
-  return cause instanceof PermissionViolationError ? cause : undefined;
 }

@@ -49,15 +49,22 @@ test("the alarm is ended by its own key", () => {
   expect(damageAdvice(damage)).toContain("nats kv del RR_STATE damage.x");
 });
 
+const seen = { created: "a", seq: 9, messages: 3, removed: 6 };
+const now = (messages: number, last_seq = 9) => ({ created: "a", state: { messages, last_seq } });
 test.each([
-  ["nothing is remembered", undefined, "a", 3, 0],
-  ["all are there", { created: "a", seq: 9, messages: 3 }, "a", 3, 0],
-  ["more are there", { created: "a", seq: 9, messages: 3 }, "a", 4, 0],
-  ["some are gone", { created: "a", seq: 9, messages: 3 }, "a", 1, 2],
-  ["the stream is another one", { created: "a", seq: 9, messages: 3 }, "b", 1, 3],
-  ["none was there", { created: "a", seq: 0, messages: 0 }, "b", 0, 0],
-])("dead letters that went missing: %s", (_, known, created, messages, lost) => {
-  expect(lostLetters(known, { created, state: { messages } } as Parameters<typeof lostLetters>[1])).toBe(
-    lost,
-  );
+  ["nothing is remembered", undefined, now(3), 0, 0],
+  ["all are there", seen, now(3), 6, 0],
+  ["more are there", seen, now(4, 10), 6, 0],
+  ["some are gone", seen, now(1), 6, 2],
+  ["those that are gone were removed", seen, now(1), 8, 0],
+  ["more are gone than were removed", seen, now(0), 8, 1],
+  ["some came, and of all some were removed", seen, now(2, 11), 9, 0],
+  ["some came, some were removed, and some are gone", seen, now(1, 11), 9, 1],
+  ["more were announced than removed", seen, now(2), 9, 0],
+  ["an old mark, before any removal was counted", { created: "a", seq: 9, messages: 3 }, now(2), 1, 0],
+  ["the counter is gone", seen, now(2), 0, 1],
+  ["the stream is another one", seen, { ...now(1), created: "b" }, 0, 3],
+  ["none was there", { created: "a", seq: 0, messages: 0 }, { ...now(0, 0), created: "b" }, 0, 0],
+])("dead letters that went missing: %s", (_, known, dead, removed, lost) => {
+  expect(lostLetters(known, dead as Parameters<typeof lostLetters>[1], removed)).toBe(lost);
 });

@@ -7,10 +7,11 @@ import { factOf } from "../shared/session-log/turns/fact.ts";
 import { ownerMove } from "../shared/session-log/turns/owner-move.ts";
 import { advanceSession, NEW_SESSION, type SessionState } from "../shared/session-log/turns/session-state.ts";
 import { createMoves, type Moves } from "./moves.ts";
+import { createSessionRoom, type SessionRoom } from "./session-room.ts";
 import type { TurnRun } from "./turn-run.ts";
 import { createVoice, type Voice } from "./voice.ts";
 
-// moves.ts does what is next · voice.ts writes into the log · turn-run.ts runs an agent (questions.ts has what it asked, turn-request.ts what it is asked). What is next is
+// moves.ts does what is next · voice.ts writes into the log, session-room.ts says how much may still be written · turn-run.ts runs an agent (questions.ts has what it asked, turn-request.ts what it is asked). What is next is
 // decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps others out
 // The owner of a session follows its log as any watcher does, and acts only on what it saw there. What it says itself comes back to it the same way, so that it never acts on
 // a state without its own last word.
@@ -26,6 +27,8 @@ export type OwnOptions = {
   agent: Agent;
   /** How long a session is owned in which nothing happens. */
   idleMs: number;
+  /** Most bytes of a session. */
+  maxBytes: number;
   signal: AbortSignal;
 };
 
@@ -33,12 +36,13 @@ export type OwnOptions = {
 export async function ownSession(deps: OwnerDeps, session: Session, options: OwnOptions): Promise<OwnerEnd> {
   const lease = await acquireLease(deps, session.name, options.worker);
   if (lease === undefined) return "taken";
-  const owner = createOwner(deps, session, lease, options);
+  const space = createSessionRoom(deps, { session: session.name, maxBytes: options.maxBytes });
+  const owner = createOwner({ ...deps, room: () => space.room() }, session, lease, options);
   const leaving = AbortSignal.any([options.signal, owner.idle]);
   const ending = AbortSignal.any([leaving, lease.lost, owner.gone]);
   let why: OwnerEnd = "lost";
   try {
-    why = await follow(deps, session, ending, owner);
+    why = await follow(deps, { session, signal: ending }, owner, space);
   } catch (error) {
     if (!ending.aborted) throw error;
   } finally {
@@ -51,16 +55,19 @@ export async function ownSession(deps: OwnerDeps, session: Session, options: Own
 
 async function follow(
   deps: OwnerDeps,
-  session: Session,
-  signal: AbortSignal,
+  { session, signal }: { session: Session; signal: AbortSignal },
   owner: Owner,
+  space: SessionRoom,
 ): Promise<OwnerEnd> {
   let state = NEW_SESSION;
   let caughtUp = false;
   for await (const item of watch(deps, { session: session.name, after: { seq: 0 }, signal })) {
     if (item.kind === "closed") return "deleted";
     if (item.kind === "reset") return "lost"; // what was known is of another log
-    if (item.kind === "event") state = advanceSession(state, factOf(item.event));
+    if (item.kind === "event") {
+      space.take(item.event);
+      state = advanceSession(state, factOf(item.event));
+    }
     caughtUp ||= item.kind === "caught_up";
     if (caughtUp) owner.see(state);
   }

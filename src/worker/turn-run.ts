@@ -20,7 +20,10 @@ export type TurnRun = {
 };
 
 /** Why a turn ends that its agent did not end. `silent`: nothing can be said of it any more. */
-type Ending = "cancelled" | "interrupted" | "silent" | "full";
+type Ending = "cancelled" | "interrupted" | "silent" | "full" | "late";
+
+/** Longest turn. */
+export const MAX_TURN_MS: number = 6 * 60 * 60 * 1000;
 
 type RunDeps = { agent: Agent; voice: Voice; clock: Clock; random: () => string };
 
@@ -40,10 +43,13 @@ export function runTurn(deps: RunDeps, turn: AgentTurn): TurnRun {
 
   const { events, flush } = speaker(deps, { turn: turn.turn, ended: ended.signal, questions, stop });
 
+  const cancelLimit = deps.clock.after(MAX_TURN_MS, () => stop("late"));
+
   async function run(): Promise<void> {
     const end = await agent
       .run(turn, events, ended.signal)
       .catch((error: unknown): AgentEnd => ({ outcome: "failed", data: { message: errorText(error) } }));
+    cancelLimit();
     flush();
     if (ending === "silent") return;
     questions.refuse();
@@ -112,5 +118,6 @@ function speaker(
 
 function endOf(ending: Ending | undefined, { outcome, data }: AgentEnd): Record<string, unknown> {
   if (ending === "full") return { outcome: "failed", code: "sessions_full" };
+  if (ending === "late") return { outcome: "failed", code: "turn_timeout" };
   return { outcome: ending ?? outcome, ...(ending === undefined ? data : {}) };
 }

@@ -25,10 +25,10 @@ const MOST_OWNED = 256;
 /** Starts a worker. Stop it before `deps.signal`, so that it can say what it left. */
 export function startWorker(
   deps: OwnerDeps,
-  of: { name: string; agent: Agent; log: Logger; idleMs?: number },
+  of: { name: string; agent: Agent; log: Logger; maxBytes: number; idleMs?: number },
 ): Worker {
   const { jsm, hub, clock, signal } = deps;
-  const { name: worker, agent, log, idleMs = IDLE_MS } = of;
+  const { name: worker, agent, log, maxBytes, idleMs = IDLE_MS } = of;
   const owned = new Map<string, Promise<void>>();
   const stopping = new AbortController();
 
@@ -37,7 +37,7 @@ export function startWorker(
     if ((await ask(() => leaseHolder(jsm, name))) !== undefined) return;
     const session = await ask(() => sessionNamed(jsm, name));
     if (session?.kind !== "worker" || stopping.signal.aborted) return;
-    await ownSession(deps, session, { worker, agent, idleMs, signal: stopping.signal });
+    await ownSession(deps, session, { worker, agent, idleMs, maxBytes, signal: stopping.signal });
   }
 
   /** Takes a session, if nobody has it. */

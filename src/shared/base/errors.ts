@@ -50,6 +50,8 @@ export const ERRORS = {
   log_unreachable: { status: 503, title: "The log cannot be reached" },
   log_full: { status: 503, title: "The log is full" },
   log_refused: { status: 503, title: "The log refused the event" },
+  turns_full: { status: 429, title: "The session has too many turns waiting" },
+  turn_timeout: { title: "A turn took too long" },
   sessions_full: { status: 429, title: "The log of sessions has no room" },
   event_id_taken: { status: 503, title: "The log holds another event with this id" },
   relay_unavailable: { status: 503, title: "No relay answers" },

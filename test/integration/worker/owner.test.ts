@@ -67,10 +67,16 @@ const turn = (id: string, input = "hello"): Promise<Requested> =>
 type Owned = { deps: OwnerDeps; leave: () => void; over: Promise<OwnerEnd> };
 
 /** Owns the session with a process of its own. */
-async function own(agent: Agent, changed: Partial<OwnerDeps> = {}): Promise<Owned> {
+async function own(agent: Agent, changed: Partial<OwnerDeps> = {}, maxBytes = 1e9): Promise<Owned> {
   const deps = { ...(await workerHome(broker, ending.signal)), ...changed };
   const leaving = new AbortController();
-  const over = ownSession(deps, session, { worker: "w", agent, idleMs: 60_000, signal: leaving.signal });
+  const over = ownSession(deps, session, {
+    worker: "w",
+    agent,
+    idleMs: 60_000,
+    maxBytes,
+    signal: leaving.signal,
+  });
   over.catch(() => undefined);
   return { deps, leave: () => leaving.abort(), over };
 }
@@ -274,6 +280,37 @@ test("a log that is full fails the turn, and its end still fits", async () => {
   a.events.tell("status", {});
   await eventually(async () => expect(await said()).toEqual(["turn_started a", "turn_ended a failed"]));
   expect((await events()).at(-1)?.data).toEqual({ outcome: "failed", code: "sessions_full" });
+});
+
+test("a session that has more than it may fails its turn, and goes on when something may be removed", async () => {
+  const { agent, started } = scripted();
+  await own(agent, {}, 20_000);
+  await turn("a");
+  const a = await nth(started, 0);
+  for (let i = 0; i < 30; i++) a.events.tell("status", { text: "x".repeat(1000) });
+  await eventually(async () => expect((await said()).at(-1)).toBe("turn_ended a failed"));
+  expect((await events()).at(-1)?.data).toEqual({ outcome: "failed", code: "sessions_full" });
+  await turn("b"); // the last turn that ended stays, so that there is no room yet
+  (await nth(started, 1)).events.tell("status", { text: "y" });
+  await eventually(async () =>
+    expect((await said()).slice(-2)).toEqual(["turn_started b", "turn_ended b failed"]),
+  );
+  await turn("c"); // what may be removed is room
+  const c = await nth(started, 2);
+  c.events.tell("status", { text: "z" });
+  c.end();
+  await eventually(async () =>
+    expect((await said()).slice(-2)).toEqual(["status c z", "turn_ended c finished"]),
+  );
+});
+
+test("a session has a few turns that wait, and no more; a repeat is recognised all the same", async () => {
+  const all = Array.from({ length: 17 }, (_, i) => `t${i}`);
+  for (const id of all) expect(await turn(id)).toMatchObject({ kind: "accepted" });
+  await expect(turn("more")).rejects.toMatchObject({ code: "turns_full" });
+  expect(await turn("t3")).toMatchObject({ kind: "repeated" });
+  await own(echoAgent);
+  await eventually(async () => expect(await turn("more")).toMatchObject({ kind: "accepted" }));
 });
 
 test("an agent that throws, and data that are too large, fail nothing but what they are", async () => {

@@ -37,7 +37,7 @@ async function start(
   idleMs = 60_000,
 ): Promise<Worker & { cut: () => Promise<void> }> {
   const deps = await workerHome(broker, ending.signal);
-  const worker = startWorker(deps, { name, agent, log: silentLogger(), idleMs });
+  const worker = startWorker(deps, { name, agent, log: silentLogger(), idleMs, maxBytes: 1e9 });
   return { ...worker, cut: () => deps.nc.close() };
 }
 

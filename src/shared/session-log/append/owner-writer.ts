@@ -19,8 +19,8 @@ export type OwnerWriter = {
   last(): number;
 };
 
-/** What must be told even if the log is full, so that nobody waits for ever. */
-const URGENT: ReadonlySet<string> = new Set(["owner", "turn_ended", "permission_resolved"]);
+/** What must be told even if there is no room, so that nobody waits for ever, and so that what lies before a turn can be removed once that has ended. */
+const URGENT: ReadonlySet<string> = new Set(["owner", "turn_started", "turn_ended", "permission_resolved"]);
 
 /** Writes what the owner of `session` says, behind its event `last` (0: none). */
 export function createOwnerWriter(deps: PutDeps & { session: string; last: number }): OwnerWriter {

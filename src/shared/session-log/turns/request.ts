@@ -3,7 +3,10 @@ import { codedError } from "../../base/errors.ts";
 import { put, type PutDeps } from "../append/put.ts";
 import { encodeSessionEnvelope } from "../event/session-envelope.ts";
 import type { Session } from "../registry/entry.ts";
+import { patiently } from "../patiently.ts";
 import { inSubject } from "../subjects.ts";
+import { SESSIONS_STREAM } from "../topology.ts";
+import { openTurns } from "./unfinished.ts";
 
 /** What became of a client's wish. */
 export type Requested =
@@ -20,14 +23,29 @@ type Wish = {
   urgent: boolean;
 };
 
-/** Asks for a turn. `turn` is the client's own id for it: a repeat is recognised for as long as the session exists (TURN-1). `data` is JSON. Throws `sessions_full`. */
-export function requestTurn(
+/** Turns of a session that may wait behind the one that runs. A few more get in if they come at once. */
+const MAX_WAITING = 16;
+
+/** Asks for a turn. `turn` is the client's own id for it: a repeat is recognised for as long as the session exists (TURN-1). `data` is JSON. Throws `turns_full` and `sessions_full`. */
+export async function requestTurn(
   deps: PutDeps,
   session: Session,
   turn: string,
   data: Uint8Array,
 ): Promise<Requested> {
-  return wish(deps, session, { kind: "turn", token: tokenOf(turn), turn, data, urgent: false });
+  const { jsm, clock, signal } = deps;
+  const token = tokenOf(turn);
+  const open = await patiently(() => openTurns(jsm, session.name), { clock, signal });
+  if (open > MAX_WAITING) {
+    const last_by_subj = inSubject(session.name, "turn", token);
+    const known = await patiently(() => jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj }), {
+      clock,
+      signal,
+    });
+    if (known !== null) return { kind: "repeated", seq: known.seq };
+    throw codedError("turns_full", `${open} turns of the session have not ended`);
+  }
+  return await wish(deps, session, { kind: "turn", token, turn, data, urgent: false });
 }
 
 /** Asks that a turn ends. Once is enough. */

@@ -15,9 +15,18 @@ export async function unfinishedSessions(jsm: JetStreamManager): Promise<string[
     .map(([session]) => session);
 }
 
+/** Turns of a session that have not ended. */
+export async function openTurns(jsm: JetStreamManager, session: string): Promise<number> {
+  const [ended, asked] = [
+    await countBySession(jsm, "out.turn_ended", session),
+    await countBySession(jsm, "in.turn.*", session),
+  ];
+  return (asked.get(session) ?? 0) - (ended.get(session) ?? 0);
+}
+
 /** The ends are counted first: a turn that is asked for meanwhile looks unfinished, never the other way round. */
-async function countBySession(jsm: JetStreamManager, kind: string): Promise<Map<string, number>> {
-  const { state } = await jsm.streams.info(SESSIONS_STREAM, { subjects_filter: `rr.ses.*.${kind}` });
+async function countBySession(jsm: JetStreamManager, kind: string, of = "*"): Promise<Map<string, number>> {
+  const { state } = await jsm.streams.info(SESSIONS_STREAM, { subjects_filter: `rr.ses.${of}.${kind}` });
   const counts = new Map<string, number>();
   for (const [subject, count] of Object.entries(state.subjects ?? {})) {
     const session = subject.split(".", 3)[2] ?? "";

@@ -1,0 +1,130 @@
+import { expect, test } from "vitest";
+import type { Agent, AgentEvents, AgentTurn } from "../../../src/agents/agent.ts";
+import type { Put } from "../../../src/shared/session-log/append/put.ts";
+import { MAX_TURN_MS, runTurn, type TurnRun } from "../../../src/worker/turn-run.ts";
+import type { Voice } from "../../../src/worker/voice.ts";
+import { createFakeClock, promises, type FakeClock } from "../../support/fake-clock.ts";
+
+const TURN: AgentTurn = {
+  session: { id: "s", user: "ann", workspace: undefined, metadata: {} },
+  turn: "t",
+  request: {},
+};
+
+type World = {
+  clock: FakeClock;
+  said: string[];
+  /** What the log answers from now on. */
+  answers: (put: Put) => void;
+  events: AgentEvents;
+  finish: () => void;
+  signal: AbortSignal;
+  run: TurnRun;
+};
+
+async function world(): Promise<World> {
+  const clock = createFakeClock();
+  const said: string[] = [];
+  let put: Put = { kind: "stored", seq: 1 };
+  const voice: Voice = {
+    say(kind, data) {
+      said.push(`${kind} ${JSON.stringify(data)}`);
+      return Promise.resolve(put);
+    },
+    last: () => 0,
+  };
+  const begun = Promise.withResolvers<{ events: AgentEvents; signal: AbortSignal; finish: () => void }>();
+  const agent: Agent = {
+    run: (_, events, signal) =>
+      new Promise((resolve) => {
+        const finish = (): void => resolve({ outcome: "finished" });
+        signal.addEventListener("abort", finish);
+        begun.resolve({ events, signal, finish });
+      }),
+  };
+  let names = 0;
+  const run = runTurn({ agent, voice, clock, random: () => `q${++names}` }, TURN);
+  return { clock, said, answers: (next) => void (put = next), run, ...(await begun.promise) };
+}
+
+test("what an agent says is in its order, pieces of one text together", async () => {
+  const { events, said, finish, run } = await world();
+  events.piece("text", "0", "a");
+  events.piece("text", "0", "b");
+  events.piece("text", "0", "c");
+  events.tell("tool_call", { name: "ls" });
+  events.piece("thinking", "1", "d");
+  finish();
+  await run.over;
+  expect(said).toEqual([
+    'text {"text":"a","block":"0"}',
+    'text {"text":"bc","block":"0"}',
+    'tool_call {"name":"ls"}',
+    'thinking {"text":"d","block":"1"}',
+    'turn_ended {"outcome":"finished"}',
+  ]);
+});
+
+test("a turn that takes too long fails", async () => {
+  const { clock, said, signal, run } = await world();
+  await clock.pass(MAX_TURN_MS);
+  await run.over;
+  expect(signal.aborted).toBe(true);
+  expect(said).toEqual(['turn_ended {"outcome":"failed","code":"turn_timeout"}']);
+});
+
+test("ASK-1: a question waits for hours, is answered once, and only after its decision is in the log", async () => {
+  const { clock, events, said, answers, run } = await world();
+  const heard: boolean[] = [];
+  void events.ask({ tool: "rm" }).then((allow) => heard.push(allow));
+  void events.ask({ tool: "ls" }).then((allow) => heard.push(allow));
+  await clock.pass(2 * 60 * 60 * 1000);
+  expect(heard).toEqual([]);
+  run.decide("other", true);
+  run.decide("q1", true);
+  run.decide("q1", false);
+  await promises();
+  expect(heard).toEqual([true]);
+  answers({ kind: "refused", full: false, detail: "no" });
+  run.decide("q2", true);
+  await promises();
+  expect(heard).toEqual([true, false]);
+  expect(said.filter((it) => it.startsWith("permission_resolved"))).toHaveLength(2);
+});
+
+test.each<["cancel" | "interrupted" | "silent", string[]]>([
+  [
+    "cancel",
+    [
+      'permission_resolved {"request_id":"q1","allowed":false,"resolved_by":"cancelled"}',
+      'turn_ended {"outcome":"cancelled"}',
+    ],
+  ],
+  [
+    "interrupted",
+    [
+      'permission_resolved {"request_id":"q1","allowed":false,"resolved_by":"interrupted"}',
+      'turn_ended {"outcome":"interrupted"}',
+    ],
+  ],
+  ["silent", []],
+])("a turn that is ended by %s refuses what was asked, and says no more", async (how, last) => {
+  const { events, said, run } = await world();
+  const answer = events.ask({});
+  if (how === "cancel") run.cancel();
+  else run.leave(how);
+  expect(await answer).toBe(false);
+  events.tell("status", {});
+  expect(await Promise.race([events.ask({}), run.over.then(() => "over")])).toBe(false);
+  await run.over;
+  expect(said.slice(1).filter((it) => !it.includes('"q2"'))).toEqual(last);
+});
+
+test("OWNER-1: what the log refuses because of another owner ends the agent, without a word", async () => {
+  const { events, said, answers, signal, run } = await world();
+  answers({ kind: "overtaken", by: 9 });
+  events.tell("status", {});
+  await run.over;
+  expect(signal.aborted).toBe(true);
+  expect(said).toEqual(["status {}"]);
+});

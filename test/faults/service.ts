@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "../../src/cli/up/free-port.ts";
 import { OF_GATEWAY, SMALL } from "../../src/cli/up/child-memory.ts";
 import { bareEnv } from "../support/bare-env.ts";
 
@@ -43,7 +44,12 @@ export async function startService(options: {
   crashed?: () => void;
 }): Promise<Service> {
   const { name, journal } = options;
-  const memory = options.main === "gateway/main.ts" ? OF_GATEWAY : SMALL; // as `up` starts them
+  const isGateway = options.main === "gateway/main.ts";
+  const memory = isGateway ? OF_GATEWAY : SMALL; // as `up` starts them
+  // not the usual ones, where another program of this machine could listen while ours is dead
+  const port: Record<string, string> = isGateway
+    ? { RUNNER_RELAY_PORT: String(await freePort()) }
+    : { RUNNER_RELAY_ADMIN_PORT: "0" };
   const main = new URL(`../../src/${options.main}`, import.meta.url).pathname;
   const urls: string[] = [];
   const downtimes: number[] = [];
@@ -64,7 +70,7 @@ export async function startService(options: {
     while (!stopping) {
       const log = openSync(options.logFile, "a");
       const run = spawn(process.execPath, [...memory.nodeOptions, main], {
-        env: { ...bareEnv(), ...memory.env, RUNNER_RELAY_LOG_LEVEL: "info", ...options.env },
+        env: { ...bareEnv(), ...memory.env, ...port, RUNNER_RELAY_LOG_LEVEL: "info", ...options.env },
         stdio: ["ignore", "pipe", log, "ipc"],
       });
       closeSync(log);

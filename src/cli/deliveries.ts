@@ -29,7 +29,7 @@ type Options = { session?: string; seq?: number; last: number; json?: true };
 export function command(context: Context): Command {
   const self = new Command("deliveries")
     .description(
-      "Shows the state of one event, or of the last events of a session: pending, delivered, superseded or dead.",
+      "Shows the state of one event, or of the last events of a session: pending, delivered, superseded, dead or dropped.",
     )
     .argument("[event-id]", "the event id from the 202 or the dead letter")
     .option(
@@ -98,7 +98,7 @@ function renderOne(delivery: Delivery, screen: Screen, now: number): string {
           { name: "status", text: receipt.status === undefined ? "none" : String(receipt.status) },
           { name: "attempts", text: receipt.attempts === undefined ? "not known" : String(receipt.attempts) },
         ]
-      : receipt.state === "superseded"
+      : receipt.state === "superseded" || receipt.state === "dropped"
         ? [{ name: "reason", text: receipt.reason }]
         : why === ""
           ? []
@@ -132,7 +132,7 @@ function renderMany(deliveries: readonly Delivery[], screen: Screen, now: number
     { text: receipt.state, style: VERDICT_STYLE[receipt.state] },
     again ? `${kind} again` : kind,
     `${at.slice(0, 19)}Z`,
-    receipt.state === "dead" || receipt.state === "superseded" ? receipt.reason : "",
+    "reason" in receipt ? receipt.reason : "",
   ]);
   const table = renderTable(["EVENT", "SEQ", "STATE", "KIND", "AT", "REASON"], rows, screen);
   const why = deliveries.map((it) => whyOf(it, now)).find((text) => text !== "");

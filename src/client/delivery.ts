@@ -6,10 +6,18 @@ const POLL_MS = 200;
 
 /**
  * The state of an accepted event. `pending`: not delivered yet · `delivered`: the coordinator has it · `superseded`: a bind that came too late ·
- * `dead`: the coordinator refused it · `lost`: the log had it and lost it · `gone`: settled longer ago than the gateway's retention · `unknown`: no such
+ * `dead`: the coordinator refused it · `dropped`: it did, and an operator removed the dead letter · `lost`: the log had it and lost it · `gone`: settled longer ago than the gateway's retention · `unknown`: no such
  * event.
  */
-export type DeliveryState = "pending" | "delivered" | "superseded" | "dead" | "lost" | "gone" | "unknown";
+export type DeliveryState =
+  | "pending"
+  | "delivered"
+  | "superseded"
+  | "dead"
+  | "dropped"
+  | "lost"
+  | "gone"
+  | "unknown";
 
 /** A receipt, as far as the client reads it. */
 type Receipt = { state: DeliveryState; reason?: string; status?: number };

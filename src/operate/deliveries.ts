@@ -187,7 +187,8 @@ function createFinder({ nc, jsm }: Deps): (event: Event) => Promise<Delivery> {
       case "delivered":
         return { state: became.verdict, seq };
       case "superseded":
-        return { state: "superseded", seq, reason: became.reason };
+      case "dropped":
+        return { state: became.verdict, seq, reason: became.reason };
       case "dead":
         return deadReceipt(became.letter, seq);
     }

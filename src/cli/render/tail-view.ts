@@ -14,6 +14,7 @@ export const VERDICT_STYLE: Record<VerdictName, Style> = {
   delivered: "good",
   superseded: "quiet",
   dead: "bad",
+  dropped: "bad",
 };
 
 /** Lines for people, one per event, with the day before its first event. `body`: prints the whole body below each line. */

@@ -121,7 +121,7 @@ th:first-child { padding-left: 1rem; } td:last-child { padding-right: 1rem; }
 tbody .id { min-width: 8rem; max-width: 20rem; } .age { white-space: nowrap; } .why { overflow-wrap: anywhere; min-width: 10rem; }
 details table { margin-top: .35rem; } details th, details td { padding: .15rem .4rem; } details th:first-child { padding-left: 0; }
 .chip { display: inline-block; padding: .05rem .55rem; border-radius: 1em; font-size: .85rem; white-space: nowrap; background: var(--hover); color: var(--quiet); }
-.chip.parked, .chip.dead, .chip.fail { background: var(--bad-bg); color: var(--bad); font-weight: 600; } .chip.paused, .chip.retrying, .chip.pending, .chip.warn { background: var(--wait-bg); color: var(--wait); font-weight: 600; }
+.chip.parked, .chip.dead, .chip.dropped, .chip.fail { background: var(--bad-bg); color: var(--bad); font-weight: 600; } .chip.paused, .chip.retrying, .chip.pending, .chip.warn { background: var(--wait-bg); color: var(--wait); font-weight: 600; }
 .chip.sending, .chip.delivered, .chip.ok { background: var(--good-bg); color: var(--good); }
 .empty { padding: 1.1rem 1rem; background: var(--card); border: 1px dashed var(--line); border-radius: var(--radius); color: var(--quiet); }
 .empty.bad { color: var(--bad); background: var(--bad-bg); border-style: solid; border-color: var(--bad); }

@@ -27,7 +27,7 @@ export type EventFacts = {
   /** An operator put it into the log again. */
   again: boolean;
   state: Became["verdict"];
-  /** Why it was superseded. */
+  /** Why it was superseded, or was refused before its dead letter was dropped. */
   reason?: string;
   letter?: LetterFacts;
 };
@@ -85,7 +85,7 @@ export function createSessionEvents(jsm: JetStreamManager): SessionEvents {
     const known = final.get(key);
     if (known !== undefined) return known;
     const became = await becameOf(jsm, settled, event);
-    if (became.verdict === "delivered" || became.verdict === "superseded") final.set(key, became);
+    if (became.verdict !== "pending" && became.verdict !== "dead") final.set(key, became);
     return became;
   }
 
@@ -109,7 +109,7 @@ export function createSessionEvents(jsm: JetStreamManager): SessionEvents {
       bytes: envelope?.body.length ?? message.data.length,
       again: origin === "replay",
       state: became.verdict,
-      ...(became.verdict === "superseded" ? { reason: became.reason } : {}),
+      ...("reason" in became ? { reason: became.reason } : {}),
       ...(became.verdict === "dead" ? { letter: withoutBody(became.letter) } : {}),
     };
   }

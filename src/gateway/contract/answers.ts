@@ -33,7 +33,7 @@ const reason = { type: "string", description: "Why." } as const;
 /** Where an event is. */
 export const RECEIPT = {
   description:
-    "Where the event is. `pending`: not delivered yet. `delivered`: the coordinator has it. `superseded`: a bind that came too late. `dead`: the coordinator refused it. `lost`: the log had it and lost it.",
+    "Where the event is. `pending`: not delivered yet. `delivered`: the coordinator has it. `superseded`: a bind that came too late. `dead`: the coordinator refused it. `dropped`: the coordinator refused it, and an operator removed its dead letter. `lost`: the log had it and lost it.",
   anyOf: [
     {
       type: "object",
@@ -45,7 +45,7 @@ export const RECEIPT = {
       type: "object",
       additionalProperties: false,
       required: ["event_id", "stream_seq", "state", "reason"],
-      properties: { ...receipt, state: { enum: ["superseded", "lost"] }, reason },
+      properties: { ...receipt, state: { enum: ["superseded", "dropped", "lost"] }, reason },
     },
     {
       type: "object",

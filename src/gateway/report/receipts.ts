@@ -53,6 +53,7 @@ export async function askReceipt(
     case "delivered":
       return { ok: true, body: { ...place, state: receipt.state } };
     case "superseded":
+    case "dropped":
     case "lost":
       return { ok: true, body: { ...place, state: receipt.state, reason: receipt.reason } };
     case "dead": {

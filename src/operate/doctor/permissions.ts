@@ -46,6 +46,11 @@ const TRIALS: Trial[] = [
     subject: `$KV.${STATE_BUCKET}.${stateKey.removed}`,
     publish: true,
   },
+  {
+    what: "remember dropped events",
+    subject: `$KV.${STATE_BUCKET}.${stateKey.dropped("doctor", 0)}`,
+    publish: true,
+  },
   { what: "pause", subject: `$KV.${STATE_BUCKET}.${stateKey.paused}`, publish: true },
   { what: "pause a session", subject: `$KV.${STATE_BUCKET}.${stateKey.control("doctor")}`, publish: true },
   {

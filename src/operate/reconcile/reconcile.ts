@@ -2,6 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/base/clock.ts";
 import { findDeadLetter } from "../../shared/log/state/dead-letters.ts";
+import { readDropped } from "../../shared/log/state/dropped.ts";
 import { decodeEnvelope } from "../../shared/log/schema/envelope.ts";
 import { codedError, errorText } from "../../shared/base/errors.ts";
 import { HOLDINGS_ANSWER, type Holdings, type StateField } from "../../shared/messages/holdings.ts";
@@ -77,7 +78,7 @@ export type ReconcileOptions = {
 
 /**
  * Compares the log with what the coordinator holds, session by session, and yields the results. Only events that were delivered according to the log
- * count; pending, dead and superseded events are not missing. Memory use does not grow with the number of sessions. Throws `relay_unavailable` if no
+ * count; pending, dead, dropped and superseded events are not missing. Memory use does not grow with the number of sessions. Throws `relay_unavailable` if no
  * relay answers, and `coordinator_unreachable` if ten sessions in a row could not be checked.
  */
 export async function* reconcile(deps: ReconcileDeps, options: ReconcileOptions): AsyncGenerator<Finding> {
@@ -206,9 +207,10 @@ async function divide(
   return { missing, underWay };
 }
 
-/** A settled event may also be a dead letter, or a bind that came too late. This is checked only for events that seem to be missing. */
+/** A settled event may also be a dead letter, one that an operator dropped, or a bind that came too late. This is checked only for events that seem to be missing. */
 async function wasDelivered(jsm: JetStreamManager, { id, kind }: Missing): Promise<boolean> {
   if ((await findDeadLetter(jsm, id)) !== undefined) return false;
+  if ((await readDropped(jsm, id, "*")) !== undefined) return false;
   return kind !== "bind" || (await readState(jsm, stateKey.superseded(id))) === undefined;
 }
 

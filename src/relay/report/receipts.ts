@@ -3,6 +3,7 @@ import type { KV } from "@nats-io/kv";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { damageText, readDamages, type DamageCode } from "../../shared/log/state/damage.ts";
 import { deadLettersOf, findDeadLetter, type DeadLetter } from "../../shared/log/state/dead-letters.ts";
+import { readDropped } from "../../shared/log/state/dropped.ts";
 import { redriveIdPrefix } from "../../shared/log/state/redrive.ts";
 import { errorText } from "../../shared/base/errors.ts";
 import { HEADER } from "../../shared/base/headers.ts";
@@ -64,20 +65,29 @@ async function letterFor({ jsm }: ReceiptDeps, id: string, seq: number): Promise
   return undefined;
 }
 
-/** The sequence at which an event's dead letter was redriven, searched in the first {@link MOST_REPLAYS} replays of its session. */
-async function redriven(
+/** Where an operator put an event into the log again, last: by redriving its dead letter, or by a replay. Searched in the first {@link MOST_REPLAYS} of its session. */
+async function putAgain(
   { jsm }: ReceiptDeps,
   subject: string,
   id: string,
   after: number,
-): Promise<number | undefined> {
-  let found: number | undefined;
+): Promise<{ redriven?: number; replayed?: number }> {
+  let found: { redriven?: number; replayed?: number } = {};
   let seen = 0;
   for await (const message of walk(jsm, EVENTS_STREAM, subject, after + 1)) {
-    if (message.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) found = message.seq;
+    if (message.header.get(HEADER.id).startsWith(redriveIdPrefix(id))) found = { redriven: message.seq };
+    const of = message.header.get(HEADER.replayOf);
+    const isReplay = [after, found.redriven].some((seq) => of === `${EVENTS_STREAM}:${seq}`);
+    if (isReplay) found.replayed = message.seq;
     if (++seen === MOST_REPLAYS) break;
   }
   return found;
+}
+
+/** Did a replay of a dropped event die, too? */
+async function diedAgain({ jsm }: ReceiptDeps, id: string, seq: number): Promise<boolean> {
+  if ((await deadLettersOf(jsm, id)).some(({ origSeq }) => origSeq === seq)) return true;
+  return (await readDropped(jsm, id, seq)) !== undefined;
 }
 
 /** The state of an event whose sequence now holds another event, or nothing. */
@@ -109,8 +119,21 @@ async function answer(deps: ReceiptDeps, question: ReceiptQuestion): Promise<Rec
       ...(attempts > 0 ? { attempts } : {}),
     };
   }
-  const again = await redriven(deps, stored.subject.replace(/^rr\.ev\./, "rr.replay."), id, seq);
-  if (again !== undefined && !(await settlement.isOver(session, again))) return { state: "pending", seq };
+  const { redriven, replayed } = await putAgain(
+    deps,
+    stored.subject.replace(/^rr\.ev\./, "rr.replay."),
+    id,
+    seq,
+  );
+  if (redriven !== undefined && !(await settlement.isOver(session, redriven)))
+    return { state: "pending", seq };
+  const dropped = await readDropped(jsm, id, redriven ?? seq);
+  if (dropped !== undefined) {
+    const waits = replayed !== undefined && !(await settlement.isOver(session, replayed));
+    if (waits) return { state: "pending", seq };
+    const refused = replayed === undefined || (await diedAgain(deps, id, replayed));
+    return refused ? { state: "dropped", seq, reason: dropped } : { state: "delivered", seq };
+  }
   const superseded = await kv.get(stateKey.superseded(id));
   if (superseded?.operation === "PUT") return { state: "superseded", seq, reason: superseded.string() };
   return { state: "delivered", seq };

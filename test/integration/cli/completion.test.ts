@@ -38,7 +38,7 @@ test("asked for words: commands, subcommands, options, their values", async () =
   expect(commands).toEqual(expect.arrayContaining(["up", "status", "tail", "completion"]));
   expect(commands).not.toContain("complete");
   expect(options).toEqual(["--watch"]);
-  expect(values).toEqual(["pending", "delivered", "superseded", "dead"]);
+  expect(values).toEqual(["pending", "delivered", "superseded", "dead", "dropped"]);
   expect(below).toEqual(["redrive"]);
   expect(shells).toEqual(["bash", "zsh", "fish"]);
   expect((await runCli(["completion", "tcsh"])).code).toBe(2);

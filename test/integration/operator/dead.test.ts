@@ -219,6 +219,20 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
     JSON.stringify({ id: a.id, seq: a.seq }),
   );
   expect(receipt.json()).toMatchObject({ state: "dead", status: 422 });
+  // dropped, they are not taken for delivered: neither by a relay nor, message by message, by the broker alone
+  expect((await cli("dead", "drop", "--all", "--yes")).stdout).toBe("dropped 2 dead letters\n");
+  expect(JSON.parse((await cli("deliveries", a.id, "--json")).stdout)).toMatchObject({
+    state: "dropped",
+    reason: expect.any(String),
+    asked: "relay",
+  });
+  const tailed = (await cli("tail", "--verdict", "dropped", "--no-follow", "--json")).stdout;
+  expect(
+    tailed
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown),
+  ).toMatchObject([{}, {}]);
 });
 
 test("ORDER-1: a redrive that does not reach the log takes no letter away, also no older one: the next one keeps the order", async () => {

@@ -125,9 +125,10 @@ test("it knows every state of a receipt", () => {
     delivered: true,
     superseded: true,
     dead: true,
+    dropped: true,
     lost: true,
     gone: true,
     unknown: true,
   } satisfies Record<Receipt["state"], true>;
-  expect(Object.keys(known)).toHaveLength(7);
+  expect(Object.keys(known)).toHaveLength(8);
 });

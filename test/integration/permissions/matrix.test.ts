@@ -68,6 +68,8 @@ const PUBLISH: Rule[] = [
   ["$KV.RR_STATE.paused", "relay", "console", "operator", "admin"],
   ["$KV.RR_STATE.removed", "relay", "console", "operator", "admin"],
   ["$KV.RR_STATE.removed.x", "relay", "admin"],
+  ["$KV.RR_STATE.dropped.x.1", "relay", "console", "operator", "admin"],
+  ["$KV.RR_STATE.dropped", "relay", "admin"],
   ["$KV.RR_STATE.replay.x", "relay", "operator", "admin"],
   ["$KV.OTHER.x"],
   ["rr.ses.s.in.turn.t", "serve"],

@@ -1,5 +1,12 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, it } from "vitest";
 import { runPrune } from "../../../src/shared/log/prune.ts";
+import { putAgain } from "../../../src/operate/replay/put.ts";
+import { decodeEnvelope } from "../../../src/shared/log/schema/envelope.ts";
+import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
+import { deadLettersOf } from "../../../src/shared/log/state/dead-letters.ts";
+import { dropDeadLetters } from "../../../src/shared/log/state/drop.ts";
+import { redrive } from "../../../src/shared/log/state/redrive.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { call, startTestGateway, type Reply, type TestGateway } from "../gateway/harness.ts";
 import { expectTold, startDay } from "../bad-days-coordinator/day.ts";
@@ -24,7 +31,7 @@ async function post(
   return { id, seq, location: String(reply.headers.location) };
 }
 
-it("a receipt tells where an event is: pending, delivered, superseded, dead, gone, unknown", async () => {
+it("a receipt tells where an event is: pending, delivered, superseded, dead, dropped, gone, unknown", async () => {
   await using day = await startDay();
   await using gateway = await startTestGateway(day.broker, { gateway: "gw2" });
   const state = (event: { id: string; seq: number }) =>
@@ -71,6 +78,49 @@ it("a receipt tells where an event is: pending, delivered, superseded, dead, gon
   expect((await receiptOf(gateway, late)).json["reason"]).toBe(
     "the session is finished and no run of it is active",
   );
+
+  const no = {
+    path: "/sessions/ses_d/events",
+    action: { kind: "status", status: 422, body: { detail: "no" } },
+  } as const;
+  day.coordinator.faults.set([no]);
+  const refused = await post(gateway, "ses_d");
+  await eventually(async () => expect(await state(refused)).toBe("dead"));
+  const operator = await day.broker.connect("operator");
+  const jsm = await jetstreamManager(operator, { checkAPI: false });
+  const drop = async ({ id }: { id: string }): Promise<void> => {
+    const letters = await deadLettersOf(jsm, id);
+    expect(letters).toHaveLength(1);
+    const seqs = letters.map(({ seq }) => seq);
+    expect(await dropDeadLetters({ nc: operator, jsm }, seqs)).toBe(1);
+  };
+  // redriven, it is refused again; the mark is of that second refusal
+  const [letter] = await deadLettersOf(jsm, refused.id);
+  if (letter === undefined) throw new Error("no letter");
+  await redrive({ nc: operator, jsm }, letter);
+  await eventually(async () => expect(await state(refused)).toBe("dead"));
+  await drop(refused);
+  expect((await receiptOf(gateway, refused)).json).toMatchObject({
+    state: "dropped",
+    reason: "no",
+  });
+  // a replay decides anew
+  const kept = await jsm.direct.getMessage(EVENTS_STREAM, { seq: refused.seq });
+  if (kept === null) throw new Error("no event");
+  const replay = async (run: string): Promise<number> =>
+    putAgain(operator, run, {
+      seq: refused.seq,
+      headers: new Map(kept.header.keys().map((name) => [name, kept.header.get(name)])),
+      envelope: decodeEnvelope(kept.data),
+    });
+  await replay("run1");
+  await eventually(async () => expect(await deadLettersOf(jsm, refused.id)).toHaveLength(1));
+  await eventually(async () => expect(await state(refused)).toBe("dropped"));
+  await drop(refused);
+  expect(await state(refused)).toBe("dropped");
+  day.coordinator.faults.clear();
+  await replay("run2");
+  await eventually(async () => expect(await state(refused)).toBe("delivered"));
 
   const notFound = { status: 404, json: { code: "not_found" } };
   expect(await receiptOf(gateway, { id: "never-heard-of", seq: delivered.seq })).toMatchObject(notFound);

@@ -61,6 +61,8 @@ export const stateKey = {
   checkpoint: (shard: number): string => `checkpoint.${shard}`,
   held: (sessionToken: string): string => `held.${sessionToken}`,
   superseded: (eventId: string): string => `superseded.${eventId}`,
+  /** The dead letter of the event at a sequence of the log, or at any, was dropped. */
+  dropped: (eventId: string, seq: number | "*"): string => `dropped.${eventId}.${seq}`,
   /** What a runner registered. */
   runner: (token: string): string => `runner.${token}`,
   /** A runner that leaves, and why it is not gone yet (departure.ts). */

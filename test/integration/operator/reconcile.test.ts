@@ -106,7 +106,7 @@ test("ORDER-1: a coordinator that lost its last 30 minutes gets back exactly wha
   }
 });
 
-test("ONCE-1: what was sent again and still waits is not sent twice; what waits, died or is unknown there is not missing", async () => {
+test("ONCE-1: what was sent again and still waits is not sent twice; what waits, died, was dropped or is unknown there is not missing", async () => {
   const { coordinator, append, cli } = await setUp();
   for (const session of ["s1", "s2", "s3"]) coordinator.createSession(session);
   const backup = coordinator.state.sessions.backup();
@@ -141,6 +141,9 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
   await eventually(async () =>
     expect((await look("--session", "s1")).summary).toMatchObject({ missing: 0, underWay: 0 }),
   );
+  // dropped, it is still none that the coordinator lacks
+  expect((await cli("dead", "drop", "--session", "s1", "--yes")).stdout).toBe("dropped 1 dead letter\n");
+  expect((await look("--session", "s1")).summary).toMatchObject({ missing: 0, underWay: 0 });
   expect((await look("--session", "nobody")).summary).toMatchObject({ unknownSessions: 1 });
 });
 

@@ -2,6 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Command } from "commander";
 import { parseWhen } from "../operate/replay/selection.ts";
 import { codedError } from "../shared/base/errors.ts";
+import { checkSession } from "../shared/log/state/control.ts";
 import { deadLetters, deadLettersOf, type DeadLetter } from "../shared/log/state/dead-letters.ts";
 import type { ThinLetter } from "../shared/log/state/redrive-plan.ts";
 import { DEAD_STREAM } from "../shared/log/schema/topology.ts";
@@ -14,9 +15,24 @@ export type Chosen = Which & { all?: true };
 /** Adds the options that narrow down. */
 export function addWhich(command: Command): Command {
   return command
-    .option("--session <id>", "only those of one session")
-    .option("--reason <text>", "only those whose status and reason contain this text (422, or 'too long')")
+    .option("--session <id>", "only those of one session", sessionOf)
+    .option(
+      "--reason <text>",
+      "only those whose status and reason contain this text (422, or 'too long')",
+      reasonOf,
+    )
     .option("--since <when>", "only those stored since this ISO time, or since this long ago (30m, 2h, 7d)");
+}
+
+function sessionOf(id: string): string {
+  checkSession(id);
+  return id;
+}
+
+/** Every reason contains the empty text, which is what an unset variable of a script becomes. */
+function reasonOf(text: string): string {
+  if (text.trim() === "") throw codedError("usage", "--reason takes a text, which is empty here");
+  return text;
 }
 
 /** Makes the condition for a letter; throws `usage` for a time that cannot be read. */

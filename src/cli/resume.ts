@@ -6,7 +6,7 @@ import { awaitAftermath } from "../operate/aftermath.ts";
 import { awaitEffect, type Effect } from "../operate/control-wait.ts";
 import { watchSession } from "../operate/session-facts.ts";
 import { systemClock } from "../shared/base/clock.ts";
-import { createControl } from "../shared/log/state/control.ts";
+import { checkSession, createControl } from "../shared/log/state/control.ts";
 import { codedError, isCoded } from "../shared/base/errors.ts";
 import { isStopped } from "../shared/messages/relay-state.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
@@ -41,6 +41,7 @@ export function command(context: Context): Command {
     .option("--json", "print JSON");
   return addFlags(self, CLIENT_TABLE).action(async ({ session, skipHead, json }: Options) => {
     if (skipHead && session === undefined) throw codedError("usage", "--skip-head needs --session ID");
+    if (session !== undefined) checkSession(session);
     const flags = flagsOf(self, CLIENT_TABLE);
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
       const jsm = await jetstreamManager(nc, { checkAPI: false });
@@ -87,12 +88,13 @@ async function resumeOrTry(deps: Deps, session: string, skipHead: boolean): Prom
 
 /** Throws `nothing_found` if the session waits for nothing. */
 async function trySession(deps: Deps, session: string): Promise<Resumed> {
-  const otherwise = codedError(
-    "nothing_found",
-    `session ${session} is neither paused nor parked, and does not wait for a try`,
-  );
   const watch = await watchSession(deps, session);
   try {
+    const heard = watch.relays().length > 0;
+    const rest = heard
+      ? ", and does not wait for a try"
+      : "; no relay answers, so it is not known whether it waits for a try";
+    const otherwise = codedError("nothing_found", `session ${session} is neither paused nor parked${rest}`);
     const before = await watch.read();
     if (before === undefined || !standsStill(before)) throw otherwise;
     const tried = await tryNow(deps.nc, watch.relays(), session);

@@ -33,12 +33,14 @@ type SpawnOptions = {
   guard: OrphanGuard;
   clock: Clock;
   log: Logger;
+  /** Ends a start under way. */
+  signal?: AbortSignal;
 };
 
 /** How long a start may take. A store of 400,000 messages is read in 0.55 s after a kill -9; this is enough for hundreds of times as many. */
 const START_TIMEOUT_MS = 120_000;
-/** How long a stop may take. TERM ends an idle server in 5 ms, but it may have to write the indexes of a large store. */
-const STOP_TIMEOUT_MS = 10_000;
+/** How long a stop may take. TERM ends an idle server in 5 ms, but it may have to write the indexes of a large store. `up` gives its whole end 8 s. */
+const STOP_TIMEOUT_MS = 5000;
 const POLL_MS = 3; // it is ready after 15-25 ms
 const LAST_LINES = 12;
 /** The server's warning about plain passwords, which we want: they are random and in a 0600 file, and bcrypt would add 100 ms to every connect. */
@@ -94,6 +96,10 @@ export async function spawnServer(options: SpawnOptions): Promise<ServerProcess>
   try {
     for (;;) {
       if (ended !== undefined) throw failed(`ended with ${ended.signal ?? `code ${ended.code}`}`);
+      if (options.signal?.aborted) {
+        kill(pid, "SIGKILL"); // while it reads its store it heeds no TERM, and it has written nothing
+        throw failed("was stopped before it was ready");
+      }
       if (clock.now() - started > START_TIMEOUT_MS) throw failed("is not ready after two minutes");
       const port = pid === undefined ? undefined : portOf(join(options.runDir, `nats-server_${pid}.ports`));
       if (pid !== undefined && port !== undefined && (await jetStreamAnswers(port, options.admin))) {
@@ -140,7 +146,7 @@ function kill(pid: number | undefined, signal: NodeJS.Signals): boolean {
 }
 
 /**
- * Ends a server that outlived its supervisor (both guards leave it some milliseconds to stop), because it would write to the store beside the new one. Call it
+ * Ends a server that outlived its supervisor (both guards need some milliseconds), because it would write to the store beside the new one. Call it
  * with the folder locked. A pid file survives crashes and another process may have the pid by now, so only a process with our configuration file on its
  * command line is ended.
  */

@@ -32,6 +32,8 @@ export type StartOptions = {
   log: Logger;
   guard: OrphanGuard;
   clock?: Clock;
+  /** Ends a start or a restart under way, which then throws `broker_failed`. A server that runs is not ended by it. */
+  signal?: AbortSignal;
   /** True if the caller has locked the data folder. */
   locked?: true;
   /** False only for measurements of a broker that does not sync. */

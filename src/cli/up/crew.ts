@@ -21,6 +21,8 @@ export type Crew = {
   info: Partial<ReadyInfo>;
   /** Rejects when a child gives up for good. */
   fatal: Promise<never>;
+  /** Aborted by the first stop signal. */
+  stopping: AbortSignal;
   /** Settles with the log's making, before which no child's end is its own fault. */
   standing: PromiseWithResolvers<void>;
   /** The log, once it is open; never if that fails, because nothing is restarted then. */
@@ -33,6 +35,8 @@ export function createCrew(base: Base, signals: Signals, announcement: Announcem
   if (values.socket !== undefined) info.socket = resolve(values.socket);
   const fatal = Promise.withResolvers<never>();
   fatal.promise.catch(() => undefined); // raced later
+  const stopping = new AbortController();
+  void signals.first.then(() => stopping.abort());
   const standing = Promise.withResolvers<void>();
   standing.promise.catch(() => undefined); // awaited with the children
   const opened = Promise.withResolvers<KeptLog>();
@@ -53,5 +57,5 @@ export function createCrew(base: Base, signals: Signals, announcement: Announcem
     signals.onSecond(() => void child.stop(0));
     return child;
   };
-  return { start, info, fatal: fatal.promise, standing, opened };
+  return { start, info, fatal: fatal.promise, stopping: stopping.signal, standing, opened };
 }

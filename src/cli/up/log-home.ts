@@ -68,6 +68,8 @@ export function keepBroker(options: {
   clock: Clock;
   log: Logger;
   watch: StoreWatch;
+  /** Has ended a restart under way, and the next ones. */
+  signal: AbortSignal;
   /** Settles when the server logs that a write failed. It is called anew after each restart. */
   writeFailure: () => Promise<void>;
 }): LogHome {
@@ -83,7 +85,7 @@ export function keepBroker(options: {
 
   /** Tries until the broker runs. False if it must not: a stop came, or its store is gone, and it would make a new, empty one. */
   const startAgain = async (failures: number): Promise<boolean> => {
-    for (let tries = failures; !stopping.signal.aborted; tries++) {
+    for (let tries = failures; !stopping.signal.aborted && !options.signal.aborted; tries++) {
       const loss = options.watch.look();
       if (loss !== undefined) {
         lost.resolve(loss);
@@ -95,6 +97,7 @@ export function keepBroker(options: {
         log.info({ pid: broker.pid() }, "broker runs again");
         return true;
       } catch (error) {
+        if (options.signal.aborted) return false;
         alarm.raise(error);
         await delay(restartDelay(tries), undefined, { signal: stopping.signal }).catch(() => undefined);
       }

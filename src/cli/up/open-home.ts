@@ -19,8 +19,10 @@ export async function openHome(options: {
   dataDir: string;
   clock: Clock;
   log: Logger;
+  /** `up` is to end: a broker that is not ready yet is not waited for. */
+  signal: AbortSignal;
 }): Promise<LogHome> {
-  const { values, env, dataDir, clock, log } = options;
+  const { values, env, dataDir, clock, log, signal } = options;
   if (values.natsUrl !== undefined) return foreignHome(brokerAccess(values));
   const search = brokerEnv(env);
   if (values.natsServerBin !== undefined) search.natsServerBin = values.natsServerBin;
@@ -34,6 +36,7 @@ export async function openHome(options: {
     log: watchWrites(log, () => failed.resolve()),
     guard: orphanGuard(process.platform, env["PATH"]),
     clock,
+    signal,
   });
   return keepBroker({
     broker,
@@ -49,6 +52,7 @@ export async function openHome(options: {
     ]),
     clock,
     log,
+    signal,
     writeFailure: () => {
       failed = Promise.withResolvers<void>();
       return failed.promise;

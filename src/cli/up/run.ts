@@ -36,7 +36,12 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   const crew = createCrew(base, signals, claim.announcement);
   const { gateway, tell } = startGateway(base, crew);
   scope.defer(() => stopEarly(gateway));
-  const broker = await openBroker(base, crew, options.from, scope);
+  void signals.first.then(() => lastResort(base.clock, base.log)); // a start may be stuck, too
+  const broker = await openBroker(base, crew, options.from, scope).catch((error: unknown) => {
+    if (signals.came()) return undefined;
+    throw error;
+  });
+  if (broker === undefined) return;
   tell(tellGateway(broker.home));
   const others = await startOthers(base, crew, claim, { ...broker, gateway });
   const guard = broker.guard();
@@ -49,7 +54,7 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   announce(base, crew, claim, others.console !== undefined);
   scope.defer(await prune(base, broker.home));
   await Promise.race([crew.fatal, signals.first]);
-  lastResort(base.clock, base.log);
+  if (!signals.came()) lastResort(base.clock, base.log);
   const lost = guard?.lost();
   if (lost !== undefined) throw codedError("store_lost", lost);
 }
@@ -76,7 +81,7 @@ type OpenBroker = { home: LogHome; theLog: KeptLog; kept: Kept; guard: () => Sto
 /** Opens the broker and the log. A log that was not found whole is made before anything else starts. */
 async function openBroker(
   base: Base,
-  { standing, opened }: Crew,
+  { standing, opened, stopping }: Crew,
   from: StartFrom | undefined,
   scope: AsyncDisposableStack,
 ): Promise<OpenBroker> {
@@ -88,7 +93,7 @@ async function openBroker(
     import("./provisioning.ts"),
     import("./store-guard.ts"),
   ]);
-  const home = await openHome({ ...base, env: base.context.env });
+  const home = await openHome({ ...base, env: base.context.env, signal: stopping });
   scope.defer(() => home.stop());
   const kept = readKept(dataDir);
   const theLog = await openLog({ home, values, dataDir, provisionedAt: kept.provisionedAt, from, log });

@@ -2,6 +2,7 @@ import type { JetStreamManager, StreamState } from "@nats-io/jetstream";
 import { letterOf } from "../../shared/log/state/dead-letters.ts";
 import { EVERYTHING } from "../../shared/log/schema/subjects.ts";
 import { DEAD_STREAM } from "../../shared/log/schema/topology.ts";
+import { lastFrom } from "../../shared/log/follow/positions.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
 import { withoutBody, type LetterFacts, type LetterPage } from "./letter-pages.ts";
 
@@ -55,14 +56,18 @@ function deletedIn(state: Partial<StreamState>): number {
 /** The newest dead letters without their bodies, so that they can be grouped and chosen. It is read once, and then followed. */
 export class LetterIndex {
   readonly #jsm: JetStreamManager;
+  readonly #most: number;
   readonly #letters = new Map<number, IndexedLetter>();
   #created = "";
+  /** Older letters are not indexed. */
+  #from = 1;
   #next = 1;
   #deleted = 0;
   #updating: Promise<void> | undefined;
 
-  constructor(jsm: JetStreamManager) {
+  constructor(jsm: JetStreamManager, most = MOST_INDEXED) {
     this.#jsm = jsm;
+    this.#most = most;
   }
 
   /** Reads what is new or gone. Callers at the same time share one reading. Throws what the broker throws. */
@@ -108,15 +113,25 @@ export class LetterIndex {
       .sort((a, b) => b.count - a.count || b.newest - a.newest);
   }
 
+  /** When half of the index is free, older letters take the place of those that were redriven or dropped. */
   async #read(): Promise<void> {
+    const first = await this.#follow();
+    if (this.#from <= first || this.#letters.size > this.#most / 2) return;
+    this.#created = "";
+    await this.#follow();
+  }
+
+  /** Reads on from where it was. Returns the sequence of the oldest letter of all. */
+  async #follow(): Promise<number> {
     const { created, state } = await this.#jsm.streams.info(DEAD_STREAM);
     const { first_seq: first, last_seq: last } = state;
     const deleted = deletedIn(state);
     if (created !== this.#created || last < this.#next - 1) {
       this.#letters.clear();
-      [this.#created, this.#next, this.#deleted] = [created, 1, 0];
+      this.#from = await lastFrom(this.#jsm, EVERYTHING, this.#most, DEAD_STREAM);
+      [this.#created, this.#next, this.#deleted] = [created, this.#from, 0];
     }
-    const from = Math.max(this.#next, first, last - MOST_INDEXED + 1);
+    const from = Math.max(this.#next, first);
     if (from <= last)
       for await (const message of walk(this.#jsm, DEAD_STREAM, EVERYTHING, from)) {
         const letter = letterOf(message);
@@ -125,13 +140,16 @@ export class LetterIndex {
       }
     this.#next = Math.max(this.#next, last + 1);
     await this.#forget(first, deleted);
+    return first;
   }
 
   #add(letter: LetterFacts): void {
     const reason = letter.reason.slice(0, MOST_REASON);
     this.#letters.set(letter.seq, { ...letter, reason, group: groupOf(letter) });
     const [oldest] = this.#letters.keys();
-    if (this.#letters.size > MOST_INDEXED && oldest !== undefined) this.#letters.delete(oldest);
+    if (this.#letters.size <= this.#most || oldest === undefined) return;
+    this.#letters.delete(oldest);
+    this.#from = oldest + 1;
   }
 
   /** What was redriven or dropped. The broker lists what was deleted only if it is asked to. */

@@ -6,6 +6,7 @@ import {
   readFileSync,
   statSync,
   writeFileSync,
+  rmSync,
 } from "node:fs";
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
@@ -18,7 +19,8 @@ import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { errorText } from "../../../src/shared/base/errors.ts";
 import { gatewayInbox } from "../../../src/shared/log/schema/subjects.ts";
 import { bareEnv } from "../../support/bare-env.ts";
-import { PATIENCE_MS } from "../../support/eventually.ts";
+import { natsServerPath } from "../../support/broker.ts";
+import { eventually, PATIENCE_MS } from "../../support/eventually.ts";
 import { dataFolder, runCli, startUp, type Finished, type Up } from "../../support/up.ts";
 
 async function folder(): Promise<string> {
@@ -354,6 +356,31 @@ test("our own children lead process groups of their own, so that Ctrl-C reaches 
   for (const part of ["gateway", "relay", "console", "standin"])
     expect(groupOf(pidOf(up, part))).not.toBe(own);
   await up.stop();
+});
+
+test("a stop does not wait for a broker that is not ready and heeds no TERM: after its crash, or at the start of `up`", async () => {
+  const where = await folder();
+  const [binary, hangs, hung] = ["nats-server", "hangs", "hung"].map((name) => join(where, name));
+  const script = `#!/bin/sh
+if [ "$1" = -c ] && [ -e '${hangs}' ]; then trap '' TERM; : > '${hung}'; while :; do sleep 0.1; done; fi
+exec '${await natsServerPath()}' "$@"\n`;
+  writeFileSync(String(binary), script, { mode: 0o755 });
+  const env = { NATS_SERVER_BIN: String(binary) };
+  const isHung = (): Promise<void> => eventually(() => expect(existsSync(String(hung))).toBe(true));
+  const running = startUp(where, { env, args: ["--port", "0"] });
+  await running.ready();
+  writeFileSync(String(hangs), "");
+  process.kill(brokerOf(running), "SIGKILL");
+  await isHung();
+  expect((await running.stop("SIGINT")).code).toBe(0);
+  expect(running.output.stderr).not.toMatch(/stuck|does not start/);
+  await eventually(() => expect(running.processes()).toEqual([]));
+  rmSync(String(hung));
+  const starting = startUp(where, { env, args: ["--port", "0"] });
+  await isHung();
+  expect((await starting.stop("SIGINT")).code).toBe(0);
+  expect(starting.output.stderr).not.toMatch(/stuck/);
+  await eventually(() => expect(starting.processes()).toEqual([]));
 });
 
 test("a second signal kills what still runs", async () => {

@@ -11,6 +11,7 @@ import { readStatus } from "../../../src/operate/status.ts";
 import { MOST_CONNECTIONS } from "../../../src/shared/http/door/shut-app.ts";
 import type { StatusJson } from "../../../src/operate/status-json.ts";
 import { createDeadLetters } from "../../../src/relay/coordinator/dead-letters.ts";
+import { LetterIndex } from "../../../src/console/watch/letter-index.ts";
 import { readLetterPage } from "../../../src/console/watch/letter-pages.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { encodeEnvelope, ENVELOPE_VERSION } from "../../../src/shared/log/schema/envelope.ts";
@@ -365,6 +366,25 @@ test("a hundred and twenty dead letters are paged newest first, each once, in bo
   const text = await (await get("/dead?before=71")).text();
   expect(text).toMatch(/id="d-70"/);
   expect(text).not.toMatch(/id="d-71"/);
+
+  // an index with room for fewer: older letters come into it when those before them are dropped
+  const index = new LetterIndex(jsm, 40);
+  const indexed = async (): Promise<string[]> => {
+    await index.update();
+    return index.select({}).map(({ id }) => id);
+  };
+  const oldestFirst = expected.toReversed();
+  expect(await indexed()).toEqual(oldestFirst.slice(-40));
+  await bury(broker, "e121", "s1", undefined, 121);
+  expect(await indexed()).toEqual([...oldestFirst.slice(-39), "e121"]);
+  for (let seq = 83; seq <= 121; seq++) await jsm.streams.deleteMessage(DEAD_STREAM, seq, false);
+  expect(await indexed()).toEqual(oldestFirst.slice(0, oldestFirst.indexOf("e82") + 1).slice(-40));
+  const anew = new LetterIndex(jsm, 40);
+  await anew.update();
+  expect(anew.select({})).toEqual(index.select({}));
+  for (let seq = 1; seq <= 80; seq++)
+    if (seq !== 60) await jsm.streams.deleteMessage(DEAD_STREAM, seq, false);
+  expect(await indexed()).toEqual(["e81", "e82"]);
 });
 
 test("while the broker is away the page says so at once, shows what it knew, and heals", async () => {

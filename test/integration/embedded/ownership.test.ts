@@ -42,16 +42,20 @@ function runs(pid: number): boolean {
 }
 
 describe("a broker does not outlive the process that started it", () => {
-  test.each(["pdeathsig", "pipe"] as const)("kill -9, guard: %s", async (kind) => {
-    await using folder = await temporaryFolder();
-    const expected = kind === "pipe" ? kind : orphanGuard(process.platform, process.env["PATH"]).kind;
-    const { process: holder, line } = await hold(folder.path, kind);
-    expect(line.guard).toBe(expected);
-    const pid = line.pid ?? 0;
-    expect(runs(pid)).toBe(true);
-    holder.kill("SIGKILL");
-    await expect.poll(() => runs(pid)).toBe(false);
-  });
+  test.each(["pdeathsig", "pipe"] as const)(
+    "kill -9 while the server heeds no TERM, guard: %s",
+    async (kind) => {
+      await using folder = await temporaryFolder();
+      const expected = kind === "pipe" ? kind : orphanGuard(process.platform, process.env["PATH"]).kind;
+      const { process: holder, line } = await hold(folder.path, kind);
+      expect(line.guard).toBe(expected);
+      const pid = line.pid ?? 0;
+      expect(runs(pid)).toBe(true);
+      process.kill(pid, "SIGSTOP"); // as one that is busy with its store
+      holder.kill("SIGKILL");
+      await expect.poll(() => runs(pid)).toBe(false);
+    },
+  );
 
   test("a server that did is ended by the next start, before the store has two writers", async () => {
     await using folder = await temporaryFolder();

@@ -134,6 +134,13 @@ test("dead drop asks, says what it would do, and removes one, those of a session
   expect((await cli("dead", "drop", "nobody", "--yes")).stderr).toMatch(/^nothing_found: /);
   expect((await cli("dead", "drop", "e3", "--yes")).stdout).toBe("dropped 1 dead letter\n");
   expect((await cli("dead", "drop", "--reason", "other", "--yes")).stdout).toBe("no such dead letters\n");
+  for (const [option, value, code] of [
+    ["--reason", "", 2],
+    ["--reason", " ", 2],
+    ["--since", "", 2],
+    ["--session", "", 1],
+  ] as const)
+    expect((await cli("dead", "drop", option, value, "--yes")).code, `${option} '${value}'`).toBe(code);
   expect((await cli("dead", "drop", "--session", "s1", "--since", "1h", "--yes")).stdout).toBe(
     "dropped 2 dead letters\n",
   );

@@ -96,6 +96,8 @@ test.concurrent("without a relay the wish is kept, and said so; what is not paus
   ]);
   for (const it of missing)
     expect(it).toMatchObject({ code: 1, stderr: expect.stringMatching(/^nothing_found: /) });
+  expect(missing[1]?.stderr).toMatch(/no relay answers, so it is not known whether it waits/);
+  expect((await cli("resume", "--session", "")).stderr).toMatch(/^session_id_invalid: .* empty/);
   const nc = await broker.connect("relay");
   await putState(nc, stateKey.control("s2"), new TextEncoder().encode('{"v":2}'));
   expect(await cli("status")).toMatchObject({ code: 1, stderr: expect.stringMatching(/^schema_newer: /) });

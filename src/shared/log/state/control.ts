@@ -230,7 +230,8 @@ function objectOf(bytes: Uint8Array): Record<string, unknown> | undefined {
   return { ...value };
 }
 
-function checkSession(session: string): void {
+/** Throws `session_id_invalid`. Pure. */
+export function checkSession(session: string): void {
   const problem = sessionIdProblem(session);
   if (problem !== undefined)
     throw codedError("session_id_invalid", `the session id cannot be used: ${problem}`);

@@ -33,7 +33,12 @@ function fakeBroker(options: { refuse?: number } = {}) {
   return { broker, calls, crash: () => exit.resolve({ code: 1, signal: null }) };
 }
 
-function keep(broker: Broker, loss?: StoreLoss, storeFolder = tmpdir()) {
+function keep(
+  broker: Broker,
+  loss?: StoreLoss,
+  storeFolder = tmpdir(),
+  signal = new AbortController().signal,
+) {
   let failure = Promise.withResolvers<void>();
   const home = keepBroker({
     broker,
@@ -42,6 +47,7 @@ function keep(broker: Broker, loss?: StoreLoss, storeFolder = tmpdir()) {
     freeBytes: 1,
     clock: systemClock,
     log: silentLogger(),
+    signal,
     watch: { look: () => loss, unsealed: () => [], forget() {}, close() {} },
     writeFailure: () => (failure = Promise.withResolvers<void>()).promise,
   });
@@ -72,6 +78,14 @@ test("a stop is no crash", async () => {
   const stopped = home.stop();
   crash();
   await stopped;
+  expect(calls).toEqual(["stop"]);
+});
+
+test("a broker that ended while `up` is to end is not started again", async () => {
+  const { broker, calls, crash } = fakeBroker();
+  const { home } = keep(broker, undefined, tmpdir(), AbortSignal.abort());
+  crash();
+  await home.stop();
   expect(calls).toEqual(["stop"]);
 });
 

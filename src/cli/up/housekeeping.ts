@@ -10,6 +10,8 @@ import { PRUNE_INBOX, SESSION_PRUNE_INBOX } from "../../shared/log/schema/subjec
 import { keepSessions } from "../../shared/session-log/retention/chore.ts";
 import type { RetentionLimits } from "../../shared/session-log/retention/due.ts";
 
+/** How long a stop waits for what is under way: it may hang at a broker that does not answer, and the next start does it anyway. */
+const LEAVE_MS = 1000;
 const EVERY_MS = 10 * 60 * 1000; // often enough, because a retention is days long
 
 type Chore = { access: BrokerAccess; clock: Clock; log: Logger };
@@ -35,7 +37,7 @@ export function keepSweeping(options: Chore & { limits: RetentionLimits }): () =
   });
 }
 
-/** Does something with a connection of its own, again and again. A stop closes that, and does not wait: the next start does it anyway. */
+/** Does something with a connection of its own, again and again. A stop closes that. */
 function keepDoing(
   { access, log }: Chore,
   user: { name: string; inboxPrefix: string },
@@ -65,6 +67,6 @@ function keepDoing(
   const looping = loop();
   return async () => {
     stopping.abort();
-    await looping;
+    await Promise.race([looping, delay(LEAVE_MS, undefined, { ref: false })]);
   };
 }

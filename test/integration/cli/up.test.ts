@@ -17,7 +17,7 @@ import { headers } from "@nats-io/nats-core";
 import { expect, onTestFinished, test } from "vitest";
 import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { errorText } from "../../../src/shared/base/errors.ts";
-import { gatewayInbox } from "../../../src/shared/log/schema/subjects.ts";
+import { gatewayInbox, SERVE_INBOX } from "../../../src/shared/log/schema/subjects.ts";
 import { bareEnv } from "../../support/bare-env.ts";
 import { natsServerPath } from "../../support/broker.ts";
 import { eventually, PATIENCE_MS } from "../../support/eventually.ts";
@@ -88,7 +88,26 @@ async function health(gateway: string): Promise<number> {
   return (await fetch(`${gateway}/_relay/health`)).status;
 }
 
-test("ready file, delivery to the stand-in, 0700 folder, SIGTERM leaves nothing", async () => {
+function passwordsOf(up: Up): Record<string, string> {
+  const kept = readFileSync(join(up.dataDir, "broker", "kept.json"), "utf8");
+  return (JSON.parse(kept) as { passwords: Record<string, string> }).passwords;
+}
+
+/** Deletes a session as its server does, while a process that does not know writes into it. Resolves when `up` has erased it. */
+async function eraseSession(up: Up, nats: string): Promise<void> {
+  const access = { servers: [nats], user: "serve", password: passwordsOf(up)["serve"] ?? "" };
+  const serve = await connectBroker(access, { name: "test", inboxPrefix: SERVE_INBOX });
+  const ask = async (subject: string, payload: string): Promise<string> =>
+    (await serve.request(subject, payload, { timeout: 20_000 })).string();
+  expect(await ask("rr.ses.gone.in.push", "late")).toContain('"stream":"RR_SESSIONS"');
+  expect(await ask("$KV.RR_SES_STATE.tombstone.gone", "1")).toContain('"seq"');
+  const last = JSON.stringify({ last_by_subj: "rr.ses.gone.>" });
+  const found = (): Promise<string> => ask("$JS.API.STREAM.MSG.GET.RR_SESSIONS", last);
+  await expect.poll(found).toContain("no message found");
+  await serve.close();
+}
+
+test("ready file, delivery to the stand-in, 0700 folder, deleted sessions erased, SIGTERM leaves nothing", async () => {
   const up = startUp(await folder());
   const ready = await up.ready();
   expect(ready).toEqual({
@@ -103,6 +122,7 @@ test("ready file, delivery to the stand-in, 0700 folder, SIGTERM leaves nothing"
   expect(answer.ok).toBe(true); // 201 of the stand-in, or 202 while the relay still looks at it
   expect(up.output.stdout).toContain(ready.gateway);
   expect(statSync(up.dataDir).mode & 0o777).toBe(0o700);
+  await eraseSession(up, ready.nats);
   expect((await up.stop()).code).toBe(0);
   expect(up.processes()).toEqual([]);
   expect(() => statSync(up.readyFile)).toThrow();
@@ -118,10 +138,7 @@ test("the gateway's login at the embedded broker writes events of its own runner
     const up = startUp(dataDir, { args: [...args] });
     const { gateway, nats } = await up.ready();
     expect((await post(gateway, "s1", 1)).ok).toBe(true);
-    const { passwords } = JSON.parse(readFileSync(join(up.dataDir, "broker", "kept.json"), "utf8")) as {
-      passwords: Record<string, string>;
-    };
-    const access = { servers: [nats], user: "gateway-gw1", password: passwords["gateway-gw1"] ?? "" };
+    const access = { servers: [nats], user: "gateway-gw1", password: passwordsOf(up)["gateway-gw1"] ?? "" };
     const login = await connectBroker(access, { name: "thief", inboxPrefix: gatewayInbox("gw1") });
     const head = headers();
     head.set("Nats-Expected-Stream", "none"); // stores nothing

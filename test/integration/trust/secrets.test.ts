@@ -33,7 +33,7 @@ const PASSWORD_FILES = ["broker/kept.json", "broker/users.conf"];
 function partOf(pid: number): string {
   const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
   if (command.includes("nats-server.conf")) return "broker";
-  return command.includes("\0exec\0") ? "exec" : (/(\w+)\/main\.ts/.exec(command)?.[1] ?? "other");
+  return command.includes("\0exec\0") ? "exec" : (/(\w+)\/main\.[jt]s/.exec(command)?.[1] ?? "other");
 }
 
 function processes(up: Up): { pid: number; name: string }[] {

@@ -10,16 +10,14 @@ import { ok, warn, type Line } from "./line.ts";
 /** Most sessions that are named. The others are only counted. */
 const MOST_NAMED = 10;
 
-/** Judges the sessions that stand still for a reason of their own. What everything waits for is said of the coordinator. Pure. */
+/** Judges the sessions that stand still for a reason of their own. What everything waits for is said of the coordinator, also of a session whose own try showed the outage first. Pure. */
 export function judgeSessions(
   views: readonly RelayView[],
   known: Pick<LogStatus, "backlog" | "controls">,
   now: number,
 ): Line[] {
   const sources = { ...lanesOf(views), held: known.backlog.held, wishes: known.controls.sessions };
-  const still = allStandings(sources).filter(
-    (row) => standsStill(row) && (row.attempts > 0 || row.by !== undefined || row.state === "retrying"),
-  );
+  const still = allStandings(sources).filter((row) => standsStill(row) && row.state !== "waiting");
   if (still.length === 0) return [ok("sessions", "no session is stuck")];
   const lines = still
     .slice(0, MOST_NAMED)

@@ -92,7 +92,7 @@ it.concurrent("poison policy stop: nothing more is sent until somebody decides, 
 
 it.concurrent("SETTLE-1, ISOLATE-1: one session always 500 beside healthy ones: the breaker stays closed, the event is exhausted, its later ones go on", async () => {
   await using day = await startDay();
-  await day.relay({ exhaustAfterMs: 600 });
+  await day.relay({ exhaustAfterMs: 2000 }); // time for a second attempt, on a loaded machine too
   day.coordinator.faults.set([{ body: "poison", action: FAILS }]);
   const bad = await day.append("ses_a", { content: "poison" });
   const later = await appendTo(day, ["ses_a"], 3);

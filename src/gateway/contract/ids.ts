@@ -15,6 +15,14 @@ export const SESSION_ID = {
   examples: ["ses_21fc692855e5"],
 } as const satisfies JSONSchema;
 
+/** A session id that the coordinator looks up. The gateway passes it on as it is, so that the coordinator alone judges it. */
+export const ASKED_SESSION_ID = {
+  type: "string",
+  minLength: 1,
+  description: SESSION_ID.description,
+  examples: SESSION_ID.examples,
+} as const satisfies JSONSchema;
+
 /** The id of a stored event, as it is in a receipt's path. */
 export const EVENT_ID = {
   type: "string",

@@ -1,7 +1,7 @@
 import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import { HEALTH, INDEX, READINESS, RECEIPT } from "./answers.ts";
 import { COORDINATOR_SESSION } from "./coordinator.ts";
-import { EVENT_ID, RUN_ID, SESSION_ID, STREAM_SEQ } from "./ids.ts";
+import { ASKED_SESSION_ID, EVENT_ID, RUN_ID, SESSION_ID, STREAM_SEQ } from "./ids.ts";
 import { PASSED_REFUSALS, RECEIPT_REFUSALS, REPORT_REFUSALS, WRITE_REFUSALS } from "./refusals.ts";
 import { EXECUTOR_WRITES, RUN_REPORTS, WRITE_ROUTES, type ExecutorWrite } from "./writes.ts";
 
@@ -160,7 +160,7 @@ function passed(
     path,
     tag: "Coordinator",
     summary,
-    ...(path.includes("{") ? { path_parameters: { session_id: SESSION_ID } } : {}),
+    ...(path.includes("{") ? { path_parameters: { session_id: ASKED_SESSION_ID } } : {}),
     success: { status: 200, description: "The coordinator's own answer.", content },
     refusals: [...PASSED_REFUSALS, ...codes],
   };

@@ -14,6 +14,8 @@ const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
   token_unavailable: 5,
   gateway_stopping: 2,
   session_backlog_full: 5,
+  turns_full: 5,
+  sessions_full: 30, // retention makes room
 };
 
 /** An error answer (RFC 9457). `detail` is what existing clients read. */

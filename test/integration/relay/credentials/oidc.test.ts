@@ -85,9 +85,13 @@ function secretOf(request: TestIssuer["tokenRequests"][number]): string {
   return String(request.form["client_secret"] ?? request.authorization);
 }
 
+/** The header, once there is a token: on a loaded machine the first one may take longer than one question waits. */
 async function authorization(credentials: Credentials): Promise<string | undefined> {
-  const result = await credentials.headers();
-  return result.kind === "ready" ? result.headers["authorization"] : undefined;
+  return eventually(async () => {
+    const result = await credentials.headers();
+    if (result.kind !== "ready") throw new Error(`no token: ${JSON.stringify(result)}`);
+    return result.headers["authorization"];
+  });
 }
 
 describe("a real issuer", () => {

@@ -13,7 +13,7 @@ const NUMBER = 0x3fff_ffff;
 const REMOVED = 0x4000_0000;
 /** A longer way from one number to the next is checked by the server. A stream whose old messages are replaced by new ones may have such a gap by right. */
 const FAR = 1_000_000;
-/** The newest blocks are read, up to so many bytes of a stream: 20 to 40 ms. Older ones are read by the server only when somebody asks for them. */
+/** Most bytes of a stream's newest blocks that are read, which takes 20 to 40 ms. The server reads older blocks only when it needs a message from them. */
 const MOST_BYTES: number = 64 * 1024 * 1024;
 
 /** True if a block of messages has a record with an impossible length, or a number far beyond the one before it. Pure. */

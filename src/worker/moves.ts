@@ -69,7 +69,7 @@ export function createMoves(
   };
 }
 
-/** A name that nobody guesses: whoever knows it can answer. */
+/** A name that nobody can guess, because a client that knows it can answer. */
 function requestId(): string {
   return randomBytes(16).toString("base64url");
 }

@@ -5,7 +5,7 @@ import type { Environment } from "./config/load.ts";
 import { dataFolder } from "./data-folder.ts";
 
 // The one place that knows how people call this program. The commands that it prints must work as they are printed, also in a clone whose command is not in the
-// PATH, and for a data folder that is not the default. Like the command line, this belongs to the process; so it is told once, and not handed to every text.
+// PATH, and for a data folder that is not the default. Like the command line, this belongs to the process; so `main.ts` sets it once, and no text needs it as an argument.
 
 const NAME = "runner-relay";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));

@@ -22,7 +22,7 @@ export type Remove = (seq: number) => Promise<boolean>;
 
 /** Letters that one write of the counter announces, so that ten thousand do not cost as many synced writes. */
 export const MOST_AT_ONCE = 100;
-/** Whoever announced a removal that long ago is done, or was killed. */
+/** A removal that was announced that long ago is done, or its process was killed. */
 const DONE_AFTER_MS = 5 * 60 * 1000;
 const NONE: Removals = { removed: 0, open: 0 };
 

@@ -74,7 +74,7 @@ export function decide(
 async function wish(deps: PutDeps, session: Session, of: Wish): Promise<Requested> {
   const { kind, token, turn, data, urgent } = of;
   const subject = inSubject(session.name, kind, token);
-  const id = randomUUID(); // so that a repeat by another process is told from this one, whose answer was lost
+  const id = randomUUID(); // so that this request, if its answer was lost, differs from the same one by another process
   const envelope = {
     id,
     source: "user" as const,

@@ -1,17 +1,6 @@
-/** What an agent says in a turn, as types that clients see. What begins and ends turns, and who was allowed what, is ours to say. */
-export const AGENT_TYPES = [
-  "text",
-  "thinking",
-  "tool_call",
-  "tool_result",
-  "status",
-  "error",
-  "session_info",
-  "iteration_end",
-  "work_product",
-  "input_required",
-  "usage",
-] as const;
+import type { AGENT_TYPES } from "../shared/session-log/event/kinds.ts";
+
+/** What an agent says in a turn. */
 export type AgentType = (typeof AGENT_TYPES)[number];
 
 /** A turn as an agent gets it. */

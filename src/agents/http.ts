@@ -1,6 +1,7 @@
 import { request } from "undici";
 import { parseJsonWithin, type JsonLimits } from "../shared/base/json-scan.ts";
-import { AGENT_TYPES, type Agent, type AgentEvents, type AgentTurn } from "./agent.ts";
+import type { Agent, AgentEvents, AgentTurn } from "./agent.ts";
+import { AGENT_TYPES } from "../shared/session-log/event/kinds.ts";
 import { readLines } from "./lines.ts";
 
 /** An agent that says nothing for this long has failed. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { glob, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { glob, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
@@ -11,6 +11,7 @@ const SRC = join(ROOT, "src");
 /** Inside `node_modules`, so that packages are found from there. */
 const BUNDLES = join(ROOT, "node_modules/.cache/processes");
 const PARTS: readonly Part[] = ["cli", "gateway", "relay", "console", "standin"];
+const DAY_MS = 24 * 3600 * 1000;
 /** Packages that start other files of their own, or that a process loads only when it is configured. */
 const LEFT_OUT = [/^pino($|\/)/, /^msgpackr-extract$/, /^@opentelemetry\//];
 
@@ -21,7 +22,7 @@ const LEFT_OUT = [/^pino($|\/)/, /^msgpackr-extract$/, /^@opentelemetry\//];
 export async function bundleProcesses(): Promise<string> {
   const folder = join(BUNDLES, await fingerprint());
   if (existsSync(folder)) return folder;
-  await rm(BUNDLES, { recursive: true, force: true });
+  await removeOld();
   const draft = `${folder}.${process.pid}`;
   await mkdir(draft, { recursive: true });
   await using bundle = await rolldown({
@@ -35,6 +36,15 @@ export async function bundleProcesses(): Promise<string> {
     if (!existsSync(folder)) throw error; // otherwise another run was faster
   });
   return folder;
+}
+
+/** Removes bundles of other days; tests beside these may still run the newer ones. */
+async function removeOld(): Promise<void> {
+  for (const name of await readdir(BUNDLES).catch(() => [])) {
+    const folder = join(BUNDLES, name);
+    const { mtimeMs } = await stat(folder);
+    if (Date.now() - mtimeMs > DAY_MS) await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Changes with everything that a bundle is made of. */

@@ -1,8 +1,5 @@
-/** What the owner of a session says, as kinds of its subjects and as types that clients see. */
-export const OWNER_TYPES = [
-  "owner",
-  "turn_started",
-  "turn_ended",
+/** What an agent says in a turn, as types that clients see. What begins and ends turns, and who was allowed what, is ours to say. */
+export const AGENT_TYPES = [
   "text",
   "thinking",
   "tool_call",
@@ -14,6 +11,14 @@ export const OWNER_TYPES = [
   "work_product",
   "input_required",
   "usage",
+] as const;
+
+/** What the owner of a session says, as kinds of its subjects and as types that clients see. */
+export const OWNER_TYPES = [
+  "owner",
+  "turn_started",
+  "turn_ended",
+  ...AGENT_TYPES,
   "permission_request",
   "permission_resolved",
 ] as const;

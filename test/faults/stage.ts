@@ -138,7 +138,10 @@ async function startStage(options: StageOptions): Promise<Stage> {
       journal("nats-server killed");
       const restarted = delay(downMs)
         .then(() => broker.restart())
-        .then(() => journal("nats-server ready"));
+        .then(() => {
+          crashed(); // no checkpoint could be written until now, and a relay may be killed next
+          journal("nats-server ready");
+        });
       return { restarted };
     },
     crashes,

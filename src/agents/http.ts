@@ -48,7 +48,7 @@ function pass(line: Buffer, events: AgentEvents): void {
   if (line.toString("latin1").trim() === "") return;
   const value = parseJsonWithin(line, LINE);
   if (typeof value !== "object" || value === null || !("type" in value) || typeof value.type !== "string")
-    return events.tell("error", { message: "the agent sent a line that is no event" });
+    return events.tell("error", { message: "the agent sent a line that is no event", recoverable: true });
   const given = "data" in value ? value.data : {};
   const data =
     typeof given === "object" && given !== null && !Array.isArray(given) ? given : { value: given };

@@ -3,6 +3,7 @@ import type { Clock } from "../shared/base/clock.ts";
 import { errorText } from "../shared/base/errors.ts";
 import { createCoalescer } from "../shared/session-log/append/coalescer.ts";
 import type { Put } from "../shared/session-log/append/put.ts";
+import { failureOf } from "./failure.ts";
 import { createQuestions, type Questions } from "./questions.ts";
 import type { Voice } from "./voice.ts";
 
@@ -41,7 +42,8 @@ export function runTurn(deps: RunDeps, turn: AgentTurn): TurnRun {
     ended.abort();
   }
 
-  const { events, flush } = speaker(deps, { turn: turn.turn, ended: ended.signal, questions, stop });
+  const speaking = { turn: turn.turn, ended: ended.signal, questions, stop };
+  const { events, flush, failure } = speaker(deps, speaking);
 
   const cancelLimit = deps.clock.after(MAX_TURN_MS, () => stop("late"));
 
@@ -59,7 +61,7 @@ export function runTurn(deps: RunDeps, turn: AgentTurn): TurnRun {
       return voice.say("permission_resolved", resolved, turn.turn);
     });
     // what cannot be said any more is said by the next owner
-    await Promise.allSettled([...last, voice.say("turn_ended", endOf(ending, end), turn.turn)]);
+    await Promise.allSettled([...last, voice.say("turn_ended", endOf(ending, end, failure()), turn.turn)]);
   }
 
   return {
@@ -83,8 +85,9 @@ export function runTurn(deps: RunDeps, turn: AgentTurn): TurnRun {
 function speaker(
   { voice, clock, random }: RunDeps,
   of: { turn: string; ended: AbortSignal; questions: Questions; stop: (how: Ending) => void },
-): { events: AgentEvents; flush: () => void } {
+): { events: AgentEvents; flush: () => void; failure: () => Record<string, unknown> | undefined } {
   const { turn, ended, questions, stop } = of;
+  let failure: Record<string, unknown> | undefined;
   const heard = (put: Put): void => {
     if (put.kind === "overtaken") stop("silent");
     if (put.kind === "refused" && put.full) stop("full");
@@ -99,10 +102,12 @@ function speaker(
   });
   const tell = (kind: string, data: Record<string, unknown>): void => {
     pieces.flush();
+    if (kind === "error") failure ??= failureOf(data);
     say(kind, data);
   };
   return {
     flush: () => pieces.flush(),
+    failure: () => failure,
     events: {
       piece: (type, block, text) => pieces.delta(`${type} ${block}`, text),
       tell,
@@ -116,8 +121,14 @@ function speaker(
   };
 }
 
-function endOf(ending: Ending | undefined, { outcome, data }: AgentEnd): Record<string, unknown> {
+/** A turn whose agent met an error that it did not recover from has failed, whatever it says at the end. */
+function endOf(
+  ending: Ending | undefined,
+  { outcome, data }: AgentEnd,
+  failure: Record<string, unknown> | undefined,
+): Record<string, unknown> {
   if (ending === "full") return { outcome: "failed", code: "sessions_full" };
   if (ending === "late") return { outcome: "failed", code: "turn_timeout" };
-  return { outcome: ending ?? outcome, ...(ending === undefined ? data : {}) };
+  if (ending !== undefined) return { outcome: ending };
+  return failure === undefined ? { outcome, ...data } : { ...data, ...failure, outcome: "failed" };
 }

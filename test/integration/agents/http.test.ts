@@ -105,7 +105,10 @@ test("lines that are no events are said to be that, and the turn goes on", async
     );
   });
   expect(heard.slice(0, 5)).toEqual(
-    Array.from({ length: 5 }, () => 'error {"message":"the agent sent a line that is no event"}'),
+    Array.from(
+      { length: 5 },
+      () => 'error {"message":"the agent sent a line that is no event","recoverable":true}',
+    ),
   );
   expect(heard[5]).toBe('status {"ok":true}');
   expect(end.outcome).toBe("finished");

@@ -65,6 +65,24 @@ test("what an agent says is in its order, pieces of one text together", async ()
   ]);
 });
 
+test("a turn whose agent met an error has failed, and its end says why; from some an agent recovers", async () => {
+  const { events, said, finish, run } = await world();
+  events.tell("error", { message: "slow down", recoverable: true });
+  events.tell("error", { message: "boom", code: "SCRIPTED", recoverable: false, dump: { large: true } });
+  events.tell("error", { message: "and so it ended" });
+  finish();
+  await run.over;
+  expect(said.at(-1)).toBe('turn_ended {"message":"boom","code":"SCRIPTED","outcome":"failed"}');
+});
+
+test("an error that the agent recovered from fails nothing", async () => {
+  const { events, said, finish, run } = await world();
+  events.tell("error", { message: "slow down", recoverable: true });
+  finish();
+  await run.over;
+  expect(said.at(-1)).toBe('turn_ended {"outcome":"finished"}');
+});
+
 test("a turn that takes too long fails", async () => {
   const { clock, said, signal, run } = await world();
   await clock.pass(MAX_TURN_MS);

@@ -1,15 +1,40 @@
+import type { Readable, Writable } from "node:stream";
 import type { AGENT_TYPES } from "../shared/session-log/event/kinds.ts";
 
 /** What an agent says in a turn. */
 export type AgentType = (typeof AGENT_TYPES)[number];
 
-/** A turn as an agent gets it. */
-export type AgentTurn = {
+/** A program that runs for a turn. */
+export type AgentProcess = {
+  stdin: Writable;
+  stdout: Readable;
+  stderr: Readable;
+  /** Settles when it has ended, and everything that it started in its turn. */
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Asks it to end, and kills it after a while. */
+  stop(): void;
+};
+
+export type AgentCommand = {
+  file: string;
+  args: readonly string[];
+  /** Variables beside those that every agent gets. */
+  env?: Readonly<Record<string, string>>;
+};
+
+/** Starts a program in the turn's workspace. It ends with the turn, and with the worker's right to run it. */
+export type SpawnAgent = (command: AgentCommand) => Promise<AgentProcess>;
+
+/** A turn as the log has it. */
+export type TurnAsked = {
   session: { id: string; user: string; workspace: string | undefined; metadata: Record<string, unknown> };
   turn: string;
   /** What the client sent with it: `user_input`, and whatever else it named. */
   request: Record<string, unknown>;
 };
+
+/** A turn as an agent gets it. */
+export type AgentTurn = TurnAsked & { spawn: SpawnAgent };
 
 /** Where an agent reports. Everything is in the log, in this order, before the turn's end is. */
 export type AgentEvents = {

@@ -36,6 +36,12 @@ export const COMMANDS: Commands = {
     example: "NATS_USER=console runner-relay console --nats nats://127.0.0.1:4222 --console-port 8768",
     load: () => import("./console.ts"),
   },
+  worker: {
+    group: "Run",
+    summary: "run a worker, which runs the turns of sessions",
+    example: "runner-relay worker --agent http --workspace-root /srv/workspaces",
+    load: () => import("./worker.ts"),
+  },
   coordinator: {
     group: "Run",
     summary: "run the stand-in coordinator",

@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { showSetting, type Setting } from "../shared/base/config/setting.ts";
+import { PATHS_SEPARATOR, showSetting, type Setting } from "../shared/base/config/setting.ts";
 
 type Table = Record<string, Setting>;
 export type Flags = Record<string, string | boolean | undefined>;
@@ -20,6 +20,7 @@ function optionOf(flag: string, setting: Setting): Option {
     setting.kind.type === "flag" ? `--${flag}` : `--${flag} <${valueName(setting)}>`,
     help,
   );
+  if (setting.kind.type === "paths") return option.argParser(many);
   return setting.kind.type === "choice" ? option.choices(setting.kind.of) : option;
 }
 
@@ -31,7 +32,9 @@ function valueName(setting: Setting): string {
       ? "value"
       : type === "servers"
         ? "urls"
-        : type;
+        : type === "paths"
+          ? "path"
+          : type;
 }
 
 /** A commander parser that collects the values of an option that may be repeated. */
@@ -44,10 +47,17 @@ export function flagsOf(command: Command, table: Table): Flags {
   const given: Flags = {};
   for (const { flag } of Object.values(table)) {
     if (flag === undefined) continue;
-    const value: unknown = command.getOptionValue(attributeOf(flag));
+    const value = valueOf(command, flag);
+    if (Array.isArray(value)) given[flag] = value.join(PATHS_SEPARATOR);
     if (typeof value === "string" || typeof value === "boolean") given[flag] = value;
   }
   return given;
+}
+
+/** Commander takes `--no-x` for the opposite of `--x`, which is true by default. */
+function valueOf(command: Command, flag: string): unknown {
+  if (!flag.startsWith("no-")) return command.getOptionValue(attributeOf(flag));
+  return command.getOptionValue(attributeOf(flag.slice("no-".length))) === false ? true : undefined;
 }
 
 /** Commander's name for a flag. */

@@ -130,7 +130,7 @@ function namedIn({ nats }: Flags): readonly string[] {
 }
 
 /** The login that the embedded broker keeps for a role. Undefined if no broker runs there. */
-function ownAccess(dataDir: string, role: Role): BrokerAccess | undefined {
+export function ownAccess(dataDir: string, role: BrokerRole): BrokerAccess | undefined {
   const running = readRunning(dataDir);
   if (running === undefined) return undefined;
   const password = readKept(dataDir).passwords[role];

@@ -12,11 +12,14 @@ export function rootCommand(options: {
   description: string;
   table: Record<string, Setting>;
   context: Context;
+  /** Adds to the environment what the command line does not say. */
+  complete?: (env: Context["env"]) => void;
   run: () => Promise<unknown>;
 }): Command {
   const command = new Command(options.name).description(options.description);
   return addFlags(command, options.table).action(async () => {
     Object.assign(options.context.env, flagVariables(options.table, flagsOf(command, options.table)));
+    options.complete?.(options.context.env);
     process.argv.splice(2);
     await options.run();
   });

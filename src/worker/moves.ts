@@ -1,12 +1,17 @@
 import { randomBytes } from "node:crypto";
-import type { Agent } from "../agents/agent.ts";
+import type { Agent, TurnAsked } from "../agents/agent.ts";
+import type { Agents } from "../agents/named.ts";
 import type { Clock } from "../shared/base/clock.ts";
+import type { Logger } from "../shared/base/logger.ts";
 import { rest } from "../shared/base/rest.ts";
 import type { Pages } from "../shared/session-log/follow/pages.ts";
 import { SETTLE_MS } from "../shared/session-log/ownership/lease.ts";
 import type { Session } from "../shared/session-log/registry/entry.ts";
 import type { OwnerMove } from "../shared/session-log/turns/owner-move.ts";
 import type { SessionState } from "../shared/session-log/turns/session-state.ts";
+import type { TurnAgent } from "./guard/children.ts";
+import type { OwnerRoot } from "./roots/claim.ts";
+import type { Entered } from "./roots/places.ts";
 import { readRequest } from "./turn-request.ts";
 import { runTurn, type TurnRun } from "./turn-run.ts";
 import type { Voice } from "./voice.ts";
@@ -18,13 +23,33 @@ export type Moves = {
   running(): TurnRun | undefined;
 };
 
-/** `clean`: nothing of an owner before still runs. `ended` is called when a turn has. */
-export function createMoves(
-  deps: { pages: Pages; clock: Clock; signal: AbortSignal },
-  of: { session: Session; agent: Agent; voice: Voice; epoch: number; clean: boolean; ended: () => void },
-): Moves {
+/** What the turns of a session run with. */
+export type TurnHome = {
+  agents: Agents;
+  log: Logger;
+  /** Takes the session's folder for a turn. */
+  enter(epoch: number): Promise<Entered>;
+  /** Lets the programs of an agent run in that folder for as long as the session is owned. */
+  guarded(agent: Agent, folder: string): TurnAgent;
+};
+
+export type MovesOf = {
+  session: Session;
+  home: TurnHome;
+  voice: Voice;
+  epoch: number;
+  root: OwnerRoot | undefined;
+  /** Nothing of an owner before still runs. */
+  clean: boolean;
+  /** Called when a turn has ended. */
+  ended: () => void;
+};
+
+type MovesDeps = { pages: Pages; clock: Clock; signal: AbortSignal };
+
+export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
   const { clock, signal } = deps;
-  const { session, voice, epoch } = of;
+  const { voice, epoch, home } = of;
   let running: TurnRun | undefined;
 
   async function say(kind: string, data: Record<string, unknown>, turn?: string): Promise<boolean> {
@@ -32,13 +57,26 @@ export function createMoves(
   }
 
   async function begin(state: SessionState, turn: string): Promise<boolean> {
-    const request = await readRequest(deps, session, state.turns.get(turn)?.seq ?? 0);
+    const request = await readRequest(deps, of.session, state.turns.get(turn)?.seq ?? 0);
     if (!(await say("turn_started", {}, turn)) || signal.aborted) return false;
-    const { id, user, record } = session;
-    const workspace = typeof record["workspace_dir"] === "string" ? record["workspace_dir"] : undefined;
-    const asked = { session: { id, user, workspace, metadata: {} }, turn, request };
-    running = runTurn({ agent: of.agent, voice, clock, random: requestId }, asked);
-    void running.over.then(() => {
+    const found = await agentFor(of);
+    if (found.kind === "refused") {
+      const { code, why: message } = found;
+      home.log.warn({ session: of.session.name, turn, code, why: message }, "turn refused");
+      return await say("turn_ended", { outcome: "failed", code, message }, turn);
+    }
+    if (signal.aborted) {
+      found.leave();
+      return false;
+    }
+    const asked = { session: sessionOf(of.session, found.folder), turn, request };
+    const run = runTurn({ agent: found.agent, voice, clock, random: requestId }, asked);
+    running = run;
+    const began = clock.now();
+    void run.over.then((end) => {
+      found.leave();
+      const ms = Math.round(clock.now() - began);
+      home.log.info({ session: of.session.name, turn, epoch, ...end, ms }, "turn ended");
       running = undefined;
       of.ended();
     });
@@ -52,13 +90,15 @@ export function createMoves(
         case "own":
           // what the owner before started may still run for a moment
           if (!of.clean && state.epoch > 0) await rest(clock, SETTLE_MS, signal);
-          return await say("owner", { epoch });
+          return await say("owner", { epoch, ...of.root });
         case "void": {
           const resolved = { request_id: move.request, allowed: false, resolved_by: "takeover" };
           return await say("permission_resolved", resolved);
         }
-        case "end":
-          return await say("turn_ended", { outcome: move.outcome }, move.turn);
+        case "end": {
+          const { outcome, code } = move;
+          return await say("turn_ended", { outcome, ...(code === undefined ? {} : { code }) }, move.turn);
+        }
         case "start":
           return await begin(state, move.turn);
         case "run":
@@ -67,6 +107,28 @@ export function createMoves(
       }
     },
   };
+}
+
+type Found =
+  | { kind: "found"; agent: TurnAgent; folder: string; leave: () => void }
+  | { kind: "refused"; code: string; why: string };
+
+/** The agent that runs a session's turn, and the folder that it works in. */
+async function agentFor({ session, home, epoch }: MovesOf): Promise<Found> {
+  const { agent: name } = session.record;
+  const agent = home.agents.of(typeof name === "string" ? name : undefined);
+  if (agent === undefined)
+    return { kind: "refused", code: "agent_unknown", why: `this worker has no agent ${String(name)}` };
+  const entered = await home.enter(epoch);
+  if (entered.kind === "refused") return entered;
+  const { folder, leave } = entered;
+  return { kind: "found", agent: home.guarded(agent, folder), folder, leave };
+}
+
+function sessionOf({ id, user, record }: Session, workspace: string): TurnAsked["session"] {
+  const { metadata } = record;
+  const known = typeof metadata === "object" && metadata !== null ? metadata : {};
+  return { id, user, workspace, metadata: { ...known } };
 }
 
 /** A name that nobody can guess, because a client that knows it can answer. */

@@ -1,4 +1,5 @@
-import type { Agent } from "../agents/agent.ts";
+import type { Agents } from "../agents/named.ts";
+import type { Logger } from "../shared/base/logger.ts";
 import type { PutDeps } from "../shared/session-log/append/put.ts";
 import { watch, type WatchDeps } from "../shared/session-log/follow/watch.ts";
 import { acquireLease, type Lease } from "../shared/session-log/ownership/lease.ts";
@@ -6,13 +7,18 @@ import type { Session } from "../shared/session-log/registry/entry.ts";
 import { factOf } from "../shared/session-log/turns/fact.ts";
 import { ownerMove } from "../shared/session-log/turns/owner-move.ts";
 import { advanceSession, NEW_SESSION, type SessionState } from "../shared/session-log/turns/session-state.ts";
-import { createMoves, type Moves } from "./moves.ts";
+import { createMoves, type Moves, type TurnHome } from "./moves.ts";
+import type { Claim } from "./roots/claim.ts";
 import { createSessionRoom, type SessionRoom } from "./session-room.ts";
+import type { Places } from "./roots/places.ts";
+import { withChildren } from "./guard/children.ts";
+import type { SpawnDeps } from "./guard/spawn-agent.ts";
 import type { TurnRun } from "./turn-run.ts";
 import { createVoice, type Voice } from "./voice.ts";
 
-// moves.ts does what is next · voice.ts writes into the log, session-room.ts says how much may still be written · turn-run.ts runs an agent (questions.ts has what it asked, turn-request.ts what it is asked). What is next is
-// decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps others out
+// moves.ts does what is next · voice.ts writes into the log, session-room.ts says how much may still be written · turn-run.ts runs an agent (questions.ts has what it asked,
+// turn-request.ts what it is asked) in a folder of roots/, and its programs under guard/. What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
+// others out
 // The owner of a session follows its log as any watcher does, and acts only on what it saw there. What it says itself comes back to it the same way, so that it never acts on
 // a state without its own last word.
 
@@ -24,7 +30,12 @@ export type OwnerEnd = "taken" | "left" | "lost" | "deleted";
 export type OwnOptions = {
   /** For people who ask who owns it. */
   worker: string;
-  agent: Agent;
+  agents: Agents;
+  log: Logger;
+  places: Pick<Places, "enter">;
+  spawn: SpawnDeps;
+  /** As it was decided: a session of another worker is owned only to end what nobody runs. */
+  claim: Exclude<Claim, { kind: "leave" }>;
   /** How long a session is owned in which nothing happens. */
   idleMs: number;
   /** Most bytes of a session. */
@@ -84,7 +95,9 @@ type Owner = {
   stop(how: "silent" | "interrupted"): Promise<void>;
 };
 
-function createOwner(deps: OwnerDeps, session: Session, lease: Lease, { agent, idleMs }: OwnOptions): Owner {
+function createOwner(deps: OwnerDeps, session: Session, lease: Lease, options: OwnOptions): Owner {
+  const { claim, idleMs } = options;
+  const home = homeOf(session, lease, options);
   const gone = new AbortController();
   const idle = new AbortController();
   let awake = (): void => undefined;
@@ -98,7 +111,8 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, { agent, i
   function begin(state: SessionState): { epoch: number; voice: Voice; moves: Moves } {
     const epoch = Math.max(lease.revision, state.epoch + 1);
     const voice = createVoice(deps, { session, epoch, out: state.out });
-    const of = { session, agent, voice, epoch, clean: lease.clean, ended: step }; // its end may have been seen already
+    const { clean } = lease;
+    const of = { session, home, voice, epoch, root: claim.root, clean, ended: step }; // its end may have been seen already
     return { epoch, voice, moves: createMoves({ ...deps, signal }, of) };
   }
 
@@ -110,8 +124,9 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, { agent, i
     if (state.epoch > epoch) return false;
     if (running !== undefined) attend(running, state);
     if (running !== undefined || state.out.seq < voice.last()) return true;
-    const move = ownerMove(state, epoch);
-    if (move.kind === "wait") awake = deps.clock.after(idleMs, () => idle.abort());
+    const start = claim.kind === "run";
+    const move = ownerMove(state, { epoch, start, now: deps.clock.wall() });
+    if (move.kind === "wait") awake = deps.clock.after(start ? idleMs : 0, () => idle.abort());
     return await moves.make(move, state);
   }
 
@@ -139,6 +154,16 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, { agent, i
       run?.leave(how);
       await run?.over;
     },
+  };
+}
+
+/** What the turns of a session run with, for as long as `lease` holds. */
+function homeOf(session: Session, lease: Lease, { agents, log, places, spawn }: OwnOptions): TurnHome {
+  return {
+    agents,
+    log,
+    enter: (epoch) => places.enter(session, epoch),
+    guarded: (agent, folder) => withChildren(spawn, agent, { hold: lease, folder }),
   };
 }
 

@@ -1,9 +1,10 @@
-import type { Agent, AgentEnd, AgentEvents, AgentTurn } from "../agents/agent.ts";
+import type { AgentEnd, AgentEvents, TurnAsked } from "../agents/agent.ts";
 import type { Clock } from "../shared/base/clock.ts";
 import { errorText } from "../shared/base/errors.ts";
 import { createCoalescer } from "../shared/session-log/append/coalescer.ts";
 import type { Put } from "../shared/session-log/append/put.ts";
 import { failureOf } from "./failure.ts";
+import type { TurnAgent } from "./guard/children.ts";
 import { createQuestions, type Questions } from "./questions.ts";
 import type { Voice } from "./voice.ts";
 
@@ -16,8 +17,8 @@ export type TurnRun = {
   decide(request: string, allow: boolean): void;
   /** Ends it without a word: another owner says what became of it. Or `interrupted`, by an owner that leaves. */
   leave(how: "silent" | "interrupted"): void;
-  /** Settles when the agent has ended, and the turn's end is in the log where that is ours to say. */
-  over: Promise<void>;
+  /** Settles when the agent has ended, and the turn's end is in the log where that is ours to say: with that end, for the log of this process. */
+  over: Promise<{ outcome: string; code?: string }>;
 };
 
 /** Why a turn ends that its agent did not end. `silent`: nothing can be said of it any more. */
@@ -26,10 +27,10 @@ type Ending = "cancelled" | "interrupted" | "silent" | "full" | "late";
 /** Longest turn. */
 export const MAX_TURN_MS: number = 6 * 60 * 60 * 1000;
 
-type RunDeps = { agent: Agent; voice: Voice; clock: Clock; random: () => string };
+type RunDeps = { agent: TurnAgent; voice: Voice; clock: Clock; random: () => string };
 
 /** Starts an agent on a turn that the log has as started. `random` makes the names of questions. */
-export function runTurn(deps: RunDeps, turn: AgentTurn): TurnRun {
+export function runTurn(deps: RunDeps, turn: TurnAsked): TurnRun {
   const { agent, voice } = deps;
   const ended = new AbortController();
   const questions = createQuestions();
@@ -47,13 +48,13 @@ export function runTurn(deps: RunDeps, turn: AgentTurn): TurnRun {
 
   const cancelLimit = deps.clock.after(MAX_TURN_MS, () => stop("late"));
 
-  async function run(): Promise<void> {
+  async function run(): Promise<{ outcome: string; code?: string }> {
     const end = await agent
       .run(turn, events, ended.signal)
       .catch((error: unknown): AgentEnd => ({ outcome: "failed", data: { message: errorText(error) } }));
     cancelLimit();
     flush();
-    if (ending === "silent") return;
+    if (ending === "silent") return { outcome: "silent" };
     questions.refuse();
     ended.abort();
     const last = questions.left().map((request) => {
@@ -61,7 +62,10 @@ export function runTurn(deps: RunDeps, turn: AgentTurn): TurnRun {
       return voice.say("permission_resolved", resolved, turn.turn);
     });
     // what cannot be said any more is said by the next owner
-    await Promise.allSettled([...last, voice.say("turn_ended", endOf(ending, end, failure()), turn.turn)]);
+    const data = endOf(ending, end, failure());
+    await Promise.allSettled([...last, voice.say("turn_ended", data, turn.turn)]);
+    const { outcome, code } = data;
+    return { outcome: String(outcome), ...(typeof code === "string" ? { code } : {}) };
   }
 
   return {

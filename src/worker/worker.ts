@@ -1,4 +1,4 @@
-import type { Agent } from "../agents/agent.ts";
+import type { Agents } from "../agents/named.ts";
 import { errorText } from "../shared/base/errors.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { repeatedly } from "../shared/session-log/follow/repeatedly.ts";
@@ -7,7 +7,9 @@ import { patiently } from "../shared/session-log/patiently.ts";
 import { sessionNamed } from "../shared/session-log/registry/find.ts";
 import { parseSessionSubject } from "../shared/session-log/subjects.ts";
 import { unfinishedSessions } from "../shared/session-log/turns/unfinished.ts";
+import type { SpawnDeps } from "./guard/spawn-agent.ts";
 import { ownSession, type OwnerDeps } from "./owner.ts";
+import type { Places } from "./roots/places.ts";
 
 /** Runs the turns of all sessions that no other worker has. */
 export type Worker = {
@@ -22,14 +24,29 @@ const IDLE_MS = 30_000;
 /** Most sessions that are owned at once. Others wait. */
 const MOST_OWNED = 256;
 
+/** How long a session of another worker is left alone that was looked at: until a turn or a cancel of it comes. */
+const LEAVE_MS = 5000;
+/** The same behind a look that ended what nobody ran. What waits is looked at again for its age. */
+const TIDY_MS: number = 60 * 60 * 1000;
+
+export type WorkerOptions = {
+  name: string;
+  agents: Agents;
+  places: Places;
+  spawn: SpawnDeps;
+  log: Logger;
+  /** Most bytes of a session. */
+  maxBytes: number;
+  idleMs?: number;
+};
+
 /** Starts a worker. Stop it before `deps.signal`, so that it can say what it left. */
-export function startWorker(
-  deps: OwnerDeps,
-  of: { name: string; agent: Agent; log: Logger; maxBytes: number; idleMs?: number },
-): Worker {
+export function startWorker(deps: OwnerDeps, of: WorkerOptions): Worker {
   const { jsm, hub, clock, signal } = deps;
-  const { name: worker, agent, log, maxBytes, idleMs = IDLE_MS } = of;
+  const { name: worker, places, log, idleMs = IDLE_MS } = of;
   const owned = new Map<string, Promise<void>>();
+  /** Sessions of other workers, and when each is looked at again. */
+  const left = new Map<string, number>();
   const stopping = new AbortController();
 
   async function attend(name: string): Promise<void> {
@@ -37,7 +54,10 @@ export function startWorker(
     if ((await ask(() => leaseHolder(jsm, name))) !== undefined) return;
     const session = await ask(() => sessionNamed(jsm, name));
     if (session?.kind !== "worker" || stopping.signal.aborted) return;
-    await ownSession(deps, session, { worker, agent, idleMs, maxBytes, signal: stopping.signal });
+    const claim = await ask(() => places.claim(session));
+    if (claim.kind !== "run") left.set(name, clock.now() + (claim.kind === "tidy" ? TIDY_MS : LEAVE_MS));
+    if (claim.kind === "leave") return;
+    await ownSession(deps, session, { ...of, worker, claim, idleMs, signal: stopping.signal });
   }
 
   /** Takes a session, if nobody has it. */
@@ -54,12 +74,16 @@ export function startWorker(
   async function look(): Promise<void> {
     // a broker that is away is asked again the next time
     const names = await unfinishedSessions(jsm).catch(() => []);
-    for (const name of names) want(name);
+    const now = clock.now();
+    for (const [name, again] of left) if (now >= again) left.delete(name);
+    for (const name of names) if (!left.has(name)) want(name);
   }
 
   const deafen = hub.hear(({ subject }) => {
     const address = parseSessionSubject(subject);
-    if (address?.side === "in" && address.kind === "turn") want(address.session);
+    if (address?.side !== "in" || (address.kind !== "turn" && address.kind !== "cancel")) return;
+    left.delete(address.session);
+    want(address.session);
   });
   const rest = repeatedly(look, {
     pauseMs: LOOK_MS,
@@ -72,6 +96,7 @@ export function startWorker(
       rest();
       deafen();
       stopping.abort();
+      places.stop();
       await Promise.all(owned.values());
     },
   };

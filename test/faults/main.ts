@@ -18,6 +18,7 @@ import { runner, RUNNER_PLAYS } from "./campaigns/runner.ts";
 import { soak } from "./campaigns/soak.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
+import { turns } from "./campaigns/turns.ts";
 import { createReport, type Report } from "./report.ts";
 import { EVIDENCE } from "./stage.ts";
 
@@ -119,6 +120,12 @@ const campaigns: Campaign[] = [
     limitMs: 600_000,
     run: (report) =>
       restart({ seed, rounds: 8, sessions: 16, perSecond: 10, calmMs: 1500, settleMs: 60_000 }, report),
+  },
+  {
+    name: "turns",
+    what: "three workers of 12 sessions, killed and stopped, and a broker that is killed",
+    limitMs: 480_000,
+    run: (report) => turns({ seed, workers: 3, sessions: 12, forMs: 75_000 }, report),
   },
   {
     name: "bombs-gateway",

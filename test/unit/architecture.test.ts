@@ -51,6 +51,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
     relay: "all",
     console: "all",
     standin: "all",
+    worker: "all",
   },
 };
 
@@ -76,11 +77,12 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     writes: ["contract", "route", "runner"],
     report: ["contract", "runner", "writes"],
   },
+  worker: { guard: [], roots: [] },
   console: { watch: [], views: ["watch"], routes: ["watch", "views"] },
 };
 
 /** Processes of their own: the only files that a command may reach of them. */
-const ROOTS = ["console/main.ts", "gateway/main.ts", "relay/main.ts", "standin/main.ts"];
+const ROOTS = ["console/main.ts", "gateway/main.ts", "relay/main.ts", "standin/main.ts", "worker/main.ts"];
 
 /** Composition roots: the only files that touch the environment and the command line. */
 const READS_ENVIRONMENT = ["cli/main.ts", ...ROOTS];

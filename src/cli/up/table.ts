@@ -5,7 +5,10 @@ import {
   CONSOLE_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
+  SESSION_LIMITS,
   UP_SETTINGS,
+  WORKER_SETTINGS,
+  WORKSPACE_SETTINGS,
 } from "../../shared/settings/index.ts";
 
 /** Everything that `up` takes: its own settings and those of the processes that it starts. */
@@ -15,6 +18,9 @@ export const UP_TABLE = {
   ...GATEWAY_SETTINGS,
   ...RELAY_SETTINGS,
   ...CONSOLE_SETTINGS,
+  ...WORKSPACE_SETTINGS,
+  ...WORKER_SETTINGS,
+  ...SESSION_LIMITS,
   ...UP_SETTINGS,
 } as const;
 

@@ -4,8 +4,11 @@ import { CONSOLE_SETTINGS } from "./console.ts";
 import { COMMON_SETTINGS } from "./every-process.ts";
 import { GATEWAY_SETTINGS } from "./gateway.ts";
 import { RELAY_SETTINGS } from "./relay.ts";
+import { SESSION_LIMITS } from "./session-limits.ts";
 import { COORDINATOR_SETTINGS } from "./standin.ts";
 import { UP_SETTINGS } from "./up.ts";
+import { WORKER_SETTINGS } from "./worker.ts";
+import { WORKSPACE_SETTINGS } from "./workspace.ts";
 
 // One table for each process · access.ts makes of them how to reach the broker. What a setting is, and how it is read, stands in ../base/config.
 
@@ -18,6 +21,9 @@ export {
   RELAY_SETTINGS,
   CONSOLE_SETTINGS,
   COORDINATOR_SETTINGS,
+  WORKSPACE_SETTINGS,
+  WORKER_SETTINGS,
+  SESSION_LIMITS,
   UP_SETTINGS,
 };
 
@@ -29,5 +35,8 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   RELAY_SETTINGS,
   CONSOLE_SETTINGS,
   COORDINATOR_SETTINGS,
+  WORKSPACE_SETTINGS,
+  WORKER_SETTINGS,
+  SESSION_LIMITS,
   UP_SETTINGS,
 ];

@@ -30,18 +30,6 @@ export const UP_SETTINGS = {
     fallback: 7 * DAY,
     help: "how long settled events are kept for receipts and replays",
   },
-  sessionsRetention: {
-    env: "RUNNER_RELAY_SESSIONS_RETENTION",
-    kind: { type: "duration", minMs: SECOND, maxMs: 3650 * DAY },
-    fallback: 30 * DAY,
-    help: "how long the events of a session are kept; its last turn, and what was asked and decided, stay as long as the session",
-  },
-  sessionsRetentionBytes: {
-    env: "RUNNER_RELAY_SESSIONS_RETENTION_BYTES",
-    kind: { type: "bytes", min: 1 * MIB, max: 1024 ** 4 },
-    fallback: 64 * MIB,
-    help: "events of one session that are kept, oldest first to go",
-  },
   duplicateWindow: {
     env: "RUNNER_RELAY_DUPLICATE_WINDOW",
     kind: { type: "duration", minMs: SECOND, maxMs: DAY },

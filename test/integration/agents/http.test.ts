@@ -34,6 +34,7 @@ async function agentServer(
 const TURN: AgentTurn = {
   session: { id: "s", user: "ann", workspace: "/tmp/w", metadata: { team: "x" } },
   turn: "t1",
+  spawn: () => Promise.reject(new Error("it runs no programs")),
   request: { user_input: "hello", max_iterations: 3 },
 };
 

@@ -12,6 +12,7 @@ import {
   type Requested,
 } from "../../../src/shared/session-log/turns/request.ts";
 import { ownSession, type OwnerDeps, type OwnerEnd } from "../../../src/worker/owner.ts";
+import { anyFolder } from "../../support/agent-home.ts";
 import type { TestBroker } from "../../support/broker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { registry, sessionsBroker, workerHome, type Registry } from "../session-log/harness.ts";
@@ -72,7 +73,8 @@ async function own(agent: Agent, changed: Partial<OwnerDeps> = {}, maxBytes = 1e
   const leaving = new AbortController();
   const over = ownSession(deps, session, {
     worker: "w",
-    agent,
+    ...anyFolder(agent),
+    claim: { kind: "run", root: { root: "root", place: "place" } },
     idleMs: 60_000,
     maxBytes,
     signal: leaving.signal,

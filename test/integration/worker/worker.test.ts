@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Agent } from "../../../src/agents/agent.ts";
 import { echoAgent } from "../../../src/agents/echo.ts";
-import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { leaseHolder } from "../../../src/shared/session-log/ownership/lease.ts";
 import { createSession } from "../../../src/shared/session-log/registry/create.ts";
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
 import { requestTurn } from "../../../src/shared/session-log/turns/request.ts";
 import { unfinishedSessions } from "../../../src/shared/session-log/turns/unfinished.ts";
 import { startWorker, type Worker } from "../../../src/worker/worker.ts";
+import { anyFolder } from "../../support/agent-home.ts";
 import type { TestBroker } from "../../support/broker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { registry, sessionsBroker, workerHome, type Registry } from "../session-log/harness.ts";
@@ -37,7 +37,7 @@ async function start(
   idleMs = 60_000,
 ): Promise<Worker & { cut: () => Promise<void> }> {
   const deps = await workerHome(broker, ending.signal);
-  const worker = startWorker(deps, { name, agent, log: silentLogger(), idleMs, maxBytes: 1e9 });
+  const worker = startWorker(deps, { name, ...anyFolder(agent), idleMs, maxBytes: 1e9 });
   return { ...worker, cut: () => deps.nc.close() };
 }
 

@@ -10,7 +10,7 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const SRC = join(ROOT, "src");
 /** Inside `node_modules`, so that packages are found from there. */
 const BUNDLES = join(ROOT, "node_modules/.cache/processes");
-const PARTS: readonly Part[] = ["cli", "gateway", "relay", "console", "standin"];
+const PARTS: readonly Part[] = ["cli", "gateway", "relay", "console", "standin", "worker"];
 const DAY_MS = 24 * 3600 * 1000;
 /** Packages that start other files of their own, or that a process loads only when it is configured. */
 const LEFT_OUT = [/^pino($|\/)/, /^msgpackr-extract$/, /^@opentelemetry\//];
@@ -26,7 +26,12 @@ export async function bundleProcesses(): Promise<string> {
   const draft = `${folder}.${process.pid}`;
   await mkdir(draft, { recursive: true });
   await using bundle = await rolldown({
-    input: Object.fromEntries(PARTS.map((part) => [`${part}/main`, join(SRC, part, "main.ts")])),
+    input: Object.fromEntries(
+      [...PARTS.map((part) => `${part}/main`), "worker/guard/process"].map((it) => [
+        it,
+        join(SRC, `${it}.ts`),
+      ]),
+    ),
     platform: "node",
     external: LEFT_OUT,
     plugins: [keepPlaces(folder)],
@@ -60,14 +65,17 @@ async function fingerprint(): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** A module finds the files beside it where its source is. The one that starts the other processes finds them in the bundle. */
+/** Modules that start other processes find those in the bundle. */
+const STARTERS = ["cli/up/plans", "worker/guard/guard"];
+
+/** A module finds the files beside it where its source is, but for those that start processes. */
 function keepPlaces(folder: string): Plugin {
   return {
     name: "keep-places",
     transform(code, id) {
       if (!id.startsWith(SRC) || !code.includes("import.meta.")) return null;
-      const starts = id === join(SRC, "cli/up/plans.ts");
-      const place = starts ? join(folder, "cli/up/plans.js") : id;
+      const starter = STARTERS.find((it) => id === join(SRC, `${it}.ts`));
+      const place = starter === undefined ? id : join(folder, `${starter}.js`);
       return code
         .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(place).href))
         .replaceAll("import.meta.dirname", JSON.stringify(join(place, "..")));

@@ -55,6 +55,8 @@ function kindOf(kind: SettingKind): string {
     case "host":
     case "path":
       return kind.type;
+    case "paths":
+      return "paths";
     case "servers":
       return "urls";
   }

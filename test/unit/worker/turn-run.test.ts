@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
-import type { Agent, AgentEvents, AgentTurn } from "../../../src/agents/agent.ts";
+import type { AgentEvents, TurnAsked } from "../../../src/agents/agent.ts";
 import type { Put } from "../../../src/shared/session-log/append/put.ts";
+import type { TurnAgent } from "../../../src/worker/guard/children.ts";
 import { MAX_TURN_MS, runTurn, type TurnRun } from "../../../src/worker/turn-run.ts";
 import type { Voice } from "../../../src/worker/voice.ts";
 import { createFakeClock, promises, type FakeClock } from "../../support/fake-clock.ts";
 
-const TURN: AgentTurn = {
+const TURN: TurnAsked = {
   session: { id: "s", user: "ann", workspace: undefined, metadata: {} },
   turn: "t",
   request: {},
@@ -34,7 +35,7 @@ async function world(): Promise<World> {
     last: () => 0,
   };
   const begun = Promise.withResolvers<{ events: AgentEvents; signal: AbortSignal; finish: () => void }>();
-  const agent: Agent = {
+  const agent: TurnAgent = {
     run: (_, events, signal) =>
       new Promise((resolve) => {
         const finish = (): void => resolve({ outcome: "finished" });

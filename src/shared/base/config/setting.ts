@@ -18,7 +18,9 @@ export type SettingKind =
   /** The name of a host and nothing else. */
   | { type: "host" }
   /** The path of a file or folder. */
-  | { type: "path" };
+  | { type: "path" }
+  /** Several of them, separated by colons as in PATH; a flag is repeated instead. {@link readPaths} takes them apart. */
+  | { type: "paths" };
 
 export type SettingValue = string | number | boolean;
 
@@ -53,8 +55,15 @@ const BYTE_UNITS: Record<string, number> = {
   mb: 1e6,
   gb: 1e9,
 };
+/** Between the paths of a value of the kind `paths`, as between those of PATH. */
+export const PATHS_SEPARATOR = ":";
 const SHOWN_DURATIONS = ["d", "h", "m", "s"] as const;
 const SHOWN_BYTES = ["PiB", "TiB", "GiB", "MiB", "KiB"] as const;
+
+/** The paths in a value of the kind `paths`. Pure. */
+export function readPaths(text: string): string[] {
+  return text.split(PATHS_SEPARATOR).filter((path) => path !== "");
+}
 
 /** Formats a value so that {@link readSetting} can parse it again: `2s`, `7d`, `4MiB`. A bare number of milliseconds would be read as seconds. Pure. */
 export function showSetting(kind: SettingKind, value: SettingValue): string {
@@ -81,6 +90,8 @@ export function readSetting(kind: SettingKind, text: string): ReadResult {
     case "text":
     case "path":
       return text === "" ? bad("must not be empty") : good(text);
+    case "paths":
+      return readPaths(text).length === 0 ? bad("must name a folder") : good(text);
     case "choice":
       return kind.of.includes(text) ? good(text) : bad(`must be one of ${kind.of.join(", ")}`);
     case "flag":

@@ -27,6 +27,10 @@ export type Lease = {
   clean: boolean;
   /** Aborts when this process must not act as the owner any more. */
   lost: AbortSignal;
+  /** Monotonic time by which everything must have stopped that runs for this owner, if no other renewal is stored. */
+  until(): number;
+  /** Calls `listener` when a renewal is stored, until the returned function is called. */
+  onRenewed(listener: () => void): () => void;
   /** Gives it back; the next owner need not wait. */
   release(): Promise<void>;
 };
@@ -78,6 +82,8 @@ function hold(
   const { nc, clock } = deps;
   const { key, value, clean } = taken;
   const lost = new AbortController();
+  const renewed = new Set<() => void>();
+  let until = 0;
   let { revision } = taken;
   let over = false;
   let cancelEnd = (): void => undefined;
@@ -91,8 +97,10 @@ function hold(
   }
 
   function lasts(sentAt: number): void {
+    until = sentAt + LEASE_SECONDS * 1000 - GUARD_MS;
     cancelEnd();
-    cancelEnd = clock.after(sentAt + LEASE_SECONDS * 1000 - GUARD_MS - clock.now(), end);
+    cancelEnd = clock.after(until - clock.now(), end);
+    for (const listener of renewed) listener();
   }
 
   async function renew(since?: number): Promise<void> {
@@ -116,6 +124,11 @@ function hold(
     revision,
     clean,
     lost: lost.signal,
+    until: () => until,
+    onRenewed(listener) {
+      renewed.add(listener);
+      return () => void renewed.delete(listener);
+    },
     async release() {
       if (over) return;
       end();

@@ -13,6 +13,8 @@ export const keyOf = {
   floor: (session: string): string => `floor.${session}`,
   /** Who owns it. */
   lease: (session: string): string => `lease.${session}`,
+  /** A root of workspaces that some worker has, for as long as it has it. A worker's login writes no other keys. */
+  root: (root: string): string => `lease.root.${root}`,
   /** Present after a deletion, for longer than anything may still write. */
   tombstone: (session: string): string => `tombstone.${session}`,
 } as const;

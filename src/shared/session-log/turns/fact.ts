@@ -8,25 +8,27 @@ export const OUTCOMES = ["finished", "failed", "cancelled", "interrupted"] as co
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** What an event of a session means for its turns. Everything that the owner says has its place among that: `out`. */
-export type Fact = { seq: number; out?: { n: number; epoch: number; id: string } } & (
-  | { type: "turn"; turn: string }
-  | { type: "cancel"; turn: string }
-  | { type: "started"; turn: string }
-  | { type: "ended"; turn: string; outcome: Outcome }
-  | { type: "asked"; request: string; turn: string }
-  | { type: "decided"; request: string; allow: boolean }
-  | { type: "resolved"; request: string }
-  | { type: "owner" }
-  /** Nothing: text, what an agent outside pushed, what cannot be read. */
-  | { type: "other" }
-);
+export type Fact = { seq: number; out?: { n: number; epoch: number; id: string } } &
+  /** `at`: when it was asked for, wall clock, milliseconds since 1970. */
+  (
+    | { type: "turn"; turn: string; at: number }
+    | { type: "cancel"; turn: string }
+    | { type: "started"; turn: string }
+    | { type: "ended"; turn: string; outcome: Outcome }
+    | { type: "asked"; request: string; turn: string }
+    | { type: "decided"; request: string; allow: boolean }
+    | { type: "resolved"; request: string }
+    | { type: "owner" }
+    /** Nothing: text, what an agent outside pushed, what cannot be read. */
+    | { type: "other" }
+  );
 
 /** Reads what an event means. Pure. */
 export function factOf(stored: StoredEvent): Fact {
   const { seq } = stored;
   const read = readSessionEvent(stored);
   if (!("envelope" in read)) return { seq, type: "other" };
-  const { id, n, epoch, kind, turn, body } = read.envelope;
+  const { id, n, epoch, kind, turn, body, at } = read.envelope;
   const place = n === undefined || epoch === undefined ? { seq } : { seq, out: { n, epoch, id } };
   const data = (): Record<string, unknown> => {
     const value = parseJsonWithin(body, EVENT_DATA);
@@ -36,10 +38,9 @@ export function factOf(stored: StoredEvent): Fact {
     case "owner":
       return { ...place, type: "owner" };
     case "turn":
+      return turn === undefined ? { ...place, type: "other" } : { ...place, type: "turn", turn, at };
     case "cancel":
-      return turn === undefined
-        ? { ...place, type: "other" }
-        : { ...place, type: kind === "turn" ? "turn" : "cancel", turn };
+      return turn === undefined ? { ...place, type: "other" } : { ...place, type: "cancel", turn };
     case "turn_started":
       return turn === undefined ? { ...place, type: "other" } : { ...place, type: "started", turn };
     case "turn_ended": {

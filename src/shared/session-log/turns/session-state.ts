@@ -2,7 +2,7 @@ import type { Fact, Outcome } from "./fact.ts";
 
 /** A turn as the log knows it. `cancelled`: somebody wants it to end. */
 export type Turn =
-  | { kind: "queued"; seq: number; cancelled: boolean }
+  | { kind: "queued"; seq: number; at: number; cancelled: boolean }
   | { kind: "running"; seq: number; epoch: number; cancelled: boolean }
   | { kind: "ended"; seq: number; outcome: Outcome };
 
@@ -46,7 +46,7 @@ export function advanceSession(before: SessionState, fact: Fact): SessionState {
   switch (fact.type) {
     case "turn":
       if (before.turns.has(fact.turn)) return state;
-      return withTurn(state, fact.turn, { kind: "queued", seq, cancelled: false });
+      return withTurn(state, fact.turn, { kind: "queued", seq, at: fact.at, cancelled: false });
     case "cancel":
     case "started":
     case "ended":
@@ -79,10 +79,12 @@ function withTurnFact(
   const turn = state.turns.get(fact.turn);
   if (turn === undefined || turn.kind === "ended") return state;
   if (fact.type === "cancel") return withTurn(state, fact.turn, { ...turn, cancelled: true });
-  if (fact.type === "started")
+  if (fact.type === "started") {
+    const { seq, cancelled } = turn;
     return turn.kind === "queued"
-      ? withTurn(state, fact.turn, { ...turn, kind: "running", epoch: state.epoch })
+      ? withTurn(state, fact.turn, { kind: "running", seq, epoch: state.epoch, cancelled })
       : state;
+  }
   const questions = new Map(state.questions);
   for (const [request, question] of questions)
     if (question.kind !== "closed" && question.turn === fact.turn) questions.set(request, { kind: "closed" });

@@ -33,7 +33,7 @@ test.each<[StoredEvent, object]>([
   [said("permission_resolved", { request_id: "q" }), { ...OUT, type: "resolved", request: "q" }],
   [said("permission_resolved", [1]), { ...OUT, type: "other" }],
   [said("text", { text: "turn" }, "t"), { ...OUT, type: "other" }],
-  [wanted("turn.h", "turn", {}, "t"), { seq: 9, type: "turn", turn: "t" }],
+  [wanted("turn.h", "turn", {}, "t"), { seq: 9, type: "turn", turn: "t", at: 0 }],
   [wanted("cancel", "cancel", {}, "t"), { seq: 9, type: "cancel", turn: "t" }],
   [wanted("cancel", "cancel", {}), { seq: 9, type: "other" }],
   [

@@ -1,7 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Fact } from "../../../../../src/shared/session-log/turns/fact.ts";
-import { ownerMove, type OwnerMove } from "../../../../../src/shared/session-log/turns/owner-move.ts";
+import {
+  MAX_WAIT_MS,
+  ownerMove,
+  type OwnerMay,
+  type OwnerMove,
+} from "../../../../../src/shared/session-log/turns/owner-move.ts";
 import {
   advanceSession,
   NEW_SESSION,
@@ -28,7 +33,9 @@ function log(): {
 }
 
 const OWNED = { type: "owner" } as const;
-const turn = (id: string): Wanted => ({ type: "turn", turn: id });
+const turn = (id: string, at = 0): Wanted => ({ type: "turn", turn: id, at });
+/** An owner in the term `epoch` that may run turns. */
+const owner = (epoch: number): OwnerMay => ({ epoch, start: true, now: 0 });
 const started = (id: string): Wanted => ({ type: "started", turn: id });
 const finished = (id: string): Wanted => ({ type: "ended", turn: id, outcome: "finished" });
 const asked = (request: string, id: string): Wanted => ({ type: "asked", request, turn: id });
@@ -39,21 +46,21 @@ test("turns wait in their order, one runs, and a repeat of an id changes nothing
   it.want(turn("a"));
   it.want(turn("b"));
   it.want(turn("a"));
-  expect(ownerMove(it.state(), 1)).toEqual({ kind: "own" });
+  expect(ownerMove(it.state(), owner(1))).toEqual({ kind: "own" });
   it.say(1, OWNED);
-  expect(ownerMove(it.state(), 1)).toEqual({ kind: "start", turn: "a" });
+  expect(ownerMove(it.state(), owner(1))).toEqual({ kind: "start", turn: "a" });
   it.say(1, started("a"));
-  expect(ownerMove(it.state(), 1)).toEqual({ kind: "run", turn: "a", cancel: false });
+  expect(ownerMove(it.state(), owner(1))).toEqual({ kind: "run", turn: "a", cancel: false });
   it.want({ type: "cancel", turn: "a" });
   it.want({ type: "cancel", turn: "none" });
-  expect(ownerMove(it.state(), 1)).toEqual({ kind: "run", turn: "a", cancel: true });
+  expect(ownerMove(it.state(), owner(1))).toEqual({ kind: "run", turn: "a", cancel: true });
   it.say(1, finished("a"));
   it.want({ type: "cancel", turn: "b" });
-  expect(ownerMove(it.state(), 1)).toEqual({ kind: "end", turn: "b", outcome: "cancelled" });
+  expect(ownerMove(it.state(), owner(1))).toEqual({ kind: "end", turn: "b", outcome: "cancelled" });
   it.say(1, { type: "ended", turn: "b", outcome: "cancelled" });
   it.want(turn("a"));
   it.want({ type: "cancel", turn: "a" });
-  expect(ownerMove(it.state(), 1)).toEqual({ kind: "wait" });
+  expect(ownerMove(it.state(), owner(1))).toEqual({ kind: "wait" });
   expect(it.state().turns.get("a")).toMatchObject({ kind: "ended", outcome: "finished" });
 });
 
@@ -64,11 +71,37 @@ test("who takes over voids the questions, ends the turn of the owner before, and
   it.say(1, started("a"));
   it.say(1, asked("q", "a"));
   it.say(4, OWNED);
-  expect(ownerMove(it.state(), 4)).toEqual({ kind: "void", request: "q" });
+  expect(ownerMove(it.state(), owner(4))).toEqual({ kind: "void", request: "q" });
   it.say(4, { type: "resolved", request: "q" });
-  expect(ownerMove(it.state(), 4)).toEqual({ kind: "end", turn: "a", outcome: "interrupted" });
+  expect(ownerMove(it.state(), owner(4))).toEqual({ kind: "end", turn: "a", outcome: "interrupted" });
   it.say(4, { type: "ended", turn: "a", outcome: "interrupted" });
-  expect(ownerMove(it.state(), 4)).toEqual({ kind: "start", turn: "b" });
+  expect(ownerMove(it.state(), owner(4))).toEqual({ kind: "start", turn: "b" });
+});
+
+test("an owner without the session's folder ends what nobody runs, and starts nothing", () => {
+  const it = log();
+  const tidy = { epoch: 2, start: false, now: 0 };
+  for (const id of ["a", "b", "c"]) it.want(turn(id));
+  it.say(1, OWNED);
+  it.say(1, started("a"));
+  it.want({ type: "cancel", turn: "b" });
+  it.say(2, OWNED);
+  expect(ownerMove(it.state(), tidy)).toEqual({ kind: "end", turn: "a", outcome: "interrupted" });
+  it.say(2, { type: "ended", turn: "a", outcome: "interrupted" });
+  expect(ownerMove(it.state(), tidy)).toEqual({ kind: "end", turn: "b", outcome: "cancelled" });
+  it.say(2, { type: "ended", turn: "b", outcome: "cancelled" });
+  expect(ownerMove(it.state(), tidy)).toEqual({ kind: "wait" });
+});
+
+test("a turn that waited for a day fails, whoever owns its session", () => {
+  const it = log();
+  it.want(turn("a", 1000));
+  it.say(1, OWNED);
+  for (const start of [true, false]) {
+    const gone = { kind: "end", turn: "a", outcome: "failed", code: "worker_gone" };
+    expect(ownerMove(it.state(), { epoch: 1, start, now: 1001 + MAX_WAIT_MS })).toEqual(gone);
+  }
+  expect(ownerMove(it.state(), { ...owner(1), now: 1000 + MAX_WAIT_MS })).toMatchObject({ kind: "start" });
 });
 
 describe("ASK-1: only the first decision that follows its request, in its owner's term, counts", () => {
@@ -95,7 +128,7 @@ describe("ASK-1: only the first decision that follows its request, in its owner'
     it.say(2, OWNED);
     it.want(decided("q"));
     expect(it.state().questions.get("q")).toMatchObject({ kind: "open" });
-    expect(ownerMove(it.state(), 2)).toEqual({ kind: "void", request: "q" });
+    expect(ownerMove(it.state(), owner(2))).toEqual({ kind: "void", request: "q" });
   });
   test("one that comes after the end of the turn changes nothing", () => {
     const it = running();
@@ -127,10 +160,10 @@ test("what a process says whose term is over changes nothing, and no term comes 
 });
 
 test("events that come twice, as pages and what is heard overlap, count once", () => {
-  const fact: Fact = { seq: 5, type: "turn", turn: "a" };
+  const fact: Fact = { seq: 5, type: "turn", turn: "a", at: 0 };
   const once = advanceSession(NEW_SESSION, fact);
   expect(advanceSession(once, fact)).toBe(once);
-  expect(advanceSession(once, { seq: 4, type: "turn", turn: "b" })).toBe(once);
+  expect(advanceSession(once, { seq: 4, type: "turn", turn: "b", at: 0 })).toBe(once);
 });
 
 /** Clients that want and cancel at any time, owners that die at any time: what the log says in the end. */
@@ -179,10 +212,10 @@ test("TURN-1: every turn ends exactly once, at most one runs at a time, and none
         else if (what === "cancel") it.want({ type: "cancel", turn: `t${id}` });
         else if (what === "decide") it.want(decided(`qt${id}`));
         else if (what === "die") epoch++;
-        else act(ownerMove(it.state(), epoch), id);
+        else act(ownerMove(it.state(), owner(epoch)), id);
       }
-      for (let i = 0; i < 100 && ownerMove(it.state(), epoch).kind !== "wait"; i++)
-        act(ownerMove(it.state(), epoch), 2);
+      for (let i = 0; i < 100 && ownerMove(it.state(), owner(epoch)).kind !== "wait"; i++)
+        act(ownerMove(it.state(), owner(epoch)), 2);
       const { turns, questions } = it.state();
       expect([...turns.values()].every(({ kind }) => kind === "ended")).toBe(true);
       expect([...questions.values()].every(({ kind }) => kind === "closed")).toBe(true);

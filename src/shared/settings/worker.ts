@@ -1,0 +1,23 @@
+import type { Setting } from "../base/config/setting.ts";
+
+export const WORKER_SETTINGS = {
+  worker: {
+    env: "RUNNER_RELAY_WORKER",
+    flag: "worker-id",
+    kind: { type: "text" },
+    help: "name of this worker, shown as the owner of its sessions (default: hostname and process id)",
+  },
+  agent: {
+    env: "RUNNER_RELAY_AGENT",
+    aliases: ["TETHER_AGENT_ADAPTER", "TETHER_DEFAULT_AGENT_ADAPTER"],
+    flag: "agent",
+    kind: { type: "text" },
+    fallback: "echo",
+    help: "agent that runs the turns: `echo` repeats what it is told, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL",
+  },
+  agentHttpUrl: {
+    env: "RUNNER_RELAY_AGENT_HTTP_URL",
+    kind: { type: "url" },
+    help: "URL of the agent `http`: each turn is a POST, its answer one JSON object per line",
+  },
+} as const satisfies Record<string, Setting>;

@@ -1,0 +1,89 @@
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
+import type { AgentCommand, AgentProcess } from "../../agents/agent.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { agentEnvironment } from "./environment.ts";
+import type { Guard } from "./guard.ts";
+import { killRest, MARK } from "./kill.ts";
+import { systemMs } from "./wire.ts";
+
+// guard.ts starts the guard, process.ts is that process, wire.ts what it is told · kill.ts kills what is left of an agent · environment.ts is what an agent may know
+
+/** The right to run something: a lease. */
+export type Hold = {
+  /** Monotonic time at which it ends, if it is not renewed. */
+  until(): number;
+  onRenewed(listener: () => void): () => void;
+  lost: AbortSignal;
+};
+
+export type SpawnDeps = {
+  guard: () => Guard;
+  clock: Clock;
+  /** Of the worker. */
+  env: Readonly<Record<string, string | undefined>>;
+  random: () => string;
+};
+
+/** How long an agent has after SIGTERM. */
+const GRACE_MS = 5000;
+/** Waits until the guard knows it, and ends if the worker dies before. The process that is started has the pid, and the group, of this shell. */
+const GATE = 'read -r _ <&3 || exit 1; exec 3<&-; exec "$@"';
+
+/** Starts a program in a process group of its own, under the guard: nothing of it outlives `hold`, or this process by more than a moment. */
+export async function spawnAgent(
+  { guard: guardOf, clock, env, random }: SpawnDeps,
+  { hold, folder }: { hold: Hold; folder: string },
+  command: AgentCommand,
+): Promise<AgentProcess> {
+  const mark = random();
+  const guard = guardOf();
+  const child = spawn("/bin/sh", ["-c", GATE, "sh", command.file, ...command.args], {
+    cwd: folder,
+    env: agentEnvironment(env, { ...command.env, [MARK]: mark }),
+    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    detached: true,
+  }) as ChildProcessByStdio<Writable, Readable, Readable>;
+  child.stdin.on("error", () => undefined); // an agent need not read everything
+  const gate = child.stdio[3] as Writable;
+  gate.on("error", () => undefined);
+  await once(child, "spawn");
+  const pid = child.pid ?? 0;
+  const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
+  const extend = (): void => guard.extend(pid, systemTimeOf(clock, hold.until()));
+  const renewed = hold.onRenewed(extend);
+  child.once("exit", (code, signal) => {
+    renewed();
+    void killRest(pid, mark).then(() => {
+      guard.forget(pid);
+      ended.resolve({ code, signal });
+    });
+  });
+  try {
+    await guard.watch({ pid, mark, until: systemTimeOf(clock, hold.until()) });
+    hold.lost.throwIfAborted();
+  } catch (error) {
+    await killRest(pid, mark);
+    throw error;
+  }
+  gate.end("go\n");
+  const { stdin, stdout, stderr } = child;
+  return { stdin, stdout, stderr, ended: ended.promise, stop: () => stop(clock, pid, mark, ended.promise) };
+}
+
+function stop(clock: Clock, pid: number, mark: string, ended: Promise<unknown>): void {
+  try {
+    process.kill(-pid, "SIGTERM");
+  } catch {
+    // it has ended
+  }
+  const cancel = clock.after(GRACE_MS, () => void killRest(pid, mark));
+  void ended.then(cancel);
+}
+
+/** The same moment on the system's clock. If this process is stopped in between, it comes out earlier, never later. */
+function systemTimeOf(clock: Clock, time: number): number {
+  const now = systemMs();
+  return now + (time - clock.now());
+}

@@ -1,0 +1,87 @@
+import { randomUUID } from "node:crypto";
+import { jetstreamManager, JetStreamApiError } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Agents } from "../agents/named.ts";
+import type { Clock } from "../shared/base/clock.ts";
+import { codedError } from "../shared/base/errors.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import { followConnection } from "../shared/log/connection.ts";
+import { WORKER_INBOX } from "../shared/log/schema/subjects.ts";
+import { openHub } from "../shared/session-log/follow/hub.ts";
+import { createLeader } from "../shared/session-log/follow/leader.ts";
+import { createPages } from "../shared/session-log/follow/pages.ts";
+import { SESSIONS_STREAM } from "../shared/session-log/topology.ts";
+import { startGuard, type Guard } from "./guard/guard.ts";
+import { createPlaces } from "./roots/places.ts";
+import type { Root } from "./roots/root.ts";
+import { startWorker } from "./worker.ts";
+
+// roots/ has the folders, guard/ ends what agents left running · worker.ts takes sessions, owner.ts owns one of them
+
+export type WorkerProcessOptions = {
+  name: string;
+  agents: Agents;
+  roots: readonly Root[];
+  /** The roots are on a file system that other machines have as well. */
+  shared: boolean;
+  /** Most bytes of a session. */
+  maxBytes: number;
+  /** Variables of this process, of which agents get some. */
+  env: Readonly<Record<string, string | undefined>>;
+};
+
+export type WorkerProcessDeps = {
+  nc: NatsConnection;
+  clock: Clock;
+  log: Logger;
+  fatal: (error: Error) => void;
+};
+
+/** Starts a worker on its connection. Throws `sessions_unavailable` where the broker has no log of sessions. */
+export async function startWorkerProcess(
+  options: WorkerProcessOptions,
+  { nc, clock, log, fatal }: WorkerProcessDeps,
+): Promise<{ close(): Promise<void> }> {
+  const { name, agents, roots, shared, maxBytes, env } = options;
+  const over = new AbortController();
+  const { signal } = over;
+  const connection = followConnection({
+    nc,
+    lost: () => log.warn({}, "the broker is away"),
+    regained: () => log.info({}, "the broker is there again"),
+    fatal,
+  });
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2000 });
+  await jsm.streams.info(SESSIONS_STREAM).catch((error: unknown) => {
+    if (!(error instanceof JetStreamApiError) || error.status !== 404) throw error;
+    throw codedError("sessions_unavailable", "the broker has no log of sessions", { cause: error });
+  });
+  const pages = createPages({ nc, clock, inboxPrefix: WORKER_INBOX });
+  const leader = createLeader({ jsm, clock, signal });
+  const hub = await openHub({ nc, pages, leader, clock, log, signal });
+  const base = { nc, jsm, clock, signal, random: randomUUID };
+  const places = createPlaces(base, { worker: name, roots, shared });
+  const spawn = { guard: guardKeeper(), clock, env, random: randomUUID };
+  const worker = startWorker(
+    { ...base, hub, pages, leader, room: () => hub.end().room },
+    { name, agents, places, spawn, log, maxBytes },
+  );
+  return {
+    async close() {
+      await worker.stop();
+      over.abort();
+      hub.close();
+      connection.leave();
+      await nc.close();
+    },
+  };
+}
+
+/** The guard, started when the first agent needs it, and again if it ended. */
+function guardKeeper(): () => Guard {
+  let guard: Guard | undefined;
+  return () => {
+    if (guard?.lives() !== true) guard = startGuard();
+    return guard;
+  };
+}

@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { echoAgent } from "../../../src/agents/echo.ts";
+import { agentsOf } from "../../../src/agents/named.ts";
+
+test("the agent of the settings runs sessions that name none", () => {
+  const agents = agentsOf({ agent: "echo", agentHttpUrl: "http://127.0.0.1:1/" });
+  expect(agents.of(undefined)).toBe(echoAgent);
+  expect(agents.of("echo")).toBe(echoAgent);
+  expect(agents.of("http")).toBeDefined();
+  expect(agents.of("claude")).toBeUndefined();
+  expect(agentsOf({ agent: "echo", agentHttpUrl: undefined }).of("http")).toBeUndefined();
+});
+
+test.each([
+  ["claude", "there is no agent `claude`; choose echo or http"],
+  ["toString", "there is no agent `toString`; choose echo or http"],
+  ["http", "the agent `http` needs RUNNER_RELAY_AGENT_HTTP_URL"],
+])("an agent %s that cannot be had is an error that says what there is", (agent, text) => {
+  expect(() => agentsOf({ agent, agentHttpUrl: undefined })).toThrow(text);
+});

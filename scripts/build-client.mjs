@@ -1,4 +1,4 @@
-// `npm run build:client`: the client for executors as a package of its own, in packages/client/dist: `npm pack ./packages/client/dist` makes its tarball. It is
+// `npm run build:client`: the clients for executors and for sessions as a package of its own, in packages/client/dist: `npm pack ./packages/client/dist` makes its tarball. It is
 // compiled twice, as ES modules and as CommonJS, each with its types, so that every kind of resolution finds its own. Version and licence are the product's.
 
 import { spawnSync } from "node:child_process";
@@ -26,9 +26,10 @@ function compile(folder, type, options) {
   if (status !== 0) process.exit(status ?? 1);
   writeJson(join(folder, "package.json"), { type });
   // the compiler leaves `.ts` in declarations, which only new compilers resolve
-  for (const file of readdirSync(join(dist, folder)).filter((entry) => entry.endsWith(".d.ts"))) {
+  const files = readdirSync(join(dist, folder), { recursive: true, encoding: "utf8" });
+  for (const file of files.filter((entry) => entry.endsWith(".d.ts"))) {
     const path = join(dist, folder, file);
-    writeFileSync(path, readFileSync(path, "utf8").replaceAll(/(from "\.\/[\w-]+)\.ts"/g, '$1.js"'));
+    writeFileSync(path, readFileSync(path, "utf8").replaceAll(/(from "\.[\w/.-]+)\.ts"/g, '$1.js"'));
   }
 }
 

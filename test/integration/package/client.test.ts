@@ -52,12 +52,16 @@ test("every kind of resolution finds its types, and those fit the code", async (
     problems?: object;
   };
   expect(problems ?? {}).toEqual({});
-  const { resolutions } = analysis.entrypoints["."] ?? { resolutions: {} };
-  const found = Object.entries(resolutions).filter(([, { resolution }]) => resolution !== undefined);
-  expect(found.map(([kind]) => kind).toSorted()).toEqual(["bundler", "node10", "node16-cjs", "node16-esm"]);
+  for (const entry of [".", "./sessions"]) {
+    const { resolutions } = analysis.entrypoints[entry] ?? { resolutions: {} };
+    const found = Object.entries(resolutions).filter(([, { resolution }]) => resolution !== undefined);
+    const kinds = found.map(([kind]) => kind).toSorted();
+    expect(kinds, entry).toEqual(["bundler", "node10", "node16-cjs", "node16-esm"]);
+  }
 });
 
 const PROGRAM = `import { createSessionClient, SessionClientError, type WriteResult } from "runner-relay-client";
+import { ConnectionError, GatewayError, openSessions, type TurnItem } from "runner-relay-client/sessions";
 
 async function main(baseUrl: string): Promise<void> {
   const client = createSessionClient({ baseUrl });
@@ -68,7 +72,11 @@ async function main(baseUrl: string): Promise<void> {
   const code = await client.getSession("..").catch((error: unknown) =>
     error instanceof SessionClientError ? error.code : "other",
   );
-  console.log(JSON.stringify({ accepted: written.accepted, status, code }));
+  await using sessions = openSessions({ url: "http://127.0.0.1:9", key: "k", retry: { totalMs: 0 } });
+  const away = await sessions.resume("a").catch((error: unknown) => error instanceof ConnectionError && error.code);
+  const odd = await sessions.resume("/").catch((error: unknown) => error instanceof GatewayError && error.code);
+  const turn: AsyncIterable<TurnItem> = sessions.execute("ses_1", "hi");
+  console.log(JSON.stringify({ accepted: written.accepted, status, code, away, odd, turn: typeof turn }));
 }
 
 void main(process.argv[2] ?? "");
@@ -91,14 +99,21 @@ describe("a program that was compiled with it alone", () => {
     onTestFinished(async () => void (await up.stop()));
     const { gateway } = await up.ready();
     const { stdout } = await run(process.execPath, ["program.js", gateway], { cwd: folder, env });
-    expect(JSON.parse(stdout)).toEqual({ accepted: false, status: "running", code: "session_id_invalid" });
+    expect(JSON.parse(stdout)).toEqual({
+      accepted: false,
+      status: "running",
+      code: "session_id_invalid",
+      away: "unreachable",
+      odd: "id_invalid",
+      turn: "object",
+    });
   });
 });
 
-test("the examples of its page compile", async () => {
-  const page = await readFile(join(ROOT, "docs", "client.md"), "utf8");
+test.each(["client.md"])("the examples of %s compile", async (name) => {
+  const page = await readFile(join(ROOT, "docs", name), "utf8");
   const blocks = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code = ""]) => code);
-  expect(blocks.length).toBeGreaterThan(2);
+  expect(blocks.length).toBeGreaterThan(0);
   const compilerOptions = { target: "es2022", strict: true, types: [], module: "nodenext", noEmit: true };
   await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["page.ts"] }));
@@ -113,10 +128,15 @@ test("the product re-exports the same files, for every kind of resolution", asyn
   const own = await read("packages/client/package.json");
   const inProduct = (value: unknown): unknown =>
     JSON.parse(JSON.stringify(value).replaceAll('"./', '"./packages/client/dist/'));
-  expect((exports as Record<string, unknown>)["./client"]).toEqual(
-    inProduct((own["exports"] as Record<string, unknown>)["."]),
-  );
-  expect(typesVersions).toEqual({ "*": { client: inProduct([own["types"]]) } });
+  const entries = own["exports"] as Record<string, unknown>;
+  expect(exports).toMatchObject({
+    "./client": inProduct(entries["."]),
+    "./sessions": inProduct(entries["./sessions"]),
+  });
+  const { "*": below } = own["typesVersions"] as Record<string, Record<string, unknown>>;
+  expect(typesVersions).toEqual({
+    "*": { client: inProduct([own["types"]]), sessions: inProduct(below?.["sessions"]) },
+  });
 });
 
 test("it knows every state of a receipt", () => {

@@ -36,6 +36,12 @@ export const COMMANDS: Commands = {
     example: "NATS_USER=console runner-relay console --nats nats://127.0.0.1:4222 --console-port 8768",
     load: () => import("./console.ts"),
   },
+  serve: {
+    group: "Run",
+    summary: "run a server of sessions",
+    example: "runner-relay serve --sessions-port 8002",
+    load: () => import("./serve.ts"),
+  },
   worker: {
     group: "Run",
     summary: "run a worker, which runs the turns of sessions",

@@ -43,6 +43,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   operate: ALL_SHARED,
   agents: ALL_SHARED,
   worker: { ...ALL_SHARED, agents: "all" },
+  sessions: ALL_SHARED,
   cli: {
     ...ALL_SHARED,
     operate: "all",
@@ -50,6 +51,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
     gateway: "all",
     relay: "all",
     console: "all",
+    sessions: "all",
     standin: "all",
     worker: "all",
     client: "all",
@@ -80,10 +82,23 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
   },
   worker: { guard: [], roots: [] },
   console: { watch: [], views: ["watch"], routes: ["watch", "views"] },
+  sessions: {
+    access: [],
+    core: ["access"],
+    http: ["access", "core"],
+    native: ["core", "http"],
+  },
 };
 
 /** Processes of their own: the only files that a command may reach of them. */
-const ROOTS = ["console/main.ts", "gateway/main.ts", "relay/main.ts", "standin/main.ts", "worker/main.ts"];
+const ROOTS = [
+  "console/main.ts",
+  "gateway/main.ts",
+  "relay/main.ts",
+  "sessions/main.ts",
+  "standin/main.ts",
+  "worker/main.ts",
+];
 
 /** Doors that stand behind another one and are for everybody: the package exports each. */
 const EXPORTED_DOORS = ["client/sessions/index.ts"];

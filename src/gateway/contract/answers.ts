@@ -1,5 +1,4 @@
 import type { FromSchema, JSONSchema } from "json-schema-to-ts";
-import { ERRORS, type HttpErrorCode } from "../../shared/base/errors.ts";
 import { EVENT_ID, STREAM_SEQ } from "./ids.ts";
 
 // What the gateway itself answers. own.ts and receipts.ts have the types of their answers from here, so that one that differs does not compile.
@@ -161,22 +160,6 @@ export const INDEX = {
     },
   },
 } as const satisfies JSONSchema;
-
-/** An error (RFC 9457) with one of these codes. Pure. */
-export function problemSchema(codes: readonly HttpErrorCode[]) {
-  return {
-    type: "object",
-    additionalProperties: false,
-    required: ["type", "title", "status", "detail", "code"],
-    properties: {
-      type: { type: "string", description: "`urn:runner-relay:error:` and the code." },
-      title: { type: "string", description: "What the code means." },
-      status: { enum: [...new Set(codes.map((code) => ERRORS[code].status))] },
-      detail: { type: "string", description: "What is wrong, for people." },
-      code: { enum: [...codes] },
-    },
-  };
-}
 
 export type Health = FromSchema<typeof HEALTH>;
 export type Readiness = FromSchema<typeof READINESS>;

@@ -1,4 +1,5 @@
 import type { HttpErrorCode } from "../../shared/base/errors.ts";
+import type { Shown } from "../../shared/http/openapi.ts";
 import { HEALTH, INDEX, READINESS, RECEIPT } from "./answers.ts";
 import { COORDINATOR_SESSION } from "./coordinator.ts";
 import { ASKED_SESSION_ID, EVENT_ID, RUN_ID, SESSION_ID, STREAM_SEQ } from "./ids.ts";
@@ -10,9 +11,6 @@ export type Tag = "Writes" | "Run reports" | "Receipts" | "Gateway" | "Coordinat
 
 /** The body of a write: which component, and an example of it. */
 export type BodyOf = { component: string; example: object };
-
-/** The schema of a parameter, with the example and the description that are shown. */
-export type Shown = { description: string; examples: readonly unknown[] };
 
 export type Operation = {
   id: string;

@@ -1,17 +1,21 @@
-import { ERRORS, type HttpErrorCode } from "../../shared/base/errors.ts";
-import { problemOf } from "../../shared/http/problem.ts";
-import { problemSchema } from "../contract/answers.ts";
-import { OPERATIONS, type Operation, type Shown } from "../contract/operations.ts";
+import {
+  codesByStatus,
+  parameter,
+  problemContent,
+  PROBLEM_HEADERS,
+  problemHeaders,
+  problemText,
+  ref,
+} from "../../shared/http/openapi.ts";
+import { OPERATIONS, type Operation } from "../contract/operations.ts";
 import { ANY_REFUSALS } from "../contract/refusals.ts";
-
-/** A reference to a component. */
-export const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` });
 
 /** Statuses with which the coordinator refuses an event for good. It answers them itself, in its own form. */
 const COORDINATOR_REFUSES: ReadonlySet<number> = new Set([400, 404, 409, 413, 415, 422]);
 
 /** Headers of answers, as components. */
 export const HEADERS = {
+  ...PROBLEM_HEADERS,
   Location: {
     description: "The receipt's path, with its query.",
     required: true,
@@ -23,47 +27,11 @@ export const HEADERS = {
     schema: { type: "string" },
     example: "respond-async",
   },
-  "Retry-After": {
-    description: "Seconds to wait before the request is sent again.",
-    schema: { type: "integer", minimum: 0 },
-    example: 2,
-  },
-  "WWW-Authenticate": { description: "The scheme.", required: true, schema: { const: "Bearer" } },
 };
 
 /** References to headers. Pure. */
 export function headers(...names: (keyof typeof HEADERS)[]): object {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
-}
-
-/** The answers of the gateway with these codes, by status. */
-function problems(codes: readonly HttpErrorCode[]): Map<number, { codes: HttpErrorCode[] }> {
-  const byStatus = new Map<number, { codes: HttpErrorCode[] }>();
-  for (const code of new Set(codes)) {
-    const { status } = ERRORS[code];
-    const found = byStatus.get(status);
-    if (found === undefined) byStatus.set(status, { codes: [code] });
-    else found.codes.push(code);
-  }
-  return byStatus;
-}
-
-function problemContent(codes: readonly HttpErrorCode[]): object {
-  const examples = codes.map((code) => {
-    const value = JSON.parse(problemOf(code, ERRORS[code].title).body.toString()) as object;
-    return [code, { summary: ERRORS[code].title, value }];
-  });
-  return {
-    "application/problem+json": {
-      schema: problemSchema(codes),
-      examples: Object.fromEntries(examples) as object,
-    },
-  };
-}
-
-function problemHeaders(status: number): object {
-  if (status === 401) return { headers: headers("WWW-Authenticate") };
-  return status === 429 || status === 503 ? { headers: headers("Retry-After") } : {};
 }
 
 function isStored({ tag }: Operation): boolean {
@@ -88,12 +56,12 @@ function responses(operation: Operation): object {
     answers["2XX"] = { description: "Any other success of the coordinator.", content };
     for (const status of COORDINATOR_REFUSES) answers[status] = refusal(status);
   }
-  for (const [status, { codes }] of problems([...ANY_REFUSALS, ...refusals])) {
+  for (const [status, codes] of codesByStatus([...ANY_REFUSALS, ...refusals])) {
     const coordinators = isStored(operation) && COORDINATOR_REFUSES.has(status);
     answers[status] = {
       description: coordinators
         ? "Refused by the gateway (`application/problem+json`) or by the coordinator (`application/json`)."
-        : codes.map((code) => `\`${code}\`: ${ERRORS[code].title}.`).join(" "),
+        : problemText(codes),
       ...problemHeaders(status),
       content: {
         ...problemContent(codes),
@@ -117,17 +85,6 @@ function refusal(status: number): object {
     description: `The coordinator refused the event with ${status}.`,
     content: { "application/json": { schema: ref("CoordinatorRefusal") } },
   };
-}
-
-/** A schema's own description and examples belong to the parameter. */
-export function parameter(
-  name: string,
-  place: "path" | "query" | "header",
-  schema: Shown,
-  required: boolean,
-): object {
-  const { description, examples, ...rest } = schema;
-  return { name, in: place, required, description, schema: rest, example: examples[0] };
 }
 
 function parameters(operation: Operation): object[] {

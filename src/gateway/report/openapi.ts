@@ -1,3 +1,4 @@
+import { parameter, ref } from "../../shared/http/openapi.ts";
 import { ACCEPTED } from "../contract/answers.ts";
 import { BIND_BODY, EVENT_BODY, METADATA_BODY, REPORT_BODY } from "../contract/bodies.ts";
 import {
@@ -11,7 +12,7 @@ import {
 } from "../contract/coordinator.ts";
 import { IDEMPOTENCY_KEY } from "../contract/ids.ts";
 import type { Operation } from "../contract/operations.ts";
-import { HEADERS, headers, parameter, paths, ref } from "./openapi-paths.ts";
+import { HEADERS, headers, paths } from "./openapi-paths.ts";
 
 // ../contract has the schemas that the write path checks by, the types of the answers and the list of operations. This file and openapi-paths.ts only arrange
 // them as OpenAPI.

@@ -52,6 +52,11 @@ export function kindFilters(session: string, kind: string): string[] {
   return kind.startsWith("in.") ? [all, `${all}.*`] : [all];
 }
 
+/** Filter of what clients want of one kind, where each has a token of its own. */
+export function namedFilter(session: string, kind: string): string {
+  return `rr.ses.${tokenOf(session)}.in.${kind}.*`;
+}
+
 /** Reads a subject back; undefined if it is none of a session. Pure. */
 export function parseSessionSubject(subject: string): SessionAddress | undefined {
   const [root, log, session = "", side, kind = "", id, ...rest] = subject.split(".");

@@ -5,6 +5,7 @@ import { COMMON_SETTINGS } from "./every-process.ts";
 import { GATEWAY_SETTINGS } from "./gateway.ts";
 import { RELAY_SETTINGS } from "./relay.ts";
 import { SESSION_LIMITS } from "./session-limits.ts";
+import { SESSIONS_SETTINGS } from "./sessions.ts";
 import { COORDINATOR_SETTINGS } from "./standin.ts";
 import { UP_SETTINGS } from "./up.ts";
 import { WORKER_SETTINGS } from "./worker.ts";
@@ -20,6 +21,7 @@ export {
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
   CONSOLE_SETTINGS,
+  SESSIONS_SETTINGS,
   COORDINATOR_SETTINGS,
   WORKSPACE_SETTINGS,
   WORKER_SETTINGS,
@@ -34,6 +36,7 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
   CONSOLE_SETTINGS,
+  SESSIONS_SETTINGS,
   COORDINATOR_SETTINGS,
   WORKSPACE_SETTINGS,
   WORKER_SETTINGS,

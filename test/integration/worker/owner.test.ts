@@ -5,12 +5,8 @@ import { eventJson, readSessionEvent } from "../../../src/shared/session-log/eve
 import { createSession } from "../../../src/shared/session-log/registry/create.ts";
 import { deleteSession } from "../../../src/shared/session-log/registry/delete.ts";
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
-import {
-  cancelTurn,
-  decide,
-  requestTurn,
-  type Requested,
-} from "../../../src/shared/session-log/turns/request.ts";
+import { cancelTurn, decide, requestTurn } from "../../../src/shared/session-log/turns/request.ts";
+import type { Requested } from "../../../src/shared/session-log/turns/wish.ts";
 import { ownSession, type OwnerDeps, type OwnerEnd } from "../../../src/worker/owner.ts";
 import { anyFolder } from "../../support/agent-home.ts";
 import type { TestBroker } from "../../support/broker.ts";

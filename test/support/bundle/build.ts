@@ -10,7 +10,7 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const SRC = join(ROOT, "src");
 /** Inside `node_modules`, so that packages are found from there. */
 const BUNDLES = join(ROOT, "node_modules/.cache/processes");
-const PARTS: readonly Part[] = ["cli", "gateway", "relay", "console", "standin", "worker"];
+const PARTS: readonly Part[] = ["cli", "gateway", "relay", "console", "sessions", "standin", "worker"];
 const DAY_MS = 24 * 3600 * 1000;
 /** Packages that start other files of their own, or that a process loads only when it is configured. */
 const LEFT_OUT = [/^pino($|\/)/, /^msgpackr-extract$/, /^@opentelemetry\//];

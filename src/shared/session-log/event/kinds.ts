@@ -24,7 +24,7 @@ export const OWNER_TYPES = [
 ] as const;
 
 /** What clients want, as kinds of its subjects. What lies under `push` has a type of its own: that of the agent outside that sent it. */
-export const CLIENT_KINDS = ["created", "turn", "cancel", "input", "decision", "push"] as const;
+export const CLIENT_KINDS = ["created", "turn", "cancel", "input", "decision", "mode", "push"] as const;
 export type ClientKind = (typeof CLIENT_KINDS)[number];
 
 /** How an event of a client is shown; what it pushed as what it called it. */
@@ -34,6 +34,7 @@ const SHOWN: Record<Exclude<ClientKind, "push">, string> = {
   cancel: "cancel",
   input: "input_response",
   decision: "decision",
+  mode: "permission_mode",
 };
 
 /** Who an event comes from: the session's user, the worker that owns it, or an agent outside. */

@@ -9,11 +9,13 @@ export type Page = {
   events: ReadEvent[];
   /** True if the copy that answered has more. */
   more: boolean;
+  /** How many more that is, if the broker said so. */
+  left: number;
 };
 
 export type Pages = {
-  /** Events that match `filter` from a sequence on. Rejects with `log_unreachable` if the answer does not arrive whole. */
-  read(filter: string, from: number): Promise<Page>;
+  /** Events that match `filter` from a sequence on, `most` of them or as many as a page has. Rejects with `log_unreachable` if the answer does not arrive whole. */
+  read(filter: string, from: number, most?: number): Promise<Page>;
   close(): void;
 };
 
@@ -45,7 +47,7 @@ export function createPages(deps: {
     callback: (_, message) => open.get(message.subject)?.(message),
   });
 
-  function request(filter: string, from: number): Promise<Page> {
+  function request(filter: string, from: number, most: number): Promise<Page> {
     const reply = `${inbox}.${pages++}`;
     const events: ReadEvent[] = [];
     return new Promise<Page>((resolve, reject) => {
@@ -70,11 +72,11 @@ export function createPages(deps: {
         end();
         const code = message.headers?.code ?? 0;
         const left = Number(message.headers?.get("Nats-Num-Pending"));
-        if (code === END_OF_PAGE) resolve({ events, more: left > 0 });
-        else if (code === 404) resolve({ events, more: false });
+        if (code === END_OF_PAGE) resolve({ events, more: left > 0, left });
+        else if (code === 404) resolve({ events, more: false, left: 0 });
         else reject(codedError("log_unreachable", `the log of sessions answers ${code}`));
       });
-      const ask = { seq: from, next_by_subj: filter, batch: PAGE_EVENTS, max_bytes: PAGE_BYTES };
+      const ask = { seq: from, next_by_subj: filter, batch: most, max_bytes: PAGE_BYTES };
       try {
         nc.publish(`$JS.API.DIRECT.GET.${store.stream}`, JSON.stringify(ask), { reply });
       } catch (error) {
@@ -85,7 +87,7 @@ export function createPages(deps: {
   }
 
   return {
-    read: (filter, from) => places.run(() => request(filter, from)),
+    read: (filter, from, most = PAGE_EVENTS) => places.run(() => request(filter, from, most)),
     close: () => subscription.unsubscribe(),
   };
 }

@@ -7,7 +7,7 @@ import { keyOf } from "../state/keys.ts";
 import { inSubject } from "../subjects.ts";
 import {
   encodeSession,
-  MAX_ENTRY_BYTES,
+  entryProblem,
   ownToken,
   sessionOf,
   type Session,
@@ -34,8 +34,8 @@ export async function createSession(
 ): Promise<Made> {
   const { jsm, clock, signal } = deps;
   const mine = sessionOf(request, deps.random(), clock.wall());
-  if (encodeSession(mine).length > MAX_ENTRY_BYTES)
-    throw codedError("field_invalid", `what is kept of a session is larger than ${MAX_ENTRY_BYTES} bytes`);
+  const problem = entryProblem(mine);
+  if (problem !== undefined) throw codedError("field_invalid", problem);
   const { user, id } = mine;
   for (;;) {
     signal.throwIfAborted();

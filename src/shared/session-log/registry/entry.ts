@@ -32,11 +32,21 @@ export function sessionOf(request: SessionRequest, incarnation: string, at: numb
 }
 
 /** Bytes that the index keeps of a session, at most. The bucket has room for some 10,000 of that size, and for many more of the usual one. */
-export const MAX_ENTRY_BYTES = 2048;
+const MAX_ENTRY_BYTES = 2048;
 
 /** What the index and the session's first event say of it. */
 export function encodeSession({ user, kind, incarnation, at, record }: Session): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ user, kind, incarnation, at, record }));
+}
+
+/** Why a session cannot be kept as it is; undefined if it can. What is written is read again within bounds. Pure. */
+export function entryProblem(session: Session): string | undefined {
+  const bytes = encodeSession(session);
+  if (bytes.length > MAX_ENTRY_BYTES)
+    return `what is kept of a session is larger than ${MAX_ENTRY_BYTES} bytes`;
+  return decodeSession(session.id, bytes) === undefined
+    ? "the session's properties are nested too deeply"
+    : undefined;
 }
 
 /** The session that `bytes` describe. Undefined for anything else. Pure. */

@@ -20,13 +20,13 @@ export type ListedSessions = {
 /** Pause before a copy of the bucket is asked again that has not everything yet. */
 const STALE_MS = 20;
 
-/** A page of a user's sessions, or of everybody's. `keys` reads the bucket. Sessions that were made meanwhile are on a later page. */
+/** A page of the sessions of one user or of all, with one id or any. `keys` reads the bucket. Sessions that were made meanwhile are on a later page. */
 export async function listSessions(
   deps: { jsm: JetStreamManager; keys: Pages; clock: Clock; signal: AbortSignal },
-  { user, after, limit }: { user?: string; after: number; limit: number },
+  { after, limit, ...of }: { user?: string; id?: string; after: number; limit: number },
 ): Promise<ListedSessions> {
   const { jsm, keys, clock } = deps;
-  const filter = user === undefined ? keyOf.everyIndex : keyOf.indexOf(user);
+  const filter = keyOf.indexes(of);
   const sessions: Session[] = [];
   for (let at = after; ;) {
     const { events, more } = await patiently(() => keys.read(keySubject(filter), at + 1), deps);

@@ -5,10 +5,9 @@ import { SESSION_STATE_BUCKET } from "../topology.ts";
 export const keyOf = {
   /** What a user calls `id`. */
   index: (user: string, id: string): string => `index.${sessionToken(user)}.${sessionToken(id)}`,
-  /** All that users have. */
-  everyIndex: "index.*.*",
-  /** Everything that a user has. */
-  indexOf: (user: string): string => `index.${sessionToken(user)}.*`,
+  /** What users call `id`: one user or all, one id or all. */
+  indexes: ({ user, id }: { user?: string; id?: string }): string =>
+    `index.${user === undefined ? "*" : sessionToken(user)}.${id === undefined ? "*" : sessionToken(id)}`,
   /** Below which sequence retention removed events. */
   floor: (session: string): string => `floor.${session}`,
   /** Who owns it. */

@@ -1,58 +1,78 @@
-import { createHash, randomUUID } from "node:crypto";
 import { codedError } from "../../base/errors.ts";
-import { put, type PutDeps } from "../append/put.ts";
-import { encodeSessionEnvelope } from "../event/session-envelope.ts";
+import type { PutDeps } from "../append/put.ts";
 import type { Session } from "../registry/entry.ts";
 import { patiently } from "../patiently.ts";
-import { inSubject } from "../subjects.ts";
+import { inSubject, namedFilter } from "../subjects.ts";
 import { SESSIONS_STREAM } from "../topology.ts";
 import { openTurns } from "./unfinished.ts";
-
-/** What became of a client's wish. */
-export type Requested =
-  /** It lies in the log at `seq`. */
-  | { kind: "accepted"; seq: number }
-  /** It lay there already, or another one of the same name: a turn with this id, a decision about this question. */
-  | { kind: "repeated"; seq: number };
-
-type Wish = {
-  kind: "turn" | "cancel" | "decision";
-  token: string;
-  turn?: string;
-  data: Uint8Array;
-  urgent: boolean;
-};
+import { storeWish, wishToken, type Requested, type Wish } from "./wish.ts";
 
 /** Turns of a session that may wait behind the one that runs. A few more get in if they come at once. */
 const MAX_WAITING = 16;
 
-/** Asks for a turn. `turn` is the client's own id for it: a repeat is recognised for as long as the session exists (TURN-1). `data` is JSON. Throws `turns_full` and `sessions_full`. */
+type TurnWish = Wish & { turn: string };
+
+export type TurnOptions = {
+  /** Refuse the turn if another one has not ended. */
+  alone?: boolean;
+  trace?: string | undefined;
+};
+
+/**
+ * Asks for a turn. `turn` is the client's own id for it: a repeat is recognised for as long as the session exists (TURN-1). `data` is JSON. Throws `turns_full`, `turn_running` and
+ * `sessions_full`.
+ */
 export async function requestTurn(
   deps: PutDeps,
   session: Session,
   turn: string,
   data: Uint8Array,
+  { alone = false, trace }: TurnOptions = {},
 ): Promise<Requested> {
-  const { jsm, clock, signal } = deps;
-  const token = tokenOf(turn);
-  const open = await patiently(() => openTurns(jsm, session.name), { clock, signal });
-  if (open > MAX_WAITING) {
-    const last_by_subj = inSubject(session.name, "turn", token);
-    const known = await patiently(() => jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj }), {
-      clock,
-      signal,
-    });
-    if (known !== null) return { kind: "repeated", seq: known.seq };
-    throw codedError("turns_full", `${open} turns of the session have not ended`);
-  }
-  return await wish(deps, session, { kind: "turn", token, turn, data, urgent: false });
+  const ask = <T>(question: () => Promise<T>): Promise<T> => patiently(question, deps);
+  const wish = { kind: "turn" as const, token: wishToken(turn), turn, data, urgent: false, trace };
+  if (alone) return await requestAlone(deps, session, wish);
+  const open = await ask(() => openTurns(deps.jsm, session.name));
+  if (open <= MAX_WAITING) return await storeWish(deps, session, wish);
+  const known = await ask(() => turnAt(deps, session, turn));
+  if (known > 0) return { kind: "repeated", seq: known };
+  throw codedError("turns_full", `${open} turns of the session have not ended`);
+}
+
+/** A turn behind none that has not ended. Where several come at once, the log takes one of them. */
+async function requestAlone(deps: PutDeps, session: Session, wish: TurnWish): Promise<Requested> {
+  const ask = <T>(question: () => Promise<T>): Promise<T> => patiently(question, deps);
+  const filter = namedFilter(session.name, "turn");
+  const last = await ask(() => lastOf(deps, filter)); // first, so that one that comes meanwhile is noticed
+  const known = await ask(() => turnAt(deps, session, wish.turn));
+  if (known > 0) return { kind: "repeated", seq: known };
+  const open = await ask(() => openTurns(deps.jsm, session.name));
+  if (open > 0) throw codedError("turn_running", "another turn of the session has not ended");
+  const stored = await storeWish(deps, session, { ...wish, behind: { filter, last } });
+  if (stored.kind === "accepted") return stored;
+  const quicker = await ask(() => turnAt(deps, session, wish.turn));
+  if (quicker > 0) return { kind: "repeated", seq: quicker };
+  throw codedError("turn_running", "another turn of the session came first");
+}
+
+/** Place of the turn that a client calls `turn`; 0 if there is none. Asked of the leader. */
+export function turnAt(
+  deps: Pick<PutDeps, "jsm">,
+  { name }: { name: string },
+  turn: string,
+): Promise<number> {
+  return lastOf(deps, inSubject(name, "turn", wishToken(turn)));
+}
+
+async function lastOf({ jsm }: Pick<PutDeps, "jsm">, last_by_subj: string): Promise<number> {
+  return (await jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj }))?.seq ?? 0;
 }
 
 /** Asks that a turn ends. Once is enough. */
 export function cancelTurn(deps: PutDeps, session: Session, turn: string): Promise<Requested> {
-  return wish(deps, session, {
+  return storeWish(deps, session, {
     kind: "cancel",
-    token: tokenOf(turn),
+    token: wishToken(turn),
     turn,
     data: Buffer.from("{}"),
     urgent: true,
@@ -64,39 +84,8 @@ export function decide(
   deps: PutDeps,
   session: Session,
   request: string,
-  answer: { allow: boolean; message?: string },
+  answer: { allow: boolean; message?: string; remember?: boolean },
 ): Promise<Requested> {
   const data = Buffer.from(JSON.stringify({ ...answer, request_id: request }));
-  return wish(deps, session, { kind: "decision", token: request, data, urgent: true });
-}
-
-/** Stores a wish, if none of its name is there. */
-async function wish(deps: PutDeps, session: Session, of: Wish): Promise<Requested> {
-  const { kind, token, turn, data, urgent } = of;
-  const subject = inSubject(session.name, kind, token);
-  const id = randomUUID(); // so that this request, if its answer was lost, differs from the same one by another process
-  const envelope = {
-    id,
-    source: "user" as const,
-    kind,
-    session: session.id,
-    at: deps.clock.wall(),
-    body: data,
-  };
-  const stored = await put(deps, {
-    subject,
-    filter: subject,
-    last: 0,
-    messageId: `${session.name}.${id}`,
-    data: encodeSessionEnvelope({ ...envelope, ...(turn === undefined ? {} : { turn }) }),
-    urgent,
-  });
-  if (stored.kind === "stored") return { kind: "accepted", seq: stored.seq };
-  if (stored.kind === "overtaken") return { kind: "repeated", seq: stored.by };
-  throw codedError(stored.full ? "sessions_full" : "log_refused", stored.detail);
-}
-
-/** Ids of clients are texts; a part of a subject is not. */
-function tokenOf(id: string): string {
-  return createHash("sha256").update(id).digest("base64url").slice(0, 22);
+  return storeWish(deps, session, { kind: "decision", token: request, data, urgent: true });
 }

@@ -1,0 +1,46 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { HttpErrorCode } from "../../shared/base/errors.ts";
+
+/**
+ * What a credential allows: to read sessions, to push events into them, to act as their user (turns, answers, deletion), and to do so for every user. None includes
+ * another one.
+ */
+export type Scope = "read" | "write" | "user" | "admin";
+
+/** Who sends a request. */
+export type Caller = {
+  user: string;
+  scopes: ReadonlySet<Scope>;
+  /** Requests need no credential here: everything is allowed for every user. */
+  open: boolean;
+  /** Aborts when the credential has expired, or was removed. */
+  ended: AbortSignal;
+};
+
+/** Why a request is not carried out. Every protocol says it in its own form. */
+export type Refusal = { kind: "refused"; code: HttpErrorCode; detail: string };
+
+/** The part of a request in which its credential is. */
+export type Knock = { headers: IncomingHttpHeaders; remoteAddress: string | undefined };
+
+/** Decides who sends a request. */
+export type Access = { caller(knock: Knock): Promise<Caller | Refusal> };
+
+export function refuse(code: HttpErrorCode, detail: string): Refusal {
+  return { kind: "refused", code, detail };
+}
+
+export function isRefusal(it: object): it is Refusal {
+  return "kind" in it && it.kind === "refused";
+}
+
+/** The refusal of a caller without this scope; undefined if the caller has it. Pure. */
+export function lacks({ open, scopes }: Caller, scope: Scope): Refusal | undefined {
+  if (open || scopes.has(scope)) return undefined;
+  return refuse("scope_missing", `this needs a credential with the scope ${scope}`);
+}
+
+/** May the caller act for every user? Pure. */
+export function isForAll({ open, scopes }: Caller): boolean {
+  return open || scopes.has("admin");
+}

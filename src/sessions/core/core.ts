@@ -1,0 +1,78 @@
+import type { ListedSessions } from "../../shared/session-log/registry/list.ts";
+import type { Session } from "../../shared/session-log/registry/entry.ts";
+import type { Caller, Refusal } from "../access/caller.ts";
+import { decide, input, setMode, type Answered, type Decision, type Input } from "./answers.ts";
+import { patch, remove } from "./change.ts";
+import { create, type Created, type CreateRequest } from "./create.ts";
+import type { CoreDeps, Within } from "./deps.ts";
+import { readEvents, type EventsPage, type EventsRequest } from "./events.ts";
+import { find, type SessionRef } from "./find.ts";
+import { list, type ListRequest } from "./list.ts";
+import { withPatience } from "./patience.ts";
+import { push, type Pushed, type PushedEvent } from "./push.ts";
+import type { TurnView } from "./turn-views.ts";
+import {
+  cancel,
+  findTurn,
+  listTurns,
+  submitTurn,
+  type SubmittedTurn,
+  type TurnRequest,
+  type TurnsPage,
+} from "./turns.ts";
+import { lacks } from "../access/caller.ts";
+
+// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts: turns · answers.ts: what their user says meanwhile · push.ts: events from outside ·
+// events.ts, backwards.ts, read.ts: what happened · patience.ts bounds each of them
+// Every protocol does these and nothing else, so that they agree on who may what. No operation knows of HTTP: its outcome is a value. What it reports as stored is on disk.
+
+/** What callers can do. */
+export type Core = {
+  create(caller: Caller, request: CreateRequest): Promise<Created | Refusal>;
+  find(caller: Caller, ref: SessionRef): Promise<Session | Refusal>;
+  list(caller: Caller, request: ListRequest): Promise<ListedSessions | Refusal>;
+  patch(caller: Caller, ref: SessionRef, metadata: Record<string, unknown>): Promise<Session | Refusal>;
+  remove(caller: Caller, ref: SessionRef): Promise<{ kind: "deleted" } | Refusal>;
+  submitTurn(caller: Caller, ref: SessionRef, request: TurnRequest): Promise<SubmittedTurn | Refusal>;
+  findTurn(caller: Caller, ref: SessionRef, turn: string): Promise<TurnView | Refusal>;
+  listTurns(
+    caller: Caller,
+    ref: SessionRef,
+    page: { after: number; limit: number },
+  ): Promise<TurnsPage | Refusal>;
+  cancel(
+    caller: Caller,
+    ref: SessionRef,
+    turn: string,
+  ): Promise<{ kind: "accepted"; seq: number } | { kind: "ended"; turn: TurnView } | Refusal>;
+  decide(caller: Caller, ref: SessionRef, request: string, decision: Decision): Promise<Answered | Refusal>;
+  input(caller: Caller, ref: SessionRef, input: Input): Promise<Answered | Refusal>;
+  setMode(caller: Caller, ref: SessionRef, mode: string): Promise<Answered | Refusal>;
+  push(caller: Caller, ref: SessionRef, events: readonly PushedEvent[]): Promise<Pushed | Refusal>;
+  readEvents(caller: Caller, ref: SessionRef, request: EventsRequest): Promise<EventsPage | Refusal>;
+};
+
+export function createCore(deps: CoreDeps): Core {
+  const within =
+    <A extends unknown[], T>(operation: (within: Within, ...args: A) => Promise<T | Refusal>) =>
+    (...args: A): Promise<T | Refusal> =>
+      withPatience(deps, (of) => operation(of, ...args));
+  return {
+    create: within(create),
+    find: within(
+      async (of, caller: Caller, ref: SessionRef) => lacks(caller, "read") ?? find(of, caller, ref),
+    ),
+    list: within(list),
+    patch: within(patch),
+    remove: within(remove),
+    submitTurn: within(submitTurn),
+    findTurn: within(findTurn),
+    listTurns: within(listTurns),
+    cancel: within(cancel),
+    decide: within(decide),
+    input: within(input),
+    setMode: within(setMode),
+    push: within(push),
+    readEvents: within(readEvents),
+  };
+}

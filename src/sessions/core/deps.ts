@@ -1,0 +1,20 @@
+import type { PutDeps } from "../../shared/session-log/append/put.ts";
+import type { Hub } from "../../shared/session-log/follow/hub.ts";
+import type { Leader } from "../../shared/session-log/follow/leader.ts";
+import type { Pages } from "../../shared/session-log/follow/pages.ts";
+import type { Workspaces } from "./workspaces.ts";
+
+/** What the operations of this process work with. */
+export type CoreDeps = PutDeps & {
+  hub: Hub;
+  /** Pages of the log. */
+  pages: Pages;
+  /** Pages of the bucket. */
+  keys: Pages;
+  workspaces: Workspaces;
+  /** A text that nobody can guess, of letters and digits. */
+  random: () => string;
+};
+
+/** The same within one request, whose `signal` ends it after a while. */
+export type Within = CoreDeps & { leader: Leader };

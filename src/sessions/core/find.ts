@@ -1,0 +1,53 @@
+import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
+import { patiently } from "../../shared/session-log/patiently.ts";
+import type { Session } from "../../shared/session-log/registry/entry.ts";
+import { findSession } from "../../shared/session-log/registry/find.ts";
+import { listSessions } from "../../shared/session-log/registry/list.ts";
+import { isForAll, isRefusal, refuse, type Caller, type Refusal } from "../access/caller.ts";
+import type { Within } from "./deps.ts";
+
+/** A session as a request names it. `user`: whose it is, if the request says so. */
+export type SessionRef = { id: string; user?: string | undefined };
+
+/** The same for a session that is not there, one that was deleted and one of another user. */
+const UNKNOWN: Refusal = refuse("session_unknown", "no such session");
+
+/** Finds a session that the caller may see. */
+export async function find(deps: Within, caller: Caller, ref: SessionRef): Promise<Session | Refusal> {
+  const { jsm } = deps;
+  const { id } = ref;
+  const user = userSought(caller, ref.user);
+  if (isRefusal(user)) return user;
+  if (sessionIdProblem(id) !== undefined || (user.name !== undefined && !isUserName(user.name)))
+    return UNKNOWN;
+  const { name } = user;
+  if (name === undefined) return await findAmongAll(deps, id);
+  const found = await patiently(() => findSession(jsm, name, id), deps);
+  return found.kind === "there" ? found.session : UNKNOWN;
+}
+
+/** The only session that any user calls `id`. */
+async function findAmongAll(deps: Within, id: string): Promise<Session | Refusal> {
+  const { sessions } = await listSessions(deps, { id, after: 0, limit: 2 });
+  const [session, other] = sessions;
+  if (session === undefined) return UNKNOWN;
+  return other === undefined
+    ? session
+    : refuse("ambiguous_session", "several users have a session with this id; name one with user_id");
+}
+
+/** Among whose sessions a caller looks: those of one user, or of all (`name` is undefined). Pure. */
+export function userSought(
+  caller: Caller,
+  asked: string | undefined,
+): { name: string | undefined } | Refusal {
+  if (isForAll(caller)) return { name: asked };
+  if (asked !== undefined && asked !== caller.user)
+    return refuse("user_forbidden", "this credential is for the sessions of one user, who is another one");
+  return { name: caller.user };
+}
+
+/** Users are named by texts of the same form as sessions: both become parts of keys. Pure. */
+export function isUserName(text: string): boolean {
+  return sessionIdProblem(text) === undefined;
+}

@@ -1,0 +1,53 @@
+import { mayBePushed } from "../../shared/session-log/event/kinds.ts";
+import { storeWish, wishToken } from "../../shared/session-log/turns/wish.ts";
+import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
+import { dataProblem } from "./data.ts";
+import type { Within } from "./deps.ts";
+import { find, type SessionRef } from "./find.ts";
+
+/** An event of an agent outside. */
+export type PushedEvent = {
+  type: string;
+  /** JSON. */
+  data: Uint8Array;
+  /** By which a repeat is recognised. Without it every event is a new one. */
+  key?: string | undefined;
+};
+
+/** Where each event lies, in their order. `repeated`: it lay there before. */
+export type Pushed = { kind: "pushed"; events: { seq: number; repeated: boolean }[] };
+
+/** Most events in one request. */
+export const MAX_PUSHED = 100;
+
+/** Stores events of an agent outside, one after the other. If one cannot be stored, those before it are: a client that repeats them with their keys stores none twice. */
+export async function push(
+  deps: Within,
+  caller: Caller,
+  ref: SessionRef,
+  events: readonly PushedEvent[],
+): Promise<Pushed | Refusal> {
+  const session = lacks(caller, "write") ?? pushProblem(events) ?? (await find(deps, caller, ref));
+  if (isRefusal(session)) return session;
+  const stored: Pushed["events"] = [];
+  for (const { type, data, key = deps.random() } of events) {
+    const token = wishToken(key);
+    const wish = { kind: "push" as const, source: "push" as const, type, token, data, urgent: false };
+    const { kind, seq } = await storeWish(deps, session, wish);
+    stored.push({ seq, repeated: kind === "repeated" });
+  }
+  return { kind: "pushed", events: stored };
+}
+
+/** Why none of the events is stored. Pure. */
+function pushProblem(events: readonly PushedEvent[]): Refusal | undefined {
+  if (events.length > MAX_PUSHED)
+    return refuse("field_invalid", `more than ${MAX_PUSHED} events in one request`);
+  for (const { type, data } of events) {
+    if (!mayBePushed(type))
+      return refuse("field_invalid", `type: ${JSON.stringify(type)} is not for agents outside`);
+    const problem = dataProblem(data);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}

@@ -1,0 +1,88 @@
+import type { Session } from "../../shared/session-log/registry/entry.ts";
+import { patiently } from "../../shared/session-log/patiently.ts";
+import { cancelTurn, requestTurn, turnAt } from "../../shared/session-log/turns/request.ts";
+import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
+import type { Within } from "./deps.ts";
+import { dataProblem } from "./data.ts";
+import { find, type SessionRef } from "./find.ts";
+import { readTurns, turnView, type TurnView } from "./turn-views.ts";
+
+export type TurnRequest = {
+  /** The client's own id for the turn. */
+  turn?: string | undefined;
+  /** What the agent gets, as JSON. */
+  data: Uint8Array;
+  whenBusy: "queue" | "reject";
+  trace?: string | undefined;
+};
+
+/** A turn that lies in the log. `repeated`: it lay there before. */
+export type SubmittedTurn = { kind: "accepted"; turn: string; seq: number; repeated: boolean };
+
+/** Asks for a turn. When this resolves, the turn is on disk. */
+export async function submitTurn(
+  deps: Within,
+  caller: Caller,
+  ref: SessionRef,
+  request: TurnRequest,
+): Promise<SubmittedTurn | Refusal> {
+  const session = lacks(caller, "user") ?? dataProblem(request.data) ?? (await find(deps, caller, ref));
+  if (isRefusal(session)) return session;
+  if (session.kind === "pod")
+    return refuse("field_invalid", "the session belongs to an agent outside, which has no turns");
+  const { turn = `turn_${deps.random()}`, data, whenBusy, trace } = request;
+  const { kind, seq } = await requestTurn(deps, session, turn, data, { alone: whenBusy === "reject", trace });
+  return { kind: "accepted", turn, seq, repeated: kind === "repeated" };
+}
+
+/** The turn that a client calls `turn`. */
+export async function findTurn(
+  deps: Within,
+  caller: Caller,
+  ref: SessionRef,
+  turn: string,
+): Promise<TurnView | Refusal> {
+  const session = lacks(caller, "read") ?? (await find(deps, caller, ref));
+  return isRefusal(session) ? session : await viewOf(deps, session, turn);
+}
+
+async function viewOf(deps: Within, session: Session, turn: string): Promise<TurnView | Refusal> {
+  const seq = await patiently(() => turnAt(deps, session, turn), deps);
+  const view = seq === 0 ? undefined : await turnView(deps, session, seq);
+  return view ?? refuse("turn_unknown", "the session has no such turn");
+}
+
+export type TurnsPage = { kind: "turns"; turns: TurnView[]; next: number | undefined };
+
+/** Most turns in one answer. */
+const MAX_TURNS = 1000;
+
+/** Turns behind the place `after`, in the order in which they came. */
+export async function listTurns(
+  deps: Within,
+  caller: Caller,
+  ref: SessionRef,
+  page: { after: number; limit: number },
+): Promise<TurnsPage | Refusal> {
+  const session = lacks(caller, "read") ?? (await find(deps, caller, ref));
+  if (isRefusal(session)) return session;
+  const limit = Math.min(page.limit, MAX_TURNS);
+  const turns = await readTurns(deps, session, { after: page.after, limit: limit + 1 });
+  const shown = turns.slice(0, limit);
+  return { kind: "turns", turns: shown, next: turns.length > limit ? shown.at(-1)?.seq : undefined };
+}
+
+/** Asks that a turn ends. What has ended stays as it is. */
+export async function cancel(
+  deps: Within,
+  caller: Caller,
+  ref: SessionRef,
+  turn: string,
+): Promise<{ kind: "accepted"; seq: number } | { kind: "ended"; turn: TurnView } | Refusal> {
+  const session = lacks(caller, "user") ?? (await find(deps, caller, ref));
+  if (isRefusal(session)) return session;
+  const view = await viewOf(deps, session, turn);
+  if (isRefusal(view)) return view;
+  if (view.status !== "queued" && view.status !== "running") return { kind: "ended", turn: view };
+  return { kind: "accepted", seq: (await cancelTurn(deps, session, turn)).seq };
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from "node:crypto";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Clock } from "../shared/base/clock.ts";
+import type { Logger } from "../shared/base/logger.ts";
+import { openOwnPort } from "../shared/http/door/own-port.ts";
+import { followConnection } from "../shared/log/connection.ts";
+import { RESERVED_BYTES } from "../shared/session-log/append/put.ts";
+import { USUAL_PORT } from "../shared/settings/index.ts";
+import type { Access } from "./access/caller.ts";
+import { createActive } from "./active.ts";
+import { createCore } from "./core/core.ts";
+import { openLog } from "./core/open-log.ts";
+import type { Workspaces } from "./core/workspaces.ts";
+import { newCounts } from "./http/counts.ts";
+import { createMetrics } from "./http/metrics.ts";
+import type { Part } from "./http/part.ts";
+import { addEvents } from "./native/events.ts";
+import { addOwn, type OwnState } from "./native/own.ts";
+import { addSessions } from "./native/sessions.ts";
+import { addAnswers, addTurns } from "./native/turns.ts";
+import { createServer } from "./server.ts";
+
+// core/ does what clients want · access/ says who may · native/ is our own protocol · server.ts makes the port of its parts · active.ts counts for /health
+
+export type ServeOptions = {
+  version: string;
+  listen: string;
+  /** Undefined: the usual one where it is free. */
+  port: number | undefined;
+  /** The one that the last run had (own-port.ts). */
+  keptPort: number | undefined;
+  maxBody: number;
+};
+
+export type ServeDeps = {
+  nc: NatsConnection;
+  clock: Clock;
+  log: Logger;
+  access: Access;
+  workspaces: Workspaces;
+  linesDropped: () => number;
+  /** A failure that a restart cannot heal by itself; the process is to end with it. */
+  fatal: (error: Error) => void;
+};
+
+/** A running server of sessions. */
+export type Serve = { url: string; close(): Promise<void> };
+
+/** Starts the server on an open connection. Throws `sessions_unavailable` where there is no log of sessions, and `port_taken`. */
+export async function startServe(options: ServeOptions, deps: ServeDeps): Promise<Serve> {
+  const { nc, clock, log, workspaces } = deps;
+  const ended = new AbortController();
+  const { signal } = ended;
+  let stopping = false;
+  const opened = await openLog({ nc, clock, log, signal });
+  const connection = followConnection({
+    nc,
+    lost: () => log.warn("the broker is away"),
+    regained: () => log.info("the broker is back"),
+    fatal: deps.fatal,
+  });
+  const random = (): string => randomBytes(12).toString("hex");
+  const core = createCore({ ...opened, clock, signal, workspaces, random });
+  const counts = newCounts();
+  const { room, hub } = opened;
+  const levels = { logUp: () => connection.up(), room, linesDropped: deps.linesDropped };
+  const own: OwnState = {
+    logUp: levels.logUp,
+    room: () => room() - RESERVED_BYTES,
+    active: createActive({ jsm: opened.jsm, clock }),
+    metrics: createMetrics(counts, levels),
+  };
+  const parts: Part[] = [addSessions, addTurns, addAnswers, addEvents, (app, part) => addOwn(app, part, own)];
+  const { access } = deps;
+  const { version } = options;
+  const server = { core, counts, clock, log, version, access, stopping: () => stopping };
+  const app = createServer(options, server, parts);
+  const url = await openOwnPort(app, {
+    name: "the sessions server's",
+    flag: "--sessions-port (RUNNER_RELAY_SESSIONS_PORT)",
+    listen: options.listen,
+    port: options.port,
+    kept: options.keptPort,
+    usual: USUAL_PORT.sessions,
+  });
+  return {
+    url,
+    async close() {
+      stopping = true;
+      connection.leave();
+      await app.close(); // requests that came before are answered
+      ended.abort();
+      hub.close();
+      await nc.drain().catch(() => undefined);
+    },
+  };
+}

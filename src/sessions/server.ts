@@ -1,0 +1,81 @@
+import { fastify, type FastifyInstance } from "fastify";
+import type { Clock } from "../shared/base/clock.ts";
+import { codedError } from "../shared/base/errors.ts";
+import { problemOf } from "../shared/http/problem.ts";
+import { refuseSocket } from "../shared/http/server.ts";
+import type { Access } from "./access/caller.ts";
+import { admit } from "./http/admission.ts";
+import { readBodies } from "./http/bodies.ts";
+import { followMethods } from "./http/methods.ts";
+import type { Part, PartDeps } from "./http/part.ts";
+import { answerProblems } from "./http/problems.ts";
+import { logRequests } from "./http/request-log.ts";
+
+// http/admission.ts lets requests in (access/ knows who sends them) · http/bodies.ts reads them · http/problems.ts, http/methods.ts refuse · http/request-log.ts writes down ·
+// the parts answer, each a protocol over core/: native/ and what else serve.ts names
+// What holds for every protocol is done here once, in hooks, so that no protocol can forget it.
+
+/** Limits for requests, each with its reason. */
+const LIMITS = {
+  /** Time for a request's head (408). */
+  headMs: 10_000,
+  /** Largest head (431): Node's default. */
+  headBytes: 16 * 1024,
+  /** How often the time limits are checked. */
+  checkEveryMs: 1000,
+  /** Idle connections: longer than the usual pause between two requests of a client. */
+  keepAliveMs: 65_000,
+  /** Longest parameter of a path: an id of 200 bytes, each written as `%XX`. */
+  parameter: 600,
+} as const;
+
+export type ServerOptions = { maxBody: number };
+
+export type ServerDeps = PartDeps & { clock: Clock; access: Access; stopping: () => boolean };
+
+/** Makes the server out of its parts. It listens nowhere yet. */
+export function createServer(
+  options: ServerOptions,
+  deps: ServerDeps,
+  parts: readonly Part[],
+): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: "idle",
+    return503OnClosing: false, // answered like every other refusal
+    requestTimeout: 0, // bodies have their own limit, and answers may last for hours
+    keepAliveTimeout: LIMITS.keepAliveMs,
+    bodyLimit: options.maxBody,
+    routerOptions: { maxParamLength: LIMITS.parameter },
+    http: {
+      headersTimeout: LIMITS.headMs,
+      connectionsCheckingInterval: LIMITS.checkEveryMs,
+      maxHeaderSize: LIMITS.headBytes,
+    },
+    // no hook sees a path that cannot be decoded
+    frameworkErrors(_error, _request, reply) {
+      const { status, headers, body } = problemOf("request_malformed", "the path cannot be decoded");
+      reply.hijack();
+      reply.raw.writeHead(status, headers).end(body);
+    },
+    clientErrorHandler(error, socket) {
+      const tooLarge = error.code === "HPE_HEADER_OVERFLOW";
+      const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+      const code = tooLarge ? "headers_too_large" : late ? "request_timeout" : "request_malformed";
+      refuseSocket(socket, code, code === "request_malformed" ? "the request is not valid HTTP" : "");
+    },
+  });
+  const methods = followMethods(app);
+  logRequests(app, deps);
+  admit(app, deps);
+  readBodies(app, { limit: options.maxBody, clock: deps.clock });
+  answerProblems(app, deps);
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methods.of(request.url.split("?", 1)[0] ?? "").join(", ");
+    if (allowed === "") throw codedError("not_found", "no such resource");
+    void reply.header("allow", allowed);
+    throw codedError("method_not_allowed", `this path has only ${allowed}`);
+  });
+  for (const add of parts) add(app, deps);
+  return app;
+}

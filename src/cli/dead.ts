@@ -177,6 +177,8 @@ export function command(context: Context): Command {
   return dead.addCommand(ls).addCommand(show).addCommand(again).addCommand(drop);
 }
 
+const HEAD = ["EVENT", "SESSION", "KIND", "STATUS", "EXECUTOR", "AT", "REASON"];
+
 /** Lists letters, and marks those whose session stands still now: a redriven event would wait there. */
 async function list(context: Context, jsm: JetStreamManager, options: ListOptions): Promise<void> {
   const { json, limit = json ? Infinity : ROWS } = options;
@@ -199,7 +201,7 @@ async function list(context: Context, jsm: JetStreamManager, options: ListOption
   }
   if (json) return;
   if (rows.length === 0) return context.print(noneOf(options));
-  context.print(renderTable(["EVENT", "SESSION", "KIND", "STATUS", "AT", "REASON"], rows, context.screen));
+  context.print(renderTable(HEAD, rows, context.screen));
   const more = narrowed ? "there may be more" : `${left} more`;
   if (left > 0) context.print(`${more}; use --limit N, or --json for all`);
 }
@@ -243,5 +245,7 @@ function rowOf(letter: DeadLetter, now: string | undefined): string[] {
   const reason = letter.reason.length > 80 ? `${letter.reason.slice(0, 79)}…` : letter.reason;
   const status = letter.status === undefined ? "-" : String(letter.status);
   const session = now === undefined ? letter.session : `${letter.session} (${now} now)`;
-  return [letter.id, session, letter.kind, status, `${letter.at.slice(0, 19)}Z`, reason];
+  // an executor that got a 202 does not know of the refusal, so an operator has to care
+  const executor = letter.answered ? "informed" : "not informed";
+  return [letter.id, session, letter.kind, status, executor, `${letter.at.slice(0, 19)}Z`, reason];
 }

@@ -2,17 +2,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { Command } from "commander";
-import { awaitAftermath } from "../operate/aftermath.ts";
+import { AFTERMATH_WAIT_MS, awaitAftermath, type Aftermath } from "../operate/aftermath.ts";
 import { awaitEffect, type Effect } from "../operate/control-wait.ts";
 import { watchSession } from "../operate/session-facts.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { checkSession, createControl } from "../shared/log/state/control.ts";
 import { codedError, isCoded } from "../shared/base/errors.ts";
+import { ownCommand } from "../shared/base/own-command.ts";
 import { isStopped } from "../shared/messages/relay-state.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import { readState } from "../shared/log/state/state-store.ts";
 import { stateKey } from "../shared/log/schema/topology.ts";
-import { standsStill, type SessionStanding } from "../shared/messages/standing/session-standing.ts";
+import { standsStill } from "../shared/messages/standing/session-standing.ts";
 import { standingJson, standingText } from "../shared/messages/standing/standing-text.ts";
 import { tryNow, type TryAnswer } from "../shared/messages/standing/try-now.ts";
 import type { Context } from "./context.ts";
@@ -25,10 +26,10 @@ type Options = { session?: string; skipHead?: true; json?: true };
 type Tried = Exclude<TryAnswer["tried"], "nothing">;
 type Deps = { nc: NatsConnection; jsm: JetStreamManager };
 
-/** What was done for one session, and how it stands if it stands still after that. */
+/** What was done for one session, and what became of it. Undefined if no relay has carried it out. */
 type Resumed = {
   done: { action: "resume"; effect: Effect } | { action: "try"; tried: Tried };
-  standing: SessionStanding | undefined;
+  aftermath: Aftermath | undefined;
 };
 
 export function command(context: Context): Command {
@@ -73,10 +74,10 @@ async function resumeOrTry(deps: Deps, session: string, skipHead: boolean): Prom
   try {
     const effect = await resumeSession(deps, session, skipHead);
     const done = { action: "resume", effect } as const;
-    if (effect.kind !== "in_force") return { done, standing: undefined };
+    if (effect.kind !== "in_force") return { done, aftermath: undefined };
     const watch = await watchSession(deps, session);
     try {
-      return { done, standing: await awaitAftermath(watch.read, systemClock) };
+      return { done, aftermath: await awaitAftermath(watch.read, systemClock) };
     } finally {
       watch.stop();
     }
@@ -101,7 +102,7 @@ async function trySession(deps: Deps, session: string): Promise<Resumed> {
     if (tried === "nothing") throw otherwise;
     return {
       done: { action: "try", tried },
-      standing: await awaitAftermath(watch.read, systemClock, before),
+      aftermath: await awaitAftermath(watch.read, systemClock, before),
     };
   } finally {
     watch.stop();
@@ -133,25 +134,41 @@ async function resumeSession({ nc, jsm }: Deps, session: string, skipHead: boole
   return effect;
 }
 
-function jsonOf(session: string, { done, standing }: Resumed): object {
+/** The words of programs for what became of a session. */
+const OUTCOMES: Record<Aftermath["kind"], string> = {
+  moves: "continues",
+  still: "stands_still",
+  unknown: "no_answer",
+};
+
+function jsonOf(session: string, { done, aftermath }: Resumed): object {
   return {
     action: done.action,
     session,
     ...(done.action === "resume" ? done.effect : { tried: done.tried }),
-    ...(standing === undefined ? {} : { standing: standingJson(standing) }),
+    ...(aftermath === undefined ? {} : { outcome: OUTCOMES[aftermath.kind] }),
+    ...(aftermath?.kind === "still" ? { standing: standingJson(aftermath.standing) } : {}),
   };
 }
 
-const TRIED: Record<Tried, (session: string) => string> = {
-  session: (session) => `session ${session} is tried now`,
-  coordinator: (session) => `the coordinator is asked now, because session ${session} waits for it`,
-};
+function sayDone(session: string, done: Resumed["done"]): string {
+  if (done.action === "resume") return sayEffect(`session ${session} resumed`, done.effect);
+  return done.tried === "session"
+    ? `session ${session} was tried now`
+    : `the coordinator was asked now, because session ${session} waits for it`;
+}
 
 /** One line for people. Pure. */
-function sayResumed(session: string, { done, standing }: Resumed, now: number): string {
-  const what =
-    done.action === "resume"
-      ? sayEffect(`session ${session} resumed`, done.effect)
-      : TRIED[done.tried](session);
-  return standing === undefined ? what : `${what}, but it stands still: ${standingText(standing, now)}`;
+function sayResumed(session: string, { done, aftermath }: Resumed, now: number): string {
+  const what = sayDone(session, done);
+  switch (aftermath?.kind) {
+    case undefined:
+      return what;
+    case "moves":
+      return done.action === "resume" ? what : `${what}; it continues`;
+    case "still":
+      return `${what}, but it stands still: ${standingText(aftermath.standing, now)}`;
+    case "unknown":
+      return `${what}; its first event has no answer after ${AFTERMATH_WAIT_MS / 1000} s (see \`${ownCommand("status")}\`)`;
+  }
 }

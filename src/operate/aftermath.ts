@@ -3,8 +3,14 @@ import { rest } from "../shared/base/rest.ts";
 import { standsStill, type SessionStanding } from "../shared/messages/standing/session-standing.ts";
 
 /** How long a command waits for the answer to a session's first event. A healthy coordinator needs a few milliseconds. */
-const PATIENCE_MS = 3000;
+export const AFTERMATH_WAIT_MS = 3000;
 const LOOK_MS = 100;
+
+/** What became of a session whose first event was tried. `unknown`: there was no answer in time. */
+export type Aftermath =
+  | { kind: "moves" }
+  | { kind: "still"; standing: SessionStanding }
+  | { kind: "unknown" };
 
 /**
  * What became of a session after an operator had its first event tried. `moves`: the event is settled. `still`: the try failed, or the session waits for something
@@ -24,18 +30,19 @@ export function judgeAftermath(
   return before.nextAt === undefined || now.nextAt > before.nextAt ? "still" : undefined;
 }
 
-/** Waits a moment for what becomes of it. Returns how it stands if it stands still. */
+/** Waits a moment for what becomes of it. */
 export async function awaitAftermath(
   read: () => Promise<SessionStanding | undefined>,
   clock: Clock,
   before?: SessionStanding,
-): Promise<SessionStanding | undefined> {
-  const end = clock.now() + PATIENCE_MS;
+): Promise<Aftermath> {
+  const end = clock.now() + AFTERMATH_WAIT_MS;
   for (;;) {
     const now = await read();
     const judged = judgeAftermath(now, before);
-    if (judged === "still") return now;
-    if (judged === "moves" || clock.now() >= end) return undefined;
+    if (judged === "moves") return { kind: "moves" };
+    if (judged === "still" && now !== undefined) return { kind: "still", standing: now };
+    if (clock.now() >= end) return { kind: "unknown" };
     await rest(clock, LOOK_MS);
   }
 }

@@ -236,7 +236,7 @@ test("a session is paused with a reason and resumed; then everything", async () 
   expect(watched.complaints).toEqual([]);
 });
 
-test("a session that fails says why, lists its events with the last answer, and is tried when somebody says so", async () => {
+test("a session that fails says why, lists its events with the last answer, and is tried when an operator asks for it", async () => {
   stage.scripted.faults.set([
     {
       path: "/sessions/ses_sick/events",
@@ -377,7 +377,7 @@ test("a console that does not answer is said, and unsaid", async () => {
   await page.waitForSelector("#lost", { state: "hidden" });
 });
 
-test("a browser without the token sees nothing but the question for it, and is let in by hand", async () => {
+test("a browser without the token sees nothing but the form for it, and gets in with a token that is typed", async () => {
   await using watched = await open(browser, `${stage.console}/dead`);
   const { page } = watched;
   expect(await text(page, "h1")).toBe("This page needs its token");

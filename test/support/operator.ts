@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { TestBroker } from "./broker.ts";
-import { runCli, type Finished } from "./up.ts";
+import { runCommand } from "./command.ts";
+import type { Finished } from "./up.ts";
 import { bareEnv } from "./bare-env.ts";
 import { mainOf } from "./bundle/main-of.ts";
 
@@ -11,10 +12,10 @@ export function operatorEnv(broker: TestBroker): Record<string, string> {
   return { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
 }
 
-/** Runs `runner-relay ARGS` as the operator, to its end. */
+/** Runs `runner-relay ARGS` as the operator, inside this process, to its end. */
 export function operatorCli(broker: TestBroker): (...args: string[]) => Promise<Finished> {
   const env = operatorEnv(broker);
-  return (...args) => runCli(args, { env });
+  return (...args) => runCommand(args, { env });
 }
 
 /** The same, to be interrupted: `ended` resolves when the process is gone. */

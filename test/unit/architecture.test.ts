@@ -295,7 +295,7 @@ test("only composition roots touch environment and command line", () => {
   expect(cutters.filter((file) => !READS_ENVIRONMENT.includes(file))).toEqual(CUTS_COMMAND_LINE);
 });
 
-test("nobody imports a composition root but the command that runs it", () => {
+test("a composition root is imported only by the command that runs it", () => {
   const mains = files.filter((file) => file.endsWith("/main.ts"));
   expect(mains).toEqual([...READS_ENVIRONMENT].sort());
   const users = imports.filter((it) => mains.includes(targetOf(it) ?? "") && areaOf(it.from) !== "cli");

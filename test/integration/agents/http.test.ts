@@ -99,7 +99,7 @@ test("an agent's own lines end no turn and answer no question", async () => {
   );
 });
 
-test("lines that are no events are said to be that, and the turn goes on", async () => {
+test("lines that are not events are reported as such, and the turn continues", async () => {
   const { end, heard } = await run((response) => {
     response.end(
       `nonsense\n[1]\n"x"\n{"type":7}\n${"[".repeat(70)}${"]".repeat(70)}\n{"type":"status","data":{"ok":true}}\n`,

@@ -82,7 +82,7 @@ it.concurrent("ONCE-1: 409 that says duplicate is delivered, and not sent again;
   );
 });
 
-it.concurrent("429: the session waits as long as Retry-After asks, others go on", async () => {
+it.concurrent("429: the session waits as long as Retry-After asks, others continue", async () => {
   await using day = await startDay();
   await day.relay();
   day.coordinator.faults.set([

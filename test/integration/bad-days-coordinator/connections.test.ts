@@ -38,7 +38,7 @@ it.concurrent.each<[string, FaultAction]>([
   expect(day.coordinator.summary()).toMatchObject({ repeats: 0 });
 });
 
-it.concurrent("an error that breaks off is tried again: nobody can tell whether it was the coordinator's form", async () => {
+it.concurrent("an error answer that breaks off is retried, because its form cannot be judged", async () => {
   await using day = await startDay();
   await day.relay();
   day.coordinator.faults.set([{ times: 1, action: { kind: "half_body" }, body: '"timestamp":7' }]);

@@ -34,7 +34,7 @@ it.concurrent("SETTLE-1: one poison event among 1,000 of a session: 999 in order
   expect(Buffer.from(letters[0]?.payload ?? []).toString()).toContain('"content":"poison"');
 });
 
-it.concurrent("poison policy park: the session waits from the poison event on, others go on, nothing is buried", async () => {
+it.concurrent("poison policy park: the session waits from the poison event on, others continue, and there is no dead letter", async () => {
   await using day = await startDay();
   const relay = await day.relay({ poisonPolicy: "park" });
   day.coordinator.faults.set([REFUSES_POISON]);
@@ -58,7 +58,7 @@ it.concurrent("poison policy park: the session waits from the poison event on, o
   expect(await day.dead()).toEqual([]);
 });
 
-it.concurrent("poison policy stop: nothing more is sent until somebody decides, not by another relay either, then all goes on", async () => {
+it.concurrent("poison policy stop: no relay sends anything until an operator decides, then everything continues", async () => {
   await using day = await startDay();
   const relay = await day.relay({ poisonPolicy: "stop" });
   day.coordinator.faults.set([REFUSES_POISON]);
@@ -90,7 +90,7 @@ it.concurrent("poison policy stop: nothing more is sent until somebody decides, 
   expect(await day.dead()).toMatchObject([{ id: bad.id }]);
 });
 
-it.concurrent("SETTLE-1, ISOLATE-1: one session always 500 beside healthy ones: the breaker stays closed, the event is exhausted, its later ones go on", async () => {
+it.concurrent("SETTLE-1, ISOLATE-1: one session always 500 beside healthy ones: the breaker stays closed, the event is exhausted, and its later ones are delivered", async () => {
   await using day = await startDay();
   await day.relay({ exhaustAfterMs: 2000 }); // time for a second attempt, on a loaded machine too
   day.coordinator.faults.set([{ body: "poison", action: FAILS }]);
@@ -114,7 +114,7 @@ it.concurrent("SETTLE-1, ISOLATE-1: one session always 500 beside healthy ones: 
   expect(day.lines.filter((line) => line.code === "breaker_open")).toEqual([]);
 });
 
-it.concurrent("an outage exhausts nothing: while nobody succeeds, no event's time runs out", async () => {
+it.concurrent("an outage exhausts nothing: while no session succeeds, no event's time runs out", async () => {
   await using day = await startDay();
   await day.relay({ exhaustAfterMs: 100 });
   await expectAllDelivered(day, await appendTo(day, ["ses_a"], 1));
@@ -147,7 +147,7 @@ it.concurrent("SETTLE-1: refusals become the rule: few dead letters, a pause, an
   expect(day.coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
 });
 
-it.concurrent("SETTLE-1, ISOLATE-1: a dead-letter stream without room: the lane waits and alarms, others go on, and it recovers", async () => {
+it.concurrent("SETTLE-1, ISOLATE-1: a dead-letter stream without room: the lane waits and alarms, others continue, and it recovers", async () => {
   await using day = await startDay();
   const jsm = await jetstreamManager(await day.broker.connect("admin"));
   const { config } = await jsm.streams.info(DEAD_STREAM);

@@ -84,7 +84,7 @@ test("a killed child runs again", async () => {
   await expect.poll(() => urls.length, { interval: 5 }).toBe(2);
 });
 
-test("a child that is told later runs again at once, and is told when what it needs is restored; another waits for that", async () => {
+test("a child that gets its settings later is restarted at once, and gets them when they are there again; another waits for them", async () => {
   const restored = Promise.withResolvers<void>();
   const beforeRestart = (): Promise<void> => restored.promise;
   const tells = `process.on("message", ({ X }) => process.stdout.write(JSON.stringify({ ready: true, url: X }) + "\\n"));`;
@@ -144,7 +144,7 @@ test("stop: TERM, then KILL for one that ignores it", async () => {
   expect(isAlive(pid)).toBe(false);
 });
 
-test("its lines arrive whole, and the last ones before its end is told", async () => {
+test("its lines arrive whole, and the last ones arrive before its end is reported", async () => {
   const said = stderr();
   const half = `process.stderr.write("half "); await new Promise((done) => setImmediate(done));`;
   const { it, fatal } = await child(

@@ -8,7 +8,8 @@ import { HEADER } from "../../../src/shared/base/headers.ts";
 import { deadSubject, eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
-import { runCli } from "../../support/up.ts";
+import { runCommand } from "../../support/command.ts";
+import { operatorCli } from "../../support/operator.ts";
 
 function envelopeOf(id: string, session: string): Envelope {
   return {
@@ -44,14 +45,7 @@ async function setUp() {
     const payload = encodeEnvelope(envelopeOf(id, session));
     await relay.request(deadSubject(id, "r1", session, "event"), payload, { headers: head, timeout: 20_000 });
   };
-  const { user = "", password = "" } = broker.access("operator");
-  const env = { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
-  return {
-    broker,
-    jsm: await jetstreamManager(admin),
-    bury,
-    cli: (...args: string[]) => runCli(args, { env }),
-  };
+  return { broker, jsm: await jetstreamManager(admin), bury, cli: operatorCli(broker) };
 }
 
 test("dead ls and show: reason, event with its body", async () => {
@@ -124,7 +118,7 @@ test("HONEST-1: status shows backlog, log and what is known of durability", asyn
 });
 
 test("decode prints an envelope, and says what is none", async () => {
-  const decoded = await runCli(["decode"], { stdin: encodeEnvelope(envelopeOf("e1", "s1")) });
+  const decoded = await runCommand(["decode"], { stdin: encodeEnvelope(envelopeOf("e1", "s1")) });
   expect(JSON.parse(decoded.stdout)).toMatchObject({
     id: "e1",
     at: "2026-01-01T00:00:00.000Z",
@@ -132,18 +126,18 @@ test("decode prints an envelope, and says what is none", async () => {
   });
   const body = '{"n":12345678901234567890,"x":1.50}';
   const big = { ...envelopeOf("e1", "s1"), body: new TextEncoder().encode(body) };
-  const verbatim = await runCli(["decode"], { stdin: encodeEnvelope(big) });
+  const verbatim = await runCommand(["decode"], { stdin: encodeEnvelope(big) });
   expect(verbatim.stdout).toMatch(/"n": 12345678901234567890,\n +"x": 1.50\n/);
   const event = { id: "e2", source: "push" as const, kind: "assistant", session: "pod.1", at: 0 };
   const ofSession = encodeSessionEnvelope({ ...event, body: new TextEncoder().encode(body) });
-  const session = await runCli(["decode"], { stdin: ofSession });
+  const session = await runCommand(["decode"], { stdin: ofSession });
   expect(JSON.parse(session.stdout)).toMatchObject({
     source: "push",
     session: "pod.1",
     at: "1970-01-01T00:00:00.000Z",
     body: { x: 1.5 },
   });
-  const refused = await runCli(["decode"], { stdin: new TextEncoder().encode("nonsense") });
+  const refused = await runCommand(["decode"], { stdin: new TextEncoder().encode("nonsense") });
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^envelope_invalid: /) });
 });
 
@@ -153,11 +147,11 @@ test("provision --from and prune by command", async () => {
     const { user = "", password = "" } = broker.access(role);
     return { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
   };
-  const first = await runCli(["provision"], { env: as("admin") });
+  const first = await runCommand(["provision"], { env: as("admin") });
   expect(first.stdout).toMatch(/^stream KV_RR_SES_STATE created\nstream RR_SESSIONS created\n/);
-  const again = await runCli(["provision", "--from", "new"], { env: as("admin") });
+  const again = await runCommand(["provision", "--from", "new"], { env: as("admin") });
   expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^everything is in place\n/) });
-  expect((await runCli(["provision", "--from", "never"], { env: as("admin") })).code).toBe(2);
-  const pruned = await runCli(["prune", "--dry-run"], { env: as("prune") });
+  expect((await runCommand(["provision", "--from", "never"], { env: as("admin") })).code).toBe(2);
+  const pruned = await runCommand(["prune", "--dry-run"], { env: as("prune") });
   expect(pruned).toMatchObject({ code: 0, stdout: "nothing to prune\n" });
 });

@@ -7,7 +7,7 @@ import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { operatorCli, operatorEnv, startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
-import { runCli } from "../../support/up.ts";
+import { runCommand } from "../../support/command.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
 import { mainOf } from "../../support/bundle/main-of.ts";
@@ -91,9 +91,9 @@ test("bad days: no broker, a wrong password, no log", async () => {
   onTestFinished(() => broker[Symbol.asyncDispose]());
   const env = operatorEnv(broker);
   const [away, refused, empty] = await Promise.all([
-    runCli(["status"], { env: { ...env, NATS_URL: "nats://127.0.0.1:9" } }),
-    runCli(["status"], { env: { ...env, NATS_PASSWORD: "wrong" } }),
-    runCli(["status"], { env }),
+    runCommand(["status"], { env: { ...env, NATS_URL: "nats://127.0.0.1:9" } }),
+    runCommand(["status"], { env: { ...env, NATS_PASSWORD: "wrong" } }),
+    runCommand(["status"], { env }),
   ]);
   expect(away).toMatchObject({ code: 1, stderr: expect.stringMatching(/^log_unreachable: nats:\/\/127/) });
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^broker_refused: /) });

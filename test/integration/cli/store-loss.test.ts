@@ -153,7 +153,7 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
   });
 });
 
-test("SETTLE-1: a stream that a broker would forget keeps it from starting again, by name; with its file back all goes on", async () => {
+test("SETTLE-1: a broker that would forget a stream is not started again, and the stream is named; with its file back everything continues", async () => {
   await withWaiting(async (up, gateway, _, coordinator) => {
     const file = join(up.dataDir, STREAMS, "RR_EVENTS/meta.inf");
     const good = readFileSync(file);

@@ -109,7 +109,7 @@ async function stop({ info, lives }: Running, signal: NodeJS.Signals = "SIGTERM"
   await eventually(() => expect(lives()).toBe(false));
 }
 
-test("output that nobody reads: events flow; when it is read again, lines are whole", async () => {
+test("output without a reader: events are delivered, and once it is read again lines are whole", async () => {
   const it = await start('eval "exec $UP"');
   await holds(it, MANY);
   let text = "";
@@ -129,7 +129,7 @@ test("output that nobody reads: events flow; when it is read again, lines are wh
   expect(text, "the last lines of the children").toContain('"msg":"relay stopping"');
 });
 
-test("output that nobody reads at all: what is killed runs again, and it stops in its time, with 0", async () => {
+test("output that is never read: killed children are restarted, and up stops in time with code 0", async () => {
   const it = await start('eval "exec $UP"');
   await holds(it, MANY);
   const gateway = it.children().find((child) => child.endsWith("gateway/main"));
@@ -180,7 +180,7 @@ test.runIf(hasScript)(
   },
 );
 
-test("SIGHUP without a terminal tells nothing: it goes on", async () => {
+test("SIGHUP without a terminal is ignored", async () => {
   const it = await start('eval "exec $UP" >/dev/null 2>&1 </dev/null');
   process.kill(it.info.pid, "SIGHUP");
   await holds(it, SOME);

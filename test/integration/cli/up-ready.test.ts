@@ -51,17 +51,6 @@ async function takenPort(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test("every port is the same at the next start", async () => {
-  const where = await folder();
-  const first = startUp(where);
-  const before = await first.ready();
-  await first.stop();
-  const second = startUp(where);
-  const after = await second.ready();
-  expect({ ...after, pid: 0 }).toEqual({ ...before, pid: 0 });
-  await second.stop();
-});
-
 test.each([
   ["--port", "the gateway's"],
   ["--admin-port", "the relay's admin"],

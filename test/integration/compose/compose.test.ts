@@ -153,7 +153,7 @@ describe("what the files say", () => {
     expect(read("deploy/container/runner-relay.sh")).toContain("--max-old-space-size=96");
   });
 
-  test("volumes that are mounted exist, and the image runs as nobody special", () => {
+  test("volumes that are mounted exist, and the image runs as an ordinary user", () => {
     for (const volume of Object.values(composition.services).flatMap(({ volumes }) => volumes ?? [])) {
       const [source = ""] = volume.split(":");
       if (source.startsWith("./")) expect(existsSync(join(ROOT, source)), source).toBe(true);

@@ -1,101 +1,17 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { readStatus } from "../../../src/operate/status.ts";
-import { MOST_CONNECTIONS } from "../../../src/shared/http/door/shut-app.ts";
 import type { StatusJson } from "../../../src/operate/status-json.ts";
-import { createDeadLetters } from "../../../src/relay/coordinator/dead-letters.ts";
 import { LetterIndex } from "../../../src/console/watch/letter-index.ts";
 import { readLetterPage } from "../../../src/console/watch/letter-pages.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
-import { encodeEnvelope, ENVELOPE_VERSION } from "../../../src/shared/log/schema/envelope.ts";
-import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
-import { startTestBroker, type TestBroker } from "../../support/broker.ts";
-import { startTestConsole } from "../../support/console.ts";
-import { startCoordinator } from "../../support/coordinator.ts";
-import { call } from "../gateway/harness.ts";
-import { createAppender, PAGE_BEARER, PAGE_TOKEN, provisioned, startTestRelay } from "../../support/relay.ts";
-
-/** The status page without a browser: what it answers, to whom, and what it refuses. test/page opens it in a real one. */
-
-const bodyOf = (session: string): string =>
-  JSON.stringify({
-    session_id: session,
-    event_type: "message",
-    timestamp: "2026-01-01T00:00:00Z",
-    role: "assistant",
-    content: [],
-  });
-const EVIL = `"><script>alert('x')</script> \u001b[31m`;
-
-async function setUp(options: Parameters<typeof startTestConsole>[1] = {}) {
-  const broker = await provisioned(await startTestBroker({ sync: false }));
-  onTestFinished(() => broker[Symbol.asyncDispose]());
-  const coordinator = await startCoordinator({ autoCreateSessions: true });
-  onTestFinished(() => coordinator[Symbol.asyncDispose]());
-  const relay = await startTestRelay(broker, coordinator.url);
-  onTestFinished(() => relay[Symbol.asyncDispose]());
-  const page = await startTestConsole(broker, options);
-  onTestFinished(() => page[Symbol.asyncDispose]());
-  const { url, get } = page;
-  return {
-    broker,
-    coordinator,
-    relay,
-    page,
-    url,
-    get,
-    jsm: await jetstreamManager(page.nc, { checkAPI: false }),
-  };
-}
-
-/** A dead letter as a relay stores it, of an event that never was in the log. */
-async function bury(
-  broker: TestBroker,
-  id: string,
-  session: string,
-  body = bodyOf(session),
-  seq = 1,
-): Promise<void> {
-  const nc = await broker.connect("relay");
-  const letters = createDeadLetters(nc, await jetstreamManager(nc, { checkAPI: false }));
-  const at = 1_700_000_000_000;
-  const envelope = {
-    v: ENVELOPE_VERSION,
-    id,
-    kind: "event",
-    session,
-    runner: "r1",
-    epoch: "e0",
-    seq,
-    at,
-  } as const;
-  await letters.put({
-    id,
-    runner: "r1",
-    session,
-    kind: "event",
-    seq,
-    payload: encodeEnvelope({ ...envelope, type: "application/json", body: Buffer.from(body) }),
-    death: { reason: EVIL, status: 422, attempts: 1 },
-  });
-}
-
-/** The form of a confirmation, as a browser would send it. */
-async function formOf(url: string, path: string): Promise<URLSearchParams> {
-  const text = await (await fetch(url + path, { headers: PAGE_BEARER })).text();
-  const fields = [...text.matchAll(/<input\s+type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"/g)];
-  return new URLSearchParams(fields.map(([, name = "", value = ""]): [string, string] => [name, value]));
-}
-
-const post = (url: string, body: URLSearchParams, headers: Record<string, string> = {}): Promise<Response> =>
-  fetch(url, { method: "POST", body, headers: { ...PAGE_BEARER, ...headers }, redirect: "manual" });
+import { DEAD_STREAM } from "../../../src/shared/log/schema/topology.ts";
+import { createAppender, PAGE_BEARER } from "../../support/relay.ts";
+import { EVIL, setUp, bury, formOf, post } from "./page-stage.ts";
 
 test("every page is kept by no cache and allows nothing foreign; what came from outside is text", async () => {
   const { broker, get } = await setUp();
@@ -154,127 +70,6 @@ test("what is not there is an error with a code, and its answer repeats no path"
     expect(answer.status, path).toBe(404);
     expect(await answer.json(), path).toEqual({ code: "not_found" });
   }
-});
-
-test("without the token nothing is shown and nothing is done; what stays open shows no session and no body", async () => {
-  const lines: string[] = [];
-  const { broker, coordinator, jsm, url } = await setUp({ onLine: (line) => lines.push(line) });
-  const session = "session-of-somebody";
-  await bury(broker, "e1", session, '{"prompt":"MY SECRET PROMPT"}');
-  await coordinator.stop(); // there are reasons, waiting sessions and failures to tell of
-  await createAppender(await broker.connect("gateway")).append(session, { prompt: "MY SECRET PROMPT" });
-  const form = await formOf(url, "/confirm?action=pause");
-  await expect
-    .poll(async () => (await fetch(`${url}/sessions`, { headers: PAGE_BEARER })).text())
-    .toContain(session);
-  const shut = [
-    "/",
-    "/sessions",
-    `/session?id=${session}`,
-    "/dead",
-    "/letter?seq=1",
-    "/confirm?action=pause",
-  ];
-  for (const path of [...shut, "/status.json", "/page/client.js", "/nothing", "/act/pause"]) {
-    for (const headers of [{}, { accept: "text/html" }, { cookie: `token=${PAGE_TOKEN}` }]) {
-      const answer = await fetch(url + path, { headers, redirect: "manual" });
-      expect(answer.status, path).toBe(401);
-      expect(answer.headers.get("cache-control"), path).toBe("no-store");
-      expect(await answer.text(), path).not.toMatch(/SECRET|session-of-somebody|data-live/);
-    }
-  }
-  const broken = await call(url, "GET", `/%zz?token=${PAGE_TOKEN}`);
-  expect([broken.status, broken.json]).toEqual([400, { code: "request_malformed" }]);
-  expect(broken.headers["x-content-type-options"]).toBe("nosniff");
-  const stranger = await fetch(`${url}/act/pause`, { method: "POST", body: form, redirect: "manual" });
-  expect(stranger.status).toBe(401);
-  expect((await readStatus(await broker.connect("operator"), {}, systemClock)).paused).toBe(false);
-  for (const path of ["/health", "/page/style.css", "/page/icon.svg"]) {
-    const answer = await fetch(url + path);
-    expect(answer.status, path).toBe(200);
-    expect(await answer.text(), path).not.toMatch(/SECRET|session-of-somebody|e1\b/);
-  }
-  expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(1);
-  expect(lines.join("")).not.toContain(PAGE_TOKEN);
-});
-
-test("the address with the token gives a cookie, which opens every view and acts; by hand as well", async () => {
-  const { url } = await setUp();
-  const first = await fetch(`${url}/dead?token=${PAGE_TOKEN}`, { redirect: "manual" });
-  expect([first.status, first.headers.get("location")]).toEqual([303, "/dead"]);
-  const cookie = first.headers.get("set-cookie")?.split(";")[0] ?? "";
-  expect(first.headers.get("set-cookie")).toMatch(/; Path=\/; .*HttpOnly; SameSite=Strict$/);
-  for (const path of ["/", "/dead", "/status.json", "/page/client.js"])
-    expect((await fetch(url + path, { headers: { cookie } })).status, path).toBe(200);
-  const form = await formOf(url, "/confirm?action=pause");
-  const send = (headers: Record<string, string>): Promise<Response> =>
-    fetch(`${url}/act/pause`, { method: "POST", body: form, headers, redirect: "manual" });
-  expect((await send({ cookie, origin: "https://evil.example" })).status, "a cookie is not enough").toBe(403);
-  expect((await send({ cookie, origin: url, "sec-fetch-site": "same-origin" })).status).toBe(303);
-
-  const enter = (token: string, headers: Record<string, string> = {}): Promise<Response> =>
-    fetch(`${url}/enter`, {
-      method: "POST",
-      body: new URLSearchParams({ token }),
-      headers: { accept: "text/html", ...headers },
-      redirect: "manual",
-    });
-  const wrong = await enter("not-the-token");
-  expect(wrong.status).toBe(401);
-  expect(await wrong.text()).toContain("That is not the token of this page.");
-  expect((await enter(PAGE_TOKEN, { origin: "https://evil.example" })).status).toBe(403);
-  const right = await enter(PAGE_TOKEN);
-  expect([right.status, right.headers.get("location")]).toEqual([303, "/"]);
-});
-
-test("only our own page acts: without its token, from another site, or by GET nothing is changed", async () => {
-  const { broker, url, jsm, get } = await setUp();
-  await bury(broker, "e1", "s1");
-  const form = await formOf(url, "/confirm?action=redrive&seq=1");
-  expect(form.get("seq")).toBe("1");
-  const act = `${url}/act/redrive`;
-  const origin = new URL(url).origin;
-  const refusals: [URLSearchParams, Record<string, string>][] = [
-    [new URLSearchParams({ seq: "1" }), {}],
-    [new URLSearchParams({ seq: "1", token: "guessed" }), {}],
-    [form, { origin: "https://evil.example" }],
-    [form, { origin: "null" }],
-    [form, { origin: origin.replace("127.0.0.1", "localhost") }],
-    [form, { origin, "sec-fetch-site": "cross-site" }],
-    [form, { origin, "sec-fetch-site": "same-site" }],
-  ];
-  for (const [body, headers] of refusals)
-    expect((await post(act, body, headers)).status, JSON.stringify(headers)).toBe(403);
-  expect((await get(`/act/redrive?${form.toString()}`)).status).toBe(404);
-  expect(
-    (
-      await fetch(act, {
-        method: "POST",
-        body: JSON.stringify(Object.fromEntries(form)),
-        headers: { ...PAGE_BEARER, "content-type": "application/json" },
-      })
-    ).status,
-  ).toBe(403);
-  expect(
-    (
-      await fetch(act, {
-        method: "POST",
-        body: "x=".padEnd(20_000, "y"),
-        headers: { ...PAGE_BEARER, "content-type": "application/x-www-form-urlencoded" },
-      })
-    ).status,
-  ).toBe(413);
-  expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(1);
-  expect((await jsm.streams.info(EVENTS_STREAM)).state.messages).toBe(0);
-
-  const done = await post(act, form, { origin, "sec-fetch-site": "same-origin" });
-  expect(done.status).toBe(303);
-  const notice = done.headers.get("location") ?? "";
-  expect(await (await get(notice)).text()).toContain("Event e1 of session s1 is requeued as sequence 1.");
-  expect((await jsm.streams.info(DEAD_STREAM)).state.messages).toBe(0);
-  const again = await post(act, form, { origin });
-  expect(again.status).toBe(404);
-  expect(await again.text()).toContain("This dead letter is gone");
 });
 
 test("pause and resume need what they name; hostile session ids come through unharmed", async () => {
@@ -437,56 +232,4 @@ test("the build brings along what the browser gets", async () => {
   );
   const built = await readFile(join(folder, "console/client.js"), "utf8");
   expect(built).toContain("data-live");
-});
-
-test("a stranger's requests and connections cost next to nothing", async () => {
-  const { url, get } = await setUp();
-  const post = (path: string, type: string, body: string): Promise<number> =>
-    call(url, "POST", path, body, { "content-type": type }).then(
-      ({ status }) => status,
-      () => 413, // it was cut off while we sent
-    );
-  const bomb = `[${"{},".repeat(300_000)}{}]`;
-  for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded"])
-    expect([413, 415], type).toContain(await post("/enter", type, bomb));
-  expect([401, 413]).toContain(await post("/act/pause", "application/json", bomb));
-
-  const { port } = new URL(url);
-  const sockets = Array.from({ length: MOST_CONNECTIONS + 50 }, () => connect(Number(port), "127.0.0.1"));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-  });
-  let dropped = 0; // without the 408 that those get who say nothing
-  for (const socket of sockets)
-    socket
-      .on("error", () => {})
-      .on("data", () => socket.removeAllListeners("close"))
-      .on("close", () => dropped++);
-  await expect.poll(() => dropped).toBeGreaterThanOrEqual(50);
-  // those that say nothing make room again by themselves
-  await expect
-    .poll(async () =>
-      get("/health").then(
-        (it) => it.status,
-        () => 0,
-      ),
-    )
-    .toBe(200);
-});
-
-test("who never ends its request is cut off, and nobody waits for it", async () => {
-  const { url, get } = await setUp();
-  const { port, host } = new URL(url);
-  const begun = [
-    `GET / HTTP/1.1\r\nHost: ${host}\r\nX: `,
-    `POST /act/pause HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 99\r\n\r\n`,
-  ];
-  const closed = begun.map(async (text) => {
-    const socket = connect(Number(port), "127.0.0.1", () => socket.write(text));
-    const drip = setInterval(() => socket.write("a"), 500);
-    socket.resume();
-    await once(socket, "close").finally(() => clearInterval(drip));
-  });
-  expect((await get("/health")).status).toBe(200);
-  await Promise.all(closed);
 });

@@ -33,7 +33,7 @@ test("without a relay that is said, and is an outage; a relay that comes ends it
   await expect.poll(() => text("/")).toContain("No relay responds");
 });
 
-test("a relay tells why a session waits, and what it says of its gate stays after its end", async () => {
+test("a relay says why a session waits, and what it said of its gate stays after its end", async () => {
   const { coordinator, relay, text, append } = await setUp();
   const started = await relay();
   coordinator.faults.set([{ path: "/sessions/sick/events", action: { kind: "status", status: 503 } }]);

@@ -73,7 +73,7 @@ describe("where a nats-server is found", () => {
 });
 
 describe("when none is found", () => {
-  test("everything that was tried is told, with what to do (broker_missing)", async () => {
+  test("broker_missing lists everything that was tried, and what to do", async () => {
     await using folder = await temporaryFolder();
     const env = { path: "/nowhere", home: folder.path };
     const message = await findBroker({ env, log, fetchers: nothing }).catch((error: Error) => error.message);

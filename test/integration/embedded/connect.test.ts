@@ -6,7 +6,7 @@ import { startTestBroker } from "../../support/broker.ts";
 
 const as = { name: "test", inboxPrefix: "_INBOX_test" };
 
-test("a service waits for a broker that is being started again; a command says at once that nobody answers, and says it once", async () => {
+test("a service waits for a broker that is being started again; a command says at once, and once, that no broker answers", async () => {
   await using broker = await startTestBroker();
   const access = broker.access("admin");
   await broker.kill9();

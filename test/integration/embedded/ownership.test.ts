@@ -87,7 +87,7 @@ describe("a broker does not outlive the process that started it", () => {
 });
 
 describe("one data folder, one broker", () => {
-  test("of starters at the same moment exactly one wins, the others say who has it", async () => {
+  test("of several starts at the same moment exactly one wins, and the others name the owner", async () => {
     await using folder = await temporaryFolder();
     const starters = await Promise.all(Array.from({ length: 4 }, () => hold(folder.path, "pdeathsig")));
     const lines = starters.map(({ line }) => line);

@@ -175,7 +175,7 @@ describe("SETTLE-1: a stream that the broker would forget is refused by name, an
     expect(await contents(broker)).toEqual(before);
   });
 
-  test("somebody else's stream, and a folder in which nothing was stored, stop nothing", async () => {
+  test("a foreign stream, and a folder in which nothing was stored, do not stop it", async () => {
     const { dataDir, before } = await makeStore();
     const other = streamFolder(dataDir, "OTHER");
     mkdirSync(join(other, "msgs"), { recursive: true });

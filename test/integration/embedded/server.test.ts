@@ -47,7 +47,7 @@ describe("a broker that runs", () => {
     expect(stored?.string()).toBe("kept");
   });
 
-  test("tells how it ended, and runs again on a restart", async () => {
+  test("reports how it ended, and runs again after a restart", async () => {
     await using folder = await temporaryFolder();
     const broker = await start(folder.path);
     try {
@@ -62,7 +62,7 @@ describe("a broker that runs", () => {
     }
   });
 
-  test("writes its secrets for nobody else, and none into the configuration that others read (HONEST-1)", async () => {
+  test("writes its secrets for its own user only, and none into the configuration that others read (HONEST-1)", async () => {
     await using folder = await temporaryFolder();
     const broker = await start(folder.path);
     try {

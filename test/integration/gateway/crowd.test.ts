@@ -84,7 +84,7 @@ describe("ISOLATE-1: bodies that never end hold up no other session", () => {
     await othersAreServed();
   });
 
-  test("BOUND-1: senders that are silent while others wait are told 408, and senders that go on are not", async () => {
+  test("BOUND-1: senders that are silent while others wait get 408, and senders that keep sending do not", async () => {
     const start = half("POST /events", "Content-Length: 4194304", "");
     const silent = await crowd(3, start + " ".repeat(4_000_000));
     const busy = await crowd(1, start);

@@ -121,7 +121,7 @@ test("a short outage is not noticed by executors", async () => {
   expect(await during).toMatchObject({ status: 202 });
 });
 
-test("a full log is a 503; what fits is still taken, and nobody's numbers show a gap", async () => {
+test("a full log is a 503; what fits is still taken, and no session's numbers have a gap", async () => {
   await using broker = await provisioned(await startTestBroker());
   const jsm = await jetstreamManager(await broker.connect("admin"));
   await jsm.streams.update(EVENTS_STREAM, { max_bytes: 300_000 });

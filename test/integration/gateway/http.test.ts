@@ -270,7 +270,7 @@ describe("problems", () => {
     });
   });
 
-  test("CONNECT is never forwarded; an upgrade is told that no relay is there", async () => {
+  test("CONNECT is never forwarded; an upgrade without a relay gets an error", async () => {
     expect(await callRaw(url, `CONNECT x:1 HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).toMatch(
       /^HTTP\/1.1 501 [^]*"connect_not_forwarded"/,
     );

@@ -103,7 +103,7 @@ describe("the log behind a real broker", () => {
     expect(await lastSeq()).toBe(before + 1);
   });
 
-  test("who listens to the same inbox learns from no ack where the next one goes", async () => {
+  test("a listener on the same inbox cannot learn from an ack where the next one goes", async () => {
     const spy = await broker.connect("gateway");
     const heard: string[] = [];
     spy.subscribe(`${gatewayInbox("gw1")}.>`, { callback: (_, { subject }) => void heard.push(subject) });

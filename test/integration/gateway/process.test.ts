@@ -81,7 +81,7 @@ function start(env: Record<string, string> = {}, underUp = false): Process {
   return { child, url, stderr: () => stderr, exit };
 }
 
-test("tells its URL, is durable as the broker's configuration says, keeps its port over kill -9, drains on SIGTERM", async () => {
+test("prints its URL, is durable as the broker's configuration says, keeps its port over kill -9, drains on SIGTERM", async () => {
   const first = start();
   const url = await first.url;
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
@@ -99,7 +99,7 @@ test("tells its URL, is durable as the broker's configuration says, keeps its po
   expect(await second.exit).toBe(0);
 });
 
-test("under up it takes its port before it knows the broker; what comes then waits, and is served when it was told", async () => {
+test("under up it takes its port before it knows the broker; early requests wait and are served afterwards", async () => {
   const before = start();
   const url = await before.url;
   before.child.kill("SIGTERM");
@@ -121,7 +121,7 @@ test("under up it takes its port before it knows the broker; what comes then wai
   expect(await gateway.exit).toBe(0);
 });
 
-test("under up, one that was told a broker that refuses it ends with the code for that", async () => {
+test("under up, it ends with broker_refused if the broker refuses its login", async () => {
   const gateway = start({}, true);
   gateway.child.send({ ...brokerVariables(), NATS_PASSWORD: "wrong" });
   expect(await gateway.exit).toBe(78);
@@ -129,13 +129,13 @@ test("under up, one that was told a broker that refuses it ends with the code fo
   expect(gateway.stderr()).not.toContain("wrong");
 });
 
-test("under up, one whose supervisor goes before it was told ends", async () => {
+test("under up, it ends if its supervisor dies before it knows the broker", async () => {
   const gateway = start({}, true);
   gateway.child.disconnect();
   await gateway.exit;
 });
 
-test("SIGTERM: what waits for the coordinator's answer is told at once that it is stored, however long its wait", async () => {
+test("SIGTERM: a request that waits for the coordinator's answer gets its 202 at once, however long its wait", async () => {
   await using relay = await startScriptedRelay(broker);
   relay.tell();
   const gateway = start();

@@ -56,7 +56,7 @@ describe("limits that leave enough are used and said", () => {
     expect((await jsm.consumers.info(EVENTS_STREAM, consumerName(3))).config.max_ack_pending).toBe(100_000);
   });
 
-  test("a log that nobody gave a size fits under the account's limit of a stream", async () => {
+  test("a log without a configured size fits under the account's limit of a stream", async () => {
     const { nc } = await limited({ settings: account("disk_max_stream_bytes: 1G") });
     const { stream } = await provision(nc);
     expect(stream.maxBytes).toBeLessThanOrEqual(1024 * MIB);

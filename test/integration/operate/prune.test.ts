@@ -117,7 +117,7 @@ test("what was pruned is not missing", async () => {
   expect((await provision(nc)).damage).toEqual([]);
 });
 
-test("a log that was pruned to its end and then lost its files has lost nothing, and goes on above", async () => {
+test("a log that was pruned to its end and then lost its files has lost nothing, and continues above its old sequences", async () => {
   const { broker, jsm, nc, prune, checkpoint, shard } = await setUp(6);
   await checkpoint(shard, 6);
   await provision(nc, { logBytes: 16 * 1024 * 1024 }); // as relays do: it is written down how far the log goes

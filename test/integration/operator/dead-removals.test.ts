@@ -73,7 +73,7 @@ test("SETTLE-1: letters that are dropped are not missing, while no relay runs or
   expect(await readDamages(jsm)).toMatchObject([{ code: "dead_letters_gone", missing: 1 }]);
 });
 
-test("two operators who drop the same letters count each once, and a group takes a few writes", async () => {
+test("two operators that drop the same letters count each once, and a group takes a few writes", async () => {
   const { broker, jsm, counted } = await setUp(250, false);
   const seqs: number[] = [];
   for await (const { seq } of deadLetters(jsm)) seqs.push(seq);

@@ -5,13 +5,12 @@ import { deadLetters, deadLettersOf, findDeadLetter } from "../../../src/shared/
 import { redrive } from "../../../src/shared/log/state/redrive.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
-import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { openControl } from "../../../src/shared/log/state/control.ts";
-import { startOperator } from "../../support/operator.ts";
+import { operatorCli, startOperator } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
-import { runCli } from "../../support/up.ts";
 import { eventually } from "../../support/eventually.ts";
 
 async function setUp(sync = true) {
@@ -35,14 +34,8 @@ async function setUp(sync = true) {
         payload: new Uint8Array([1]),
         death: { reason: "no", attempts: 1, ...death },
       }),
-    cli: cliOf(broker),
+    cli: operatorCli(broker),
   };
-}
-
-function cliOf(broker: TestBroker) {
-  const { user = "", password = "" } = broker.access("operator");
-  const env = { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
-  return (...args: string[]) => runCli(args, { env });
 }
 
 async function reasons(jsm: Awaited<ReturnType<typeof jetstreamManager>>, id: string): Promise<string[]> {
@@ -74,7 +67,7 @@ test("a letter that is redriven twice, as after a crash in between, is in the lo
   expect(await redrive({ nc, jsm }, letter)).toBe(seq);
 });
 
-test("deliveries tells what a letter says of an event that was pruned", async () => {
+test("deliveries shows what a dead letter says of an event that was pruned", async () => {
   const { bury, cli } = await setUp(false);
   await bury("e1", "s1", 5, { reason: "too long", status: 422, attempts: 2 });
   const { stdout } = await cli("deliveries", "e1", "--json");
@@ -96,16 +89,19 @@ test("dead ls shows the first ones and how many more there are; --json streams t
   await Promise.all(Array.from({ length: 700 }, (_, i) => bury(`e${i}`, `s${i % 2}`, i + 1)));
   const listed = await cli("dead", "ls");
   expect(listed.stdout.split("\n")).toHaveLength(1 + 50 + 1 + 1);
+  expect(listed.stdout).toMatch(/\ne\d+ .* not informed .*\n/);
   expect(listed.stdout).toMatch(/\n650 more; use --limit N, or --json for all\n$/);
   expect((await cli("dead", "ls", "--session", "s1", "--limit", "2")).stdout).toMatch(
     /^EVENT.*\ne\d+ .*\ne\d+ .*\n348 more/,
   );
   expect((await cli("dead", "ls", "--json")).stdout.trim().split("\n")).toHaveLength(700);
   expect((await cli("dead", "ls", "--limit", "none")).code).toBe(2);
-  await bury("e700", "s7", 701, { reason: "Too long", status: 413 });
+  await bury("e700", "s7", 701, { reason: "Too long", status: 413, answered: true });
   await control.pauseSession("s7", "looking");
   const filtered = await cli("dead", "ls", "--reason", "413 too", "--since", "1h");
-  expect(filtered.stdout).toMatch(/^EVENT.*\ne700 +s7 \(paused now\) .* 413 .* Too long\n$/);
+  expect(filtered.stdout).toMatch(
+    /^EVENT.* EXECUTOR .*\ne700 +s7 \(paused now\) .* 413 +informed .* Too long\n$/,
+  );
   expect(JSON.parse((await cli("dead", "ls", "--session", "s7", "--json")).stdout)).toMatchObject({
     id: "e700",
     sessionState: "paused",
@@ -259,7 +255,7 @@ test("ORDER-1: a redrive that does not reach the log takes no letter away, also 
   expect(first?.header.get("Nats-Msg-Id")).toBe("redrive-e1-3");
 });
 
-test("what redrives finishes, though nobody listens any more, as with `| head`", async () => {
+test("a redrive finishes although its output is closed, as with `| head`", async () => {
   const { broker, jsm, bury } = await setUp(false);
   for (let i = 1; i <= 200; i++) await bury(`e${i}`, "s1", i);
   const { process: redriving, ended } = startOperator(broker, "dead", "redrive", "--all", "--yes", "--json");

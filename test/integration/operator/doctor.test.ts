@@ -165,7 +165,7 @@ test.concurrent("HONEST-1: a broker that does not sync, a missing consumer, chan
   await jsm.streams.update(EVENTS_STREAM, { allow_direct: false });
   await jsm.streams.update(DEAD_STREAM, { discard: DiscardPolicy.Old });
   expect(bad(await examine(patientOf(broker, { store: undefined })))).toEqual([
-    "warn stream RR_EVENTS: allow_direct is less than it must be",
+    "warn stream RR_EVENTS: not as it must be: allow_direct",
     "fail stream RR_DEAD: discard is old, must be new",
     "fail consumers: relay-5 does not exist",
     expect.stringMatching(/^fail durability: the broker does not sync every write/),

@@ -3,19 +3,18 @@ import type { StatusJson } from "../../../src/operate/status-json.ts";
 import { putState } from "../../../src/shared/log/state/state-store.ts";
 import { stateKey } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
+import { runCommand } from "../../support/command.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
+import { operatorCli, operatorEnv } from "../../support/operator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
-import { runCli } from "../../support/up.ts";
 import { eventually } from "../../support/eventually.ts";
 
 async function setUp() {
   const broker = await provisioned(await startTestBroker());
-  const { user = "", password = "" } = broker.access("operator");
-  const env = { NATS_URL: broker.url, NATS_USER: user, NATS_PASSWORD: password };
   return {
     broker,
-    env,
-    cli: (...args: string[]) => runCli(args, { env }),
+    env: operatorEnv(broker),
+    cli: operatorCli(broker),
     [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
   };
 }
@@ -70,6 +69,7 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
     session: "s2",
     kind: "in_force",
     relays: ["relay-a"],
+    outcome: "continues",
   });
   await eventually(() => expect(delivered("s2")).toBe(1));
   expect((await cli("dead", "ls")).stdout).toMatch(/ s2 .* skipped by an operator: status 422: poisonous\n$/);
@@ -108,7 +108,7 @@ test.concurrent("everything is paused only after a yes, and a broker that is awa
   const { broker, env, cli } = stage;
   expect(await cli("pause")).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
   expect((await cli("resume", "--skip-head")).code).toBe(2);
-  const refused = await runCli(["pause", "--yes"], { env: { ...env, NATS_PASSWORD: "wrong" } });
+  const refused = await runCommand(["pause", "--yes"], { env: { ...env, NATS_PASSWORD: "wrong" } });
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^broker_refused: /) });
   await broker.kill9();
   expect(await cli("pause", "--yes")).toMatchObject({

@@ -147,7 +147,7 @@ test("ONCE-1: what was sent again and still waits is not sent twice; what waits,
   expect((await look("--session", "nobody")).summary).toMatchObject({ unknownSessions: 1 });
 });
 
-test("of more than a hundred events it says what it cannot tell, and how to send it", async () => {
+test("of more than a hundred events it says which it cannot judge, and how to send them", async () => {
   const { coordinator, append, cli } = await setUp();
   coordinator.createSession("s1");
   const timestamp = (n: number): string =>

@@ -33,7 +33,7 @@ async function replays(jsm: JetStreamManager) {
   return found;
 }
 
-test("a replay sends what is selected again: old keys, a mark, nobody else's events, through the lanes", async () => {
+test("a replay sends the selected events again, and no others: with their old keys and a mark, through the lanes", async () => {
   const { coordinator, append, jsm, cli } = await setUp();
   for (const session of ["s1", "s2"]) coordinator.createSession(session);
   const sent: { id: string; seq: number }[] = [];

@@ -4,7 +4,8 @@ import type { SessionJson, StatusJson } from "../../../src/operate/status-json.t
 import type { StandingJson } from "../../../src/shared/messages/standing/standing-text.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { eventually } from "../../support/eventually.ts";
-import { dataFolder, runCli, startUp } from "../../support/up.ts";
+import { runCommand } from "../../support/command.ts";
+import { dataFolder, startUp } from "../../support/up.ts";
 
 /** Operators learn the same everywhere: why a session stands still, since when, how often it was tried, and when it is tried next. */
 
@@ -19,7 +20,7 @@ async function setUp() {
   onTestFinished(async () => void (await up.stop()));
   const ready = await up.ready();
   const cli = async (...args: string[]): Promise<string> => {
-    const { stdout, stderr } = await runCli([...args, "--data", up.dataDir]);
+    const { stdout, stderr } = await runCommand([...args, "--data", up.dataDir]);
     if (stdout === "") throw new Error(stderr);
     return stdout;
   };
@@ -113,11 +114,11 @@ test("a session whose coordinator answers 500: the same reason, count, since and
   // it need not wait for that: it is tried at once, and the answer is said
   expect(onOneLine(await cli("resume", "--session", SESSION))).toMatch(
     new RegExp(
-      `^session ${SESSION} is tried now, but it stands still: failing since ${second(since)} UTC \\(.*\\), 2 attempts; last answer: ${reason}; next try at `,
+      `^session ${SESSION} was tried now, but it stands still: failing since ${second(since)} UTC \\(.*\\), 2 attempts; last answer: ${reason}; next try at `,
     ),
   );
   coordinator.faults.clear();
-  expect(await cli("resume", "--session", SESSION)).toBe(`session ${SESSION} is tried now\n`);
+  expect(await cli("resume", "--session", SESSION)).toBe(`session ${SESSION} was tried now; it continues\n`);
   await eventually(() =>
     expect(coordinator.writes(SESSION).filter(({ status }) => status === 201)).toHaveLength(2),
   );

@@ -110,7 +110,7 @@ async function readAll(from: NodeJS.ReadableStream, talk: Talk, ended: Promise<u
   expect(lines.at(-1)).toEqual({ last: true });
 }
 
-test("a named pipe that nobody reads: the process goes on, and says later what is missing", async () => {
+test("a named pipe without a reader: the process continues, and says later what is missing", async () => {
   const it = await start(
     'mkfifo pipe; touch made; until [ -e open ]; do sleep 0.02; done; exec $SHELL -c "exec $TALK" 2>pipe',
     MANY,
@@ -123,7 +123,7 @@ test("a named pipe that nobody reads: the process goes on, and says later what i
   await readAll(new Socket({ fd, readable: true, writable: false }), talk, it.ended);
 });
 
-test("a socket that nobody reads, as of a journal or a parent of Node's", async () => {
+test("a socket without a reader, as of a journal or a Node parent", async () => {
   const it = await start('eval "exec $TALK"', MANY);
   const talk = await it.talked();
   expect(talk.dropped).toBeGreaterThan(0);

@@ -30,7 +30,7 @@ async function metric(url: string, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]);
 }
 
-test("a stderr that nobody reads: every event is stored and delivered, lines are dropped, counted and told of", async () => {
+test("a stderr without a reader: every event is stored and delivered, and dropped lines are counted and reported", async () => {
   const broker = await provisioned(await startTestBroker());
   onTestFinished(() => broker[Symbol.asyncDispose]());
   const data = await mkdtemp(join(tmpdir(), "rr-services-"));

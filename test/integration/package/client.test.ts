@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DeliveryState } from "../../../src/client/index.ts";
 import type { Receipt } from "../../../src/shared/messages/receipt.ts";
 import { networkOf } from "../../support/machine.ts";
-import { startUp } from "../../support/up.ts";
+import { startUp, type Up } from "../../support/up.ts";
 
 // The client as an author of an executor gets it: packed, and installed alone into an empty folder.
 
@@ -83,11 +83,17 @@ void main(process.argv[2] ?? "");
 `;
 
 describe("a program that was compiled with it alone", () => {
+  let up: Up;
+  beforeAll(() => {
+    up = startUp(join(home, "up"), { env });
+  });
+  afterAll(() => up.stop());
+
   test.each([
     ["ES modules, resolved as Node does", "module", { module: "nodenext" }],
     ["CommonJS, resolved as Node does", "commonjs", { module: "nodenext" }],
     ["for a bundler", "module", { module: "esnext", moduleResolution: "bundler" }],
-  ])("%s", async (name, type, options) => {
+  ])("%s", async (_, type, options) => {
     const compilerOptions = { target: "es2022", strict: true, types: [], skipLibCheck: false, ...options };
     const files = ["program.ts", "process.d.ts"];
     await writeFile(join(folder, "package.json"), JSON.stringify({ type }));
@@ -95,8 +101,6 @@ describe("a program that was compiled with it alone", () => {
     await writeFile(join(folder, "program.ts"), PROGRAM);
     await writeFile(join(folder, "process.d.ts"), "declare const process: { argv: string[] };");
     await run(process.execPath, [join(BIN, "tsc"), "-p", "."], { cwd: folder, env });
-    const up = startUp(join(home, name.replaceAll(" ", "-")), { env });
-    onTestFinished(async () => void (await up.stop()));
     const { gateway } = await up.ready();
     const { stdout } = await run(process.execPath, ["program.js", gateway], { cwd: folder, env });
     expect(JSON.parse(stdout)).toEqual({

@@ -5,7 +5,7 @@ import { startTestBroker } from "../../support/broker.ts";
 import { createAppender, provisioned } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 
-test("ADR 0012: whoever may create a consumer may have the server speak as a relay, so operators may not", async () => {
+test("ADR 0012: a login that may create consumers can make the server speak as a relay, so operators may not", async () => {
   await using broker = await provisioned(await startTestBroker({ sync: false }));
   const gateway = await broker.connect("gateway");
   const heard: string[] = [];

@@ -16,7 +16,7 @@ import { eventually } from "../../support/eventually.ts";
 /** Whatever is published there pauses everything; a gateway may not, a relay may. */
 const ELSEWHERE = "$KV.RR_STATE.paused";
 
-test("ADR 0012: a relay answers into inboxes only: nobody has it publish what they may not", async () => {
+test("ADR 0012: a relay answers into inboxes only, so no caller makes it publish elsewhere", async () => {
   await using broker = await provisioned(await startTestBroker({ sync: false }));
   await using coordinator = await startCoordinator();
   coordinator.createSession("s1");

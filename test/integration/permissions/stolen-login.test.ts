@@ -204,7 +204,7 @@ test("another's request can be neither answered, nor cancelled, nor kept: frames
   expect(relay.fatal).toEqual([]);
 });
 
-test("BOUND-1: whoever opens requests without end takes no place that is kept for others", async () => {
+test("BOUND-1: a gateway that opens requests without end takes no place that is kept for others", async () => {
   const opening = encodeOpening({
     v: 1,
     method: "GET",

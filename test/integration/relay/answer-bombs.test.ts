@@ -123,7 +123,7 @@ describe("answers of a coordinator that are made to be expensive", () => {
     expect(relay.fatal).toEqual([]);
   });
 
-  it("a health that holds a million values is no coordinator's, and the relay goes on looking", async () => {
+  it("a health answer with a million values is not a coordinator's, and the relay keeps probing", async () => {
     await using broker = await provisioned(await startTestBroker());
     let bomb = true;
     await using coordinator = await startScripted((path) =>

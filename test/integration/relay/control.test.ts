@@ -91,7 +91,7 @@ async function inForce(stage: Stage, revision: number): Promise<void> {
 }
 
 describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
-  it("stays paused through kill -9 of relay and broker, nothing slips out, and goes on in order", async () => {
+  it("stays paused through kill -9 of relay and broker, sends nothing meanwhile, and continues in order", async () => {
     await using stage = await setUp();
     const { broker, coordinator, control, append, states } = stage;
     // an event that was settled just before a kill may come again (ONCE-1)
@@ -146,7 +146,7 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
   });
 
-  it("a parked session is resumed, or its head skipped, with nobody else's traffic to wake its shard", async () => {
+  it("a parked session is resumed, or its head skipped, without other traffic in its shard", async () => {
     await using stage = await setUp();
     const { broker, coordinator, control, append, applied } = stage;
     coordinator.faults.set([
@@ -183,7 +183,7 @@ describe("ORDER-1, ISOLATE-1: what an operator paused", () => {
     expect(text).toContain("runner_relay_event_settle_seconds_count 0");
   });
 
-  it("alarms while it waits for somebody, once a minute", async () => {
+  it("alarms once a minute while it waits for an operator", async () => {
     await using stage = await setUp();
     const { broker, coordinator, control } = stage;
     const lines: Record<string, unknown>[] = [];

@@ -144,7 +144,7 @@ describe("SETTLE-1: what a damaged log lost is delivered or named, session by se
     await expect(jsm.streams.info(EVENTS_STREAM)).rejects.toThrow("stream not found");
   });
 
-  it("whoever begins anew all the same keeps the loss as damage, and higher numbers", async () => {
+  it("after a new start with --from the loss is still listed as damage, and sequences stay higher", async () => {
     await using broker = await startTestBroker();
     await waitingLog(broker);
     await broker.kill9();
@@ -231,7 +231,7 @@ describe("SETTLE-1: what a damaged log lost is delivered or named, session by se
     expect(again.fatal).toEqual([]);
   });
 
-  it("what somebody deletes from the log while a relay runs is named within seconds", async () => {
+  it("events that are deleted from the log under a running relay are named within seconds", async () => {
     await using broker = await startTestBroker();
     const sent = await waitingLog(broker);
     const admin = await jetstreamManager(await broker.connect("admin"), { checkAPI: false });

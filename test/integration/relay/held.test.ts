@@ -15,7 +15,7 @@ async function heldSessions(relay: TestRelay): Promise<string[]> {
 }
 
 describe("sessions that wait for long are left to the log", () => {
-  it("ORDER-1, ISOLATE-1: a hot session is held, others go on, and it joins again without loss, repeat or inversion", async () => {
+  it("ORDER-1, ISOLATE-1: a hot session is held, others continue, and it joins again without loss, repeat or inversion", async () => {
     await using broker = await provisioned(await startTestBroker());
     await using coordinator = await startCoordinator({ autoCreateSessions: true });
     coordinator.faults.set([{ session: "hot", action: { kind: "status", status: 503 } }]);
@@ -37,7 +37,7 @@ describe("sessions that wait for long are left to the log", () => {
     expect(relay.fatal).toEqual([]);
   });
 
-  it("SETTLE-1: a held session survives the relay, and the next one goes on where it was", async () => {
+  it("SETTLE-1: a held session survives its relay, and the next relay continues where it was", async () => {
     await using broker = await provisioned(await startTestBroker());
     await using coordinator = await startCoordinator({ autoCreateSessions: true });
     coordinator.faults.set([{ session: "hot", action: { kind: "status", status: 503 } }]);

@@ -81,7 +81,7 @@ describe("headers that no gateway of ours writes", () => {
     expect(relay.fatal).toEqual([]);
   });
 
-  it("whoever walks over such an event reads it", async () => {
+  it("a walk over such an event reads it", async () => {
     await using broker = await provisioned(await startTestBroker());
     for (const head of Object.values(HEADS)) await appendRaw(broker, "ses_a", head);
     const operator = await broker.connect("operator");

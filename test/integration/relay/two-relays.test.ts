@@ -101,7 +101,7 @@ describe("two relays", () => {
     expect(third.fatal).toEqual([]);
   }, 90_000);
 
-  it("what nothing came for is nobody's, and its first event finds a relay; shards of another are not claimed", async () => {
+  it("a shard without events has no owner, and its first event finds a relay; another relay's shards are not claimed", async () => {
     await using broker = await provisioned(await startTestBroker());
     await using coordinator = await startCoordinator({ autoCreateSessions: true });
     const states = watchStates(await broker.connect("operator"));

@@ -69,7 +69,7 @@ test("installs again when Node is missing from an installation", async () => {
   expect(await calls()).toHaveLength(4);
 });
 
-test("of several at once one installs, and all go on with what it made", async () => {
+test("if several start at once, one installs and the others use the result", async () => {
   const results = await Promise.all([1, 2, 3].map(() => setup({ FAKE_MS: "300" })));
   expect(results.map(({ code }) => code)).toEqual([0, 0, 0]);
   expect(await calls()).toEqual(["ci", "rebuild"]);

@@ -54,7 +54,7 @@ test("events are stored in the order of the calls, each behind the one before", 
   expect(await texts()).toEqual(["1", "2", "3", "4"]);
 });
 
-test("another session's events, and what clients want of this one, are in nobody's way", async () => {
+test("events of other sessions, and requests of clients, do not conflict with an append", async () => {
   const write = await worker(broker, ending.signal);
   const [a, b] = [write(S), write("session-2")];
   const serve = await broker.connect("serve");
@@ -73,7 +73,7 @@ test("an event whose answer was lost is recognised, and stored once", async () =
   expect(await texts()).toEqual(["1", "by another", "3"]);
 });
 
-test("who was overtaken writes nothing any more, not even what it had queued", async () => {
+test("an owner that was overtaken writes nothing more, not even what it had queued", async () => {
   const write = await worker(broker, ending.signal);
   const [old, next] = [write(S), write(S, 1)];
   await old.append(event(1));

@@ -91,7 +91,7 @@ test("BOUND-1, WATCH-1: a watcher that does not read for long goes back to the l
   expect(taken.filter(caughtUp).length).toBeLessThanOrEqual(1);
 });
 
-test("WATCH-1: what retention took is named, to those who had not seen it", async () => {
+test("WATCH-1: watchers learn which events retention removed before they saw them", async () => {
   const writer = write(S);
   await put(writer, 1, 6);
   const prune = await broker.connect("session-prune");
@@ -118,7 +118,7 @@ test("a cursor beyond the end of the log is none of this log: everything comes f
   ]);
 });
 
-test("a log that was made anew under watchers is told, and read from its start", async () => {
+test("watchers learn that the log was recreated, and read it from its start", async () => {
   await put(write(S), 1, 5);
   const watcher = follow(0);
   expect(await take(watcher, caughtUp)).toHaveLength(6);
@@ -131,7 +131,7 @@ test("a log that was made anew under watchers is told, and read from its start",
   expect(taken.slice(0, 3)).toEqual(['{"kind":"reset"}', "1: 1", "2: 2"]);
 });
 
-test("SEEN-1: nobody makes watchers see what the log does not hold by having the broker answer under rr.live", async () => {
+test("SEEN-1: a broker's answer sent to rr.live does not make watchers see what the log does not hold", async () => {
   const writer = write(S);
   await put(writer, 1, 1);
   const watcher = follow(0);
@@ -155,7 +155,7 @@ test("SEEN-1: nobody makes watchers see what the log does not hold by having the
   expect(await take(watcher, (item) => item === "3: 3")).toEqual(["2: 2", "3: 3"]);
 });
 
-test("an event that was stored with the broker's own headers harms nobody", async () => {
+test("an event that was stored with the broker's own headers does no harm", async () => {
   const watcher = follow(0);
   await take(watcher, caughtUp);
   const nc = await broker.connect("serve");

@@ -78,7 +78,7 @@ test("OWNER-1: a process that is cut off knows that it lost its lease before any
   expect(second?.clean).toBe(false);
 });
 
-test("a lease that somebody else overwrote is lost", async () => {
+test("a lease that another process overwrote is lost", async () => {
   const a = await worker();
   const lease = await acquireLease(a, S, "a");
   await a.nc.request(`$KV.RR_SES_STATE.lease.${S}`, "{}");

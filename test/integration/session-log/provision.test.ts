@@ -85,7 +85,7 @@ test("a stream of that name with other settings is left alone", async () => {
   expect((await jsm.streams.info("RR_SESSIONS")).config.max_age).toBe(1_000_000_000);
 });
 
-test("on somebody else's broker the log of sessions takes what its limits leave", async () => {
+test("on your own broker the log of sessions takes what its limits leave", async () => {
   const { nc } = await limited("max_file: 4G, max_mem: 64M");
   expect(await both(nc)).toMatchObject({ kind: "there", maxBytes: 2.5 * GIB });
 });

@@ -114,7 +114,7 @@ test("what a maker left that died before the index is completed by the next one,
   expect(await make("ann", "d")).toEqual({ session: d, made: false });
 });
 
-test("a first event that names somebody else's session is not believed", async () => {
+test("a first event that names another session is not believed", async () => {
   const { session } = await make("ann", "a");
   const { events } = await home.pages.read("rr.ses.*.in.created.*", 1);
   await home.nc.request(`rr.ses.${"x".repeat(22)}.in.created.${"y".repeat(22)}`, events[0]?.data ?? "");

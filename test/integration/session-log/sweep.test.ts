@@ -75,7 +75,7 @@ async function turns(of: Agent, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await of.turn(3);
 }
 
-test("WATCH-1: a session keeps its last turn and what nobody may lose; the rest goes when it is due, and watchers learn of it", async () => {
+test("WATCH-1: a session keeps its last turn and what must not be lost; the rest is removed when it is due, and watchers learn of it", async () => {
   const session = await make("a");
   const other = await make("b");
   const [a, b] = [await agent(broker, session, ending.signal), await agent(broker, other, ending.signal)];

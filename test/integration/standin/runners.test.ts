@@ -224,7 +224,7 @@ describe("stops", () => {
     expect((await poll(coordinator, id)).status).toBe(204);
   });
 
-  test("a run that nobody took is stopped at once", async () => {
+  test("a run that no runner took is stopped at once", async () => {
     await using coordinator = await startCoordinator();
     const { runId, sessionId } = coordinator.createSession();
     expect((await call(coordinator, "POST", `/runs/${runId}/stop`)).json).toMatchObject({
@@ -236,7 +236,7 @@ describe("stops", () => {
     });
   });
 
-  test("a stop that no runner can be told of is refused", async () => {
+  test("a stop that cannot reach a runner is refused", async () => {
     await using coordinator = await startCoordinator();
     const id = await register(coordinator);
     const session = await started(coordinator, id);

@@ -31,7 +31,7 @@ async function post(
   return { id, seq, location: String(reply.headers.location) };
 }
 
-it("a receipt tells where an event is: pending, delivered, superseded, dead, dropped, gone, unknown", async () => {
+it("a receipt says where an event is: pending, delivered, superseded, dead, dropped, gone, unknown", async () => {
   await using day = await startDay();
   await using gateway = await startTestGateway(day.broker, { gateway: "gw2" });
   const state = (event: { id: string; seq: number }) =>

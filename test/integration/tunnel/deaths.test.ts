@@ -73,7 +73,7 @@ it("kill -9 of the relay under 50 open requests: each ends with a clear error, a
   expect(upstream.seen.filter(({ target }) => target === "/hang")).toEqual([]); // nothing was tried again
 });
 
-it("of two relays one dies: what the other forwards goes on, and new requests work at once", async () => {
+it("if one of two relays dies, the other's requests continue, and new ones work at once", async () => {
   await using upstream = await startOpenEnded();
   await using stage = await startProcesses(upstream.url, { relays: 2 });
   const { ends } = await openMany(stage.gateway.url(), upstream, 40);
@@ -101,7 +101,7 @@ it("kill -9 of the gateway: what it had open is cancelled at the coordinator", a
   expect(await statusOf(stage.gateway.url())).toBe(200);
 });
 
-it("a relay that is stopped finishes what ends soon, and tells of the rest", async () => {
+it("a relay that is stopped finishes short requests, and fails the others with a reason", async () => {
   await using upstream = await startOpenEnded();
   await using stage = await startProcesses(upstream.url);
   const { ends } = await openMany(stage.gateway.url(), upstream, 12);

@@ -178,7 +178,7 @@ describe("CRED-1: a coordinator that echoes what it got", () => {
     },
   );
 
-  it("a compressed stream that pauses where a secret might begin goes on", async () => {
+  it("a compressed stream that pauses where a secret might begin continues", async () => {
     const answer = await ask("/pausing");
     expect(answer).toMatchObject({ status: 200, whole: true });
     expect(gunzipSync(answer.body).toString()).toBe(`begin ${KEY.slice(0, 9)} and then no secret at all`);

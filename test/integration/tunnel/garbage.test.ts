@@ -241,7 +241,7 @@ describe("an upstream that misbehaves", () => {
     },
   );
 
-  it("more than the announced length is cut off, and is nobody's answer", async () => {
+  it("bytes beyond the announced length are cut off, and belong to no answer", async () => {
     expect(await ask("/more")).toMatchObject({ status: 200, whole: true, body: Buffer.from("123") });
     expect(await ask("/odd-reason")).toMatchObject({ status: 299, body: Buffer.from("ok") });
   });
@@ -264,7 +264,7 @@ describe("an upstream that misbehaves", () => {
     expect(await ask("/odd-reason")).toMatchObject({ status: 299 });
   });
 
-  it("CRED-1: a redirect to another origin is handed back, and nobody goes there", async () => {
+  it("CRED-1: a redirect to another origin is passed back and not followed", async () => {
     const answer = await ask("/redirect");
     expect(answer.status).toBe(302);
     expect(answer.headers).toContainEqual(["Location", elsewhere]);

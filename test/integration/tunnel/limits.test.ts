@@ -6,7 +6,7 @@ import { MAX_STREAMS_PER_GATEWAY, parseAllowList } from "../../../src/relay/tunn
 import { startReflector } from "./reflector.ts";
 import { startStack } from "./stack.ts";
 
-it("more requests than a relay carries for one gateway are told to come again, and can when others end", async () => {
+it("requests beyond what a relay carries for one gateway get tunnel_busy, and succeed later when others end", async () => {
   const open = new Set<ServerResponse>();
   await using upstream = await startReflector({ on: { "/hang": (_, response) => void open.add(response) } });
   await using stack = await startStack(upstream.url);

@@ -28,7 +28,7 @@ describe("everything else passes through", () => {
     expect(head.headers.get("content-length")).toBe("1234");
   });
 
-  it("a relay that is not there is told in milliseconds; a coordinator that is away with the original's wording", async () => {
+  it("a missing relay is reported within milliseconds, a coordinator that is away in the original's wording", async () => {
     await using stack = await startStack("http://127.0.0.1:9");
     const away = await fetch(`${stack.url}/sessions`);
     expect(away.status).toBe(502);

@@ -83,7 +83,7 @@ describe("server-sent events", () => {
     await expect.poll(() => response?.destroyed).toBe(true);
   });
 
-  it("200 streams side by side: each gets its own events, and other requests go on", async () => {
+  it("200 streams side by side: each gets its own events, and other requests are served", async () => {
     const streams = [];
     for (let i = 0; i < 200; i++) streams.push({ events: await openEvents(), response: open.pop() });
     for (let round = 0; round < 5; round++) {
@@ -125,7 +125,7 @@ describe("large bodies", () => {
     expect(await stack.size()).toBe(0);
   });
 
-  it("BOUND-1: a reader that stalls stops its upstream, and others go on", async () => {
+  it("BOUND-1: a reader that stalls stops its upstream, and others continue", async () => {
     const { hostname, port, host } = new URL(stack.url);
     const socket = connect(Number(port), hostname);
     socket.pause();

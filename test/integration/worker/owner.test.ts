@@ -209,7 +209,7 @@ test("ASK-1: the first decision about a question that is in the log is what the 
   void third;
 });
 
-test("OWNER-1, ASK-1: who takes over ends the turn, voids its question, and goes on; the one before has stopped by then", async () => {
+test("OWNER-1, ASK-1: a new owner ends the turn, voids its question, and continues; the old owner has stopped by then", async () => {
   const [old, next] = [scripted(), scripted()];
   const first = await own(old.agent);
   await turn("a");
@@ -280,7 +280,7 @@ test("a log that is full fails the turn, and its end still fits", async () => {
   expect((await events()).at(-1)?.data).toEqual({ outcome: "failed", code: "sessions_full" });
 });
 
-test("a session that has more than it may fails its turn, and goes on when something may be removed", async () => {
+test("a session above its limit fails its turn, and continues when something may be removed", async () => {
   const { agent, started } = scripted();
   await own(agent, {}, 20_000);
   await turn("a");

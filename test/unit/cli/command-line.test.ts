@@ -137,7 +137,7 @@ test("config lists every problem at once", async () => {
   expect(err.join()).toMatch(/^config_invalid: .*RUNNER_RELAY_PROTOCOL.*RUNNER_RELAY_PORT/s);
 });
 
-test("a child's ready line is told from any other", () => {
+test("a child's ready line differs from any other", () => {
   expect(readyUrl('{"ready":true,"url":"http://127.0.0.1:1"}')).toBe("http://127.0.0.1:1");
   for (const line of ["", "{}", "null", '{"ready":true}', '{"ready":false,"url":"x"}', "ready"]) {
     expect(readyUrl(line)).toBeUndefined();

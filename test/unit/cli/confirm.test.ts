@@ -10,7 +10,7 @@ function answering(answer: string | undefined) {
   return { context: { ask }, asked };
 }
 
-test.each(["y", "yes", "Y", " YES "])("%j goes on", async (answer) => {
+test.each(["y", "yes", "Y", " YES "])("%j continues", async (answer) => {
   const { context, asked } = answering(answer);
   await confirm(context, "Drop it?", undefined);
   expect(asked).toEqual(["Drop it? [y/N] "]);
@@ -22,7 +22,7 @@ test.each(["", "n", "no", "yep", "1"])("%j changes nothing", async (answer) => {
   });
 });
 
-test("--yes asks nobody; without a terminal it is needed", async () => {
+test("--yes skips the question; without a terminal it is needed", async () => {
   const { context, asked } = answering(undefined);
   await confirm(context, "Drop it?", true);
   expect(asked).toEqual([]);

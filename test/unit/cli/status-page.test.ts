@@ -23,7 +23,7 @@ test("it is waited for, but not for ever, and not when it cannot start", async (
   await never;
 });
 
-test("its address is told with the token, it keeps its port, and its failure is said loudly and ends nothing", async () => {
+test("its address includes the token, it keeps its port, and its failure is logged and ends nothing else", async () => {
   const lines: string[] = [];
   const info: Partial<ReadyInfo> = {};
   const console = plan();

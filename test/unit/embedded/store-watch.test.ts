@@ -88,7 +88,7 @@ describe("what becomes of the folders of a broker that runs", () => {
     expect(lossText(loss!)).toContain(loss?.path);
   });
 
-  test("where it is can be told as long as it is somewhere", async () => {
+  test("its place is known as long as it exists", async () => {
     const { root, data, watch } = await makeStore();
     watch.look();
     const other = join(root, "other");

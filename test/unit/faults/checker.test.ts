@@ -86,14 +86,14 @@ describe("ONCE-1: repeats are counted and carry the first key", () => {
     expect(check({ acknowledged: [], arrivals, dead: none }).repeats).toHaveLength(2);
   });
 
-  test("another key, or none, is told", () => {
+  test("another key, or none, is reported", () => {
     const arrivals = [arrival("s:1"), arrival("s:1", { key: "other" })];
     expect(check({ acknowledged: [], arrivals, dead: none }).strangeKeys).toEqual(["s:1"]);
     const { key: _, ...bare } = arrival("t:1");
     expect(check({ acknowledged: [], arrivals: [bare, bare], dead: none }).strangeKeys).toEqual(["t:1"]);
   });
 
-  test("a key other than the event id of the 202 is told", () => {
+  test("a key other than the event id of the 202 is reported", () => {
     const told = [{ marker: "s:1", eventId: "promised" }];
     expect(check({ acknowledged: told, arrivals: [arrival("s:1")], dead: none }).strangeKeys).toEqual([
       "s:1",

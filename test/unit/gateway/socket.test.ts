@@ -79,7 +79,7 @@ test("it is its user's alone whatever the mask is, also while it is bound, and i
   expect(readdirSync(dirname(path))).toEqual([]);
 });
 
-test("what a process that died left is replaced; what somebody listens on is not", async () => {
+test("the socket of a dead process is replaced; one with a listener is not", async () => {
   const path = join(folder(), "s.sock");
   const dead = server("dead");
   await dead.listen(`${path}.dead`);
@@ -139,7 +139,7 @@ function replaceFolder(path: string): void {
   writeFileSync(path, "");
 }
 
-test("where everybody writes but nobody removes what is another's, as in /tmp, it may be", async () => {
+test("a sticky folder that everybody can write, such as /tmp, is allowed", async () => {
   const where = folder();
   chmodSync(where, 0o1777);
   await openSocket(join(where, "s"), server().listen);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { judgeAftermath } from "../../../src/operate/aftermath.ts";
+import { AFTERMATH_WAIT_MS, awaitAftermath, judgeAftermath } from "../../../src/operate/aftermath.ts";
 import type { SessionStanding } from "../../../src/shared/messages/standing/session-standing.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 
 const row = (more: Partial<SessionStanding>): SessionStanding => ({
   session: "s",
@@ -39,4 +40,19 @@ test("after a probe of the coordinator: it is back, or still away", () => {
   expect(judgeAftermath(row({}), before)).toBe("moves");
   expect(judgeAftermath(before, before)).toBeUndefined();
   expect(judgeAftermath({ ...before, nextAt: 6 }, before)).toBe("still");
+});
+
+test("a try that has no answer in time is neither a success nor a failure", async () => {
+  const clock = createFakeClock();
+  const failed = row({ state: "retrying", ...failing });
+  const standings = { sending: row({}), failed, gone: undefined };
+  const after = async (last: keyof typeof standings): Promise<unknown> => {
+    let reads = 0;
+    const waited = awaitAftermath(async () => (reads++ === 0 ? row({}) : standings[last]), clock);
+    await clock.pass(AFTERMATH_WAIT_MS + 100);
+    return waited;
+  };
+  expect(await after("sending")).toEqual({ kind: "unknown" });
+  expect(await after("failed")).toEqual({ kind: "still", standing: failed });
+  expect(await after("gone")).toEqual({ kind: "moves" });
 });

@@ -105,7 +105,7 @@ function judgeStream(name: string, info: StreamReading, othersExist: boolean): L
   if (differences.length > 0)
     return fail(check, differences.join("; "), "decide which is right; `provision` only raises limits");
   if (widen !== undefined)
-    return warn(check, `${Object.keys(widen).join(", ")} is less than it must be`, provisionIt());
+    return warn(check, `not as it must be: ${Object.keys(widen).join(", ")}`, provisionIt());
   const behind = (cluster?.replicas ?? []).filter(({ current, offline }) => offline === true || !current);
   if (cluster !== undefined && config.num_replicas > 1 && (cluster.leader === undefined || behind.length > 0))
     return warn(

@@ -152,7 +152,7 @@ describe("a real issuer", () => {
 });
 
 describe("an issuer in trouble", () => {
-  test("is down beyond the token's life, and comes back: unavailable meanwhile, then it goes on by itself", async () => {
+  test("is down beyond the token's life, and comes back: unavailable meanwhile, then it recovers by itself", async () => {
     await using issuer = await startIssuer({ ttl: 20 }); // one second of the fast clock
     using run = bench(issuer);
     expect(await authorization(run.credentials)).toMatch(/^Bearer ey/);

@@ -24,7 +24,7 @@ function stage() {
   return { folder, files, said, announcement, read };
 }
 
-test("every file tells where everything is, and again when that has changed", () => {
+test("every file has all addresses, and is rewritten when they change", () => {
   const { announcement, files, read } = stage();
   announcement.again(INFO);
   expect(read, "not before everything is there").toThrow("ENOENT");

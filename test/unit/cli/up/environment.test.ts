@@ -85,7 +85,7 @@ describe("CRED-1: environments", () => {
     });
   });
 
-  test("who traces gets all that its collector needs, nobody else does", () => {
+  test("processes that trace get all that their collector needs, others do not", () => {
     expect(telemetryVariables(env)).toEqual([
       "OTEL_EXPORTER_OTLP_ENDPOINT",
       "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",

@@ -44,7 +44,7 @@ test("it asks until the relay is heard, with the token", async () => {
     expect([request.url, request.headers.authorization]).toEqual(["/_relay/ready", "Bearer t"]);
 });
 
-test("it gives up when nobody is heard, or nobody answers", async () => {
+test("it gives up when no relay is heard, or none answers", async () => {
   let now = 0;
   const clock = { ...systemClock, now: () => (now += 500) };
   const { url } = await gateway([JSON.stringify(answer("away", "unknown"))]);

@@ -93,7 +93,7 @@ test("what fails because the broker died again says nothing: its next start has 
   provisioning.stop();
 });
 
-test("a stop ends the tries, and a broker of somebody else's is left to him", async () => {
+test("a stop ends the tries, and your own broker is left alone", async () => {
   const { provisioning, turns, startAgain, said, clock } = madeLog();
   turns[0]?.resolve();
   await provisioning.first;

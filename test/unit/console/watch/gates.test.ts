@@ -17,7 +17,7 @@ function view(relay: string, gate: GateView): RelayView {
 const AWAY = { state: "away", reason: "breaker_open", since: 5 } as const;
 
 describe("the gate of all relays together", () => {
-  test("a state tells it at once, the view tells why", () => {
+  test("a state shows it at once, the view says why", () => {
     const gates = new Gates();
     expect(gates.whole([], at(0))).toEqual({ phase: "checking" });
     expect(gates.heard(state("a", { state: "up" }), WALL)).toBe(true);
@@ -43,7 +43,7 @@ describe("the gate of all relays together", () => {
     expect(gates.whole(["a"], at(0))).toEqual(gate);
   });
 
-  test("of several the one that somebody should look at first is shown, and one that is gone counts no more", () => {
+  test("of several the most urgent one is shown, and one that is gone no longer counts", () => {
     const gates = new Gates();
     gates.heard(state("a", { state: "up" }), WALL);
     gates.heard(state("b", AWAY), WALL);

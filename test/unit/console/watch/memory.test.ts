@@ -128,7 +128,7 @@ describe("the timeline of outages", () => {
     ]);
   });
 
-  test("the broker's outages are told beside the coordinator's", () => {
+  test("the broker's outages are listed beside the coordinator's", () => {
     const timeline = new Timeline();
     timeline.broker(true, 1);
     timeline.gate(away, 100);

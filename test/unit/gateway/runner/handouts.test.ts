@@ -36,7 +36,7 @@ test("a run is given once: it is written before, confirmed after, and known afte
   expect(kept.start().mayGive("r")).toBe(false);
 });
 
-test("one that did not arrive is given again at once, one of which nobody knows after a while", () => {
+test("one that did not arrive is given again at once, an uncertain one after a while", () => {
   const kept = keeping();
   const handouts = kept.start();
   handouts.giving("r", "a");

@@ -29,6 +29,6 @@ test.each([
   expect(kept.read().map(([runner]) => runner)).toEqual(runners);
 });
 
-test("where nothing can be written, the gateway goes on", () => {
+test("where nothing can be written, the gateway continues", () => {
   keptRunners(join(folder, "none"), "gw1", silentLogger()).write([]);
 });

@@ -198,7 +198,7 @@ describe("a runner that registered something else than the gateway writes", () =
     expect(known.mismatches()).toEqual([]);
   });
 
-  test("is known to the next gateway as soon as it polls, and stands against nobody before", () => {
+  test("is known to the next gateway as soon as it polls, and conflicts with no other before", () => {
     const { known, written } = knowing();
     register(known, OTHER, "r1");
     const kept = written.at(-1) ?? [];

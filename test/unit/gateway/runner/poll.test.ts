@@ -98,7 +98,7 @@ test("a poll whose way is missing is held for a second, then until the way is ba
   expect(second.response.status).toBe(204);
 });
 
-test("it is answered after 30 s at the latest, and while the way is broken nobody is asked", async () => {
+test("it is answered after 30 s at the latest, and no request is made while the way is broken", async () => {
   const it = polling();
   it.next = failed("log_unreachable");
   const { response } = it.poll();
@@ -244,7 +244,7 @@ test("a client that closed its side gets no run", async () => {
   expect([second.response.status, it.stops.mayTell("r9", "s1")]).toEqual([204, true]);
 });
 
-test("a stop that the coordinator gave out is not told again", async () => {
+test("a stop that the coordinator gave out is not repeated", async () => {
   const it = polling();
   it.next = answer(200, { stop_sessions: ["s1"] });
   expect((it.poll(), await it.clock.pass(0), it.stops.mayTell("r1", "s1"))).toBe(false);

@@ -11,7 +11,7 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "rr-secret-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the secret of keys", () => {
-  test("is the same after a restart and for every gateway of the folder, and nobody else's to read", () => {
+  test("is the same after a restart and for every gateway of the folder, and only its user can read it", () => {
     const data = join(folder, "not", "there", "yet");
     const secret = keptKeySecret(data, silentLogger());
     expect(secret).toMatch(/^[0-9a-f]{64}$/);

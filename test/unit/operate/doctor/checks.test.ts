@@ -4,11 +4,9 @@ import { judgeBroker } from "../../../../src/shared/messages/checks/broker.ts";
 import { judgeClock } from "../../../../src/shared/messages/checks/clock.ts";
 import { judgeDamage } from "../../../../src/shared/messages/checks/damage.ts";
 import { judgeDead } from "../../../../src/shared/messages/checks/dead-letters.ts";
-import { gatewayReady, judgeGateways } from "../../../../src/operate/doctor/gateways.ts";
 import type { Line } from "../../../../src/shared/messages/checks/line.ts";
 import { judgePermissions, type PermissionFact } from "../../../../src/operate/doctor/permissions.ts";
 import type { Reading } from "../../../../src/shared/messages/checks/reading.ts";
-import { judgeRelays, withReason } from "../../../../src/shared/messages/checks/relays.ts";
 import { judgeRoom } from "../../../../src/shared/messages/checks/room.ts";
 import { judgeRunners } from "../../../../src/shared/messages/checks/runners.ts";
 import { judgeStreams, type StreamFacts } from "../../../../src/shared/messages/checks/streams.ts";
@@ -21,12 +19,7 @@ import {
 } from "../../../../src/shared/log/provision/streams.ts";
 import { renderLines } from "../../../../src/cli/doctor.ts";
 import { PLAIN } from "../../../../src/cli/render/screen.ts";
-import type { RelayState } from "../../../../src/shared/messages/relay-state.ts";
-
-const read = <T>(value: T): Reading<T> => ({ kind: "read", value });
-const failed = { kind: "failed", why: "no answer within 3 s" } as const;
-const brief = (lines: Line[]): string[] =>
-  lines.map(({ check, level, text }) => `${level} ${check}: ${text}`);
+import { read, failed, brief } from "../../shared/messages/checks/readings.ts";
 
 test.each([
   [{ total: 0, read: 0, untold: 0 }, "ok dead letters: none"],
@@ -102,7 +95,7 @@ describe("the broker", () => {
     expect(brief(judgeBroker(facts))).toEqual(expected);
   });
 
-  test("a refused login is told from a broker that is away", () => {
+  test("a refused login differs from a broker that is away", () => {
     const todo = (why: string): string | undefined =>
       judgeBroker({ connection: { kind: "failed", why }, jetstream: undefined })[0]?.todo;
     expect(todo("broker_refused: no")).toContain("NATS_USER");
@@ -123,10 +116,7 @@ describe("streams and consumers", () => {
 
   test.each<[StreamFacts, string]>([
     [streams({ config: { discard: "old" } }), "fail stream RR_EVENTS: discard is old, must be new"],
-    [
-      streams({ config: { allow_atomic: false } }),
-      "warn stream RR_EVENTS: allow_atomic is less than it must be",
-    ],
+    [streams({ config: { allow_atomic: false } }), "warn stream RR_EVENTS: not as it must be: allow_atomic"],
     [streams({ info: failed }), "fail stream RR_EVENTS: no answer within 3 s"],
     [streams({ info: read(undefined) }), "fail stream RR_EVENTS: it does not exist"],
     [streams({ consumer: read(undefined) }), "fail consumers: relay-3 does not exist"],
@@ -193,193 +183,6 @@ test.each([
   [failed, "fail writes: the broker does not store anything: no answer within 3 s"],
 ])("writes %#", (refusal, expected) => {
   expect(brief([judgeWrites(refusal)])).toEqual([expected]);
-});
-
-describe("relays, credentials, coordinator", () => {
-  test("what happened and for how long stands behind the code", () => {
-    const local = { coordinator: { ok: false, detail: "breaker_open" } };
-    const detail = (gate: Parameters<typeof withReason>[1]): string | undefined =>
-      withReason(local, gate, 65_000)["coordinator"]?.detail;
-    expect(detail({ since: 5000, text: "connect: ECONNREFUSED" })).toBe(
-      "breaker_open for 1m 0s: connect: ECONNREFUSED",
-    );
-    expect(detail({ since: 5000, text: "" })).toBe("breaker_open for 1m 0s");
-    expect(detail({})).toBe("breaker_open"); // a relay that only starts
-    expect(detail(undefined)).toBe("breaker_open");
-  });
-
-  const relay = (state: Partial<RelayState> = {}): RelayState => ({
-    v: 1,
-    relay: "a",
-    shards: Array.from({ length: 8 }, (_, shard) => ({ shard, behind: false })),
-    coordinator: { state: "up" },
-    backlog: [],
-    overflow: false,
-    ...state,
-  });
-
-  test.each<[Parameters<typeof judgeRelays>[0], string[]]>([
-    [
-      { heard: read([relay()]), local: read({ log: { ok: true, detail: "" } }) },
-      [
-        "ok relays: a",
-        "ok credentials of a: not refused",
-        "ok coordinator by a: answers",
-        "ok relay on this machine: ready",
-      ],
-    ],
-    [{ heard: read([]), local: undefined }, ["fail relays: no relay is running"]],
-    [
-      { heard: failed, local: failed },
-      ["fail relays: no answer within 3 s", "fail relay on this machine: no answer within 3 s"],
-    ],
-    [
-      {
-        heard: read([
-          relay({
-            shards: [{ shard: 0, behind: true }],
-            coordinator: { state: "away", reason: "breaker_open" },
-          }),
-        ]),
-        local: undefined,
-      },
-      [
-        "warn relays: a; no relay serves shards 1, 2, 3, 4, 5, 6, 7",
-        "fail coordinator by a: away: breaker_open",
-      ],
-    ],
-    [
-      {
-        heard: read([
-          relay({ shards: [{ shard: 0, behind: false }], standby: [1, 2, 3] }),
-          relay({ relay: "b", shards: [{ shard: 5, behind: false }], standby: [0, 1, 4, 6] }),
-        ]),
-        local: undefined,
-      },
-      [
-        "warn relays: a, b; no relay serves shards 7",
-        "ok credentials of a: not refused",
-        "ok coordinator by a: answers",
-        "ok credentials of b: not refused",
-        "ok coordinator by b: answers",
-      ],
-    ],
-    [
-      {
-        heard: read([relay({ coordinator: { state: "paused", reason: "token_unavailable" } })]),
-        local: undefined,
-      },
-      ["ok relays: a", "fail credentials of a: paused: token_unavailable"],
-    ],
-    [
-      {
-        heard: read([relay({ coordinator: { state: "paused", reason: "paused_by_operator" } })]),
-        local: undefined,
-      },
-      ["ok relays: a", "warn coordinator by a: an operator paused everything"],
-    ],
-    [
-      {
-        heard: read([relay({ coordinator: { state: "paused", reason: "poison_stop" } })]),
-        local: read({ coordinator: { ok: false, detail: "poison_stop" } }),
-      },
-      [
-        "ok relays: a",
-        "fail coordinator by a: paused: poison_stop",
-        "ok relay on this machine: runs, but sends nothing; coordinator: poison_stop",
-      ],
-    ],
-    [
-      {
-        heard: read([relay({ coordinator: { state: "away", reason: "breaker_open" } })]),
-        local: read({
-          log: { ok: false, detail: "disconnected" },
-          coordinator: { ok: false, detail: "breaker_open" },
-        }),
-      },
-      [
-        "ok relays: a",
-        "fail coordinator by a: away: breaker_open",
-        "fail relay on this machine: log: disconnected",
-      ],
-    ],
-    [
-      { heard: read([relay()]), local: read({ coordinator: { ok: false, detail: "breaker_open" } }) },
-      [
-        "ok relays: a",
-        "ok credentials of a: not refused",
-        "ok coordinator by a: answers",
-        "fail relay on this machine: coordinator: breaker_open",
-      ],
-    ],
-  ])("%#", (facts, expected) => {
-    expect(brief(judgeRelays(facts))).toEqual(expected);
-  });
-
-  test.each(["unauthorized", "token_unavailable"])(
-    "%s: the advice names the key as well as the client",
-    (reason) => {
-      const heard = read([relay({ coordinator: { state: "paused", reason } })]);
-      const said = judgeRelays({ heard, local: undefined }).find(({ level }) => level === "fail");
-      expect(said?.todo).toMatch(/\bkey\b.*\bclient\b|\bclient\b.*\bkey\b/);
-    },
-  );
-});
-
-describe("gateways", () => {
-  test.each([
-    [
-      { ready: true, dependencies: { log: { state: "up" } }, durability: "fsync" },
-      "ok gateway u: ready, durability fsync",
-    ],
-    [
-      { ready: false, dependencies: { log: { state: "down" } } },
-      "fail gateway u: not ready; the log is down",
-    ],
-    [{ ready: true }, "ok gateway u: ready, durability unknown"],
-    [{ status: 401, code: "inbound_unauthorized" }, "ok gateway u: answers, and requires its token"],
-    [{ status: 401, code: "other" }, "fail gateway u: another program answers there"],
-    [{ status: "ok" }, "fail gateway u: another program answers there"],
-    [undefined, "fail gateway u: another program answers there"],
-  ])("that answer %j", (body, expected) => {
-    expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([expected]);
-  });
-
-  test("which keep the removal of a runner", () => {
-    const body = { ready: true, durability: "fsync", leaving_runners: ["lnch_1", 7] };
-    expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([
-      "ok gateway u: ready, durability fsync",
-      "warn runner lnch_1 behind gateway u: asked to be removed while no relay was running",
-      "warn runner unknown behind gateway u: asked to be removed while no relay was running",
-    ]);
-  });
-
-  test("whose runner registered something else than they write", () => {
-    const body = {
-      ready: true,
-      durability: "fsync",
-      runner_mismatches: [
-        {
-          runner_id: "lnch_1",
-          registered: { hostname: "m", executor_profile: "autonomous" },
-          written: { hostname: "m", executor_profile: "default" },
-        },
-        null,
-      ],
-    };
-    expect(brief(judgeGateways([{ url: "u", ready: read(gatewayReady(body)) }]))).toEqual([
-      "ok gateway u: ready, durability fsync",
-      "fail runner lnch_1 behind gateway u: registered hostname m, profile autonomous, but the gateway writes hostname m, profile default into binds, so its sessions will not resume on it",
-      expect.stringContaining("fail runner unknown behind gateway u"),
-    ]);
-  });
-
-  test("that do not answer, or are not known", () => {
-    expect(brief(judgeGateways([{ url: "u", ready: failed }]))).toEqual([
-      "fail gateway u: no answer within 3 s",
-    ]);
-    expect(brief(judgeGateways([]))).toEqual(["warn gateway: no gateway is known here"]);
-  });
 });
 
 test("what is not well says what to do, on a line of its own", () => {

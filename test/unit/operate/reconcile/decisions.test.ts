@@ -35,7 +35,7 @@ describe("events", () => {
   test("more than the log knows is no matter", () => {
     expect(compareEvents([event(1, "a")], { events: ["a", "a", "z"], cut: false }).missing).toEqual([]);
   });
-  test("behind a cut nothing can be told, before it everything", () => {
+  test("behind a cut nothing can be judged, before it everything", () => {
     const { missing, unknown } = compareEvents([event(1, "a"), event(2, "b"), event(3, "c"), event(4, "d")], {
       events: ["a", "c"],
       last: "000003",
@@ -116,7 +116,7 @@ describe("binds and metadata", () => {
   ] as const)("%s", (_, delivered, fields, missing) => {
     expect(ids(compareState(delivered, { status: "running", fields }, 0).missing)).toEqual(missing);
   });
-  test("a value that the log never gave was written by somebody else, and stays", () => {
+  test("a value that the log never had was written by another client, and stays", () => {
     const held = { status: "running", fields: { ...bound, last_resumed_at: "t9" } };
     expect(compareState([bind(1, "x"), metadata(2, "t1")], held, 0)).toEqual({
       missing: [],
@@ -124,7 +124,7 @@ describe("binds and metadata", () => {
       differs: ["last_resumed_at"],
     });
   });
-  test("a finished session is not opened again, whoever says that it is finished", () => {
+  test("a finished session is not opened again, whether the log or the coordinator says that it is finished", () => {
     const over = compareState([bind(1, "x"), metadata(2, "t")], { status: "finished", fields: {} }, 0);
     expect([ids(over.missing), ids(over.finished)]).toEqual([[], ["b1", "m2"]]);
     const reported = compareState([bind(1, "x"), metadata(2, "t")], { status: "running", fields: {} }, 9);

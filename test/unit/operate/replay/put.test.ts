@@ -51,7 +51,7 @@ test("the body stays as it was, with a mark and without an address for the answe
   ]);
 });
 
-test("ORDER-1: while nobody knows whether it is stored, it is put again under the same id before anything else", async () => {
+test("ORDER-1: while it is unknown whether it is stored, it is put again under the same id before anything else", async () => {
   const { nc, sent } = scripted(undefined, undefined, { seq: 2, duplicate: true });
   expect(await putAgain(nc, "run", again)).toBe(2);
   expect(sent.map(({ id }) => id)).toEqual(["replay-run-e1", "replay-run-e1", "replay-run-e1"]);

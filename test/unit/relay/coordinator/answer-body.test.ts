@@ -113,7 +113,7 @@ describe("is it JSON?", () => {
   });
 });
 
-test("a refusal too long to be read is told by its head", () => {
+test("a refusal that is too long to read is judged by its head", () => {
   const quoted = `{"detail":[{"msg":"no","input":${list("{}", MIB)}}]}`;
   expect(looksLikeRefusal(Buffer.from(quoted))).toBe(true);
   expect(looksLikeRefusal(Buffer.from(` \n{ "detail" : ${list("1", MIB)} }\n`))).toBe(true);

@@ -36,7 +36,7 @@ test("ISOLATE-1: an answer larger than the broker takes is not handed out, and e
   expect(taken).toEqual([TO]);
 });
 
-test("SETTLE-1: a refusal larger than the broker takes was seen by nobody", async () => {
+test("SETTLE-1: a refusal larger than the broker takes was not received by the executor", async () => {
   const { answers } = stage();
   expect(await answers.handRefusal(TO, answer(2000))).toBe(false);
 });

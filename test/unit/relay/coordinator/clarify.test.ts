@@ -18,7 +18,7 @@ test.each<[string, () => Promise<AttemptResult>, string]>([
   expect(await clarified(UNCLEAR, health)).toMatchObject({ kind });
 });
 
-test("nobody is asked about a verdict that is clear", async () => {
+test("a clear verdict needs no question", async () => {
   const never = (): Promise<AttemptResult> => Promise.reject(new Error("asked"));
   const { unclear: _, ...clear } = UNCLEAR;
   for (const verdict of [{ kind: "delivered" }, clear] satisfies Verdict[])

@@ -35,7 +35,7 @@ function textOf(result: AttemptResult): string {
 
 const delivered = (result: AttemptResult): boolean => verdictOf(result, "event", 0).kind === "delivered";
 
-test("every request says who sends it and that it wants no coding, and a caller may say otherwise", async () => {
+test("every request has a User-Agent and asks for no coding, unless the caller sets them", async () => {
   await using coordinator = await facing((request, response) => {
     const { "user-agent": agent, "accept-encoding": coding } = request.headers;
     response.end(JSON.stringify({ agent, coding }));

@@ -88,7 +88,7 @@ describe("refused credentials", () => {
     expect(refused.refused(100_000, "a")).toBe(false);
   });
 
-  it("a second one makes it everybody's, unless somebody was accepted lately", () => {
+  it("a second one makes it a pause of everything, unless an event was accepted lately", () => {
     const refused = new RefusedTokens();
     refused.refused(0, "a");
     expect(refused.refused(1, "b")).toBe(true);

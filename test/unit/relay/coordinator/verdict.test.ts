@@ -74,7 +74,7 @@ describe("dead: refused for good, in the coordinator's form", () => {
     });
   });
 
-  test("a detail that lists problems is told without the input that it quotes", () => {
+  test("a detail that lists problems is shown without the input that it quotes", () => {
     const detail = [
       { loc: ["body", "event_type"], msg: "Field required", input: { prompt: "private" } },
       { msg: "odd" },
@@ -269,7 +269,7 @@ describe("answers made to be expensive", () => {
     expect(verdict(answer(404, `{"detail":${bomb}}`))).toMatchObject({ kind: "dead" });
   });
 
-  test("a reason is cut, and nested ones are told without an exception", () => {
+  test("a long reason is cut, and a nested one does not throw", () => {
     const long = verdict(answer(400, { detail: "x".repeat(60_000) }));
     expect(long).toMatchObject({ kind: "dead", reason: `${"x".repeat(3999)}…` });
     const nested = (open: string, close: string, times: number): string =>

@@ -27,7 +27,7 @@ function delivered(world: HeldWorld, session: string): number {
 }
 
 describe("a paused session", () => {
-  test("ISOLATE-1: what waits and what comes is held, others go on; ORDER-1: resumed, it goes on in order", async () => {
+  test("ISOLATE-1: pending and new events are held, other sessions continue; ORDER-1: resumed, it continues in order", async () => {
     const world = await start();
     world.sick.add(one);
     append(world, one, 5);
@@ -80,7 +80,7 @@ describe("a paused session", () => {
     expect(world.delivered.size).toBe(1); // buried: nothing of a sick session is delivered
   });
 
-  test("of which nobody has heard yet is paused when it comes", async () => {
+  test("that does not exist yet is paused when its first event comes", async () => {
     const world = await start();
     world.wish(one, { action: "pause" });
     await world.life.clock.pass(1500);
@@ -104,7 +104,7 @@ describe("a paused session", () => {
     expect(delivered(world, one)).toBe(3);
   });
 
-  test("goes on when its wish is deleted by hand", async () => {
+  test("continues when its request is deleted by hand", async () => {
     const world = await start();
     append(world, one, 1);
     world.wish(one, { action: "pause" });

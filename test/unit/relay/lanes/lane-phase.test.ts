@@ -84,7 +84,7 @@ describe("a lane's phase", () => {
     );
   });
 
-  test("while its session stands still, nothing but a word that it may go on, or a wait, moves it", () => {
+  test("while its session stands still, only a release or a wait moves it", () => {
     fc.assert(
       fc.property(kinds, (steps) => {
         live(steps, ({ before, event, after }) => {

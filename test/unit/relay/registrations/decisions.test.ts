@@ -112,7 +112,7 @@ describe("a runner that leaves", () => {
     expect(nextStep(it, times)).toBe(step);
   });
 
-  test("nobody who may live is removed, and nobody stays for ever", () => {
+  test("no runner that may be alive is removed, and none stays for ever", () => {
     const any = fc.record({
       why: fc.constantFrom("asked", "returned", "missing" as const),
       seenMs: fc.nat(2 * latestMs),

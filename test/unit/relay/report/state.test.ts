@@ -33,7 +33,7 @@ function setUp(): {
   return { clock, said, publisher };
 }
 
-test("the state is told every second, and once for changes that come together", async () => {
+test("the state is published every second, and once for changes that come together", async () => {
   const { clock, said, publisher } = setUp();
   publisher.start();
   await clock.pass(2 * STATE_INTERVAL_MS);
@@ -68,7 +68,7 @@ describe("what is claimed", () => {
     ...part,
   });
 
-  test("shards that it has are; those that would be taken are told apart; those handed over are in neither", () => {
+  test("owned shards are listed, those that it would take are listed apart, and those handed over in neither list", () => {
     const shards = [
       status(0, {}),
       status(1, { behind: true }),
@@ -89,7 +89,7 @@ describe("what is claimed", () => {
   });
 });
 
-describe("what is told to wait", () => {
+describe("what is reported as waiting", () => {
   const held = (
     session: string,
     waiting: number,

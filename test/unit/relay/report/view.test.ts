@@ -48,7 +48,7 @@ describe("what a relay shows of its lanes", () => {
     });
   });
 
-  test("a lane that waits tells until when, and whether the coordinator asked for it", () => {
+  test("a lane that waits says until when, and whether the coordinator asked for it", () => {
     const phase = { name: "backoff", until: 20, asked: true } as const;
     expect(lanesFor({ most: 1 }, [lane("s", { ...failing, phase })], known()).lanes[0]).toMatchObject({
       nextAt: 1020,
@@ -75,7 +75,7 @@ describe("what a relay shows of its lanes", () => {
     expect(lanesFor({ most: 1, session: "s7" }, lanes, known()).lanes[0]?.reason).toHaveLength(4000);
   });
 
-  test("those that somebody should look at come first; idle ones only when they are looked for", () => {
+  test("sessions in trouble come first; idle ones only in a search", () => {
     const idle = { phase: { name: "idle" }, length: 0 } as const;
     const lanes = [
       lane("few", { length: 2 }),

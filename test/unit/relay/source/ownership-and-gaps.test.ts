@@ -88,7 +88,7 @@ describe("preferredOwner", () => {
     );
   });
 
-  test("shards are spread evenly: nobody has two more than another", () => {
+  test("shards are spread evenly: no relay has two more than another", () => {
     fc.assert(
       fc.property(relays, (ids) => {
         const load = ids.map(
@@ -101,7 +101,7 @@ describe("preferredOwner", () => {
     );
   });
 
-  test("nobody's without relays", () => {
+  test("no owner without relays", () => {
     expect(preferredOwner([], 3)).toBeUndefined();
   });
 });

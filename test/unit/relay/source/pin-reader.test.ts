@@ -34,7 +34,7 @@ describe("pin of a message", () => {
     expect(messages.map(createPinReader())).toEqual(["a1", "xa1", "a1", "", ""]);
   });
 
-  test("a payload that looks like the header belongs to nobody's pin", () => {
+  test("a payload that looks like the header belongs to no pin", () => {
     const messages = arrive(
       [headWith("a1"), "x"],
       [headWith("b1"), "\r\nNats-Pin-Id: a1\r\n\r\n"],

@@ -117,7 +117,7 @@ test.each<[string, number[][], Range[], Range[]]>([
   expect(pauses().includes(LAG_MS)).toBe(readings.length > 1); // nobody waits for nothing
 });
 
-test("a log that cannot be read is a failure, and tells nothing once the connection is another one", async () => {
+test("a log that cannot be read is a failure, and proves nothing after a reconnect", async () => {
   const { deps } = logOf([]);
   await expect(scrub(deps, { from: 1, to: 5 }, [])).rejects.toThrow("no answer");
   expect(await scrub({ ...deps, goesOn: () => false }, { from: 1, to: 5 }, [])).toBeUndefined();

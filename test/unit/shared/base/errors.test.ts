@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { codedError, errorText } from "../../../../src/shared/base/errors.ts";
+import { CodedError, codedError, errorText, isCoded } from "../../../../src/shared/base/errors.ts";
 
-test("the text of an error tells its causes: foreign errors often say what matters only there", () => {
+test("the text of an error includes its causes, which often say what matters", () => {
   const refused = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" });
   expect(errorText(codedError("log_unreachable", "nats://x", { cause: refused }))).toBe(
     "nats://x: connect ECONNREFUSED 127.0.0.1:1",
@@ -27,4 +27,14 @@ test("anything that is thrown has a text", () => {
       expect(typeof errorText(new Error("x", { cause: thrown }))).toBe("string");
     }),
   );
+});
+
+test("a code is recognized, another's error is not", () => {
+  const error = new CodedError("log_full", "full");
+  expect([
+    isCoded(error),
+    isCoded(error, "log_full"),
+    isCoded(error, "internal"),
+    isCoded(new Error("log_full")),
+  ]).toEqual([true, true, false, false]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { keptPortArgument, keptPortIn } from "../../../../src/shared/base/kept-port.ts";
 
-test("what is told is what is read, among other arguments", () => {
+test("the argument that is written is read back, among other arguments", () => {
   expect(keptPortIn(["--under-up", keptPortArgument(8790)])).toBe(8790);
 });
 

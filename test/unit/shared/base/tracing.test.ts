@@ -57,7 +57,7 @@ describe("whether there are traces", () => {
       expect(secrets.hide(`said ${text} aloud`)).toBe("said [secret] aloud");
   });
 
-  test("a sampler that nobody knows is said, and the default is taken", async () => {
+  test("an unknown sampler is reported, and the default is used", async () => {
     const lines: string[] = [];
     const tracing = await start({ ...ENDPOINT, OTEL_TRACES_SAMPLER: "sometimes" }, lines);
     expect(lines.join("")).toContain("sometimes");

@@ -32,7 +32,7 @@ function play(
   return { ask: () => issuer.requestToken(SECRET, never), calls };
 }
 
-test("every request says who sends it", async () => {
+test("every request has a User-Agent", async () => {
   const { calls } = await ask(
     {
       RUNNER_RELAY_OIDC_ISSUER: "https://id.example",

@@ -1,45 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TokenAnswer } from "../../../../src/shared/credentials/attempt.ts";
-import { createOidc } from "../../../../src/shared/credentials/oidc.ts";
-import type { CredentialResult, Credentials } from "../../../../src/shared/credentials/port.ts";
-import { createSecret, type Secret } from "../../../../src/shared/credentials/secret.ts";
-import { SecretRegistry, silentLogger } from "../../../../src/shared/base/logger.ts";
-import { createFakeClock, promises, type FakeClock } from "../../../support/fake-clock.ts";
-import { AWAY, REFUSED, scriptedIssuer, tokens, type ScriptedIssuer } from "./scripted-issuer.ts";
-
-const S = 1000;
-
-type Bench = {
-  credentials: Credentials;
-  issuer: ScriptedIssuer;
-  clock: FakeClock;
-  secrets: SecretRegistry;
-};
-
-function bench(given: { answer?: () => TokenAnswer; secret?: Secret } = {}): Bench {
-  const clock = createFakeClock();
-  const issuer = scriptedIssuer();
-  if (given.answer !== undefined) issuer.answer(given.answer);
-  const secrets = new SecretRegistry();
-  const secret = given.secret ?? createSecret({ value: "client-secret", file: undefined, secrets });
-  const credentials = createOidc({
-    issuer,
-    secret,
-    clock,
-    random: () => 0.5,
-    log: silentLogger(),
-    secrets,
-  });
-  return { credentials, issuer, clock, secrets };
-}
-
-function tokenOf(result: CredentialResult | undefined): string | undefined {
-  return result?.kind === "ready" ? result.headers["authorization"] : undefined;
-}
+import type { CredentialResult } from "../../../../src/shared/credentials/port.ts";
+import { promises } from "../../../support/fake-clock.ts";
+import { AWAY, REFUSED, tokens } from "./scripted-issuer.ts";
+import { S, bench, tokenOf } from "./oidc-bench.ts";
 
 describe("getting a token", () => {
-  test("asks nobody before the first request, then once for 100 at the same time", async () => {
+  test("asks the issuer only with the first request, and once for 100 at the same time", async () => {
     const { credentials, issuer, clock } = bench();
     expect(credentials.current()).toBeUndefined();
     await clock.pass(60 * S);
@@ -177,136 +145,6 @@ describe("keeping it fresh", () => {
     clock.setWall(clock.wall() - 3600 * S);
     await clock.pass(298 * S);
     expect(credentials.current()).toBeUndefined();
-  });
-});
-
-describe("when the coordinator refuses", () => {
-  test("one new token is fetched however often it says so, and headers() waits for it", async () => {
-    const { credentials, issuer, clock } = bench({ answer: tokens(300 * S) });
-    await credentials.headers();
-    issuer.answer(undefined);
-    for (let i = 0; i < 32; i++) credentials.refused(1);
-    expect(credentials.current()).toBeUndefined();
-    const all = Array.from({ length: 32 }, () => credentials.headers());
-    await promises();
-    expect(issuer.calls).toHaveLength(2);
-    issuer.answer(() => ({ kind: "token", accessToken: "token-2", ttlMs: 300 * S }));
-    for (const result of await Promise.all(all)) {
-      expect(result).toMatchObject({ generation: 2, headers: { authorization: "Bearer token-2" } });
-    }
-    credentials.refused(1); // a late answer to the old token
-    await clock.pass(1 * S);
-    expect(issuer.calls).toHaveLength(2);
-    expect(tokenOf(credentials.current())).toBe("Bearer token-2");
-  });
-
-  test("and the issuer is away: the old token, which may be good, is handed out with its old generation", async () => {
-    const { credentials, issuer, clock } = bench({ answer: tokens(300 * S) });
-    await credentials.headers();
-    issuer.answer(() => AWAY);
-    credentials.refused(1);
-    expect(await credentials.headers()).toMatchObject({ kind: "ready", generation: 1 });
-    credentials.refused(1);
-    await clock.pass(400);
-    issuer.answer(() => ({ kind: "token", accessToken: "token-2", ttlMs: 300 * S }));
-    await clock.pass(10 * S);
-    expect(tokenOf(credentials.current())).toBe("Bearer token-2");
-  });
-
-  test("every token for an hour: the issuer is asked ever more seldom", async () => {
-    const { credentials, issuer, clock } = bench({ answer: tokens(86_400 * S) });
-    for (let probes = 0; probes < 720; probes++) {
-      const result = await credentials.headers();
-      if (result.kind === "ready") credentials.refused(result.generation);
-      await clock.pass(5 * S);
-    }
-    // 1 + 1 at once + 5 + 10 + 20 + … + 300 s, then every 5 min
-    expect(issuer.calls.length).toBeGreaterThan(10);
-    expect(issuer.calls.length).toBeLessThanOrEqual(20);
-  });
-
-  test("a token that has worked for a minute is replaced at once again", async () => {
-    const { credentials, issuer, clock } = bench({ answer: tokens(86_400 * S) });
-    await credentials.headers();
-    for (const generation of [1, 2, 3]) {
-      await clock.pass(60 * S);
-      credentials.refused(generation);
-      await promises();
-      expect(issuer.calls).toHaveLength(generation + 1);
-    }
-  });
-
-  test("the back-off after refusals does not delay the regular refresh", async () => {
-    const { credentials, issuer, clock } = bench({ answer: tokens(8 * S) });
-    await credentials.headers();
-    credentials.refused(1);
-    await promises();
-    credentials.refused(2); // 5 s, but the token is due in 4 s
-    await clock.pass(4 * S);
-    expect(issuer.calls).toHaveLength(3);
-  });
-});
-
-describe("the client secret", () => {
-  function rotating(): { secret: Secret; rotate: (value: string) => void; reads: () => number } {
-    let value = "old-secret";
-    let reads = 0;
-    return {
-      secret: {
-        rotates: true,
-        read: () => {
-          reads += 1;
-          return Promise.resolve({ value });
-        },
-      },
-      rotate: (next) => {
-        value = next;
-      },
-      reads: () => reads,
-    };
-  }
-
-  test("is read again for every token request", async () => {
-    const { secret, rotate } = rotating();
-    const { credentials, issuer, clock } = bench({ answer: tokens(300 * S), secret });
-    await credentials.headers();
-    rotate("new-secret");
-    await clock.pass(240 * S);
-    expect(issuer.calls).toEqual(["old-secret", "new-secret"]);
-  });
-
-  test("when it is refused its file is watched: a rotation need not wait for the back-off", async () => {
-    const { secret, rotate } = rotating();
-    const { credentials, issuer, clock } = bench({ answer: () => REFUSED, secret });
-    expect(await credentials.headers()).toMatchObject({ kind: "unavailable", code: "credentials_invalid" });
-    await clock.pass(180 * S);
-    const before = issuer.calls.length;
-    expect(before).toBeLessThan(20); // at most every 15 s in the end, or a careful issuer locks the client
-    issuer.answer(tokens(300 * S));
-    rotate("new-secret");
-    await clock.pass(1 * S);
-    expect(issuer.calls).toHaveLength(before + 1);
-    expect(issuer.calls.at(-1)).toBe("new-secret");
-    expect(tokenOf(credentials.current())).toBe("Bearer token-1");
-  });
-
-  test("a broken file is part of the reason", async () => {
-    const secret: Secret = {
-      rotates: true,
-      read: () => Promise.resolve({ value: "old-secret", problem: "the secret file x is empty" }),
-    };
-    const { credentials } = bench({ answer: () => REFUSED, secret });
-    expect(await credentials.headers()).toMatchObject({
-      reason: "invalid_client; the secret file x is empty",
-    });
-  });
-
-  test("a file that cannot be read for ever does not hold the relay: 10 s", async () => {
-    const secret: Secret = { rotates: true, read: () => new Promise(() => {}) };
-    const { credentials, clock } = bench({ secret });
-    const asked = credentials.headers();
-    await clock.pass(10 * S);
-    expect(await asked).toMatchObject({ kind: "unavailable" });
   });
 });
 

@@ -41,7 +41,7 @@ describe("BOUND-1: memory of bodies", () => {
     expect(budget.held).toBe(0);
   });
 
-  test("bodies that find it crowded wait in turn, and go on when there is room", () => {
+  test("bodies wait in turn when the budget is used up, and continue when there is room", () => {
     const { told, open } = stage();
     const [a, b, c] = [open("a"), open("b"), open("c")];
     expect(a.take(90)).toBe(true);
@@ -54,7 +54,7 @@ describe("BOUND-1: memory of bodies", () => {
     expect(told).toEqual(["b goes on", "c goes on"]);
   });
 
-  test("if all that arrives would have to wait, one goes on beyond the limit, and then the next", () => {
+  test("if everything would have to wait, one body continues beyond the limit, and then the next", () => {
     const { budget, told, open } = stage();
     const [a, b] = [open("a"), open("b")];
     a.take(60);
@@ -67,7 +67,7 @@ describe("BOUND-1: memory of bodies", () => {
     expect(b.take(200)).toBe(true);
   });
 
-  test("a body that goes away while it waits frees its bytes, and is told nothing", () => {
+  test("a body whose client leaves while it waits frees its bytes", () => {
     const { budget, told, open } = stage();
     const [a, b] = [open("a"), open("b")];
     a.take(90);
@@ -78,8 +78,8 @@ describe("BOUND-1: memory of bodies", () => {
   });
 });
 
-describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
-  test("it loses its share when others wait for longer than it may be silent; those that go on keep theirs", () => {
+describe("ISOLATE-1: no sender waits for one that is silent", () => {
+  test("it loses its share when others wait for longer than it may be silent; those that keep sending keep theirs", () => {
     const { clock, told, open } = stage();
     const [silent, busy, newcomer] = [open("silent"), open("busy"), open("newcomer")];
     silent.take(50);
@@ -104,7 +104,7 @@ describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
     expect(told).toEqual(["slow lost: silent", "newcomer goes on"]);
   });
 
-  test("while nobody waits, silence harms nobody", () => {
+  test("while no sender waits, a silent one keeps its share", () => {
     const { clock, told, open } = stage();
     open("a").take(90);
     clock.jump(60_000);
@@ -127,7 +127,7 @@ describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
     expect(told.slice(2)).toEqual(["b lost: silent", "c goes on", "e goes on"]);
   });
 
-  test("8 senders that announce 4 MiB each and send little delay nobody", () => {
+  test("8 senders that announce 4 MiB each and send little delay no other", () => {
     const budget = createBudget(HELD_BYTES, createFakeClock());
     const owner = { lose: () => expect.fail("lost"), resume: () => expect.fail("waited") };
     for (let i = 0; i < 8; i++) budget.open(owner).take(1);
@@ -135,7 +135,7 @@ describe("ISOLATE-1: nobody waits for a sender that is silent", () => {
   });
 });
 
-test("BOUND-1: whatever comes in whatever order, memory stays bounded, nobody waits for ever, and all is given back", () => {
+test("BOUND-1: in any order of requests memory stays bounded, none waits for ever, and every share is returned", () => {
   const step = fc.record({
     body: fc.nat({ max: 7 }),
     what: fc.constantFrom("take", "take", "take", "complete", "leave", "hold", "wait"),

@@ -56,7 +56,7 @@ describe("where a request comes from", () => {
     expect(isFromPage({ host, origin: `http://${host}` })).toBe(true);
   });
 
-  test("a link that somebody follows", () => {
+  test("a link that a person follows", () => {
     const link = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
     expect(isNavigation("GET", link)).toBe(true);
     expect(isNavigation("POST", link)).toBe(false);

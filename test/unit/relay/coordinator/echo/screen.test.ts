@@ -74,7 +74,7 @@ describe("CRED-1: a secret that an answer quotes", () => {
     }
   });
 
-  test("is struck out when an answer ends in the middle of it; a few of its letters are nobody's secret", () => {
+  test("is struck out when an answer ends in the middle of it; a few of its letters are not secret", () => {
     expect(through(`x ${SECRET.slice(0, -1)}`, [9]).out).toBe(`x ${"*".repeat(SECRET.length - 1)}`);
     expect(through(`x ${SECRET.slice(0, 5)}`, [3]).out).toBe(`x ${SECRET.slice(0, 5)}`);
   });

@@ -48,7 +48,7 @@ describe("lines to what takes them", () => {
     expect(lines.dropped()).toBe(0);
   });
 
-  test("go on after short writes, in the middle of a character too", () => {
+  test("continue after short writes, also in the middle of a character", () => {
     const { lines, text } = stage([1, 1, 1, 1]);
     lines.write("aé€\n");
     lines.write("b\n");
@@ -127,7 +127,7 @@ describe("lines to what does not take them", () => {
     expect(it.text()).toBe(BIG.repeat(FULL) + "dropped 2 the reader is not reading\nkept\n");
   });
 
-  test("who can wait is told when there is room, once, unless it no longer wants to know", () => {
+  test("a writer that can wait is notified once when there is room, unless it cancelled", () => {
     const it = stage([], "EAGAIN");
     const told: string[] = [];
     expect(it.lines.hasRoom()).toBe(true);

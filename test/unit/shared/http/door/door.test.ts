@@ -45,7 +45,7 @@ test.each<[string, Partial<typeof NOBODY> | Record<string, string>, object]>([
   expect(doorAt(1000).door.judge({ ...NOBODY, ...brought })).toEqual(judged);
 });
 
-test("a cookie lets in until it ends, and survives a restart", () => {
+test("a cookie is valid until it expires, and survives a restart", () => {
   const { door, go } = doorAt(1_000_000);
   const cookie = sent(door.exchange(TOKEN));
   expect(door.judge({ ...NOBODY, cookie })).toEqual({ kind: "open" });
@@ -59,7 +59,7 @@ test("a cookie lets in until it ends, and survives a restart", () => {
   }
 });
 
-test("an old address of somebody who is in loses its token too", () => {
+test("an address with a token loses it also for a browser that has a cookie", () => {
   const { door } = doorAt(5);
   const cookie = sent(door.exchange(TOKEN));
   // and gets no new cookie for it: one that was stolen cannot be made longer
@@ -75,7 +75,7 @@ test("a cookie of another token is worth nothing, and does not replace ours", ()
   expect(ours.judge({ ...NOBODY, cookie: `${cookie}; ${sent(ours.exchange(TOKEN))}` }).kind).toBe("open");
 });
 
-test("nobody gets in by changing a cookie, or by any text at all", () => {
+test("no changed cookie is valid, and no other text", () => {
   const { door } = doorAt(1_000_000);
   const cookie = sent(door.exchange(TOKEN));
   assert(

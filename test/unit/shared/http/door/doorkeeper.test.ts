@@ -54,7 +54,7 @@ const html = { accept: "text/html,*/*" };
 const cookieOf = (answer: LightMyRequestResponse): string =>
   String(answer.headers["set-cookie"]).split(";")[0] ?? "";
 
-test("without a token nothing is shown, done, or told to be there or not", async () => {
+test("without a token nothing is shown or done, and no path is known to exist or not", async () => {
   const { app } = guarded();
   for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] as const) {
     for (const url of ["/secret", "/nothing", "/secret/", "/SECRET", "/%73ecret"]) {
@@ -77,7 +77,7 @@ test("a program shows the token in a header; in an address it is no way to act",
   expect((await answerOf(clock, asked)).statusCode).toBe(401);
 });
 
-test("the token leaves the address by a redirect, once, for a cookie that lets in", async () => {
+test("the token in the address is exchanged once, by a redirect, for a cookie", async () => {
   const { app } = guarded();
   const answer = await app.inject({ url: `/secret?a=1&token=${TOKEN}`, headers: html });
   expect(answer.statusCode).toBe(303);
@@ -89,7 +89,7 @@ test("the token leaves the address by a redirect, once, for a cookie that lets i
   expect(again.headers["set-cookie"]).toBeUndefined();
 });
 
-test("a token by hand lets in as well; a wrong one is said", async () => {
+test("a typed token is accepted as well; a wrong one is reported", async () => {
   const { app, clock } = guarded();
   const enter = (payload: string): Promise<LightMyRequestResponse> =>
     app.inject({

@@ -99,7 +99,7 @@ test.each([
   expect(secretProblem(secret)).toBe(problem);
 });
 
-test("a token that somebody chose counts, and is refused by its variable's name where it is too weak", () => {
+test("a configured token counts, and a weak one is refused with the variable's name", () => {
   const where = folder();
   expect(pageTokenOf("a-token-that-i-chose", where)).toBe("a-token-that-i-chose");
   expect(readdirSync(where)).toEqual([]);

@@ -1,179 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createCommitter, GIVE_UP_MS, type Committer } from "../../../../../src/shared/log/append/commit.ts";
-import type { Choice } from "../../../../../src/shared/log/append/choice.ts";
-import type { Outcome, SessionNumber, Write } from "../../../../../src/shared/log/append/write.ts";
+import type { Outcome } from "../../../../../src/shared/log/append/write.ts";
 import { createSequences } from "../../../../../src/shared/log/append/sequence.ts";
 import { silentLogger } from "../../../../../src/shared/base/logger.ts";
-import {
-  createJumpingClock,
-  createSimulatedLog,
-  type Fault,
-  type SimulatedLog,
-  type StoredMessage,
-} from "./simulated-log.ts";
-
-type Sent = { id: string; session: string; outcomes: Outcome[]; at: number; told: number };
-type Plan = {
-  /** Writes that arrive together; the next group arrives `afterMs` later, or when the one before is done. */
-  groups: { afterMs: number; sessions: number[] }[];
-  faults: Fault[];
-  denied: number[];
-  keyed: number[];
-  /** Keyed writes that an earlier process stored. */
-  known: number[];
-  /** A stranger stored those that are not keyed. */
-  stranger?: true;
-  sideBySide: boolean;
-  batchFrom: number;
-};
-
-const logger = silentLogger();
-
-/** Runs a plan to its end. */
-async function run(plan: Plan): Promise<{ sent: Sent[]; log: SimulatedLog }> {
-  const clock = createJumpingClock();
-  const total = plan.groups.reduce((sum, group) => sum + group.sessions.length, 0);
-  const idOf = (i: number): string => `id${i}`;
-  const keyed = new Set(plan.keyed.map((i) => idOf(i % Math.max(1, total))));
-  const sessions = plan.groups.flatMap((group) => group.sessions);
-  const before = [...new Set(plan.known.map((i) => i % Math.max(1, total)))]
-    .filter((i) => keyed.has(idOf(i)) || plan.stranger === true)
-    .map((i): StoredMessage => ({ id: idOf(i), session: `s${sessions[i]}`, epoch: `old${i}`, number: 1 }));
-  const log = createSimulatedLog({
-    clock,
-    faults: [...plan.faults],
-    denied: new Set(plan.denied.map((i) => idOf(i % Math.max(1, total)))),
-    before,
-  });
-  const choice: Choice = { of: (n) => (n >= plan.batchFrom ? "batch" : "singles"), took: () => undefined };
-  const committer = createCommitter({
-    log,
-    sequences: createSequences("test"),
-    encode,
-    choice,
-    sideBySide: () => plan.sideBySide,
-    clock,
-    logger,
-  });
-  const sent: Sent[] = [];
-  for (const group of plan.groups) {
-    for (const session of group.sessions) {
-      const id = idOf(sent.length);
-      const entry: Sent = { id, session: `s${session}`, outcomes: [], at: clock.now(), told: 0 };
-      sent.push(entry);
-      committer.add(
-        write(id, entry.session, keyed.has(id), (outcome) => {
-          entry.outcomes.push(outcome);
-          entry.told = clock.now();
-        }),
-      );
-    }
-    await new Promise<void>((resolve) => clock.after(group.afterMs, resolve));
-  }
-  await committer.idle();
-  await new Promise<void>((resolve) => clock.after(10_000, resolve)); // whatever is late arrives
-  return { sent, log };
-}
-
-function encode(it: Write, number: SessionNumber): { subject: string; head: string; payload: Uint8Array } {
-  const stored: StoredMessage = { id: it.id, session: it.session, epoch: number.epoch, number: number.seq };
-  return { subject: it.subject, head: "", payload: Buffer.from(JSON.stringify(stored)) };
-}
-
-function write(
-  id: string,
-  session: string,
-  keyed: boolean,
-  settle: Write["settle"],
-  body = new Uint8Array(10),
-): Write {
-  return {
-    id,
-    keyed,
-    kind: "event",
-    session,
-    subject: `rr.ev.0.r.${session}.event`,
-    lines: "",
-    receivedAt: 0,
-    type: "application/json",
-    body,
-    answer: undefined,
-    trace: undefined,
-    settle,
-  };
-}
-
-const fault: fc.Arbitrary<Fault> = fc.oneof(
-  { weight: 3, arbitrary: fc.constant<Fault>({ kind: "none" }) },
-  fc.record({
-    kind: fc.constant("cut" as const),
-    stored: fc.nat(12),
-    downMs: fc.constantFrom(0, 30, 500, 3000, 6000),
-  }),
-  fc.record({ kind: fc.constant("silent" as const), lateMs: fc.constantFrom(undefined, 0, 500, 3500, 7000) }),
-  fc.record({
-    kind: fc.constant("holes" as const),
-    every: fc.integer({ min: 1, max: 4 }),
-    lost: fc.constantFrom("unknown" as const, "later" as const),
-  }),
-  fc.constant<Fault>({ kind: "later" }),
-);
-
-const plans: fc.Arbitrary<Plan> = fc.record({
-  groups: fc.array(
-    fc.record({
-      afterMs: fc.constantFrom(0, 1, 50, 2000, 5000),
-      sessions: fc.array(fc.nat(3), { minLength: 1, maxLength: 10 }),
-    }),
-    { minLength: 1, maxLength: 6 },
-  ),
-  faults: fc.array(fault, { maxLength: 12 }),
-  denied: fc.array(fc.nat(60), { maxLength: 2 }),
-  keyed: fc.array(fc.nat(60), { maxLength: 6 }),
-  known: fc.array(fc.nat(60), { maxLength: 6 }),
-  sideBySide: fc.boolean(),
-  batchFrom: fc.constantFrom(1, 2, 5, 100),
-});
-
-/** Everything that must hold whatever happens. */
-function check(plan: Plan, sent: Sent[], log: SimulatedLog): void {
-  expect(log.overlapped, "one commit at a time").toBe(false);
-  const ids = log.stream.map(({ id }) => id);
-  expect(new Set(ids).size, "stored twice").toBe(ids.length);
-  for (const it of sent) {
-    expect(it.outcomes, `${it.id} is told exactly once`).toHaveLength(1);
-    const [outcome] = it.outcomes;
-    if (outcome?.kind !== "stored") continue;
-    const stored = log.stream[outcome.streamSeq - 1];
-    expect(stored?.id, "DURABLE-1: acknowledged and stored, where it says").toBe(it.id);
-    if (outcome.number !== undefined) {
-      expect({ epoch: stored?.epoch, seq: stored?.number }, "the number told is the number stored").toEqual(
-        outcome.number,
-      );
-    }
-  }
-  for (const session of new Set(sent.map((it) => it.session))) {
-    const seqs = sent
-      .filter((it) => it.session === session)
-      .map((it) => it.outcomes[0])
-      .filter((outcome) => outcome?.kind === "stored" && !(outcome.duplicate && outcome.number === undefined))
-      .map((outcome) => (outcome?.kind === "stored" ? outcome.streamSeq : 0));
-    expect(seqs, `ORDER-1: ${session} in the order of acceptance`).toEqual(seqs.toSorted((a, b) => a - b));
-
-    const numbers = new Map<string, number[]>();
-    for (const it of log.stream) {
-      if (it.session !== session) continue;
-      numbers.set(it.epoch, [...(numbers.get(it.epoch) ?? []), it.number]);
-    }
-    for (const [epoch, list] of numbers) {
-      expect(new Set(list).size, `${session}: a number of ${epoch} used twice`).toBe(list.length);
-      expect(list, `${session}: numbers of ${epoch} in log order`).toEqual(list.toSorted((a, b) => a - b));
-      // Side by side, a write that is refused for good between two that are stored does leave a gap (ADR 0003).
-      if (!plan.sideBySide) expect(list, `${session}: no gap in ${epoch}`).toEqual(list.map((_, i) => i + 1));
-    }
-  }
-}
+import { createJumpingClock, createSimulatedLog } from "./simulated-log.ts";
+import { logger, run, encode, write, plans, check, plain } from "./commit-run.ts";
 
 describe("group commit", () => {
   test("DURABLE-1, ORDER-1: whatever happens on the way to the log, nothing acknowledged is lost, doubled or out of order", async () => {
@@ -227,7 +59,7 @@ describe("group commit", () => {
     ]);
   });
 
-  test("so is a single, and its session goes on in the same epoch", async () => {
+  test("so is a single, and its session continues in the same epoch", async () => {
     const groups = [
       { afterMs: 100, sessions: [0] },
       { afterMs: 10, sessions: [0] },
@@ -248,7 +80,7 @@ describe("group commit", () => {
     });
   });
 
-  test("a log that stays away fails every write within the give-up time, and the session goes on in a new epoch", async () => {
+  test("a log that stays away fails every write within the give-up time, and the session continues in a new epoch", async () => {
     const plan = plain({
       groups: [
         { afterMs: 1000, sessions: [0, 1] },
@@ -303,7 +135,7 @@ describe("group commit", () => {
     expect(outcomes[count]).toMatchObject({ number: { seq: 1 } }); // the number may be missing: a new epoch
   });
 
-  test("a new id that somebody stores while the broker refuses for a moment is no 2xx either", async () => {
+  test("a new id that another writer stores while the broker refuses for a moment is no 2xx either", async () => {
     const clock = createJumpingClock();
     const log = createSimulatedLog({ clock, faults: [{ kind: "later" }], denied: new Set(), before: [] });
     const outcomes: Outcome[] = [];
@@ -328,7 +160,7 @@ describe("group commit", () => {
     expect(outcomes).toMatchObject([{ kind: "failed", code: "event_id_taken" }]);
   });
 
-  test("an unexpected failure is told, and does not stop the next commit", async () => {
+  test("an unexpected failure is reported, and does not stop the next commit", async () => {
     const clock = createJumpingClock();
     const log = createSimulatedLog({ clock, faults: [], denied: new Set(), before: [] });
     const committer: Committer = createCommitter({
@@ -385,16 +217,3 @@ describe("group commit", () => {
     expect(stored).toBe(1506);
   });
 });
-
-function plain(part: Partial<Plan>): Plan {
-  return {
-    groups: [],
-    faults: [],
-    denied: [],
-    keyed: [],
-    known: [],
-    sideBySide: false,
-    batchFrom: 100,
-    ...part,
-  };
-}

@@ -61,7 +61,7 @@ describe("singles or a batch", () => {
     );
   });
 
-  test("one session's writes go one by one as singles, so a batch pays earlier", () => {
+  test("writes of one session are sent one by one as singles, so a batch pays earlier", () => {
     expect(createChoice(true).of(10, 10)).toBe("batch");
   });
 

@@ -35,7 +35,7 @@ function matches(filter: string, subject: string): boolean {
 }
 
 describe("subjects of events", () => {
-  test("tell everything that was put into them", () => {
+  test("contain everything that was put into them", () => {
     fc.assert(
       fc.property(id, id, kind, origin, (runner, session, what, from) => {
         const subject = eventSubject(runner, session, what, from);
@@ -130,11 +130,11 @@ describe("shards", () => {
   });
 });
 
-describe("ADR 0018: who asks is told by the subject, and gets the answer", () => {
+describe("ADR 0018: the subject names the asker, which gets the answer", () => {
   const ask = (gateway: string): string => questionSubject(RECEIPT_SUBJECT, gateway);
   const inbox = (gateway: string): string => `${gatewayInbox(gateway)}.x.y`;
 
-  test("a gateway in its own name, and nobody else in it", () => {
+  test("a gateway asks in its own name, and no other login in that name", () => {
     fc.assert(
       fc.property(id, id, (one, other) => {
         const token = gatewayInbox(one).slice("_INBOX_gw.".length);

@@ -4,7 +4,7 @@ import { judgeEnd, stampMs, type Anchor, type Probe } from "../../../../../src/s
 
 const probe = (anchor: Anchor, there?: number, next?: number): Probe => ({ anchor, there, next });
 
-describe("SETTLE-1: a log that lost its end is told from one that has it", () => {
+describe("SETTLE-1: a log that lost its end differs from one that has it", () => {
   test.each([
     ["nothing is remembered", 10, [], undefined],
     ["the newest is there", 10, [probe({ seq: 10, at: 100 }, 100)], undefined],

@@ -14,7 +14,7 @@ test("ORDER-1: letters go in the order of their events, not of their deaths", ()
   expect(planRedrive([a, b, c])).toEqual({ send: [b, c, a], drop: [] });
 });
 
-test("an event that died twice goes once, by its newest letter, at its first place", () => {
+test("an event that died twice is sent once, by its newest letter, at its first place", () => {
   const [old, other, again] = [letter(1, "a", 10), letter(2, "b", 20), letter(3, "a", 30)];
   expect(planRedrive([old, other, again])).toEqual({ send: [again, other], drop: [old] });
   expect(planRedrive([again, other, old])).toEqual({ send: [again, other], drop: [old] });

@@ -125,7 +125,7 @@ describe("Settled", () => {
     );
   });
 
-  test("tells a writer of every change, and only of those", () => {
+  test("a writer hears of every change, and of nothing else", () => {
     const settled = new Settled();
     const { version } = settled;
     settled.arrived(1);

@@ -106,7 +106,7 @@ describe("the state of a session", () => {
 });
 
 describe("the list of sessions", () => {
-  test("who needs somebody comes first, then who waits most; idle ones only when looked for", () => {
+  test("sessions that need an operator come first, then those that wait longest; idle ones only in a search", () => {
     const given = sources({
       lanes: [
         lane("few", { events: 2 }),

@@ -6,7 +6,7 @@ import {
   roleOf,
 } from "../../../../../src/shared/session-log/event/kinds.ts";
 
-test("every kind of a subject has its source, and nobody else's kind is one", () => {
+test("every kind of a subject has its source, and unknown kinds have none", () => {
   for (const kind of OWNER_TYPES) {
     expect(roleOf({ side: "out", kind })).toEqual({ source: "worker", type: kind });
     expect(roleOf({ side: "in", kind })).toBeUndefined();

@@ -64,7 +64,7 @@ describe("what any client may have written", () => {
     );
   });
 
-  test("is of this version, or a newer one that is told apart", () => {
+  test("is of this version, or of a newer one, which is recognized", () => {
     expect(refusal(pack({ ...ENVELOPE, v: 2 }))).toMatch(/^schema_newer: /);
     expect(decodeSessionEnvelope(pack({ ...ENVELOPE, later: [1] }))).toMatchObject({ id: "e1" });
   });

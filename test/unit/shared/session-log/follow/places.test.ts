@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createPlaces } from "../../../../../src/shared/session-log/follow/places.ts";
 import { promises } from "../../../../support/fake-clock.ts";
 
-test("so many at the same time, the others in their order, also behind one that fails", async () => {
+test("runs a limited number at the same time, and the others in order, also behind one that fails", async () => {
   const places = createPlaces(2);
   const started: number[] = [];
   const gates = Array.from({ length: 5 }, () => Promise.withResolvers<void>());

@@ -64,7 +64,7 @@ test("turns wait in their order, one runs, and a repeat of an id changes nothing
   expect(it.state().turns.get("a")).toMatchObject({ kind: "ended", outcome: "finished" });
 });
 
-test("who takes over voids the questions, ends the turn of the owner before, and goes on with the next one", () => {
+test("a new owner voids the questions, ends the turn of the old owner, and continues with the next one", () => {
   const it = log();
   for (const id of ["a", "b"]) it.want(turn(id));
   it.say(1, OWNED);

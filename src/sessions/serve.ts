@@ -12,6 +12,7 @@ import { createCore } from "./core/core.ts";
 import { openLog } from "./core/open-log.ts";
 import type { Workspaces } from "./core/workspaces.ts";
 import { newCounts } from "./http/counts.ts";
+import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
 import { createMetrics } from "./http/metrics.ts";
 import type { Part } from "./http/part.ts";
 import { addEvents } from "./native/events.ts";
@@ -20,7 +21,7 @@ import { addSessions } from "./native/sessions.ts";
 import { addAnswers, addTurns } from "./native/turns.ts";
 import { createServer } from "./server.ts";
 
-// core/ does what clients want · access/ says who may · native/ is our own protocol · server.ts makes the port of its parts · active.ts counts for /health
+// core/ does what clients want · access/ says who may · native/ is our own protocol, dialects/ are those of other programs · server.ts makes the port of its parts · active.ts counts for /health
 
 export type ServeOptions = {
   version: string;
@@ -70,7 +71,15 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     active: createActive({ jsm: opened.jsm, clock }),
     metrics: createMetrics(counts, levels),
   };
-  const parts: Part[] = [addSessions, addTurns, addAnswers, addEvents, (app, part) => addOwn(app, part, own)];
+  const dialect: Part = (app, part) => addUniversalAgent(app, { ...part, random, logUp: levels.logUp });
+  const native: Part[] = [
+    addSessions,
+    addTurns,
+    addAnswers,
+    addEvents,
+    (app, part) => addOwn(app, part, own),
+  ];
+  const parts = [...native, dialect];
   const { access } = deps;
   const { version } = options;
   const server = { core, counts, clock, log, version, access, stopping: () => stopping };

@@ -3,7 +3,7 @@ import { systemClock, type Clock } from "../../src/shared/base/clock.ts";
 import { silentLogger } from "../../src/shared/base/logger.ts";
 import type { Access } from "../../src/sessions/access/caller.ts";
 import { singleKeyAccess } from "../../src/sessions/access/single-key.ts";
-import { ANY_WORKSPACE } from "../../src/sessions/core/workspaces.ts";
+import { ANY_WORKSPACE, type Workspaces } from "../../src/sessions/core/workspaces.ts";
 import { startServe, type Serve, type ServeOptions } from "../../src/sessions/serve.ts";
 import type { TestBroker } from "./broker.ts";
 
@@ -28,6 +28,7 @@ export type TestServe = Serve & {
 
 export type TestServeOptions = Partial<ServeOptions> & {
   access?: Access;
+  workspaces?: Workspaces;
   clock?: Clock;
   onLine?: (line: string) => void;
 };
@@ -35,7 +36,13 @@ export type TestServeOptions = Partial<ServeOptions> & {
 /** Starts a server on a broker with a log of sessions: `await using serve = await startTestServe(broker)`. */
 export async function startTestServe(
   broker: TestBroker,
-  { access = singleKeyAccess(SESSIONS_KEY), clock = systemClock, onLine, ...options }: TestServeOptions = {},
+  {
+    access = singleKeyAccess(SESSIONS_KEY),
+    clock = systemClock,
+    onLine,
+    workspaces = ANY_WORKSPACE,
+    ...options
+  }: TestServeOptions = {},
 ): Promise<TestServe> {
   const nc = await broker.connect("serve");
   const fatal: Error[] = [];
@@ -47,7 +54,7 @@ export async function startTestServe(
       clock,
       log: onLine === undefined ? silentLogger() : pino({ level: "trace" }, { write: onLine }),
       access,
-      workspaces: ANY_WORKSPACE,
+      workspaces,
       linesDropped: () => 0,
       fatal: (error) => fatal.push(error),
     },

@@ -87,6 +87,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     core: ["access"],
     http: ["access", "core"],
     native: ["core", "http"],
+    dialects: ["access", "core", "http"],
   },
 };
 

@@ -20,9 +20,10 @@ import {
   type TurnRequest,
   type TurnsPage,
 } from "./turns.ts";
+import { unfinished } from "./unfinished.ts";
 import { lacks } from "../access/caller.ts";
 
-// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts: turns · answers.ts: what their user says meanwhile · push.ts: events from outside ·
+// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, unfinished.ts: turns · answers.ts: what their user says meanwhile · push.ts: events from outside ·
 // events.ts, backwards.ts, read.ts: what happened · patience.ts bounds each of them
 // Every protocol does these and nothing else, so that they agree on who may what. No operation knows of HTTP: its outcome is a value. What it reports as stored is on disk.
 
@@ -40,6 +41,8 @@ export type Core = {
     ref: SessionRef,
     page: { after: number; limit: number },
   ): Promise<TurnsPage | Refusal>;
+  /** Names of all sessions with a turn that has not ended: of use with a list of what the caller may see. */
+  unfinished(): Promise<ReadonlySet<string> | Refusal>;
   cancel(
     caller: Caller,
     ref: SessionRef,
@@ -68,6 +71,7 @@ export function createCore(deps: CoreDeps): Core {
     submitTurn: within(submitTurn),
     findTurn: within(findTurn),
     listTurns: within(listTurns),
+    unfinished: within(unfinished),
     cancel: within(cancel),
     decide: within(decide),
     input: within(input),

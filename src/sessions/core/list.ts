@@ -6,7 +6,7 @@ import { isUserName, userSought } from "./find.ts";
 export type ListRequest = { user?: string | undefined; after: number; limit: number };
 
 /** Most sessions in one answer: at 2 KiB each, 2 MiB. */
-const MAX_LISTED = 1000;
+export const MAX_LISTED = 1000;
 
 /** A page of the sessions that the caller may see, in the order in which they were made. */
 export async function list(

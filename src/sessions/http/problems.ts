@@ -7,7 +7,7 @@ import { countIn, type Counts } from "./counts.ts";
 import { note } from "./part.ts";
 
 /** Why a request failed, as the catalogue has it. */
-type Failure = { code: HttpErrorCode; detail: string };
+export type Failure = { code: HttpErrorCode; detail: string };
 
 /** What an error says to the client. What nobody expects says nothing of itself. Pure. */
 function failureOf(error: unknown): Failure {
@@ -19,7 +19,7 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Writes down why a request failed: for its log line, and for metrics. */
-function noteFailure(
+export function noteFailure(
   request: FastifyRequest,
   error: unknown,
   { log, counts }: { log: Logger; counts: Counts },

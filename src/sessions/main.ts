@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { keptPortIn } from "../shared/base/kept-port.ts";
 import { learnProgram, learnReach, reachOf } from "../shared/base/own-command.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
+import { readPaths } from "../shared/base/config/setting.ts";
 import { dataFolder } from "../shared/base/data-folder.ts";
-import { codedError, type ErrorCode } from "../shared/base/errors.ts";
+import type { ErrorCode } from "../shared/base/errors.ts";
 import { createFatalExit, EXIT_RETRY } from "../shared/base/fatal-exit.ts";
 import { createLogger, SecretRegistry } from "../shared/base/logger.ts";
 import { speakForOthers } from "../shared/base/output/others-words.ts";
@@ -11,7 +13,6 @@ import { standardLines } from "../shared/base/output/standard.ts";
 import { exitWithParent } from "../shared/base/parent.ts";
 import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
 import { VERSION } from "../shared/base/version.ts";
-import { secretProblem } from "../shared/http/door/secret.ts";
 import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
 import { SERVE_INBOX } from "../shared/log/schema/subjects.ts";
 import {
@@ -19,10 +20,12 @@ import {
   BROKER_SETTINGS,
   brokerAccess,
   COMMON_SETTINGS,
+  SESSIONS_ACCESS_SETTINGS,
   SESSIONS_SETTINGS,
+  WORKSPACE_SETTINGS,
 } from "../shared/settings/index.ts";
-import { singleKeyAccess } from "./access/single-key.ts";
-import { ANY_WORKSPACE } from "./core/workspaces.ts";
+import { openAccess } from "./access/open-access.ts";
+import { createWorkspaces, openWorkspaceRoots } from "./access/workspaces.ts";
 import { startServe } from "./serve.ts";
 
 /** A stop that takes longer than this is cut short: a request waits 5 s for the broker at most. */
@@ -36,7 +39,13 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "sessions_unavailable",
 ];
 
-const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...SESSIONS_SETTINGS };
+const TABLE = {
+  ...COMMON_SETTINGS,
+  ...BROKER_SETTINGS,
+  ...SESSIONS_SETTINGS,
+  ...SESSIONS_ACCESS_SETTINGS,
+  workspaceRoot: WORKSPACE_SETTINGS.workspaceRoot,
+};
 
 const secrets = new SecretRegistry();
 const stdout = standardLines(1, "serve");
@@ -58,8 +67,11 @@ async function main(): Promise<void> {
   const log = createLogger({ name: "serve", level: values.logLevel, lines: stderr, secrets });
   speakForOthers(log, fail);
   learnProgram(process.env);
-  learnReach(reachOf(dataFolder(values.data, process.env), process.env));
-  const key = keyOf(values.sessionsApiKey);
+  const dataDir = dataFolder(values.data, process.env);
+  learnReach(reachOf(dataDir, process.env));
+  const entrance = openAccess(values, { dataDir, clock: systemClock, log, secrets, fetch });
+  const { workspaceRoot } = values;
+  const folders = workspaceRoot === undefined ? [join(dataDir, "workspaces")] : readPaths(workspaceRoot);
   log.info({ version: VERSION, settings: redacted(TABLE, values) }, "serve starting");
   const nc = await connectBroker(brokerAccess(values), {
     name: "serve",
@@ -78,8 +90,8 @@ async function main(): Promise<void> {
       nc,
       clock: systemClock,
       log,
-      access: singleKeyAccess(key),
-      workspaces: ANY_WORKSPACE,
+      entrance,
+      workspaces: createWorkspaces(await openWorkspaceRoots(folders)),
       linesDropped: stderr.dropped,
       fatal: fail,
     },
@@ -87,18 +99,9 @@ async function main(): Promise<void> {
   const { url } = running;
   stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
   log.info({ url }, "serve ready");
-  const close = (): Promise<void> => running.close();
+  const close = async (): Promise<void> => {
+    await running.close();
+    entrance.close();
+  };
   closeOnStopSignal({ name: "serve", logger: log, close, lastResortMs: LAST_RESORT_MS, fail });
-}
-
-/** Throws `config_invalid`: any program of this machine could run agents without a key. */
-function keyOf(chosen: string | undefined): string {
-  if (chosen === undefined)
-    throw codedError(
-      "config_invalid",
-      "RUNNER_RELAY_SESSIONS_API_KEY is needed: without a key, any program could run agents",
-    );
-  const problem = secretProblem(chosen);
-  if (problem !== undefined) throw codedError("config_invalid", `RUNNER_RELAY_SESSIONS_API_KEY ${problem}`);
-  return chosen;
 }

@@ -1,16 +1,22 @@
 import { randomBytes } from "node:crypto";
+import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { openOwnPort } from "../shared/http/door/own-port.ts";
 import { followConnection } from "../shared/log/connection.ts";
 import { RESERVED_BYTES } from "../shared/session-log/append/put.ts";
+import type { Pages } from "../shared/session-log/follow/pages.ts";
+import { listSessions } from "../shared/session-log/registry/list.ts";
+import { openTurns } from "../shared/session-log/turns/unfinished.ts";
 import { USUAL_PORT } from "../shared/settings/index.ts";
-import type { Access } from "./access/caller.ts";
+import type { Entrance } from "./access/open-access.ts";
+import { followTls } from "./access/tls.ts";
+import { createUserGate, type UserGate, type UserLimits } from "./access/user-limits.ts";
+import type { Workspaces } from "./access/workspaces.ts";
 import { createActive } from "./active.ts";
 import { createCore } from "./core/core.ts";
 import { openLog } from "./core/open-log.ts";
-import type { Workspaces } from "./core/workspaces.ts";
 import { newCounts } from "./http/counts.ts";
 import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
 import { createMetrics } from "./http/metrics.ts";
@@ -37,7 +43,7 @@ export type ServeDeps = {
   nc: NatsConnection;
   clock: Clock;
   log: Logger;
-  access: Access;
+  entrance: Entrance;
   workspaces: Workspaces;
   linesDropped: () => number;
   /** A failure that a restart cannot heal by itself; the process is to end with it. */
@@ -49,7 +55,7 @@ export type Serve = { url: string; close(): Promise<void> };
 
 /** Starts the server on an open connection. Throws `sessions_unavailable` where there is no log of sessions, and `port_taken`. */
 export async function startServe(options: ServeOptions, deps: ServeDeps): Promise<Serve> {
-  const { nc, clock, log, workspaces } = deps;
+  const { nc, clock, log, workspaces, entrance } = deps;
   const ended = new AbortController();
   const { signal } = ended;
   let stopping = false;
@@ -61,7 +67,8 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     fatal: deps.fatal,
   });
   const random = (): string => randomBytes(12).toString("hex");
-  const core = createCore({ ...opened, clock, signal, workspaces, random });
+  const gate = gateOf(entrance.limits, { ...opened, clock, signal });
+  const core = createCore({ ...opened, clock, signal, workspaces, gate, random });
   const counts = newCounts();
   const { room, hub } = opened;
   const levels = { logUp: () => connection.up(), room, linesDropped: deps.linesDropped };
@@ -80,10 +87,10 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     (app, part) => addOwn(app, part, own),
   ];
   const parts = [...native, dialect];
-  const { access } = deps;
   const { version } = options;
-  const server = { core, counts, clock, log, version, access, stopping: () => stopping };
+  const server = { core, counts, clock, log, version, entrance, stopping: () => stopping };
   const app = createServer(options, server, parts);
+  const stopTls = entrance.tls && followTls(app.server, entrance.tls, { clock, log });
   const url = await openOwnPort(app, {
     name: "the sessions server's",
     flag: "--sessions-port (RUNNER_RELAY_SESSIONS_PORT)",
@@ -96,6 +103,7 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     url,
     async close() {
       stopping = true;
+      stopTls?.();
       connection.leave();
       await app.close(); // requests that came before are answered
       ended.abort();
@@ -103,4 +111,20 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
       await nc.drain().catch(() => undefined);
     },
   };
+}
+
+/** Counts what users have, by the log. */
+function gateOf(
+  limits: UserLimits,
+  deps: { jsm: JetStreamManager; keys: Pages; clock: Clock; signal: AbortSignal },
+): UserGate {
+  return createUserGate({
+    limits,
+    clock: deps.clock,
+    async countSessions(user) {
+      const { sessions } = await listSessions(deps, { user, after: 0, limit: limits.sessions });
+      return sessions.length;
+    },
+    openTurns: (session) => openTurns(deps.jsm, session),
+  });
 }

@@ -3,7 +3,8 @@ import type { Clock } from "../shared/base/clock.ts";
 import { codedError } from "../shared/base/errors.ts";
 import { problemOf } from "../shared/http/problem.ts";
 import { refuseSocket } from "../shared/http/server.ts";
-import type { Access } from "./access/caller.ts";
+import type { Entrance } from "./access/open-access.ts";
+import { readTls } from "./access/tls.ts";
 import { admit } from "./http/admission.ts";
 import { readBodies } from "./http/bodies.ts";
 import { followMethods } from "./http/methods.ts";
@@ -31,7 +32,7 @@ const LIMITS = {
 
 export type ServerOptions = { maxBody: number };
 
-export type ServerDeps = PartDeps & { clock: Clock; access: Access; stopping: () => boolean };
+export type ServerDeps = PartDeps & { clock: Clock; entrance: Entrance; stopping: () => boolean };
 
 /** Makes the server out of its parts. It listens nowhere yet. */
 export function createServer(
@@ -39,19 +40,22 @@ export function createServer(
   deps: ServerDeps,
   parts: readonly Part[],
 ): FastifyInstance {
+  const { tls, proxies } = deps.entrance;
+  const http = {
+    headersTimeout: LIMITS.headMs,
+    connectionsCheckingInterval: LIMITS.checkEveryMs,
+    maxHeaderSize: LIMITS.headBytes,
+  };
   const app = fastify({
     logger: false,
+    trustProxy: proxies.length > 0 && proxies,
     forceCloseConnections: "idle",
     return503OnClosing: false, // answered like every other refusal
     requestTimeout: 0, // bodies have their own limit, and answers may last for hours
     keepAliveTimeout: LIMITS.keepAliveMs,
     bodyLimit: options.maxBody,
     routerOptions: { maxParamLength: LIMITS.parameter },
-    http: {
-      headersTimeout: LIMITS.headMs,
-      connectionsCheckingInterval: LIMITS.checkEveryMs,
-      maxHeaderSize: LIMITS.headBytes,
-    },
+    ...(tls === undefined ? { http } : { https: { ...http, ...readTls(tls) } }),
     // no hook sees a path that cannot be decoded
     frameworkErrors(_error, _request, reply) {
       const { status, headers, body } = problemOf("request_malformed", "the path cannot be decoded");

@@ -2,8 +2,13 @@ import { pino } from "pino";
 import { systemClock, type Clock } from "../../src/shared/base/clock.ts";
 import { silentLogger } from "../../src/shared/base/logger.ts";
 import type { Access } from "../../src/sessions/access/caller.ts";
-import { singleKeyAccess } from "../../src/sessions/access/single-key.ts";
-import { ANY_WORKSPACE, type Workspaces } from "../../src/sessions/core/workspaces.ts";
+import { createAccess } from "../../src/sessions/access/access.ts";
+import { createExpiries } from "../../src/sessions/access/expiries.ts";
+import { createKeyRing } from "../../src/sessions/access/key-ring.ts";
+import { wholeKey } from "../../src/sessions/access/keys.ts";
+import type { Entrance } from "../../src/sessions/access/open-access.ts";
+import { createPageGuard } from "../../src/sessions/access/page-guard.ts";
+import type { Workspaces } from "../../src/sessions/access/workspaces.ts";
 import { startServe, type Serve, type ServeOptions } from "../../src/sessions/serve.ts";
 import type { TestBroker } from "./broker.ts";
 
@@ -28,22 +33,36 @@ export type TestServe = Serve & {
 
 export type TestServeOptions = Partial<ServeOptions> & {
   access?: Access;
+  /** What differs from a server on loopback with one key. */
+  entrance?: Partial<Entrance>;
   workspaces?: Workspaces;
   clock?: Clock;
   onLine?: (line: string) => void;
 };
 
+/** Takes every folder that is asked for. */
+const ANY_FOLDER: Workspaces = { choose: async (_caller, _user, asked) => asked };
+
+function oneKey(clock: Clock): Access {
+  const keys = createKeyRing(new Uint8Array(32), [wholeKey(SESSIONS_KEY)]);
+  return createAccess({ keys, tokens: undefined, expiries: createExpiries(clock), open: false });
+}
+
+function entranceWith(access: Access): Entrance {
+  return {
+    access,
+    guard: createPageGuard({ listen: "127.0.0.1", hosts: [], origins: new Set() }),
+    origins: new Set(),
+    proxies: [],
+    tls: undefined,
+    limits: { watchers: 1000, turns: 64, sessions: 1000, writes: 1000 },
+    close: () => undefined,
+  };
+}
+
 /** Starts a server on a broker with a log of sessions: `await using serve = await startTestServe(broker)`. */
-export async function startTestServe(
-  broker: TestBroker,
-  {
-    access = singleKeyAccess(SESSIONS_KEY),
-    clock = systemClock,
-    onLine,
-    workspaces = ANY_WORKSPACE,
-    ...options
-  }: TestServeOptions = {},
-): Promise<TestServe> {
+export async function startTestServe(broker: TestBroker, given: TestServeOptions = {}): Promise<TestServe> {
+  const { clock = systemClock, workspaces = ANY_FOLDER, access, entrance, onLine, ...options } = given;
   const nc = await broker.connect("serve");
   const fatal: Error[] = [];
   const maxBody = 4 * 1024 * 1024;
@@ -53,7 +72,7 @@ export async function startTestServe(
       nc,
       clock,
       log: onLine === undefined ? silentLogger() : pino({ level: "trace" }, { write: onLine }),
-      access,
+      entrance: { ...entranceWith(access ?? oneKey(clock)), ...entrance },
       workspaces,
       linesDropped: () => 0,
       fatal: (error) => fatal.push(error),

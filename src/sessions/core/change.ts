@@ -1,6 +1,7 @@
 import { deleteSession } from "../../shared/session-log/registry/delete.ts";
 import { changeRecord } from "../../shared/session-log/registry/change.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
+import { releaseFolder } from "../../shared/session-log/registry/folders.ts";
 import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
 import type { Within } from "./deps.ts";
 import { find, type SessionRef } from "./find.ts";
@@ -36,5 +37,6 @@ export async function remove(
   const session = lacks(caller, "user") ?? (await find(deps, caller, ref));
   if (isRefusal(session)) return session;
   await deleteSession(deps, session);
+  await releaseFolder(deps, session).catch(() => undefined); // a folder of a session that is gone counts as free anyway
   return { kind: "deleted" };
 }

@@ -60,23 +60,33 @@ export function createCore(deps: CoreDeps): Core {
     <A extends unknown[], T>(operation: (within: Within, ...args: A) => Promise<T | Refusal>) =>
     (...args: A): Promise<T | Refusal> =>
       withPatience(deps, (of) => operation(of, ...args));
+  /** The same for what writes, which users may do so many times a second. */
+  const writing =
+    <A extends unknown[], T>(
+      operation: (within: Within, caller: Caller, ...args: A) => Promise<T | Refusal>,
+    ) =>
+    async (caller: Caller, ...args: A): Promise<T | Refusal> =>
+      deps.gate.write(caller, 1) ?? (await withPatience(deps, (of) => operation(of, caller, ...args)));
   return {
-    create: within(create),
+    create: writing(create),
     find: within(
       async (of, caller: Caller, ref: SessionRef) => lacks(caller, "read") ?? find(of, caller, ref),
     ),
     list: within(list),
-    patch: within(patch),
-    remove: within(remove),
-    submitTurn: within(submitTurn),
+    patch: writing(patch),
+    remove: writing(remove),
+    submitTurn: writing(submitTurn),
     findTurn: within(findTurn),
     listTurns: within(listTurns),
     unfinished: within(unfinished),
-    cancel: within(cancel),
-    decide: within(decide),
-    input: within(input),
-    setMode: within(setMode),
-    push: within(push),
+    cancel: writing(cancel),
+    decide: writing(decide),
+    input: writing(input),
+    setMode: writing(setMode),
+    push: within(
+      async (of, caller: Caller, ref: SessionRef, events: readonly PushedEvent[]) =>
+        of.gate.write(caller, events.length) ?? push(of, caller, ref, events),
+    ),
     readEvents: within(readEvents),
   };
 }

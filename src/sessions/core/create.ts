@@ -3,10 +3,14 @@ import { isDeepStrictEqual } from "node:util";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import { createSession } from "../../shared/session-log/registry/create.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
-import { requestTurn } from "../../shared/session-log/turns/request.ts";
+import { findSession } from "../../shared/session-log/registry/find.ts";
+import { claimFolder } from "../../shared/session-log/registry/folders.ts";
+import { patiently } from "../../shared/session-log/patiently.ts";
 import { isForAll, isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
+import { NO_PLACE, type Place } from "../access/user-limits.ts";
 import type { Within } from "./deps.ts";
 import { isUserName } from "./find.ts";
+import { askForTurn } from "./turns.ts";
 
 export type CreateRequest = {
   user?: string | undefined;
@@ -42,10 +46,16 @@ export async function create(
   const id = request.id ?? madeId(user.name, request.key, deps.random);
   const problem = sessionIdProblem(id);
   if (problem !== undefined) return refuse("session_id_invalid", `session_id: ${problem}`);
-  const workspace = await deps.workspaces.place(caller, user.name, request.workspace);
+  const owner = { user: user.name, id };
+  const workspace = await deps.workspaces.choose(caller, user.name, request.workspace);
   if (typeof workspace === "object") return workspace;
+  if (workspace !== undefined && (await claimFolder(deps, workspace, owner)) === "taken")
+    return refuse("workspace_busy", "another session works in this folder");
+  const place = await placeFor(deps, caller, owner);
+  if (isRefusal(place)) return place;
   const record = recordOf(request, workspace);
-  const { session, made } = await createSession(deps, { user: user.name, id, kind: "worker", record });
+  const { session, made } = await createSession(deps, { ...owner, kind: "worker", record });
+  if (!made) place.giveBack();
   if (!made && !isSame(session, request, workspace)) {
     return request.id === undefined
       ? refuse("idempotency_key_reused", "this key made a session with other properties")
@@ -55,8 +65,21 @@ export async function create(
   if (prompt === undefined) return { kind: "created", session, made };
   const turn = `prompt-${session.name}`;
   const data = Buffer.from(JSON.stringify({ user_input: prompt }));
-  const { seq } = await requestTurn(deps, session, turn, data, { trace });
-  return { kind: "created", session, made, turn: { id: turn, seq } };
+  const asked = await askForTurn(deps, caller, session, { turn, data, trace });
+  if (isRefusal(asked)) return asked;
+  return { kind: "created", session, made, turn: { id: turn, seq: asked.seq } };
+}
+
+/** A place among the user's sessions. At the limit those that are there are still found. */
+async function placeFor(
+  deps: Within,
+  caller: Caller,
+  { user, id }: { user: string; id: string },
+): Promise<Place | Refusal> {
+  const place = await deps.gate.session(caller, user);
+  if (!isRefusal(place)) return place;
+  const { kind } = await patiently(() => findSession(deps.jsm, user, id), deps);
+  return kind === "there" ? NO_PLACE : place;
 }
 
 /** Whose session it becomes. */

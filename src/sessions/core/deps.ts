@@ -2,7 +2,8 @@ import type { PutDeps } from "../../shared/session-log/append/put.ts";
 import type { Hub } from "../../shared/session-log/follow/hub.ts";
 import type { Leader } from "../../shared/session-log/follow/leader.ts";
 import type { Pages } from "../../shared/session-log/follow/pages.ts";
-import type { Workspaces } from "./workspaces.ts";
+import type { UserGate } from "../access/user-limits.ts";
+import type { Workspaces } from "../access/workspaces.ts";
 
 /** What the operations of this process work with. */
 export type CoreDeps = PutDeps & {
@@ -12,6 +13,8 @@ export type CoreDeps = PutDeps & {
   /** Pages of the bucket. */
   keys: Pages;
   workspaces: Workspaces;
+  /** Holds users to their limits. */
+  gate: UserGate;
   /** A text that nobody can guess, of letters and digits. */
   random: () => string;
 };

@@ -31,7 +31,24 @@ export async function submitTurn(
   if (session.kind === "pod")
     return refuse("field_invalid", "the session belongs to an agent outside, which has no turns");
   const { turn = `turn_${deps.random()}`, data, whenBusy, trace } = request;
-  const { kind, seq } = await requestTurn(deps, session, turn, data, { alone: whenBusy === "reject", trace });
+  return await askForTurn(deps, caller, session, { turn, data, alone: whenBusy === "reject", trace });
+}
+
+/** The same in a session that is known to be the caller's. Users have a limit of turns; at it, those that are there are still recognised. */
+export async function askForTurn(
+  deps: Within,
+  caller: Caller,
+  session: Session,
+  asked: { turn: string; data: Uint8Array; alone?: boolean; trace?: string | undefined },
+): Promise<SubmittedTurn | Refusal> {
+  const { turn, data, alone = false, trace } = asked;
+  const place = await deps.gate.turn(caller, session.user, session.name);
+  if (isRefusal(place)) {
+    const known = await patiently(() => turnAt(deps, session, turn), deps);
+    return known === 0 ? place : { kind: "accepted", turn, seq: known, repeated: true };
+  }
+  const { kind, seq } = await requestTurn(deps, session, turn, data, { alone, trace });
+  if (kind === "repeated") place.giveBack();
   return { kind: "accepted", turn, seq, repeated: kind === "repeated" };
 }
 

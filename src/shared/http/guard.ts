@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { HttpErrorCode } from "../base/errors.ts";
+import { createHostCheck } from "./host-check.ts";
 import { isFromPage, type PageHeaders } from "./web-page.ts";
 
 /** The headers that the guard checks, as Node provides them. */
@@ -9,9 +10,6 @@ export type GuardedHeaders = PageHeaders & { authorization?: string | undefined 
 export type Guard = (headers: GuardedHeaders) => Refused | undefined;
 
 export type Refused = { code: HttpErrorCode; detail: string };
-
-const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
-const ANY_ADDRESS = new Set(["0.0.0.0", "::", "[::]"]);
 
 /** True for addresses that only this machine can reach. */
 export function isLoopback(address: string): boolean {
@@ -25,18 +23,13 @@ export function isLoopback(address: string): boolean {
  */
 export function createGuard(options: { listen: string; token: string | undefined }): Guard {
   const { listen, token } = options;
-  const anyHost = ANY_ADDRESS.has(listen) && token !== undefined;
-  const names = new Set([...LOOPBACK_NAMES, listen.toLowerCase(), `[${listen.toLowerCase()}]`]);
+  const isOurs = createHostCheck({ listen, anyName: token !== undefined });
   const expected = token === undefined ? undefined : digest(`Bearer ${token}`);
-  const seen = new Set<string>(); // hosts with their port that passed, so that the usual case is one look-up
   return (headers) => {
     const { host } = headers;
     if (isFromPage(headers)) return { code: "origin_refused", detail: "requests from web pages are refused" };
-    if (host !== undefined && !anyHost && !seen.has(host)) {
-      const name = host.replace(/:\d*$/, "").toLowerCase();
-      if (!names.has(name)) return { code: "host_refused", detail: "this host name is not served" };
-      if (seen.size < 16) seen.add(host);
-    }
+    if (host !== undefined && !isOurs(host))
+      return { code: "host_refused", detail: "this host name is not served" };
     if (expected !== undefined && !timingSafeEqual(expected, digest(headers.authorization ?? ""))) {
       return { code: "inbound_unauthorized", detail: "a bearer token is required" };
     }

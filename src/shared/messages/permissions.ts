@@ -168,6 +168,7 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       "rr.ses.*.in.>",
       `$KV.${SESSION_STATE_BUCKET}.index.>`,
       `$KV.${SESSION_STATE_BUCKET}.tombstone.>`,
+      `$KV.${SESSION_STATE_BUCKET}.folder.>`,
       ...readSessions,
     ],
     subscribe: [`${SERVE_INBOX}.>`, LIVE_SUBJECT],

@@ -5,6 +5,7 @@ import { COMMON_SETTINGS } from "./every-process.ts";
 import { GATEWAY_SETTINGS } from "./gateway.ts";
 import { RELAY_SETTINGS } from "./relay.ts";
 import { SESSION_LIMITS } from "./session-limits.ts";
+import { SESSIONS_ACCESS_SETTINGS } from "./sessions-access.ts";
 import { SESSIONS_SETTINGS } from "./sessions.ts";
 import { COORDINATOR_SETTINGS } from "./standin.ts";
 import { UP_SETTINGS } from "./up.ts";
@@ -22,6 +23,7 @@ export {
   RELAY_SETTINGS,
   CONSOLE_SETTINGS,
   SESSIONS_SETTINGS,
+  SESSIONS_ACCESS_SETTINGS,
   COORDINATOR_SETTINGS,
   WORKSPACE_SETTINGS,
   WORKER_SETTINGS,
@@ -37,6 +39,7 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   RELAY_SETTINGS,
   CONSOLE_SETTINGS,
   SESSIONS_SETTINGS,
+  SESSIONS_ACCESS_SETTINGS,
   COORDINATOR_SETTINGS,
   WORKSPACE_SETTINGS,
   WORKER_SETTINGS,

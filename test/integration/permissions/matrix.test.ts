@@ -84,6 +84,7 @@ const PUBLISH: Rule[] = [
   ["rr.live.s.out.text"],
   ["$KV.RR_SES_STATE.index.u.s", "serve"],
   ["$KV.RR_SES_STATE.tombstone.s", "serve"],
+  ["$KV.RR_SES_STATE.folder.f", "serve"],
   ["$KV.RR_SES_STATE.lease.s", "worker"],
   ["$KV.RR_SES_STATE.floor.s", "session-prune"],
   ["$KV.RR_SES_STATE.other"],

@@ -103,7 +103,7 @@ test.each(["a/b", "..", ".", "a\u0000b", "\u2028", "x".repeat(201), "ü".repeat(
   },
 );
 
-test.each(["a.b", "ü ö", "%2F", "x".repeat(200), "-", "__proto__", "constructor", "*", ">"])(
+test.each(["a.b", "ü ö", "%2F", "x".repeat(200), "-", "__proto__", "constructor", ">"])(
   "a session may have the id %j, and is found by it",
   async (session_id) => {
     expect((await call("POST", "/sessions", { session_id })).status).toBe(201);
@@ -203,9 +203,9 @@ test("what is no HTTP is refused in words", async () => {
     return await text(socket);
   };
   expect(await answerTo("nonsense\r\n\r\n")).toContain('"code":"request_malformed"');
-  expect(await answerTo(`GET / HTTP/1.1\r\nhost: x\r\nlong: ${"x".repeat(20_000)}\r\n\r\n`)).toContain(
-    '"code":"headers_too_large"',
-  );
-  const smuggled = `POST /sessions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${SESSIONS_KEY}\r\ntransfer-encoding: gzip, chunked\r\nconnection: close\r\n\r\n0\r\n\r\n`;
+  expect(
+    await answerTo(`GET / HTTP/1.1\r\nhost: localhost\r\nlong: ${"x".repeat(20_000)}\r\n\r\n`),
+  ).toContain('"code":"headers_too_large"');
+  const smuggled = `POST /sessions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${SESSIONS_KEY}\r\ntransfer-encoding: gzip, chunked\r\nconnection: close\r\n\r\n0\r\n\r\n`;
   expect(await answerTo(smuggled)).toMatch(/framing_invalid|request_malformed/);
 });

@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import { codedError, errorText } from "../../base/errors.ts";
 
@@ -30,7 +31,8 @@ export async function openOwnPort(app: FastifyInstance, wanted: OwnPort): Promis
   }
   const host = EVERYWHERE[listen] ?? listen;
   const taken = (app.server.address() as AddressInfo).port;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${taken}`;
+  const scheme = app.server instanceof TlsServer ? "https" : "http";
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${taken}`;
 }
 
 /** The ports to try, in order. Nobody looks before whether one is free, because another program could take it between the look and its use. Pure. */

@@ -19,6 +19,8 @@ import { makeOwnFolder } from "../../base/own-folder.ts";
 export const PAGE_TOKEN_FILE = "page-token";
 /** The file with the token of `up`'s stand-in coordinator, in its data folder. */
 export const COORDINATOR_KEY_FILE = "coordinator-key";
+/** The file with the key of `up`'s sessions server, in its data folder. */
+export const SESSIONS_KEY_FILE = "sessions.key";
 
 /** 256 bits, which cannot be guessed. */
 const MADE_BYTES = 32;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { sessionToken } from "../../log/schema/session-id.ts";
 import { SESSION_STATE_BUCKET } from "../topology.ts";
 
@@ -14,6 +15,9 @@ export const keyOf = {
   lease: (session: string): string => `lease.${session}`,
   /** A root of workspaces that some worker has, for as long as it has it. A worker's login writes no other keys. */
   root: (root: string): string => `lease.root.${root}`,
+  /** Which session works in a folder. */
+  folder: (path: string): string =>
+    `folder.${createHash("sha256").update(path).digest("base64url").slice(0, 22)}`,
   /** Present after a deletion, for longer than anything may still write. */
   tombstone: (session: string): string => `tombstone.${session}`,
 } as const;

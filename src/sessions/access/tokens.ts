@@ -1,0 +1,70 @@
+import { errors, jwtVerify, type JWTPayload } from "jose";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
+import type { Scope } from "./caller.ts";
+import type { Issued } from "./issuer-keys.ts";
+import { SCOPES } from "./keys.ts";
+
+/** How far the issuer's clock and ours may be apart. A removed key also ends its streams within this time. */
+export const SKEW_MS = 5000;
+/** Only signatures that need the issuer's private key. With a shared secret, whoever checks tokens could make them. */
+const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+
+/** Codes of jose that say nothing about the token. */
+const ISSUERS_FAULT: ReadonlySet<string> = new Set([
+  errors.JWKSTimeout.code,
+  errors.JWKSInvalid.code,
+  errors.JOSEError.code,
+]);
+
+/** What a token says. `until`: when it ends, wall clock. `unchecked`: the issuer's keys cannot be had, so that nothing is known. */
+export type Token =
+  | { kind: "valid"; user: string; scopes: ReadonlySet<Scope>; until: number }
+  | { kind: "invalid"; detail: string }
+  | { kind: "unchecked"; detail: string };
+
+export type Tokens = { read(token: string): Promise<Token> };
+
+/** True for a text that has the form of a JWT; keys of people do not. Pure. */
+export function isTokenLike(secret: string): boolean {
+  return /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(secret);
+}
+
+/** Checks the JWTs of one issuer. `sub` is the user, and `scope` has our scopes among its words (RFC 9068). */
+export function createTokens(deps: {
+  issued: () => Promise<Issued>;
+  audience: string;
+  clock: Clock;
+}): Tokens {
+  const { issued, audience, clock } = deps;
+  return {
+    async read(token) {
+      try {
+        const { issuer, keyOf } = await issued();
+        const { payload } = await jwtVerify(token, keyOf, {
+          issuer,
+          audience,
+          algorithms: ALGORITHMS,
+          clockTolerance: SKEW_MS / 1000,
+          currentDate: new Date(clock.wall()),
+          requiredClaims: ["exp", "sub"],
+        });
+        return tokenOf(payload);
+      } catch (error) {
+        if (error instanceof errors.JOSEError && !ISSUERS_FAULT.has(error.code))
+          return { kind: "invalid", detail: error.code };
+        return { kind: "unchecked", detail: errorText(error) }; // also keys that no library can read
+      }
+    },
+  };
+}
+
+/** A token whose signature and dates are good. Pure. */
+function tokenOf({ sub, exp, scope }: JWTPayload): Token {
+  if (typeof sub !== "string" || sessionIdProblem(sub) !== undefined)
+    return { kind: "invalid", detail: "sub cannot be used as a user" };
+  const words = new Set(typeof scope === "string" ? scope.split(" ") : []);
+  const scopes = new Set(SCOPES.filter((name) => words.has(name)));
+  return { kind: "valid", user: sub, scopes, until: (exp ?? 0) * 1000 };
+}

@@ -1,0 +1,175 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createAccess } from "../../../src/sessions/access/access.ts";
+import type { Scope } from "../../../src/sessions/access/caller.ts";
+import { createExpiries } from "../../../src/sessions/access/expiries.ts";
+import { createIssuerKeys } from "../../../src/sessions/access/issuer-keys.ts";
+import { createKeyRing } from "../../../src/sessions/access/key-ring.ts";
+import { sha256, type Key } from "../../../src/sessions/access/keys.ts";
+import { createTokens } from "../../../src/sessions/access/tokens.ts";
+import { OPERATIONS } from "../../../src/sessions/native/operations.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import { silentLogger } from "../../../src/shared/base/logger.ts";
+import type { TestBroker } from "../../support/broker.ts";
+import { AUDIENCE, startJwtIssuer, type JwtIssuer } from "../../support/jwt-issuer.ts";
+import { startTestServe, type Answer, type TestServe } from "../../support/serve.ts";
+import { sessionsBroker } from "../session-log/harness.ts";
+
+/** In everything that ann has: it must reach nobody else. */
+const SECRET = "xyzzy-of-ann";
+const ALL: Scope[] = ["read", "write", "user"];
+const KEYS = {
+  ann: "key-of-ann",
+  bob: "key-of-bob",
+  nothing: "key-for-nothing",
+  admin: "key-of-admin",
+};
+
+let broker: TestBroker;
+let issuer: JwtIssuer;
+let serve: TestServe;
+const lines: string[] = [];
+const expiries = createExpiries(systemClock);
+
+beforeAll(async () => {
+  broker = await sessionsBroker();
+  issuer = await startJwtIssuer();
+  const issued = createIssuerKeys(issuer.url, { fetch, clock: systemClock, log: silentLogger() });
+  const key = (name: keyof typeof KEYS, user: string, scopes: Scope[]): Key => ({
+    sha256: sha256(KEYS[name]),
+    user,
+    scopes: new Set(scopes),
+  });
+  const ring = createKeyRing(randomBytes(32), [
+    key("ann", "ann", ALL),
+    key("bob", "bob", ALL),
+    key("nothing", "ann", ["admin"]),
+    key("admin", "root", [...ALL, "admin"]),
+  ]);
+  const tokens = createTokens({ issued, audience: AUDIENCE, clock: systemClock });
+  const access = createAccess({ keys: ring, tokens, expiries, open: false });
+  serve = await startTestServe(broker, { access, onLine: (line) => void lines.push(line) });
+  // ann and bob each have a session by the same id, and each deleted one
+  for (const who of ["ann", "bob"] as const) {
+    const own = who === "ann" ? SECRET : "nothing special";
+    for (const id of ["chat", `gone-${who}`, `only-${who}`])
+      await as(who, "POST", "/sessions", { session_id: id, metadata: { own }, prompt: own });
+    await as(who, "DELETE", `/sessions/gone-${who}`);
+  }
+});
+afterAll(async () => {
+  await serve?.close();
+  expiries.close();
+  await issuer?.[Symbol.asyncDispose]();
+  await broker?.[Symbol.asyncDispose]();
+});
+
+function as(who: string, method: string, path: string, body?: unknown, headers = {}): Promise<Answer> {
+  const key = who in KEYS ? KEYS[who as keyof typeof KEYS] : who;
+  return serve.call(method, path, body, { authorization: `Bearer ${key}`, ...headers });
+}
+
+type Route = { method: string; path: string; body?: object };
+
+/** Every route of a session, as the OpenAPI document lists them. A test compares that with what the server has. */
+const ROUTES: Route[] = OPERATIONS.filter(({ path }) => path.includes("{session_id}")).map(
+  ({ method, path, body }) => ({
+    method: method.toUpperCase(),
+    path: path.replace("{turn_id}", "t1").replace("{request_id}", "q1"),
+    ...(body === undefined ? {} : { body: body.example }),
+  }),
+);
+
+test("the table has every kind of operation", () => {
+  expect(ROUTES.length).toBeGreaterThanOrEqual(12);
+});
+
+/** An answer without what differs from one to the next. */
+function shapeOf({ status, headers, json }: Answer): unknown {
+  const named = [...headers].filter(([name]) => name !== "date");
+  return { status, headers: Object.fromEntries(named), json };
+}
+
+describe.each(ROUTES)("$method $path", ({ method, path, body }) => {
+  const ask = async (who: string, id: string): Promise<unknown> =>
+    shapeOf(await as(who, method, path.replace("{session_id}", id), body));
+  /** Their answers for these sessions, if they are all the same. */
+  const sameFor = async (who: string, ids: string[]): Promise<unknown> => {
+    const [first, ...others] = await Promise.all(ids.map((id) => ask(who, id)));
+    for (const other of others) expect(other).toEqual(first);
+    return first;
+  };
+
+  test("USER-1: another user's session is answered as one that was deleted and one that never was", async () => {
+    const answer = await sameFor("bob", ["only-ann", "gone-bob", "gone-ann", "guessed"]);
+    expect(answer).toMatchObject({ status: 404, json: { code: "session_unknown" } });
+  });
+
+  test("USER-1: without a valid credential, or without the scope, the answer does not depend on the session", async () => {
+    const ids = ["only-ann", "gone-ann", "guessed"];
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { sub: "ann", scope: "read write user" };
+    const expired = await issuer.token({ ...claims, exp: now - 60 });
+    const foreign = await issuer.token({ ...claims, aud: "other" });
+    for (const wrong of ["unknown-key", expired, foreign, ""])
+      expect(await sameFor(wrong, ids)).toMatchObject({
+        status: 401,
+        json: { code: "inbound_unauthorized" },
+      });
+    expect(await sameFor("nothing", ids)).toMatchObject({ status: 403, json: { code: "scope_missing" } });
+  });
+});
+
+test("USER-1: a token of the issuer is its user", async () => {
+  const token = await issuer.token({ sub: "ann", scope: "openid read" });
+  expect(await as(token, "GET", "/sessions/only-ann")).toMatchObject({
+    status: 200,
+    json: { user_id: "ann" },
+  });
+  expect(await as(token, "GET", "/sessions/only-bob")).toMatchObject({ status: 404 });
+});
+
+test("USER-1: one id of two users is two sessions; an admin says which one", async () => {
+  expect(await as("bob", "GET", "/sessions/chat")).toMatchObject({ json: { user_id: "bob" } });
+  expect(await as("ann", "GET", "/sessions/chat")).toMatchObject({ json: { user_id: "ann" } });
+  expect(await as("admin", "GET", "/sessions/only-ann")).toMatchObject({ json: { user_id: "ann" } });
+  expect(await as("admin", "GET", "/sessions/chat")).toMatchObject({
+    status: 409,
+    json: { code: "ambiguous_session" },
+  });
+  expect(await as("admin", "GET", "/sessions/chat?user_id=bob")).toMatchObject({ json: { user_id: "bob" } });
+  expect(await as("admin", "GET", "/sessions/gone-ann")).toMatchObject({ status: 404 });
+});
+
+test("USER-1: naming another user is refused, in a body and in a query", async () => {
+  const made = await as("bob", "POST", "/sessions", { session_id: "x", user_id: "ann" });
+  expect(made).toMatchObject({ status: 403, json: { code: "user_forbidden" } });
+  for (const path of [
+    "/sessions?user_id=ann",
+    "/sessions/only-ann?user_id=ann",
+    "/sessions/guessed?user_id=ann",
+  ])
+    expect(await as("bob", "GET", path)).toMatchObject({ status: 403, json: { code: "user_forbidden" } });
+  expect(await as("ann", "GET", "/sessions/x")).toMatchObject({ status: 404 });
+  const own = await as("bob", "POST", "/sessions", { session_id: "y", user_id: "bob" });
+  expect(own).toMatchObject({ status: 201, json: { user_id: "bob" } });
+});
+
+test("USER-1: nothing of ann's is in what others get, in metrics or in the log", async () => {
+  const shown = [
+    await as("bob", "GET", "/sessions"),
+    await as("bob", "GET", "/sessions/chat"),
+    await as("bob", "GET", "/sessions/chat/events?after=0"),
+    await as("bob", "GET", "/sessions/chat/turns"),
+    await as("bob", "GET", "/sessions/only-ann/events"),
+    ...(await Promise.all(["/health", "/ready", "/metrics", "/"].map((path) => serve.call("GET", path)))),
+  ].map(({ json }) => JSON.stringify(json));
+  for (const text of shown) {
+    expect(text).not.toContain(SECRET);
+    expect(text).not.toContain("only-ann");
+  }
+  const { json: everything } = await as("admin", "GET", "/sessions");
+  expect(JSON.stringify(everything)).toContain(SECRET); // an admin sees it
+  const log = lines.join("\n");
+  for (const secret of [SECRET, ...Object.values(KEYS)]) expect(log).not.toContain(secret);
+});

@@ -5,7 +5,6 @@ import type { Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { rest } from "../shared/base/rest.ts";
 import type { Pages } from "../shared/session-log/follow/pages.ts";
-import { SETTLE_MS } from "../shared/session-log/ownership/lease.ts";
 import type { Session } from "../shared/session-log/registry/entry.ts";
 import type { OwnerMove } from "../shared/session-log/turns/owner-move.ts";
 import type { SessionState } from "../shared/session-log/turns/session-state.ts";
@@ -39,8 +38,8 @@ export type MovesOf = {
   voice: Voice;
   epoch: number;
   root: OwnerRoot | undefined;
-  /** Nothing of an owner before still runs. */
-  clean: boolean;
+  /** Monotonic time from which on nothing of an owner before still runs. */
+  startAt: number;
   /** Called when a turn has ended. */
   ended: () => void;
 };
@@ -89,7 +88,7 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
       switch (move.kind) {
         case "own":
           // what the owner before started may still run for a moment
-          if (!of.clean && state.epoch > 0) await rest(clock, SETTLE_MS, signal);
+          if (state.epoch > 0) await rest(clock, Math.max(0, of.startAt - clock.now()), signal);
           return await say("owner", { epoch, ...of.root });
         case "void": {
           const resolved = { request_id: move.request, allowed: false, resolved_by: "takeover" };

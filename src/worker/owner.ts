@@ -2,6 +2,7 @@ import type { Agents } from "../agents/named.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import type { PutDeps } from "../shared/session-log/append/put.ts";
 import { watch, type WatchDeps } from "../shared/session-log/follow/watch.ts";
+import type { SeenLease } from "../shared/session-log/ownership/lease-watch.ts";
 import { acquireLease, type Lease } from "../shared/session-log/ownership/lease.ts";
 import type { Session } from "../shared/session-log/registry/entry.ts";
 import { factOf } from "../shared/session-log/turns/fact.ts";
@@ -28,6 +29,8 @@ export type OwnerDeps = WatchDeps & PutDeps & { random: () => string };
 export type OwnerEnd = "taken" | "left" | "lost" | "deleted";
 
 export type OwnOptions = {
+  /** The last renewal of the owner before, if it was seen. */
+  seen?: SeenLease | undefined;
   /** For people who ask who owns it. */
   worker: string;
   agents: Agents;
@@ -45,7 +48,7 @@ export type OwnOptions = {
 
 /** Owns a session until `signal`, or until nothing was to be done for a while, if no other process does: runs its turns in their order, and ends those that an owner before left. */
 export async function ownSession(deps: OwnerDeps, session: Session, options: OwnOptions): Promise<OwnerEnd> {
-  const lease = await acquireLease(deps, session.name, options.worker);
+  const lease = await acquireLease(deps, session.name, options.worker, options.seen);
   if (lease === undefined) return "taken";
   const space = createSessionRoom(deps, { session: session.name, maxBytes: options.maxBytes });
   const owner = createOwner({ ...deps, room: () => space.room() }, session, lease, options);
@@ -111,8 +114,8 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, options: O
   function begin(state: SessionState): { epoch: number; voice: Voice; moves: Moves } {
     const epoch = Math.max(lease.revision, state.epoch + 1);
     const voice = createVoice(deps, { session, epoch, out: state.out });
-    const { clean } = lease;
-    const of = { session, home, voice, epoch, root: claim.root, clean, ended: step }; // its end may have been seen already
+    const { startAt } = lease;
+    const of = { session, home, voice, epoch, root: claim.root, startAt, ended: step }; // its end may have been seen already
     return { epoch, voice, moves: createMoves({ ...deps, signal }, of) };
   }
 

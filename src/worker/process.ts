@@ -10,6 +10,7 @@ import { WORKER_INBOX } from "../shared/log/schema/subjects.ts";
 import { openHub } from "../shared/session-log/follow/hub.ts";
 import { createLeader } from "../shared/session-log/follow/leader.ts";
 import { createPages } from "../shared/session-log/follow/pages.ts";
+import { SESSION_STATE } from "../shared/session-log/follow/stored-event.ts";
 import { SESSIONS_STREAM } from "../shared/session-log/topology.ts";
 import { startGuard, type Guard } from "./guard/guard.ts";
 import { createPlaces } from "./roots/places.ts";
@@ -57,13 +58,14 @@ export async function startWorkerProcess(
     throw codedError("sessions_unavailable", "the broker has no log of sessions", { cause: error });
   });
   const pages = createPages({ nc, clock, inboxPrefix: WORKER_INBOX });
+  const keys = createPages({ nc, clock, inboxPrefix: WORKER_INBOX, store: SESSION_STATE });
   const leader = createLeader({ jsm, clock, signal });
   const hub = await openHub({ nc, pages, leader, clock, log, signal });
   const base = { nc, jsm, clock, signal, random: randomUUID };
   const places = createPlaces(base, { worker: name, roots, shared });
   const spawn = { guard: guardKeeper(), clock, env, random: randomUUID };
   const worker = startWorker(
-    { ...base, hub, pages, leader, room: () => hub.end().room },
+    { ...base, hub, pages, keys, leader, room: () => hub.end().room },
     { name, agents, places, spawn, log, maxBytes },
   );
   return {

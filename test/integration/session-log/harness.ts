@@ -118,13 +118,17 @@ export async function sweeper(
 }
 
 /** What a worker's process has. */
-export async function workerHome(broker: TestBroker, signal: AbortSignal): Promise<OwnerDeps> {
+export async function workerHome(
+  broker: TestBroker,
+  signal: AbortSignal,
+): Promise<OwnerDeps & { keys: Pages }> {
   const nc = await broker.connect("worker");
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2000 });
   const clock = systemClock;
   const log = silentLogger();
   const pages = createPages({ nc, clock, inboxPrefix: WORKER_INBOX });
+  const keys = createPages({ nc, clock, inboxPrefix: WORKER_INBOX, store: SESSION_STATE });
   const leader = createLeader({ jsm, clock, signal });
   const hub = await openHub({ nc, pages, leader, clock, log, signal });
-  return { nc, jsm, hub, pages, leader, clock, signal, room: () => Infinity, random: randomUUID };
+  return { nc, jsm, hub, pages, keys, leader, clock, signal, room: () => Infinity, random: randomUUID };
 }

@@ -2,6 +2,10 @@ import { randomUUID } from "node:crypto";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../src/shared/base/clock.ts";
+import { WORKER_INBOX } from "../../../src/shared/log/schema/subjects.ts";
+import { createPages } from "../../../src/shared/session-log/follow/pages.ts";
+import { SESSION_STATE } from "../../../src/shared/session-log/follow/stored-event.ts";
+import { createLeaseWatch } from "../../../src/shared/session-log/ownership/lease-watch.ts";
 import {
   acquireLease,
   leaseHolder,
@@ -55,12 +59,13 @@ test("OWNER-1: of many that want a session one gets it, and keeps it for longer 
 
 test("a lease that is given back is free at once, and its next owner knows that nothing runs", async () => {
   const [a, b] = [await worker(), await worker()];
+  const before = systemClock.now();
   const first = await acquireLease(a, S, "a");
-  expect(first?.clean).toBe(false); // nobody knows what was before
+  expect(first?.startAt).toBeGreaterThan(before + 900); // nobody knows what was before
   await first?.release();
   expect(await leaseHolder(b.jsm, S)).toBeUndefined();
   const second = await acquireLease(b, S, "b");
-  expect(second?.clean).toBe(true);
+  expect(second?.startAt).toBeLessThanOrEqual(systemClock.now());
   expect(second?.revision).toBeGreaterThan(first?.revision ?? Infinity);
   expect(first?.lost.aborted).toBe(true);
 });
@@ -75,7 +80,39 @@ test("OWNER-1: a process that is cut off knows that it lost its lease before any
     expect(second).toBeDefined();
   });
   expect(first?.lost.aborted).toBe(true);
-  expect(second?.clean).toBe(false);
+  expect(second?.startAt).toBeGreaterThan(systemClock.now());
+});
+
+test("OWNER-1: who saw the last renewal of a dead process takes its lease before the broker removes it, and never one that was renewed since", async () => {
+  const [a, b] = [await worker(), await worker()];
+  const keys = createPages({ nc: b.nc, clock: b.clock, inboxPrefix: WORKER_INBOX, store: SESSION_STATE });
+  const leases = createLeaseWatch({ keys, clock: b.clock });
+  const first = await acquireLease(a, S, "a");
+  await leases.look();
+  const early = leases.seen(S);
+  const long = { ...b, clock: { ...b.clock, now: () => b.clock.now() + 3000 } };
+  await eventually(async () => expect(await revision(b)).toBeGreaterThan(early?.revision ?? Infinity));
+  expect(await acquireLease(long, S, "b", early), "it was renewed").toBeUndefined();
+  await a.nc.close();
+  await leases.look();
+  const last = leases.seen(S);
+  expect(last?.revision).toBe(await revision(b));
+  expect(await acquireLease(b, S, "b", last), "it is not over").toBeUndefined();
+  const second = await acquireLease(long, S, "b", last);
+  expect(second?.startAt).toBe((last?.at ?? 0) + 4000);
+  expect(second?.revision).toBeGreaterThan(first?.revision ?? Infinity);
+});
+
+test("a lease that is given back is not seen any more", async () => {
+  const a = await worker();
+  const keys = createPages({ nc: a.nc, clock: a.clock, inboxPrefix: WORKER_INBOX, store: SESSION_STATE });
+  const leases = createLeaseWatch({ keys, clock: a.clock });
+  const lease = await acquireLease(a, S, "a");
+  await leases.look();
+  expect(leases.seen(S)).toBeDefined();
+  await lease?.release();
+  await leases.look();
+  expect(leases.seen(S)).toBeUndefined();
 });
 
 test("a lease that another process overwrote is lost", async () => {

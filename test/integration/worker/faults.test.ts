@@ -6,7 +6,6 @@ import { leaseHolder } from "../../../src/shared/session-log/ownership/lease.ts"
 import { createSession } from "../../../src/shared/session-log/registry/create.ts";
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
 import { cancelTurn, requestTurn } from "../../../src/shared/session-log/turns/request.ts";
-import type { OwnerDeps } from "../../../src/worker/owner.ts";
 import { startWorker } from "../../../src/worker/worker.ts";
 import { sessionVerdict } from "../../faults/session-verdict.ts";
 import { anyFolder } from "../../support/agent-home.ts";
@@ -34,7 +33,7 @@ async function stoppable(
   broker: TestBroker,
   signal: AbortSignal,
 ): Promise<{
-  deps: OwnerDeps;
+  deps: Parameters<typeof startWorker>[0];
   pass: () => Promise<void>;
   stop: () => void;
   go: () => void;

@@ -87,6 +87,7 @@ export function startWorker(deps: OwnerDeps & { keys: Pages }, of: WorkerOptions
   async function look(): Promise<void> {
     // a broker that is away is asked again the next time
     unfinished = await unfinishedSessions(jsm).catch(() => []);
+    await leases.look().catch(() => undefined); // so that it is known when the lease is over of a session whose next turn comes later
     const now = clock.now();
     for (const [name, again] of left) if (now >= again) left.delete(name);
     for (const name of unfinished) if (!left.has(name)) want(name);

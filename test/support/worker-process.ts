@@ -14,13 +14,16 @@ import { openRoots } from "../../src/worker/roots/root.ts";
 const { env } = process;
 const text = (name: string): string => env[name] ?? "";
 const WRITER = new URL("writer.sh", import.meta.url).pathname;
+/** Lines of most turns, a second, and of some, which still run when another worker has their session. */
 const LINES = "20";
+const MANY_LINES = "160";
 
-/** Runs writer.sh, which writes a file in the session's folder for a second, mostly outside its process group. */
+/** Runs writer.sh, which writes a file in the session's folder, mostly outside its process group. */
 const writing: Agent = {
   async run({ turn, spawn }, events, signal) {
     const own = turn.endsWith("0"); // every tenth stays in its group
-    const command = ["bash", WRITER, turn, LINES];
+    const lines = /[369]$/.test(turn) ? MANY_LINES : LINES;
+    const command = ["bash", WRITER, turn, lines];
     const [file = "", ...args] = own ? command : ["setsid", "--wait", ...command];
     const child = await spawn({ file, args });
     signal.addEventListener("abort", () => child.stop());
@@ -43,7 +46,7 @@ const asking: Agent = {
 
 const log = createLogger({ name: "worker", level: "info", lines: process.stderr });
 const nc = await connectBroker(
-  { servers: [text("NATS_URL")], user: text("NATS_USER"), password: text("NATS_PASSWORD") },
+  { servers: text("NATS_URL").split(","), user: text("NATS_USER"), password: text("NATS_PASSWORD") },
   { name: "worker", inboxPrefix: WORKER_INBOX, waitMs: 30_000 },
 );
 const running = await startWorkerProcess(

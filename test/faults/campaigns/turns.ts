@@ -9,13 +9,13 @@ import { createSession } from "../../../src/shared/session-log/registry/create.t
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
 import { patiently } from "../../../src/shared/session-log/patiently.ts";
 import { cancelTurn, requestTurn } from "../../../src/shared/session-log/turns/request.ts";
-import { openTurns } from "../../../src/shared/session-log/turns/unfinished.ts";
 import { registry, sessionsBroker, type Registry } from "../../integration/session-log/harness.ts";
 import type { TestBroker } from "../../support/broker.ts";
 import { seededRandom, type Random } from "../random.ts";
 import { ms, quantile, type Report } from "../report.ts";
 import type { Service } from "../service.ts";
 import { lateWrites, sessionVerdict } from "../session-verdict.ts";
+import { startStallingProxy, type StallingProxy } from "../stalling-proxy.ts";
 import { startWorkerService } from "../worker-service.ts";
 
 export type TurnsPlan = {
@@ -33,11 +33,14 @@ const TAKEOVER_MS = 5000;
 /** Turns that are still asked for when the faults are over have this long to end. */
 const END_MS = 120_000;
 
+/** `network`: what lies between it and the broker. */
+type Worker = { service: Service; network: StallingProxy };
+
 type Stage = {
   dir: string;
   broker: TestBroker;
   client: Registry;
-  workers: Service[];
+  workers: Worker[];
   sessions: Session[];
   random: Random;
 };
@@ -76,9 +79,14 @@ async function startStage(plan: TurnsPlan, scope: AsyncDisposableStack): Promise
       return (await createSession(client, request)).session;
     }),
   );
-  const workers: Service[] = [];
-  for (let i = 0; i < plan.workers; i++)
-    workers.push(scope.use(await startWorkerService(broker, `w${i}`, dir)));
+  const workers: Worker[] = [];
+  const { hostname: host, port } = new URL(broker.url);
+  for (let i = 0; i < plan.workers; i++) {
+    const network = scope.use(await startStallingProxy({ host, port: Number(port) }));
+    const url = `nats://${network.address}`;
+    const service = scope.use(await startWorkerService(broker, `w${i}`, dir, url));
+    workers.push({ service, network });
+  }
   return { dir, broker, client, workers, sessions, random: seededRandom(plan.seed) };
 }
 
@@ -102,23 +110,28 @@ async function ask({ client, random }: Stage, session: Session, signal: AbortSig
 /** Kills and stops workers and kills the broker. Returns how long each takeover of a killed worker's session took, from its last renewal. */
 async function disturb(stage: Stage, forMs: number, report: Report): Promise<number[]> {
   const { workers, broker, random } = stage;
-  const done = { kill: 0, stop: 0, broker: 0 };
+  const done = { kill: 0, stop: 0, stall: 0, broker: 0 };
   const takeovers: number[] = [];
   for (const end = performance.now() + forMs; performance.now() < end; await delay(PAUSE_MS)) {
     const victim = workers[Math.floor(random.next() * workers.length)];
     const dice = random.next();
     if (victim === undefined) continue;
-    if (dice < 0.45) {
+    if (dice < 0.35) {
       done.kill++;
-      const held = await heldBy(stage, victim.name);
-      await victim.kill9(6000); // so that another one takes over
-      takeovers.push(...(await Promise.all(held.map((it) => takenOver(stage, it)))));
-      await victim.ready();
-    } else if (dice < 0.8) {
+      const held = await heldBy(stage, victim.service.name);
+      await victim.service.kill9(6000); // so that another one takes over
+      takeovers.push(...(await Promise.all(held.map((it) => takenOver(stage, it)))).flat());
+      await victim.service.ready();
+    } else if (dice < 0.6) {
       done.stop++;
-      victim.signal("SIGSTOP");
+      victim.service.signal("SIGSTOP");
       await delay(2000 + random.next() * 8000);
-      victim.signal("SIGCONT");
+      victim.service.signal("SIGCONT");
+    } else if (dice < 0.85) {
+      done.stall++;
+      victim.network.stall();
+      await delay(2000 + random.next() * 6000);
+      victim.network.go();
     } else {
       done.broker++;
       await broker.kill9();
@@ -128,7 +141,7 @@ async function disturb(stage: Stage, forMs: number, report: Report): Promise<num
   }
   report.note(
     "done",
-    `${done.kill} kills and ${done.stop} stops of workers, ${done.broker} kills of the broker`,
+    `workers killed ${done.kill}, stopped ${done.stop}, cut off ${done.stall} times; the broker killed ${done.broker} times`,
   );
   return takeovers;
 }
@@ -145,14 +158,13 @@ async function newest({ client }: Stage, stream: string, last_by_subj: string): 
 const newestOwner = (stage: Stage, { name }: Session): Promise<Found> =>
   newest(stage, "RR_SESSIONS", `rr.ses.${name}.out.owner`);
 
-/** The sessions with open turns that a worker has, when each lease was renewed last, and where its owner said so. */
+/** The sessions that a worker has, when each lease was renewed last, and where its owner said so. */
 async function heldBy(stage: Stage, worker: string): Promise<Held[]> {
   const { client, sessions } = stage;
   const found = await Promise.all(
     sessions.map(async (session) => {
       const { name } = session;
       if ((await patiently(() => leaseHolder(client.jsm, name), client)) !== worker) return undefined;
-      if ((await patiently(() => openTurns(client.jsm, name), client)) === 0) return undefined;
       const { at: renewed } = await newest(stage, "KV_RR_SES_STATE", `$KV.RR_SES_STATE.lease.${name}`);
       return { session, renewed, owner: (await newestOwner(stage, session)).seq };
     }),
@@ -160,11 +172,17 @@ async function heldBy(stage: Stage, worker: string): Promise<Held[]> {
   return found.filter((it) => it !== undefined);
 }
 
-/** Waits until a session has another owner; the time from the last renewal of the one before. */
-async function takenOver(stage: Stage, { session, renewed, owner }: Held): Promise<number> {
+/** Waits until a session has another owner, if a turn ran in it; the time from the last renewal of the one before. */
+async function takenOver(stage: Stage, { session, renewed, owner }: Held): Promise<number[]> {
+  const filter = { last_by_subj: `rr.ses.${session.name}.out.>` };
+  const last = await patiently(
+    () => stage.client.jsm.streams.getMessage("RR_SESSIONS", filter),
+    stage.client,
+  );
+  if (last?.subject.endsWith(".turn_ended") === true) return [];
   for (;;) {
     const { seq, at } = await newestOwner(stage, session);
-    if (seq > owner) return at - renewed;
+    if (seq > owner) return [at - renewed];
     await delay(20);
   }
 }

@@ -17,6 +17,18 @@ export const SMALL: ChildMemory = {
   env: LITTLE_KEPT,
 };
 
+/** Many watchers: each costs up to 80 KiB, so that 5,000 of them need 400 MB. Young objects are most of what a sessions server makes. */
+export const OF_SERVE: ChildMemory = {
+  nodeOptions: ["--max-old-space-size=512", "--max-semi-space-size=8"],
+  env: LITTLE_KEPT,
+};
+
+/** A worker holds what is known of at most 256 sessions, and one line of each agent, 1 MiB at most. */
+export const OF_WORKER: ChildMemory = {
+  nodeOptions: ["--max-old-space-size=192", "--max-semi-space-size=4"],
+  env: LITTLE_KEPT,
+};
+
 /** With these a gateway takes 129 MB, and is a quarter faster at 256 connections, where garbage collection is the largest cost. */
 export const OF_GATEWAY: ChildMemory = {
   nodeOptions: ["--max-old-space-size=96", "--max-semi-space-size=8"],

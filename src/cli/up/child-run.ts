@@ -84,13 +84,13 @@ function argumentsOf({ nodeOptions, main, args, keptPort }: ChildPlan): string[]
   return [...nodeOptions, main, ...args, ...(keptPort === undefined ? [] : [keptPortArgument(keptPort)])];
 }
 
-/** URL in a ready line (`{"ready":true,"url":…}`); undefined for any other line. Pure. */
+/** URL in a ready line (`{"ready":true,"url":…}`), empty if the process listens nowhere; undefined for any other line. Pure. */
 export function readyUrl(line: string): string | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== "object" || value === null || !("ready" in value) || value.ready !== true)
       return undefined;
-    return "url" in value && typeof value.url === "string" ? value.url : undefined;
+    return "url" in value && typeof value.url === "string" ? value.url : "";
   } catch {
     return undefined;
   }

@@ -21,6 +21,8 @@ export type Crew = {
   info: Partial<ReadyInfo>;
   /** Rejects when a child gives up for good. */
   fatal: Promise<never>;
+  /** Has `fatal` reject. */
+  fail: (error: Error) => void;
   /** Aborted by the first stop signal. */
   stopping: AbortSignal;
   /** Settles with the log's making, before which no child's end is its own fault. */
@@ -57,5 +59,13 @@ export function createCrew(base: Base, signals: Signals, announcement: Announcem
     signals.onSecond(() => void child.stop(0));
     return child;
   };
-  return { start, info, fatal: fatal.promise, stopping: stopping.signal, standing, opened };
+  return {
+    start,
+    info,
+    fatal: fatal.promise,
+    fail: fatal.reject,
+    stopping: stopping.signal,
+    standing,
+    opened,
+  };
 }

@@ -14,6 +14,8 @@ export type Kept = {
   /** Ports of the relay and of the console, because people and Prometheus have their addresses. */
   relayPort?: number;
   consolePort?: number;
+  /** Port of the sessions server, because clients have its address. */
+  sessionsPort?: number;
   /** The broker where the log was made already, so that gateway and relay need not wait for that. */
   provisionedAt?: string;
 };
@@ -30,11 +32,15 @@ export function readKept(dataDir: string): Kept {
 
 /** Reads what was kept. A damaged value counts as missing: another port is chosen, or the log is looked at again. Pure. */
 export function keptIn(value: unknown): Kept {
-  const { coordinatorPort, relayPort, consolePort, provisionedAt } = (value ?? {}) as Record<string, unknown>;
+  const { coordinatorPort, relayPort, consolePort, sessionsPort, provisionedAt } = (value ?? {}) as Record<
+    string,
+    unknown
+  >;
   return {
     ...(isPort(coordinatorPort) ? { coordinatorPort } : {}),
     ...(isPort(relayPort) ? { relayPort } : {}),
     ...(isPort(consolePort) ? { consolePort } : {}),
+    ...(isPort(sessionsPort) ? { sessionsPort } : {}),
     ...(typeof provisionedAt === "string" ? { provisionedAt } : {}),
   };
 }
@@ -57,6 +63,10 @@ export type ReadyInfo = {
   pid: number;
   /** Address of the status page with its token, which is why these files have mode 0600. Absent if the page is off, or cannot start. */
   page?: string;
+  /** Address of the console without the token. Absent where `page` is. */
+  console?: string;
+  /** Address of the sessions server. Absent if there is none, or it cannot start. */
+  sessions?: string;
   /** Unix socket of the gateway, if it has one. */
   socket?: string;
 };
@@ -81,7 +91,7 @@ export function readRunning(dataDir: string): ReadyInfo | undefined {
 
 /** Reads a `running.json`. Undefined if `up` cannot have written it. Pure. */
 export function runningIn(value: unknown): ReadyInfo | undefined {
-  const { page, socket, ...info } = (value ?? {}) as Record<string, unknown>;
+  const { page, console, sessions, socket, ...info } = (value ?? {}) as Record<string, unknown>;
   const { gateway, relay, nats, coordinator, pid } = info;
   if (!isWebUrl(gateway) || !isWebUrl(relay) || !isWebUrl(coordinator)) return undefined;
   if (typeof nats !== "string" || typeof pid !== "number" || !readServers(nats).ok) return undefined;
@@ -92,6 +102,8 @@ export function runningIn(value: unknown): ReadyInfo | undefined {
     coordinator,
     pid,
     ...(isWebUrl(page) ? { page } : {}),
+    ...(isWebUrl(console) ? { console } : {}),
+    ...(isWebUrl(sessions) ? { sessions } : {}),
     ...(typeof socket === "string" ? { socket } : {}),
   };
 }

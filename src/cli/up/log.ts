@@ -24,6 +24,8 @@ export type KeptLog = {
   whole: boolean;
   /** Makes the streams and consumers that are missing. */
   make(): Promise<void>;
+  /** True if there is a log of sessions, as it was found when the log was made last. */
+  sessions(): boolean;
   /** Prints how many events wait, if any do and they can be counted in time. */
   tellWhatWaits(context: Context): Promise<void>;
 };
@@ -40,6 +42,7 @@ export async function openLog(options: {
   const { home, values, log } = options;
   const admin = await connectBroker(home.access("admin"), { name: "up", inboxPrefix: ADMIN_INBOX });
   let { from } = options;
+  let sessionsThere = false;
   return {
     admin,
     whole: options.provisionedAt === home.url && (await isWhole(admin)),
@@ -59,9 +62,11 @@ export async function openLog(options: {
         isNew,
         ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
       });
+      sessionsThere = sessions.kind === "there";
       if (sessions.kind === "absent")
         log.warn({ code: "sessions_unavailable", why: sessions.why }, "there is no log of sessions");
     },
+    sessions: () => sessionsThere,
     async tellWhatWaits(context) {
       try {
         const events = await countWaiting(admin);

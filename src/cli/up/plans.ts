@@ -151,7 +151,8 @@ function planStandIn(
   };
 }
 
-function commonVariables({ context, dataDir }: Asked): Record<string, string> {
+/** What every process is given. */
+export function commonVariables({ context, dataDir }: Asked): Record<string, string> {
   const cache = compileCacheFolder(context.env);
   return {
     RUNNER_RELAY_DATA: dataDir,
@@ -159,12 +160,12 @@ function commonVariables({ context, dataDir }: Asked): Record<string, string> {
   };
 }
 
-function configVariable({ configFile }: LogHome): Record<string, string> {
+export function configVariable({ configFile }: LogHome): Record<string, string> {
   return configFile === undefined ? {} : { RUNNER_RELAY_BROKER_CONFIG: configFile };
 }
 
 /** Composition root of a process, `.ts` among sources and `.js` in the package. */
-function rootOf(part: string): string {
+export function rootOf(part: string): string {
   const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
   return fileURLToPath(new URL(`../../${part}/main.${ending}`, import.meta.url));
 }

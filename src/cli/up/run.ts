@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { SESSIONS_KEY_FILE } from "../../shared/http/door/secret-file.ts";
 import type { StartFrom } from "../../shared/log/provision/checkpoints.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import type { Context } from "../context.ts";
@@ -12,6 +14,8 @@ import { readKept, writeKept, type Kept, type ReadyInfo } from "./kept.ts";
 import type { KeptLog } from "./log.ts";
 import type { LogHome } from "./log-home.ts";
 import { planGateway, planOthers, tellGateway } from "./plans.ts";
+import { planSessions } from "./session-plans.ts";
+import { keepSessions, type LateSessions } from "./sessions.ts";
 import { freePort } from "./free-port.ts";
 import { keepConsole, pageOrNot, type LateConsole } from "./status-page.ts";
 import type { StoreGuard } from "./store-guard.ts";
@@ -20,8 +24,8 @@ import { welcome } from "./welcome.ts";
 // asked.ts reads the settings, readable-lines.ts is the log for people · claim.ts takes the data folder · plans.ts says what each process is given (environment.ts
 // what it may know) · crew.ts starts them, child.ts keeps one running (child-run.ts is one run of it, last-words.ts why it ended), child-lines.ts passes its lines
 // on · free-port.ts finds a port · open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log, and provisioning.ts says when · kept.ts,
-// announcement.ts and ready-file.ts write what lies in files · stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, without which
-// all runs · heard.ts waits until the gateway knows its relay · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone ·
+// announcement.ts and ready-file.ts write what lies in files · stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, and
+// sessions.ts the sessions server and the worker (session-plans.ts), without which the rest runs · heard.ts waits until the gateway knows its relay · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone ·
 // housekeeping.ts prunes · ending.ts ends everything in order
 // A supervisor must outlive whatever its children do, so this process holds no event, and a credential only on its way to the one child that needs it. One
 // file keeps any child, and another one the broker: a child is started again at once, while a broker may have to wait for room on the disk, or must not
@@ -44,11 +48,14 @@ export async function runUp(options: { flags: Flags; context: Context; from?: St
   if (broker === undefined) return;
   tell(tellGateway(broker.home));
   const others = await startOthers(base, crew, claim, { ...broker, gateway });
+  const sessions = startSessions(base, crew, { ...broker, gateway, relay: others.relay });
   const guard = broker.guard();
   scope.defer(() => guard?.stop());
-  scope.defer(() => end({ base, signals, claim, guard, theLog: broker.theLog }, { gateway, ...others }));
+  scope.defer(() =>
+    end({ base, signals, claim, guard, theLog: broker.theLog }, { gateway, ...others, sessions }),
+  );
 
-  const ready = whenReady(base, crew, { gateway, ...others });
+  const ready = Promise.all([whenReady(base, crew, { gateway, ...others }), sessions?.ready]);
   const first = await Promise.race([ready, crew.fatal, signals.first]);
   if (first === "signal") return;
   announce(base, crew, claim, others.console !== undefined);
@@ -112,7 +119,7 @@ async function openBroker(
   };
 }
 
-type Others = Omit<Running, "gateway"> & { console: LateConsole | undefined };
+type Others = Omit<Running, "gateway" | "sessions"> & { console: LateConsole | undefined };
 
 /** Starts the relay, the stand-in if no coordinator was named, and the console once gateway and relay are ready. */
 async function startOthers(
@@ -138,6 +145,20 @@ async function startOthers(
   const plan = plans.console;
   if (values.consolePort === undefined) plan.keptPort = kept.consolePort;
   return { relay, standIn, console: keepConsole({ after, start, plan, info, pageToken, log }) };
+}
+
+/** Starts the sessions server and the worker once gateway and relay are ready, if they are wanted and there is a log of sessions. */
+function startSessions(
+  base: Base,
+  { start, fail, standing, info }: Crew,
+  { home, theLog, kept, gateway, relay }: OpenBroker & { gateway: Child; relay: Child },
+): LateSessions | undefined {
+  const { values, clock, log } = base;
+  if (values.noSessions) return undefined;
+  const plans = planSessions(base, home);
+  if (values.sessionsPort === undefined) plans.serve.keptPort = kept.sessionsPort;
+  const after = Promise.all([gateway.ready, relay.ready, standing.promise]).then(() => theLog.sessions());
+  return keepSessions({ after, start, fail, plans, info, clock, log });
 }
 
 /** Settles when everything serves, and the gateway knows its relay. */
@@ -171,12 +192,17 @@ function announce(
     ...(values.consolePort === undefined && info.page !== undefined
       ? { consolePort: portOf(info.page) }
       : {}),
+    ...(values.sessionsPort === undefined && info.sessions !== undefined
+      ? { sessionsPort: portOf(info.sessions) }
+      : {}),
   });
   announcement.first(info);
   const { journal } = context;
   const standIn = values.coordinatorUrl === undefined;
   const portChosen = values.port !== undefined;
-  context.print(welcome(info, { dataDir, standIn, journal, console, portChosen }));
+  const sessions = !values.noSessions;
+  const keyFile = values.sessionsApiKey === undefined ? join(dataDir, SESSIONS_KEY_FILE) : undefined;
+  context.print(welcome(info, { dataDir, standIn, journal, console, sessions, keyFile, portChosen }));
 }
 
 function portOf(url: string): number {

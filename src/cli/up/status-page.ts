@@ -34,10 +34,12 @@ export function keepConsole(options: {
       plan,
       (url) => {
         info.page = addressWithToken(url, pageToken);
+        info.console = url;
         plan.keptPort = Number(new URL(url).port); // people keep its address open
       },
       (error) => {
         delete info.page;
+        delete info.console;
         const code = isCoded(error) ? error.code : "internal";
         log.error(
           { code, err: errorText(error) },

@@ -11,6 +11,10 @@ export type WelcomeFacts = {
   journal: boolean;
   /** A console is wanted. */
   console: boolean;
+  /** A sessions server is wanted. */
+  sessions: boolean;
+  /** The file with the key of the sessions server; undefined if its key was set. */
+  keyFile: string | undefined;
   /** The gateway's port was chosen by a setting. */
   portChosen: boolean;
 };
@@ -28,11 +32,13 @@ export function welcome(info: ReadyInfo, how: WelcomeFacts): string {
     ...(socket === undefined ? [] : [row("socket", socket)]),
     row("coordinator", `${coordinator}${how.standIn ? `  (${STAND_IN})` : ""}`),
     row("relay", `${relay}  (health and metrics)`),
+    ...(how.sessions ? [row("sessions", sessionsOf(info))] : []),
     row("log", nats),
     row("data", how.dataDir),
     "",
     "Next:",
     ...(how.standIn ? [row("try it", firstEvent(gateway))] : []),
+    ...(info.sessions === undefined ? [] : [row("a session", firstTurn(info.sessions, how.keyFile))]),
     row("executor", `${ownCommand("exec", "--", "COMMAND")}, or AGENT_ORCHESTRATOR_API_URL=${gateway}`),
     row("runner", `start yours with --coordinator-url ${gateway}`),
     row("look", ownCommand("status")),
@@ -50,6 +56,19 @@ function whyThisPort(gateway: string, chosen: boolean): string {
 function firstEvent(gateway: string): string {
   const event = '{"session_id": "ses_1", "event_type": "message", "timestamp": "2026-01-01T12:00:00Z"}';
   return `curl ${gateway}/events -H 'Content-Type: application/json' -d '${event}'`;
+}
+
+/** With the agent `echo`, which answers with what it is told. */
+function firstTurn(sessions: string, keyFile: string | undefined): string {
+  const key = keyFile === undefined ? "YOUR KEY" : `$(cat '${keyFile}')`;
+  const body = '{"prompt": "hello"}';
+  return `curl ${sessions}/sessions -H "X-API-Key: ${key}" -H 'Content-Type: application/json' -d '${body}'`;
+}
+
+function sessionsOf({ sessions }: ReadyInfo): string {
+  return sessions === undefined
+    ? "are not available; the log says why"
+    : `${sessions}  (agents that people and programs reach from afar)`;
 }
 
 function row(name: string, text: string): string {

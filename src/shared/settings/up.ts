@@ -13,6 +13,13 @@ export const UP_SETTINGS = {
     fallback: "auto",
     help: "form of the log: text for people, json for programs; auto is text on a terminal and json elsewhere",
   },
+  noSessions: {
+    env: "RUNNER_RELAY_NO_SESSIONS",
+    flag: "no-sessions",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "start neither the sessions server nor the worker",
+  },
   readyFile: {
     env: "RUNNER_RELAY_READY_FILE",
     flag: "ready-file",

@@ -1,10 +1,12 @@
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { readKept } from "../../../src/embedded/kept.ts";
 import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { ADMIN_INBOX } from "../../../src/shared/log/schema/subjects.ts";
+import { eventually } from "../../support/eventually.ts";
 import { startPlainServer } from "../../support/plain-server.ts";
 import { dataFolder, runCli, startUp, type Up } from "../../support/up.ts";
 
@@ -44,6 +46,54 @@ test("up makes the log of sessions, and a data folder from before sessions gains
   expect(await again.stop()).toMatchObject({ code: 0 });
 });
 
+test("up runs a sessions server and a worker, which run a turn; both come back on the same port when they are killed", async () => {
+  const up = startUp(await folder());
+  const { sessions = "", page = "", console: origin } = await up.ready();
+  expect(page.startsWith(`${origin}/`)).toBe(true);
+  const file = join(up.dataDir, "sessions.key");
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const key = readFileSync(file, "utf8").trim();
+  expect(key).toMatch(/^[\w-]{43}$/);
+  expect(up.output.stdout).not.toContain(key);
+  const headers = { "x-api-key": key, "content-type": "application/json" };
+  const run = async (id: string): Promise<void> => {
+    const body = JSON.stringify({ session_id: id, prompt: "hello" });
+    const made = await fetch(`${sessions}/sessions`, { method: "POST", headers, body });
+    expect(made.status).toBe(201);
+    await eventually(async () => {
+      const events = await fetch(`${sessions}/sessions/${id}/events`, { headers });
+      expect(await events.text()).toContain('"outcome":"finished"');
+    });
+  };
+  await run("a");
+  expect((await fetch(`${sessions}/sessions`)).status).toBe(401);
+  for (const name of ["serve", "worker"]) process.kill(pidOf(up, name), "SIGKILL");
+  await eventually(async () => expect((await fetch(`${sessions}/health`)).status).toBe(200));
+  await run("b");
+  expect(await up.stop()).toMatchObject({ code: 0 });
+  expect(up.processes()).toEqual([]);
+});
+
+/** Process id of the newest run of a child, as its log lines say. */
+function pidOf(up: Up, name: string): number {
+  const pids = [...up.output.stderr.matchAll(new RegExp(`"name":"${name}","pid":(\\d+)`, "g"))];
+  return Number(pids.at(-1)?.[1]);
+}
+
+test("up without sessions starts neither; a port that was asked for and is taken ends it", async () => {
+  const up = startUp(await folder(), { args: ["--no-sessions"] });
+  const info = await up.ready();
+  expect(info).not.toHaveProperty("sessions");
+  expect(up.output.stdout).not.toContain("sessions ");
+  expect(up.output.stderr).not.toMatch(/"name":"(?:serve|worker)"/);
+  const { port } = new URL(info.relay);
+  const other = startUp(await folder(), { args: ["--sessions-port", port] });
+  const [code] = (await once(other.process, "close")) as [number | null];
+  expect(code).toBe(78);
+  expect(other.output.stderr).toMatch(/port_taken: .*--sessions-port/);
+  expect(await up.stop()).toMatchObject({ code: 0 });
+});
+
 test("on a broker without room for sessions, up and provision work without them and say so", async () => {
   const settings =
     "accounts { A { jetstream { max_file: 20G, max_mem: 64M, max_streams: 3 }, users: [{user: u, password: p}] } }";
@@ -53,7 +103,9 @@ test("on a broker without room for sessions, up and provision work without them 
   expect(provisioned).toMatchObject({ code: 0, stderr: expect.stringContaining("sessions_unavailable: ") });
   expect(provisioned.stdout).not.toContain("log of sessions");
   const up = startUp(await folder(), { env });
-  const { gateway } = await up.ready();
+  const { gateway, sessions } = await up.ready();
+  expect(sessions).toBeUndefined();
+  expect(up.output.stdout).toContain("sessions     are not available; the log says why");
   expect((await fetch(`${gateway}/_relay/ready`)).status).toBe(200);
   await expect.poll(() => up.output.stderr).toContain("sessions_unavailable");
   expect(await up.stop()).toMatchObject({ code: 0 });

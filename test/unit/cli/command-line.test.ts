@@ -139,7 +139,8 @@ test("config lists every problem at once", async () => {
 
 test("a child's ready line differs from any other", () => {
   expect(readyUrl('{"ready":true,"url":"http://127.0.0.1:1"}')).toBe("http://127.0.0.1:1");
-  for (const line of ["", "{}", "null", '{"ready":true}', '{"ready":false,"url":"x"}', "ready"]) {
+  expect(readyUrl('{"ready":true}')).toBe(""); // it listens nowhere
+  for (const line of ["", "{}", "null", '{"ready":false,"url":"x"}', "ready"]) {
     expect(readyUrl(line)).toBeUndefined();
   }
 });

@@ -50,10 +50,15 @@ const RUNNING = {
 };
 
 test("a running.json is read with what may be in it, and nothing else", () => {
-  const full = { ...RUNNING, page: "http://127.0.0.1:2/?token=x", socket: "/run/s" };
+  const web = {
+    page: "http://127.0.0.1:2/?token=x",
+    console: "http://127.0.0.1:2",
+    sessions: "http://127.0.0.1:5",
+  };
+  const full = { ...RUNNING, ...web, socket: "/run/s" };
   expect(runningIn(RUNNING)).toEqual(RUNNING);
   expect(runningIn({ ...full, more: 1 })).toEqual(full);
-  expect(runningIn({ ...full, page: 7, socket: {} })).toEqual(RUNNING);
+  expect(runningIn({ ...full, page: 7, console: "x", sessions: 8002, socket: {} })).toEqual(RUNNING);
 });
 
 test.each([

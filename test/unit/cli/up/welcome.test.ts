@@ -9,7 +9,15 @@ const INFO = {
   pid: 7,
   page: "http://127.0.0.1:8768/?token=secret",
 };
-const HOW = { dataDir: "/data", standIn: true, journal: false, console: true, portChosen: false };
+const HOW = {
+  dataDir: "/data",
+  standIn: true,
+  journal: false,
+  console: true,
+  sessions: true,
+  keyFile: "/data/sessions.key",
+  portChosen: false,
+};
 
 test("it names the console as a web page, the coordinator, and what to do next", () => {
   const text = welcome(INFO, HOW);
@@ -46,4 +54,14 @@ test("in a journal no token is printed, and without a console there is none", ()
   const { page: _, ...without } = INFO;
   expect(welcome(without, HOW)).toMatch(/^ {2}console {6}is not running; the log says why$/m);
   expect(welcome({ ...INFO, socket: "/run/s" }, HOW)).toMatch(/^ {2}socket {7}\/run\/s$/m);
+});
+
+test("sessions have an address and a line to try, where there are any", () => {
+  const text = welcome({ ...INFO, sessions: "http://127.0.0.1:8002" }, HOW);
+  expect(text).toMatch(/^ {2}sessions {5}http:\/\/127\.0\.0\.1:8002 {2}\(/m);
+  expect(text).toMatch(
+    /^ {2}a session {4}curl http:\/\/127\.0\.0\.1:8002\/sessions -H "X-API-Key: \$\(cat '\/data\/sessions\.key'\)"/m,
+  );
+  expect(welcome(INFO, HOW)).toMatch(/^ {2}sessions {5}are not available; the log says why$/m);
+  expect(welcome(INFO, { ...HOW, sessions: false })).not.toContain("sessions");
 });

@@ -2,7 +2,6 @@ import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { onStopSignal } from "../../shared/base/stop-signals.ts";
 import type { Child } from "./child.ts";
-import type { LateSessions } from "./sessions.ts";
 
 // A runner gives up after 3 s of failed polls, and a supervisor needs part of that time to start us again. If nothing is stuck, a stop takes less than half a
 // second: at most 0.15 s of drain (drain.ts), and the time that each process needs to end. These graces are for a process that is stuck.
@@ -23,7 +22,8 @@ export type Running = {
   relay: Child;
   console: Pick<Child, "stop"> | undefined;
   standIn: Child | undefined;
-  sessions: Pick<LateSessions, "stop"> | undefined;
+  /** The sessions server and the worker. */
+  sessions: { stop(graces: { serve: number; worker: number }): Promise<void> } | undefined;
 };
 
 /**

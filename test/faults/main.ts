@@ -6,6 +6,7 @@ import { bombsGateway } from "./campaigns/bombs-gateway.ts";
 import { bombsRelay } from "./campaigns/bombs-relay.ts";
 import { damage } from "./campaigns/damage.ts";
 import { failover } from "./campaigns/failover.ts";
+import { foreign } from "./campaigns/foreign.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
 import { many } from "./campaigns/many.ts";
@@ -126,6 +127,12 @@ const campaigns: Campaign[] = [
     what: "three workers of 12 sessions, killed and stopped, and a broker that is killed",
     limitMs: 480_000,
     run: (report) => turns({ seed, workers: 3, sessions: 12, forMs: 75_000 }, report),
+  },
+  {
+    name: "foreign",
+    what: "the time of an answer says nothing of another user's sessions",
+    limitMs: 300_000,
+    run: (report) => foreign({ requests: 1000 }, report),
   },
   {
     name: "bombs-gateway",

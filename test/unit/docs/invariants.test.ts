@@ -19,6 +19,7 @@ const NAMES = [
   "TURN",
   "OWNER",
   "ASK",
+  "USER",
   "LEFT",
   "HONEST",
 ];

@@ -15,15 +15,19 @@ export type FramedBody = {
   drop(): void;
 };
 
+/** Of a request whose body came with its opening, or that has none. */
+const NO_FRAMES: FramedBody = { stream: undefined, whole: true, write() {}, end() {}, drop() {} };
+
 export function createFramedBody(opening: Opening, wire: Pick<Wire, "consumed">): FramedBody {
-  const stream = opening.body.kind === "frames" ? new PassThrough() : undefined;
-  let whole = stream === undefined;
+  if (opening.body.kind !== "frames") return NO_FRAMES;
+  const stream = new PassThrough();
+  let whole = false;
   /** Frames in the stream that no credit was given for yet. */
   let unread = 0;
-  stream?.on("drain", () => {
+  stream.on("drain", () => {
     for (; unread > 0; unread--) wire.consumed();
   });
-  stream?.on("error", () => {}); // the code that reads it reports what happened
+  stream.on("error", () => {}); // the code that reads it reports what happened
 
   return {
     stream,
@@ -31,14 +35,14 @@ export function createFramedBody(opening: Opening, wire: Pick<Wire, "consumed">)
       return whole;
     },
     write(bytes) {
-      if (stream === undefined || stream.destroyed) return;
+      if (stream.destroyed) return;
       if (stream.write(bytes)) wire.consumed();
       else unread++;
     },
     end() {
       whole = true;
-      stream?.end();
+      stream.end();
     },
-    drop: () => void stream?.destroy(),
+    drop: () => void stream.destroy(),
   };
 }

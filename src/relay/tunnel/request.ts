@@ -7,12 +7,13 @@ import { headLimit, type HeadLimits } from "./limits.ts";
 import type { UpstreamRequest } from "./upstream.ts";
 
 /** Headers that the relay writes, such as credentials and framing. A gateway sends none of them; if one does, they are not passed on beside ours. */
-const OURS = new Set(["authorization", "cookie", "host", "content-length", "expect"]);
+const OURS: ReadonlySet<string> = new Set(["authorization", "cookie", "host", "content-length", "expect"]);
 
 function headersOf({ headers, upgrade }: Opening, pass: ReadyCredential, searched: boolean): string[] {
-  const ours = new Set([...OURS, ...Object.keys(pass.headers)]);
+  const more = Object.keys(pass.headers).filter((name) => !OURS.has(name));
   // compressed frames could not be searched
-  if (upgrade !== undefined && searched) ours.add("sec-websocket-extensions");
+  if (upgrade !== undefined && searched) more.push("sec-websocket-extensions");
+  const ours = more.length === 0 ? OURS : new Set([...OURS, ...more]);
   const passed = [...endToEnd(headers, ours), ...Object.entries(pass.headers).flat()];
   // a firewall may refuse requests without a user agent; an executor that sends one keeps its own
   if (!passed.some((name, i) => i % 2 === 0 && name.toLowerCase() === "user-agent"))

@@ -89,7 +89,9 @@ function traceField(headers: readonly string[]): { trace?: string } {
 }
 
 function logEnd(log: Logger, opening: Opening, outcome: string, rest: { status?: number; ms: number }): void {
-  log[outcome in ERRORS ? "info" : "debug"](
+  const level = outcome in ERRORS ? "info" : "debug";
+  if (!log.isLevelEnabled(level)) return; // its fields are work for every request
+  log[level](
     {
       request: opening.id,
       ...traceField(opening.headers),

@@ -1,6 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { openControl } from "../../../src/shared/log/state/control.ts";
 import { deadLetters } from "../../../src/shared/log/state/dead-letters.ts";
@@ -9,11 +9,13 @@ import { pack } from "../../../src/shared/base/msgpack.ts";
 import { putState } from "../../../src/shared/log/state/state-store.ts";
 import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { stateKey } from "../../../src/shared/log/schema/topology.ts";
-import { startTestBroker } from "../../support/broker.ts";
-import { startCoordinator } from "../../support/coordinator.ts";
-import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+import { startTestBroker, type TestBroker } from "../../support/broker.ts";
+import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import { createAppender, provisioned, startTestRelay, type TestRelay } from "../../support/relay.ts";
 
 const MIB = 1024 * 1024;
+/** What is larger does not fit into a dead letter with its reason. */
+const WHOLE: number = 8 * MIB - 8 * 1024;
 const RUNNER = "runner-1";
 
 function envelope(session: string, change: Record<string, unknown> = {}): Uint8Array {
@@ -44,43 +46,66 @@ const BOMBS: Record<string, (session: string) => Uint8Array> = {
   "a type of a megabyte": (session) => envelope(session, { type: "x".repeat(MIB) }),
   "a runner that no subject can hold": (session) => envelope(session, { runner: "\u0001".repeat(100_000) }),
   "a trace that ends its header": (session) => envelope(session, { trace: "x\r\nauthorization: y" }),
-  "somebody else's session": () => envelope("ses_other"),
+  "another session's envelope": () => envelope("ses_other"),
   "more than a gateway writes": (session) => envelope(session, { id: "a.b", body: Buffer.alloc(5 * MIB) }),
   "as much as the broker takes": (session) =>
     envelope(session, { id: "a.b", body: Buffer.alloc(8 * MIB - 2048) }),
   nothing: () => new Uint8Array(),
 };
 
-/** Puts bytes into the log as whoever has a gateway's login can. */
+/** Puts bytes into the log, as a program with a gateway's login can. */
 async function put(nc: NatsConnection, session: string, payload: Uint8Array): Promise<number> {
   const reply = await nc.request(eventSubject(RUNNER, session, "event"), payload, { timeout: 20_000 });
-  const { seq, error } = reply.json<{ seq?: number; error?: { description: string } }>();
-  if (seq === undefined) throw new Error(error?.description);
+  const { seq, error } = reply.json<{ seq: number; error?: { description: string } }>();
+  if (error !== undefined) throw new Error(error.description);
   return seq;
 }
 
 describe("messages in the log that are made to be expensive", () => {
-  for (const [what, make] of Object.entries(BOMBS)) {
-    it(`SETTLE-1, ISOLATE-1: ${what}: a dead letter with its reason, and the log goes on`, async () => {
-      await using broker = await provisioned(await startTestBroker());
-      await using coordinator = await startCoordinator({ autoCreateSessions: true });
-      const gateway = await broker.connect("gateway");
-      const { append } = createAppender(gateway, RUNNER);
-      const bad = "ses_bad";
-      const seq = await put(gateway, bad, make(bad));
-      // its own session, and sixteen others in all shards
-      const sessions = [bad, ...Array.from({ length: 16 }, (_, i) => `ses_${i}`)];
-      for (const session of sessions) await append(session);
-      await using relay = await startTestRelay(broker, coordinator.url);
-      for (const session of sessions) await expect.poll(() => coordinator.writes(session).length).toBe(1);
-      expect(relay.fatal).toEqual([]);
+  const bombs = Object.entries(BOMBS).map(([what, make], i) => {
+    const session = `ses_bad_${i}`;
+    return { what, session, payload: make(session) };
+  });
+  const others = Array.from({ length: 16 }, (_, i) => `ses_${i}`);
+  const stack = new AsyncDisposableStack();
+  const seqs = new Map<string, number>();
+  let broker: TestBroker;
+  let coordinator: TestCoordinator;
+  let relay: TestRelay;
+
+  beforeAll(async () => {
+    broker = stack.use(await provisioned(await startTestBroker()));
+    coordinator = stack.use(await startCoordinator({ autoCreateSessions: true }));
+    const gateway = await broker.connect("gateway");
+    const { append } = createAppender(gateway, RUNNER);
+    for (const { session, payload } of bombs) seqs.set(session, await put(gateway, session, payload));
+    // an event behind each, and sessions in all shards
+    for (const session of [...bombs.map((it) => it.session), ...others]) await append(session);
+    relay = stack.use(await startTestRelay(broker, coordinator.url));
+  });
+  afterAll(() => stack.disposeAsync());
+
+  it.each(bombs)(
+    "SETTLE-1: $what: a dead letter with its reason, and the next event is delivered",
+    async ({ session, payload }) => {
+      await expect.poll(() => coordinator.writes(session).length).toBe(1);
       const operator = await broker.connect("operator");
       const jsm = await jetstreamManager(operator, { checkAPI: false });
-      expect(await Array.fromAsync(deadLetters(jsm))).toMatchObject([
-        { session: bad, origSeq: seq, reason: expect.stringMatching(/^envelope_invalid: /) },
-      ]);
-    });
-  }
+      const [letter, ...more] = await Array.fromAsync(deadLetters(jsm, session));
+      expect(letter).toMatchObject({
+        session,
+        origSeq: seqs.get(session),
+        reason: expect.stringMatching(/^envelope_invalid: /),
+      });
+      expect(letter?.payload).toHaveLength(payload.length > WHOLE ? 0 : payload.length);
+      expect(more).toEqual([]);
+    },
+  );
+
+  it("ISOLATE-1: sessions beside them are delivered, and the relay lives", async () => {
+    for (const session of others) await expect.poll(() => coordinator.writes(session).length).toBe(1);
+    expect(relay.fatal).toEqual([]);
+  });
 
   it("SETTLE-1: what a newer version wrote is no bomb, however odd: the relay stops and says so", async () => {
     await using broker = await provisioned(await startTestBroker());

@@ -114,7 +114,7 @@ test.each(["a.b", "ü ö", "%2F", "x".repeat(200), "-", "__proto__", "constructo
   },
 );
 
-test.each(["a%2Fb", "..%2F..", "%00", "x".repeat(300), "*", "nothing", "%F0%9F%98%80"])(
+test.each(["a%2Fb", "..%2F..", "%00", "x".repeat(300), "nothing", "%F0%9F%98%80"])(
   "the id %s is of no session",
   async (other) => {
     for (const part of ["", "/events", "/turns"])
@@ -208,4 +208,35 @@ test("what is no HTTP is refused in words", async () => {
   ).toContain('"code":"headers_too_large"');
   const smuggled = `POST /sessions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${SESSIONS_KEY}\r\ntransfer-encoding: gzip, chunked\r\nconnection: close\r\n\r\n0\r\n\r\n`;
   expect(await answerTo(smuggled)).toMatch(/framing_invalid|request_malformed/);
+});
+
+test("16 turns wait behind one, and their repeats are recognised all the same", async () => {
+  const { session_id: own } = (await call("POST", "/sessions", {})).json;
+  const ask = (turn: number) =>
+    call("POST", `/sessions/${own}/turns`, { user_input: "x", client_turn_id: `t${turn}` });
+  const first = await ask(0);
+  for (let turn = 1; turn < 17; turn++) expect((await ask(turn)).status).toBe(202);
+  const refused = await ask(17);
+  expect(refused).toMatchObject({ status: 429, json: { code: "turns_full" } });
+  expect(refused.headers.get("retry-after")).toBe("5");
+  expect((await ask(0)).json).toEqual({ ...first.json, repeated: true });
+  expect((await call("GET", `/sessions/${own}/turns?limit=5`)).json).toMatchObject({
+    turns: [0, 1, 2, 3, 4].map((turn) => ({ turn_id: `t${turn}`, status: "queued" })),
+    next: expect.any(Number),
+  });
+});
+
+test("of turns that want to be alone and come at once, one is accepted", async () => {
+  const { session_id: own } = (await call("POST", "/sessions", {})).json;
+  const ask = (turn: number) =>
+    call("POST", `/sessions/${own}/turns`, {
+      user_input: "x",
+      client_turn_id: `t${turn}`,
+      when_busy: "reject",
+    });
+  const answers = await Promise.all([0, 1, 2, 3, 4, 5].map(ask));
+  const accepted = answers.findIndex(({ status }) => status === 202);
+  for (const [i, { status, json }] of answers.entries())
+    if (i !== accepted) expect({ status, code: json.code }).toEqual({ status: 409, code: "turn_running" });
+  expect((await ask(accepted)).json).toMatchObject({ turn_id: `t${accepted}`, repeated: true });
 });

@@ -4,6 +4,12 @@ import type { Leader } from "../../shared/session-log/follow/leader.ts";
 import type { Pages } from "../../shared/session-log/follow/pages.ts";
 import type { UserGate } from "../access/user-limits.ts";
 import type { Workspaces } from "../access/workspaces.ts";
+import type { Session } from "../../shared/session-log/registry/entry.ts";
+import type { BoundedMap } from "./bounded-map.ts";
+import type { TurnCounts } from "./turn-counts.ts";
+
+/** A session, and the newest revision of the keys among which it was the only one. */
+export type KnownSession = { session: Session; revision: number };
 
 /** What the operations of this process work with. */
 export type CoreDeps = PutDeps & {
@@ -15,6 +21,9 @@ export type CoreDeps = PutDeps & {
   workspaces: Workspaces;
   /** Holds users to their limits. */
   gate: UserGate;
+  /** Sessions that were found before, by the keys among which they were looked for. */
+  known: BoundedMap<KnownSession>;
+  turnCounts: TurnCounts;
   /** A text that nobody can guess, of letters and digits. */
   random: () => string;
 };

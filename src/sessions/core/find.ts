@@ -1,8 +1,10 @@
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import { patiently } from "../../shared/session-log/patiently.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
-import { findSession } from "../../shared/session-log/registry/find.ts";
+import { isDeleted } from "../../shared/session-log/registry/find.ts";
 import { listSessions } from "../../shared/session-log/registry/list.ts";
+import { readKey } from "../../shared/session-log/state/bucket.ts";
+import { keyOf } from "../../shared/session-log/state/keys.ts";
 import { isForAll, isRefusal, refuse, type Caller, type Refusal } from "../access/caller.ts";
 import type { Within } from "./deps.ts";
 
@@ -14,26 +16,35 @@ const UNKNOWN: Refusal = refuse("session_unknown", "no such session");
 
 /** Finds a session that the caller may see. */
 export async function find(deps: Within, caller: Caller, ref: SessionRef): Promise<Session | Refusal> {
-  const { jsm } = deps;
   const { id } = ref;
   const user = userSought(caller, ref.user);
   if (isRefusal(user)) return user;
   if (sessionIdProblem(id) !== undefined || (user.name !== undefined && !isUserName(user.name)))
     return UNKNOWN;
   const { name } = user;
-  if (name === undefined) return await findAmongAll(deps, id);
-  const found = await patiently(() => findSession(jsm, name, id), deps);
-  return found.kind === "there" ? found.session : UNKNOWN;
+  return await findAmong(deps, { id, ...(name === undefined ? {} : { user: name }) });
 }
 
-/** The only session that any user calls `id`. */
-async function findAmongAll(deps: Within, id: string): Promise<Session | Refusal> {
-  const { sessions } = await listSessions(deps, { id, after: 0, limit: 2 });
+/** The only session with this id, of one user or of all. One that was found before is asked for in one go: is it still the newest, and not deleted? */
+async function findAmong(deps: Within, of: { id: string; user?: string }): Promise<Session | Refusal> {
+  const { jsm, known } = deps;
+  const keys = keyOf.indexes(of);
+  const before = known.get(keys);
+  const [newest, gone] = await Promise.all([
+    patiently(() => readKey(jsm, keys), deps),
+    before !== undefined && patiently(() => isDeleted(jsm, before.session.name), deps),
+  ]);
+  if (newest === undefined || (of.user !== undefined && newest.value === undefined)) return UNKNOWN;
+  const { revision } = newest;
+  if (before?.revision === revision && !gone) return before.session;
+  known.delete(keys);
+  const { sessions } = await listSessions(deps, { ...of, after: 0, limit: 2 });
   const [session, other] = sessions;
   if (session === undefined) return UNKNOWN;
-  return other === undefined
-    ? session
-    : refuse("ambiguous_session", "several users have a session with this id; name one with user_id");
+  if (other !== undefined)
+    return refuse("ambiguous_session", "several users have a session with this id; name one with user_id");
+  known.set(keys, { session, revision }); // an older revision than that of the list is found out the next time
+  return session;
 }
 
 /** Among whose sessions a caller looks: those of one user, or of all (`name` is undefined). Pure. */

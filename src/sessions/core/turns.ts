@@ -47,7 +47,10 @@ export async function askForTurn(
     const known = await patiently(() => turnAt(deps, session, turn), deps);
     return known === 0 ? place : { kind: "accepted", turn, seq: known, repeated: true };
   }
-  const { kind, seq } = await requestTurn(deps, session, turn, data, { alone, trace });
+  const { turnCounts } = deps;
+  const open = (name: string): Promise<number> => turnCounts.atMost(name);
+  const { kind, seq } = await requestTurn(deps, session, turn, data, { alone, trace, open });
+  if (kind === "accepted") turnCounts.add(session.name);
   if (kind === "repeated") place.giveBack();
   return { kind: "accepted", turn, seq, repeated: kind === "repeated" };
 }

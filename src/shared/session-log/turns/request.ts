@@ -8,7 +8,7 @@ import { openTurns } from "./unfinished.ts";
 import { storeWish, wishToken, type Requested, type Wish } from "./wish.ts";
 
 /** Turns of a session that may wait behind the one that runs. A few more get in if they come at once. */
-const MAX_WAITING = 16;
+export const MAX_WAITING = 16;
 
 type TurnWish = Wish & { turn: string };
 
@@ -16,6 +16,8 @@ export type TurnOptions = {
   /** Refuse the turn if another one has not ended. */
   alone?: boolean;
   trace?: string | undefined;
+  /** How many turns of the session have not ended, at most. Default: the broker is asked. */
+  open?: (session: string) => Promise<number>;
 };
 
 /**
@@ -27,12 +29,12 @@ export async function requestTurn(
   session: Session,
   turn: string,
   data: Uint8Array,
-  { alone = false, trace }: TurnOptions = {},
+  { alone = false, trace, open: count = (name) => openTurns(deps.jsm, name) }: TurnOptions = {},
 ): Promise<Requested> {
   const ask = <T>(question: () => Promise<T>): Promise<T> => patiently(question, deps);
   const wish = { kind: "turn" as const, token: wishToken(turn), turn, data, urgent: false, trace };
   if (alone) return await requestAlone(deps, session, wish);
-  const open = await ask(() => openTurns(deps.jsm, session.name));
+  const open = await ask(() => count(session.name));
   if (open <= MAX_WAITING) return await storeWish(deps, session, wish);
   const known = await ask(() => turnAt(deps, session, turn));
   if (known > 0) return { kind: "repeated", seq: known };

@@ -15,10 +15,8 @@ import { followTls } from "./access/tls.ts";
 import { createUserGate, type UserGate, type UserLimits } from "./access/user-limits.ts";
 import type { Workspaces } from "./access/workspaces.ts";
 import { createActive } from "./active.ts";
-import { createBoundedMap } from "./core/bounded-map.ts";
 import { createCore } from "./core/core.ts";
 import { openLog } from "./core/open-log.ts";
-import { createTurnCounts } from "./core/turn-counts.ts";
 import { newCounts } from "./http/counts.ts";
 import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
 import { createMetrics } from "./http/metrics.ts";
@@ -30,9 +28,6 @@ import { addAnswers, addTurns } from "./native/turns.ts";
 import { createServer } from "./server.ts";
 
 // core/ does what clients want · access/ says who may · native/ is our own protocol, dialects/ are those of other programs · server.ts makes the port of its parts · active.ts counts for /health
-
-/** Sessions that are found by one question instead of four, at 1 KiB each. */
-const KNOWN_SESSIONS = 4096;
 
 export type ServeOptions = {
   version: string;
@@ -73,16 +68,7 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   });
   const random = (): string => randomBytes(12).toString("hex");
   const gate = gateOf(entrance.limits, { ...opened, clock, signal });
-  const core = createCore({
-    ...opened,
-    clock,
-    signal,
-    workspaces,
-    gate,
-    known: createBoundedMap(KNOWN_SESSIONS),
-    turnCounts: createTurnCounts(opened),
-    random,
-  });
+  const core = createCore({ ...opened, clock, signal, workspaces, gate, random });
   const counts = newCounts();
   const { room, hub } = opened;
   const levels = { logUp: () => connection.up(), room, linesDropped: deps.linesDropped };

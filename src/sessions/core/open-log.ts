@@ -8,10 +8,14 @@ import { openHub, type Hub } from "../../shared/session-log/follow/hub.ts";
 import { createLeader } from "../../shared/session-log/follow/leader.ts";
 import { createPages } from "../../shared/session-log/follow/pages.ts";
 import { SESSION_STATE } from "../../shared/session-log/follow/stored-event.ts";
+import { createBoundedMap } from "./bounded-map.ts";
 import type { CoreDeps } from "./deps.ts";
+import { createTurnCounts } from "./turn-counts.ts";
 
 /** The broker answers that there is no such stream. */
 const NO_STREAM = 10059;
+/** Sessions that are found by one question instead of four, at 1 KiB each. */
+const KNOWN_SESSIONS = 4096;
 /** How long one answer of the broker is awaited. */
 const ANSWER_MS = 2000;
 
@@ -21,14 +25,16 @@ export async function openLog(deps: {
   clock: Clock;
   log: Logger;
   signal: AbortSignal;
-}): Promise<Pick<CoreDeps, "nc" | "jsm" | "hub" | "pages" | "keys" | "room">> {
+}): Promise<Pick<CoreDeps, "nc" | "jsm" | "hub" | "pages" | "keys" | "room" | "known" | "turnCounts">> {
   const { nc, clock } = deps;
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: ANSWER_MS });
   const of = { nc, clock, inboxPrefix: SERVE_INBOX };
   const [pages, keys] = [createPages(of), createPages({ ...of, store: SESSION_STATE })];
   const leader = createLeader({ jsm, ...deps });
   const hub = await openHub({ ...deps, pages, leader }).catch(unavailable);
-  return { nc, jsm, hub, pages, keys, room: () => hub.end().room };
+  const known: CoreDeps["known"] = createBoundedMap(KNOWN_SESSIONS);
+  const turnCounts = createTurnCounts({ jsm, hub });
+  return { nc, jsm, hub, pages, keys, room: () => hub.end().room, known, turnCounts };
 }
 
 function unavailable(error: unknown): Hub {

@@ -4,6 +4,7 @@ import { keepSecret, SESSIONS_KEY_FILE } from "../../shared/http/door/secret-fil
 import {
   COMMON_SETTINGS,
   SESSION_LIMITS,
+  SESSIONS_ACCESS_SETTINGS,
   SESSIONS_SETTINGS,
   WORKER_SETTINGS,
   WORKSPACE_SETTINGS,
@@ -35,7 +36,7 @@ export function planSessions(asked: Asked, home: LogHome): { serve: ChildPlan; w
   const serve = childEnvironment({
     env,
     flags,
-    tables: [COMMON_SETTINGS, SESSIONS_SETTINGS, WORKSPACE_SETTINGS],
+    tables: [COMMON_SETTINGS, SESSIONS_SETTINGS, SESSIONS_ACCESS_SETTINGS, WORKSPACE_SETTINGS],
     extra,
     set: { ...common, ...brokerVariables(home.access("serve")), ...ownKey(env, dataDir) },
   });

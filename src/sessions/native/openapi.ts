@@ -17,11 +17,21 @@ const ANY_REFUSALS: readonly HttpErrorCode[] = [
   "request_malformed",
   "request_timeout",
   "headers_too_large",
+  "host_refused",
+  "origin_refused",
   "gateway_stopping",
   "internal",
 ];
 /** Any request about sessions. */
-const KEYED_REFUSALS: readonly HttpErrorCode[] = ["inbound_unauthorized", "log_unreachable", "log_refused"];
+const KEYED_REFUSALS: readonly HttpErrorCode[] = [
+  "inbound_unauthorized",
+  "too_many_attempts",
+  "issuer_unreachable",
+  "log_unreachable",
+  "log_refused",
+];
+/** Any request that writes. */
+const WRITING_REFUSALS: readonly HttpErrorCode[] = ["too_many_writes"];
 
 const TAGS: Record<Tag, string> = {
   Sessions: "A session belongs to a user, and has one log of events.",
@@ -68,7 +78,7 @@ function parameters({ path, query = [], keyed }: Operation): object[] {
   ];
 }
 
-function responses({ id, tag, success, also, refusals }: Operation): object {
+function responses({ id, method, tag, success, also, refusals }: Operation): object {
   const type = id === "getMetrics" ? "text/plain" : "application/json";
   const answers: Record<string, object> = {};
   for (const answer of also === undefined ? [success] : [success, also])
@@ -76,7 +86,12 @@ function responses({ id, tag, success, also, refusals }: Operation): object {
       description: answer.description,
       content: { [type]: { schema: answer.schema } },
     };
-  const codes = [...ANY_REFUSALS, ...(tag === "Server" ? [] : KEYED_REFUSALS), ...refusals];
+  const codes = [
+    ...ANY_REFUSALS,
+    ...(tag === "Server" ? [] : KEYED_REFUSALS),
+    ...(method === "get" ? [] : WRITING_REFUSALS),
+    ...refusals,
+  ];
   for (const [status, some] of codesByStatus(codes)) {
     const other = answers[status] as { content: object } | undefined;
     answers[status] = {

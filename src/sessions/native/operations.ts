@@ -102,6 +102,10 @@ const operations: Record<string, Omit<Operation, "id">> = {
       "idempotency_key_invalid",
       "idempotency_key_reused",
       "turns_full",
+      "workspace_refused",
+      "workspace_busy",
+      "too_many_sessions",
+      "too_many_turns",
     ],
   },
   listSessions: {
@@ -151,7 +155,7 @@ const operations: Record<string, Omit<Operation, "id">> = {
     query: ["user_id"],
     body: { schema: bodies.TURN_BODY, example: { user_input: "Go on.", client_turn_id: "turn-7" } },
     success: { status: 202, description: "The turn is on disk.", schema: answers.ACCEPTED_TURN },
-    refusals: [...FOUND, ...BODY, ...STORED, "turns_full", "turn_running"],
+    refusals: [...FOUND, ...BODY, ...STORED, "too_many_turns", "turns_full", "turn_running"],
   },
   listTurns: {
     method: "get",

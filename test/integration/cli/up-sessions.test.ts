@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
@@ -44,6 +44,21 @@ test("up makes the log of sessions, and a data folder from before sessions gains
   expect(readFileSync(join(again.dataDir, "broker", "users.conf"), "utf8")).toContain('"session-prune"');
   expect(again.output.stderr).not.toContain("sessions_unavailable");
   expect(await again.stop()).toMatchObject({ code: 0 });
+});
+
+test("up hands the settings of access on to its sessions server: keys of users, and their removal", async () => {
+  const home = await folder();
+  const keys = join(home, "keys");
+  const sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // of `abc`
+  writeFileSync(keys, `${JSON.stringify({ sha256, user: "ann", scopes: ["read", "user"] })}\n`);
+  const up = startUp(home, { env: { RUNNER_RELAY_SESSIONS_KEYS_FILE: keys } });
+  const { sessions = "" } = await up.ready();
+  const asked = async (): Promise<number> =>
+    (await fetch(`${sessions}/sessions`, { headers: { "x-api-key": "abc" } })).status;
+  await expect.poll(asked).toBe(200);
+  writeFileSync(keys, "");
+  await expect.poll(asked).toBe(401);
+  expect(await up.stop()).toMatchObject({ code: 0 });
 });
 
 test("up runs a sessions server and a worker, which run a turn; both come back on the same port when they are killed", async () => {

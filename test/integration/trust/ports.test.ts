@@ -69,12 +69,12 @@ async function refusedByBroker(
   );
 }
 
-test("up opens five ports, all on loopback, and none but the gateway's shows or takes anything without a secret", async () => {
+test("up opens six ports, all on loopback, and none but the gateway's shows or takes anything without a secret", async () => {
   const where = await dataFolder();
   onTestFinished(() => where[Symbol.asyncDispose]());
   const up = startUp(where.path);
   onTestFinished(async () => void (await up.stop()));
-  const { gateway, relay, coordinator, nats, page = "" } = await up.ready();
+  const { gateway, relay, coordinator, nats, page = "", sessions = "" } = await up.ready();
   await expect
     .poll(async () => {
       const body = {
@@ -90,7 +90,7 @@ test("up opens five ports, all on loopback, and none but the gateway's shows or 
     .poll(async () => (await runCli(["dead", "ls", "--data", up.dataDir])).stdout)
     .toContain("ses-private");
 
-  const known = [gateway, relay, coordinator, nats, page].map(portOf).toSorted();
+  const known = [gateway, relay, coordinator, nats, page, sessions].map(portOf).toSorted();
   expect([...new Set(listenersOf(up))].toSorted()).toEqual(known);
 
   const paths = [
@@ -114,7 +114,7 @@ test("up opens five ports, all on loopback, and none but the gateway's shows or 
     "/connz",
     "/jsz",
   ];
-  for (const url of [relay, coordinator, new URL(page).origin]) {
+  for (const url of [relay, coordinator, new URL(page).origin, sessions]) {
     for (const path of [...paths, ...more]) {
       const { text, status } = await call(url, "GET", path);
       expect(text, `${url}${path} ${status}`).not.toMatch(/SECRET|ses-private/);

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { provision } from "../src/shared/log/provision/provision.ts";
 import { brokerVariables } from "../src/cli/up/environment.ts";
-import { OF_GATEWAY, SMALL } from "../src/cli/up/child-memory.ts";
+import { OF_GATEWAY, OF_SERVE, SMALL, type ChildMemory } from "../src/cli/up/child-memory.ts";
 import { readyUrl } from "../src/cli/up/child-run.ts";
 import { startTestBroker, type TestBroker } from "../test/support/broker.ts";
 
@@ -64,6 +64,16 @@ export function startRelay(
   });
 }
 
+/** A server of sessions as `up` starts it, with one key. */
+export function startServe(broker: TestBroker, key: string, profile: Profile): Promise<Product> {
+  return startMain("sessions", nodeOptions("sessions", profile), {
+    ...brokerVariables(broker.access("serve")),
+    RUNNER_RELAY_SESSIONS_PORT: "0",
+    RUNNER_RELAY_SESSIONS_API_KEY: key,
+    RUNNER_RELAY_LOG_LEVEL: "warn",
+  });
+}
+
 /** The stand-in coordinator, which creates sessions by itself. */
 export function startStandIn(): Promise<Product> {
   return startMain("standin", [], {
@@ -73,12 +83,14 @@ export function startStandIn(): Promise<Product> {
   });
 }
 
+const MEMORY: Record<string, ChildMemory> = { gateway: OF_GATEWAY, sessions: OF_SERVE };
+
 function nodeOptions(name: string, profile: Profile): string[] {
   const profiling =
     profile === undefined
       ? []
       : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`];
-  return [...(name === "gateway" ? OF_GATEWAY : SMALL).nodeOptions, ...profiling];
+  return [...(MEMORY[name] ?? SMALL).nodeOptions, ...profiling];
 }
 
 async function startMain(part: string, options: string[], env: Record<string, string>): Promise<Product> {

@@ -24,6 +24,7 @@ import type { Part } from "./http/part.ts";
 import { addEvents } from "./native/events.ts";
 import { addOwn, type OwnState } from "./native/own.ts";
 import { addSessions } from "./native/sessions.ts";
+import { addSockets } from "./native/streams.ts";
 import { addAnswers, addTurns } from "./native/turns.ts";
 import { createServer } from "./server.ts";
 
@@ -53,12 +54,15 @@ export type ServeDeps = {
 /** A running server of sessions. */
 export type Serve = { url: string; close(): Promise<void> };
 
+/** Our own protocol, but for what concerns the server itself. */
+const NATIVE: readonly Part[] = [addSessions, addTurns, addAnswers, addEvents, addSockets];
+
 /** Starts the server on an open connection. Throws `sessions_unavailable` where there is no log of sessions, and `port_taken`. */
 export async function startServe(options: ServeOptions, deps: ServeDeps): Promise<Serve> {
   const { nc, clock, log, workspaces, entrance } = deps;
   const ended = new AbortController();
   const { signal } = ended;
-  let stopping = false;
+  const stopping = new AbortController();
   const opened = await openLog({ nc, clock, log, signal });
   const connection = followConnection({
     nc,
@@ -79,16 +83,11 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     metrics: createMetrics(counts, levels),
   };
   const dialect: Part = (app, part) => addUniversalAgent(app, { ...part, random, logUp: levels.logUp });
-  const native: Part[] = [
-    addSessions,
-    addTurns,
-    addAnswers,
-    addEvents,
-    (app, part) => addOwn(app, part, own),
-  ];
-  const parts = [...native, dialect];
+  const parts: Part[] = [...NATIVE, (app, part) => addOwn(app, part, own), dialect];
   const { version } = options;
-  const server = { core, counts, clock, log, version, entrance, stopping: () => stopping };
+  const streams = { ...opened, clock, stopping: stopping.signal };
+  const isStopping = (): boolean => stopping.signal.aborted;
+  const server = { core, streams, gate, counts, clock, log, version, entrance, stopping: isStopping };
   const app = createServer(options, server, parts);
   const stopTls = entrance.tls && followTls(app.server, entrance.tls, { clock, log });
   const url = await openOwnPort(app, {
@@ -102,7 +101,7 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   return {
     url,
     async close() {
-      stopping = true;
+      stopping.abort(); // streams end
       stopTls?.();
       connection.leave();
       await app.close(); // requests that came before are answered

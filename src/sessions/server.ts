@@ -11,6 +11,7 @@ import { followMethods } from "./http/methods.ts";
 import type { Part, PartDeps } from "./http/part.ts";
 import { answerProblems } from "./http/problems.ts";
 import { logRequests } from "./http/request-log.ts";
+import { acceptSockets } from "./stream/socket-server.ts";
 
 // http/admission.ts lets requests in (access/ knows who sends them) · http/bodies.ts reads them · http/problems.ts, http/methods.ts refuse · http/request-log.ts writes down ·
 // the parts answer, each a protocol over core/: native/ and what else serve.ts names
@@ -80,6 +81,10 @@ export function createServer(
     void reply.header("allow", allowed);
     throw codedError("method_not_allowed", `this path has only ${allowed}`);
   });
-  for (const add of parts) add(app, deps);
+  acceptSockets(app);
+  // behind it, so that it knows their routes
+  void app.register(async (scope) => {
+    for (const add of parts) add(scope, deps);
+  });
   return app;
 }

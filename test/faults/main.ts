@@ -20,6 +20,7 @@ import { soak } from "./campaigns/soak.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
 import { turns } from "./campaigns/turns.ts";
+import { watch, WATCH_PLAYS } from "./campaigns/watch.ts";
 import { createReport, type Report } from "./report.ts";
 import { EVIDENCE } from "./stage.ts";
 
@@ -35,6 +36,7 @@ ends with 1 if one does not hold.
   --seed    moments and victims repeat with it (default: random)
   --only    run one campaign
   --play    one play of the campaign "runner": ${RUNNER_PLAYS.join(", ")}
+            or "watch": ${WATCH_PLAYS.join(", ")}
   --kind    kinds of damage whose names contain this, in the campaign "damage"
   --gap     mean time between two kills, milliseconds (default 3000)
   --minutes length of the campaign "soak" (default 60)`;
@@ -114,6 +116,27 @@ const campaigns: Campaign[] = [
     what: "a runner at work while everything between it and its coordinator is restarted, killed and frozen",
     limitMs: 1_200_000,
     run: (report) => runner({ play: values.play }, report),
+  },
+  {
+    name: "watch",
+    what: "200 watchers of 50 sessions that come and go, while servers and broker are killed and stopped",
+    limitMs: 1_800_000,
+    run: (report) =>
+      watch(
+        {
+          play: values.play,
+          seed,
+          sessions: 50,
+          watchers: 200,
+          perSecond: 10,
+          kills: 12,
+          stops: 8,
+          leaders: 8,
+          checked: 200_000,
+          calmMs: 4000,
+        },
+        report,
+      ),
   },
   {
     name: "restart",
@@ -233,7 +256,7 @@ async function main(): Promise<number> {
   const wanted = campaigns.filter(({ name, byName }) =>
     values.only === undefined ? !byName : name === values.only,
   );
-  const noPlay = values.play !== undefined && !RUNNER_PLAYS.includes(values.play);
+  const noPlay = values.play !== undefined && ![...RUNNER_PLAYS, ...WATCH_PLAYS].includes(values.play);
   if (
     values.help ||
     wanted.length === 0 ||

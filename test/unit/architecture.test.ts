@@ -85,8 +85,9 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
   sessions: {
     access: [],
     core: ["access"],
-    http: ["access", "core"],
-    native: ["core", "http"],
+    stream: [],
+    http: ["access", "core", "stream"],
+    native: ["core", "stream", "http"],
     dialects: ["access", "core", "http"],
   },
 };

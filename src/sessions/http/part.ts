@@ -2,12 +2,16 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Caller } from "../access/caller.ts";
+import type { UserGate } from "../access/user-limits.ts";
 import type { Core } from "../core/core.ts";
+import type { StreamDeps } from "../stream/sse.ts";
 import type { Counts } from "./counts.ts";
 
 /** What every protocol has. */
 export type PartDeps = {
   core: Core;
+  streams: StreamDeps;
+  gate: UserGate;
   counts: Counts;
   clock: Clock;
   log: Logger;

@@ -14,6 +14,7 @@ import { callerOf, note, type PartDeps } from "../http/part.ts";
 import { cursorOf, limitOf, queryText, sessionOf } from "./parameters.ts";
 import { PUSHED_EVENT, PUSHED_EVENTS } from "./schemas.ts";
 import { keyOf } from "./sessions.ts";
+import { sendStream, wantsStream } from "./streams.ts";
 
 /** An event as every protocol shows it, as JSON. Its data are the bytes that came. */
 function shownEvent(stored: StoredEvent): string {
@@ -22,8 +23,10 @@ function shownEvent(stored: StoredEvent): string {
 }
 
 /** Events are read in pages, and pushed by agents outside. */
-export function addEvents(app: FastifyInstance, { core, counts }: PartDeps): void {
+export function addEvents(app: FastifyInstance, deps: PartDeps): void {
+  const { core, counts } = deps;
   app.get("/sessions/:id/events", async (request, reply) => {
+    if (wantsStream(request)) return await sendStream(request, reply, deps);
     const asked = eventsAsked(request);
     const page = granted(await core.readEvents(callerOf(request), sessionOf(request), asked));
     const { events, floor, last, log } = page;

@@ -221,6 +221,8 @@ const operations: Record<string, Omit<Operation, "id">> = {
     path: "/sessions/{session_id}/events",
     tag: "Events",
     summary: "Read a session's events, from any cursor",
+    description:
+      "With `Accept: text/event-stream` they come as server-sent events, those that are there and those that follow, each with its cursor as its `id`; `Last-Event-ID` counts before `after`.",
     query: ["user_id", "after", "before", "limit"],
     success: {
       status: 200,

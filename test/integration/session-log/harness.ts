@@ -60,7 +60,7 @@ export async function registry(broker: TestBroker, signal: AbortSignal): Promise
 
 /** Makes writers of sessions' owners, with the worker's login. */
 export async function worker(
-  broker: TestBroker,
+  broker: Pick<TestBroker, "connect">,
   signal: AbortSignal,
 ): Promise<(session: string, last?: number) => OwnerWriter> {
   const nc = await broker.connect("worker");
@@ -77,7 +77,11 @@ export type Agent = {
   turn(texts: number, stored?: (kind: string, seq: number) => void): Promise<void>;
 };
 
-export async function agent(broker: TestBroker, { name, id }: Session, signal: AbortSignal): Promise<Agent> {
+export async function agent(
+  broker: Pick<TestBroker, "connect">,
+  { name, id }: Pick<Session, "name" | "id">,
+  signal: AbortSignal,
+): Promise<Agent> {
   const writer = (await worker(broker, signal))(name);
   let n = 0;
   let turns = 0;

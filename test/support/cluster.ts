@@ -1,0 +1,108 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { freePort } from "../../src/cli/up/free-port.ts";
+import { usersConfig } from "../../src/embedded/config.ts";
+import { orphanGuard } from "../../src/embedded/orphan.ts";
+import { spawnServer, type ServerProcess } from "../../src/embedded/process.ts";
+import { brokerUsers, loginOf } from "../../src/embedded/users.ts";
+import { systemClock } from "../../src/shared/base/clock.ts";
+import { silentLogger } from "../../src/shared/base/logger.ts";
+import { connectBroker, type BrokerAccess } from "../../src/shared/log/broker.ts";
+import { MAX_PAYLOAD } from "../../src/shared/log/schema/topology.ts";
+import type { BrokerRole } from "../../src/shared/messages/permissions.ts";
+import { inboxOf, natsServerPath } from "./broker.ts";
+
+const SERVERS = 3;
+
+/** Three nats-servers that replicate, with the product's own users. */
+export type Cluster = {
+  access(role: BrokerRole): BrokerAccess;
+  connect(role: BrokerRole): Promise<NatsConnection>;
+  /** Process ids of the servers; undefined for one that is down. */
+  pids(): (number | undefined)[];
+  /** kill -9, and a start on the same store `downMs` later. Resolves when it is ready again. */
+  kill(server: number, downMs: number): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+type Node = { name: string; port: number; routePort: number; dir: string; process?: ServerProcess };
+
+export async function startCluster(): Promise<Cluster> {
+  await using scope = new AsyncDisposableStack();
+  const dir = await mkdtemp(join(tmpdir(), "rr-cluster-"));
+  scope.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+  const binary = await natsServerPath();
+  const guard = orphanGuard(process.platform, process.env["PATH"]);
+  const users = brokerUsers([{ gateway: "gw1", runner: undefined }]);
+  const admin = loginOf(users, "admin");
+  const nodes: Node[] = [];
+  for (let i = 0; i < SERVERS; i++) {
+    const node = {
+      name: `n${i}`,
+      port: await freePort(),
+      routePort: await freePort(),
+      dir: join(dir, `n${i}`),
+    };
+    mkdirSync(node.dir);
+    nodes.push(node);
+  }
+  const start = async (node: Node): Promise<void> => {
+    const configFile = join(node.dir, "nats-server.conf");
+    const options = { binary, configFile, runDir: node.dir, admin, guard };
+    node.process = await spawnServer({ ...options, clock: systemClock, log: silentLogger() });
+  };
+  for (const node of nodes) {
+    writeFileSync(join(node.dir, "users.conf"), usersConfig(users));
+    writeFileSync(join(node.dir, "nats-server.conf"), configOf(node, nodes));
+  }
+  scope.defer(async () => {
+    for (const node of nodes) await node.process?.stop();
+  });
+  await Promise.all(nodes.map(start)); // none answers alone
+  const connections: NatsConnection[] = [];
+  scope.defer(() => Promise.allSettled(connections.map((it) => it.close())).then(() => undefined));
+  const servers = nodes.map(({ port }) => `nats://127.0.0.1:${port}`);
+  const access = (role: BrokerRole): BrokerAccess => ({ servers, ...loginOf(users, role) });
+  const home = scope.move();
+  return {
+    access,
+    async connect(role) {
+      const connection = await connectBroker(access(role), {
+        name: `test ${role}`,
+        inboxPrefix: inboxOf(role),
+      });
+      connections.push(connection);
+      return connection;
+    },
+    pids: () => nodes.map((node) => node.process?.pid),
+    async kill(server, downMs) {
+      const node = nodes[server];
+      const running = node?.process;
+      if (node === undefined || running === undefined) return;
+      delete node.process;
+      process.kill(running.pid, "SIGKILL");
+      await running.exited;
+      await delay(downMs);
+      await start(node);
+    },
+    [Symbol.asyncDispose]: () => home.disposeAsync(),
+  };
+}
+
+function configOf({ name, port, routePort, dir }: Node, nodes: readonly Node[]): string {
+  const routes = nodes.map((node) => `"nats://127.0.0.1:${node.routePort}"`);
+  return `include "users.conf"
+server_name: "${name}"
+host: "127.0.0.1"
+port: ${port}
+pid_file: "${join(dir, "nats-server.pid")}"
+ports_file_dir: "${dir}"
+max_payload: ${MAX_PAYLOAD}
+cluster { name: "test", host: "127.0.0.1", port: ${routePort}, routes: [${routes.join(", ")}] }
+jetstream { store_dir: "${join(dir, "store")}", max_file_store: 8G }
+`;
+}

@@ -85,6 +85,7 @@ async function main(): Promise<void> {
       port: values.sessionsPort,
       keptPort: keptPortIn(process.argv),
       maxBody: values.sessionsMaxBody,
+      textDedupe: values.textDedupe,
     },
     {
       nc,

@@ -38,6 +38,8 @@ export type ServeOptions = {
   /** The one that the last run had (own-port.ts). */
   keptPort: number | undefined;
   maxBody: number;
+  /** For clients of Universal Agent, the same text twice in two minutes is one turn. */
+  textDedupe: boolean;
 };
 
 export type ServeDeps = {
@@ -82,7 +84,10 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     active: createActive({ jsm: opened.jsm, clock }),
     metrics: createMetrics(counts, levels),
   };
-  const dialect: Part = (app, part) => addUniversalAgent(app, { ...part, random, logUp: levels.logUp });
+  const dialect: Part = (app, part) => {
+    const { textDedupe } = options;
+    addUniversalAgent(app, { ...part, textDedupe, random, logUp: levels.logUp });
+  };
   const parts: Part[] = [...NATIVE, (app, part) => addOwn(app, part, own), dialect];
   const { version } = options;
   const streams = { ...opened, clock, stopping: stopping.signal };

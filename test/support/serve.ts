@@ -67,7 +67,15 @@ export async function startTestServe(broker: TestBroker, given: TestServeOptions
   const fatal: Error[] = [];
   const maxBody = 4 * 1024 * 1024;
   const started = await startServe(
-    { version: "test", listen: "127.0.0.1", port: 0, keptPort: undefined, maxBody, ...options },
+    {
+      version: "test",
+      listen: "127.0.0.1",
+      port: 0,
+      keptPort: undefined,
+      maxBody,
+      textDedupe: false,
+      ...options,
+    },
     {
       nc,
       clock,

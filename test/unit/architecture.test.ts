@@ -88,7 +88,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     stream: [],
     http: ["access", "core", "stream"],
     native: ["core", "stream", "http"],
-    dialects: ["access", "core", "http"],
+    dialects: ["access", "core", "stream", "http"],
   },
 };
 

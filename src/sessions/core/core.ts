@@ -1,6 +1,7 @@
 import type { ListedSessions } from "../../shared/session-log/registry/list.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
 import type { Caller, Refusal } from "../access/caller.ts";
+import { activeTurn, unfinished, type ActiveTurn } from "./active-turn.ts";
 import { decide, input, setMode, type Answered, type Decision, type Input } from "./answers.ts";
 import { patch, remove } from "./change.ts";
 import { create, type Created, type CreateRequest } from "./create.ts";
@@ -20,10 +21,9 @@ import {
   type TurnRequest,
   type TurnsPage,
 } from "./turns.ts";
-import { unfinished } from "./unfinished.ts";
 import { lacks } from "../access/caller.ts";
 
-// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, unfinished.ts: turns · answers.ts: what their user says meanwhile · push.ts: events from outside ·
+// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, active-turn.ts: turns · answers.ts: what their user says meanwhile · push.ts: events from outside ·
 // events.ts, backwards.ts, read.ts: what happened · patience.ts bounds each of them
 // Every protocol does these and nothing else, so that they agree on who may what. No operation knows of HTTP: its outcome is a value. What it reports as stored is on disk.
 
@@ -41,12 +41,14 @@ export type Core = {
     ref: SessionRef,
     page: { after: number; limit: number },
   ): Promise<TurnsPage | Refusal>;
+  activeTurn(caller: Caller, ref: SessionRef): Promise<ActiveTurn | Refusal>;
   /** Names of all sessions with a turn that has not ended: of use with a list of what the caller may see. */
   unfinished(): Promise<ReadonlySet<string> | Refusal>;
   cancel(
     caller: Caller,
     ref: SessionRef,
     turn: string,
+    reason?: string,
   ): Promise<{ kind: "accepted"; seq: number } | { kind: "ended"; turn: TurnView } | Refusal>;
   decide(caller: Caller, ref: SessionRef, request: string, decision: Decision): Promise<Answered | Refusal>;
   input(caller: Caller, ref: SessionRef, input: Input): Promise<Answered | Refusal>;
@@ -78,6 +80,7 @@ export function createCore(deps: CoreDeps): Core {
     submitTurn: writing(submitTurn),
     findTurn: within(findTurn),
     listTurns: within(listTurns),
+    activeTurn: within(activeTurn),
     unfinished: within(unfinished),
     cancel: writing(cancel),
     decide: writing(decide),

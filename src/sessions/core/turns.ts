@@ -98,11 +98,12 @@ export async function cancel(
   caller: Caller,
   ref: SessionRef,
   turn: string,
+  reason?: string,
 ): Promise<{ kind: "accepted"; seq: number } | { kind: "ended"; turn: TurnView } | Refusal> {
   const session = lacks(caller, "user") ?? (await find(deps, caller, ref));
   if (isRefusal(session)) return session;
   const view = await viewOf(deps, session, turn);
   if (isRefusal(view)) return view;
   if (view.status !== "queued" && view.status !== "running") return { kind: "ended", turn: view };
-  return { kind: "accepted", seq: (await cancelTurn(deps, session, turn)).seq };
+  return { kind: "accepted", seq: (await cancelTurn(deps, session, turn, reason)).seq };
 }

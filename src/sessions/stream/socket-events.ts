@@ -19,11 +19,17 @@ export type SocketEvents = {
   stop(): Promise<void>;
 };
 
+export type SocketEventsOptions = {
+  session: string;
+  outlet: Outlet;
+  ending: Ending;
+  failed: (error: unknown) => void;
+  /** Sends an item in another protocol's form; false as {@link Outlet.send}. */
+  send?: (item: Sent) => boolean;
+};
+
 /** `ending` hears why they end, and of failures. */
-export function createSocketEvents(
-  deps: FollowDeps,
-  of: { session: string; outlet: Outlet; ending: Ending; failed: (error: unknown) => void },
-): SocketEvents {
+export function createSocketEvents(deps: FollowDeps, of: SocketEventsOptions): SocketEvents {
   const { session, outlet, ending, failed } = of;
   const leader = createLeader({ ...deps, signal: ending.signal });
   let run: { stop: AbortController; over: Promise<void> } | undefined;
@@ -35,7 +41,7 @@ export function createSocketEvents(
     run = undefined;
   }
 
-  const send = (item: Sent): boolean => outlet.send(socketFrame(item));
+  const send = of.send ?? ((item: Sent): boolean => outlet.send(socketFrame(item)));
   const sent = (seq: number): void => void (last = seq);
 
   async function sendFrom(start: Start, signal: AbortSignal): Promise<void> {

@@ -31,4 +31,10 @@ export const SESSIONS_SETTINGS = {
     fallback: 4 * MIB,
     help: "largest body that is read; what is stored of it is at most 960 KiB, so that a client's frame has room for it",
   },
+  textDedupe: {
+    env: "RUNNER_RELAY_TEXT_DEDUPE",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "for clients of Universal Agent that send no ids of turns: the same text again within two minutes of its success is not run",
+  },
 } as const satisfies Record<string, Setting>;

@@ -25,3 +25,8 @@ export function sessionIdAt(wall: number, random: string): string {
   const [date = "", time = ""] = new Date(wall).toISOString().split(/[T.]/);
   return `session_${date.replaceAll("-", "")}_${time.replaceAll(":", "")}_${random.slice(0, 16)}`;
 }
+
+/** An id of a turn as the program makes them. */
+export function turnIdAt(wall: number, random: string): string {
+  return `turn_${wall}_${random.slice(0, 16)}`;
+}

@@ -58,7 +58,7 @@ export function addSessions(app: FastifyInstance, deps: PartDeps & { sessions: S
 }
 
 /** The id in the path. Throws `session_id_invalid`. */
-function idOf(request: FastifyRequest): string {
+export function idOf(request: FastifyRequest): string {
   const { id = "" } = request.params as { id?: string };
   if (SESSION_ID.test(id)) return id;
   throw codedError("session_id_invalid", "Invalid session id format");

@@ -70,13 +70,18 @@ async function lastOf({ jsm }: Pick<PutDeps, "jsm">, last_by_subj: string): Prom
   return (await jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj }))?.seq ?? 0;
 }
 
-/** Asks that a turn ends. Once is enough. */
-export function cancelTurn(deps: PutDeps, session: Session, turn: string): Promise<Requested> {
+/** Asks that a turn ends. Once is enough: the first one's `reason` is the one that clients see. */
+export function cancelTurn(
+  deps: PutDeps,
+  session: Session,
+  turn: string,
+  reason?: string,
+): Promise<Requested> {
   return storeWish(deps, session, {
     kind: "cancel",
     token: wishToken(turn),
     turn,
-    data: Buffer.from("{}"),
+    data: Buffer.from(JSON.stringify({ reason })),
     urgent: true,
   });
 }

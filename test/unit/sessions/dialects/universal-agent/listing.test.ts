@@ -1,16 +1,6 @@
 import { expect, test } from "vitest";
 import { opsList, sessionList } from "../../../../../src/sessions/dialects/universal-agent/listing.ts";
-import type { Session } from "../../../../../src/shared/session-log/registry/entry.ts";
-
-const SESSION: Session = {
-  user: "ann",
-  id: "s1",
-  kind: "worker",
-  record: { workspace_dir: "/work/ann/s1" },
-  incarnation: "i",
-  name: "n1",
-  at: 0,
-};
+import { SESSION } from "./fake-sessions.ts";
 
 const BOB = { ...SESSION, user: "bob", id: "s2", name: "n2", record: {} };
 

@@ -3,6 +3,7 @@ import {
   plannedSession,
   SESSION_ID,
   sessionIdAt,
+  turnIdAt,
 } from "../../../../../src/sessions/dialects/universal-agent/planned-session.ts";
 
 test.each([
@@ -22,6 +23,7 @@ test("made ids have the form of the program's", () => {
   const at = Date.UTC(2026, 10, 30, 15, 4, 5);
   expect(sessionIdAt(at, "0a1b2c3d")).toBe("session_20261130_150405_0a1b2c3d");
   expect(sessionIdAt(at, "0a1b2c3d")).toMatch(SESSION_ID);
+  expect(turnIdAt(at, "0a1b2c3d")).toBe(`turn_${at}_0a1b2c3d`);
 });
 
 test.each(["", "-x", ".x", "bad id", "a/b", "ä", "a".repeat(129)])("%j is no id of a session", (id) => {

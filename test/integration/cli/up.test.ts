@@ -52,6 +52,8 @@ describe("up on a new folder", () => {
       coordinator: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       pid: up.process.pid,
       page: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}$/),
+      console: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      sessions: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     });
     expect((await post(ready.gateway, "s1", 1)).status).toBe(201);
     expect(up.output.stdout).toContain(ready.gateway);

@@ -123,7 +123,7 @@ test("up opens six ports, all on loopback, and none but the gateway's shows or t
   for (const path of ["/_relay/health", "/_relay/ready", "/_relay/metrics", "/_relay/openapi.json"])
     expect((await call(gateway, "GET", path)).text, path).not.toMatch(/SECRET|ses-private/);
   expect(await refusedByBroker(nats, undefined)).toBe("broker_refused");
-  for (const user of ["admin", "operator", "relay", "console", "gateway-gw1"])
+  for (const user of ["admin", "operator", "relay", "console", "serve", "worker", "gateway-gw1"])
     expect(await refusedByBroker(nats, { user, password: user })).toBe("broker_refused");
   expect(await firstLine(nats)).toMatch(/^INFO \{.*"auth_required":true/);
 });

@@ -29,6 +29,9 @@ const DECOY = "planted-decoy-9b1e";
 /** Files that hold the broker's passwords: the folder is 0700, they are 0600. */
 const PASSWORD_FILES = ["broker/kept.json", "broker/users.conf"];
 
+/** Processes that have the password of their own user in their environment. */
+const OWN_PASSWORD = ["relay", "console", "sessions", "worker"];
+
 /** The part of a process of ours, from its command line. */
 function partOf(pid: number): string {
   const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
@@ -155,10 +158,11 @@ async function expectPasswordsKept(up: Up, places: readonly Place[]): Promise<vo
   for (const file of PASSWORD_FILES) expect(statSync(join(up.dataDir, file)).mode & 0o777).toBe(0o600);
   const elsewhere = places.filter(({ name }) => !PASSWORD_FILES.includes(name));
   expect(scan(elsewhere, passwords)).toEqual([]);
-  for (const own of ["relay", "console"]) {
+  for (const own of OWN_PASSWORD) {
     const pid = processes(up).find(({ name }) => name === own)?.pid ?? 0;
-    expect(scan(placesOfProcess(pid, own), passwords)).toEqual([`${own} in environ of ${own}`]);
-    expect(passwords).toContainEqual({ name: own, value: variableOf(pid, "NATS_PASSWORD") });
+    const user = own === "sessions" ? "serve" : own;
+    expect(scan(placesOfProcess(pid, own), passwords)).toEqual([`${user} in environ of ${own}`]);
+    expect(passwords).toContainEqual({ name: user, value: variableOf(pid, "NATS_PASSWORD") });
   }
   const gateway = processes(up).find(({ name }) => name === "gateway");
   if (gateway === undefined) throw new Error("a gateway runs");
@@ -224,7 +228,7 @@ it.concurrent("CRED-1: a client secret from a file, tokens and broker passwords 
   await expectPageTokenKept(up, places);
   await expectPasswordsKept(
     up,
-    places.filter(({ name }) => name !== "environ of relay" && name !== "environ of console"),
+    places.filter(({ name }) => !OWN_PASSWORD.some((own) => name === `environ of ${own}`)),
   );
   expect(await up.stop()).toMatchObject({ code: 0 });
   expect(scan([placeOfText("last log lines", up.output.stderr + up.output.stdout)], needles)).toEqual([]);

@@ -18,6 +18,12 @@ export const COMMANDS: Commands = {
     example: 'runner-relay exec -- claude -p "fix the tests"',
     load: () => import("./exec.ts"),
   },
+  run: {
+    group: "Run",
+    summary: "run a turn of an agent in a session",
+    example: 'runner-relay run --session ses_1 "List the files"',
+    load: () => import("./run-turn.ts"),
+  },
   gateway: {
     group: "Run",
     summary: "run a gateway",
@@ -89,6 +95,12 @@ export const COMMANDS: Commands = {
     summary: "follow or list events",
     example: "runner-relay tail --session ses_1 --since 1h --verdict dead --no-follow",
     load: () => import("./tail.ts"),
+  },
+  sessions: {
+    group: "See",
+    summary: "list, show, watch and delete sessions of agents",
+    example: "runner-relay sessions watch ses_1 --after latest",
+    load: () => import("./sessions.ts"),
   },
   deliveries: {
     group: "See",

@@ -15,6 +15,8 @@ export type Context = {
   journal: boolean;
   /** Prints a line on stdout, for people or programs. Control characters in it are made harmless. */
   print(text: string): void;
+  /** Prints a piece of text on stdout as it is, to be continued. Control characters in it are made harmless. */
+  write(text: string): void;
   /** Prints several lines on stdout; on a terminal they replace those drawn before. */
   redraw(text: string): void;
   /** Call this before changing anything: from then on the command finishes even if the reader of its output goes away. */

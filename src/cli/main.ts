@@ -45,6 +45,7 @@ const context: Context = {
   errors: { terminal: process.stderr.isTTY === true, screen: screenOf(process.stderr) },
   journal: isJournal(process.env["JOURNAL_STREAM"], fstatSync(1)),
   print: (text) => print(`${harmless(text)}\n`),
+  write: (text) => print(harmless(text)),
   redraw(text) {
     process.stdout.write(frame(screen, harmless(text), !drawn));
     drawn = true;

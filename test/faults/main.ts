@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bombsGateway } from "./campaigns/bombs-gateway.ts";
 import { bombsRelay } from "./campaigns/bombs-relay.ts";
+import { cuts } from "./campaigns/cuts.ts";
 import { damage } from "./campaigns/damage.ts";
 import { failover } from "./campaigns/failover.ts";
 import { foreign } from "./campaigns/foreign.ts";
@@ -110,6 +111,12 @@ const campaigns: Campaign[] = [
     what: "1 GiB up and down, a reader of a byte a second, a silent stream",
     limitMs: 300_000,
     run: (report) => tunnel({ bytes: 1024 ** 3, events: 1000, silentMs: 60_000, slowMs: 20_000 }, report),
+  },
+  {
+    name: "cuts",
+    what: "a client of sessions behind a proxy that breaks 100 connections during turns",
+    limitMs: 900_000,
+    run: (report) => cuts({ seed, cuts: 100, meanBytes: 4000, events: 50, everyMs: 4 }, report),
   },
   {
     name: "runner",

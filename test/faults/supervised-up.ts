@@ -15,6 +15,8 @@ import { bareEnv } from "../support/bare-env.ts";
 /** `up` as a process, in a data folder of its own, with a supervisor that starts it again at once. */
 export type SupervisedUp = {
   url: string;
+  /** URL of its sessions server. */
+  sessions: string;
   /** SIGTERM, and the next run as soon as the process is gone: its exit code, and how long it took to end. Returns before the next run is ready. */
   restart(): Promise<{ code: number | null; stopMs: number }>;
   /** Returns when the run that is on is ready; milliseconds since it was started. */
@@ -28,7 +30,10 @@ const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 /** A loaded machine takes many times as long as an idle one. */
 const READY_MS = 60_000;
 
-export async function startSupervisedUp(args: readonly string[]): Promise<SupervisedUp> {
+export async function startSupervisedUp(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<SupervisedUp> {
   const folder = await mkdtemp(join(tmpdir(), "rr-restart-"));
   const dataDir = join(folder, "data");
   const readyFile = join(folder, "ready.json");
@@ -39,7 +44,7 @@ export async function startSupervisedUp(args: readonly string[]): Promise<Superv
     const child = spawn(
       process.execPath,
       [MAIN, "up", "--data", dataDir, "--ready-file", readyFile, ...args],
-      { env: { ...bareEnv(), HOME: process.env["HOME"] }, stdio: ["ignore", "ignore", log] },
+      { env: { ...bareEnv(), HOME: process.env["HOME"], ...env }, stdio: ["ignore", "ignore", log] },
     );
     closeSync(log);
     return [child, performance.now()];
@@ -70,12 +75,17 @@ export async function startSupervisedUp(args: readonly string[]): Promise<Superv
     await stop();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
-  const { gateway: url, nats } = await ready().catch(async (error: unknown) => {
+  const {
+    gateway: url,
+    nats,
+    sessions = "",
+  } = await ready().catch(async (error: unknown) => {
     await dispose();
     throw error;
   });
   return {
     url,
+    sessions,
     async restart() {
       const from = performance.now();
       const code = await stop();

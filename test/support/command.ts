@@ -25,6 +25,7 @@ export async function runCommand(
       errors: { terminal: false, screen: PLAIN },
       journal: false,
       print: (text) => void (output.stdout += `${harmless(text)}\n`),
+      write: (text) => void (output.stdout += harmless(text)),
       redraw: (text) => void (output.stdout += frame(PLAIN, harmless(text), true)),
       mustFinish() {},
       serve() {

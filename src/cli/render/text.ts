@@ -13,6 +13,13 @@ export function printable(text: string): string {
   return text.replaceAll(UNSAFE, escaped);
 }
 
+/** The same for a text of several lines from outside, such as an agent's answer: it keeps its lines and tabs. Pure. */
+export function printableLines(text: string): string {
+  return text
+    .replaceAll("\r\n", "\n")
+    .replaceAll(UNSAFE, (char) => (/[\n\t]/.test(char) ? char : escaped(char)));
+}
+
 /** The same for whole lines, which may have colours, just before they go to a terminal or a file. JSON keeps its meaning. Pure. */
 export function harmless(text: string): string {
   if (text.search(UNSAFE) === -1) return text;

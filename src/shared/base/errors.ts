@@ -140,6 +140,10 @@ export const ERRORS = {
   usage: { title: "The command line is not valid" },
   nothing_found: { title: "Nothing found" },
   declined: { title: "Not confirmed" },
+  sessions_unreachable: { title: "The sessions server does not answer" },
+  sessions_refused: { title: "The sessions server refused" },
+  turn_failed: { title: "The turn failed" },
+  turn_interrupted: { title: "The turn was interrupted" },
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -6,6 +6,7 @@ import { GATEWAY_SETTINGS } from "./gateway.ts";
 import { RELAY_SETTINGS } from "./relay.ts";
 import { SESSION_LIMITS } from "./session-limits.ts";
 import { SESSIONS_ACCESS_SETTINGS } from "./sessions-access.ts";
+import { SESSIONS_CLIENT_SETTINGS } from "./sessions-client.ts";
 import { SESSIONS_SETTINGS } from "./sessions.ts";
 import { COORDINATOR_SETTINGS } from "./standin.ts";
 import { UP_SETTINGS } from "./up.ts";
@@ -24,6 +25,7 @@ export {
   CONSOLE_SETTINGS,
   SESSIONS_SETTINGS,
   SESSIONS_ACCESS_SETTINGS,
+  SESSIONS_CLIENT_SETTINGS,
   COORDINATOR_SETTINGS,
   WORKSPACE_SETTINGS,
   WORKER_SETTINGS,
@@ -40,6 +42,7 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   CONSOLE_SETTINGS,
   SESSIONS_SETTINGS,
   SESSIONS_ACCESS_SETTINGS,
+  SESSIONS_CLIENT_SETTINGS,
   COORDINATOR_SETTINGS,
   WORKSPACE_SETTINGS,
   WORKER_SETTINGS,

@@ -35,7 +35,12 @@ test("README: curl and status show what is shown (vitest -u writes what they rea
   const consoles = blocksOf(page).filter(({ language }) => language === "console");
   const parts = [
     { title: "Try it", blocks: consoles.filter(({ text }) => text.includes("$GATEWAY")), of: 2 },
-    { title: "What happens in an outage", blocks: consoles.filter(({ when }) => when !== undefined), of: 3 },
+    {
+      title: "What happens in an outage",
+      blocks: consoles.filter(({ when, text }) => when !== undefined && !text.includes("ses_demo")),
+      of: 3,
+    },
+    { title: "Sessions", blocks: consoles.filter(({ text }) => text.includes("ses_demo")), of: 1 },
   ];
   let written = "";
   let at = 0;

@@ -18,6 +18,7 @@ function recording(env: Record<string, string> = {}) {
   const context: Context = {
     env,
     print: (text) => void out.push(text),
+    write: (text) => void out.push(text),
     redraw: (text) => void out.push(text),
     mustFinish() {},
     journal: false,

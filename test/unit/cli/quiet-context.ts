@@ -8,6 +8,7 @@ export function quietContext(given: Partial<Context> = {}): Context {
     screen: PLAIN,
     errors: { terminal: false, screen: PLAIN },
     print() {},
+    write() {},
     redraw() {},
     mustFinish() {},
     journal: false,

@@ -103,6 +103,6 @@ pid_file: "${join(dir, "nats-server.pid")}"
 ports_file_dir: "${dir}"
 max_payload: ${MAX_PAYLOAD}
 cluster { name: "test", host: "127.0.0.1", port: ${routePort}, routes: [${routes.join(", ")}] }
-jetstream { store_dir: "${join(dir, "store")}", max_file_store: 8G }
+jetstream { store_dir: "${join(dir, "store")}", max_memory_store: 64M, max_file_store: 1000T }
 `;
 }

@@ -67,8 +67,8 @@ export async function watchSession(options: WatcherOptions): Promise<Seen> {
 async function arrive(of: Visited & Pick<WatcherOptions, "by">, cursor: string): Promise<Visit | undefined> {
   const open = of.by === "sse" ? visitBySse : visitBySocket;
   return await open(of, cursor).catch((error: unknown) => {
-    // 4xx is an answer: nothing that was done to the servers excuses it
-    if (/\b4\d\d\b/.test(String(error))) throw error;
+    // 4xx is an answer: nothing that was done to the servers excuses it, but that a stopped one did not read in time
+    if (/\b4(?!08)\d\d\b/.test(String(error))) throw error;
     return undefined;
   });
 }

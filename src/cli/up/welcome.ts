@@ -67,7 +67,7 @@ function firstTurn(sessions: string, keyFile: string | undefined): string {
 
 function sessionsOf({ sessions }: ReadyInfo): string {
   return sessions === undefined
-    ? "are not available; the log says why"
+    ? "are not running yet; the log says when they are, or why they cannot be"
     : `${sessions}  (agents that people and programs reach from afar)`;
 }
 
@@ -76,7 +76,7 @@ function row(name: string, text: string): string {
 }
 
 function consoleOf({ page }: ReadyInfo, journal: boolean): string {
-  if (page === undefined) return "is not running; the log says why";
+  if (page === undefined) return "is not running yet; the log says when it is, or why it cannot be";
   if (!journal) return `${page}  (open it in a browser)`;
   return `${new URL(page).origin}  (a web page; \`${ownCommand("page")}\` prints the address that lets you in)`;
 }

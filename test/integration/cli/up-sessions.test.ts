@@ -120,7 +120,7 @@ test("on a broker without room for sessions, up and provision work without them 
   const up = startUp(await folder(), { env });
   const { gateway, sessions } = await up.ready();
   expect(sessions).toBeUndefined();
-  expect(up.output.stdout).toContain("sessions     are not available; the log says why");
+  expect(up.output.stdout).toContain("sessions     are not running yet; the log says");
   expect((await fetch(`${gateway}/_relay/ready`)).status).toBe(200);
   await expect.poll(() => up.output.stderr).toContain("sessions_unavailable");
   expect(await up.stop()).toMatchObject({ code: 0 });

@@ -52,7 +52,9 @@ test("in a journal no token is printed, and without a console there is none", ()
   expect(welcome(INFO, { ...HOW, journal: true })).toContain("http://127.0.0.1:8768  (a web page;");
   expect(welcome(INFO, { ...HOW, console: false })).not.toMatch(/^ {2}console/m);
   const { page: _, ...without } = INFO;
-  expect(welcome(without, HOW)).toMatch(/^ {2}console {6}is not running yet; the log says when it is, or why it cannot be$/m);
+  expect(welcome(without, HOW)).toMatch(
+    /^ {2}console {6}is not running yet; the log says when it is, or why it cannot be$/m,
+  );
   expect(welcome({ ...INFO, socket: "/run/s" }, HOW)).toMatch(/^ {2}socket {7}\/run\/s$/m);
 });
 
@@ -62,6 +64,8 @@ test("sessions have an address and a line to try, where there are any", () => {
   expect(text).toMatch(
     /^ {2}a session {4}curl http:\/\/127\.0\.0\.1:8002\/sessions -H "X-API-Key: \$\(cat '\/data\/sessions\.key'\)"/m,
   );
-  expect(welcome(INFO, HOW)).toMatch(/^ {2}sessions {5}are not running yet; the log says when they are, or why they cannot be$/m);
+  expect(welcome(INFO, HOW)).toMatch(
+    /^ {2}sessions {5}are not running yet; the log says when they are, or why they cannot be$/m,
+  );
   expect(welcome(INFO, { ...HOW, sessions: false })).not.toContain("sessions");
 });

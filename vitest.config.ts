@@ -15,6 +15,16 @@ const shared = {
   expect: { poll: { timeout: 60_000 } },
 };
 
+const parts = {
+  ...shared,
+  globalSetup: ["test/support/global-setup.ts"],
+  /** Not all of these files are known to clean up yet: what is left behind is printed. */
+  env: { TEST_LEAKS: "print" },
+};
+
+/** Folders of test/integration whose files were seen to pass in a process that ran others before. */
+const SHARING = ["operate", "permissions", "session-log", "tunnel"];
+
 export default defineConfig({
   test: {
     /** On two cores: tests of whole processes wait for more than half of their time. */
@@ -31,12 +41,19 @@ export default defineConfig({
       },
       {
         test: {
-          ...shared,
+          ...parts,
+          name: "shared parts",
+          include: SHARING.map((folder) => `test/integration/${folder}/**/*.test.ts`),
+          /** To start a worker and read its modules costs a second of processor time for each file. */
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          ...parts,
           name: "parts",
           include: ["test/{integration,regressions,faults}/**/*.test.ts"],
-          globalSetup: ["test/support/global-setup.ts"],
-          /** Not all of these files are known to clean up yet: what is left behind is printed. */
-          env: { TEST_LEAKS: "print" },
+          exclude: SHARING.map((folder) => `test/integration/${folder}/**`),
         },
       },
     ],

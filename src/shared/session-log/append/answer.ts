@@ -7,8 +7,8 @@ export type Answer =
   /** It may be stored or not. */
   | { kind: "unknown"; detail: string };
 
-/** The condition does not hold (10071), or cannot be decided while another append is in flight (10164). */
-const CONFLICTS: ReadonlySet<number | undefined> = new Set([10071, 10164]);
+/** The condition does not hold (10071), or cannot be decided while another append (10164) or an earlier try of this one (10158) is in flight between servers. */
+const CONFLICTS: ReadonlySet<number | undefined> = new Set([10071, 10158, 10164]);
 /** No room: in the stream (10077), or in the account or server. */
 const NO_ROOM: ReadonlySet<number | undefined> = new Set([10077, 10023, 10028, 10047]);
 

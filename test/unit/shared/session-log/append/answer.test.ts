@@ -8,6 +8,7 @@ test.each([
   ['{"stream":"RR_SESSIONS","seq":7}', { kind: "stored", seq: 7 }],
   ['{"stream":"RR_SESSIONS","seq":7,"duplicate":true}', { kind: "stored", seq: 7 }], // the id has the session in it: it is ours
   [refusal(10071, 400), { kind: "conflict" }],
+  [refusal(10158, 400), { kind: "conflict" }],
   [refusal(10164, 400), { kind: "conflict" }],
   [refusal(10077, 503), { kind: "refused", full: true, detail: "no (10077)" }],
   [refusal(10054, 400), { kind: "refused", full: false, detail: "no (10054)" }],

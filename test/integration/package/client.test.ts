@@ -114,16 +114,19 @@ describe("a program that was compiled with it alone", () => {
   });
 });
 
-test.each(["client.md"])("the examples of %s compile", async (name) => {
-  const page = await readFile(join(ROOT, "docs", name), "utf8");
-  const blocks = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code = ""]) => code);
-  expect(blocks.length).toBeGreaterThan(0);
-  const compilerOptions = { target: "es2022", strict: true, types: [], module: "nodenext", noEmit: true };
-  await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-  await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["page.ts"] }));
-  await writeFile(join(folder, "page.ts"), blocks.join(""));
-  await run(process.execPath, [join(BIN, "tsc"), "-p", "."], { cwd: folder, env });
-});
+test.each(["client.md", "sessions/client.md", "sessions/come-back.md"])(
+  "the examples of %s compile",
+  async (name) => {
+    const page = await readFile(join(ROOT, "docs", name), "utf8");
+    const blocks = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code = ""]) => code);
+    expect(blocks.length).toBeGreaterThan(0);
+    const compilerOptions = { target: "es2022", strict: true, types: [], module: "nodenext", noEmit: true };
+    await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+    await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["page.ts"] }));
+    await writeFile(join(folder, "page.ts"), blocks.join(""));
+    await run(process.execPath, [join(BIN, "tsc"), "-p", "."], { cwd: folder, env });
+  },
+);
 
 test("the product re-exports the same files, for every kind of resolution", async () => {
   const read = async (path: string): Promise<Record<string, unknown>> =>

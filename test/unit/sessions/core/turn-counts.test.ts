@@ -8,7 +8,7 @@ import type { StoredEvent } from "../../../../src/shared/session-log/follow/stor
 function stage(open: number): { counts: TurnCounts; asked: () => number; hear: (subject: string) => void } {
   let questions = 0;
   let listener = (_: StoredEvent): void => undefined;
-  const subjects = Object.fromEntries(Array.from({ length: open }, (_, i) => [`rr.ses.s.in.turn.t${i}`, 1]));
+  const subjects = Object.fromEntries([...Array(open).keys()].map((i) => [`rr.ses.s.in.turn.t${i}`, 1]));
   const info = async (_: string, { subjects_filter: filter }: { subjects_filter: string }) => {
     questions++;
     return { state: { subjects: filter.includes(".in.turn.") ? subjects : {} } };

@@ -7,7 +7,7 @@ import type { StoredEvent } from "../../../../src/shared/session-log/follow/stor
 /** A broker with this many open turns in every session, which counts how often it is asked. */
 function stage(open: number): { counts: TurnCounts; asked: () => number; hear: (subject: string) => void } {
   let questions = 0;
-  let listener = (_: StoredEvent): void => undefined;
+  let listener: (event: StoredEvent) => void = () => undefined;
   const subjects = Object.fromEntries([...Array(open).keys()].map((i) => [`rr.ses.s.in.turn.t${i}`, 1]));
   const info = async (_: string, { subjects_filter: filter }: { subjects_filter: string }) => {
     questions++;

@@ -4,6 +4,7 @@ import type { Session } from "../../shared/session-log/registry/entry.ts";
 import { granted } from "../http/checked.ts";
 import { countIn } from "../http/counts.ts";
 import { callerOf, note, type PartDeps } from "../http/part.ts";
+import { takeSocketPlace } from "../http/socket-place.ts";
 import type { Closing } from "../stream/closing.ts";
 import { serveSocket } from "../stream/socket.ts";
 import { streamSse } from "../stream/sse.ts";
@@ -26,11 +27,21 @@ export async function sendStream(
   const lastEventId = request.headers["last-event-id"];
   const start = startAsked(request, typeof lastEventId === "string" ? lastEventId : undefined);
   const session = granted(await deps.core.find(callerOf(request), sessionOf(request)));
-  takePlace(request, deps);
-  reply.hijack();
-  await counted("sse", request, deps, () =>
-    streamSse(deps.streams, reply.raw, { session: session.name, start, ended, headers: reply.getHeaders() }),
-  );
+  // for as long as the answer lasts: the connection of a proxy outlives it
+  const place = granted(deps.gate.watch(callerOf(request)));
+  try {
+    reply.hijack();
+    await counted("sse", request, deps, () =>
+      streamSse(deps.streams, reply.raw, {
+        session: session.name,
+        start,
+        ended,
+        headers: reply.getHeaders(),
+      }),
+    );
+  } finally {
+    place.giveBack();
+  }
   return reply;
 }
 
@@ -45,7 +56,7 @@ export function addSockets(app: FastifyInstance, deps: PartDeps): void {
       async preHandler(request) {
         const start = queryText(request, "after") === undefined ? undefined : startAsked(request);
         const session = granted(await deps.core.find(callerOf(request), sessionOf(request)));
-        takePlace(request, deps);
+        takeSocketPlace(request, deps.gate);
         admitted.set(request, { session, start });
       },
     },
@@ -60,12 +71,6 @@ export function addSockets(app: FastifyInstance, deps: PartDeps): void {
       );
     },
   );
-}
-
-/** Counts the stream among those of its user, for as long as its connection is there. Throws `too_many_watchers`. */
-function takePlace(request: FastifyRequest, { gate }: PartDeps): void {
-  const place = granted(gate.watch(callerOf(request)));
-  request.raw.socket.once("close", () => place.giveBack());
 }
 
 function startAsked(request: FastifyRequest, lastEventId?: string): Start {

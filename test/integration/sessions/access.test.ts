@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync, symlinkSync, mkdirSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -14,6 +16,9 @@ import { MOST_WRONG } from "../../../src/sessions/access/wrong-keys.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { userFolder } from "../../../src/shared/base/user-folder.ts";
 import type { TestBroker } from "../../support/broker.ts";
+import { eventually } from "../../support/eventually.ts";
+import { openSocket } from "../../support/socket-reader.ts";
+import { openSse } from "../../support/sse-reader.ts";
 import { selfSigned } from "../../support/certificate.ts";
 import {
   SESSIONS_KEY,
@@ -200,3 +205,69 @@ test("with a certificate the server speaks TLS only", async () => {
   expect(status).toBe(200);
   await expect(fetch(serve.url.replace("https:", "http:"))).rejects.toThrow();
 });
+
+const ONE_WATCHER = { watchers: 1, turns: 9, sessions: 9, writes: 1000 };
+const WATCHED = {
+  events: "/sessions/watched/events",
+  socket: "/sessions/watched/execute",
+  dialect: "/api/v1/sessions/watched/stream",
+  lobby: "/ws/agent",
+};
+
+test("streams and sockets of every protocol count among a user's watchers, until they end", async () => {
+  const serve = await start({ access: keysOf("wanda"), entrance: { limits: ONE_WATCHER } });
+  await as(serve, "wanda", "POST", "/sessions", { session_id: "watched" });
+  const headers = { authorization: "Bearer wanda" };
+  const open = (path: string): Promise<{ close(): void }> =>
+    (path === WATCHED.events ? openSse : openSocket)(serve.url + path, headers);
+  for (const path of Object.values(WATCHED)) {
+    const first = await open(path);
+    for (const other of [WATCHED.events, WATCHED.socket]) await expect(open(other)).rejects.toThrow("429");
+    // the dialect has this status for every refusal
+    for (const other of [WATCHED.dialect, WATCHED.lobby]) await expect(open(other)).rejects.toThrow("403");
+    first.close();
+    await eventually(async () => (await open(path)).close());
+    await eventually(async () => (await open(WATCHED.lobby)).close());
+    await eventually(async () => (await open(WATCHED.events)).close());
+  }
+});
+
+test.each(Object.values(WATCHED))(
+  "a client of %s that leaves before it is admitted keeps no place",
+  async (path) => {
+    const keys = keysOf("wanda");
+    let admitted = Promise.withResolvers<void>();
+    const knocked = new Set<() => void>();
+    const access: Access = {
+      async caller(knock) {
+        if (knock.headers["x-hold"] !== undefined) {
+          for (const tell of knocked) tell();
+          await admitted.promise;
+        }
+        return await keys.caller(knock);
+      },
+    };
+    const serve = await start({ access, entrance: { limits: ONE_WATCHER } });
+    await as(serve, "wanda", "POST", "/sessions", { session_id: "watched" });
+    for (let i = 0; i < 3; i++) {
+      const arrived = new Promise<void>((resolve) => knocked.add(resolve));
+      const client = connect(Number(new URL(serve.url).port), "127.0.0.1");
+      client.write(
+        `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer wanda\r\nX-Hold: 1\r\n${
+          path === WATCHED.events
+            ? "Accept: text/event-stream"
+            : "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+        }\r\n\r\n`,
+      );
+      await arrived;
+      client.resetAndDestroy();
+      await once(client, "close");
+      await as(serve, "wanda", "GET", "/sessions"); // the server has seen it go
+      admitted.resolve();
+      admitted = Promise.withResolvers<void>();
+      await as(serve, "wanda", "GET", "/sessions/watched");
+    }
+    const headers = { authorization: "Bearer wanda" };
+    await eventually(async () => (await openSse(serve.url + WATCHED.events, headers)).close());
+  },
+);

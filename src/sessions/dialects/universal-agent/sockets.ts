@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { codedError } from "../../../shared/base/errors.ts";
 import { countIn } from "../../http/counts.ts";
 import { callerOf, note, type PartDeps } from "../../http/part.ts";
+import { takeSocketPlace } from "../../http/socket-place.ts";
 import { startOf, type Start } from "../../stream/start.ts";
 import { SESSION_ID } from "./planned-session.ts";
 import { idOf } from "./rest.ts";
@@ -25,6 +26,7 @@ export function addSockets(app: FastifyInstance, deps: PartDeps & AgentSocketDep
   // what cannot be served is refused before there is a socket
   const preValidation = async (request: FastifyRequest): Promise<void> => {
     note(request, { session: placeOf(request).id });
+    takeSocketPlace(request, deps.gate);
   };
   for (const url of ["/api/v1/sessions/:id/stream", "/ws/agent"])
     app.get(url, { websocket: true, preValidation }, serve);

@@ -41,6 +41,8 @@ export type AgentEvents = {
   /** A piece of a text or of thoughts; pieces of one `block` may become one event. */
   piece(type: "text" | "thinking", block: string, text: string): void;
   tell(type: AgentType, data: Record<string, unknown>): void;
+  /** Resolves when the log takes more. An agent that may talk faster than the log stores waits for it before it reads on. */
+  room(): Promise<void>;
   /** Asks the user, and waits for as long as that takes. False when the turn ends before. */
   ask(data: Record<string, unknown>): Promise<boolean>;
 };

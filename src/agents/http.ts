@@ -20,11 +20,14 @@ export function httpAgent(url: string, silenceMs: number = SILENCE_MS): Agent {
         bodyTimeout: silenceMs,
         signal,
       });
-      if (statusCode >= 400) {
+      if (statusCode < 200 || statusCode > 299) {
         await body.dump();
         return { outcome: "failed", data: { message: `the agent answered ${statusCode}` } };
       }
-      for await (const line of readLines(body)) pass(line, events);
+      for await (const line of readLines(body)) {
+        pass(line, events);
+        await events.room();
+      }
       return { outcome: "finished" };
     },
   };

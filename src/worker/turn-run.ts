@@ -3,6 +3,7 @@ import type { Clock } from "../shared/base/clock.ts";
 import { errorText } from "../shared/base/errors.ts";
 import { createCoalescer } from "../shared/session-log/append/coalescer.ts";
 import type { Put } from "../shared/session-log/append/put.ts";
+import { createBacklog } from "./backlog.ts";
 import { failureOf } from "./failure.ts";
 import type { TurnAgent } from "./guard/children.ts";
 import { createQuestions, type Questions } from "./questions.ts";
@@ -96,9 +97,10 @@ function speaker(
     if (put.kind === "overtaken") stop("silent");
     if (put.kind === "refused" && put.full) stop("full");
   };
+  const backlog = createBacklog(ended);
   const say = (kind: string, data: Record<string, unknown>): void => {
     // nothing is said of a turn behind its end
-    if (!ended.aborted) voice.say(kind, data, turn).then(heard, () => stop("silent"));
+    if (!ended.aborted) backlog.add(voice.say(kind, data, turn).then(heard, () => stop("silent")));
   };
   const pieces = createCoalescer(clock, (key, text) => {
     const [type = "text", block = "0"] = key.split(" ", 2);
@@ -115,6 +117,7 @@ function speaker(
     events: {
       piece: (type, block, text) => pieces.delta(`${type} ${block}`, text),
       tell,
+      room: () => backlog.room(),
       ask(data) {
         const request = random();
         const answer = questions.wait(request);

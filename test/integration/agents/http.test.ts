@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { AgentEnd, AgentEvents, AgentTurn } from "../../../src/agents/agent.ts";
 import { httpAgent } from "../../../src/agents/http.ts";
+import { eventually } from "../../support/eventually.ts";
 
 let server: Server | undefined;
 afterEach(() => {
@@ -38,13 +39,14 @@ const TURN: AgentTurn = {
   request: { user_input: "hello", max_iterations: 3 },
 };
 
-function recorder(): { events: AgentEvents; heard: string[] } {
+function recorder(room = () => Promise.resolve()): { events: AgentEvents; heard: string[] } {
   const heard: string[] = [];
   return {
     heard,
     events: {
       piece: (type, block, text) => void heard.push(`piece ${type} ${block} ${text}`),
       tell: (type, data) => void heard.push(`${type} ${JSON.stringify(data)}`),
+      room,
       ask: () => Promise.reject(new Error("nobody asks")),
     },
   };
@@ -52,10 +54,10 @@ function recorder(): { events: AgentEvents; heard: string[] } {
 
 async function run(
   answer: (response: ServerResponse) => void,
-  options: { signal?: AbortSignal; silenceMs?: number } = {},
+  options: { signal?: AbortSignal; silenceMs?: number; room?: () => Promise<void> } = {},
 ): Promise<{ end: AgentEnd; heard: string[]; asked: Asked[] }> {
   const { url, asked } = await agentServer(answer);
-  const { events, heard } = recorder();
+  const { events, heard } = recorder(options.room);
   const signal = options.signal ?? new AbortController().signal;
   const end = await httpAgent(url, options.silenceMs).run(TURN, events, signal);
   return { end, heard, asked };
@@ -155,4 +157,25 @@ test("a cancelled turn closes the connection", async () => {
   );
   await expect(running).rejects.toThrow();
   await closed.promise;
+});
+
+test("BOUND-1: what the log does not take yet is not read from the agent", async () => {
+  let asked = 0;
+  const rooms: (() => void)[] = [];
+  const room = (): Promise<void> => new Promise((resolve) => void (asked++, rooms.push(resolve)));
+  const answer = (response: ServerResponse): void =>
+    void response.end('{"type":"status"}\n{"type":"status"}\n{"type":"status"}\n');
+  const over = run(answer, { room });
+  for (let line = 1; line <= 3; line++) {
+    await eventually(() => expect(rooms).toHaveLength(1));
+    expect(asked).toBe(line);
+    rooms.pop()?.();
+  }
+  expect((await over).end).toEqual({ outcome: "finished" });
+});
+
+test("a redirect is no turn: the agent that was meant did not run", async () => {
+  const { end, heard } = await run((response) => response.writeHead(302, { location: "/" }).end());
+  expect(end).toEqual({ outcome: "failed", data: { message: "the agent answered 302" } });
+  expect(heard).toEqual([]);
 });

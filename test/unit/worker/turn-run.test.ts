@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { AgentEvents, TurnAsked } from "../../../src/agents/agent.ts";
 import type { Put } from "../../../src/shared/session-log/append/put.ts";
 import type { TurnAgent } from "../../../src/worker/guard/children.ts";
+import { MOST_WAITING } from "../../../src/worker/backlog.ts";
 import { MAX_TURN_MS, runTurn, type TurnRun } from "../../../src/worker/turn-run.ts";
 import type { Voice } from "../../../src/worker/voice.ts";
 import { createFakeClock, promises, type FakeClock } from "../../support/fake-clock.ts";
@@ -23,14 +24,15 @@ type World = {
   run: TurnRun;
 };
 
-async function world(): Promise<World> {
+/** `stored`: until then the log does not answer. */
+async function world(stored?: Promise<void>): Promise<World> {
   const clock = createFakeClock();
   const said: string[] = [];
   let put: Put = { kind: "stored", seq: 1 };
   const voice: Voice = {
     say(kind, data) {
       said.push(`${kind} ${JSON.stringify(data)}`);
-      return Promise.resolve(put);
+      return stored === undefined ? Promise.resolve(put) : stored.then(() => put);
     },
     last: () => 0,
   };
@@ -146,4 +148,18 @@ test("OWNER-1: what the log refuses because of another owner ends the agent, wit
   await run.over;
   expect(signal.aborted).toBe(true);
   expect(said).toEqual(["status {}"]);
+});
+
+test("BOUND-1: an agent that talks faster than the log stores has to wait", async () => {
+  const stored = Promise.withResolvers<void>();
+  const { events, finish, run } = await world(stored.promise);
+  for (let i = 0; i < MOST_WAITING; i++) events.tell("status", { i });
+  let hasRoom = false;
+  const room = events.room().then(() => (hasRoom = true));
+  await promises();
+  expect(hasRoom).toBe(false);
+  stored.resolve();
+  await room;
+  finish();
+  await run.over;
 });

@@ -18,7 +18,7 @@ type Options = { gateway?: string; json?: true };
 export function command(context: Context): Command {
   const self = new Command("doctor")
     .description(
-      "Checks broker, log, relays, coordinator and gateways, and suggests fixes. The exit code is 1 if a check fails.",
+      "Checks broker, log, relays, coordinator, gateways and the sessions server, and suggests fixes. The exit code is 1 if a check fails.",
     )
     .option("--gateway <url>", "a gateway to check (default: those of the data folder)")
     .option("--json", "print JSON");
@@ -28,12 +28,14 @@ export function command(context: Context): Command {
       env: context.env,
       flags: flagsOf(self, CLIENT_TABLE),
     });
+    const running = readRunning(dataDir);
     const lines = await examine({
       access,
       sync: sources,
       store: own ? dataDir : undefined,
       gateways: gateway === undefined ? gatewaysOf(dataDir) : [gateway],
-      relay: readRunning(dataDir)?.relay,
+      sessions: running?.sessions,
+      relay: running?.relay,
       relayToken: pageTokenHere(dataDir, context.env),
       wall: Date.now,
     });

@@ -10,10 +10,11 @@ import { codedFailure } from "./sessions/coded.ts";
 import { onInterrupts } from "./sessions/interrupts.ts";
 import { answer } from "./sessions/questions.ts";
 import { clientOf, findServer, SESSIONS_CLIENT_TABLE, type Server } from "./sessions/server.ts";
+import { sayIfWaiting } from "./sessions/waiting.ts";
 import { createTurnJson, createTurnView, type TurnView } from "./sessions/turn-view.ts";
 
 // sessions/server.ts finds the server, sessions/own-server.ts starts one where none runs · sessions/turn-view.ts shows the turn, sessions/questions.ts answers what the agent
-// asks, sessions/interrupts.ts hears Ctrl-C · sessions/coded.ts translates failures
+// asks, sessions/interrupts.ts hears Ctrl-C, sessions/waiting.ts says that a turn has not begun · sessions/coded.ts translates failures
 
 /** A process that Ctrl-C ended. */
 const EXIT_INTERRUPTED = 130;
@@ -100,11 +101,13 @@ async function follow(
   { client, session, turn, view, prompt, signal }: Turn & { prompt: string; signal: AbortSignal },
 ): Promise<SessionEvent | undefined> {
   let last: SessionEvent | undefined;
+  using waiting = sayIfWaiting(view.note);
   for await (const item of client.execute(
     session,
     { user_input: prompt, client_turn_id: turn },
     { signal },
   )) {
+    if (item.type === "turn_started" || item.type === "turn_ended") waiting.begun();
     view.take(item);
     if (!("seq" in item)) continue;
     last = item;

@@ -1,5 +1,3 @@
-import { join } from "node:path";
-import { SESSIONS_KEY_FILE } from "../../shared/http/door/secret-file.ts";
 import type { StartFrom } from "../../shared/log/provision/checkpoints.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import type { Context } from "../context.ts";
@@ -201,8 +199,7 @@ function announce(
   const standIn = values.coordinatorUrl === undefined;
   const portChosen = values.port !== undefined;
   const sessions = !values.noSessions;
-  const keyFile = values.sessionsApiKey === undefined ? join(dataDir, SESSIONS_KEY_FILE) : undefined;
-  context.print(welcome(info, { dataDir, standIn, journal, console, sessions, keyFile, portChosen }));
+  context.print(welcome(info, { dataDir, standIn, journal, console, sessions, portChosen }));
 }
 
 function portOf(url: string): number {

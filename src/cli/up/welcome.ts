@@ -13,8 +13,6 @@ export type WelcomeFacts = {
   console: boolean;
   /** A sessions server is wanted. */
   sessions: boolean;
-  /** The file with the key of the sessions server; undefined if its key was set. */
-  keyFile: string | undefined;
   /** The gateway's port was chosen by a setting. */
   portChosen: boolean;
 };
@@ -38,7 +36,9 @@ export function welcome(info: ReadyInfo, how: WelcomeFacts): string {
     "",
     "Next:",
     ...(how.standIn ? [row("try it", firstEvent(gateway))] : []),
-    ...(info.sessions === undefined ? [] : [row("a session", firstTurn(info.sessions, how.keyFile))]),
+    ...(info.sessions === undefined
+      ? []
+      : [row("a session", ownCommand("run", "--session", "ses_demo", "hello"))]),
     row("executor", `${ownCommand("exec", "--", "COMMAND")}, or AGENT_ORCHESTRATOR_API_URL=${gateway}`),
     row("runner", `start yours with --coordinator-url ${gateway}`),
     row("look", ownCommand("status")),
@@ -56,13 +56,6 @@ function whyThisPort(gateway: string, chosen: boolean): string {
 function firstEvent(gateway: string): string {
   const event = '{"session_id": "ses_1", "event_type": "message", "timestamp": "2026-01-01T12:00:00Z"}';
   return `curl ${gateway}/events -H 'Content-Type: application/json' -d '${event}'`;
-}
-
-/** With the agent `echo`, which answers with what it is told. */
-function firstTurn(sessions: string, keyFile: string | undefined): string {
-  const key = keyFile === undefined ? "YOUR KEY" : `$(cat '${keyFile}')`;
-  const body = '{"prompt": "hello"}';
-  return `curl ${sessions}/sessions -H "X-API-Key: ${key}" -H 'Content-Type: application/json' -d '${body}'`;
 }
 
 function sessionsOf({ sessions }: ReadyInfo): string {

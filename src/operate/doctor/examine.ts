@@ -27,11 +27,12 @@ import {
 import { judgeRoom, readFree } from "../../shared/messages/checks/room.ts";
 import { judgeRunners, readRunners } from "../../shared/messages/checks/runners.ts";
 import { judgeStreams, readStreams } from "../../shared/messages/checks/streams.ts";
+import { judgeSessionsServer, readSessionsServer } from "./sessions-server.ts";
 import { judgeWrites, readWrites } from "./writes.ts";
 
 // ../../shared/messages/checks/broker.ts connection, version, JetStream · ../../shared/messages/checks/streams.ts streams, consumers, durability · ../../shared/messages/checks/room.ts log and disk · ../../shared/messages/checks/damage.ts lost events · ../../shared/messages/checks/clock.ts wall clocks ·
 // ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/sessions.ts sessions that stand still · ../../shared/messages/checks/runners.ts runners to be removed · ../../shared/messages/checks/dead-letters.ts dead letters that nobody knows of; the console shows these too
-// here: writes.ts dead streams · permissions.ts the login · gateways.ts the gateways
+// here: writes.ts dead streams · permissions.ts the login · gateways.ts the gateways · sessions-server.ts the sessions server of `up`
 // Each file reads its facts and then judges them in a pure function, so that every line of the output is tested without a broker. Reading is bounded in
 // time and never throws, because doctor is for days on which something does not answer.
 
@@ -42,6 +43,8 @@ export type Patient = {
   /** The broker's storage folder, if it is on this machine. */
   store: string | undefined;
   gateways: readonly string[];
+  /** URL of the sessions server that `up` runs on this machine. */
+  sessions: string | undefined;
   /** Admin URL of a relay on this machine. */
   relay: string | undefined;
   /** The page token, which the relay requires before it reports why it sends nothing. Undefined if it is not known here. */
@@ -59,13 +62,17 @@ export async function examine(patient: Patient): Promise<Line[]> {
       timeoutMs: LOOK_MS - 200,
     }),
   );
-  const [free, gateways, local, connected] = await Promise.all([
+  const [free, gateways, sessions, local, connected] = await Promise.all([
     patient.store === undefined ? undefined : readFree(patient.store),
     readGateways(patient.gateways),
+    patient.sessions === undefined ? undefined : readSessionsServer(patient.sessions),
     patient.relay === undefined ? undefined : readLocal(patient.relay, patient.relayToken, patient.wall()),
     connecting,
   ]);
-  const around = judgeGateways(gateways);
+  const around = [
+    ...judgeGateways(gateways),
+    ...(sessions === undefined ? [] : [judgeSessionsServer(sessions)]),
+  ];
   if (connected.kind === "failed") {
     const relays = { heard: { kind: "failed", why: "only the broker knows" }, local } as const;
     return [

@@ -32,6 +32,7 @@ function patientOf(broker: TestBroker, more: Partial<Patient> = {}): Patient {
     store: broker.dataDir,
     gateways: [],
     relay: undefined,
+    sessions: undefined,
     relayToken: PAGE_TOKEN,
     wall: clockOf(broker),
     ...more,

@@ -11,7 +11,8 @@ import { createLogger, SecretRegistry } from "../shared/base/logger.ts";
 import { speakForOthers } from "../shared/base/output/others-words.ts";
 import { standardLines } from "../shared/base/output/standard.ts";
 import { learnProgram, learnReach, reachOf } from "../shared/base/own-command.ts";
-import { exitWithParent } from "../shared/base/parent.ts";
+import { makeOwnFolder } from "../shared/base/own-folder.ts";
+import { exitWithParent, UNDER_UP } from "../shared/base/parent.ts";
 import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
@@ -67,6 +68,8 @@ async function main(): Promise<void> {
   learnReach(reachOf(dataDir, env));
   const name = values.worker ?? `${hostname()}-${process.pid}`;
   const agents = agentsOf(values);
+  // under `up` a data folder that is gone was removed or moved away: one in its place would hide that
+  if (!process.argv.includes(UNDER_UP)) makeOwnFolder(dataDir);
   const folders =
     values.workspaceRoot === undefined ? [join(dataDir, "workspaces")] : readPaths(values.workspaceRoot);
   const roots = openRoots(folders, machineId(dataDir));

@@ -9,6 +9,7 @@ import {
   WORKER_SETTINGS,
   WORKSPACE_SETTINGS,
 } from "../../shared/settings/index.ts";
+import { UNDER_UP } from "../../shared/base/parent.ts";
 import { OF_SERVE, OF_WORKER } from "./child-memory.ts";
 import type { ChildPlan } from "./child-run.ts";
 import {
@@ -49,7 +50,7 @@ export function planSessions(asked: Asked, home: LogHome): { serve: ChildPlan; w
   });
   return {
     serve: { name: "serve", main: rootOf("sessions"), args: [], ...withMemory(OF_SERVE, serve) },
-    worker: { name: "worker", main: rootOf("worker"), args: [], ...withMemory(OF_WORKER, worker) },
+    worker: { name: "worker", main: rootOf("worker"), args: [UNDER_UP], ...withMemory(OF_WORKER, worker) },
   };
 }
 

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { realpathSync, statSync } from "node:fs";
+import { mkdirSync, realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { codedError, errorText } from "../../shared/base/errors.ts";
-import { makeOwnFolder } from "../../shared/base/own-folder.ts";
 
 /** A folder that holds workspaces. */
 export type Root = {
@@ -16,14 +15,14 @@ export type Root = {
   place: string;
 };
 
-/** Opens the folders that were named, and makes those that are missing. Throws `config_invalid`. */
+/** Opens the folders that were named, and makes those that are missing, but not the folders above them: a disk that is not mounted is not replaced. Throws `config_invalid`. */
 export function openRoots(named: readonly string[], machine: string): Root[] {
   return named.map((it) => openRoot(resolve(it), machine));
 }
 
 function openRoot(named: string, machine: string): Root {
   try {
-    makeOwnFolder(named);
+    makeLastFolder(named);
     const path = realpathSync(named);
     const { dev, ino } = statSync(path, { bigint: true });
     return {
@@ -36,6 +35,10 @@ function openRoot(named: string, machine: string): Root {
     const text = `RUNNER_RELAY_WORKSPACE_ROOT: ${named} cannot be used: ${errorText(cause)}`;
     throw codedError("config_invalid", text, { cause });
   }
+}
+
+function makeLastFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) mkdirSync(folder, { mode: 0o700 });
 }
 
 /** A name that tells nothing of the machine to those who read it in the log. Pure. */

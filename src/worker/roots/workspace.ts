@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { makeOwnFolder } from "../../shared/base/own-folder.ts";
 import { errorText } from "../../shared/base/errors.ts";
@@ -34,9 +34,10 @@ export function workspaceOf(
   return undefined;
 }
 
-/** Makes the folder where it is missing. Below the root there must be no link: its target may be another user's folder by now. */
-export function openWorkspace({ folder }: Workspace): Opened {
+/** Makes the folder where it is missing, but not the root. Below the root there must be no link: its target may be another user's folder by now. */
+export function openWorkspace({ root, folder }: Workspace): Opened {
   try {
+    if (!existsSync(root.path)) throw new Error(`${root.path} is missing; it was removed or moved away`);
     const there = nearestFolder(folder);
     if (realpathSync(there) !== there)
       return { kind: "refused", code: "workspace_refused", why: `a link leads away from ${folder}` };

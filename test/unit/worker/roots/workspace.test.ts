@@ -60,6 +60,18 @@ test("a folder that is named lies in a root, by the root's own path or by the on
   );
 });
 
+test("a root that is missing is made, but not what is above it, and not again once it is in use", () => {
+  expect(() => roots("gone/one")).toThrow(/config_invalid|cannot be used/);
+  const all = roots("one");
+  const workspace = workspaceOf(session(), all);
+  rmSync(join(base, "one"), { recursive: true });
+  expect(workspace && openWorkspace(workspace)).toMatchObject({
+    kind: "refused",
+    code: "workspace_unusable",
+  });
+  expect(existsSync(join(base, "one"))).toBe(false);
+});
+
 test("roots are known by machine, device and inode", () => {
   const [one, two] = roots("one", "two");
   expect(one?.id).not.toBe(two?.id);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findServer, serverOf } from "../../../../src/cli/sessions/server.ts";
+import { learnReach } from "../../../../src/shared/base/own-command.ts";
 
 const OWN = "http://127.0.0.1:8002";
 const ELSEWHERE = "http://gateway.example:8002";
@@ -13,7 +14,10 @@ let dataDir: string;
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), "rr-find-"));
 });
-afterEach(() => rmSync(dataDir, { recursive: true }));
+afterEach(() => {
+  rmSync(dataDir, { recursive: true });
+  learnReach([]); // the next file of this worker prints commands as well
+});
 
 /** What `up` leaves in its data folder while it runs. */
 function runs(sessions?: string): void {

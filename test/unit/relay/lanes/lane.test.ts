@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -14,6 +15,7 @@ function seqs(entries: readonly Entry[]): number[] {
   return entries.map(({ seq }) => seq);
 }
 
+setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
 function heapUsed(): number {

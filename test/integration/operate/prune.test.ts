@@ -7,6 +7,7 @@ import { runPrune } from "../../../src/shared/log/prune.ts";
 import { readState, writeState } from "../../../src/shared/log/state/state-store.ts";
 import { encodeCheckpoint, freshCheckpoint } from "../../../src/shared/log/state/checkpoint.ts";
 import type { Clock } from "../../../src/shared/base/clock.ts";
+import { decodeMark, encodeMark } from "../../../src/shared/log/state/log-mark.ts";
 import { encodeHeld } from "../../../src/shared/log/state/held.ts";
 import { shardOf, SHARDS } from "../../../src/shared/log/schema/partition.ts";
 import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
@@ -114,6 +115,16 @@ test("what was pruned is not missing", async () => {
   expect((await provision(nc)).damage).toEqual([]);
   await jsm.streams.purge(EVENTS_STREAM, { seq: 6 }); // somebody else's doing
   expect((await provision(nc)).damage).toMatchObject([{ code: "log_holes", missing: 1, ranges: [[5, 5]] }]);
+  expect((await provision(nc)).damage).toEqual([]);
+});
+
+test("a log that was empty when it was recorded has lost nothing when its first event is there", async () => {
+  const { nc, jsm } = await setUp(1);
+  expect((await provision(nc)).damage).toEqual([]);
+  const stored = await readState(jsm, stateKey.mark);
+  const mark = decodeMark(stored?.value ?? new Uint8Array());
+  // an empty log says that its first number is 0
+  await writeState(nc, stateKey.mark, encodeMark({ ...mark, first: 0 }), stored?.revision ?? 0);
   expect((await provision(nc)).damage).toEqual([]);
 });
 

@@ -111,7 +111,7 @@ async function lostHead(
   if (known?.first === undefined || log.state.first_seq <= known.first) return [];
   const pruned = await readPruned(jsm, log.created);
   const last = Math.min(log.state.first_seq - 1, known.seq, end.kind === "whole" ? Infinity : end.kept);
-  const head = Math.max(known.first, pruned ?? 0);
+  const head = Math.max(1, known.first, pruned ?? 0); // an empty log says that it begins at 0, and no event has that number
   return head <= last ? without([[head, last]], known.holes ?? []) : [];
 }
 

@@ -229,13 +229,11 @@ test("ORDER-1: a redrive says that later events went before, asks, and keeps the
     reason: expect.any(String),
     asked: "relay",
   });
-  const tailed = (await cli("tail", "--verdict", "dropped", "--no-follow", "--json")).stdout;
-  expect(
-    tailed
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as unknown),
-  ).toMatchObject([{}, {}]);
+  // until the next checkpoint of the relay the broker alone does not know that the second one is settled
+  await eventually(async () => {
+    const tailed = (await cli("tail", "--verdict", "dropped", "--no-follow", "--json")).stdout;
+    expect(tailed.trim().split("\n")).toHaveLength(2);
+  });
 });
 
 test("ORDER-1: a redrive that does not reach the log takes no letter away, also no older one: the next one keeps the order", async () => {

@@ -58,5 +58,5 @@ test("of two relays one page shows all lanes, each once", async () => {
   const rows = async (): Promise<string[]> =>
     [...(await text("/sessions")).matchAll(/<tr id="s-(\w+)"/g)].map(([, id = ""]) => id).toSorted();
   await expect.poll(rows).toEqual(sessions);
-  expect(await text("/sessions")).toContain("16 sessions with pending events.");
+  await expect.poll(() => text("/sessions")).toContain("16 sessions with pending events.");
 });

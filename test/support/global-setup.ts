@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import { brokerEnv, findBroker } from "../../src/embedded/binary.ts";
 import { errorText } from "../../src/shared/base/errors.ts";
 import { createLogger } from "../../src/shared/base/logger.ts";
@@ -9,9 +9,9 @@ import { setUpNatsCli } from "./natscli.ts";
 /** Runs once, before the workers start, which inherit what it writes into the environment. */
 export default async function setup(): Promise<() => void> {
   await Promise.all([setUpBroker(), setUpNatsCli(), setUpBundle()]);
-  const servers = Object.values(USUAL_PORT).map(occupy);
+  const leave = Object.values(USUAL_PORT).map(occupy);
   return () => {
-    for (const server of servers) server.close();
+    for (const it of leave) it();
   };
 }
 
@@ -19,11 +19,25 @@ async function setUpBundle(): Promise<void> {
   process.env["TEST_BUNDLE"] = await bundleProcesses();
 }
 
-/** Tests run side by side, and each `up` would keep a usual port that the next one has meanwhile. Where another program has it, that is as good. */
-function occupy(port: number): Server {
+/** Pause before a port is tried again that another program has. */
+const AGAIN_MS = 100;
+
+/**
+ * Tests run side by side, and each `up` would keep a usual port that the next one has meanwhile. Where another program has it, that is as good, until it ends: then we take it.
+ * Returns what gives it up.
+ */
+function occupy(port: number): () => void {
   const server = createServer();
-  server.on("error", () => undefined);
-  return server.listen(port, "127.0.0.1");
+  let over = false;
+  const listen = (): void => {
+    if (!over) server.listen(port, "127.0.0.1");
+  };
+  server.on("error", () => void setTimeout(listen, AGAIN_MS).unref());
+  listen();
+  return () => {
+    over = true;
+    server.close();
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Listens to whoever wants this command to stop: the first Ctrl-C calls `first`, later ones `second`, until it is disposed of. SIGTERM counts as one.
+ * Listens for requests to stop this command: the first Ctrl-C calls `first`, later ones `second`, until it is disposed of. SIGTERM counts as one.
  */
 export function onInterrupts(calls: { first: () => void; second: () => void }): Disposable {
   let heard = 0;

@@ -14,7 +14,7 @@ const TABLE = { data: COMMON_SETTINGS.data } as const;
 
 export function keyCommand(context: Context): Command {
   const self = new Command("key").description(
-    "Prints the key of the sessions server that `up` runs. Whoever has it can run agents as this user: keep it to yourself.",
+    "Prints the key of the sessions server that `up` runs. Anyone who has it can run agents as this user: keep it to yourself.",
   );
   withExample(self, "key");
   return addFlags(self, TABLE).action(() => {

@@ -26,7 +26,7 @@ export type NewSession = {
 /** What is decided about a `permission_request`. `message` is for the agent, if it may not; with `remember` it need not ask again for the same. */
 export type Decision = { allow: boolean; message?: string; remember?: boolean };
 
-/** What an agent is told while its turn runs. `input_id` is its name for its question. */
+/** Input for an agent while its turn runs. `input_id` is its name for its question. */
 export type Input = { response: unknown; input_id?: string };
 
 /** A turn as the server describes it. */

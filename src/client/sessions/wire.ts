@@ -70,7 +70,7 @@ export async function refusal(wire: Wire, response: Response): Promise<Later> {
   return { kind: "later", error, waitMs: retryAfterMs(headers.get("retry-after"), wire.clock.wall()) };
 }
 
-/** What a failed request means. Whoever aborted it had a reason, and everything unknown is a connection that broke. Throws what no further attempt can change. */
+/** What a failed request means. An abort keeps its reason, and everything unknown is a connection that broke. Throws what no further attempt can change. */
 export function failure(wire: Wire, { signal }: Leash, error: unknown): Later {
   const why = signal.aborted ? (signal.reason as unknown) : error;
   if (why instanceof ConnectionError && why.code !== "closed")

@@ -8,7 +8,7 @@ import { SCOPES } from "./keys.ts";
 
 /** How far the issuer's clock and ours may be apart. A removed key also ends its streams within this time. */
 export const SKEW_MS = 5000;
-/** Only signatures that need the issuer's private key. With a shared secret, whoever checks tokens could make them. */
+/** Only signatures that need the issuer's private key. With a shared secret, every program that checks tokens could make them. */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
 /** Codes of jose that say nothing about the token. */

@@ -20,7 +20,7 @@ export type Place = { giveBack(): void };
 export type UserGate = {
   /** A place for a watcher, which the caller gives back at its end. */
   watch(caller: Caller): Place | Refusal;
-  /** The refusal of so many writes now. */
+  /** The refusal of writes above the rate limit. */
   write(caller: Caller, count: number): Refusal | undefined;
   session(caller: Caller, user: string): Promise<Place | Refusal>;
   turn(caller: Caller, user: string, session: string): Promise<Place | Refusal>;

@@ -13,7 +13,7 @@ export const WORKER_SETTINGS = {
     flag: "agent",
     kind: { type: "text" },
     fallback: "echo",
-    help: "agent that runs the turns: `echo` repeats what it is told, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL",
+    help: "agent that runs the turns: `echo` repeats its input, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL",
   },
   agentHttpUrl: {
     env: "RUNNER_RELAY_AGENT_HTTP_URL",

@@ -8,7 +8,7 @@ import type { Guard } from "./guard.ts";
 import { killRest, MARK } from "./kill.ts";
 import { systemMs } from "./wire.ts";
 
-// guard.ts starts the guard, process.ts is that process, wire.ts what it is told · kill.ts kills what is left of an agent · environment.ts is what an agent may know
+// guard.ts starts the guard, process.ts is that process, wire.ts what it receives · kill.ts kills what is left of an agent · environment.ts is what an agent may know
 
 /** The right to run something: a lease. */
 export type Hold = {

@@ -19,7 +19,7 @@ const MESSAGES: Record<string, string> = {
 };
 
 /**
- * The end of a turn. A client that waits for its own turn stops to read at the first end, and does not look whose it is: of other turns it is told by a status.
+ * The end of a turn. A client that waits for its own turn stops to read at the first end, and does not look whose it is: ends of other turns come as a status.
  */
 export function endFrames(
   event: SessionEvent,

@@ -14,7 +14,7 @@ export const SESSION: Session = {
   user: "ann",
   id: "s1",
   kind: "worker",
-  record: { workspace_dir: "/work/ann/s1" },
+  record: { workspace_dir: "/srv/ann/s1" },
   incarnation: "i",
   name: "n1",
   at: 0,

@@ -8,7 +8,7 @@ test("a list names folder, user and whether a turn runs", () => {
   const shown = { metadata: {}, run_id: null, is_live_session: false };
   expect(sessionList([SESSION, BOB], new Set(["n2"]))).toEqual({
     sessions: [
-      { session_id: "s1", user_id: "ann", workspace_dir: "/work/ann/s1", status: "idle", ...shown },
+      { session_id: "s1", user_id: "ann", workspace_dir: "/srv/ann/s1", status: "idle", ...shown },
       { session_id: "s2", user_id: "bob", workspace_dir: "", status: "running", ...shown },
     ],
   });

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { readStatus } from "../../../src/operate/status.ts";
@@ -175,8 +174,9 @@ test("a client that never ends its request is cut off, and delays no other", asy
   const closed = begun.map(async (text) => {
     const socket = connect(Number(port), "127.0.0.1", () => socket.write(text));
     const drip = setInterval(() => socket.write("a"), 500);
-    socket.resume();
-    await once(socket, "close").finally(() => clearInterval(drip));
+    socket.resume().on("error", () => {}); // a drop that arrives after the cut is answered with a reset
+    await new Promise((resolve) => socket.once("close", resolve));
+    clearInterval(drip);
   });
   expect((await get("/health")).status).toBe(200);
   await Promise.all(closed);

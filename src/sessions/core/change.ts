@@ -1,5 +1,5 @@
 import { deleteSession } from "../../shared/session-log/registry/delete.ts";
-import { changeRecord } from "../../shared/session-log/registry/change.ts";
+import { changeMetadata } from "../../shared/session-log/registry/change.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
 import { releaseFolder } from "../../shared/session-log/registry/folders.ts";
 import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
@@ -15,10 +15,7 @@ export async function patch(
 ): Promise<Session | Refusal> {
   const session = lacks(caller, "user") ?? (await find(deps, caller, ref));
   if (isRefusal(session)) return session;
-  const changed = await changeRecord(deps, session, (record) => ({
-    ...record,
-    metadata: merged(record["metadata"], metadata),
-  }));
+  const changed = await changeMetadata(deps, session, (before) => merged(before, metadata));
   return changed ?? refuse("session_unknown", "no such session");
 }
 

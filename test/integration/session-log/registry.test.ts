@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CodedError } from "../../../src/shared/base/errors.ts";
 import { RESERVED_BYTES } from "../../../src/shared/session-log/append/put.ts";
+import { changeMetadata } from "../../../src/shared/session-log/registry/change.ts";
 import { createSession, type Made } from "../../../src/shared/session-log/registry/create.ts";
 import { deleteSession } from "../../../src/shared/session-log/registry/delete.ts";
-import { findSession } from "../../../src/shared/session-log/registry/find.ts";
+import { encodeSession, type Session } from "../../../src/shared/session-log/registry/entry.ts";
+import { findSession, sessionNamed } from "../../../src/shared/session-log/registry/find.ts";
 import { listSessions } from "../../../src/shared/session-log/registry/list.ts";
 import { rebuildIndex } from "../../../src/shared/session-log/registry/rebuild.ts";
 import { writeKey } from "../../../src/shared/session-log/state/bucket.ts";
@@ -112,6 +114,46 @@ test("what a maker left that died before the index is completed by the next one,
   expect(await rebuildIndex(home)).toEqual([]);
   expect(await ids("ann")).toEqual(["a", "b", "d"]);
   expect(await make("ann", "d")).toEqual({ session: d, made: false });
+});
+
+const recolour = (session: Session, colour: string): Promise<Session | undefined> =>
+  changeMetadata(home, session, (before) => ({ ...(before as object), [colour]: true }));
+
+test("metadata that was changed is in the log: a rebuild, a next maker and a worker know it", async () => {
+  const { session } = await make("ann", "a");
+  const changed = await recolour(session, "red");
+  expect(changed?.record).toEqual({ agent: "echo", metadata: { red: true } });
+  expect(await rebuildIndex(home)).toEqual([]);
+  await forget("ann", "a");
+  expect((await rebuildIndex(home)).map(({ id }) => id)).toEqual(["a"]);
+  expect(await findSession(home.jsm, "ann", "a")).toEqual({ kind: "there", session: changed });
+  await forget("ann", "a");
+  expect(await make("ann", "a")).toEqual({ session: changed, made: false });
+  expect(await sessionNamed(home.jsm, session.name)).toEqual(changed);
+});
+
+test("a change that its process did not live to enter is entered by the next one, or by a rebuild", async () => {
+  const { session } = await make("ann", "a");
+  const back = async (): Promise<unknown> =>
+    writeKey(home.nc, { key: keyOf.index("ann", "a"), value: encodeSession(session) });
+  await recolour(session, "red");
+  await back();
+  expect((await recolour(session, "blue"))?.record["metadata"]).toEqual({ red: true, blue: true });
+  await back();
+  expect((await rebuildIndex(home)).map(({ id }) => id)).toEqual(["a"]);
+  const found = await findSession(home.jsm, "ann", "a");
+  expect(found).toMatchObject({ session: { record: { metadata: { red: true, blue: true } } } });
+});
+
+test("changes at once: none is lost, and the index says what the newest one says", async () => {
+  const { session } = await make("ann", "a");
+  const colours = Array.from({ length: 8 }, (_, i) => `c${i}`);
+  await Promise.all(colours.map((colour) => recolour(session, colour)));
+  const found = await findSession(home.jsm, "ann", "a");
+  const metadata = Object.fromEntries(colours.map((colour) => [colour, true]));
+  expect(found).toMatchObject({ session: { record: { metadata } } });
+  await deleteSession(home, session);
+  expect(await recolour(session, "late")).toBeUndefined();
 });
 
 test("a first event that names another session is not believed", async () => {

@@ -17,7 +17,7 @@ const SAME = [
 ] as const satisfies readonly FrameType[];
 
 /** What clients wanted, and what says how turns begin: the program sends nothing for these. */
-const UNTOLD = ["created", "turn", "cancel", "decision", "owner", "turn_started"];
+const UNTOLD = ["created", "session_changed", "turn", "cancel", "decision", "owner", "turn_started"];
 
 /** The frames that a client gets for an event of the log, in order. The last one alone has the event's `seq`, so that nobody continues behind half of them. Pure. */
 export function eventFrames(event: SessionEvent, listener: Listener): Frame[] {

@@ -24,12 +24,22 @@ export const OWNER_TYPES = [
 ] as const;
 
 /** What clients want, as kinds of its subjects. What lies under `push` has a type of its own: that of the agent outside that sent it. */
-export const CLIENT_KINDS = ["created", "turn", "cancel", "input", "decision", "mode", "push"] as const;
+export const CLIENT_KINDS = [
+  "created",
+  "changed",
+  "turn",
+  "cancel",
+  "input",
+  "decision",
+  "mode",
+  "push",
+] as const;
 export type ClientKind = (typeof CLIENT_KINDS)[number];
 
 /** How an event of a client is shown; what it pushed as what it called it. */
 const SHOWN: Record<Exclude<ClientKind, "push">, string> = {
   created: "created",
+  changed: "session_changed",
   turn: "turn",
   cancel: "cancel",
   input: "input_response",

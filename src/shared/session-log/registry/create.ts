@@ -13,9 +13,10 @@ import {
   type Session,
   type SessionRequest,
 } from "./entry.ts";
-import { creationFilter, findCreation, isDeleted, readIndex } from "./find.ts";
+import { creationFilter, findCreation, isDeleted, newestChange, readIndex, withChange } from "./find.ts";
 
-// entry.ts is what is kept of a session · find.ts reads it · list.ts is for lists · delete.ts ends a session · rebuild.ts makes the index again from the log
+// entry.ts is what is kept of a session · find.ts reads it · change.ts changes its metadata · list.ts is for lists · delete.ts ends a session · rebuild.ts makes the index again from
+// the log
 // The log decides who made a session: its first event names the newest one of the same user and id, by a filter that all makers spell the same. The index only finds it, so
 // that a maker that dies between the two leaves nothing that the next one would not complete.
 
@@ -53,7 +54,9 @@ async function inLog(deps: PutDeps, mine: Session): Promise<Session | undefined>
   const { user, id, name } = mine;
   const look = async (): Promise<{ last: number; session: Session | undefined }> => {
     const { seq = 0, session } = (await findCreation(jsm, user, id)) ?? {};
-    return { last: seq, session: session && !(await isDeleted(jsm, session.name)) ? session : undefined };
+    if (session === undefined || (await isDeleted(jsm, session.name)))
+      return { last: seq, session: undefined };
+    return { last: seq, session: withChange(session, await newestChange(jsm, session.name)) };
   };
   const { last, session } = await patiently(look, { clock, signal });
   if (session !== undefined) return session;

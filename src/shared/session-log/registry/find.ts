@@ -1,8 +1,9 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
+import { parseJsonWithin, RECORD_JSON } from "../../base/json-scan.ts";
 import { readSessionEvent } from "../event/session-event.ts";
 import { readKey } from "../state/bucket.ts";
 import { keyOf } from "../state/keys.ts";
-import { creationOf, parseSessionSubject } from "../subjects.ts";
+import { creationOf, inSubject, parseSessionSubject } from "../subjects.ts";
 import { SESSIONS_STREAM } from "../topology.ts";
 import { decodeSession, ownToken, sessionOfCreation, type Session } from "./entry.ts";
 
@@ -37,11 +38,34 @@ export async function isDeleted(jsm: JetStreamManager, name: string): Promise<bo
   return (await readKey(jsm, keyOf.tombstone(name)))?.value !== undefined;
 }
 
-/** The session of this name, as its first event describes it. Undefined if there is none. */
+/** The session of this name, as the log describes it. Undefined if there is none. */
 export async function sessionNamed(jsm: JetStreamManager, name: string): Promise<Session | undefined> {
   const last_by_subj = creationOf(name);
   const found = await jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj });
-  return found === null ? undefined : readCreation(found);
+  const session = found === null ? undefined : readCreation(found);
+  return session && withChange(session, await newestChange(jsm, name));
+}
+
+/** A change of what a session was made with. */
+export type Change = { seq: number; metadata: Record<string, unknown> };
+
+/** The newest change of a session, as the leader has it; undefined if nothing was changed. */
+export async function newestChange(jsm: JetStreamManager, name: string): Promise<Change | undefined> {
+  const last_by_subj = inSubject(name, "changed");
+  const found = await jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj });
+  if (found === null) return undefined;
+  const { seq } = found;
+  const read = readSessionEvent(found);
+  const body = "envelope" in read ? parseJsonWithin(read.envelope.body, RECORD_JSON) : undefined;
+  const { metadata } = (body ?? {}) as { metadata?: unknown };
+  const isObject = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
+  return { seq, metadata: isObject ? { ...metadata } : {} };
+}
+
+/** A session after a change. Pure. */
+export function withChange(session: Session, change: Change | undefined): Session {
+  if (change === undefined) return session;
+  return { ...session, record: { ...session.record, metadata: change.metadata } };
 }
 
 /** The newest first event in the log of what a user calls `id`, whether or not the index knows of it. */

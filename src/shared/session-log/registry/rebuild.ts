@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../base/clock.ts";
@@ -6,10 +7,19 @@ import { patiently } from "../patiently.ts";
 import { writeKey } from "../state/bucket.ts";
 import { keyOf } from "../state/keys.ts";
 import { encodeSession, type Session } from "./entry.ts";
-import { CREATIONS, findCreation, isDeleted, readCreation, readIndex } from "./find.ts";
+import {
+  type Change,
+  CREATIONS,
+  findCreation,
+  isDeleted,
+  newestChange,
+  readCreation,
+  readIndex,
+  withChange,
+} from "./find.ts";
 
 /**
- * Enters every session of the log into the index that the index lacks, or has another one for. Returns those. Reads all first events: for an operator's command, and harmless
+ * Enters every session of the log into the index that the index lacks, has another one for, or knows with other metadata. Returns those. Reads all first events: for an operator's command, and harmless
  * while sessions are made and deleted.
  */
 export async function rebuildIndex(deps: {
@@ -40,8 +50,15 @@ async function enterIfLost(
 ): Promise<boolean> {
   const { user, id, name } = session;
   if ((await findCreation(jsm, user, id))?.seq !== seq || (await isDeleted(jsm, name))) return false;
-  const { found, revision } = await readIndex(jsm, user, id);
-  if (found.kind === "there" && found.session.name === name) return false;
-  const written = await writeKey(nc, { key: keyOf.index(user, id), value: encodeSession(session), revision });
-  return written !== "conflict";
+  const { found, revision } = await readIndex(jsm, user, id); // before the change, so that a newer one conflicts
+  const change = await newestChange(jsm, name);
+  const known = found.kind === "there" && found.session.name === name ? found.session : undefined;
+  if (known !== undefined && (change === undefined || isAsChanged(known, change))) return false;
+  const value = encodeSession(withChange(known ?? session, change));
+  return (await writeKey(nc, { key: keyOf.index(user, id), value, revision })) !== "conflict";
+}
+
+/** Does the index say what the newest change says? Pure. */
+function isAsChanged({ record }: Session, { metadata }: Change): boolean {
+  return isDeepStrictEqual(record["metadata"], metadata);
 }

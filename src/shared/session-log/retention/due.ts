@@ -7,8 +7,8 @@ export type RetentionLimits = {
   maxBytes: number;
 };
 
-/** What is to be removed of a session: everything of `kinds` below `floor`. */
-export type Due = { floor: number; kinds: string[]; events: number };
+/** What is to be removed of a session: of each kind what lies below a sequence, which is the floor, but for what has to stay of it. `events`: with the newest change of its metadata, which stays. */
+export type Due = { floor: number; kinds: { kind: string; below: number }[]; events: number };
 
 /** A session that has too many bytes loses some more than it must, so that it does not come up again at once. */
 const SHRINK_TO = 0.75;
@@ -31,5 +31,7 @@ export function dueOf(holding: Holding, limits: RetentionLimits, now: number): D
     events += block.events;
     for (const kind of block.kinds) kinds.add(kind);
   }
-  return floor === 0 ? undefined : { floor, kinds: [...kinds].toSorted(), events };
+  if (floor === 0) return undefined;
+  const below = (kind: string): number => (kind === "in.changed" ? Math.min(floor, holding.changed) : floor);
+  return { floor, kinds: [...kinds].toSorted().map((kind) => ({ kind, below: below(kind) })), events };
 }

@@ -22,6 +22,8 @@ export type Holding = {
   open: ReadonlyMap<string, number>;
   /** Start of the turn that ended last; 0 if none did. */
   lastEnded: number;
+  /** The newest change of its metadata, which stays; 0 if there was none. */
+  changed: number;
   /** False for a session of an agent outside, which has no turns. */
   hasTurns: boolean;
 };
@@ -32,6 +34,7 @@ export const NOTHING_HELD: Holding = {
   blocks: [],
   open: new Map(),
   lastEnded: 0,
+  changed: 0,
   hasTurns: false,
 };
 
@@ -58,6 +61,7 @@ export function hold(holding: Holding, events: readonly HeldEvent[]): Holding {
     next.bytes += event.bytes;
     next.hasTurns ||= event.kind === "in.turn" || event.kind.startsWith("out.");
     const { turn } = event;
+    if (event.kind === "in.changed") next.changed = event.seq;
     if (event.kind === "out.turn_started" && turn !== undefined) open.set(turn, event.seq);
     if (event.kind === "out.turn_ended" && turn !== undefined) {
       next.lastEnded = Math.max(next.lastEnded, open.get(turn) ?? 0);

@@ -112,10 +112,11 @@ async function remove(deps: SweepDeps, session: string, { floor, kinds }: Due): 
   if ((await leader.floorOf(session)) < floor)
     await writeKey(nc, { key: keyOf.floor(session), value: new TextEncoder().encode(String(floor)) });
   let removed = 0;
-  for (const filter of kinds.flatMap((kind) => kindFilters(session, kind))) {
-    const { purged } = await jsm.streams.purge(SESSIONS_STREAM, { filter, seq: floor });
-    removed += purged;
-    if (purged > 0) await rest(clock, PURGE_PAUSE_MS, signal);
-  }
+  for (const { kind, below: seq } of kinds)
+    for (const filter of kindFilters(session, kind)) {
+      const { purged } = await jsm.streams.purge(SESSIONS_STREAM, { filter, seq });
+      removed += purged;
+      if (purged > 0) await rest(clock, PURGE_PAUSE_MS, signal);
+    }
   return removed;
 }

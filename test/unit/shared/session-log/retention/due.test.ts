@@ -66,7 +66,17 @@ test.each<[string, string, RetentionLimits, { floor: number; kinds: string[] } |
   ],
 ])("%s", (_, kinds, limits, due) => {
   const found = dueOf(hold(NOTHING_HELD, events(kinds)), limits, NOW);
-  expect(found && { floor: found.floor, kinds: found.kinds }).toEqual(due);
+  expect(found && { floor: found.floor, kinds: found.kinds.map(({ kind }) => kind) }).toEqual(due);
+});
+
+test("of the changes of a session's metadata the newest stays, however far the floor rises", () => {
+  const all = events(`in.created in.changed in.changed ${TURN("a")} ${TURN("b")}`);
+  const due = dueOf(hold(NOTHING_HELD, all), { maxAge: 0, maxBytes: 1e9 }, NOW);
+  expect(due?.floor).toBe(8);
+  expect(due?.kinds[0]).toEqual({ kind: "in.changed", below: 3 });
+  const later = events(`in.created in.changed ${TURN("a")} ${TURN("b")} in.changed`);
+  const low = dueOf(hold(NOTHING_HELD, later), { maxAge: 0, maxBytes: 1e9 }, NOW);
+  expect(low?.kinds[0]).toEqual({ kind: "in.changed", below: low?.floor });
 });
 
 test("in a session without turns pushed events go by age, block by block", () => {
@@ -78,18 +88,18 @@ test("in a session without turns pushed events go by age, block by block", () =>
   }));
   const holding = hold(NOTHING_HELD, pushed);
   const due = dueOf(holding, { maxAge: 50 * DAY, maxBytes: 1e9 }, NOW);
-  expect(due).toEqual({ floor: 257, kinds: ["in.push"], events: 256 }); // 500 are too old, and a block and a half of that
+  expect(due).toEqual({ floor: 257, kinds: [{ kind: "in.push", below: 257 }], events: 256 }); // 500 are too old, and a block and a half of that
   expect(dueOf(released(holding, 257), { maxAge: 50 * DAY, maxBytes: 1e9 }, NOW)).toBeUndefined();
   expect(dueOf(holding, { maxAge: 1e12, maxBytes: 9000 }, NOW)).toEqual({
     floor: 513,
-    kinds: ["in.push"],
+    kinds: [{ kind: "in.push", below: 513 }],
     events: 512,
   });
 });
 
 test("what is removed never was the last turn that ended, one that runs, or what stays with its session", () => {
   const step = fc.record({
-    what: fc.constantFrom("start", "end", "text", "ask", "turn", "push", "decision", "owner"),
+    what: fc.constantFrom("start", "end", "text", "ask", "turn", "push", "decision", "owner", "change"),
     bytes: fc.integer({ min: 1, max: 400 }),
     days: fc.integer({ min: 0, max: 9 }),
   });
@@ -120,6 +130,7 @@ test("what is removed never was the last turn that ended, one that runs, or what
             push: "in.push",
             decision: "in.decision",
             owner: "out.owner",
+            change: "in.changed",
           }[what];
           all.push({
             seq: all.length + 1,
@@ -142,8 +153,15 @@ test("what is removed never was the last turn that ended, one that runs, or what
         const hasTurns = all.some(({ kind }) => kind === "in.turn" || kind.startsWith("out."));
         expect(due.floor).toBeLessThanOrEqual(hasTurns ? (ended.at(-1)?.seq ?? 0) : all.length);
         for (const kept of ["in.created", "in.turn", "in.decision", "out.owner", "out.turn_ended"])
-          expect(due.kinds).not.toContain(kept);
-        const gone = all.filter(({ seq, kind }) => seq < due.floor && due.kinds.includes(kind));
+          expect(due.kinds.map(({ kind }) => kind)).not.toContain(kept);
+        const newest = all.findLast(({ kind }) => kind === "in.changed");
+        if (newest !== undefined)
+          for (const { kind, below } of due.kinds)
+            if (kind === "in.changed") expect(below).toBeLessThanOrEqual(newest.seq);
+        // the newest change stays, and is not counted any more
+        const gone = all.filter(
+          ({ seq, kind }) => seq < due.floor && due.kinds.some((it) => it.kind === kind),
+        );
         expect(due.events).toBe(gone.length);
         // and what remains is what is known of it
         const rest = released(holding, due.floor);

@@ -5,7 +5,7 @@ import type { Pages } from "../../shared/session-log/follow/pages.ts";
 import type { UserGate } from "../access/user-limits.ts";
 import type { Workspaces } from "../access/workspaces.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
-import type { BoundedMap } from "./bounded-map.ts";
+import type { BoundedMap } from "../../shared/base/bounded-map.ts";
 import type { TurnCounts } from "./turn-counts.ts";
 
 /** A session, and the newest revision of the keys among which it was the only one. */

@@ -8,7 +8,7 @@ import { openHub, type Hub } from "../../shared/session-log/follow/hub.ts";
 import { createLeader } from "../../shared/session-log/follow/leader.ts";
 import { createPages } from "../../shared/session-log/follow/pages.ts";
 import { SESSION_STATE } from "../../shared/session-log/follow/stored-event.ts";
-import { createBoundedMap } from "./bounded-map.ts";
+import { createBoundedMap } from "../../shared/base/bounded-map.ts";
 import type { CoreDeps } from "./deps.ts";
 import { createTurnCounts } from "./turn-counts.ts";
 

@@ -3,7 +3,7 @@ import type { Hub } from "../../shared/session-log/follow/hub.ts";
 import { parseSessionSubject } from "../../shared/session-log/subjects.ts";
 import { MAX_WAITING } from "../../shared/session-log/turns/request.ts";
 import { openTurns } from "../../shared/session-log/turns/unfinished.ts";
-import { createBoundedMap } from "./bounded-map.ts";
+import { createBoundedMap } from "../../shared/base/bounded-map.ts";
 
 /** How many turns of a session have not ended, or more than that: enough to know that another one fits. */
 export type TurnCounts = {

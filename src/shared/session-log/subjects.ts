@@ -57,6 +57,11 @@ export function namedFilter(session: string, kind: string): string {
   return `rr.ses.${tokenOf(session)}.in.${kind}.*`;
 }
 
+/** The session's name in the subject of one of its events. Pure. */
+export function sessionIn(subject: string): string {
+  return subject.split(".", 3)[2] ?? "";
+}
+
 /** Reads a subject back; undefined if it is none of a session. Pure. */
 export function parseSessionSubject(subject: string): SessionAddress | undefined {
   const [root, log, session = "", side, kind = "", id, ...rest] = subject.split(".");

@@ -28,8 +28,9 @@ export async function catchUp(deps: {
       const { events } = await pages.read(SESSIONS_SUBJECT, at.upTo + 1);
       for (const event of events) learn({ type: "read", seq: event.seq }, event);
       if (events.length > 0) continue;
-      // a copy that is behind looks like a hole; only the leader knows
-      const next = await leader.next(at.upTo + 1);
+      // a copy that is behind looks like a hole; only the leader knows, and not one that is behind itself
+      const { last } = await leader.end();
+      const next = last < at.seen ? at.seen : await leader.next(at.upTo + 1);
       if (next === undefined || next > at.seen) learn({ type: "nothing", below: at.seen });
       else await pause(); // the copy will have it
     } catch (error) {

@@ -5,6 +5,8 @@ export type Feed = {
   push(event: StoredEvent): void;
   /** No more comes; what waits is forgotten. The first reason counts. */
   end(why: FeedEnd): void;
+  /** Why there are no more; undefined while there may be. */
+  ended(): FeedEnd | undefined;
   /** The next event, or why there are none any more. */
   next(): Promise<StoredEvent | FeedEnd>;
 };
@@ -44,6 +46,7 @@ export function createFeed(limit: number): Feed {
       wake();
     },
     end,
+    ended: () => ended,
     async next() {
       for (;;) {
         if (ended !== undefined) return ended;

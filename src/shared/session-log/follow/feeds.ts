@@ -1,3 +1,4 @@
+import { sessionIn } from "../subjects.ts";
 import type { Feed, FeedEnd } from "./feed.ts";
 import type { StoredEvent } from "./stored-event.ts";
 
@@ -25,8 +26,7 @@ export function createFeeds(): Feeds {
       };
     },
     push(event) {
-      const session = event.subject.split(".", 3)[2] ?? "";
-      for (const feed of bySession.get(session) ?? []) feed.push(event);
+      for (const feed of bySession.get(sessionIn(event.subject)) ?? []) feed.push(event);
       for (const listener of listeners) listener(event);
     },
     hear(listener) {

@@ -14,6 +14,8 @@ export type LogEnd = {
   log: string;
   /** Bytes that still fit. */
   room: number;
+  /** Several servers have it, so that who was its leader may answer for a while as if that had not changed. */
+  replicated: boolean;
 };
 
 /** A session that was deleted, and the revision of its tombstone. */
@@ -47,7 +49,8 @@ export function createLeader(deps: { jsm: JetStreamManager; clock: Clock; signal
       ask(async () => {
         const { created, config, state } = await jsm.streams.info(SESSIONS_STREAM);
         const room = config.max_bytes > 0 ? config.max_bytes - state.bytes : Infinity;
-        return { last: state.last_seq, log: logName(created), room };
+        const replicated = config.num_replicas > 1;
+        return { last: state.last_seq, log: logName(created), room, replicated };
       }),
     lastOf: (session) =>
       ask(async () => {

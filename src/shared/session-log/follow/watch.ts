@@ -5,7 +5,8 @@ import { wholeSession } from "../subjects.ts";
 import { isForeign, type Cursor } from "./cursor.ts";
 import { createFeed, type Feed, type FeedEnd } from "./feed.ts";
 import type { Hub } from "./hub.ts";
-import type { Leader } from "./leader.ts";
+import type { Leader, LogEnd } from "./leader.ts";
+import { BEHIND_MS, notBehind } from "./not-behind.ts";
 import type { Pages } from "./pages.ts";
 import type { StoredEvent } from "./stored-event.ts";
 
@@ -23,8 +24,6 @@ export type Watched =
 
 /** Bytes that wait for a watcher that does not read, before it goes back to the log. */
 const FEED_BYTES: number = 64 * 1024;
-/** Pause before a copy of the log is asked again that has not everything yet. */
-const STALE_MS = 20;
 
 export type WatchDeps = { hub: Hub; pages: Pages; leader: Leader; clock: Clock };
 type WatchOptions = { session: string; after: Cursor; signal: AbortSignal };
@@ -46,7 +45,7 @@ export async function* watch(deps: WatchDeps, options: WatchOptions): AsyncGener
   for (; !signal.aborted; feed = createFeed(FEED_BYTES)) {
     const leave = deps.hub.join(session, feed); // first, so that nothing falls between the log and the hub
     try {
-      const end = await deps.leader.end();
+      const end = await endFor(place, deps, signal);
       if (isForeign(place, end)) {
         Object.assign(place, { last: 0, told: 0 });
         yield { kind: "reset", log: end.log };
@@ -54,11 +53,18 @@ export async function* watch(deps: WatchDeps, options: WatchOptions): AsyncGener
       const why = yield* visit(deps, options, Object.assign(place, { log: end.log }), feed);
       if (why === "stopped") return;
       if (why === "deleted") return yield { kind: "closed", reason: "deleted" };
-      if (why === "reset") place.last = Infinity; // of the other log nothing is known but that it is not this one
+      if (why === "reset") place.log = ""; // of the other log nothing is known but that it is not this one
     } finally {
       leave();
     }
   }
+}
+
+/** The end of the log, from a leader that knows the place of the watcher, if there is one. */
+function endFor(place: Place, { leader, clock }: WatchDeps, signal: AbortSignal): Promise<LogEnd> {
+  const isBehind = (end: LogEnd): boolean =>
+    end.replicated && place.last > end.last && (place.log ?? end.log) === end.log;
+  return notBehind(() => leader.end(), isBehind, { clock, signal });
 }
 
 /** From the log, then live, until the feed ends. Returns why it did. */
@@ -69,7 +75,7 @@ async function* visit(
   feed: Feed,
 ): AsyncGenerator<Watched, FeedEnd> {
   if (await deps.leader.isDeleted(options.session)) return "deleted";
-  yield* replay(deps, options, place);
+  yield* replay(deps, options, place, feed);
   yield { kind: "caught_up", last: place.last, log: place.log };
   for (;;) {
     const next = await feed.next();
@@ -80,14 +86,23 @@ async function* visit(
   }
 }
 
-/** What lies in the log, up to the last event that the leader names now. */
+/**
+ * What lies in the log, up to the last event that the leader names now, and to the last that was heard of: one that was the leader knows less, and what it does not know
+ * was handed out before the feed joined.
+ */
 async function* replay(
-  { pages, leader, clock }: WatchDeps,
+  { hub, pages, leader, clock }: WatchDeps,
   { session, signal }: WatchOptions,
   place: Place & { log: string },
+  feed: Feed,
 ): AsyncGenerator<Watched, void> {
   const { log } = place;
-  let target = await leader.lastOf(session);
+  const isBehind = (last: number): boolean => {
+    const newest = hub.newest(session);
+    return last < newest && place.last < newest && feed.ended() === undefined;
+  };
+  const lastOf = (): Promise<number> => notBehind(() => leader.lastOf(session), isBehind, { clock, signal });
+  let target = await lastOf();
   while (target > place.last) {
     const { events } = await patiently(() => pages.read(wholeSession(session), place.last + 1), {
       clock,
@@ -105,7 +120,7 @@ async function* replay(
     }
     if (events.length > 0) continue;
     // a copy that is behind, or the rest was removed meanwhile
-    target = await leader.lastOf(session);
-    if (target > place.last) await rest(clock, STALE_MS, signal);
+    target = await lastOf();
+    if (target > place.last) await rest(clock, BEHIND_MS, signal);
   }
 }

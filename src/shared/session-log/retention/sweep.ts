@@ -46,7 +46,7 @@ const PAGE_PAUSE_MS = 10;
 export function createSweep(deps: SweepDeps): Sweep {
   const { leader, clock, limits, signal } = deps;
   const holdings = new Map<string, Holding>();
-  let known: LogEnd = { last: 0, log: "", room: 0 };
+  let known: Pick<LogEnd, "last" | "log"> = { last: 0, log: "" };
 
   async function round(): Promise<Swept> {
     const end = await leader.end();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createBoundedMap } from "../../../../src/sessions/core/bounded-map.ts";
+import { createBoundedMap } from "../../../../src/shared/base/bounded-map.ts";
 
 test("what was not used for the longest time is forgotten first", () => {
   const map = createBoundedMap<number>(2);

@@ -1,16 +1,10 @@
 import { join } from "node:path";
-import { keptPortIn } from "../shared/base/kept-port.ts";
-import { learnProgram, learnReach, ownCommand, reachOf } from "../shared/base/own-command.ts";
-import { systemClock } from "../shared/base/clock.ts";
-import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
-import { dataFolder } from "../shared/base/data-folder.ts";
+import { loadSettings, type Environment } from "../shared/base/config/load.ts";
 import { codedError, isCoded, type ErrorCode } from "../shared/base/errors.ts";
-import { createFatalExit, EXIT_RETRY } from "../shared/base/fatal-exit.ts";
-import { createLogger, SecretRegistry } from "../shared/base/logger.ts";
-import { speakForOthers } from "../shared/base/output/others-words.ts";
-import { standardLines } from "../shared/base/output/standard.ts";
-import { exitWithParent } from "../shared/base/parent.ts";
-import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
+import { EXIT_RETRY } from "../shared/base/fatal-exit.ts";
+import { keptPortIn } from "../shared/base/kept-port.ts";
+import { ownCommand } from "../shared/base/own-command.ts";
+import { runProcess, type Begun, type Running } from "../shared/base/run-process.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { pageTokenOf } from "../shared/http/door/page-token.ts";
 import { PAGE_TOKEN_FILE } from "../shared/http/door/secret-file.ts";
@@ -38,33 +32,29 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
 
 const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...CONSOLE_SETTINGS };
 
-const secrets = new SecretRegistry();
-const stdout = standardLines(1, "console");
-const stderr = standardLines(2, "console");
-const fail = createFatalExit({
+const load = (env: Environment): ReturnType<typeof loadSettings<typeof TABLE>> =>
+  loadSettings(TABLE, { env, known: ALL_SETTINGS });
+
+await runProcess({
   name: "console",
-  stderr,
-  secrets,
+  env: process.env,
+  args: process.argv,
+  table: TABLE,
+  load,
   needSomebody: NEEDS_SOMEBODY,
   otherwise: EXIT_RETRY,
+  lastResortMs: LAST_RESORT_MS,
+  explain: unreachableOr,
+  start,
 });
 
-exitWithParent();
-await main().catch((error: unknown) => fail(unreachableOr(error)));
-
-async function main(): Promise<void> {
-  const { values } = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
-  for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
-  const log = createLogger({ name: "console", level: values.logLevel, lines: stderr, secrets });
-  speakForOthers(log, fail);
+async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<Running> {
+  const { values, env, args, dataDir, log, secrets, clock, fatal } = begun;
   if (values.statusPage === "off")
     throw codedError("config_invalid", "RUNNER_RELAY_STATUS_PAGE is off, so the console has nothing to show");
-  const dataDir = dataFolder(values.data, process.env);
-  learnProgram(process.env);
-  learnReach(reachOf(dataDir, process.env));
   const token = tokenOf(values.pageToken, dataDir);
   secrets.add(token);
-  log.info({ version: VERSION, settings: redacted(TABLE, values) }, "console starting");
+  begun.announce(values, env, { version: VERSION });
   const nc = await connectBroker(brokerAccess(values), {
     name: "console",
     inboxPrefix: CONSOLE_INBOX,
@@ -75,7 +65,7 @@ async function main(): Promise<void> {
       version: VERSION,
       listen: values.consoleListen,
       port: values.consolePort,
-      keptPort: keptPortIn(process.argv),
+      keptPort: keptPortIn(args),
       token,
       mayAct: values.statusPage === "on",
       sync: {
@@ -83,16 +73,17 @@ async function main(): Promise<void> {
         ...(values.brokerMonitor === undefined ? {} : { monitor: values.brokerMonitor }),
       },
     },
-    { nc, clock: systemClock, log, fatal: fail },
+    { nc, clock, log, fatal },
   );
   const { url } = running;
-  stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
-  log.info({ url, tokenFrom }, `console ready; \`${ownCommand("page")}\` prints the page's address`);
-
-  const close = (): Promise<void> => running.close();
-  closeOnStopSignal({ name: "console", logger: log, close, lastResortMs: LAST_RESORT_MS, fail });
+  return {
+    url,
+    about: { url, tokenFrom },
+    words: `console ready; \`${ownCommand("page")}\` prints the page's address`,
+    close: () => running.close(),
+  };
 }
 
 /** Throws `config_invalid` and `data_unusable`. Unlike a relay, a console without a token is of no use. */

@@ -1,8 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
-import { systemClock } from "../shared/base/clock.ts";
-import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
+import { loadSettings, type Environment } from "../shared/base/config/load.ts";
 import {
   ALL_SETTINGS,
   BROKER_SETTINGS,
@@ -10,20 +9,15 @@ import {
   RELAY_SETTINGS,
   brokerAccess,
 } from "../shared/settings/index.ts";
-import { dataFolder } from "../shared/base/data-folder.ts";
 import { pageTokenOf } from "../shared/http/door/page-token.ts";
 import { newSecret, PAGE_TOKEN_FILE } from "../shared/http/door/secret-file.ts";
 import { drainTime } from "../shared/base/drain.ts";
 import { codedError, errorText, isCoded, type ErrorCode } from "../shared/base/errors.ts";
-import { createFatalExit, EXIT_RETRY } from "../shared/base/fatal-exit.ts";
-import { createLogger, type Logger, SecretRegistry } from "../shared/base/logger.ts";
-import { standardLines } from "../shared/base/output/standard.ts";
-import { speakForOthers } from "../shared/base/output/others-words.ts";
+import { EXIT_RETRY } from "../shared/base/fatal-exit.ts";
+import type { Logger } from "../shared/base/logger.ts";
 import { keptPortIn } from "../shared/base/kept-port.ts";
-import { learnProgram, learnReach, reachOf } from "../shared/base/own-command.ts";
-import { exitWithParent } from "../shared/base/parent.ts";
 import { proxyVariableFor } from "../shared/base/proxies.ts";
-import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
+import { runProcess, type Begun, type Running } from "../shared/base/run-process.ts";
 import { startTracing } from "../shared/base/tracing.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { RELAY_INBOX } from "../shared/log/schema/subjects.ts";
@@ -49,18 +43,6 @@ const NEEDS_SOMEBODY: readonly ErrorCode[] = [
 
 const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...RELAY_SETTINGS };
 
-const secrets = new SecretRegistry();
-const stdout = standardLines(1, "relay");
-const stderr = standardLines(2, "relay");
-
-const fail = createFatalExit({
-  name: "relay",
-  stderr,
-  secrets,
-  needSomebody: NEEDS_SOMEBODY,
-  otherwise: EXIT_RETRY,
-});
-
 /** A relay that cannot keep a token forwards all the same. Nobody can read its `/status` then. */
 function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logger): string {
   try {
@@ -84,17 +66,17 @@ function allowRules(text: string): AllowRule[] {
   }
 }
 
-function load(): ReturnType<typeof loadSettings<typeof TABLE>> {
-  return loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
+function load(env: Environment): ReturnType<typeof loadSettings<typeof TABLE>> {
+  return loadSettings(TABLE, { env, known: ALL_SETTINGS });
 }
 
 type Values = ReturnType<typeof load>["values"];
 
 /** The coordinator's URL. Throws `config_invalid` where there is none, or where a proxy stands before it. */
-function coordinatorUrlOf({ coordinatorUrl }: Values): string {
+function coordinatorUrlOf({ coordinatorUrl }: Values, env: Environment): string {
   if (coordinatorUrl === undefined)
     throw codedError("config_invalid", "RUNNER_RELAY_COORDINATOR_URL is needed");
-  const proxy = proxyVariableFor(new URL(coordinatorUrl), process.env);
+  const proxy = proxyVariableFor(new URL(coordinatorUrl), env);
   if (proxy !== undefined)
     throw codedError(
       "config_invalid",
@@ -103,7 +85,10 @@ function coordinatorUrlOf({ coordinatorUrl }: Values): string {
   return coordinatorUrl;
 }
 
-function optionsOf(values: Values, relay: string, coordinatorUrl: string, pageToken: string): RelayOptions {
+function optionsOf(
+  { values, args }: Begun<Values>,
+  { relay, coordinatorUrl, pageToken }: Pick<RelayOptions, "relay" | "coordinatorUrl" | "pageToken">,
+): RelayOptions {
   return {
     relay,
     version: VERSION,
@@ -111,14 +96,14 @@ function optionsOf(values: Values, relay: string, coordinatorUrl: string, pageTo
     retarget: values.retarget,
     adminListen: values.adminListen,
     adminPort: values.adminPort,
-    keptPort: keptPortIn(process.argv),
+    keptPort: keptPortIn(args),
     pageToken,
     connections: values.connections,
     attemptTimeoutMs: values.attemptTimeout,
     passTimeoutMs: values.passTimeout,
     runnerTimeoutMs: values.runnerTimeout,
     exhaustAfterMs: values.exhaustAfter,
-    drainMs: drainTime(process.argv),
+    drainMs: drainTime(args),
     poisonPolicy: values.poisonPolicy as "skip" | "park" | "stop",
     shield: values.runnerShield,
     allow: values.allow === undefined ? undefined : allowRules(values.allow),
@@ -126,27 +111,16 @@ function optionsOf(values: Values, relay: string, coordinatorUrl: string, pageTo
   };
 }
 
-async function main(): Promise<void> {
-  const { values, secretFiles } = load();
-  for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
-  const log = createLogger({ name: "relay", level: values.logLevel, lines: stderr, secrets });
-  speakForOthers(log, fail);
-  const dataDir = dataFolder(values.data, process.env);
-  learnProgram(process.env);
-  learnReach(reachOf(dataDir, process.env));
+async function start(begun: Begun<Values>): Promise<Running> {
+  const { values, secretFiles, env, dataDir, clock, log, secrets, linesDropped, fatal } = begun;
   const pageToken = pageTokenOrShut(values.pageToken, dataDir, log);
   secrets.add(pageToken);
-  const url = coordinatorUrlOf(values);
+  const url = coordinatorUrlOf(values, env);
   const relay = values.relay ?? `${hostname()}-${process.pid}`;
-  const options = optionsOf(values, relay, url, pageToken);
-  log.info({ version: VERSION, relay, settings: redacted(TABLE, values) }, "relay starting");
-  const tracing = await startTracing({
-    env: process.env,
-    process: { service: "runner-relay-relay", instance: relay, version: VERSION },
-    log,
-    secrets,
-  });
-  const clock = systemClock;
+  const options = optionsOf(begun, { relay, coordinatorUrl: url, pageToken });
+  begun.announce(values, env, { version: VERSION, relay });
+  const about = { service: "runner-relay-relay", instance: relay, version: VERSION };
+  const tracing = await startTracing({ env, process: about, log, secrets });
   const random = Math.random;
   const credentials = createCredentials({ values, secretFiles }, { clock, random, log, secrets });
   const nc = await connectBroker(brokerAccess(values), {
@@ -154,24 +128,32 @@ async function main(): Promise<void> {
     inboxPrefix: RELAY_INBOX,
     waitMs: BROKER_WAIT_MS,
   });
-  const coordinator = createCoordinator({
-    url,
-    connections: values.connections,
-    attemptTimeoutMs: values.attemptTimeout,
-    secrets,
-  });
+  const { connections, attemptTimeout: attemptTimeoutMs } = values;
+  const coordinator = createCoordinator({ url, connections, attemptTimeoutMs, secrets });
   const deps = { nc, clock, random, log, coordinator, credentials, tracing };
-  const running = await startRelay(options, { ...deps, linesDropped: stderr.dropped, fatal: fail });
-  stdout.write(`${JSON.stringify({ ready: true, url: running.adminUrl })}\n`);
+  const running = await startRelay(options, { ...deps, linesDropped, fatal });
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
-  log.info({ url: running.adminUrl, tokenFrom }, "relay ready; /status at its url requires the token");
-  const close = async (): Promise<void> => {
-    await running.close();
-    await tracing?.close();
+  return {
+    url: running.adminUrl,
+    about: { url: running.adminUrl, tokenFrom },
+    words: "relay ready; /status at its url requires the token",
+    async close() {
+      await running.close();
+      await tracing?.close();
+    },
   };
-  closeOnStopSignal({ name: "relay", logger: log, close, lastResortMs: LAST_RESORT_MS, fail });
 }
 
-exitWithParent();
-await main().catch((error: unknown) => fail(unreachableOr(error)));
+await runProcess({
+  name: "relay",
+  env: process.env,
+  args: process.argv,
+  table: TABLE,
+  load,
+  needSomebody: NEEDS_SOMEBODY,
+  otherwise: EXIT_RETRY,
+  lastResortMs: LAST_RESORT_MS,
+  explain: unreachableOr,
+  start,
+});

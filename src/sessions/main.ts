@@ -1,17 +1,10 @@
 import { join } from "node:path";
-import { keptPortIn } from "../shared/base/kept-port.ts";
-import { learnProgram, learnReach, reachOf } from "../shared/base/own-command.ts";
-import { systemClock } from "../shared/base/clock.ts";
-import { knownSecrets, loadSettings, redacted } from "../shared/base/config/load.ts";
+import { loadSettings, type Environment } from "../shared/base/config/load.ts";
 import { readPaths } from "../shared/base/config/setting.ts";
-import { dataFolder } from "../shared/base/data-folder.ts";
 import type { ErrorCode } from "../shared/base/errors.ts";
-import { createFatalExit, EXIT_RETRY } from "../shared/base/fatal-exit.ts";
-import { createLogger, SecretRegistry } from "../shared/base/logger.ts";
-import { speakForOthers } from "../shared/base/output/others-words.ts";
-import { standardLines } from "../shared/base/output/standard.ts";
-import { exitWithParent } from "../shared/base/parent.ts";
-import { closeOnStopSignal } from "../shared/base/stop-signals.ts";
+import { EXIT_RETRY } from "../shared/base/fatal-exit.ts";
+import { keptPortIn } from "../shared/base/kept-port.ts";
+import { runProcess, type Begun, type Running } from "../shared/base/run-process.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
 import { SERVE_INBOX } from "../shared/log/schema/subjects.ts";
@@ -47,62 +40,53 @@ const TABLE = {
   workspaceRoot: WORKSPACE_SETTINGS.workspaceRoot,
 };
 
-const secrets = new SecretRegistry();
-const stdout = standardLines(1, "serve");
-const stderr = standardLines(2, "serve");
-const fail = createFatalExit({
+const load = (env: Environment): ReturnType<typeof loadSettings<typeof TABLE>> =>
+  loadSettings(TABLE, { env, known: ALL_SETTINGS });
+
+await runProcess({
   name: "serve",
-  stderr,
-  secrets,
+  env: process.env,
+  args: process.argv,
+  table: TABLE,
+  load,
   needSomebody: NEEDS_SOMEBODY,
   otherwise: EXIT_RETRY,
+  lastResortMs: LAST_RESORT_MS,
+  explain: unreachableOr,
+  start,
 });
 
-exitWithParent();
-await main().catch((error: unknown) => fail(unreachableOr(error)));
-
-async function main(): Promise<void> {
-  const { values } = loadSettings(TABLE, { env: process.env, known: ALL_SETTINGS });
-  for (const secret of knownSecrets(TABLE, values, process.env)) secrets.add(secret);
-  const log = createLogger({ name: "serve", level: values.logLevel, lines: stderr, secrets });
-  speakForOthers(log, fail);
-  learnProgram(process.env);
-  const dataDir = dataFolder(values.data, process.env);
-  learnReach(reachOf(dataDir, process.env));
-  const entrance = openAccess(values, { dataDir, clock: systemClock, log, secrets, fetch });
+async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<Running> {
+  const { values, env, args, dataDir, log, secrets, clock, linesDropped, fatal } = begun;
+  const entrance = openAccess(values, { dataDir, clock, log, secrets, fetch });
   const { workspaceRoot } = values;
   const folders = workspaceRoot === undefined ? [join(dataDir, "workspaces")] : readPaths(workspaceRoot);
-  log.info({ version: VERSION, settings: redacted(TABLE, values) }, "serve starting");
+  begun.announce(values, env, { version: VERSION });
   const nc = await connectBroker(brokerAccess(values), {
     name: "serve",
     inboxPrefix: SERVE_INBOX,
     waitMs: BROKER_WAIT_MS,
   });
+  const workspaces = createWorkspaces(await openWorkspaceRoots(folders));
   const running = await startServe(
     {
       version: VERSION,
       listen: values.sessionsListen,
       port: values.sessionsPort,
-      keptPort: keptPortIn(process.argv),
+      keptPort: keptPortIn(args),
       maxBody: values.sessionsMaxBody,
       textDedupe: values.textDedupe,
     },
-    {
-      nc,
-      clock: systemClock,
-      log,
-      entrance,
-      workspaces: createWorkspaces(await openWorkspaceRoots(folders)),
-      linesDropped: stderr.dropped,
-      fatal: fail,
-    },
+    { nc, clock, log, entrance, workspaces, linesDropped, fatal },
   );
   const { url } = running;
-  stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
-  log.info({ url }, "serve ready");
-  const close = async (): Promise<void> => {
-    await running.close();
-    entrance.close();
+  return {
+    url,
+    about: { url },
+    words: "serve ready",
+    async close() {
+      await running.close();
+      entrance.close();
+    },
   };
-  closeOnStopSignal({ name: "serve", logger: log, close, lastResortMs: LAST_RESORT_MS, fail });
 }

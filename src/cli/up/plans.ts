@@ -119,7 +119,7 @@ function planConsole(asked: Asked, { home }: Places): ChildPlan {
   return {
     name: "console",
     main: rootOf("console"),
-    args: [],
+    args: [UNDER_UP],
     env: { ...SMALL.env, ...environment },
     nodeOptions: SMALL.nodeOptions,
   };

@@ -49,7 +49,7 @@ export function planSessions(asked: Asked, home: LogHome): { serve: ChildPlan; w
     set: { ...common, ...brokerVariables(home.access("worker")) },
   });
   return {
-    serve: { name: "serve", main: rootOf("sessions"), args: [], ...withMemory(OF_SERVE, serve) },
+    serve: { name: "serve", main: rootOf("sessions"), args: [UNDER_UP], ...withMemory(OF_SERVE, serve) },
     worker: { name: "worker", main: rootOf("worker"), args: [UNDER_UP], ...withMemory(OF_WORKER, worker) },
   };
 }

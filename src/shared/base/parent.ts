@@ -1,4 +1,4 @@
-/** Marks the command line of a gateway or relay that `up` runs: it has less time to stop, and a gateway gets the broker's address later. */
+/** Marks the command line of a process that `up` runs: it makes no data folder, has less time to stop, and a gateway gets the broker's address later. */
 export const UNDER_UP = "--under-up";
 
 /**

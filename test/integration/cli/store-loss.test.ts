@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
@@ -118,6 +118,12 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
     await withWaiting(async (up, gateway, folder) => {
       renameSync(up.dataDir, join(folder, "elsewhere"));
       const taken = await refused(gateway);
+      for (const pid of up.processes()) if (pid !== up.process.pid) killIfThere(pid);
+      await eventually(() => {
+        for (const child of ["gateway", "relay", "console", "serve", "worker"])
+          expect(up.output.stderr).toMatch(new RegExp(`"child":"${child}".*"why":"store_lost: .*is gone`));
+      });
+      expect(existsSync(up.dataDir), "none of them makes a folder in its place").toBe(false);
       expect((await up.stop()).code).toBe(1);
       expectSaid(
         up,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -16,6 +16,9 @@ describe("the kept port", () => {
     const data = join(folder, "data");
     const port = createKeptPort(data, "gw/1");
     expect(port.read()).toBeUndefined();
+    expect(() => port.keep(4711)).toThrow(expect.objectContaining({ code: "data_unusable" }));
+    expect(existsSync(data), "a folder that was moved away is not made anew").toBe(false);
+    mkdirSync(data);
     port.keep(4711);
     expect(port.read()).toBe(4711);
     expect(createKeptPort(data, "gw2").read()).toBeUndefined();

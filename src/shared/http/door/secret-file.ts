@@ -13,7 +13,6 @@ import {
 import { join } from "node:path";
 import { codedError, errorText } from "../../base/errors.ts";
 import { secretProblem } from "./secret.ts";
-import { makeOwnFolder } from "../../base/own-folder.ts";
 
 /** The file with the token of the status page, in a data folder. */
 export const PAGE_TOKEN_FILE = "page-token";
@@ -55,7 +54,6 @@ export function placeSecret(
   read: (file: string) => string | undefined,
 ): string {
   const file = join(folder, name);
-  makeOwnFolder(folder);
   const draft = `${file}.${randomBytes(6).toString("hex")}`;
   try {
     writeFileSync(draft, `${made}\n`, { mode: 0o600, flag: "wx", flush: true });

@@ -1,5 +1,6 @@
 import fs, {
   chmodSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -36,13 +37,12 @@ function folder(): string {
 }
 
 test("it is made once, for its user alone, and leaves nothing else behind", () => {
-  const where = join(folder(), "data");
+  const where = folder();
   const made = keepSecret(where, "key");
   expect(made).toMatch(/^[\w-]{43}$/);
   expect(keepSecret(where, "key")).toBe(made);
   expect(keepSecret(where, "other")).not.toBe(made);
   expect(statSync(join(where, "key")).mode & 0o777).toBe(0o600);
-  expect(statSync(where).mode & 0o777).toBe(0o700);
   expect(readdirSync(where).toSorted()).toEqual(["key", "other"]);
 });
 
@@ -81,8 +81,11 @@ test("a link to somewhere else is neither followed nor written through", () => {
   expect(readFileSync(elsewhere, "utf8")).toBe("a-secret-of-somebody-else\n");
 });
 
-test("a folder that cannot be used is said by its code", () => {
+test("a folder that cannot be used is said by its code, and one that is missing is not made", () => {
   const where = folder();
+  const gone = join(where, "gone");
+  expect(() => keepSecret(gone, "key")).toThrow(expect.objectContaining({ code: "data_unusable" }));
+  expect(existsSync(gone)).toBe(false);
   writeFileSync(join(where, "file"), "");
   expect(() => keepSecret(join(where, "file"), "key")).toThrow(
     expect.objectContaining({ code: "data_unusable" }),

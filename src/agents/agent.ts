@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import type { AGENT_TYPES } from "../shared/session-log/event/kinds.ts";
+import type { Thread } from "../shared/session-log/turns/fact.ts";
 
 /** What an agent says in a turn. */
 export type AgentType = (typeof AGENT_TYPES)[number];
@@ -25,12 +26,25 @@ export type AgentCommand = {
 /** Starts a program in the turn's workspace. It ends with the turn, and with the worker's right to run it. */
 export type SpawnAgent = (command: AgentCommand) => Promise<AgentProcess>;
 
+/** What clients want of an agent in its turn. */
+export type AgentWish = { kind: "input"; text: string } | { kind: "mode"; mode: string };
+
 /** A turn as the log has it. */
 export type TurnAsked = {
-  session: { id: string; user: string; workspace: string | undefined; metadata: Record<string, unknown> };
+  session: {
+    id: string;
+    user: string;
+    workspace: string | undefined;
+    metadata: Record<string, unknown>;
+    options: Record<string, unknown>;
+  };
   turn: string;
   /** What the client sent with it: `user_input`, and whatever else it named. */
   request: Record<string, unknown>;
+  /** How an agent's back end knows the session, if an agent of that runner said so in a turn before. */
+  thread: Thread | undefined;
+  /** How much the agent may do unasked, if a client has said that. */
+  mode: string | undefined;
 };
 
 /** A turn as an agent gets it. */
@@ -43,9 +57,14 @@ export type AgentEvents = {
   tell(type: AgentType, data: Record<string, unknown>): void;
   /** Resolves when the log takes more. An agent that may talk faster than the log stores waits for it before it reads on. */
   room(): Promise<void>;
-  /** Asks the user, and waits for as long as that takes. False when the turn ends before. */
-  ask(data: Record<string, unknown>): Promise<boolean>;
+  /** Asks the user, and waits for as long as that takes. Not allowed when the turn ends before. */
+  ask(data: Record<string, unknown>): Promise<Answer>;
+  /** Has `listener` called with what clients want from now on, and with what they wanted since the turn began. */
+  hear(listener: (wish: AgentWish) => void): void;
 };
+
+/** What a user decided. */
+export type Answer = { allow: boolean; message?: string; remember?: boolean };
 
 /** How a turn ended. Whether it was cancelled is not for the agent to say. */
 export type AgentEnd = { outcome: "finished" | "failed"; data?: Record<string, unknown> };

@@ -68,7 +68,8 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
       found.leave();
       return false;
     }
-    const asked = { session: sessionOf(of.session, found.folder), turn, request };
+    const { thread, mode } = state;
+    const asked = { session: sessionOf(of.session, found.folder), turn, request, thread, mode };
     const run = runTurn({ agent: found.agent, voice, clock, random: requestId }, asked);
     running = run;
     const began = clock.now();
@@ -125,9 +126,10 @@ async function agentFor({ session, home, epoch }: MovesOf): Promise<Found> {
 }
 
 function sessionOf({ id, user, record }: Session, workspace: string): TurnAsked["session"] {
-  const { metadata } = record;
-  const known = typeof metadata === "object" && metadata !== null ? metadata : {};
-  return { id, user, workspace, metadata: { ...known } };
+  const object = (value: unknown): Record<string, unknown> =>
+    typeof value === "object" && value !== null ? { ...value } : {};
+  const { metadata, options } = record;
+  return { id, user, workspace, metadata: object(metadata), options: object(options) };
 }
 
 /** A name that nobody can guess, because a client that knows it can answer. */

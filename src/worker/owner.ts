@@ -8,17 +8,17 @@ import type { Session } from "../shared/session-log/registry/entry.ts";
 import { factOf } from "../shared/session-log/turns/fact.ts";
 import { ownerMove } from "../shared/session-log/turns/owner-move.ts";
 import { advanceSession, NEW_SESSION, type SessionState } from "../shared/session-log/turns/session-state.ts";
+import { createAttention } from "./attention.ts";
 import { createMoves, type Moves, type TurnHome } from "./moves.ts";
 import type { Claim } from "./roots/claim.ts";
 import { createSessionRoom, type SessionRoom } from "./session-room.ts";
 import type { Places } from "./roots/places.ts";
 import { withChildren } from "./guard/children.ts";
 import type { SpawnDeps } from "./guard/spawn-agent.ts";
-import type { TurnRun } from "./turn-run.ts";
 import { createVoice, type Voice } from "./voice.ts";
 
 // moves.ts does what is next · voice.ts writes into the log, session-room.ts says how much may still be written · turn-run.ts runs an agent (questions.ts has what it asked,
-// turn-request.ts what it is asked) in a folder of roots/, and its programs under guard/. What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
+// turn-request.ts what it is asked, attention.ts what it is told meanwhile) in a folder of roots/, and its programs under guard/. What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
 // others out
 // The owner of a session follows its log as any watcher does, and acts only on what it saw there. What it says itself comes back to it the same way, so that it never acts on
 // a state without its own last word.
@@ -105,6 +105,7 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, options: O
   const idle = new AbortController();
   let awake = (): void => undefined;
   const signal = AbortSignal.any([deps.signal, lease.lost, gone.signal]);
+  const attend = createAttention({ ...deps, signal }, session);
   let latest = NEW_SESSION;
   let begun: { epoch: number; voice: Voice; moves: Moves } | undefined;
   let steps: Promise<void> = Promise.resolve();
@@ -168,12 +169,4 @@ function homeOf(session: Session, lease: Lease, { agents, log, places, spawn }: 
     enter: (epoch) => places.enter(session, epoch),
     guarded: (agent, folder) => withChildren(spawn, agent, { hold: lease, folder }),
   };
-}
-
-/** Tells a running turn what its clients want of it. */
-function attend(run: TurnRun, state: SessionState): void {
-  const turn = state.turns.get(run.turn);
-  if (turn?.kind === "running" && turn.cancelled) run.cancel();
-  for (const [request, question] of state.questions)
-    if (question.kind === "decided") run.decide(request, question.allow);
 }

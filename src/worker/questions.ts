@@ -1,9 +1,11 @@
+import type { Answer } from "../agents/agent.ts";
+
 /** What an agent asked in a turn, and nobody has answered yet. */
 export type Questions = {
-  /** Waits for the answer; false if everything was refused. */
-  wait(request: string): Promise<boolean>;
+  /** Waits for the answer; not allowed if everything was refused. */
+  wait(request: string): Promise<Answer>;
   /** Takes a question out, to answer it once. Undefined if it is not open. */
-  take(request: string): ((allow: boolean) => void) | undefined;
+  take(request: string): ((answer: Answer) => void) | undefined;
   /** Refuses what is open, and what is asked from then on. */
   refuse(): void;
   /** Names of those that were not taken, refused or not. */
@@ -11,13 +13,13 @@ export type Questions = {
 };
 
 export function createQuestions(): Questions {
-  const open = new Map<string, (allow: boolean) => void>();
+  const open = new Map<string, (answer: Answer) => void>();
   let refused = false;
   return {
     wait(request) {
-      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const { promise, resolve } = Promise.withResolvers<Answer>();
       open.set(request, resolve);
-      if (refused) resolve(false);
+      if (refused) resolve({ allow: false });
       return promise;
     },
     take(request) {
@@ -27,7 +29,7 @@ export function createQuestions(): Questions {
     },
     refuse() {
       refused = true;
-      for (const answer of open.values()) answer(false);
+      for (const answer of open.values()) answer({ allow: false });
     },
     left: () => [...open.keys()],
   };

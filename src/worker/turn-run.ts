@@ -1,4 +1,4 @@
-import type { AgentEnd, AgentEvents, TurnAsked } from "../agents/agent.ts";
+import type { AgentEnd, AgentEvents, AgentWish, Answer, TurnAsked } from "../agents/agent.ts";
 import type { Clock } from "../shared/base/clock.ts";
 import { errorText } from "../shared/base/errors.ts";
 import { createCoalescer } from "../shared/session-log/append/coalescer.ts";
@@ -12,10 +12,14 @@ import type { Voice } from "./voice.ts";
 /** A turn that runs. */
 export type TurnRun = {
   turn: string;
+  /** How much its agent may do unasked, as it began. */
+  mode: string | undefined;
   /** Ends it as cancelled. */
   cancel(): void;
   /** The log has a decision that counts. Hands it to the agent once that is said, once. */
-  decide(request: string, allow: boolean): void;
+  decide(request: string, answer: Answer): void;
+  /** Tells the agent what a client wants of it. */
+  wish(wish: AgentWish): void;
   /** Ends it without a word: another owner says what became of it. Or `interrupted`, by an owner that leaves. */
   leave(how: "silent" | "interrupted"): void;
   /** Settles when the agent has ended, and the turn's end is in the log where that is ours to say: with that end, for the log of this process. */
@@ -45,7 +49,7 @@ export function runTurn(deps: RunDeps, turn: TurnAsked): TurnRun {
   }
 
   const speaking = { turn: turn.turn, ended: ended.signal, questions, stop };
-  const { events, flush, failure } = speaker(deps, speaking);
+  const { events, wish, flush, failure } = speaker(deps, speaking);
 
   const cancelLimit = deps.clock.after(MAX_TURN_MS, () => stop("late"));
 
@@ -71,26 +75,42 @@ export function runTurn(deps: RunDeps, turn: TurnAsked): TurnRun {
 
   return {
     turn: turn.turn,
+    mode: turn.mode,
     cancel: () => stop("cancelled"),
     leave: stop,
-    decide(request, allow) {
+    wish,
+    decide(request, decided) {
       const answer = questions.take(request);
-      if (answer === undefined) return;
-      const resolved = { request_id: request, allowed: allow, resolved_by: "user" };
-      voice.say("permission_resolved", resolved, turn.turn).then(
-        (put) => answer(put.kind === "stored" && allow && !ended.signal.aborted),
-        () => answer(false),
-      );
+      if (answer !== undefined)
+        void sayDecision(voice, { turn: turn.turn, request, ended: ended.signal }, decided).then(answer);
     },
     over: run(),
   };
+}
+
+/** Says what was decided, and only then what the agent may do. */
+async function sayDecision(
+  voice: Voice,
+  { turn, request, ended }: { turn: string; request: string; ended: AbortSignal },
+  { allow, message, remember }: Answer,
+): Promise<Answer> {
+  const words = message === undefined ? {} : { message };
+  const resolved = { request_id: request, allowed: allow, resolved_by: "user", ...words };
+  const put = await voice.say("permission_resolved", resolved, turn).catch(() => undefined);
+  const counts = put?.kind === "stored" && allow && !ended.aborted;
+  return { allow: counts, ...words, ...(remember === true ? { remember } : {}) };
 }
 
 /** What an agent has to report with. `stop` is called when the log does not take it. */
 function speaker(
   { voice, clock, random }: RunDeps,
   of: { turn: string; ended: AbortSignal; questions: Questions; stop: (how: Ending) => void },
-): { events: AgentEvents; flush: () => void; failure: () => Record<string, unknown> | undefined } {
+): {
+  events: AgentEvents;
+  wish: (it: AgentWish) => void;
+  flush: () => void;
+  failure: () => Record<string, unknown> | undefined;
+} {
   const { turn, ended, questions, stop } = of;
   let failure: Record<string, unknown> | undefined;
   const heard = (put: Put): void => {
@@ -111,7 +131,10 @@ function speaker(
     if (kind === "error") failure ??= failureOf(data);
     say(kind, data);
   };
+  let unheard: AgentWish[] = [];
+  let hear = (wish: AgentWish): void => void unheard.push(wish);
   return {
+    wish: (it) => hear(it),
     flush: () => pieces.flush(),
     failure: () => failure,
     events: {
@@ -123,6 +146,11 @@ function speaker(
         const answer = questions.wait(request);
         tell("permission_request", { ...data, request_id: request });
         return answer;
+      },
+      hear(listener) {
+        hear = listener;
+        for (const it of unheard) listener(it);
+        unheard = [];
       },
     },
   };

@@ -38,7 +38,7 @@ const writing: Agent = {
 /** Asks once, and writes what it was allowed. */
 const asking: Agent = {
   async run({ turn, session }, events) {
-    const allowed = await events.ask({ tool: "rm" });
+    const { allow: allowed } = await events.ask({ tool: "rm" });
     if (allowed) writeFileSync(join(session.workspace ?? "", `allowed-${turn}`), "");
     return { outcome: "finished", data: { allowed } };
   },

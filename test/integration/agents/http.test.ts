@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { AgentEnd, AgentEvents, AgentTurn } from "../../../src/agents/agent.ts";
-import { httpAgent } from "../../../src/agents/http.ts";
+import { agentOf } from "../../../src/agents/conduct.ts";
+import { httpRunner } from "../../../src/agents/http.ts";
 import { eventually } from "../../support/eventually.ts";
 
 let server: Server | undefined;
@@ -33,8 +34,10 @@ async function agentServer(
 }
 
 const TURN: AgentTurn = {
-  session: { id: "s", user: "ann", workspace: "/tmp/w", metadata: { team: "x" } },
+  session: { id: "s", user: "ann", workspace: "/tmp/w", metadata: { team: "x" }, options: {} },
   turn: "t1",
+  thread: undefined,
+  mode: undefined,
   spawn: () => Promise.reject(new Error("it runs no programs")),
   request: { user_input: "hello", max_iterations: 3 },
 };
@@ -48,9 +51,12 @@ function recorder(room = () => Promise.resolve()): { events: AgentEvents; heard:
       tell: (type, data) => void heard.push(`${type} ${JSON.stringify(data)}`),
       room,
       ask: () => Promise.reject(new Error("nobody asks")),
+      hear: () => undefined,
     },
   };
 }
+
+const failure = (message: string): string => `error ${JSON.stringify({ code: "RUNNER_ERROR", message })}`;
 
 async function run(
   answer: (response: ServerResponse) => void,
@@ -59,7 +65,7 @@ async function run(
   const { url, asked } = await agentServer(answer);
   const { events, heard } = recorder(options.room);
   const signal = options.signal ?? new AbortController().signal;
-  const end = await httpAgent(url, options.silenceMs).run(TURN, events, signal);
+  const end = await agentOf(httpRunner(url, options.silenceMs)).run(TURN, events, signal);
   return { end, heard, asked };
 }
 
@@ -71,7 +77,7 @@ test("a turn is one POST with a length, and each line of the answer an event", a
     );
     response.end('{"type":"query_complete","data":{}}\n{"type":"status","data":7}\n{"type":"usage"}');
   });
-  expect(end).toEqual({ outcome: "finished" });
+  expect(end).toMatchObject({ outcome: "finished" });
   expect(heard).toEqual([
     "piece text 0 he",
     "piece text 0 llo",
@@ -118,8 +124,9 @@ test("lines that are not events are reported as such, and the turn continues", a
 });
 
 test("an error status fails the turn", async () => {
-  const { end } = await run((response) => response.writeHead(503).end("busy"));
-  expect(end).toEqual({ outcome: "failed", data: { message: "the agent answered 503" } });
+  const { end, heard } = await run((response) => response.writeHead(503).end("busy"));
+  expect(end).toEqual({ outcome: "failed" });
+  expect(heard).toEqual([failure("the agent answered 503")]);
 });
 
 test("BOUND-1: a line without an end is refused", async () => {
@@ -128,21 +135,25 @@ test("BOUND-1: a line without an end is refused", async () => {
       void (response.write("x".repeat(64 * 1024)) ? setImmediate(more) : response.once("drain", more));
     more();
   });
-  const { events } = recorder();
-  await expect(httpAgent(url).run(TURN, events, new AbortController().signal)).rejects.toThrow(
-    /a line of more than/,
-  );
+  const { events, heard } = recorder();
+  const end = await agentOf(httpRunner(url)).run(TURN, events, new AbortController().signal);
+  expect(end).toEqual({ outcome: "failed" });
+  expect(heard).toEqual([expect.stringMatching(/a line of more than/)]);
 });
 
 test.each<[string, (response: ServerResponse) => void]>([
   ["before it answers", () => undefined],
   ["in the middle", (response) => void response.write('{"type":"usage"}\n')],
 ])("an agent that falls silent %s fails the turn", async (_, answer) => {
-  await expect(run(answer, { silenceMs: 50 })).rejects.toThrow(/timeout/i);
+  const { end, heard } = await run(answer, { silenceMs: 50 });
+  expect(end).toEqual({ outcome: "failed" });
+  expect(heard.at(-1)).toMatch(/^error .*timeout/i);
 });
 
 test("a broken connection fails the turn", async () => {
-  await expect(run((response) => void response.write("{", () => response.destroy()))).rejects.toThrow();
+  const { end, heard } = await run((response) => void response.write("{", () => response.destroy()));
+  expect(end).toEqual({ outcome: "failed" });
+  expect(heard).toEqual([expect.stringMatching(/^error /)]);
 });
 
 test("a cancelled turn closes the connection", async () => {
@@ -155,7 +166,7 @@ test("a cancelled turn closes the connection", async () => {
     },
     { signal: cancel.signal },
   );
-  await expect(running).rejects.toThrow();
+  await running;
   await closed.promise;
 });
 
@@ -171,11 +182,11 @@ test("BOUND-1: what the log does not take yet is not read from the agent", async
     expect(asked).toBe(line);
     rooms.pop()?.();
   }
-  expect((await over).end).toEqual({ outcome: "finished" });
+  expect((await over).end).toMatchObject({ outcome: "finished" });
 });
 
 test("a redirect is no turn: the agent that was meant did not run", async () => {
   const { end, heard } = await run((response) => response.writeHead(302, { location: "/" }).end());
-  expect(end).toEqual({ outcome: "failed", data: { message: "the agent answered 302" } });
-  expect(heard).toEqual([]);
+  expect(end).toEqual({ outcome: "failed" });
+  expect(heard).toEqual([failure("the agent answered 302")]);
 });

@@ -112,7 +112,7 @@ describe("run", () => {
   test("a turn that fails is a failure, with the agent's reason", async () => {
     expect(await cli("run", "fail")).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/\nturn_failed: the agent answered 500\n$/) as string,
+      stderr: expect.stringMatching(/\nturn_failed: RUNNER_ERROR: the agent answered 500\n$/) as string,
     });
     expect(await cli("run", " ")).toMatchObject({ code: 2 });
   });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Agent } from "../../../src/agents/agent.ts";
-import { echoAgent } from "../../../src/agents/echo.ts";
+import { agentOf } from "../../../src/agents/conduct.ts";
+import { echoRunner } from "../../../src/agents/echo.ts";
 import { startWorker, type Worker } from "../../../src/worker/worker.ts";
 import { anyFolder } from "../../support/agent-home.ts";
 import type { TestBroker } from "../../support/broker.ts";
@@ -19,7 +20,7 @@ const lines: Record<string, unknown>[] = [];
 /** Asks its user, and says what it heard. */
 const asking: Agent = {
   async run(_turn, events) {
-    events.tell("status", { allowed: await events.ask({ tool: "rm" }) });
+    events.tell("status", { allowed: (await events.ask({ tool: "rm" })).allow });
     return { outcome: "finished" };
   },
 };
@@ -29,7 +30,8 @@ beforeAll(async () => {
   serve = await startTestServe(broker, { onLine: (line) => lines.push(JSON.parse(line)) });
   call = documentedCall(serve);
   const agent: Agent = {
-    run: (turn, ...rest) => (turn.request["user_input"] === "ask" ? asking : echoAgent).run(turn, ...rest),
+    run: (turn, ...rest) =>
+      (turn.request["user_input"] === "ask" ? asking : agentOf(echoRunner())).run(turn, ...rest),
   };
   const home = await workerHome(broker, stop.signal);
   worker = startWorker(home, { name: "w1", ...anyFolder(agent), maxBytes: 64 * 1024 * 1024 });

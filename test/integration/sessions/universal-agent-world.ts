@@ -120,7 +120,7 @@ function scripted(ran: string[], held: () => Promise<void>): Agent {
           text("went on");
           break;
         case "ask":
-          text((await events.ask({ tool_name: "Bash" })) ? "allowed" : "refused");
+          text((await events.ask({ tool_name: "Bash" })).allow ? "allowed" : "refused");
           break;
         case "long":
           for (let i = 0; i < 60; i++) text(`${i} ${"x".repeat(100_000)}`);

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Agent, AgentEvents, AgentTurn } from "../../../src/agents/agent.ts";
-import { echoAgent } from "../../../src/agents/echo.ts";
+import { agentOf } from "../../../src/agents/conduct.ts";
+import { echoRunner } from "../../../src/agents/echo.ts";
 import { eventJson, readSessionEvent } from "../../../src/shared/session-log/event/session-event.ts";
 import { createSession } from "../../../src/shared/session-log/registry/create.ts";
 import { deleteSession } from "../../../src/shared/session-log/registry/delete.ts";
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
+import { storeWish } from "../../../src/shared/session-log/turns/wish.ts";
 import { cancelTurn, decide, requestTurn } from "../../../src/shared/session-log/turns/request.ts";
 import type { Requested } from "../../../src/shared/session-log/turns/wish.ts";
 import { ownSession, type OwnerDeps, type OwnerEnd } from "../../../src/worker/owner.ts";
@@ -108,7 +110,7 @@ async function nth(started: readonly Started[], n: number): Promise<Started> {
 test("TURN-1: turns run one after the other, each once, and a repeat is recognised", async () => {
   expect(await turn("a", "hello there")).toMatchObject({ kind: "accepted" });
   const b = await turn("b", "x");
-  await own(echoAgent);
+  await own(agentOf(echoRunner()));
   expect(await turn("b", "another text")).toEqual({ ...b, kind: "repeated" });
   await eventually(async () => expect(await said()).toHaveLength(7));
   expect((await said()).filter((it) => !it.startsWith("text"))).toEqual([
@@ -196,9 +198,9 @@ test("ASK-1: the first decision about a question that is in the log is what the 
   await decide(client, session, "guessed", { allow: true });
   await decide(client, session, rm, { allow: false });
   expect(await decide(client, session, rm, { allow: true })).toMatchObject({ kind: "repeated" });
-  expect(await first).toBe(false);
-  await decide(client, session, ls, { allow: true });
-  expect(await second).toBe(true);
+  expect(await first).toEqual({ allow: false });
+  await decide(client, session, ls, { allow: true, message: "once", remember: true });
+  expect(await second).toEqual({ allow: true, message: "once", remember: true });
   const before = (await events()).filter(({ type }) => type === "permission_resolved");
   expect(before.map(({ data }) => data["allowed"])).toEqual([false, true]); // in the log before the agent acts
   const third = a.events.ask({ tool: "late" });
@@ -225,7 +227,7 @@ test("OWNER-1, ASK-1: a new owner ends the turn, voids its question, and continu
     return owned;
   }, 200);
   expect(a.signal.aborted).toBe(true);
-  expect(await answer).toBe(false);
+  expect(await answer).toEqual({ allow: false });
   await decide(client, session, request, { allow: true }); // late
   const b = await nth(next.started, 0);
   expect(b.turn.turn).toBe("b");
@@ -307,7 +309,7 @@ test("a session has a few turns that wait, and no more; a repeat is recognised a
   for (const id of all) expect(await turn(id)).toMatchObject({ kind: "accepted" });
   await expect(turn("more")).rejects.toMatchObject({ code: "turns_full" });
   expect(await turn("t3")).toMatchObject({ kind: "repeated" });
-  await own(echoAgent);
+  await own(agentOf(echoRunner()));
   await eventually(async () => expect(await turn("more")).toMatchObject({ kind: "accepted" }));
 });
 
@@ -324,4 +326,45 @@ test("an agent that throws, and data that are too large, fail nothing but what t
   const [, result, end] = (await events()).filter(({ n, type }) => n !== undefined && type !== "owner");
   expect(result?.data).toMatchObject({ truncated: true });
   expect(end?.data).toEqual({ outcome: "failed", message: "no such tool" });
+});
+
+test("what clients say while a turn runs reaches its agent, each thing once and in order; the next turn knows the mode", async () => {
+  const { agent, started } = scripted();
+  await own(agent);
+  const input = (token: string, response: unknown): Promise<unknown> =>
+    storeWish(client, session, {
+      kind: "input",
+      token,
+      data: Buffer.from(JSON.stringify({ response })),
+      urgent: false,
+    });
+  const mode = (token: string, to: string): Promise<unknown> =>
+    storeWish(client, session, {
+      kind: "mode",
+      token,
+      data: Buffer.from(JSON.stringify({ mode: to })),
+      urgent: true,
+    });
+  await turn("a");
+  const a = await nth(started, 0);
+  expect(a.turn.mode).toBeUndefined();
+  await input("i1", "left");
+  await input("i2", { n: 2 });
+  const heard: unknown[] = [];
+  a.events.hear((wish) => heard.push(wish));
+  await input("i3", "right");
+  await mode("m1", "bypass");
+  await eventually(() => expect(heard).toHaveLength(4));
+  expect(heard.filter((it) => (it as { kind: string }).kind === "input")).toEqual(
+    ["left", '{"n":2}', "right"].map((text) => ({ kind: "input", text })),
+  );
+  expect(heard).toContainEqual({ kind: "mode", mode: "bypass" });
+  a.events.tell("session_info", { thread_id: "th-1", runner: "r" });
+  a.end();
+  await turn("b");
+  const b = await nth(started, 1);
+  expect([b.turn.mode, b.turn.thread]).toEqual(["bypass", { runner: "r", id: "th-1" }]);
+  b.events.hear(() => expect.unreachable("these were for the turn before"));
+  b.end();
+  await eventually(async () => expect((await said()).at(-1)).toBe("turn_ended b finished"));
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Agent } from "../../../src/agents/agent.ts";
-import { echoAgent } from "../../../src/agents/echo.ts";
+import { agentOf } from "../../../src/agents/conduct.ts";
+import { echoRunner } from "../../../src/agents/echo.ts";
 import { leaseHolder } from "../../../src/shared/session-log/ownership/lease.ts";
 import { createSession } from "../../../src/shared/session-log/registry/create.ts";
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
@@ -33,7 +34,7 @@ const ask = (session: Session, turn: string): Promise<unknown> =>
 
 async function start(
   name: string,
-  agent: Agent = echoAgent,
+  agent: Agent = agentOf(echoRunner()),
   idleMs = 60_000,
 ): Promise<Worker & { cut: () => Promise<void> }> {
   const deps = await workerHome(broker, ending.signal);
@@ -71,7 +72,7 @@ test("turns from before the start and from after it are run, by one of several w
 
 test("a session in which nothing happens is given back, and taken again", async () => {
   const a = await make("a");
-  await start("w1", echoAgent, 50);
+  await start("w1", agentOf(echoRunner()), 50);
   await ask(a, "1");
   await eventually(async () => expect(await outcomes()).toBe(1));
   await eventually(async () => expect(await leaseHolder(client.jsm, a.name)).toBeUndefined());

@@ -8,8 +8,10 @@ import type { Voice } from "../../../src/worker/voice.ts";
 import { createFakeClock, promises, type FakeClock } from "../../support/fake-clock.ts";
 
 const TURN: TurnAsked = {
-  session: { id: "s", user: "ann", workspace: undefined, metadata: {} },
+  session: { id: "s", user: "ann", workspace: undefined, metadata: {}, options: {} },
   turn: "t",
+  thread: undefined,
+  mode: undefined,
   request: {},
 };
 
@@ -97,17 +99,17 @@ test("a turn that takes too long fails", async () => {
 test("ASK-1: a question waits for hours, is answered once, and only after its decision is in the log", async () => {
   const { clock, events, said, answers, run } = await world();
   const heard: boolean[] = [];
-  void events.ask({ tool: "rm" }).then((allow) => heard.push(allow));
-  void events.ask({ tool: "ls" }).then((allow) => heard.push(allow));
+  void events.ask({ tool: "rm" }).then(({ allow }) => heard.push(allow));
+  void events.ask({ tool: "ls" }).then(({ allow }) => heard.push(allow));
   await clock.pass(2 * 60 * 60 * 1000);
   expect(heard).toEqual([]);
-  run.decide("other", true);
-  run.decide("q1", true);
-  run.decide("q1", false);
+  run.decide("other", { allow: true });
+  run.decide("q1", { allow: true });
+  run.decide("q1", { allow: false });
   await promises();
   expect(heard).toEqual([true]);
   answers({ kind: "refused", full: false, detail: "no" });
-  run.decide("q2", true);
+  run.decide("q2", { allow: true });
   await promises();
   expect(heard).toEqual([true, false]);
   expect(said.filter((it) => it.startsWith("permission_resolved"))).toHaveLength(2);
@@ -134,9 +136,9 @@ test.each<["cancel" | "interrupted" | "silent", string[]]>([
   const answer = events.ask({});
   if (how === "cancel") run.cancel();
   else run.leave(how);
-  expect(await answer).toBe(false);
+  expect(await answer).toEqual({ allow: false });
   events.tell("status", {});
-  expect(await Promise.race([events.ask({}), run.over.then(() => "over")])).toBe(false);
+  expect(await Promise.race([events.ask({}), run.over.then(() => "over")])).toEqual({ allow: false });
   await run.over;
   expect(said.slice(1).filter((it) => !it.includes('"q2"'))).toEqual(last);
 });
@@ -160,6 +162,32 @@ test("BOUND-1: an agent that talks faster than the log stores has to wait", asyn
   expect(hasRoom).toBe(false);
   stored.resolve();
   await room;
+  finish();
+  await run.over;
+});
+
+test("what clients want before the agent listens is kept for it", async () => {
+  const { events, finish, run } = await world();
+  const heard: unknown[] = [];
+  run.wish({ kind: "input", text: "1" });
+  events.hear((wish) => heard.push(wish));
+  run.wish({ kind: "mode", mode: "ask" });
+  expect(heard).toEqual([
+    { kind: "input", text: "1" },
+    { kind: "mode", mode: "ask" },
+  ]);
+  finish();
+  await run.over;
+});
+
+test("ASK-1: a decision's words reach agent and log", async () => {
+  const { events, said, finish, run } = await world();
+  const answer = events.ask({ tool_name: "rm" });
+  run.decide("q1", { allow: false, message: "not now" });
+  expect(await answer).toEqual({ allow: false, message: "not now" });
+  expect(said.at(-1)).toBe(
+    'permission_resolved {"request_id":"q1","allowed":false,"resolved_by":"user","message":"not now"}',
+  );
   finish();
   await run.over;
 });

@@ -43,6 +43,7 @@ const KEPT: ReadonlySet<string> = new Set([
   "in.created",
   "in.turn",
   "in.decision",
+  "in.mode",
   "out.owner",
   "out.turn_ended",
 ]);

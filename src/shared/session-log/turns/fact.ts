@@ -7,6 +7,12 @@ import { parseSessionSubject } from "../subjects.ts";
 export const OUTCOMES = ["finished", "failed", "cancelled", "interrupted"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
+/** A conversation, as an agent's back end and the runner that asks it know it. */
+export type Thread = { runner: string; id: string };
+
+/** What a user answered to a question. */
+export type Decided = { allow: boolean; message?: string; remember?: boolean };
+
 /** What an event of a session means for its turns. Everything that the owner says has its place among that: `out`. */
 export type Fact = { seq: number; out?: { n: number; epoch: number; id: string } } &
   /** `at`: when it was asked for, wall clock, milliseconds since 1970. */
@@ -15,8 +21,14 @@ export type Fact = { seq: number; out?: { n: number; epoch: number; id: string }
     | { type: "cancel"; turn: string }
     | { type: "started"; turn: string }
     | { type: "ended"; turn: string; outcome: Outcome }
+    /** How the back end of the session's agent calls the conversation. */
+    | { type: "thread"; thread: Thread }
     | { type: "asked"; request: string; turn: string }
-    | { type: "decided"; request: string; allow: boolean }
+    | ({ type: "decided"; request: string } & Decided)
+    /** Something that the agent is told. */
+    | { type: "input" }
+    /** How much the agent may do unasked from now on. */
+    | { type: "mode"; mode: string }
     | { type: "resolved"; request: string }
     | { type: "owner" }
     /** Nothing: text, what an agent outside pushed, what cannot be read. */
@@ -66,9 +78,29 @@ export function factOf(stored: StoredEvent): Fact {
       const request = parseSessionSubject(stored.subject)?.id;
       return request === undefined
         ? { ...place, type: "other" }
-        : { ...place, type: "decided", request, allow: data()["allow"] === true };
+        : { ...place, type: "decided", request, ...decidedOf(data()) };
+    }
+    case "input_response":
+      return { ...place, type: "input" };
+    case "permission_mode": {
+      const { mode } = data();
+      return typeof mode === "string" ? { ...place, type: "mode", mode } : { ...place, type: "other" };
+    }
+    case "session_info": {
+      const { thread_id: id, runner } = data();
+      return typeof id === "string" && typeof runner === "string"
+        ? { ...place, type: "thread", thread: { runner, id } }
+        : { ...place, type: "other" };
     }
     default:
       return { ...place, type: "other" };
   }
+}
+
+function decidedOf({ allow, message, remember }: Record<string, unknown>): Decided {
+  return {
+    allow: allow === true,
+    ...(typeof message === "string" ? { message } : {}),
+    ...(remember === true ? { remember } : {}),
+  };
 }

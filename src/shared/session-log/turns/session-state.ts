@@ -1,4 +1,4 @@
-import type { Fact, Outcome } from "./fact.ts";
+import type { Decided, Fact, Outcome, Thread } from "./fact.ts";
 
 /** A turn as the log knows it. `cancelled`: somebody wants it to end. */
 export type Turn =
@@ -10,7 +10,7 @@ export type Turn =
 export type Question =
   | { kind: "open"; turn: string; epoch: number }
   /** The first decision behind it, if that came in its owner's term. */
-  | { kind: "decided"; turn: string; epoch: number; allow: boolean }
+  | ({ kind: "decided"; turn: string; epoch: number } & Decided)
   | { kind: "closed" };
 
 /** Everything that the owner of a session needs to know of it. */
@@ -23,6 +23,11 @@ export type SessionState = {
   epoch: number;
   turns: ReadonlyMap<string, Turn>;
   questions: ReadonlyMap<string, Question>;
+  /** Places of what the agent is told in the turn that runs, or begins next. */
+  inputs: readonly number[];
+  /** How much the agent may do unasked, if anybody has said that. */
+  mode: string | undefined;
+  thread: Thread | undefined;
 };
 
 export const NEW_SESSION: SessionState = {
@@ -31,6 +36,9 @@ export const NEW_SESSION: SessionState = {
   epoch: 0,
   turns: new Map(),
   questions: new Map(),
+  inputs: [],
+  mode: undefined,
+  thread: undefined,
 };
 
 /** The state after one more event. What contradicts the log so far changes nothing but the place. Pure. */
@@ -61,15 +69,35 @@ export function advanceSession(before: SessionState, fact: Fact): SessionState {
     case "decided": {
       const question = before.questions.get(fact.request);
       if (question?.kind !== "open" || question.epoch !== before.epoch) return state;
-      return withQuestion(state, fact.request, { ...question, kind: "decided", allow: fact.allow });
+      return withQuestion(state, fact.request, decided(question, fact));
     }
     case "resolved":
       return before.questions.has(fact.request)
         ? withQuestion(state, fact.request, { kind: "closed" })
         : state;
+    case "input":
+      return { ...state, inputs: [...before.inputs, seq] };
+    case "mode":
+      return { ...state, mode: fact.mode };
+    case "thread":
+      return { ...state, thread: fact.thread };
     case "other":
       return state;
   }
+}
+
+function decided(
+  { turn, epoch }: { turn: string; epoch: number },
+  { allow, message, remember }: Decided,
+): Question {
+  return {
+    kind: "decided",
+    turn,
+    epoch,
+    allow,
+    ...(message === undefined ? {} : { message }),
+    ...(remember === undefined ? {} : { remember }),
+  };
 }
 
 function withTurnFact(
@@ -89,7 +117,8 @@ function withTurnFact(
   for (const [request, question] of questions)
     if (question.kind !== "closed" && question.turn === fact.turn) questions.set(request, { kind: "closed" });
   const ended: Turn = { kind: "ended", seq: turn.seq, outcome: fact.outcome };
-  return { ...withTurn(state, fact.turn, ended), questions };
+  const inputs = turn.kind === "running" ? [] : state.inputs; // those were for its agent
+  return { ...withTurn(state, fact.turn, ended), questions, inputs };
 }
 
 function withTurn(state: SessionState, id: string, turn: Turn): SessionState {

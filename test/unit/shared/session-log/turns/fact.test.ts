@@ -44,7 +44,19 @@ test.each<[StoredEvent, object]>([
     wanted("decision.q", "decision", { allow: "yes" }),
     { seq: 9, type: "decided", request: "q", allow: false },
   ],
+  [
+    wanted("decision.q", "decision", { allow: false, message: "no", remember: true }),
+    { seq: 9, type: "decided", request: "q", allow: false, message: "no", remember: true },
+  ],
   [wanted("decision", "decision", { allow: true }), { seq: 9, type: "other" }],
+  [wanted("input.i", "input_response", { response: "x" }), { seq: 9, type: "input" }],
+  [wanted("mode.m", "permission_mode", { mode: "ask" }), { seq: 9, type: "mode", mode: "ask" }],
+  [wanted("mode.m", "permission_mode", { mode: 1 }), { seq: 9, type: "other" }],
+  [
+    said("session_info", { thread_id: "th", runner: "r" }, "t"),
+    { ...OUT, type: "thread", thread: { runner: "r", id: "th" } },
+  ],
+  [said("session_info", { model: "m", runner: "r" }, "t"), { ...OUT, type: "other" }],
   [wanted("push.p", "note", { outcome: "finished" }, "t"), { seq: 9, type: "other" }],
   [
     { seq: 9, subject: "rr.ses.abc.out.turn_ended", data: new Uint8Array([1]) },

@@ -225,3 +225,24 @@ test("TURN-1: every turn ends exactly once, at most one runs at a time, and none
     { numRuns: 500 },
   );
 });
+
+test("what an agent is told belongs to the turn that runs; mode and thread are the newest ones", () => {
+  const it = log();
+  const input: Wanted = { type: "input" };
+  it.want(turn("a"));
+  it.want(input);
+  it.want({ type: "mode", mode: "ask" });
+  it.say(1, OWNED);
+  it.want(turn("b"));
+  it.want({ type: "cancel", turn: "b" });
+  it.say(1, { type: "ended", turn: "b", outcome: "cancelled" });
+  expect([it.state().inputs, it.state().mode]).toEqual([[2], "ask"]);
+  it.say(1, started("a"));
+  it.want(input);
+  it.say(1, { type: "thread", thread: { runner: "r", id: "1" } });
+  it.want({ type: "mode", mode: "bypass" });
+  it.say(1, { type: "thread", thread: { runner: "r", id: "2" } });
+  expect(it.state().inputs).toEqual([2, 9]);
+  it.say(1, finished("a"));
+  expect(it.state()).toMatchObject({ inputs: [], mode: "bypass", thread: { runner: "r", id: "2" } });
+});

@@ -5,6 +5,9 @@ import { echoRunner } from "./echo.ts";
 import { httpRunner } from "./http.ts";
 import { createRegistry, type Adapters } from "./registry.ts";
 
+/** Every agent that there is; some need settings of their own. */
+const NAMES = ["echo", "http"] as const;
+
 /** What the settings say about agents. */
 export type AgentSettings = { agent: string; agentHttpUrl: string | undefined };
 
@@ -27,9 +30,6 @@ export function agentsOf(settings: AgentSettings): Agents {
     );
   return { of: (name = agent) => (registry.has(name) ? agentOf(registry.get(name)) : undefined) };
 }
-
-/** Every agent that there is; some need settings of their own. */
-const NAMES = ["echo", "http"] as const;
 
 /** How each adapter is made that can be had. */
 function adaptersOf({ agentHttpUrl }: AgentSettings): Adapters {

@@ -87,9 +87,9 @@ export function factOf(stored: StoredEvent): Fact {
       return typeof mode === "string" ? { ...place, type: "mode", mode } : { ...place, type: "other" };
     }
     case "session_info": {
-      const { thread_id: id, runner } = data();
-      return typeof id === "string" && typeof runner === "string"
-        ? { ...place, type: "thread", thread: { runner, id } }
+      const { thread_id: thread, runner } = data();
+      return typeof thread === "string" && typeof runner === "string"
+        ? { ...place, type: "thread", thread: { runner, id: thread } }
         : { ...place, type: "other" };
     }
     default:

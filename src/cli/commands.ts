@@ -54,6 +54,12 @@ export const COMMANDS: Commands = {
     example: "runner-relay worker --agent http --workspace-root /srv/workspaces",
     load: () => import("./worker.ts"),
   },
+  mcp: {
+    group: "Run",
+    summary: "offer agents tools that start and watch runs",
+    example: "runner-relay mcp --mcp-port 9500",
+    load: () => import("./mcp.ts"),
+  },
   coordinator: {
     group: "Run",
     summary: "run the stand-in coordinator",

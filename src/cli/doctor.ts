@@ -1,12 +1,13 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { examine } from "../operate/doctor/examine.ts";
+import { examine, type Patient } from "../operate/doctor/examine.ts";
+import type { Environment } from "../shared/base/config/load.ts";
 import type { Line } from "../shared/messages/checks/line.ts";
 import { portIn } from "../shared/base/port-number.ts";
 import { readKeptFileSync } from "../shared/base/short-file.ts";
 import type { Context } from "./context.ts";
-import { addFlags, flagsOf } from "./flags.ts";
+import { addFlags, flagsOf, type Flags } from "./flags.ts";
 import { pageTokenHere } from "./page.ts";
 import { brokerOf, CLIENT_TABLE } from "./operator.ts";
 import { renderFacts } from "./render/facts.ts";
@@ -23,25 +24,26 @@ export function command(context: Context): Command {
     .option("--gateway <url>", "a gateway to check (default: those of the data folder)")
     .option("--json", "print JSON");
   return addFlags(self, CLIENT_TABLE).action(async ({ gateway, json }: Options) => {
-    const { access, sources, dataDir, own } = brokerOf({
-      role: "operator",
-      env: context.env,
-      flags: flagsOf(self, CLIENT_TABLE),
-    });
-    const running = readRunning(dataDir);
-    const lines = await examine({
-      access,
-      sync: sources,
-      store: own ? dataDir : undefined,
-      gateways: gateway === undefined ? gatewaysOf(dataDir) : [gateway],
-      sessions: running?.sessions,
-      relay: running?.relay,
-      relayToken: pageTokenHere(dataDir, context.env),
-      wall: Date.now,
-    });
+    const lines = await examine(patientOf({ env: context.env, flags: flagsOf(self, CLIENT_TABLE) }, gateway));
     context.print(json ? JSON.stringify(lines, null, 2) : renderLines(lines, context.screen));
     if (lines.some(({ level }) => level === "fail")) process.exitCode = 1;
   });
+}
+
+/** What is examined: the broker that was named or `up` runs here, and what else the data folder knows of. */
+export function patientOf({ env, flags }: { env: Environment; flags: Flags }, gateway?: string): Patient {
+  const { access, sources, dataDir, own } = brokerOf({ role: "operator", env, flags });
+  const running = readRunning(dataDir);
+  return {
+    access,
+    sync: sources,
+    store: own ? dataDir : undefined,
+    gateways: gateway === undefined ? gatewaysOf(dataDir) : [gateway],
+    sessions: running?.sessions,
+    relay: running?.relay,
+    relayToken: pageTokenHere(dataDir, env),
+    wall: Date.now,
+  };
 }
 
 /** The gateways that keep their port in the folder. Agents hold their URL, whether or not they run now. */

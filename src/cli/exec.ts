@@ -43,7 +43,7 @@ export function command(context: Context): Command {
     });
 }
 
-function runningGateway(dataDir: string, env: Environment): { url: string; socket?: string } {
+export function runningGateway(dataDir: string, env: Environment): { url: string; socket?: string } {
   learnReach(reachOf(dataDir, env));
   const running = readRunning(dataDir);
   if (running === undefined) {

@@ -44,6 +44,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   agents: ALL_SHARED,
   worker: { ...ALL_SHARED, agents: "all" },
   sessions: ALL_SHARED,
+  mcp: { ...LOG_AND_HTTP, "shared/messages": "all", operate: "all" },
   cli: {
     ...ALL_SHARED,
     operate: "all",
@@ -54,6 +55,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
     sessions: "all",
     standin: "all",
     worker: "all",
+    mcp: "all",
     client: "all",
   },
 };

@@ -3,6 +3,7 @@ import { BROKER_SETTINGS } from "./broker.ts";
 import { CONSOLE_SETTINGS } from "./console.ts";
 import { COMMON_SETTINGS } from "./every-process.ts";
 import { GATEWAY_SETTINGS } from "./gateway.ts";
+import { MCP_SETTINGS } from "./mcp.ts";
 import { RELAY_SETTINGS } from "./relay.ts";
 import { SESSION_LIMITS } from "./session-limits.ts";
 import { SESSIONS_ACCESS_SETTINGS } from "./sessions-access.ts";
@@ -31,6 +32,7 @@ export {
   WORKER_SETTINGS,
   SESSION_LIMITS,
   UP_SETTINGS,
+  MCP_SETTINGS,
 };
 
 /** Every table of the product. */
@@ -48,4 +50,5 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   WORKER_SETTINGS,
   SESSION_LIMITS,
   UP_SETTINGS,
+  MCP_SETTINGS,
 ];

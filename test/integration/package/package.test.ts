@@ -2,9 +2,12 @@ import { execFile, spawnSync } from "node:child_process";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { installPackage, NPM_MS } from "../../support/package.ts";
 import { startUp } from "../../support/up.ts";
+import { callTool, newClient } from "../mcp/clients.ts";
+import { startCollector } from "../observability/collector.ts";
 
 // The package as a stranger gets it: packed here, installed into an empty folder with npm, and run from there.
 
@@ -53,6 +56,26 @@ test("the installed command starts everything, and the installed client is answe
   expect(JSON.parse(stdout)).toEqual({ accepted: false, status: "running" });
 });
 
+test("the libraries that are bundled work: tools for agents, and traces", async () => {
+  await using collector = await startCollector();
+  const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "50" };
+  const up = startUp(join(home, "bundled"), { command: [command], env: { ...env, ...traced } });
+  onTestFinished(async () => void (await up.stop()));
+  await up.ready();
+  const client = newClient("auto");
+  onTestFinished(() => client.close());
+  const args = ["mcp", "--data", up.dataDir];
+  await client.connect(new StdioClientTransport({ command, args, env }));
+  expect((await callTool(client, "list_agent_blueprints")).texts).toMatchObject([{ name: "echo" }]);
+  await expect.poll(() => collector.spans().map(({ name }) => name)).toContain("GET");
+  const notices = await readFile(
+    join(folder, "node_modules", "runner-relay", "dist", "THIRD-PARTY.txt"),
+    "utf8",
+  );
+  for (const name of ["@modelcontextprotocol/server", "zod", "@opentelemetry/sdk-trace"])
+    expect(notices).toContain(`${name} `);
+});
+
 test("nothing of the development comes with it, and no second Node", async () => {
   const installed = JSON.parse(
     await readFile(join(folder, "node_modules", ".package-lock.json"), "utf8"),
@@ -61,7 +84,7 @@ test("nothing of the development comes with it, and no second Node", async () =>
   };
   const names = Object.keys(installed.packages);
   expect(names).toContain("node_modules/runner-relay");
-  for (const name of ["node", "typescript", "vitest", "testcontainers"])
+  for (const name of ["node", "typescript", "vitest", "testcontainers", "zod", "@opentelemetry/sdk-trace"])
     expect(names).not.toContain(`node_modules/${name}`);
 });
 
@@ -74,6 +97,7 @@ test("it takes at most 60 MB with everything that it needs, and no source map wi
     bytes += blocks * 512; // what `du` counts
     if (entry.parentPath.includes("/runner-relay/") && entry.name.endsWith(".map")) maps.push(entry.name);
   }
+  console.log(`installed: ${(bytes / 1e6).toFixed(1)} MB`);
   expect(bytes).toBeLessThan(60e6);
   expect(maps).toEqual([]);
 });

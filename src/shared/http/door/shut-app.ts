@@ -31,15 +31,17 @@ export function createShutApp(deps: {
   listen: string;
   open: ReadonlySet<string>;
   ask?: (wrong: boolean) => string;
+  /** Largest body; that of a form by default. */
+  mostBytes?: number;
 }): ShutApp {
-  const { clock, token, open, ask } = deps;
+  const { clock, token, open, ask, mostBytes = MOST_FORM_BYTES } = deps;
   const local = isLoopback(deps.listen);
   const app = fastify({
     logger: false,
     forceCloseConnections: true,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: IDLE_MS,
-    bodyLimit: MOST_FORM_BYTES,
+    bodyLimit: mostBytes,
     // No hook sees a path that cannot be decoded. The answer must not repeat it, because it may contain a token.
     frameworkErrors(_error, _request, reply) {
       reply.hijack();

@@ -10,7 +10,7 @@ test(
   async () => {
     const { home, command, env } = await installPackage();
     onTestFinished(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
-    const up = startUp(home, { command: [command], env });
+    const up = startUp(home, { command: [command], env, also: ["sessions", "console"] });
     onTestFinished(async () => void (await up.stop()));
     const { gateway, page: address = "" } = await up.ready();
     const answer = await fetch(`${gateway}/bind`, {

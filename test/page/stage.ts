@@ -22,6 +22,7 @@ export async function startStage(): Promise<Stage> {
   const folder = scope.use(await dataFolder());
   const up = startUp(folder.path, {
     args: ["--coordinator", scripted.url],
+    also: ["console"],
     env: { RUNNER_RELAY_LOG_LEVEL: "warn", RUNNER_RELAY_RELAY: "relay-1" },
   });
   scope.defer(async () => void (await up.stop()));

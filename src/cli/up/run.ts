@@ -138,8 +138,8 @@ async function startOthers(
     info.relay = url;
     plans.relay.keptPort = portOf(url);
   });
-  const after = Promise.all([gateway.ready, relay.ready]);
   if (plans.console === undefined) return { relay, standIn, console: undefined };
+  const after = Promise.all([gateway.ready, relay.ready]);
   const plan = plans.console;
   if (values.consolePort === undefined) plan.keptPort = kept.consolePort;
   return { relay, standIn, console: keepConsole({ after, start, plan, info, pageToken, log }) };

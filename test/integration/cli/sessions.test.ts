@@ -44,7 +44,7 @@ beforeAll(async () => {
     RUNNER_RELAY_AGENT: "http",
     RUNNER_RELAY_AGENT_HTTP_URL: `http://127.0.0.1:${(agent.address() as AddressInfo).port}/`,
   };
-  up = startUp(folder.path, { env });
+  up = startUp(folder.path, { also: ["sessions"], env });
   url = (await up.ready()).sessions ?? "";
   key = (await cli("sessions", "key")).stdout.trim();
 });
@@ -189,7 +189,7 @@ test("where nothing runs a turn has a server of its own, which ends with it; the
   expect(first).toMatchObject({ code: 0, stdout: "hello\n" });
   const second = await runCli(["run", "--session", "ses_own", "again", ...args]);
   expect(second).toMatchObject({ code: 0, stdout: "again\n" });
-  const later = startUp(other.path); // it would not start if anything still used the folder
+  const later = startUp(other.path, { also: ["sessions"] }); // it would not start if anything still used the folder
   try {
     await later.ready();
     const { stdout } = await runCommand(["sessions", "show", "ses_own", "--json", ...args]);

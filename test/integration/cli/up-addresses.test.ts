@@ -16,7 +16,7 @@ async function otherProgram(): Promise<number> {
 
 test("all addresses are kept over a restart; pending events are reported at the stop, and delivered after it", async () => {
   const where = await folder();
-  const first = startUp(where);
+  const first = startUp(where, { also: ["sessions", "console"] });
   const before = await first.ready();
   process.kill(pidOf(first, "standin"), "SIGSTOP"); // an outage
   const accepted = await post(before.gateway, "s1", 1, { prefer: "respond-async" });
@@ -24,7 +24,7 @@ test("all addresses are kept over a restart; pending events are reported at the 
   expect((await first.stop()).code).toBe(0);
   expect(first.output.stdout).toMatch(/1 event is pending in .*data and will be delivered at the next start/);
 
-  const second = startUp(where);
+  const second = startUp(where, { also: ["sessions", "console"] });
   const after = await second.ready();
   expect({ ...after, pid: 0 }).toEqual({ ...before, pid: 0 });
   await expect
@@ -41,7 +41,7 @@ test("all addresses are kept over a restart; pending events are reported at the 
 
 test("a console that cannot start is reported, and everything else runs", async () => {
   const port = await otherProgram();
-  const up = startUp(await folder(), { args: ["--console-port", String(port)] });
+  const up = startUp(await folder(), { args: ["--console-port", String(port)], also: ["console"] });
   const { gateway, page } = await up.ready();
   expect(page).toBeUndefined();
   expect(up.output.stdout).toMatch(/^ {2}console {6}is not running/m);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
 import { findExecutable } from "../../../src/embedded/command.ts";
-import { dataFolder } from "../../support/up.ts";
+import { dataFolder, without, type LeftOut } from "../../support/up.ts";
 import { eventually, PATIENCE_MS } from "../../support/eventually.ts";
 import { bareEnv } from "../../support/bare-env.ts";
 import { mainOf } from "../../support/bundle/main-of.ts";
@@ -16,6 +16,9 @@ const MAIN = mainOf("cli");
 /** 600 events write 250 kB at `trace`: more than a socket or a terminal takes in lines of that size. */
 const MANY = 600;
 const SOME = 40;
+/** What `up` runs besides gateway, broker, relay and stand-in. */
+const CHILDREN_OF = { sessions: ["serve", "worker"], console: ["console"] } as const;
+const EVERYTHING = ["sessions", "console"] as const;
 const hasScript = findExecutable("script", process.env["PATH"]) !== undefined;
 
 type Running = {
@@ -23,12 +26,14 @@ type Running = {
   info: ReadyInfo;
   /** Whether `up` is there. */
   lives(): boolean;
-  /** Its processes of Node, by name and number. */
+  /** How many children it has. */
+  many: number;
+  /** Its children, by number and name. */
   children(): string[];
 };
 
 /** Runs a shell command line in which `$UP` is `up`; nobody reads what it says unless the test does. */
-async function start(command: string): Promise<Running> {
+async function start(command: string, also: readonly LeftOut[]): Promise<Running> {
   const folder = await dataFolder();
   const readyFile = join(folder.path, "ready.json");
   const up = [process.execPath, MAIN, "up", "--data", join(folder.path, "data"), "--ready-file", readyFile];
@@ -36,6 +41,7 @@ async function start(command: string): Promise<Running> {
     cwd: folder.path,
     env: {
       ...bareEnv(),
+      ...without(also),
       HOME: process.env["HOME"],
       TERM: "dumb",
       SHELL: "/bin/sh",
@@ -52,6 +58,7 @@ async function start(command: string): Promise<Running> {
   return {
     shell,
     info,
+    many: 4 + also.flatMap((it) => CHILDREN_OF[it]).length,
     lives: () => isAlive(info.pid),
     children: () =>
       readFileSync(`/proc/${info.pid}/task/${info.pid}/children`, "utf8")
@@ -92,10 +99,10 @@ async function post(gateway: string, n: number): Promise<number> {
 }
 
 /** Posts events, which all are taken; and everybody is who it was. */
-async function holds({ info, children, lives }: Running, events: number): Promise<void> {
+async function holds({ info, many, children, lives }: Running, events: number): Promise<void> {
   const before = await eventually(() => {
     const all = children();
-    expect(all).toHaveLength(7); // the worker is the last one, and nobody waits for it
+    expect(all).toHaveLength(many); // the worker is the last one, and nobody waits for it
     return all;
   });
   for (let n = 0; n < events; n += 20) {
@@ -113,7 +120,7 @@ async function stop({ info, lives }: Running, signal: NodeJS.Signals = "SIGTERM"
 }
 
 test("output without a reader: events are delivered, and once it is read again lines are whole", async () => {
-  const it = await start('eval "exec $UP"');
+  const it = await start('eval "exec $UP"', EVERYTHING);
   await holds(it, MANY);
   let text = "";
   it.shell.stderr?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
@@ -133,7 +140,7 @@ test("output without a reader: events are delivered, and once it is read again l
 });
 
 test("output that is never read: killed children are restarted, and up stops in time with code 0", async () => {
-  const it = await start('eval "exec $UP"');
+  const it = await start('eval "exec $UP"', EVERYTHING);
   await holds(it, MANY);
   const gateway = it.children().find((child) => child.endsWith("gateway/main"));
   process.kill(Number(gateway?.split(" ")[0]), "SIGKILL");
@@ -151,7 +158,7 @@ test.each([
   ["in a file that may not grow", `eval "exec $UP" >/dev/null 2>/dev/full`],
   ["that is closed", `eval "exec $UP" <&- >&- 2>&-`],
 ])("output %s: events flow, and it stops when it is asked to", async (_, command) => {
-  const it = await start(command);
+  const it = await start(command, []);
   await holds(it, SOME);
   await stop(it);
 });
@@ -160,7 +167,7 @@ test.runIf(hasScript).each([
   ["with setsid", 'exec script -qec "setsid -w $UP" /dev/null'],
   ["with nohup", 'exec script -qec "nohup $UP" /dev/null'],
 ])("a terminal that is closed, after a start %s: it goes on", async (_, command) => {
-  const it = await start(command);
+  const it = await start(command, []);
   it.shell.kill("SIGKILL");
   await once(it.shell, "exit");
   await holds(it, SOME);
@@ -168,7 +175,7 @@ test.runIf(hasScript).each([
 });
 
 test.runIf(hasScript)("a terminal that is halted: events flow", async () => {
-  const it = await start('exec script -qec "$UP" /dev/null'); // nobody reads what `script` writes
+  const it = await start('exec script -qec "$UP" /dev/null', []); // nobody reads what `script` writes
   await holds(it, MANY);
   await stop(it);
 });
@@ -176,7 +183,7 @@ test.runIf(hasScript)("a terminal that is halted: events flow", async () => {
 test.runIf(hasScript)(
   "a terminal that is closed before it: it ends as on SIGTERM, with everything",
   async () => {
-    const it = await start('exec script -qec "$UP" /dev/null');
+    const it = await start('exec script -qec "$UP" /dev/null', EVERYTHING);
     const children = it.children().map((child) => Number(child.split(" ")[0]));
     it.shell.kill("SIGKILL");
     await eventually(() => expect([it.info.pid, ...children].filter(isAlive)).toEqual([]));
@@ -184,7 +191,7 @@ test.runIf(hasScript)(
 );
 
 test("SIGHUP without a terminal is ignored", async () => {
-  const it = await start('eval "exec $UP" >/dev/null 2>&1 </dev/null');
+  const it = await start('eval "exec $UP" >/dev/null 2>&1 </dev/null', []);
   process.kill(it.info.pid, "SIGHUP");
   await holds(it, SOME);
   await stop(it);

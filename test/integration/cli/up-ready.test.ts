@@ -6,7 +6,8 @@ import { stripVTControlCharacters } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
 import { bareEnv } from "../../support/bare-env.ts";
-import { dataFolder, startUp } from "../../support/up.ts";
+import { natsServerPath } from "../../support/broker.ts";
+import { dataFolder, startUp, without } from "../../support/up.ts";
 import { mainOf } from "../../support/bundle/main-of.ts";
 
 /** What is true when `up` says that it is ready, and on which ports. */
@@ -73,7 +74,9 @@ const MAIN = mainOf("cli");
 /** What `up` shows on a terminal until it is ready and was stopped. */
 async function screenOfUp(where: string, args: string): Promise<string> {
   const command = `${process.execPath} ${MAIN} up --data ${join(where, "data")} ${args}`;
-  const env = { ...bareEnv(), HOME: where, TERM: "xterm" };
+  // otherwise a home without one has the broker fetched, or even built
+  const NATS_SERVER_BIN = await natsServerPath();
+  const env = { ...bareEnv(), ...without([]), HOME: where, NATS_SERVER_BIN, TERM: "xterm" };
   const terminal = spawn("script", ["-qec", command, "/dev/null"], { env, stdio: "pipe" });
   let shown = "";
   terminal.stdout.on("data", (chunk: Buffer) => (shown += chunk.toString()));

@@ -65,6 +65,7 @@ describe("up with its own stand-in", () => {
     home = await dataFolder();
     up = startUp(home.path, {
       args: ["--hostname", "host.1", "--profile", "a b"],
+      also: ["sessions", "console"],
       env: {
         ...CREDENTIALS,
         AUTH0_DOMAIN: "top-secret.example",
@@ -171,6 +172,7 @@ describe("up with its own stand-in", () => {
     writeFileSync(file, "a-token-that-i-chose\n");
     const again = startUp(home.path, {
       args: ["--hostname", "host.1", "--profile", "other"],
+      also: ["console"],
       env: { RUNNER_RELAY_COORDINATOR_TOKEN: "the-one-that-i-set", RUNNER_RELAY_PAGE_TOKEN_FILE: file },
     });
     const { gateway, coordinator, nats, page = "" } = await again.ready();
@@ -190,6 +192,7 @@ test("CRED-1: the gateway's process has no credential of the coordinator; the re
   const up = startUp(await folder(), {
     env: CREDENTIALS,
     args: ["--coordinator", "http://127.0.0.1:1", "--runner", "r*"],
+    also: ["console"],
   });
   const { nats } = await up.ready();
   expect(environ(up, "gateway")).not.toContain("top-secret");

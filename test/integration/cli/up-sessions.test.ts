@@ -34,10 +34,10 @@ async function sessionsOf(up: Up, remove = false): Promise<StreamInfo> {
 
 test("up makes the log of sessions, and a data folder from before sessions gains it", async () => {
   const home = await folder();
-  const up = startUp(home);
+  const up = startUp(home, { also: ["sessions"] });
   const { created } = await sessionsOf(up, true);
   expect(await up.stop()).toMatchObject({ code: 0 });
-  const again = startUp(home);
+  const again = startUp(home, { also: ["sessions"] });
   const { config, created: anew } = await sessionsOf(again);
   expect(config.max_bytes).toBeGreaterThanOrEqual(256 * 1024 * 1024);
   expect(Date.parse(anew)).toBeGreaterThan(Date.parse(created));
@@ -51,7 +51,7 @@ test("up hands the settings of access on to its sessions server: keys of users, 
   const keys = join(home, "keys");
   const sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // of `abc`
   writeFileSync(keys, `${JSON.stringify({ sha256, user: "ann", scopes: ["read", "user"] })}\n`);
-  const up = startUp(home, { env: { RUNNER_RELAY_SESSIONS_KEYS_FILE: keys } });
+  const up = startUp(home, { also: ["sessions"], env: { RUNNER_RELAY_SESSIONS_KEYS_FILE: keys } });
   const { sessions = "" } = await up.ready();
   const asked = async (): Promise<number> =>
     (await fetch(`${sessions}/sessions`, { headers: { "x-api-key": "abc" } })).status;
@@ -62,7 +62,7 @@ test("up hands the settings of access on to its sessions server: keys of users, 
 });
 
 test("up runs a sessions server and a worker, which run a turn; both come back on the same port when they are killed", async () => {
-  const up = startUp(await folder());
+  const up = startUp(await folder(), { also: ["sessions", "console"] });
   const { sessions = "", page = "", console: origin } = await up.ready();
   expect(page.startsWith(`${origin}/`)).toBe(true);
   const file = join(up.dataDir, "sessions.key");
@@ -96,13 +96,13 @@ function pidOf(up: Up, name: string): number {
 }
 
 test("up without sessions starts neither; a port that was asked for and is taken ends it", async () => {
-  const up = startUp(await folder(), { args: ["--no-sessions"] });
+  const up = startUp(await folder());
   const info = await up.ready();
   expect(info).not.toHaveProperty("sessions");
   expect(up.output.stdout).not.toContain("sessions ");
   expect(up.output.stderr).not.toMatch(/"name":"(?:serve|worker)"/);
   const { port } = new URL(info.relay);
-  const other = startUp(await folder(), { args: ["--sessions-port", port] });
+  const other = startUp(await folder(), { args: ["--sessions-port", port], also: ["sessions"] });
   const [code] = (await once(other.process, "close")) as [number | null];
   expect(code).toBe(78);
   expect(other.output.stderr).toMatch(/port_taken: .*--sessions-port/);
@@ -117,7 +117,7 @@ test("on a broker without room for sessions, up and provision work without them 
   const provisioned = await runCli(["provision"], { env });
   expect(provisioned).toMatchObject({ code: 0, stderr: expect.stringContaining("sessions_unavailable: ") });
   expect(provisioned.stdout).not.toContain("log of sessions");
-  const up = startUp(await folder(), { env });
+  const up = startUp(await folder(), { also: ["sessions"], env });
   const { gateway, sessions } = await up.ready();
   expect(sessions).toBeUndefined();
   expect(up.output.stdout).toContain("sessions     are not running yet; the log says");

@@ -39,7 +39,7 @@ describe("up on a new folder", () => {
   beforeAll(async () => {
     home = await dataFolder();
     // without a chosen port: what is free is chosen once, and kept
-    up = startUp(home.path, { args: ["--port", "0"] });
+    up = startUp(home.path, { args: ["--port", "0"], also: ["sessions", "console"] });
     ready = await up.ready();
   });
   afterAll(() => home[Symbol.asyncDispose]());
@@ -125,7 +125,7 @@ describe("up on a new folder", () => {
 });
 
 test("kill -9 of up leaves no process; with the status page off no console runs", async () => {
-  const up = startUp(await folder(), { env: { RUNNER_RELAY_STATUS_PAGE: "off" } });
+  const up = startUp(await folder());
   expect((await up.ready()).page).toBeUndefined();
   expect(up.output.stdout).not.toMatch(/^ {2}console/m);
   expect(() => pidOf(up, "console")).toThrow("no console runs");

@@ -9,6 +9,7 @@ test("WATCH-1, TURN-1: through a proxy that breaks its connections a client yiel
   await using agent = await startCountingAgent({ events: 20, everyMs: 5 });
   await using folder = await dataFolder();
   const up = startUp(folder.path, {
+    also: ["sessions"],
     env: {
       RUNNER_RELAY_AGENT: "http",
       RUNNER_RELAY_AGENT_HTTP_URL: agent.url,

@@ -21,7 +21,7 @@ let url: string;
 
 beforeAll(async () => {
   folder = await dataFolder();
-  up = startUp(folder.path);
+  up = startUp(folder.path, { also: ["sessions"] });
   url = (await up.ready()).sessions ?? "";
   const key = (await readFile(join(up.dataDir, "sessions.key"), "utf8")).trim();
   const bin = join(folder.path, "bin");

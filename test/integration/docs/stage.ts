@@ -53,6 +53,7 @@ export async function openStage(options: {
   await mkdir(join(home, ".local", "state"), { recursive: true });
   const up = startUp(home, {
     args: ["--coordinator", coordinator.url, "--hostname", hostname, "--profile", profile, "--data", state],
+    also: ["sessions", "console"],
     env: { RUNNER_RELAY_RELAY: "relay-1" },
   });
   const { gateway, nats } = await up.ready();

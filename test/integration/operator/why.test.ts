@@ -16,7 +16,7 @@ async function setUp() {
   onTestFinished(() => coordinator[Symbol.asyncDispose]());
   const folder = await dataFolder();
   onTestFinished(() => folder[Symbol.asyncDispose]());
-  const up = startUp(folder.path, { args: ["--coordinator", coordinator.url] });
+  const up = startUp(folder.path, { args: ["--coordinator", coordinator.url], also: ["console"] });
   onTestFinished(async () => void (await up.stop()));
   const ready = await up.ready();
   const cli = async (...args: string[]): Promise<string> => {

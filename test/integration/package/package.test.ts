@@ -39,7 +39,7 @@ function commandOn(version: string, ...args: string[]): { status: number | null;
 }
 
 test("the installed command starts everything, and the installed client is answered by it", async () => {
-  const up = startUp(home, { command: [command], env });
+  const up = startUp(home, { command: [command], env, also: ["sessions", "console"] });
   onTestFinished(async () => void (await up.stop()));
   const { gateway } = await up.ready();
   const script = join(folder, "executor.mjs");

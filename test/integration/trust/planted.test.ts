@@ -171,7 +171,11 @@ it("CRED-1: a secret in every URL, header, file and variable that may carry one 
   };
   try {
     const url = `http://127.0.0.1:${(coordinator.address() as AddressInfo).port}`;
-    const up = startUp(folder.path, { args: ["--coordinator", url, "--log-level", "trace"], env });
+    const up = startUp(folder.path, {
+      args: ["--coordinator", url, "--log-level", "trace"],
+      env,
+      also: ["sessions", "console"],
+    });
     const { gateway } = await up.ready();
     const answers = await answersOf(gateway);
     expect(answers.length).toBeGreaterThan(40);
@@ -236,6 +240,7 @@ it("CRED-1: a collector's URL with a login is said to be wrong, and not repeated
   const login = "planted-login-0d";
   const up = startUp(folder.path, {
     args: ["--log-level", "trace"],
+    also: ["sessions", "console"],
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://u:${login}@127.0.0.1:1` },
   });
   await up.ready();

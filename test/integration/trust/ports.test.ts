@@ -72,7 +72,7 @@ async function refusedByBroker(
 test("up opens six ports, all on loopback, and none but the gateway's shows or takes anything without a secret", async () => {
   const where = await dataFolder();
   onTestFinished(() => where[Symbol.asyncDispose]());
-  const up = startUp(where.path);
+  const up = startUp(where.path, { also: ["sessions", "console"] });
   onTestFinished(async () => void (await up.stop()));
   const { gateway, relay, coordinator, nats, page = "", sessions = "" } = await up.ready();
   await expect

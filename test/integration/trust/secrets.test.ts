@@ -187,7 +187,11 @@ it.concurrent("CRED-1: a client secret from a file, tokens and broker passwords 
     RUNNER_RELAY_OIDC_AUDIENCE: "urn:test:coordinator",
     RUNNER_RELAY_OIDC_ALLOW_INSECURE_HTTP: "true",
   };
-  const up = startUp(folder.path, { args: ["--coordinator", front.url, "--log-level", "trace"], env });
+  const up = startUp(folder.path, {
+    args: ["--coordinator", front.url, "--log-level", "trace"],
+    env,
+    also: ["sessions", "console"],
+  });
   const { gateway } = await up.ready();
   await eventually(async () => expect(await post(gateway, {})).toBe('{"ok":true}'));
   expect(await post(gateway, { error: { code: 1 } })).toContain("valid string"); // a dead letter
@@ -241,7 +245,11 @@ it.concurrent("CRED-1: a static key from the environment reaches the relay alone
     { body: "quote me", action: { kind: "status", status: 422, body: { detail: `key ${API_KEY} may not` } } },
   ]);
   const env = { RUNNER_RELAY_API_KEY: API_KEY };
-  const up = startUp(folder.path, { args: ["--coordinator", coordinator.url, "--log-level", "trace"], env });
+  const up = startUp(folder.path, {
+    args: ["--coordinator", coordinator.url, "--log-level", "trace"],
+    env,
+    also: ["sessions", "console"],
+  });
   const { gateway } = await up.ready();
   await eventually(async () => expect(await post(gateway, {})).toBe('{"ok":true}'));
   const answers = [await post(gateway, { error: { code: 1 } }), await post(gateway, { content: "quote me" })];

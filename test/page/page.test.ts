@@ -1,15 +1,15 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { DESKTOP, expectAccessible, expectFits, launch, open, PHONE, shoot } from "./browser.ts";
+import { at, buryPoison, numberAt, text } from "./poisoned.ts";
 import { startStage, type Stage } from "./stage.ts";
-import { eventually } from "../support/eventually.ts";
 
-/** The status page in a real browser, over a real gateway, relay, console and nats-server, through an outage of the coordinator. */
+/**
+ * The status page in a real browser, over a real gateway, relay, console and nats-server, through an outage of the coordinator. Who gets in and what comes
+ * from outside: page-door.test.ts.
+ */
 
 const SESSIONS = Array.from({ length: 12 }, (_, n) => `ses_${String(n).padStart(2, "0")}`);
-const HOSTILE = `ses_<img src=x onerror=alert(1)> \u202e"'&`;
 
 let stage: Stage;
 let browser: Browser;
@@ -17,47 +17,12 @@ let browser: Browser;
 beforeAll(async () => {
   stage = await startStage();
   browser = await launch();
-  await buryPoison();
+  await buryPoison(stage);
 });
 afterAll(async () => {
   await browser?.close();
   await stage?.[Symbol.asyncDispose]();
 });
-
-/** An address of the page that lets a new browser in. */
-function at(path: string): string {
-  const address = new URL(path, stage.console);
-  address.search += `${address.search === "" ? "?" : "&"}${new URL(stage.page ?? "").searchParams.toString()}`;
-  return address.href;
-}
-
-const words = (text: string): object[] => [{ type: "text", text }];
-
-/** Four dead letters: of one plain session, and of one that is out for trouble. */
-async function buryPoison(): Promise<void> {
-  stage.scripted.faults.set([
-    {
-      body: "POISON",
-      action: {
-        kind: "status",
-        status: 422,
-        body: { detail: "content: <script>alert(2)</script> \u001b[31mred" },
-      },
-    },
-  ]);
-  for (let n = 0; n < 3; n++) await stage.event("ses_poison", { content: words(`POISON ${n}`) });
-  await eventually(async () => expect((await stage.status()).dead.messages).toBe(3));
-  await stage.event(HOSTILE, { content: words("POISON <script>alert(3)</script> \u001b[2J") });
-  await eventually(async () => expect((await stage.status()).dead.messages).toBe(4));
-  stage.scripted.faults.clear();
-}
-
-const text = async (page: Page, selector: string): Promise<string> =>
-  (await page.locator(selector).innerText()).trim();
-
-/** Digits of a number with spaces between its thousands. */
-const numberAt = async (page: Page, selector: string): Promise<number> =>
-  Number((await text(page, selector)).replaceAll(/[^\d.]/g, ""));
 
 /** What a page shows, in the words of `status --json`. */
 async function shown(page: Page): Promise<object> {
@@ -110,7 +75,7 @@ const PAGES = [
 ];
 
 test("through an outage and after it its numbers equal `status --json`, it is accessible, and says nothing on the console", async () => {
-  await using watched = await open(browser, at("/"));
+  await using watched = await open(browser, at(stage, "/"));
   const { page } = watched;
   await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
   await stage.scripted.stop();
@@ -129,7 +94,7 @@ test("through an outage and after it its numbers equal `status --json`, it is ac
 
   for (const scheme of ["light", "dark"] as const) {
     for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
-      await using other = await open(browser, at("/"), { colorScheme: scheme, viewport });
+      await using other = await open(browser, at(stage, "/"), { colorScheme: scheme, viewport });
       for (const path of PAGES) {
         const where = `${path} ${scheme} ${device}`;
         await other.page.goto(stage.console + path);
@@ -160,7 +125,7 @@ async function tabTo(page: Page, selector: string): Promise<void> {
 }
 
 test("a dead letter is redriven with the keyboard alone, and arrives under its own key", async () => {
-  await using watched = await open(browser, at("/dead"));
+  await using watched = await open(browser, at(stage, "/dead"));
   const { page } = watched;
   expect(await page.locator("#letter-rows tbody tr").count()).toBe(4);
   const id = (await text(page, "#d-3 th")).trim();
@@ -194,7 +159,7 @@ test("a dead letter is redriven with the keyboard alone, and arrives under its o
 });
 
 test("a session is paused with a reason and resumed; then everything", async () => {
-  await using watched = await open(browser, at("/session?id=ses_00"));
+  await using watched = await open(browser, at(stage, "/session?id=ses_00"));
   const { page } = watched;
   await page.click("#action [data-ask]");
   await page.waitForSelector("dialog[open] #confirm");
@@ -250,7 +215,7 @@ test("a session that fails says why, lists its events with the last answer, and 
   ]);
   await stage.event("ses_sick");
   await stage.event("ses_sick");
-  await using watched = await open(browser, at("/sessions"));
+  await using watched = await open(browser, at(stage, "/sessions"));
   const { page } = watched;
   await page.waitForSelector('#session-rows tr:has-text("ses_sick") .chip.retrying');
   await page.fill("#q", "ses_si");
@@ -283,7 +248,7 @@ test("a session that fails says why, lists its events with the last answer, and 
 });
 
 test("values under the pointer, with the time of day and its zone", async () => {
-  await using watched = await open(browser, at("/"));
+  await using watched = await open(browser, at(stage, "/"));
   const { page } = watched;
   await page.waitForSelector("#chart-backlog .line");
   await page.hover("#chart-backlog .canvas");
@@ -295,7 +260,7 @@ test("values under the pointer, with the time of day and its zone", async () => 
 });
 
 test("without JavaScript it can be read, and a confirmation is a page of its own", async () => {
-  await using watched = await open(browser, at("/"), { javaScriptEnabled: false });
+  await using watched = await open(browser, at(stage, "/"), { javaScriptEnabled: false });
   const { page } = watched;
   expect(await text(page, "#state-text h2")).toBe("Forwarding");
   await page.click('nav a[href="/dead"]');
@@ -308,133 +273,8 @@ test("without JavaScript it can be read, and a confirmation is a page of its own
   expect(watched.complaints).toEqual([]);
 });
 
-test("what comes from outside stays text: session ids, reasons, bodies, searches", async () => {
-  await using watched = await open(browser, at("/dead"));
-  const { page } = watched;
-  let dialogs = 0;
-  page.on("dialog", (it) => {
-    dialogs++;
-    void it.dismiss();
-  });
-  await page.click(`#letter-rows tr:has-text("onerror") th a`);
-  await page.waitForSelector("pre.body");
-  expect(await text(page, ".reason")).toBe("content: <script>alert(2)</script>  [31mred");
-  expect(await text(page, "pre.body")).toContain("POISON <script>alert(3)</script>");
-  await page.click(".facts .id a");
-  expect(await text(page, "h1")).toBe(`ses_<img src=x onerror=alert(1)> ⟨U+202E⟩"'&`);
-  await page.click("#action [data-ask]");
-  await page.waitForSelector("dialog[open] #confirm");
-  expect(await page.inputValue("dialog input[name=session]")).toBe(HOSTILE);
-  await page.goto(`${stage.console}/sessions?q=${encodeURIComponent(`"><script>alert(4)</script>`)}`);
-  expect(await page.inputValue("#q")).toBe(`"><script>alert(4)</script>`);
-  expect(await page.locator("main img, main script, main b").count()).toBe(0);
-  expect(dialogs).toBe(0);
-  expect(watched.complaints).toEqual([]);
-});
-
-test("a page of another site can neither act nor read nor frame it", async () => {
-  const asked: string[] = [];
-  const site = createServer((request, response) => {
-    asked.push(request.url ?? "");
-    response.setHeader("Content-Type", "text/html");
-    response.end(`<form method="post" action="${stage.console}/act/pause"><input name="text" value="evil"></form>
-      <iframe src="${stage.console}/"></iframe>`);
-  });
-  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void site.close());
-  const { port } = site.address() as AddressInfo;
-  // in a browser that is let in: for cookies, another port of the same address is no other site
-  await using watched = await open(browser, at("/"));
-  const { page } = watched;
-  await page.goto(`http://127.0.0.1:${port}/`);
-  expect(
-    await page.evaluate(`fetch("${stage.console}/status.json").then(() => "read", () => "refused")`),
-  ).toBe("refused");
-  expect(await page.frames()[1]?.content()).not.toContain("runner-relay</a>");
-  const [answer] = await Promise.all([
-    page.waitForResponse((it) => it.url().endsWith("/act/pause")),
-    page.evaluate("document.forms[0].submit()"),
-  ]);
-  expect(answer.status()).toBe(403);
-  expect((await stage.status()).paused).toBe(false);
-  // by a name of its own, as after DNS rebinding
-  await using rebound = await open(browser, "about:blank");
-  const refused = await rebound.page.request.get(stage.console, { headers: { Host: "evil.example" } });
-  expect(refused.status()).toBe(403);
-  expect(asked).toContain("/");
-});
-
-test("a console that does not answer is said, and unsaid", async () => {
-  await using watched = await open(browser, at("/"));
-  const { page } = watched;
-  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
-  expect(watched.complaints).toEqual([]);
-  await page.context().setOffline(true);
-  await page.waitForSelector("#lost:not([hidden])");
-  expect(await text(page, "#lost")).toMatch(/^The console does not answer\. This page is as of /);
-  await expectAccessible(page, "lost");
-  await page.context().setOffline(false);
-  await page.waitForSelector("#lost", { state: "hidden" });
-});
-
-test("a browser without the token sees nothing but the form for it, and gets in with a token that is typed", async () => {
-  await using watched = await open(browser, `${stage.console}/dead`);
-  const { page } = watched;
-  expect(await text(page, "h1")).toBe("This page needs its token");
-  expect(await page.content()).not.toMatch(/ses_|POISON/);
-  await expectAccessible(page, "the question for the token");
-  await expectFits(page, "the question for the token");
-  await shoot(page, "token", false);
-  await page.keyboard.press("Tab");
-  await page.keyboard.type("a wrong one");
-  await page.keyboard.press("Enter");
-  await page.waitForSelector(".notice.bad");
-  await expectAccessible(page, "a wrong token");
-  await page.fill("#token", new URL(stage.page ?? "").searchParams.get("token") ?? "");
-  await page.click("button");
-  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
-  // the browser says itself that the first two answers were 401
-  expect(watched.complaints.filter((it) => !it.includes("401"))).toEqual([]);
-});
-
-test("the token leaves the address at once, and no script, history or Referer has it", async () => {
-  await using watched = await open(browser, "about:blank");
-  const { page } = watched;
-  const token = new URL(stage.page ?? "").searchParams.get("token") ?? "no token";
-  const told: string[] = [];
-  page.on("request", (request) => {
-    void request.allHeaders().then(
-      ({ referer = "" }) => told.push(referer),
-      () => undefined, // the page went on before it was sent
-    );
-  });
-  await page.goto(stage.page ?? "");
-  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
-  expect(page.url()).toBe(`${stage.console}/`);
-  expect(await page.evaluate("document.cookie + document.referrer")).toBe("");
-  await page.click('nav a[href="/dead"]');
-  await page.waitForSelector("#letter-rows");
-  await page.goBack();
-  await page.waitForSelector("#state-text");
-  expect(page.url()).toBe(`${stage.console}/`);
-  await page.goBack();
-  expect(page.url()).toBe("about:blank"); // nothing between
-  expect(told.length).toBeGreaterThan(3);
-  expect(told.join(" ")).not.toContain(token);
-  expect(watched.complaints).toEqual([]);
-});
-
-test("a page whose cookie ended asks for the token by itself", async () => {
-  await using watched = await open(browser, at("/"));
-  const { page } = watched;
-  await expect.poll(() => text(page, "#state-text h2")).toBe("Forwarding");
-  await page.context().clearCookies();
-  await page.waitForSelector("#ask");
-  expect(await page.content()).not.toContain("Forwarding");
-});
-
 test("dead letters are grouped by reason, and a group is dropped at once", async () => {
-  await using watched = await open(browser, at("/dead"));
+  await using watched = await open(browser, at(stage, "/dead"));
   const { page } = watched;
   await page.waitForSelector("#group-rows");
   const before = (await stage.status()).dead.messages;

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { expect, test } from "vitest";
+import { importsOf, withoutComments, type Import } from "../support/imports.ts";
 
 /**
- * Who may import whom, and what else holds for every file of `src` (docs/architecture.md, "Rules"). Imports are read by a regular
- * expression: TypeScript 7 has no API for it yet, and the tools that know the rules report success over no files at all.
+ * Who may import whom, and who touches the environment (docs/architecture.md, "Rules"). What holds for every file alike: files.test.ts.
  */
 const SRC = resolve(import.meta.dirname, "../../src");
 
@@ -112,40 +112,12 @@ const READS_ENVIRONMENT = ["cli/main.ts", ...ROOTS];
 /** Takes the flags off the command line before it runs a root in its place. */
 const CUTS_COMMAND_LINE = ["cli/root.ts"];
 
-const MAX_LINES = 300;
-/** Longer ones, and how long they may be: machines with many small parts, which are to become smaller, and must not grow until then. */
-const LONGER: Record<string, number> = {};
-
-type Import = { from: string; to: string; typesOnly: boolean };
-
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))
   .map((file) => file.replaceAll("\\", "/"))
   .sort();
 const texts = new Map(files.map((file) => [file, readFileSync(join(SRC, file), "utf8")]));
 const imports = files.flatMap((file) => importsOf(file, withoutComments(texts.get(file) ?? "")));
-
-/** Static imports and re-exports, side-effect imports, dynamic imports, and `import("…")` in types. Pure. */
-function importsOf(from: string, text: string): Import[] {
-  const statements = text.matchAll(
-    /^[ \t]*(?:import|export)\b(?<types>\s+type\b(?!\s+from\b|\s*,))?[^;"'`]*?\bfrom\s*["'](?<to>[^"']+)["']/gm,
-  );
-  const bare = text.matchAll(/^[ \t]*import\s*["'](?<to>[^"']+)["']/gm);
-  const dynamic = text.matchAll(/\bimport\s*\(\s*["'](?<to>[^"']+)["']/g);
-  return [
-    ...[...statements].map(({ groups }) => ({
-      from,
-      to: groups?.["to"] ?? "",
-      typesOnly: groups?.["types"] !== undefined,
-    })),
-    ...[...bare, ...dynamic].map(({ groups }) => ({ from, to: groups?.["to"] ?? "", typesOnly: false })),
-  ];
-}
-
-/** Comments end a statement for our regular expression, and may hold examples. A `//` in a URL is none. */
-function withoutComments(text: string): string {
-  return text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|[\s;{}(),])\/\/[^\n]*/g, "$1");
-}
 
 /** `process.env`, and the ways around that spelling. */
 function readsEnvironment(text: string): boolean {
@@ -304,46 +276,4 @@ test("a composition root is imported only by the command that runs it", () => {
   expect(mains).toEqual([...READS_ENVIRONMENT].sort());
   const users = imports.filter((it) => mains.includes(targetOf(it) ?? "") && areaOf(it.from) !== "cli");
   expect(users).toEqual([]);
-});
-
-test(`no file is longer than ${MAX_LINES} lines, but those that are named: a second noun is hiding in there`, () => {
-  const lines = (file: string): number => (texts.get(file)?.split("\n").length ?? 0) - 1;
-  expect(files.filter((file) => lines(file) > (LONGER[file] ?? MAX_LINES))).toEqual([]);
-  expect(Object.keys(LONGER).filter((file) => lines(file) <= MAX_LINES)).toEqual([]);
-});
-
-test("files are named for what they are", () => {
-  const vague = files.filter((file) =>
-    /(?:^|[/-])(?:utils?|helpers?|misc|common|lib)(?:[/.-]|$)/i.test(file),
-  );
-  expect(vague).toEqual([]);
-});
-
-/** Documents and rules for all files have no source that they could stand beside. */
-const WITHOUT_SOURCE = /^docs\/|^[^/]+$/;
-/** Helpers of the tests have tests as well. */
-const TESTED_HELPERS = /^(?:support|faults)\//;
-
-test("a unit test has the name and the place of its source, or stands in the folder whose files it tests together", () => {
-  const here = import.meta.dirname;
-  const tests = readdirSync(here, { recursive: true, encoding: "utf8" })
-    .map((file) => file.replaceAll("\\", "/"))
-    .filter((file) => file.endsWith(".test.ts") && !WITHOUT_SOURCE.test(file));
-  expect(tests.length).toBeGreaterThan(100);
-  const elsewhere = tests.filter((file) => {
-    const sources = TESTED_HELPERS.test(file) ? resolve(here, "..") : SRC;
-    const source = resolve(sources, file.replace(/\.test\.ts$/, ".ts"));
-    if (existsSync(source)) return false;
-    const tested = importsOf(file, withoutComments(readFileSync(join(here, file), "utf8")));
-    return !tested.some(({ to }) => resolve(here, dirname(file), to).startsWith(`${dirname(source)}/`));
-  });
-  expect(elsewhere).toEqual([]);
-});
-
-test("tests wait by `eventually` or `expect.poll`, which have one patience: `vi.waitFor` gives up after a second", () => {
-  const folder = resolve(import.meta.dirname, "..");
-  const waiting = readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.endsWith("architecture.test.ts"))
-    .filter((file) => /\bvi\s*\.\s*wait(?:For|Until)\b/.test(readFileSync(join(folder, file), "utf8")));
-  expect(waiting).toEqual([join("support", "eventually.ts")]);
 });

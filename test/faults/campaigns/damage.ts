@@ -1,33 +1,22 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
-import type { ReadyInfo } from "../../../src/cli/up/kept.ts";
 import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { readDamages, type Damage } from "../../../src/shared/log/state/damage.ts";
 import { deadIds } from "../../../src/shared/log/state/dead-letters.ts";
-import { ERRORS, type ErrorCode } from "../../../src/shared/base/errors.ts";
+import { ERRORS } from "../../../src/shared/base/errors.ts";
 import { OPERATOR_INBOX } from "../../../src/shared/log/schema/subjects.ts";
 import { spawnCoordinator, type CoordinatorProcess } from "../../support/coordinator.ts";
-import { flip, flipHead, truncate } from "../../support/store.ts";
+import { startDamaged, type DamagedUp } from "../damaged-up.ts";
 import { seededRandom } from "../random.ts";
 import type { Report } from "../report.ts";
 import { EVIDENCE } from "../stage.ts";
+import { harmsTo, type Harm } from "../store-harms.ts";
+
+// store-harms.ts says what can happen to a store · damaged-up.ts runs `up` on it
 
 export type DamagePlan = {
   seed: number;
@@ -39,21 +28,10 @@ export type DamagePlan = {
 };
 
 type Sent = { id: string; seq: number };
-type Harm = { name: string; to: (store: string) => void };
 
-const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
 const STORE = "broker/store/jetstream/$G/streams";
-/** What keeps a relay or the broker from starting until somebody decides. */
-const REFUSALS: readonly ErrorCode[] = [
-  "checkpoint_missing",
-  "log_gone",
-  "store_damaged",
-  "consumer_damaged",
-];
 /** Not healed for so long, it stays so. */
 const REFUSED_MS = 10_000;
-/** What `up` says when it is not so any more. */
-const HEALED = /broker runs again|everything that it needs again/;
 const SESSIONS = 10;
 /** A loaded machine takes many times as long as an idle one. */
 const PATIENCE_MS = 60_000;
@@ -108,7 +86,7 @@ export async function damage(plan: DamagePlan, report: Report): Promise<void> {
 
 /** Events delivered, one dead, and events that wait because the coordinator is away; then a stop in order. */
 async function makeBase(folder: string, coordinator: CoordinatorProcess, plan: DamagePlan): Promise<Sent[]> {
-  await using up = await startUp(folder, coordinator.url);
+  await using up = startDamaged(folder, coordinator.url);
   const info = await up.ready();
   if (info === undefined) throw new Error(`up does not start: ${up.said()}`);
   const sent: Sent[] = [];
@@ -140,13 +118,13 @@ type Truth = { coordinator: CoordinatorProcess; sent: readonly Sent[]; before: n
 async function whileStopped(folder: string, harm: Harm, truth: Truth): Promise<Outcome> {
   harm.to(join(folder, STORE));
   await truth.coordinator.setFaults([]);
-  await using up = await startUp(folder, truth.coordinator.url);
+  await using up = startDamaged(folder, truth.coordinator.url);
   return await outcomeOf(up, folder, truth);
 }
 
 async function whileRunning(folder: string, harm: Harm, truth: Truth): Promise<Outcome> {
   await truth.coordinator.setFaults([{ path: "events$", action: { kind: "status", status: 503 } }]);
-  await using up = await startUp(folder, truth.coordinator.url);
+  await using up = startDamaged(folder, truth.coordinator.url);
   if ((await up.ready()) === undefined)
     return { kind: "internal", text: `did not start unharmed: ${up.said()}` };
   harm.to(join(folder, STORE));
@@ -156,7 +134,7 @@ async function whileRunning(folder: string, harm: Harm, truth: Truth): Promise<O
 }
 
 async function outcomeOf(
-  up: UpProcess,
+  up: DamagedUp,
   folder: string,
   { coordinator, sent, before, since }: Truth,
 ): Promise<Outcome> {
@@ -229,56 +207,6 @@ async function hear(folder: string, url: string): Promise<Heard> {
   }
 }
 
-/** What can happen to each file of a store, and to each folder of a stream. Consumers are harmed all alike: there are eight of them. */
-function harmsTo(store: string): Harm[] {
-  const ways: [string, (file: string) => void][] = [
-    ["removed", (file) => rmSync(file)],
-    ["truncated", (file) => truncate(file, 0.6)],
-    ["emptied", (file) => truncate(file, 0)],
-    ["flipped", (file) => flip(file, 0.5)],
-  ];
-  const kinds = new Set(filesIn(store).map((file) => kindOf(relative(store, file))));
-  const files = [...kinds].sort().flatMap((kind) =>
-    ways.map(([way, harm]): Harm => ({
-      name: `${kind} ${way}`,
-      to: (at) =>
-        filesIn(at)
-          .filter((file) => kindOf(relative(at, file)) === kind)
-          .forEach(harm),
-    })),
-  );
-  const folders = readdirSync(store).flatMap((stream): Harm[] => [
-    { name: `${stream} removed`, to: (at) => rmSync(join(at, stream), { recursive: true }) },
-    { name: `${stream}/msgs removed`, to: (at) => rmSync(join(at, stream, "msgs"), { recursive: true }) },
-    {
-      name: `${stream} flipped, no index`,
-      to(at) {
-        rmSync(join(at, stream, "msgs/index.db"), { force: true });
-        for (const file of filesIn(join(at, stream, "msgs"))) if (file.endsWith(".blk")) flip(file, 0.7);
-      },
-    },
-    ...(["length", "number", "far", "time", "subject"] as const).map((part) => ({
-      name: `${stream} ${part} flipped`,
-      to: (at: string) =>
-        filesIn(join(at, stream, "msgs"))
-          .filter((file) => file.endsWith(".blk"))
-          .forEach((file) => flipHead(file, part)),
-    })),
-  ]);
-  return [...files, ...folders];
-}
-
-function kindOf(path: string): string {
-  return path.replace(/obs\/[^/]+/, "obs/*").replace(/\d+\.blk$/, "*.blk");
-}
-
-function filesIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .map((name) => join(folder, name))
-    .filter((file) => statSync(file).isFile());
-}
-
 async function postEvent(gateway: string, session: string, more: object): Promise<Sent> {
   const body = {
     session_id: session,
@@ -304,70 +232,4 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     if (performance.now() > end) throw new Error(`not so after ${PATIENCE_MS / 1000} s`);
     await delay(50);
   }
-}
-
-/** Is this line an error of a code that stays until somebody decides? A consumer that `up` makes anew is a warning. */
-function isRefusal(line: string): boolean {
-  return /"level":[56]0/.test(line) && REFUSALS.some((code) => line.includes(`"code":"${code}"`));
-}
-
-type UpProcess = {
-  /** Undefined if it ended before. */
-  ready(): Promise<ReadyInfo | undefined>;
-  ended(): boolean;
-  /** Of the error that it ended with. */
-  code(): string | undefined;
-  /** Since when it says that its relay, its broker or its log is not as it must be, and why. */
-  refusedMs(): number;
-  /** It found that its store is gone, starts no broker on an empty one, and takes no more writes until somebody stops it. It says that once. */
-  lost(): boolean;
-  /** Its last words. */
-  said(): string;
-  [Symbol.asyncDispose](): Promise<void>;
-};
-
-async function startUp(folder: string, coordinatorUrl: string): Promise<UpProcess> {
-  const readyFile = join(folder, "ready.json");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  rmSync(readyFile, { force: true });
-  const args = ["up", "--data", folder, "--ready-file", readyFile, "--coordinator", coordinatorUrl];
-  args.push("--port", "0");
-  const { PATH = "", HOME = "" } = process.env;
-  const child: ChildProcess = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH, HOME, RUNNER_RELAY_STATUS_PAGE: "off" },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const gone = once(child, "close");
-  let said = "";
-  let refusedSince = Infinity;
-  child.stderr?.on("data", (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(-20_000);
-    appendFileSync(join(folder, "up.log"), chunk); // evidence, if what it did does not hold
-    for (const line of chunk.toString().split("\n")) {
-      if (isRefusal(line)) refusedSince = Math.min(refusedSince, performance.now());
-      else if (HEALED.test(line)) refusedSince = Infinity;
-    }
-  });
-  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
-  return {
-    async ready() {
-      const end = performance.now() + PATIENCE_MS;
-      while (!ended() && performance.now() < end) {
-        if (existsSync(readyFile)) return JSON.parse(readFileSync(readyFile, "utf8")) as ReadyInfo;
-        await delay(50);
-      }
-      return undefined;
-    },
-    ended,
-    code: () => [...said.matchAll(/^([a-z_]+): /gm)].at(-1)?.[1],
-    refusedMs: () => performance.now() - refusedSince,
-    lost: () => said.includes('"code":"store_lost"'),
-    said: () => said.trim().split("\n").slice(-3).join(" | ").slice(-600),
-    async [Symbol.asyncDispose]() {
-      if (!ended()) child.kill("SIGTERM");
-      const lastResort = setTimeout(() => child.kill("SIGKILL"), 10_000);
-      await gone;
-      clearTimeout(lastResort);
-    },
-  };
 }

@@ -239,7 +239,7 @@ describe("problems", () => {
     ["POST", "/sessions/./bind", text, 400, "path_ambiguous"],
     ["PATCH", "/sessions/%252e%252e/%256detadata;x", text, 400, "path_ambiguous"],
     ["POST", "/bind", text, 400, "field_missing"],
-    ["GET", "/sessions", undefined, 503, "relay_unavailable"], // this relay forwards events only
+    ["GET", "/sessions", undefined, 503, "relay_unavailable"], // the relay forwards events only
     ["POST", "/runner/runs/r1/completed", "{}", 503, "run_session_unknown"],
     ["OPTIONS", "*", undefined, 503, "relay_unavailable"],
     ["GET", "/_relay/nowhere", undefined, 404, "not_found"],
@@ -281,80 +281,5 @@ describe("problems", () => {
         "relay_unavailable",
       ),
     ).toMatch(/^HTTP\/1.1 503 /);
-  });
-});
-
-describe("the gateway's own routes", () => {
-  test("health, readiness with every dependency by name, description, metrics", async () => {
-    expect((await call(url, "GET", "/_relay/health/?x")).json).toEqual({
-      status: "ok",
-      version: "test",
-      gateway: "gw1",
-    });
-    expect((await call(url, "GET", "/_relay/ready")).json).toEqual({
-      ready: true,
-      dependencies: { log: { state: "up" }, relay: { state: "away" }, coordinator: { state: "unknown" } },
-      durability: "fsync",
-    });
-    const { json } = await call(url, "GET", "/_relay/openapi.json");
-    expect(Object.keys(json["paths"] as object)).toContain("/sessions/{session_id}/events");
-    const metrics = await call(url, "GET", "/_relay/metrics");
-    expect(metrics.headers["content-type"]).toMatch(/^text\/plain/);
-    for (const line of [
-      /^runner_relay_gateway_writes_accepted_total \d+$/m,
-      /^runner_relay_gateway_refused_total{code="body_too_large"} \d+$/m,
-      /^runner_relay_gateway_commit_writes_count{mode="singles"} \d+$/m,
-    ]) {
-      expect(metrics.text).toMatch(line);
-    }
-    expect((await call(url, "HEAD", "/_relay/health")).status).toBe(200);
-  });
-
-  test.each(["/", "/_relay", "/_relay/", "/?x=1"])("%s says what is here", async (path) => {
-    const { status, json } = await call(url, "GET", path);
-    expect(status).toBe(200);
-    expect(json).toMatchObject({ service: "runner-relay gateway", gateway: "gw1", version: "test" });
-    expect(json["writes"]).toContain("POST /events");
-    const links = json["links"] as Record<string, string>;
-    for (const name of ["openapi", "health", "ready", "metrics"])
-      expect((await call(url, "GET", links[name] ?? "")).status, name).toBe(200);
-    expect((await call(url, "HEAD", path)).status).toBe(200);
-  });
-
-  test("a receipt is asked of any relay; without one that is known at once", async () => {
-    const none = await call(url, "GET", "/_relay/deliveries/e1?seq=4");
-    expect(none).toMatchObject({ status: 503, json: { code: "relay_unavailable" } });
-    expect(none.ms, "the broker says that nobody listens").toBeLessThan(2000); // the time-out of a question
-    const questions: unknown[] = [];
-    let receipt: unknown;
-    relay.receipts((question) => {
-      questions.push(question);
-      return receipt;
-    });
-    const ask = async (it: unknown): Promise<{ status: number; json: object }> => {
-      receipt = it;
-      const { status, json } = await call(url, "GET", "/_relay/deliveries/e1?seq=4");
-      return { status, json };
-    };
-    await expect
-      .poll(() => ask({ state: "pending", seq: 4 }))
-      .toEqual({ status: 200, json: { event_id: "e1", stream_seq: 4, state: "pending" } });
-    expect(questions.at(-1)).toEqual({ id: "e1", seq: 4 });
-    expect((await ask({ state: "dead", seq: 4, reason: "refused", status: 422 })).json).toMatchObject({
-      state: "dead",
-      reason: "refused",
-      status: 422,
-    });
-    expect(await ask({ state: "gone" })).toMatchObject({ status: 410, json: { code: "receipt_gone" } });
-    expect(await ask({ state: "unknown" })).toMatchObject({ status: 404, json: { code: "not_found" } });
-    const unreadable = { status: 503, json: { code: "relay_unavailable" } };
-    const many = Array.from({ length: 100_000 }, () => ({}));
-    for (const it of [{ state: "new" }, null, 7, "dead", [], many, { state: "dead", reason: many }])
-      expect(await ask(it)).toMatchObject(unreadable);
-    expect(await ask({ state: "dead", reason: "x".repeat(100_000) })).toMatchObject(unreadable);
-    expect((await call(url, "GET", "/_relay/deliveries/e1")).json).toMatchObject({
-      status: 400,
-      code: "field_missing",
-    });
   });
 });

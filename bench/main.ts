@@ -11,12 +11,24 @@ import { latency } from "./rows/latency.ts";
 import { memory } from "./rows/memory.ts";
 import { passthrough } from "./rows/passthrough.ts";
 import { start } from "./rows/start.ts";
+import { turns } from "./rows/turns.ts";
 import { watch } from "./rows/watch.ts";
 
 // rows/ what is measured · product.ts our processes · peers/ the load and the limits · rounds.ts takes turns · figure.ts judges
 // drain.ts backlogs and their end · fill.ts fills the log · usage.ts processor and memory
 
-const ROWS: readonly Row[] = [ingest, latency, passthrough, drain, batch, backlog, start, memory, watch];
+const ROWS: readonly Row[] = [
+  ingest,
+  latency,
+  passthrough,
+  drain,
+  batch,
+  backlog,
+  start,
+  memory,
+  watch,
+  turns,
+];
 const NAMES = ROWS.map(({ name }) => name).join(", ");
 
 const { values } = parseArgs({

@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { provision } from "../src/shared/log/provision/provision.ts";
 import { brokerVariables } from "../src/cli/up/environment.ts";
-import { OF_GATEWAY, OF_SERVE, SMALL, type ChildMemory } from "../src/cli/up/child-memory.ts";
+import { OF_GATEWAY, OF_SERVE, OF_WORKER, SMALL, type ChildMemory } from "../src/cli/up/child-memory.ts";
+import { compileCacheFolder } from "../src/cli/folders.ts";
 import { readyUrl } from "../src/cli/up/child-run.ts";
 import { startTestBroker, type TestBroker } from "../test/support/broker.ts";
 
@@ -74,6 +75,21 @@ export function startServe(broker: TestBroker, key: string, profile: Profile): P
   });
 }
 
+/** A worker as `up` starts it, whose agent is the program behind a URL. */
+export function startWorker(
+  broker: TestBroker,
+  { dataDir, agentUrl }: { dataDir: string; agentUrl: string },
+  profile: Profile,
+): Promise<Product> {
+  return startMain("worker", nodeOptions("worker", profile), {
+    ...brokerVariables(broker.access("worker")),
+    RUNNER_RELAY_DATA: dataDir,
+    RUNNER_RELAY_AGENT: "http",
+    RUNNER_RELAY_AGENT_HTTP_URL: agentUrl,
+    RUNNER_RELAY_LOG_LEVEL: "warn",
+  });
+}
+
 /** The stand-in coordinator, which creates sessions by itself. */
 export function startStandIn(): Promise<Product> {
   return startMain("standin", [], {
@@ -83,7 +99,11 @@ export function startStandIn(): Promise<Product> {
   });
 }
 
-const MEMORY: Record<string, ChildMemory> = { gateway: OF_GATEWAY, sessions: OF_SERVE };
+/** Code that is kept compiled, as `up` does: a process that compiles everything needs 17 MB more from then on. */
+const compiled = compileCacheFolder(process.env);
+const COMPILED = compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled };
+
+const MEMORY: Record<string, ChildMemory> = { gateway: OF_GATEWAY, sessions: OF_SERVE, worker: OF_WORKER };
 
 function nodeOptions(name: string, profile: Profile): string[] {
   const profiling =
@@ -96,7 +116,7 @@ function nodeOptions(name: string, profile: Profile): string[] {
 async function startMain(part: string, options: string[], env: Record<string, string>): Promise<Product> {
   const main = fileURLToPath(new URL(`../src/${part}/main.ts`, import.meta.url));
   const child = spawn(process.execPath, [...options, main], {
-    env: { PATH: process.env["PATH"], ...SMALL.env, ...env }, // as `up` does
+    env: { PATH: process.env["PATH"], ...COMPILED, ...SMALL.env, ...env }, // as `up` does
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const ended = once(child, "exit");

@@ -1,4 +1,3 @@
-import { request } from "undici";
 import { parseJsonWithin, type JsonLimits } from "../shared/base/json-scan.ts";
 import { AGENT_TYPES } from "../shared/session-log/event/kinds.ts";
 import type { AgentType } from "./agent.ts";
@@ -28,6 +27,7 @@ async function post(
   session: RunnerSession,
   { url, silenceMs, signal }: { url: string; silenceMs: number; signal: AbortSignal },
 ): Promise<void> {
+  const { request } = await import("undici"); // takes 8 MB, which a worker without such turns does not need
   const { statusCode, body } = await request(url, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/x-ndjson" },

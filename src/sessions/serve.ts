@@ -19,7 +19,7 @@ import { createCore } from "./core/core.ts";
 import { openLog } from "./core/open-log.ts";
 import { newCounts } from "./http/counts.ts";
 import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
-import { createMetrics } from "./http/metrics.ts";
+import type { Metrics } from "./http/metrics.ts";
 import type { Part } from "./http/part.ts";
 import { addEvents } from "./native/events.ts";
 import { addOwn, type OwnState } from "./native/own.ts";
@@ -78,11 +78,12 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   const counts = newCounts();
   const { room, hub } = opened;
   const levels = { logUp: () => connection.up(), room, linesDropped: deps.linesDropped };
+  let metrics: Promise<Metrics> | undefined; // its library takes 3 MB, and most servers are never scraped
   const own: OwnState = {
     logUp: levels.logUp,
     room: () => room() - RESERVED_BYTES,
     active: createActive({ jsm: opened.jsm, clock }),
-    metrics: createMetrics(counts, levels),
+    metrics: () => (metrics ??= import("./http/metrics.ts").then((it) => it.createMetrics(counts, levels))),
   };
   const dialect: Part = (app, part) => {
     const { textDedupe } = options;

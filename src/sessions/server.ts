@@ -31,6 +31,15 @@ const LIMITS = {
   parameter: 600,
 } as const;
 
+/** No route has a schema of Fastify's: bodies are checked in http/checked.ts. So its compilers, which take 5 MB, are not loaded. */
+const NO_SCHEMAS = {
+  compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler },
+} as const;
+
+function noCompiler(): never {
+  throw new Error("no route has a schema of Fastify's");
+}
+
 export type ServerOptions = { maxBody: number };
 
 export type ServerDeps = PartDeps & { clock: Clock; entrance: Entrance; stopping: () => boolean };
@@ -56,6 +65,7 @@ export function createServer(
     keepAliveTimeout: LIMITS.keepAliveMs,
     bodyLimit: options.maxBody,
     routerOptions: { maxParamLength: LIMITS.parameter },
+    schemaController: NO_SCHEMAS,
     ...(tls === undefined ? { http } : { https: { ...http, ...readTls(tls) } }),
     // no hook sees a path that cannot be decoded
     frameworkErrors(_error, _request, reply) {

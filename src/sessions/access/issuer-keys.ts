@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
+import type { JWTVerifyGetKey } from "jose";
 import type { Clock } from "../../shared/base/clock.ts";
 import { errorText } from "../../shared/base/errors.ts";
 import { parseJsonWithin } from "../../shared/base/json-scan.ts";
@@ -39,6 +39,7 @@ export function createIssuerKeys(
       throw new IssuerAway(`${url} names another issuer`);
     const at = typeof keys === "string" ? URL.parse(keys) : null;
     if (at === null || !isPrivate(at)) throw new IssuerAway(`${url} names no keys at an https address`);
+    const { createRemoteJWKSet, customFetch } = await import("jose");
     const keyOf = createRemoteJWKSet(at, { timeoutDuration: ANSWER_MS, [customFetch]: keysAt });
     return { issuer: name, keyOf };
   }

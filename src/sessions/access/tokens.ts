@@ -1,4 +1,4 @@
-import { errors, jwtVerify, type JWTPayload } from "jose";
+import type { JWTPayload } from "jose";
 import type { Clock } from "../../shared/base/clock.ts";
 import { errorText } from "../../shared/base/errors.ts";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
@@ -11,11 +11,11 @@ export const SKEW_MS = 5000;
 /** Only signatures that need the issuer's private key. With a shared secret, every program that checks tokens could make them. */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
-/** Codes of jose that say nothing about the token. */
+/** Codes of jose that say nothing about the token: the issuer's keys cannot be had, or cannot be read. */
 const ISSUERS_FAULT: ReadonlySet<string> = new Set([
-  errors.JWKSTimeout.code,
-  errors.JWKSInvalid.code,
-  errors.JOSEError.code,
+  "ERR_JWKS_TIMEOUT",
+  "ERR_JWKS_INVALID",
+  "ERR_JOSE_GENERIC",
 ]);
 
 /** What a token says. `until`: when it ends, wall clock. `unchecked`: the issuer's keys cannot be had, so that nothing is known. */
@@ -31,7 +31,7 @@ export function isTokenLike(secret: string): boolean {
   return /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(secret);
 }
 
-/** Checks the JWTs of one issuer. `sub` is the user, and `scope` has our scopes among its words (RFC 9068). */
+/** Checks the JWTs of one issuer. `sub` is the user, and `scope` has our scopes among its words (RFC 9068). The library is loaded with the first of them. */
 export function createTokens(deps: {
   issued: () => Promise<Issued>;
   audience: string;
@@ -40,6 +40,7 @@ export function createTokens(deps: {
   const { issued, audience, clock } = deps;
   return {
     async read(token) {
+      const { errors, jwtVerify } = await import("jose");
       try {
         const { issuer, keyOf } = await issued();
         const { payload } = await jwtVerify(token, keyOf, {

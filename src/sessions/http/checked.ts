@@ -1,15 +1,18 @@
-import { Compile, type Validator } from "typebox/compile";
-import type { Static, TSchema } from "typebox";
 import type { FastifyRequest } from "fastify";
+import type { Static } from "typebox";
+import { Compile, type Validator } from "typebox/schema";
 import { codedError } from "../../shared/base/errors.ts";
 import { isRefusal, type Refusal } from "../access/caller.ts";
 import { bodyOf } from "./bodies.ts";
 
+/** A JSON Schema of an object. */
+export type Schema = { readonly type: "object"; readonly properties: object };
+
 /** Compiled at first use: a process that is asked little pays for little. */
-const validators = new WeakMap<TSchema, Validator>();
+const validators = new WeakMap<Schema, Validator>();
 
 /** The body of a request, which has the form of `schema`. Throws `body_required`, `field_missing` and `field_invalid`. */
-export function checkedBody<T extends TSchema>(
+export function checkedBody<T extends Schema>(
   request: FastifyRequest,
   schema: T,
 ): { bytes: Uint8Array; value: Static<T> } {
@@ -19,11 +22,11 @@ export function checkedBody<T extends TSchema>(
 }
 
 /** `value`, which has the form of `schema`. */
-export function checked<T extends TSchema>(schema: T, value: unknown): Static<T> {
+export function checked<T extends Schema>(schema: T, value: unknown): Static<T> {
   let validator = validators.get(schema);
   if (validator === undefined) validators.set(schema, (validator = Compile(schema)));
   if (validator.Check(value)) return value as Static<T>;
-  const [first] = validator.Errors(value);
+  const [, [first]] = validator.Errors(value);
   const place = first?.instancePath.slice(1).replaceAll("/", ".") ?? "";
   if (first?.keyword === "required") {
     const names = first.params.requiredProperties;

@@ -1,4 +1,3 @@
-import type { TSchema } from "typebox";
 import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import type { Shown } from "../../shared/http/openapi.ts";
 import * as answers from "./answers.ts";
@@ -17,10 +16,10 @@ export type Operation = {
   query?: readonly (keyof typeof QUERY)[];
   /** Takes an `Idempotency-Key`. */
   keyed?: true;
-  body?: { schema: TSchema; example: object };
-  success: { status: number; description: string; schema: TSchema };
+  body?: { schema: object; example: object };
+  success: { status: number; description: string; schema: object };
   /** Another success. */
-  also?: { status: number; description: string; schema: TSchema };
+  also?: { status: number; description: string; schema: object };
   refusals: readonly HttpErrorCode[];
 };
 
@@ -253,7 +252,7 @@ const own = (
   id: string,
   path: string,
   summary: string,
-  schema: TSchema,
+  schema: object,
   also?: Operation["also"],
 ): Operation => ({
   id,

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from "fastify";
 import type { PartDeps } from "../http/part.ts";
-import { openApi } from "./openapi.ts";
 
 /** What this process knows of itself. */
 export type OwnState = {
@@ -10,7 +9,7 @@ export type OwnState = {
   room: () => number;
   /** Turns that have not ended, by session; undefined if the broker does not say. */
   active: () => Promise<number | undefined>;
-  metrics: { render(): Promise<string>; contentType: string };
+  metrics: () => Promise<{ render(): Promise<string>; contentType: string }>;
 };
 
 const OPEN = { config: { open: true } } as const;
@@ -44,10 +43,11 @@ export function addOwn(app: FastifyInstance, { version }: PartDeps, state: OwnSt
       .send({ ready: log === "up", dependencies: { log: { state: log } } });
   });
 
-  app.get("/metrics", OPEN, async (_request, reply) =>
-    reply.type(state.metrics.contentType).send(await state.metrics.render()),
-  );
+  app.get("/metrics", OPEN, async (_request, reply) => {
+    const { contentType, render } = await state.metrics();
+    return reply.type(contentType).send(await render());
+  });
 
-  let document: object | undefined; // made when somebody asks for it
-  app.get("/openapi.json", OPEN, () => (document ??= openApi(version)));
+  // loaded when somebody asks for it: its forms and the library that builds them take 10 MB
+  app.get("/openapi.json", OPEN, async () => (await import("./openapi.ts")).openApi(version));
 }

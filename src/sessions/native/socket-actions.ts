@@ -1,5 +1,4 @@
 import type { FastifyRequest } from "fastify";
-import { Type } from "typebox";
 import { traceOf } from "../../shared/base/tracing.ts";
 import { checked, granted } from "../http/checked.ts";
 import { countIn } from "../http/counts.ts";
@@ -10,11 +9,16 @@ import type { Act } from "../stream/socket-requests.ts";
 import { sessionOf } from "./parameters.ts";
 import { DECISION_BODY, INPUT_BODY, TURN_BODY } from "./schemas.ts";
 
-const CANCEL_FRAME = Type.Object({ turn_id: Type.String({ minLength: 1 }) });
-const PERMISSION_FRAME = Type.Object({
-  request_id: Type.String({ minLength: 1 }),
-  ...DECISION_BODY.properties,
-});
+const CANCEL_FRAME = {
+  type: "object",
+  required: ["turn_id"],
+  properties: { turn_id: { type: "string", minLength: 1 } },
+} as const;
+const PERMISSION_FRAME = {
+  type: "object",
+  required: ["request_id", "allow"],
+  properties: { request_id: { type: "string", minLength: 1 }, ...DECISION_BODY.properties },
+} as const;
 
 /** What a socket's client can have done: the same as by the routes of its session, with the same checks. */
 export function createAct(request: FastifyRequest, deps: PartDeps): Act {

@@ -5,26 +5,24 @@ import { setTimeout as delay } from "node:timers/promises";
 import { servePeer } from "./channel.ts";
 
 /** Makes sessions. Each has run one turn when this is answered, so that its worker has it. */
-type Open = { kind: "open"; sessions: number };
+type Open = { kind: "open"; url: string; sessions: number };
 /** One turn after the other, each in the next session, with a pause before it. */
 type Accept = { kind: "accept"; turns: number; pauseMs: number };
 /** A turn in every session whose agent says `perSecond` pieces of text; a watcher of each sees them. */
 type Deltas = { kind: "deltas"; perSecond: number; seconds: number };
-/** A turn in every session that does not end by itself. */
-type Hang = { kind: "hang" };
-export type TurnsJob = Open | Accept | Deltas | Hang;
+export type TurnsJob = Open | Accept | Deltas;
 
 /** Milliseconds: until the answer of a turn, or from a piece of text to its watcher. */
 export type TurnsRun = { count: number; p50: number; p99: number };
 
 type AskedTurn = { request: { user_input: string } };
 
+const [key = ""] = process.argv.slice(2);
 /** Of the server that is measured. */
-const [url = "", key = ""] = process.argv.slice(2);
+let url = "";
 const STAMP = /@([\d.]+)@/g;
 const headers = { "x-api-key": key, "content-type": "application/json" };
 const sessions: string[] = [];
-let begun = 0;
 
 // the agent of the turns: this process, so that one clock measures from its words to the watcher
 const agent = createServer((incoming, answer) => void work(incoming, answer));
@@ -34,10 +32,8 @@ agent.listen(0, "127.0.0.1", () => {
 
 async function work(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
   const { request: asked } = JSON.parse(await textOf(incoming)) as AskedTurn;
-  const [what, perSecond = 0, seconds = 0] = asked.user_input.split(" ");
-  begun++;
+  const [, perSecond = 0, seconds = 0] = asked.user_input.split(" ");
   answer.writeHead(200, { "content-type": "application/x-ndjson" }).flushHeaders();
-  if (what === "hang") return;
   const from = performance.now();
   for (let i = 0; i < Number(perSecond) * Number(seconds); i++) {
     await delay(Math.max(0, from + (i * 1000) / Number(perSecond) - performance.now()));
@@ -129,22 +125,14 @@ async function deltas({ perSecond, seconds }: Deltas): Promise<TurnsRun> {
   return runOf(times);
 }
 
-async function hang(): Promise<TurnsRun> {
-  begun = 0;
-  for (const session of sessions) await post(`/sessions/${session}/turns`, { user_input: "hang" });
-  while (begun < sessions.length) await delay(20);
-  return runOf([]);
-}
-
 function jobOf(job: TurnsJob): Promise<TurnsRun> {
   switch (job.kind) {
     case "open":
+      url = job.url;
       return open(job.sessions);
     case "accept":
       return accept(job);
     case "deltas":
       return deltas(job);
-    case "hang":
-      return hang();
   }
 }

@@ -28,11 +28,15 @@ export const turns: Row = {
     await provisionSessions(await broker.connect("admin"), { replicas: 1, isNew: true });
     const key = randomBytes(16).toString("hex");
     const dataDir = await mkdtemp(join(tmpdir(), "rr-bench-"));
+    await using peer: Turns = await startPeer<TurnsJob, TurnsRun>("turns", [key]);
+    const agent = { dataDir, agentUrl: peer.url };
+    // once before, so that their code is compiled
+    await (await startServe(broker, key, profile))[Symbol.asyncDispose]();
+    await (await startWorker(broker, agent, profile))[Symbol.asyncDispose]();
     await using serve = await startServe(broker, key, profile);
-    await using peer: Turns = await startPeer<TurnsJob, TurnsRun>("turns", [serve.url, key]);
-    await using worker = await startWorker(broker, { dataDir, agentUrl: peer.url }, profile);
+    await using worker = await startWorker(broker, agent, profile);
     await atRest({ serve, worker }, report);
-    await peer.ask({ kind: "open", sessions: SESSIONS });
+    await peer.ask({ kind: "open", url: serve.url, sessions: SESSIONS });
     await accepted(peer, { quick, report });
     await deltas(peer, { serve: serve.pid, worker: worker.pid, broker: broker.pid() }, { quick, report });
     await rm(dataDir, { recursive: true, force: true });

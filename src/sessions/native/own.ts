@@ -44,8 +44,8 @@ export function addOwn(app: FastifyInstance, { version }: PartDeps, state: OwnSt
   });
 
   app.get("/metrics", OPEN, async (_request, reply) => {
-    const { contentType, render } = await state.metrics();
-    return reply.type(contentType).send(await render());
+    const metrics = await state.metrics();
+    return reply.type(metrics.contentType).send(await metrics.render());
   });
 
   // loaded when somebody asks for it: its forms and the library that builds them take 10 MB

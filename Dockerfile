@@ -1,4 +1,4 @@
-# One image for gateway, relay, console and the operators' commands; the broker has its own (docker-compose.yml). No nats-server in here, so `up`
+# One image for gateway, relay, console, the sessions server, the worker and the operators' commands; the broker has its own (docker-compose.yml). No nats-server in here, so `up`
 # is not for containers.
 FROM node:24-slim AS build
 WORKDIR /app
@@ -10,7 +10,7 @@ COPY scripts/build.mjs scripts/bundle-doors.mjs ./scripts/
 COPY src ./src
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts
-RUN mkdir data
+RUN mkdir data worker
 
 FROM node:24-slim
 ENV NODE_ENV=production PATH=/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -20,6 +20,8 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 # A gateway keeps its runs here, in a volume.
 COPY --from=build --chown=node:node /app/data ./data
+# A worker keeps its workspaces here, in another.
+COPY --from=build --chown=node:node /app/worker ./worker
 COPY deploy/container/runner-relay.sh ./bin/runner-relay
 USER node
 ENTRYPOINT ["runner-relay"]

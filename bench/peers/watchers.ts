@@ -73,6 +73,7 @@ function open(session: Session, by: "sse" | "socket", after: string, onData: (te
       ? "accept: text/event-stream\r\n"
       : "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
   socket.write(`GET ${of} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nx-api-key: ${key}\r\n${more}\r\n`);
+  socket.on("error", () => undefined); // its close tells
   socket.setEncoding("latin1").on("data", onData);
   return socket;
 }

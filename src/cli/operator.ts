@@ -14,7 +14,12 @@ import { ALL_SETTINGS, BROKER_SETTINGS, COMMON_SETTINGS, brokerAccess } from "..
 import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
 import { loadSettings, type Environment, type Values } from "../shared/base/config/load.ts";
 import type { BrokerRole } from "../shared/messages/permissions.ts";
-import { ADMIN_INBOX, OPERATOR_INBOX, PRUNE_INBOX } from "../shared/log/schema/subjects.ts";
+import {
+  ADMIN_INBOX,
+  OPERATOR_INBOX,
+  PRUNE_INBOX,
+  SESSION_PRUNE_INBOX,
+} from "../shared/log/schema/subjects.ts";
 import type { Flags } from "./flags.ts";
 import { dataFolder } from "./folders.ts";
 import { readKept } from "../embedded/kept.ts";
@@ -23,8 +28,13 @@ import { readRunning } from "./up/kept.ts";
 /** The settings of every command that talks to the broker. */
 export const CLIENT_TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS } as const;
 
-type Role = Extract<BrokerRole, "operator" | "admin" | "prune">;
-const INBOX: Record<Role, string> = { operator: OPERATOR_INBOX, admin: ADMIN_INBOX, prune: PRUNE_INBOX };
+type Role = Extract<BrokerRole, "operator" | "admin" | "prune" | "session-prune">;
+const INBOX: Record<Role, string> = {
+  operator: OPERATOR_INBOX,
+  admin: ADMIN_INBOX,
+  prune: PRUNE_INBOX,
+  "session-prune": SESSION_PRUNE_INBOX,
+};
 
 /**
  * Runs a command with a connection to the broker that was named, or else to the one that `up` runs on this machine, with the login from

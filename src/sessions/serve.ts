@@ -19,6 +19,7 @@ import { createCore } from "./core/core.ts";
 import { openLog } from "./core/open-log.ts";
 import { newCounts } from "./http/counts.ts";
 import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
+import { leave } from "./leave.ts";
 import type { Metrics } from "./http/metrics.ts";
 import type { Part } from "./http/part.ts";
 import { addEvents } from "./native/events.ts";
@@ -64,7 +65,8 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   const { nc, clock, log, workspaces, entrance } = deps;
   const ended = new AbortController();
   const { signal } = ended;
-  const stopping = new AbortController();
+  let stopping = false;
+  const streamsEnd = new AbortController();
   const opened = await openLog({ nc, clock, log, signal });
   const connection = followConnection({
     nc,
@@ -91,8 +93,8 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   };
   const parts: Part[] = [...NATIVE, (app, part) => addOwn(app, part, own), dialect];
   const { version } = options;
-  const streams = { ...opened, clock, stopping: stopping.signal };
-  const isStopping = (): boolean => stopping.signal.aborted;
+  const streams = { ...opened, clock, stopping: streamsEnd.signal };
+  const isStopping = (): boolean => stopping;
   const server = { core, streams, gate, counts, clock, log, version, entrance, stopping: isStopping };
   const app = createServer(options, server, parts);
   const stopTls = entrance.tls && followTls(app.server, entrance.tls, { clock, log });
@@ -107,10 +109,10 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   return {
     url,
     async close() {
-      stopping.abort(); // streams end
+      stopping = true; // and so it is not ready
       stopTls?.();
       connection.leave();
-      await app.close(); // requests that came before are answered
+      await leave(app, () => streamsEnd.abort());
       ended.abort();
       hub.close();
       await nc.drain().catch(() => undefined);

@@ -94,8 +94,8 @@ export async function startService(options: {
 
   function onLine(line: string): void {
     const { ready, url } = JSON.parse(line) as { ready?: boolean; url?: string };
-    if (ready !== true || url === undefined) return;
-    urls.push(url);
+    if (ready !== true) return;
+    if (url !== undefined) urls.push(url);
     journal(`${name} ready`);
     if (endedAt !== undefined) downtimes.push(performance.now() - endedAt);
     endedAt = undefined;

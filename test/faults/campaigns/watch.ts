@@ -39,7 +39,7 @@ export type WatchOptions = {
 
 const USER = "campaign";
 const KEY = "key-of-the-campaign";
-const SERVERS = 2;
+const SERVERS = 3;
 const FROZEN_MS = 2500;
 const DOWN_MS = 500;
 /** After the last event everything is there within this. */

@@ -10,7 +10,7 @@ import { eventually } from "../../support/eventually.ts";
 import { parse } from "yaml";
 import { ERRORS } from "../../../src/shared/base/errors.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
-import { findPromtool } from "../../support/promtool.ts";
+import { findDebianTool, type FoundTool } from "../../support/debian-tool.ts";
 import { dataFolder, startUp } from "../../support/up.ts";
 
 const DEPLOY = resolve(import.meta.dirname, "../../../deploy");
@@ -20,13 +20,13 @@ const run = promisify(execFile);
 let texts: { gateway: string; relay: string };
 /** The relay's in an outage in which two events wait. */
 let inOutage: string;
-let promtool: Awaited<ReturnType<typeof findPromtool>>;
+let promtool: FoundTool;
 
 /** A family of metrics, as its `# TYPE` line has it. */
 type Family = { name: string; type: string; help: string };
 
 beforeAll(async () => {
-  promtool = await findPromtool();
+  promtool = await findDebianTool({ package: "prometheus", file: "usr/bin/promtool" });
   await using folder = await dataFolder();
   await using coordinator = await startCoordinator();
   for (const session of ["s1", "s2"]) coordinator.createSession(session);

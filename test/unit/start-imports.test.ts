@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 
-// Libraries that take megabytes are loaded when they are needed, so that processes at rest stay small (docs/performance.md, "Memory at rest").
+// Libraries that take megabytes are loaded when they are needed, so that processes at rest stay small (docs/performance.md, "Figures").
 
 const SRC = resolve(import.meta.dirname, "../../src");
 const STATIC = /^(?:import|export)\b(?!\s+type\b)[^;"]*?\bfrom\s*"([^"]+)"/gm;

@@ -3,7 +3,7 @@ import { credentialOf } from "./credential.ts";
 import type { Expiries } from "./expiries.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { OWN_USER, SCOPES } from "./keys.ts";
-import { isTokenLike, SKEW_MS, type Tokens } from "./tokens.ts";
+import { isTokenLike, type Tokens } from "./tokens.ts";
 
 // credential.ts finds the key or token of a request · keys.ts reads keys, key-ring.ts keeps those that are valid · tokens.ts checks JWTs with the keys
 // of issuer-keys.ts, expiries.ts ends them · caller.ts is who that is · user-limits.ts how much they may do, workspaces.ts where
@@ -40,7 +40,7 @@ export function createAccess(deps: {
       );
     if (token.kind === "invalid") return WRONG;
     const { user, scopes, until } = token;
-    return { user, scopes, open: false, ended: expiries.signalAt(until + SKEW_MS) };
+    return { user, scopes, open: false, ended: expiries.signalAt(until) };
   }
 
   return {

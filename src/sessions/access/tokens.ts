@@ -6,7 +6,10 @@ import type { Scope } from "./caller.ts";
 import type { Issued } from "./issuer-keys.ts";
 import { SCOPES } from "./keys.ts";
 
-/** How far the issuer's clock and ours may be apart. A removed key also ends its streams within this time. */
+/**
+ * How far the issuer's clock may be ahead of ours: a token that is valid from now on is taken. None lives longer than it says: `exp` has no such room, for requests as for streams, so that a
+ * client whose stream ended for it is not let in again with the same token.
+ */
 export const SKEW_MS = 5000;
 /** Only signatures that need the issuer's private key. With a shared secret, every program that checks tokens could make them. */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
@@ -51,7 +54,7 @@ export function createTokens(deps: {
           currentDate: new Date(clock.wall()),
           requiredClaims: ["exp", "sub"],
         });
-        return tokenOf(payload);
+        return tokenOf(payload, clock.wall());
       } catch (error) {
         if (error instanceof errors.JOSEError && !ISSUERS_FAULT.has(error.code))
           return { kind: "invalid", detail: error.code };
@@ -62,10 +65,11 @@ export function createTokens(deps: {
 }
 
 /** A token whose signature and dates are good. Pure. */
-function tokenOf({ sub, exp, scope }: JWTPayload): Token {
+function tokenOf({ sub, exp = 0, scope }: JWTPayload, now: number): Token {
+  if (exp * 1000 <= now) return { kind: "invalid", detail: "ERR_JWT_EXPIRED" };
   if (typeof sub !== "string" || sessionIdProblem(sub) !== undefined)
     return { kind: "invalid", detail: "sub cannot be used as a user" };
   const words = new Set(typeof scope === "string" ? scope.split(" ") : []);
   const scopes = new Set(SCOPES.filter((name) => words.has(name)));
-  return { kind: "valid", user: sub, scopes, until: (exp ?? 0) * 1000 };
+  return { kind: "valid", user: sub, scopes, until: exp * 1000 };
 }

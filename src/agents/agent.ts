@@ -41,6 +41,8 @@ export type TurnAsked = {
   turn: string;
   /** What the client sent with it: `user_input`, and whatever else it named. */
   request: Record<string, unknown>;
+  /** W3C `traceparent` for what the agent does in the turn. */
+  trace?: string | undefined;
   /** How an agent's back end knows the session, if an agent of that runner said so in a turn before. */
   thread: Thread | undefined;
   /** How much the agent may do unasked, if a client has said that. */

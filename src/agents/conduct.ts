@@ -44,7 +44,7 @@ type Conduct = {
 };
 
 function createConduct(runner: string, turn: AgentTurn, events: AgentEvents): Conduct {
-  const { session: of, spawn, request, thread, mode } = turn;
+  const { session: of, spawn, request, trace, thread, mode } = turn;
   const threadId = thread?.runner === runner ? thread.id : undefined;
   const rules = rulesOf(of.options);
   const remembered = new Set<string>();
@@ -72,7 +72,7 @@ function createConduct(runner: string, turn: AgentTurn, events: AgentEvents): Co
   }
 
   const { id, user, workspace, metadata, options } = of;
-  const place = { id, user, workspace, metadata, options, turn: turn.turn, request, threadId, spawn };
+  const place = { id, user, workspace, metadata, options, turn: turn.turn, request, trace, threadId, spawn };
   return {
     session: { ...place, emit: take, ask, room: () => events.room() },
     take,

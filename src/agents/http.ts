@@ -30,7 +30,11 @@ async function post(
   const { request } = await import("undici"); // takes 8 MB, which a worker without such turns does not need
   const { statusCode, body } = await request(url, {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "application/x-ndjson" },
+    headers: {
+      "content-type": "application/json",
+      accept: "application/x-ndjson",
+      ...(session.trace === undefined ? {} : { traceparent: session.trace }),
+    },
     body: JSON.stringify(wireOf(session)), // a text, so that the request has a length
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,

@@ -65,6 +65,8 @@ export type RunnerSession = {
   turn: string;
   /** What the client sent with the turn. */
   request: Readonly<Record<string, unknown>>;
+  /** W3C `traceparent` for what is done in the turn. */
+  trace?: string | undefined;
   /** By which the back end knows the conversation, if it was said in a turn before. */
   threadId: string | undefined;
   spawn: SpawnAgent;

@@ -16,7 +16,7 @@ export function createAttention(
   let before: Promise<void> = Promise.resolve();
 
   async function pass(run: TurnRun, seq: number): Promise<void> {
-    const said = await readRequest(deps, session, seq);
+    const { request: said } = await readRequest(deps, session, seq);
     run.wish({ kind: "input", text: textOf(said["response"]) });
   }
 

@@ -6,6 +6,7 @@ import { readPaths } from "../shared/base/config/setting.ts";
 import type { ErrorCode } from "../shared/base/errors.ts";
 import { EXIT_RETRY } from "../shared/base/fatal-exit.ts";
 import { runProcess, type Begun, type Running } from "../shared/base/run-process.ts";
+import { startTracing } from "../shared/base/tracing.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
 import { WORKER_INBOX } from "../shared/log/schema/subjects.ts";
@@ -52,7 +53,7 @@ await runProcess({
 });
 
 async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<Running> {
-  const { values, env, dataDir, log, clock, fatal } = begun;
+  const { values, env, dataDir, log, clock, secrets, fatal } = begun;
   const name = values.worker ?? `${hostname()}-${process.pid}`;
   const agents = agentsOf(values);
   const folders =
@@ -64,13 +65,18 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
     inboxPrefix: WORKER_INBOX,
     waitMs: BROKER_WAIT_MS,
   });
+  const about = { service: "runner-relay-worker", instance: name, version: VERSION };
+  const tracing = await startTracing({ env, process: about, log, secrets });
   const running = await startWorkerProcess(
     { name, agents, roots, shared: values.workspaceShared, maxBytes: values.sessionsRetentionBytes, env },
-    { nc, clock, log, fatal },
+    { nc, clock, log, tracing, fatal },
   );
   return {
     about: { worker: name, agent: values.agent, roots: roots.map(({ path }) => path) },
     words: "worker ready",
-    close: () => running.close(),
+    async close() {
+      await running.close();
+      await tracing?.close();
+    },
   };
 }

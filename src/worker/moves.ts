@@ -4,6 +4,7 @@ import type { Agents } from "../agents/named.ts";
 import type { Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { rest } from "../shared/base/rest.ts";
+import type { Tracing } from "../shared/base/tracing.ts";
 import type { Pages } from "../shared/session-log/follow/pages.ts";
 import type { Session } from "../shared/session-log/registry/entry.ts";
 import type { OwnerMove } from "../shared/session-log/turns/owner-move.ts";
@@ -13,6 +14,7 @@ import type { OwnerRoot } from "./roots/claim.ts";
 import type { Entered } from "./roots/places.ts";
 import { readRequest } from "./turn-request.ts";
 import { runTurn, type TurnRun } from "./turn-run.ts";
+import { startTurnSpan } from "./turn-span.ts";
 import type { Voice } from "./voice.ts";
 
 /** Does what the owner of a session has to do next. */
@@ -26,6 +28,7 @@ export type Moves = {
 export type TurnHome = {
   agents: Agents;
   log: Logger;
+  tracing: Tracing | undefined;
   /** Takes the session's folder for a turn. */
   enter(epoch: number): Promise<Entered>;
   /** Lets the programs of an agent run in that folder for as long as the session is owned. */
@@ -56,7 +59,7 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
   }
 
   async function begin(state: SessionState, turn: string): Promise<boolean> {
-    const request = await readRequest(deps, of.session, state.turns.get(turn)?.seq ?? 0);
+    const { request, trace } = await readRequest(deps, of.session, state.turns.get(turn)?.seq ?? 0);
     if (!(await say("turn_started", {}, turn)) || signal.aborted) return false;
     const found = await agentFor(of);
     if (found.kind === "refused") {
@@ -68,8 +71,9 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
       found.leave();
       return false;
     }
-    const { thread, mode } = state;
-    const asked = { session: sessionOf(of.session, found.folder), turn, request, thread, mode };
+    const span = startTurnSpan(home.tracing, { session: of.session.id, turn, epoch, trace });
+    const session = sessionOf(of.session, found.folder);
+    const asked = { session, turn, request, trace: span.trace, thread: state.thread, mode: state.mode };
     const run = runTurn({ agent: found.agent, voice, clock, random: requestId }, asked);
     running = run;
     const began = clock.now();
@@ -77,6 +81,7 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
       found.leave();
       const ms = Math.round(clock.now() - began);
       home.log.info({ session: of.session.name, turn, epoch, ...end, ms }, "turn ended");
+      span.end(end);
       running = undefined;
       of.ended();
     });

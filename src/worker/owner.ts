@@ -1,5 +1,6 @@
 import type { Agents } from "../agents/named.ts";
 import type { Logger } from "../shared/base/logger.ts";
+import type { Tracing } from "../shared/base/tracing.ts";
 import type { PutDeps } from "../shared/session-log/append/put.ts";
 import { watch, type WatchDeps } from "../shared/session-log/follow/watch.ts";
 import type { SeenLease } from "../shared/session-log/ownership/lease-watch.ts";
@@ -35,6 +36,8 @@ export type OwnOptions = {
   worker: string;
   agents: Agents;
   log: Logger;
+  /** Undefined where traces are off. */
+  tracing?: Tracing | undefined;
   places: Pick<Places, "enter">;
   spawn: SpawnDeps;
   /** As it was decided: a session of another worker is owned only to end what nobody runs. */
@@ -162,10 +165,15 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, options: O
 }
 
 /** What the turns of a session run with, for as long as `lease` holds. */
-function homeOf(session: Session, lease: Lease, { agents, log, places, spawn }: OwnOptions): TurnHome {
+function homeOf(
+  session: Session,
+  lease: Lease,
+  { agents, log, tracing, places, spawn }: OwnOptions,
+): TurnHome {
   return {
     agents,
     log,
+    tracing,
     enter: (epoch) => places.enter(session, epoch),
     guarded: (agent, folder) => withChildren(spawn, agent, { hold: lease, folder }),
   };

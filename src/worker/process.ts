@@ -5,6 +5,7 @@ import type { Agents } from "../agents/named.ts";
 import type { Clock } from "../shared/base/clock.ts";
 import { codedError } from "../shared/base/errors.ts";
 import type { Logger } from "../shared/base/logger.ts";
+import type { Tracing } from "../shared/base/tracing.ts";
 import { followConnection } from "../shared/log/connection.ts";
 import { WORKER_INBOX } from "../shared/log/schema/subjects.ts";
 import { openHub } from "../shared/session-log/follow/hub.ts";
@@ -35,13 +36,15 @@ export type WorkerProcessDeps = {
   nc: NatsConnection;
   clock: Clock;
   log: Logger;
+  /** Undefined where traces are off. */
+  tracing?: Tracing | undefined;
   fatal: (error: Error) => void;
 };
 
 /** Starts a worker on its connection. Throws `sessions_unavailable` where the broker has no log of sessions. */
 export async function startWorkerProcess(
   options: WorkerProcessOptions,
-  { nc, clock, log, fatal }: WorkerProcessDeps,
+  { nc, clock, log, tracing, fatal }: WorkerProcessDeps,
 ): Promise<{ close(): Promise<void> }> {
   const { name, agents, roots, shared, maxBytes, env } = options;
   const over = new AbortController();
@@ -66,7 +69,7 @@ export async function startWorkerProcess(
   const spawn = { guard: guardKeeper(), clock, env, random: randomUUID };
   const worker = startWorker(
     { ...base, hub, pages, keys, leader, room: () => hub.end().room },
-    { name, agents, places, spawn, log, maxBytes },
+    { name, agents, places, spawn, log, tracing, maxBytes },
   );
   return {
     async close() {

@@ -5,16 +5,20 @@ import type { Pages } from "../shared/session-log/follow/pages.ts";
 import { patiently } from "../shared/session-log/patiently.ts";
 import { wholeSession } from "../shared/session-log/subjects.ts";
 
+/** What a client sent with a turn, and the W3C `traceparent` of its request. */
+export type ReadRequest = { request: Record<string, unknown>; trace: string | undefined };
+
 /** What a client sent with the turn that lies at `seq`. Read when the turn begins, so that what waits costs no memory. */
 export async function readRequest(
   deps: { pages: Pages; clock: Clock; signal: AbortSignal },
   session: { name: string },
   seq: number,
-): Promise<Record<string, unknown>> {
+): Promise<ReadRequest> {
   const { events } = await patiently(() => deps.pages.read(wholeSession(session.name), seq), deps);
   const [stored] = events;
   const read = stored?.seq === seq ? readSessionEvent(stored) : undefined;
-  if (read === undefined || !("event" in read)) return {};
+  if (read === undefined || !("event" in read)) return { request: {}, trace: undefined };
   const data = parseJsonWithin(read.event.data, EVENT_DATA);
-  return typeof data === "object" && data !== null ? (data as Record<string, unknown>) : {};
+  const request = typeof data === "object" && data !== null ? (data as Record<string, unknown>) : {};
+  return { request, trace: read.envelope.trace };
 }

@@ -1,6 +1,7 @@
 import type { Agents } from "../agents/named.ts";
 import { errorText } from "../shared/base/errors.ts";
 import type { Logger } from "../shared/base/logger.ts";
+import type { Tracing } from "../shared/base/tracing.ts";
 import { leaseHolder } from "../shared/session-log/ownership/lease.ts";
 import type { Pages } from "../shared/session-log/follow/pages.ts";
 import { patiently } from "../shared/session-log/patiently.ts";
@@ -32,6 +33,8 @@ export type WorkerOptions = {
   places: Places;
   spawn: SpawnDeps;
   log: Logger;
+  /** Undefined where traces are off. */
+  tracing?: Tracing | undefined;
   /** Most bytes of a session. */
   maxBytes: number;
   idleMs?: number;

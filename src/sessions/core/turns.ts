@@ -47,12 +47,17 @@ export async function askForTurn(
     const known = await patiently(() => turnAt(deps, session, turn), deps);
     return known === 0 ? place : { kind: "accepted", turn, seq: known, repeated: true };
   }
-  const { turnCounts } = deps;
-  const open = (name: string): Promise<number> => turnCounts.atMost(name);
-  const { kind, seq } = await requestTurn(deps, session, turn, data, { alone, trace, open });
-  if (kind === "accepted") turnCounts.add(session.name);
-  if (kind === "repeated") place.giveBack();
-  return { kind: "accepted", turn, seq, repeated: kind === "repeated" };
+  const taken = deps.turnCounts.take(session.name);
+  let stored = false;
+  try {
+    const open = (): Promise<number> => taken.open();
+    const { kind, seq } = await requestTurn(deps, session, turn, data, { alone, trace, open });
+    stored = kind === "accepted";
+    if (!stored) place.giveBack();
+    return { kind: "accepted", turn, seq, repeated: !stored };
+  } finally {
+    taken.settle(stored);
+  }
 }
 
 /** The turn that a client calls `turn`. */

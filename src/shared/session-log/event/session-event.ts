@@ -1,5 +1,5 @@
 import { isCoded } from "../../base/errors.ts";
-import { scanJson, type JsonLimits } from "../../base/json-scan.ts";
+import { parseJsonWithin, RECORD_JSON, scanJson, type JsonLimits } from "../../base/json-scan.ts";
 import type { StoredEvent } from "../follow/stored-event.ts";
 import { parseSessionSubject } from "../subjects.ts";
 import { mayBePushed, roleOf, type Source } from "./kinds.ts";
@@ -53,10 +53,27 @@ export function readSessionEvent(
       ...(turn === undefined ? {} : { turn_id: turn }),
       type: kind,
       source,
-      data: body,
+      data: shownData(kind, body),
       timestamp: new Date(at).toISOString(),
     },
   };
+}
+
+/** What clients see of events that have members for the programs that write and follow the log. */
+const SHOWN_MEMBERS: Readonly<Record<string, readonly string[]>> = {
+  created: ["user", "kind", "record"],
+  owner: ["epoch"],
+};
+
+/** The data of an event as clients see them: without the names by which our programs know sessions, machines and folders. Pure. */
+function shownData(kind: string, body: Uint8Array): Uint8Array {
+  const members = SHOWN_MEMBERS[kind];
+  if (members === undefined) return body;
+  const all = (parseJsonWithin(body, RECORD_JSON) ?? {}) as Record<string, unknown>;
+  const { record } = all;
+  if (typeof record === "object" && record !== null) all["record"] = { ...record, prompt: undefined }; // a digest of it
+  const shown = members.filter((name) => Object.hasOwn(all, name)).map((name) => [name, all[name]]);
+  return Buffer.from(JSON.stringify(Object.fromEntries(shown)));
 }
 
 /** Does the envelope say what its subject says? */

@@ -13,7 +13,7 @@ export async function lastOwner(
   const found = await jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj });
   const read = found === null ? undefined : readSessionEvent(found);
   if (read === undefined || !("event" in read)) return undefined;
-  const data = parseJsonWithin(read.event.data, QUESTION);
+  const data = parseJsonWithin(read.envelope.body, QUESTION);
   if (typeof data !== "object" || data === null) return undefined;
   const { root, place } = data as Record<string, unknown>;
   return typeof root === "string" && typeof place === "string" ? { root, place } : undefined;

@@ -99,3 +99,23 @@ test("whatever is shown is JSON", () => {
     }),
   );
 });
+
+test("clients see who made a session and which term its owner has, and no name of our own", () => {
+  const shown = (subject: string, envelope: Parameters<typeof encodeSessionEnvelope>[0]): unknown => {
+    const it = read(subject, encodeSessionEnvelope(envelope));
+    if (!("event" in it)) throw new Error("unreadable");
+    return (JSON.parse(eventJson(it.event)) as { data: unknown }).data;
+  };
+  const owner = { ...OWNED, kind: "owner", body: json({ epoch: 1, root: "r00t", place: "machine-1" }) };
+  expect(shown("rr.ses.abc.out.owner", owner)).toEqual({ epoch: 1 });
+  const record = { agent: "echo", metadata: { prompt: "kept" }, prompt: "digest" };
+  const body = json({ user: "ann", kind: "worker", incarnation: "i7", at: 1, record });
+  const created = { id: "c", source: "user" as const, kind: "created", session: "s", at: 0, body };
+  expect(shown("rr.ses.abc.in.created.own", created)).toEqual({
+    user: "ann",
+    kind: "worker",
+    record: { agent: "echo", metadata: { prompt: "kept" } },
+  });
+  for (const other of ["7", "null", "[]", "{", '"owner"'])
+    expect(shown("rr.ses.abc.out.owner", { ...owner, body: json(other) })).toEqual({});
+});

@@ -23,7 +23,25 @@ const parts = {
 };
 
 /** Folders of test/integration whose files were seen to pass in a process that ran others before. */
-const SHARING = ["operate", "permissions", "session-log", "tunnel"];
+const SHARING = [
+  "agents",
+  "client",
+  "console",
+  "embedded",
+  "gateway",
+  "mcp",
+  "observability",
+  "operate",
+  "output",
+  "permissions",
+  "samples",
+  "session-log",
+  "sessions",
+  "standin",
+  "trust",
+  "tunnel",
+  "worker",
+];
 
 export default defineConfig({
   test: {

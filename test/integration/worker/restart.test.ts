@@ -89,7 +89,8 @@ test("ASK-1: everything restarts with a question open: it is void, its turn inte
   await requestTurn(client, session, "c", Buffer.from("{}"));
   await decide(client, session, await question(session, "c"), { allow: true });
   await eventually(async () => expect((await ends(session)).at(-1)).toEqual(["c", "finished", true]));
-  expect(readdirSync(join(dir, "workspaces", "s"))).toEqual(["allowed-c"]);
+  // the folder's lock goes when the turn has ended
+  await eventually(() => expect(readdirSync(join(dir, "workspaces", "s"))).toEqual(["allowed-c"]));
 });
 
 test("a worker that is asked to stop says what it left, and its folder is free", async () => {

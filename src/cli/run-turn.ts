@@ -10,7 +10,7 @@ import { codedFailure } from "./sessions/coded.ts";
 import { onInterrupts } from "./sessions/interrupts.ts";
 import { answer } from "./sessions/questions.ts";
 import { clientOf, findServer, SESSIONS_CLIENT_TABLE, type Server } from "./sessions/server.ts";
-import { sayIfWaiting } from "./sessions/waiting.ts";
+import { sayIfWaiting, type Waiting } from "./sessions/waiting.ts";
 import { createTurnJson, createTurnView, type TurnView } from "./sessions/turn-view.ts";
 
 // sessions/server.ts finds the server, sessions/own-server.ts starts one where none runs · sessions/turn-view.ts shows the turn, sessions/questions.ts answers what the agent
@@ -73,8 +73,12 @@ async function runIn(
     };
     const { session_id: session } = await client.createSession(made, { signal });
     if (id === undefined) view.note(`session ${session}`);
-    stop = () => cancel(client, { session, turn, view });
-    const ended = await follow(context, { client, session, view, prompt, turn, signal });
+    using waiting = sayIfWaiting(view.note);
+    const unbegun = (): void => {
+      if (!waiting.hasBegun()) leaving.abort();
+    };
+    stop = () => void cancel(client, { session, turn, view }).then(unbegun);
+    const ended = await follow(context, { client, session, view, prompt, turn, waiting, signal });
     view.end();
     return exitOf(ended);
   } catch (error) {
@@ -87,10 +91,11 @@ async function runIn(
 /** What a turn is shown with. */
 type Turn = { client: Sessions; session: string; turn: string; view: TurnView };
 
-function cancel(client: Sessions, { session, turn, view }: Omit<Turn, "client">): void {
+/** Resolves when the server has it. A turn that has not begun may be ended by nobody for long: no worker is there, or another turn runs. */
+async function cancel(client: Sessions, { session, turn, view }: Omit<Turn, "client">): Promise<void> {
   const come = ownCommand("sessions", "watch", session);
   view.note(`cancelling the turn; Ctrl-C again leaves without waiting (\`${come}\` comes back)`);
-  client.cancel(session, turn).catch((error: unknown) => {
+  await client.cancel(session, turn).catch((error: unknown) => {
     view.note(`the turn could not be cancelled: ${errorText(error)}`);
   });
 }
@@ -98,10 +103,10 @@ function cancel(client: Sessions, { session, turn, view }: Omit<Turn, "client">)
 /** Shows the turn until its end, which is returned. */
 async function follow(
   context: Context,
-  { client, session, turn, view, prompt, signal }: Turn & { prompt: string; signal: AbortSignal },
+  of: Turn & { prompt: string; waiting: Waiting; signal: AbortSignal },
 ): Promise<SessionEvent | undefined> {
+  const { client, session, turn, view, prompt, waiting, signal } = of;
   let last: SessionEvent | undefined;
-  using waiting = sayIfWaiting(view.note);
   for await (const item of client.execute(
     session,
     { user_input: prompt, client_turn_id: turn },

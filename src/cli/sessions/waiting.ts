@@ -2,7 +2,7 @@
 const PATIENCE_MS = 5000;
 
 /** Says once that a turn has not begun, so that nobody waits for a worker that is not there. */
-export type Waiting = { begun(): void } & Disposable;
+export type Waiting = { begun(): void; hasBegun(): boolean } & Disposable;
 
 export function sayIfWaiting(note: (text: string) => void): Waiting {
   const timer = setTimeout(
@@ -12,6 +12,14 @@ export function sayIfWaiting(note: (text: string) => void): Waiting {
       ),
     PATIENCE_MS,
   );
-  const begun = (): void => clearTimeout(timer);
-  return { begun, [Symbol.dispose]: begun };
+  let hasBegun = false;
+  const stop = (): void => clearTimeout(timer);
+  return {
+    begun() {
+      hasBegun = true;
+      stop();
+    },
+    hasBegun: () => hasBegun,
+    [Symbol.dispose]: stop,
+  };
 }

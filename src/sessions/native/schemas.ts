@@ -71,7 +71,8 @@ export const TURN_BODY = {
     },
     when_busy: {
       enum: ["queue", "reject"],
-      description: "Whether the turn waits while another one runs. Default: `queue`.",
+      description:
+        "Whether the turn waits while another one runs. Default: `queue`. Where the log is kept by several brokers, a turn with `reject` may wait after all behind one that came in the same moment.",
     },
   },
 } as const;

@@ -1,6 +1,7 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { Clock } from "../../shared/base/clock.ts";
-import { createFrameRate } from "./frame-rate.ts";
+import { rest } from "../../shared/base/rest.ts";
+import { createFrameRate, pauseBehind } from "./frame-rate.ts";
 
 /** Frames that wait behind the one that is carried out. Then nothing more is read from the socket. */
 const MOST_WAITING = 16;
@@ -39,6 +40,8 @@ export function readFrames(
     for (let frame = waiting.shift(); frame !== undefined && !signal.aborted; frame = waiting.shift()) {
       waitingBytes -= frame.bytes.length;
       await on.handle(frame.bytes, frame.isText);
+      const pause = pauseBehind(frame.bytes.length);
+      if (pause > 0) await rest(deps.clock, pause, signal);
     }
     handling = false;
     if (socket.isPaused && !signal.aborted) socket.resume();

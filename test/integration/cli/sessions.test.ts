@@ -126,6 +126,28 @@ describe("run", () => {
     expect(JSON.parse(stdout)).toMatchObject({ turns: [{ status: "cancelled", cancel_requested: true }] });
   });
 
+  test("Ctrl-C leaves at once what has not begun, and it never begins", async () => {
+    const first = begin("run", "--session", "ses_queue", "stay");
+    await eventually(() => expect(first.out()).toBe("staying"));
+    const second = begin("run", "--session", "ses_queue", "never");
+    const turns = async (): Promise<object[]> => {
+      const { stdout } = await cli("sessions", "show", "ses_queue", "--json");
+      return (JSON.parse(stdout) as { turns: object[] }).turns;
+    };
+    await eventually(async () => expect(await turns()).toHaveLength(2));
+    second.child.kill("SIGINT");
+    expect(await second.code()).toBe(130);
+    expect(await turns()).toMatchObject([
+      { status: "running" },
+      { status: "queued", cancel_requested: true },
+    ]);
+    first.child.kill("SIGINT");
+    expect(await first.code()).toBe(130);
+    await eventually(async () =>
+      expect(await turns()).toMatchObject([{ status: "cancelled" }, { status: "cancelled" }]),
+    );
+  });
+
   test("a terminal that is closed does not end the turn: it is watched from another one, at its cursor", async () => {
     const run = begin("run", "--session", "ses_left", "stay");
     await eventually(() => expect(run.out()).toBe("staying"));

@@ -31,11 +31,21 @@ const { signal } = new AbortController();
 const CAUGHT_UP = /"type":"caught_up"/g;
 const ID = /^id: \d+\./gm;
 const STAMP = /"at":([\d.]+)\}/g;
+/** An empty pong, masked as a client's frames are: a socket that says nothing for a minute is taken for dead. */
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
+const PONG_MS = 10_000;
+/** Watchers that arrive at the same time: a busy server gives up requests whose head it could not read within 10 s. */
+const AT_ONCE = 100;
 /** Longest text that one of these matches. */
 const LONGEST = 40;
 
 const sessions: { session: Session; owner: Agent }[] = [];
 let crowd: Socket[] = [];
+/** Those of the crowd that are WebSockets. */
+let sockets: Socket[] = [];
+setInterval(() => {
+  for (const socket of sockets) socket.write(PONG);
+}, PONG_MS).unref();
 let times: number[] = [];
 
 const connections = Promise.all([
@@ -94,7 +104,8 @@ function finder(pattern: RegExp): (piece: string) => RegExpMatchArray[] {
 async function gather({ watchers }: Crowd): Promise<WatchRun> {
   for (const socket of crowd) socket.destroy();
   crowd = [];
-  let waiting = watchers;
+  sockets = [];
+  let arrived = 0;
   const done = Promise.withResolvers<void>();
   for (let i = 0; i < watchers; i++) {
     const { session } = sessions[i % sessions.length] as (typeof sessions)[0];
@@ -102,17 +113,21 @@ async function gather({ watchers }: Crowd): Promise<WatchRun> {
     const caughtUp = finder(CAUGHT_UP);
     const stamps = finder(STAMP);
     let begun = false;
+    let heard = "";
     const socket = open(session, by, "latest", (text) => {
       const now = performance.now();
+      heard ||= text.slice(0, 100);
       if (!begun && caughtUp(text).length > 0) {
         begun = true;
-        if (--waiting === 0) done.resolve();
+        if (++arrived === watchers) done.resolve();
       }
       for (const [, at] of stamps(text)) times.push(now - Number(at));
     });
-    socket.once("close", () => done.reject(new Error("a watcher was turned away")));
+    socket.once("error", (error) => (heard += ` ${error.message}`));
+    socket.once("close", () => done.reject(new Error(`watcher ${i} was turned away: ${heard}`)));
     crowd.push(socket);
-    if (i % 50 === 49) await delay(20); // they arrive within some seconds, not all at once
+    if (by === "socket") socket.once("data", () => sockets.push(socket)); // it was upgraded
+    while (i - arrived >= AT_ONCE) await Promise.race([delay(5), done.promise]);
   }
   if (watchers === 0) done.resolve();
   await done.promise;

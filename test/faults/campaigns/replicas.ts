@@ -15,6 +15,8 @@ export async function replicas(plan: RollPlan & { everyMs: number }, report: Rep
   const { gapsMs, refused, wrong } = found;
   const slowest = Math.max(...gapsMs);
   report.note("restarts, streams that were followed by another", `${found.restarts}, ${gapsMs.length}`);
+  const away = home.servers.flatMap((it) => it.downtimes); // tells how busy the machine is
+  report.note("a server is away", `p50 ${ms(quantile(away, 0.5))}, at most ${ms(Math.max(...away))}`);
   report.note("attempts that were refused", [refused.length, ...new Set(refused)].slice(0, 4).join("; "));
   report.check("turns under way at the last restart", found.running === plan.turns, `${found.running}`);
   report.check("events that watchers got", found.events > 0, String(found.events));

@@ -11,6 +11,7 @@ import { latency } from "./rows/latency.ts";
 import { memory } from "./rows/memory.ts";
 import { passthrough } from "./rows/passthrough.ts";
 import { start } from "./rows/start.ts";
+import { takeover } from "./rows/takeover.ts";
 import { turns } from "./rows/turns.ts";
 import { watch } from "./rows/watch.ts";
 
@@ -28,6 +29,7 @@ const ROWS: readonly Row[] = [
   memory,
   watch,
   turns,
+  takeover,
 ];
 const NAMES = ROWS.map(({ name }) => name).join(", ");
 

@@ -10,7 +10,9 @@ type Open = { kind: "open"; url: string; sessions: number };
 type Accept = { kind: "accept"; turns: number; pauseMs: number };
 /** A turn in every session whose agent says `perSecond` pieces of text; a watcher of each sees them. */
 type Deltas = { kind: "deltas"; perSecond: number; seconds: number };
-export type TurnsJob = Open | Accept | Deltas;
+/** A turn in every session that does not end by itself. Each has begun when this is answered. */
+type Hang = { kind: "hang" };
+export type TurnsJob = Open | Accept | Deltas | Hang;
 
 /** Milliseconds: until the answer of a turn, or from a piece of text to its watcher. */
 export type TurnsRun = { count: number; p50: number; p99: number };
@@ -20,6 +22,8 @@ type AskedTurn = { request: { user_input: string } };
 const [key = ""] = process.argv.slice(2);
 /** Of the server that is measured. */
 let url = "";
+/** Turns that hang. */
+let hanging = 0;
 const STAMP = /@([\d.]+)@/g;
 const headers = { "x-api-key": key, "content-type": "application/json" };
 const sessions: string[] = [];
@@ -32,8 +36,9 @@ agent.listen(0, "127.0.0.1", () => {
 
 async function work(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
   const { request: asked } = JSON.parse(await textOf(incoming)) as AskedTurn;
-  const [, perSecond = 0, seconds = 0] = asked.user_input.split(" ");
+  const [what, perSecond = 0, seconds = 0] = asked.user_input.split(" ");
   answer.writeHead(200, { "content-type": "application/x-ndjson" }).flushHeaders();
+  if (what === "hang") return void hanging++;
   const from = performance.now();
   for (let i = 0; i < Number(perSecond) * Number(seconds); i++) {
     await delay(Math.max(0, from + (i * 1000) / Number(perSecond) - performance.now()));
@@ -125,6 +130,13 @@ async function deltas({ perSecond, seconds }: Deltas): Promise<TurnsRun> {
   return runOf(times);
 }
 
+async function hang(): Promise<TurnsRun> {
+  hanging = 0;
+  for (const session of sessions) await post(`/sessions/${session}/turns`, { user_input: "hang" });
+  while (hanging < sessions.length) await delay(20);
+  return runOf([]);
+}
+
 function jobOf(job: TurnsJob): Promise<TurnsRun> {
   switch (job.kind) {
     case "open":
@@ -132,6 +144,8 @@ function jobOf(job: TurnsJob): Promise<TurnsRun> {
       return open(job.sessions);
     case "accept":
       return accept(job);
+    case "hang":
+      return hang();
     case "deltas":
       return deltas(job);
   }

@@ -1,49 +1,44 @@
 import type { NatsConnection } from "@nats-io/transport-node";
-import { readSyncAlwaysOfMonitor, type Durability } from "../shared/log/durability/durability.ts";
-import { readSyncAlways } from "../shared/log/durability/sync-always.ts";
-import { errorText } from "../shared/base/errors.ts";
+import type { Clock } from "../shared/base/clock.ts";
 import type { Logger } from "../shared/base/logger.ts";
+import type { Durability } from "../shared/log/durability/durability.ts";
+import { readSync, type SyncSources } from "../shared/log/durability/read-durability.ts";
 
-/** Time limit for the broker's monitoring page, which normally answers in milliseconds. A start must not hang on it. */
-const MONITOR_TIMEOUT_MS = 2000;
+/** How long a broker that did not tell is left alone: a server that is started again takes seconds. */
+const AGAIN_MS = 30_000;
 
 export type DurabilityWatch = {
   /** As of the last check. */
   current: () => Durability;
   check(): Promise<Durability>;
+  stop(): void;
 };
 
 /**
- * Checks whether the broker syncs every write (HONEST-1), by its configuration file or its monitoring page. The check is repeated after every
- * reconnect, because a restarted broker may have a new configuration.
+ * Checks whether the broker syncs every write (HONEST-1), by its configuration file or the monitoring pages of its servers. The check is repeated after every
+ * reconnect, because a restarted broker may have a new configuration, and every 30 s while one does not tell.
  */
 export function createDurabilityWatch(deps: {
-  connection: NatsConnection;
+  connection: Pick<NatsConnection, "status">;
+  clock: Clock;
   logger: Logger;
-  readConfig: (() => Promise<string>) | undefined;
-  /** Monitoring URL, without a slash at its end. */
-  monitor: string | undefined;
+  sources: SyncSources;
+  read?: typeof readSync;
 }): DurabilityWatch {
-  const { connection, logger, readConfig, monitor } = deps;
+  const { connection, clock, logger, sources, read = readSync } = deps;
   let current: Durability = "unverified";
+  let cancel = (): void => undefined;
+  const canTell = sources.configFile !== undefined || sources.monitor !== undefined;
 
   async function check(): Promise<Durability> {
-    current = (await syncsAlways()) ? "fsync" : "unverified";
+    cancel();
+    const sync = await read(sources);
+    current = sync.kind === "always" ? "fsync" : "unverified";
+    if (sync.kind !== "unknown" || !canTell) return current;
+    logger.warn({ detail: sync.why }, "durability of the broker cannot be checked");
+    cancel();
+    cancel = clock.after(AGAIN_MS, () => void check());
     return current;
-  }
-
-  async function syncsAlways(): Promise<boolean> {
-    try {
-      if (readConfig !== undefined) return readSyncAlways(await readConfig());
-      if (monitor === undefined) return false;
-      const response = await fetch(`${monitor}/jsz?config=1`, {
-        signal: AbortSignal.timeout(MONITOR_TIMEOUT_MS),
-      });
-      return response.ok && readSyncAlwaysOfMonitor(await response.json());
-    } catch (error) {
-      logger.warn({ detail: errorText(error) }, "durability of the broker cannot be checked");
-      return false;
-    }
   }
 
   async function watch(): Promise<void> {
@@ -51,5 +46,5 @@ export function createDurabilityWatch(deps: {
   }
   void watch();
 
-  return { current: () => current, check };
+  return { current: () => current, check, stop: () => cancel() };
 }

@@ -1,5 +1,4 @@
 import type { NatsConnection } from "@nats-io/transport-node";
-import { readFile } from "node:fs/promises";
 import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { brokerAccess } from "../shared/settings/index.ts";
@@ -79,6 +78,7 @@ async function start(deps: ServiceDeps): Promise<Service> {
   const scope = new AsyncDisposableStack();
   scope.defer(() => connection.close());
   scope.defer(() => tracing?.close());
+  scope.defer(() => durability.stop());
   scope.defer(() => gateway.close());
   let closing = false;
   void connection.closed().then((error) => {
@@ -104,8 +104,8 @@ async function checkedDurability(
   const durability = createDurabilityWatch({
     connection,
     logger,
-    readConfig: brokerConfig === undefined ? undefined : () => readFile(brokerConfig, "utf8"),
-    monitor: brokerMonitor,
+    clock: systemClock,
+    sources: { configFile: brokerConfig, monitor: brokerMonitor },
   });
   if ((await durability.check()) !== "fsync" && requireDurable) {
     throw codedError(

@@ -19,6 +19,7 @@ import {
   WORKER_SETTINGS,
   WORKSPACE_SETTINGS,
 } from "../shared/settings/index.ts";
+import { createAliveFile } from "./alive.ts";
 import { startWorkerProcess } from "./process.ts";
 import { machineId } from "./roots/machine-id.ts";
 import { openRoots } from "./roots/root.ts";
@@ -60,6 +61,7 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
     values.workspaceRoot === undefined ? [join(dataDir, "workspaces")] : readPaths(values.workspaceRoot);
   const roots = openRoots(folders, machineId(dataDir));
   begun.announce(values, env, { version: VERSION, worker: name });
+  const alive = createAliveFile(values.workerAliveFile, clock);
   const nc = await connectBroker(brokerAccess(values), {
     name: `worker ${name}`,
     inboxPrefix: WORKER_INBOX,
@@ -71,10 +73,12 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
     { name, agents, roots, shared: values.workspaceShared, maxBytes: values.sessionsRetentionBytes, env },
     { nc, clock, log, tracing, fatal },
   );
+  alive.start();
   return {
     about: { worker: name, agent: values.agent, roots: roots.map(({ path }) => path) },
     words: "worker ready",
     async close() {
+      alive.stop();
       await running.close();
       await tracing?.close();
     },

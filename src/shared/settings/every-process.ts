@@ -22,7 +22,7 @@ export const COMMON_SETTINGS = {
   },
   brokerMonitor: {
     env: "RUNNER_RELAY_BROKER_MONITOR",
-    kind: { type: "url" },
-    help: "monitoring URL of the broker (http://host:8222), queried to verify that it syncs every write",
+    kind: { type: "urls" },
+    help: "monitoring URL of the broker (http://host:8222), queried to verify that it syncs every write; of each server, separated by commas, where several replicate",
   },
 } as const satisfies Record<string, Setting>;

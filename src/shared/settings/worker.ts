@@ -15,6 +15,11 @@ export const WORKER_SETTINGS = {
     fallback: "echo",
     help: "agent that runs the turns: `echo` repeats its input, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL",
   },
+  workerAliveFile: {
+    env: "RUNNER_RELAY_WORKER_ALIVE_FILE",
+    kind: { type: "path" },
+    help: "file that is there when the worker is ready, and written every 10 s while it lives: for supervisors, because a worker has no port",
+  },
   agentHttpUrl: {
     env: "RUNNER_RELAY_AGENT_HTTP_URL",
     kind: { type: "url" },

@@ -56,7 +56,8 @@ function kindOf(kind: SettingKind): string {
     case "path":
       return kind.type;
     case "paths":
-      return "paths";
+    case "urls":
+      return kind.type;
     case "servers":
       return "urls";
   }

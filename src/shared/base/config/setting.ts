@@ -13,6 +13,8 @@ export type SettingKind =
   | { type: "bytes"; min: number; max: number }
   /** An http or https URL without credentials and query. Parsed to a text without a trailing slash. */
   | { type: "url" }
+  /** Several of them, separated by commas. {@link readUrls} takes them apart. */
+  | { type: "urls" }
   /** Comma-separated `nats://` or `tls://` URLs, which may contain a login. */
   | { type: "servers" }
   /** The name of a host and nothing else. */
@@ -63,6 +65,11 @@ const SHOWN_BYTES = ["PiB", "TiB", "GiB", "MiB", "KiB"] as const;
 /** The paths in a value of the kind `paths`. Pure. */
 export function readPaths(text: string): string[] {
   return text.split(PATHS_SEPARATOR).filter((path) => path !== "");
+}
+
+/** The URLs in a value of the kind `urls`. Pure. */
+export function readUrls(text: string): string[] {
+  return text.split(",");
 }
 
 /** Formats a value so that {@link readSetting} can parse it again: `2s`, `7d`, `4MiB`. A bare number of milliseconds would be read as seconds. Pure. */
@@ -116,6 +123,8 @@ export function readSetting(kind: SettingKind, text: string): ReadResult {
       return scaled(text, BYTE_UNITS, "b", kind.min, kind.max, showSize, "a size such as 64KiB or 4MiB");
     case "url":
       return readUrl(text);
+    case "urls":
+      return readAllUrls(text);
     case "servers": {
       const read = readServers(text);
       return read.ok ? good(text) : read;
@@ -134,6 +143,12 @@ function readUrl(text: string): ReadResult {
   if (url.username || url.password) return bad("must not carry credentials");
   if (/[?#]/.test(text)) return bad("must not have a query or fragment");
   return good(url.href.replace(/\/+$/, ""));
+}
+
+function readAllUrls(text: string): ReadResult {
+  const read = text.split(",").map((one) => readUrl(one.trim()));
+  const wrong = read.find((one) => !one.ok);
+  return wrong ?? good(read.map((one) => (one.ok ? one.value : "")).join(","));
 }
 
 function scaled(

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { StreamConfig } from "@nats-io/jetstream";
 import { readSyncAlwaysOfMonitor, type Durability } from "./durability.ts";
 import { readSyncAlways } from "./sync-always.ts";
+import { readUrls } from "../../base/config/setting.ts";
 import { errorText } from "../../base/errors.ts";
 
 /** What may be claimed of accepted events, and what speaks against claiming more. */
@@ -12,24 +13,45 @@ export type SyncKnowledge = { kind: "always" } | { kind: "not_always" } | { kind
 
 const MONITOR_TIMEOUT_MS = 2000;
 
+/** Where it can be read: the broker's configuration file, or else the monitoring page of each of its servers, separated by commas. */
+export type SyncSources = { configFile?: string | undefined; monitor?: string | undefined };
+
 /** Reads what can be known: `sync_interval` is not in the JetStream API (HONEST-1). */
-export async function readSync(sources: { configFile?: string; monitor?: string }): Promise<SyncKnowledge> {
+export async function readSync({ configFile, monitor }: SyncSources): Promise<SyncKnowledge> {
   try {
-    if (sources.configFile !== undefined) {
-      return { kind: readSyncAlways(await readFile(sources.configFile, "utf8")) ? "always" : "not_always" };
-    }
-    if (sources.monitor === undefined) {
-      const why = "neither RUNNER_RELAY_BROKER_CONFIG nor RUNNER_RELAY_BROKER_MONITOR is set";
-      return { kind: "unknown", why };
-    }
-    const response = await fetch(`${sources.monitor}/jsz?config=1`, {
-      signal: AbortSignal.timeout(MONITOR_TIMEOUT_MS),
-    });
-    if (!response.ok) return { kind: "unknown", why: `the monitoring page answers ${response.status}` };
-    return { kind: readSyncAlwaysOfMonitor(await response.json()) ? "always" : "not_always" };
+    if (configFile !== undefined)
+      return { kind: readSyncAlways(await readFile(configFile, "utf8")) ? "always" : "not_always" };
   } catch (error) {
     return { kind: "unknown", why: errorText(error) };
   }
+  if (monitor === undefined) {
+    const why = "neither RUNNER_RELAY_BROKER_CONFIG nor RUNNER_RELAY_BROKER_MONITOR is set";
+    return { kind: "unknown", why };
+  }
+  return ofAll(await Promise.all(readUrls(monitor).map(ask)));
+}
+
+/** What one server says. */
+async function ask(url: string): Promise<SyncKnowledge> {
+  try {
+    const response = await fetch(`${url}/jsz?config=1`, { signal: AbortSignal.timeout(MONITOR_TIMEOUT_MS) });
+    if (!response.ok)
+      return { kind: "unknown", why: `the monitoring page ${url} answers ${response.status}` };
+    return { kind: readSyncAlwaysOfMonitor(await response.json()) ? "always" : "not_always" };
+  } catch (error) {
+    return { kind: "unknown", why: `the monitoring page ${url}: ${errorText(error)}` };
+  }
+}
+
+/**
+ * What servers that replicate say together. Each counts: after a power failure of all of them, one that did not sync may have forgotten, and be elected
+ * before those that know more are there. Pure.
+ */
+export function ofAll(known: readonly SyncKnowledge[]): SyncKnowledge {
+  return (
+    known.find(({ kind }) => kind === "not_always") ??
+    known.find(({ kind }) => kind === "unknown") ?? { kind: "always" }
+  );
 }
 
 /** Judges the log's own settings together with the broker's. Pure. */

@@ -7,6 +7,7 @@ describe("one value", () => {
   const bytes: SettingKind = { type: "bytes", min: 0, max: 1e15 };
   const integer: SettingKind = { type: "integer", min: -5, max: 5 };
   const url: SettingKind = { type: "url" };
+  const urls: SettingKind = { type: "urls" };
   const flag: SettingKind = { type: "flag" };
 
   test.each<[SettingKind, string, string | number | boolean]>([
@@ -27,6 +28,8 @@ describe("one value", () => {
     [flag, "0", false],
     [url, "https://c.example/api///", "https://c.example/api"],
     [url, "http://c:80/", "http://c"],
+    [urls, "http://a:8222", "http://a:8222"],
+    [urls, "http://a:8222/, https://b", "http://a:8222,https://b"],
     [{ type: "choice", of: ["a", "b"] }, "b", "b"],
     [{ type: "path" }, "/a b", "/a b"],
   ])("%j reads %j as %j", (kind, text, value) => {
@@ -52,6 +55,8 @@ describe("one value", () => {
     [flag, "maybe"],
     [flag, ""],
     [url, "c.example"],
+    [urls, "http://a,"],
+    [urls, "http://a, https://user:pw@b"],
     [url, "ftp://c.example"],
     [url, "https://user:pw@c.example"],
     [url, "https://c.example/?"],

@@ -1,6 +1,12 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { StreamConfig } from "@nats-io/jetstream";
-import { expect, test } from "vitest";
-import { judgeDurability } from "../../../../../src/shared/log/durability/read-durability.ts";
+import { expect, onTestFinished, test } from "vitest";
+import {
+  judgeDurability,
+  ofAll,
+  readSync,
+} from "../../../../../src/shared/log/durability/read-durability.ts";
 import { eventsPlan } from "../../../../../src/shared/log/provision/streams.ts";
 
 const stream = eventsPlan({ bytes: 1, replicas: 1, duplicateWindowMs: 1 }) as StreamConfig;
@@ -20,4 +26,29 @@ test.each([
 ])("HONEST-1: unverified: $problem", ({ sync, change, problem }) => {
   const report = judgeDurability(sync, { ...stream, ...change });
   expect(report).toEqual({ durability: "unverified", problems: [expect.stringContaining(problem)] });
+});
+
+test.each([
+  { known: ["always", "always", "always"], together: "always" },
+  { known: ["always", "unknown", "always"], together: "unknown" },
+  { known: ["unknown", "always", "not_always"], together: "not_always" },
+] as const)("HONEST-1: of servers that replicate each counts: $known", ({ known, together }) => {
+  const said = known.map((kind) => (kind === "unknown" ? { kind, why: "no answer" } : { kind }));
+  expect(ofAll(said).kind).toBe(together);
+});
+
+test("HONEST-1: each of several monitoring pages is asked", async () => {
+  const server = (sync_always: boolean): Promise<string> =>
+    new Promise((resolve) => {
+      const it = createServer((_, response) => response.end(JSON.stringify({ config: { sync_always } })));
+      it.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(it.address() as AddressInfo).port}`));
+      onTestFinished(() => void it.close());
+    });
+  const [a, b, lazy] = await Promise.all([server(true), server(true), server(false)]);
+  expect(await readSync({ monitor: `${a},${b}` })).toEqual({ kind: "always" });
+  expect(await readSync({ monitor: `${a},${lazy},${b}` })).toEqual({ kind: "not_always" });
+  expect(await readSync({ monitor: `${a},http://127.0.0.1:1` })).toEqual({
+    kind: "unknown",
+    why: expect.stringContaining("http://127.0.0.1:1"),
+  });
 });

@@ -3,7 +3,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { isCoded } from "../base/errors.ts";
 import { showBytes } from "../base/show.ts";
 import { ensureStream, infoOf } from "../log/provision/ensure-stream.ts";
-import { NO_ROOM, refusalOf } from "../log/provision/limits.ts";
+import { hasNoRoom, refusalOf } from "../log/provision/limits.ts";
 import { EVENTS_STREAM } from "../log/schema/topology.ts";
 import { sessionsPlan, sessionStatePlan } from "./plans.ts";
 import { LEAST_SESSIONS_BYTES, MAX_SESSIONS_BYTES, sessionsBytes } from "./size.ts";
@@ -63,7 +63,7 @@ async function make(jsm: JetStreamManager, options: SessionsOptions): Promise<Se
       const { config } = await ensureStream(jsm, sessionsPlan({ bytes: size, replicas }), changes);
       return { kind: "there", maxBytes: config.max_bytes, changes };
     } catch (error) {
-      const full = error instanceof JetStreamApiError && NO_ROOM.includes(error.code);
+      const full = hasNoRoom(error);
       if (!full || size / 2 < LEAST_SESSIONS_BYTES) throw error;
     }
   }

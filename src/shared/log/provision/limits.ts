@@ -1,4 +1,4 @@
-import type { JetStreamApiError } from "@nats-io/jetstream";
+import { JetStreamApiError } from "@nats-io/jetstream";
 import { SHARDS } from "../schema/partition.ts";
 import { codedError, type CodedError } from "../../base/errors.ts";
 import { showAge } from "../../base/show.ts";
@@ -15,8 +15,21 @@ import {
 
 type Refusal = Pick<JetStreamApiError, "code" | "status" | "message">;
 
-/** The broker's codes for a log that is too large for its limits; a smaller one may fit. */
-export const NO_ROOM: readonly number[] = [10047, 10023, 10002, 10122];
+const FULL = 10047;
+/** The broker's codes for a log that is too large for its limits. */
+const NO_ROOM: readonly number[] = [FULL, 10023, 10002, 10122];
+/** Servers that replicate have one code for every reason why there is no place. */
+const NO_PLACE = 10005;
+
+/** True if a log is too large for the broker's limits; a smaller one may fit. Pure. */
+export function hasNoRoom(error: unknown): error is JetStreamApiError {
+  if (!(error instanceof JetStreamApiError)) return false;
+  return NO_ROOM.includes(error.code) || lacksStorage(error);
+}
+
+function lacksStorage({ code, message }: Refusal): boolean {
+  return code === NO_PLACE && message.includes("insufficient storage");
+}
 
 const ROOM =
   "the account's max_file and the server's max_file_store must hold 256 MiB for dead letters and state, and the log (--log-bytes)";
@@ -25,7 +38,7 @@ const COPIES = "choose RUNNER_RELAY_REPLICAS (--replicas) by the number of serve
 const HELP: Readonly<Record<number, string>> = {
   10002: ROOM,
   10023: ROOM,
-  10047: ROOM,
+  [FULL]: ROOM,
   10122: "the account's disk_max_stream_bytes must be larger, or the log smaller (--log-bytes)",
   10026: `the account's max_consumers must be ${2 * SHARDS} or more: ${SHARDS} of ${EVENTS_STREAM} are the relays', commands that read the log need some for a while`,
   10027: `the account's max_streams must leave room for 3: ${EVENTS_STREAM}, ${DEAD_STREAM} and ${STATE_STREAM}`,
@@ -39,7 +52,7 @@ export function refusalOf(error: JetStreamApiError): CodedError {
   const text = `${error.message} (${error.code})`;
   const help =
     windowLimitMs(error) === undefined
-      ? HELP[error.code]
+      ? HELP[lacksStorage(error) ? FULL : error.code]
       : `duplicate_window in the broker's jetstream limits must be ${showAge(LEAST_DUPLICATE_WINDOW_MS)} or more, and no shorter than an existing log's`;
   if (help !== undefined) return codedError("broker_limited", `${text}: ${help}`, { cause: error });
   const passing = error.status === 503;

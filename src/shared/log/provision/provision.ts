@@ -20,7 +20,7 @@ import { noteDamage } from "../state/note-damage.ts";
 import { ensureConsumer, type Telling } from "./consumers.ts";
 import { ensureStream, infoOf, widenStream } from "./ensure-stream.ts";
 import { goneError, noteGone, rememberedLog } from "./gone.ts";
-import { NO_ROOM, refusalOf, windowLimitMs, windowNote } from "./limits.ts";
+import { hasNoRoom, refusalOf, windowLimitMs, windowNote } from "./limits.ts";
 import { ensureMark, mendLog } from "./mend.ts";
 import { deadPlan, defaultLogBytes, eventsPlan, statePlan, type StreamPlan } from "./streams.ts";
 
@@ -195,7 +195,7 @@ async function ensureLog(
     try {
       return await ensureStream(jsm, planOf(bytes), changes);
     } catch (error) {
-      const full = error instanceof JetStreamApiError && NO_ROOM.includes(error.code);
+      const full = hasNoRoom(error);
       if (!full || bytes / 2 < 64 * 1024 * 1024) throw error;
     }
   }

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import {
   ackPendingLimit,
   goDurationMs,
+  hasNoRoom,
   refusalOf,
   windowLimitMs,
 } from "../../../../../src/shared/log/provision/limits.ts";
@@ -42,11 +43,21 @@ test.each([
   [10121, "consumer max ack pending exceeds system limit of 10", "max_ack_pending"],
   [10074, "replicas > 1 not supported in non-clustered mode", "RUNNER_RELAY_REPLICAS"],
   [10005, "no suitable peers for placement", "RUNNER_RELAY_REPLICAS"],
+  [10005, "no suitable peers for placement, insufficient storage", "max_file_store"],
   [10052, "duplicates window can not be larger then server limit of 100ms", "duplicate_window"],
 ])("a limit (%i) is named with what helps", (code, message, setting) => {
   const error = refusalOf(refusal(code, message));
   expect(error).toMatchObject({ code: "broker_limited", message: expect.stringContaining(setting) });
   expect(error.message).toContain(message);
+});
+
+test.each([
+  [10047, "insufficient storage resources available", true],
+  [10005, "no suitable peers for placement, insufficient storage", true],
+  [10005, "no suitable peers for placement, peer offline", false],
+  [10074, "replicas > 1 not supported in non-clustered mode", false],
+])("a smaller log may fit (%i %s): %s", (code, message, smaller) => {
+  expect(hasNoRoom(refusal(code, message))).toBe(smaller);
 });
 
 test.each([

@@ -25,6 +25,8 @@ const parts = {
 /** Folders of test/integration whose files were seen to pass in a process that ran others before. */
 const SHARING = [
   "agents",
+  "bad-days-coordinator",
+  "cli",
   "client",
   "console",
   "embedded",
@@ -35,6 +37,8 @@ const SHARING = [
   "output",
   "permissions",
   "samples",
+  "scripts",
+  "service",
   "session-log",
   "sessions",
   "standin",

@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writ
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
-import { dataFolder, startUp, type Up } from "../../support/up.ts";
+import { dataFolder, startUp, type LeftOut, type Up } from "../../support/up.ts";
 import { flip } from "../../support/store.ts";
 import { call } from "../gateway/harness.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -17,11 +17,12 @@ async function send(url: string): Promise<number> {
 /** `up` with three events that wait, because the coordinator is away. */
 async function withWaiting(
   work: (up: Up, gateway: string, folder: string, coordinator: TestCoordinator) => Promise<void>,
+  also: readonly LeftOut[] = [],
 ): Promise<void> {
   await using folder = await dataFolder();
   await using coordinator = await startCoordinator({ autoCreateSessions: true });
   coordinator.faults.set([{ method: "POST", action: { kind: "status", status: 503 } }]);
-  const up = startUp(folder.path, { args: ["--coordinator", coordinator.url, "--port", "0"] });
+  const up = startUp(folder.path, { args: ["--coordinator", coordinator.url, "--port", "0"], also });
   const { gateway } = await up.ready();
   for (let i = 0; i < 3; i++) expect(await send(gateway)).toBe(202);
   await work(up, gateway, folder.path, coordinator);
@@ -115,30 +116,33 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
   });
 
   test("moved away and put back, all of it is there at the next start", async () => {
-    await withWaiting(async (up, gateway, folder) => {
-      renameSync(up.dataDir, join(folder, "elsewhere"));
-      const taken = await refused(gateway);
-      for (const pid of up.processes()) if (pid !== up.process.pid) killIfThere(pid);
-      await eventually(() => {
-        for (const child of ["gateway", "relay", "console", "serve", "worker"])
-          expect(up.output.stderr).toMatch(new RegExp(`"child":"${child}".*"why":"store_lost: .*is gone`));
-      });
-      expect(existsSync(up.dataDir), "none of them makes a folder in its place").toBe(false);
-      expect((await up.stop()).code).toBe(1);
-      expectSaid(
-        up,
-        /was moved away .*: at least N acknowledged events that were pending there are with it\./,
-        3 + taken,
-      );
-      renameSync(join(folder, "elsewhere"), up.dataDir);
-      await using coordinator = await startCoordinator({ autoCreateSessions: true });
-      const again = startUp(folder, {
-        args: ["--coordinator", coordinator.url, "--retarget", "--port", "0"],
-      });
-      await again.ready();
-      await eventually(() => expect(coordinator.summary().keys).toBeGreaterThanOrEqual(3 + taken));
-      expect((await again.stop()).code).toBe(0);
-    });
+    await withWaiting(
+      async (up, gateway, folder) => {
+        renameSync(up.dataDir, join(folder, "elsewhere"));
+        const taken = await refused(gateway);
+        for (const pid of up.processes()) if (pid !== up.process.pid) killIfThere(pid);
+        await eventually(() => {
+          for (const child of ["gateway", "relay", "console", "serve", "worker"])
+            expect(up.output.stderr).toMatch(new RegExp(`"child":"${child}".*"why":"store_lost: .*is gone`));
+        });
+        expect(existsSync(up.dataDir), "none of them makes a folder in its place").toBe(false);
+        expect((await up.stop()).code).toBe(1);
+        expectSaid(
+          up,
+          /was moved away .*: at least N acknowledged events that were pending there are with it\./,
+          3 + taken,
+        );
+        renameSync(join(folder, "elsewhere"), up.dataDir);
+        await using coordinator = await startCoordinator({ autoCreateSessions: true });
+        const again = startUp(folder, {
+          args: ["--coordinator", coordinator.url, "--retarget", "--port", "0"],
+        });
+        await again.ready();
+        await eventually(() => expect(coordinator.summary().keys).toBeGreaterThanOrEqual(3 + taken));
+        expect((await again.stop()).code).toBe(0);
+      },
+      ["sessions", "console"],
+    );
   });
 
   test("a broker that is killed after its store was removed is not started on an empty one", async () => {

@@ -7,16 +7,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../src/cli/up/free-port.ts";
+import { runCommand } from "../../src/embedded/command.ts";
 import { guarded, orphanGuard } from "../../src/embedded/orphan.ts";
+import { errorText } from "../../src/shared/base/errors.ts";
 import { bareEnv } from "./bare-env.ts";
 import { findDebianTool, type FoundTool } from "./debian-tool.ts";
 
 const DEPLOYED = new URL("../../deploy/nginx/", import.meta.url).pathname;
 const READY_MS = 30_000;
 
-/** nginx, or why there is none. */
-export function findNginx(): Promise<FoundTool> {
-  return findDebianTool({ package: "nginx", file: "usr/sbin/nginx" });
+/** An nginx that runs here, or why there is none: the package needs libraries that a small machine may lack. */
+export async function findNginx(): Promise<FoundTool> {
+  const found = await findDebianTool({ package: "nginx", file: "usr/sbin/nginx" });
+  if ("missing" in found) return found;
+  return await runCommand(found.path, ["-v"], { env: bareEnv(), timeoutMs: READY_MS }).then(
+    () => found,
+    (error: unknown) => ({ missing: errorText(error) }),
+  );
 }
 
 /** What Debian's nginx understands of deploy/nginx: it is too old to look names up again. Pure. */

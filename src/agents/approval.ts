@@ -1,4 +1,4 @@
-import type { ApprovalChoice, Asked } from "./port.ts";
+import type { ApprovalChoice, Asked, Ruling } from "./port.ts";
 
 /** How people and programs call the three choices. */
 const MODES: Readonly<Record<string, ApprovalChoice>> = {
@@ -36,16 +36,21 @@ export function rulesOf(options: Readonly<Record<string, unknown>>): ToolRules {
 /** What a tool is about to do: the text that a rule `Name(text)` is compared with. */
 const MAIN_INPUTS = ["command", "file_path", "path", "notebook_path", "url", "query"] as const;
 
-/**
- * What is done with a wish of an agent before anybody is asked. A rule that denies counts more than one that asks, and that more than one that allows and than the choice.
- * Pure.
- */
-export function judge(asked: Asked, choice: ApprovalChoice, rules: ToolRules): "allow" | "ask" | "deny" {
-  const matches = (rule: string): boolean => isFor(rule, asked);
-  if (rules.deny.some(matches)) return "deny";
-  if (rules.ask.some(matches)) return "ask";
-  if (choice === 2 || (choice === 1 && asked.edits === true)) return "allow";
-  return rules.allow.some(matches) ? "allow" : "ask";
+/** What the rules say of a wish of an agent: the strictest of those that are for it. Undefined if none is. Pure. */
+export function ruling(asked: Asked, rules: ToolRules): Ruling | undefined {
+  return (["deny", "ask", "allow"] as const).find((it) => rules[it].some((rule) => isFor(rule, asked)));
+}
+
+/** What is done with a wish of an agent before anybody is asked. Rules that deny or ask count more than the choice. Pure. */
+export function judge(asked: Asked, choice: ApprovalChoice, rules: ToolRules): Ruling {
+  const ruled = ruling(asked, rules);
+  if (ruled !== undefined) return ruled;
+  return choice === 2 || (choice === 1 && asked.edits === true) ? "allow" : "ask";
+}
+
+/** Is there any rule? Pure. */
+export function hasRules({ allow, ask, deny }: ToolRules): boolean {
+  return allow.length + ask.length + deny.length > 0;
 }
 
 function isFor(rule: string, { toolName, toolInput }: Asked): boolean {

@@ -1,6 +1,6 @@
 import { errorText } from "../shared/base/errors.ts";
 import type { Agent, AgentEvents, AgentTurn, AgentWish } from "./agent.ts";
-import { approvalOf, judge, rulesOf } from "./approval.ts";
+import { approvalOf, hasRules, judge, ruling, rulesOf } from "./approval.ts";
 import { fitting } from "./fit.ts";
 import type { ApprovalChoice, Asked, Decision, Runner, RunnerEvent, RunnerSession } from "./port.ts";
 import { endOf, newTelling, tell } from "./telling.ts";
@@ -74,7 +74,13 @@ function createConduct(runner: string, turn: AgentTurn, events: AgentEvents): Co
   const { id, user, workspace, metadata, options } = of;
   const place = { id, user, workspace, metadata, options, turn: turn.turn, request, trace, threadId, spawn };
   return {
-    session: { ...place, emit: take, ask, room: () => events.room() },
+    session: {
+      ...place,
+      emit: take,
+      ask,
+      ruling: hasRules(rules) ? (asked) => ruling(asked, rules) : undefined,
+      room: () => events.room(),
+    },
     take,
     choice: () => choice,
     choose: (next) => void (choice = next),

@@ -1,15 +1,32 @@
+import type { Clock } from "../shared/base/clock.ts";
 import { codedError } from "../shared/base/errors.ts";
 import type { Agent } from "./agent.ts";
+import { chosenBy } from "./choose.ts";
+import { claudeApi } from "./claude-api/index.ts";
+import { claudeSubprocess, CLAUDE_SDK, type ClaudeConfig } from "./claude-subprocess/index.ts";
 import { agentOf } from "./conduct.ts";
 import { echoRunner } from "./echo.ts";
+import { findProgram } from "./find-program.ts";
 import { httpRunner } from "./http.ts";
+import { hasPackage } from "./optional-package.ts";
 import { createRegistry, type Adapters } from "./registry.ts";
 
-/** Every agent that there is; some need settings of their own. */
-const NAMES = ["echo", "http"] as const;
-
 /** What the settings say about agents. */
-export type AgentSettings = { agent: string; agentHttpUrl: string | undefined };
+export type AgentSettings = {
+  agent: string;
+  agentHttpUrl?: string | undefined;
+  claudeModel?: string | undefined;
+};
+
+/** What agents are made with. */
+export type AgentHome = {
+  env: Readonly<Record<string, string | undefined>>;
+  /** For what agents keep that belongs to no session's folder. */
+  folder: string;
+  /** This process runs as the system's administrator. */
+  root: boolean;
+  clock: Clock;
+};
 
 /** The agents of a worker. */
 export type Agents = {
@@ -17,10 +34,14 @@ export type Agents = {
   of(name: string | undefined): Agent | undefined;
 };
 
+/** Every agent that there is; some need settings of their own. */
+const NAMES = ["echo", "http", "claude_subprocess", "claude_api", "auto"] as const;
+
 /** The agents that the settings allow. Throws `config_invalid` if the one that they name is not among them. */
-export function agentsOf(settings: AgentSettings): Agents {
-  const { agent, agentHttpUrl } = settings;
-  const registry = createRegistry(adaptersOf(settings), agent);
+export function agentsOf(settings: AgentSettings, home: AgentHome): Agents {
+  const { agentHttpUrl } = settings;
+  const agent = settings.agent === "auto" ? chosenOn(home) : settings.agent;
+  const registry = createRegistry(adaptersOf(settings, home), agent);
   if (agent === "http" && agentHttpUrl === undefined)
     throw codedError("config_invalid", "the agent `http` needs RUNNER_RELAY_AGENT_HTTP_URL");
   if (!registry.has(agent))
@@ -32,9 +53,36 @@ export function agentsOf(settings: AgentSettings): Agents {
 }
 
 /** How each adapter is made that can be had. */
-function adaptersOf({ agentHttpUrl }: AgentSettings): Adapters {
+function adaptersOf(settings: AgentSettings, home: AgentHome): Adapters {
+  const { agentHttpUrl } = settings;
   return {
     echo: echoRunner,
     ...(agentHttpUrl === undefined ? {} : { http: () => httpRunner(agentHttpUrl) }),
+    claude_subprocess: () => claudeSubprocess(claudeConfig(settings, home), home.clock),
+    claude_api: () => claudeApi({ model: settings.claudeModel, ...accessOf(home) }, home.clock),
   };
+}
+
+/** The SDK's own CLI comes before the user's, because it is the version that the SDK knows. */
+function claudeConfig({ claudeModel }: AgentSettings, { env, folder, root }: AgentHome): ClaudeConfig {
+  const hasOwnCli = hasPackage(`${CLAUDE_SDK}-${process.platform}-${process.arch}/package.json`);
+  return {
+    model: claudeModel,
+    ...accessOf({ env }),
+    folder,
+    executable: hasOwnCli ? undefined : findProgram("claude", env["PATH"]),
+    root,
+  };
+}
+
+function accessOf({ env }: Pick<AgentHome, "env">): Pick<ClaudeConfig, "apiKey" | "baseUrl"> {
+  return { apiKey: env["ANTHROPIC_API_KEY"], baseUrl: env["ANTHROPIC_BASE_URL"] };
+}
+
+function chosenOn({ env }: AgentHome): string {
+  return chosenBy({
+    claudeCli: findProgram("claude", env["PATH"]) !== undefined,
+    claudeSdk: hasPackage(CLAUDE_SDK),
+    anthropicKey: env["ANTHROPIC_API_KEY"] !== undefined,
+  });
 }

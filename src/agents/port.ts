@@ -44,6 +44,9 @@ export type Asked = {
   title?: string;
 };
 
+/** What a rule says of that. */
+export type Ruling = "allow" | "ask" | "deny";
+
 export type Decision = {
   allow: boolean;
   /** For the agent. */
@@ -74,6 +77,8 @@ export type RunnerSession = {
   emit(event: Reported): void;
   /** Asks whether the agent may do something, and waits for as long as that takes. Not allowed when the turn ends before. */
   ask(asked: Asked): Promise<Decision>;
+  /** Rules for tools that the session has; undefined without any. What they say of a wish is undefined if none is for it. */
+  ruling: ((asked: Asked) => Ruling | undefined) | undefined;
   /** Resolves when the log takes more. */
   room(): Promise<void>;
 };

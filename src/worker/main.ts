@@ -56,7 +56,14 @@ await runProcess({
 async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<Running> {
   const { values, env, dataDir, log, clock, secrets, fatal } = begun;
   const name = values.worker ?? `${hostname()}-${process.pid}`;
-  const agents = agentsOf(values);
+  const key = env["ANTHROPIC_API_KEY"];
+  if (key !== undefined) secrets.add(key);
+  const agents = agentsOf(values, {
+    env,
+    folder: join(dataDir, "agents"),
+    root: process.getuid?.() === 0,
+    clock,
+  });
   const folders =
     values.workspaceRoot === undefined ? [join(dataDir, "workspaces")] : readPaths(values.workspaceRoot);
   const roots = openRoots(folders, machineId(dataDir));

@@ -7,10 +7,12 @@ import { importsOf, withoutComments } from "../support/imports.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const SRC = join(ROOT, "src");
 
+/** What a folder of tests installs for itself. */
+const INSTALLED = /(?:^|[/\\])node_modules[/\\]/;
 const MAX_LINES = 300;
 const files = ["src", "test", "bench", "examples", "scripts"].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
-    .filter((file) => /\.(?:[cm]?js|ts)$/.test(file))
+    .filter((file) => /\.(?:[cm]?js|ts)$/.test(file) && !INSTALLED.test(file))
     .map((file) => `${folder}/${file.replaceAll("\\", "/")}`),
 );
 
@@ -51,7 +53,7 @@ test("a unit test has the name and the place of its source, or stands in the fol
 test("tests wait by `eventually` or `expect.poll`, which have one patience: `vi.waitFor` gives up after a second", () => {
   const folder = resolve(import.meta.dirname, "..");
   const waiting = readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.endsWith("files.test.ts"))
+    .filter((file) => file.endsWith(".ts") && !INSTALLED.test(file) && !file.endsWith("files.test.ts"))
     .filter((file) => /\bvi\s*\.\s*wait(?:For|Until)\b/.test(readFileSync(join(folder, file), "utf8")));
   expect(waiting).toEqual([join("support", "eventually.ts")]);
 });

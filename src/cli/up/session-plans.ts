@@ -1,3 +1,4 @@
+import { AGENT_VARIABLES } from "../../shared/base/agent-variables.ts";
 import { join } from "node:path";
 import { variableNames, type Environment } from "../../shared/base/config/load.ts";
 import { keepSecret, SESSIONS_KEY_FILE } from "../../shared/http/door/secret-file.ts";
@@ -45,7 +46,7 @@ export function planSessions(asked: Asked, home: LogHome): { serve: ChildPlan; w
     env,
     flags,
     tables: [COMMON_SETTINGS, WORKSPACE_SETTINGS, WORKER_SETTINGS, SESSION_LIMITS],
-    extra,
+    extra: [...extra, ...AGENT_VARIABLES],
     set: { ...common, ...brokerVariables(home.access("worker")) },
   });
   return {

@@ -13,7 +13,7 @@ export const WORKER_SETTINGS = {
     flag: "agent",
     kind: { type: "text" },
     fallback: "echo",
-    help: "agent that runs the turns: `echo` repeats its input, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL",
+    help: "agent that runs the turns: `echo` repeats its input, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL; `claude_subprocess` is Claude Code, `claude_api` the model with tools of our own; `auto` takes what this machine has",
   },
   workerAliveFile: {
     env: "RUNNER_RELAY_WORKER_ALIVE_FILE",
@@ -24,5 +24,10 @@ export const WORKER_SETTINGS = {
     env: "RUNNER_RELAY_AGENT_HTTP_URL",
     kind: { type: "url" },
     help: "URL of the agent `http`: each turn is a POST, its answer one JSON object per line",
+  },
+  claudeModel: {
+    env: "TETHER_AGENT_CLAUDE_MODEL",
+    kind: { type: "text" },
+    help: "model of Claude, if a session's options name none (default: the program's own)",
   },
 } as const satisfies Record<string, Setting>;

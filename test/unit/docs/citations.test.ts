@@ -64,11 +64,14 @@ const known: Known = {
   ),
 };
 
+/** What a folder of tests installs for itself, and names with what it installs. */
+const INSTALLED = /node_modules|package-lock\.json$/;
+
 const files = PLACES.flatMap((place) =>
   statSync(join(ROOT, place)).isFile()
     ? [place]
     : readdirSync(join(ROOT, place), { recursive: true, encoding: "utf8" })
-        .filter((file) => TEXTS.test(file) && basename(file) !== OWN)
+        .filter((file) => TEXTS.test(file) && basename(file) !== OWN && !INSTALLED.test(file))
         .map((file) => `${place}/${file.replaceAll("\\", "/")}`),
 );
 

@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AgentEnd, AgentEvents, AgentTurn, AgentWish, Answer } from "../../src/agents/agent.ts";
+import { agentOf } from "../../src/agents/conduct.ts";
+import type { Runner } from "../../src/agents/port.ts";
+import { systemClock } from "../../src/shared/base/clock.ts";
+import type { Thread } from "../../src/shared/session-log/turns/fact.ts";
+import { withChildren } from "../../src/worker/guard/children.ts";
+import { startGuard } from "../../src/worker/guard/guard.ts";
+
+// A session of a runner with its programs under a real guard, and a log that remembers.
+
+/** One event of the log. Pieces of one text are one. */
+export type Said = { type: string } & Record<string, unknown>;
+
+export type TurnOf = {
+  said: Said[];
+  /** Its end, when it is over. */
+  over: Promise<AgentEnd>;
+  cancel(): void;
+  wish(wish: AgentWish): void;
+};
+
+export type Session = Disposable & {
+  workspace: string;
+  /** Starts a turn. `answer` is what the user decides about each question. */
+  turn(input: string, of?: { answer?: Answer; options?: Record<string, unknown>; most?: number }): TurnOf;
+};
+
+const guard = startGuard();
+/** Without the shell files of whoever runs the tests. */
+const HOME = mkdtempSync(join(tmpdir(), "rr-agents-home-"));
+const ENV = { PATH: process.env["PATH"], HOME };
+const HOLD = {
+  until: () => systemClock.now() + 60_000,
+  onRenewed: () => () => undefined,
+  lost: new AbortController().signal,
+};
+
+/** Opens a session in a folder of its own. What its back end calls it is remembered from turn to turn, as the log does. */
+export function openSession(runner: Runner): Session {
+  const workspace = mkdtempSync(join(tmpdir(), "rr-agent-"));
+  const spawn = { guard: () => guard, clock: systemClock, env: ENV, random: randomUUID };
+  const agent = withChildren(spawn, agentOf(runner), { hold: HOLD, folder: workspace });
+  let thread: Thread | undefined;
+
+  return {
+    workspace,
+    [Symbol.dispose]: () => rmSync(workspace, { recursive: true, force: true }),
+    turn(input, { answer = { allow: true }, options = {}, most } = {}) {
+      const said: Said[] = [];
+      const ending = new AbortController();
+      let hear: (wish: AgentWish) => void = () => undefined;
+      const events: AgentEvents = {
+        piece(type, block, text) {
+          const last = said.at(-1);
+          if (last?.type === type && last["block"] === block) last["text"] += text;
+          else said.push({ type, block, text });
+        },
+        tell(type, data) {
+          said.push({ type, ...data });
+          const { thread_id: id, runner: of } = data;
+          if (type === "session_info" && typeof id === "string") thread = { runner: String(of), id };
+        },
+        room: () => Promise.resolve(),
+        async ask(data) {
+          said.push({ type: "permission_request", ...data });
+          said.push({ type: "permission_resolved", allowed: answer.allow });
+          return answer;
+        },
+        hear: (listener) => void (hear = listener),
+      };
+      const turn: Omit<AgentTurn, "spawn"> = {
+        session: { id: "s", user: "ann", workspace, metadata: {}, options },
+        turn: randomUUID(),
+        request: { user_input: input, ...(most === undefined ? {} : { max_iterations: most }) },
+        thread,
+        mode: undefined,
+      };
+      return {
+        said,
+        over: agent.run(turn, events, ending.signal),
+        cancel: () => ending.abort(),
+        wish: (it) => hear(it),
+      };
+    },
+  };
+}

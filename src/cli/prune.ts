@@ -1,10 +1,11 @@
 import { Command } from "commander";
 import { runPrune } from "../shared/log/prune.ts";
 import { SESSION_PRUNE_INBOX } from "../shared/log/schema/subjects.ts";
+import { createAliveFile } from "../shared/base/alive-file.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { createLogger } from "../shared/base/logger.ts";
 import { keepSessions } from "../shared/session-log/retention/chore.ts";
-import { ALL_SETTINGS, SESSION_LIMITS, UP_SETTINGS } from "../shared/settings/index.ts";
+import { ALL_SETTINGS, SESSION_LIMITS, UP_SETTINGS, WORKER_SETTINGS } from "../shared/settings/index.ts";
 import { loadSettings, type Values } from "../shared/base/config/load.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf, type Flags } from "./flags.ts";
@@ -15,6 +16,7 @@ const TABLE = {
   ...CLIENT_TABLE,
   retention: { ...UP_SETTINGS.retention, flag: "retention" },
   ...SESSION_LIMITS,
+  aliveFile: WORKER_SETTINGS.aliveFile,
 } as const;
 
 export function command(context: Context): Command {
@@ -47,9 +49,11 @@ async function keepLogOfSessions(
 ): Promise<void> {
   const limits = { maxAge: values.sessionsRetention, maxBytes: values.sessionsRetentionBytes };
   const log = createLogger({ name: "prune", level: values.logLevel, lines: process.stderr });
+  using alive = createAliveFile(values.aliveFile, systemClock);
   await untilInterrupted((signal) =>
     withBroker({ role: "session-prune", env, flags }, async (nc) => {
       log.info({ limits }, "keeping the log of sessions");
+      alive.start();
       await keepSessions({
         nc,
         inboxPrefix: SESSION_PRUNE_INBOX,

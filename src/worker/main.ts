@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { agentsOf } from "../agents/named.ts";
+import { createAliveFile } from "../shared/base/alive-file.ts";
 import { loadSettings, type Environment } from "../shared/base/config/load.ts";
 import { readPaths } from "../shared/base/config/setting.ts";
 import type { ErrorCode } from "../shared/base/errors.ts";
@@ -19,7 +20,6 @@ import {
   WORKER_SETTINGS,
   WORKSPACE_SETTINGS,
 } from "../shared/settings/index.ts";
-import { createAliveFile } from "./alive.ts";
 import { startWorkerProcess } from "./process.ts";
 import { machineId } from "./roots/machine-id.ts";
 import { openRoots } from "./roots/root.ts";
@@ -68,7 +68,7 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
     values.workspaceRoot === undefined ? [join(dataDir, "workspaces")] : readPaths(values.workspaceRoot);
   const roots = openRoots(folders, machineId(dataDir));
   begun.announce(values, env, { version: VERSION, worker: name });
-  const alive = createAliveFile(values.workerAliveFile, clock);
+  const alive = createAliveFile(values.aliveFile, clock);
   const nc = await connectBroker(brokerAccess(values), {
     name: `worker ${name}`,
     inboxPrefix: WORKER_INBOX,

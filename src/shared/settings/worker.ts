@@ -15,10 +15,10 @@ export const WORKER_SETTINGS = {
     fallback: "echo",
     help: "agent that runs the turns: `echo` repeats its input, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL; `claude_subprocess` is Claude Code, `claude_api` the model with tools of our own; `auto` takes what this machine has",
   },
-  workerAliveFile: {
-    env: "RUNNER_RELAY_WORKER_ALIVE_FILE",
+  aliveFile: {
+    env: "RUNNER_RELAY_ALIVE_FILE",
     kind: { type: "path" },
-    help: "file that is there when the worker is ready, and written every 10 s while it lives: for supervisors, because a worker has no port",
+    help: "file that is there when the worker is ready, and written every 10 s while it lives: for supervisors, because it has no port. Also of `prune --sessions`",
   },
   agentHttpUrl: {
     env: "RUNNER_RELAY_AGENT_HTTP_URL",

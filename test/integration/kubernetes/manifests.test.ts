@@ -37,7 +37,12 @@ const TABLES = {
   worker: { ...OF_CLIENT, ...tables.WORKER_SETTINGS, ...WORKSPACE_SETTINGS, ...tables.SESSION_LIMITS },
   coordinator: { ...COMMON_SETTINGS, ...tables.COORDINATOR_SETTINGS },
   provision: { ...OF_CLIENT, ...UP_SETTINGS },
-  prune: { ...OF_CLIENT, ...UP_SETTINGS, ...tables.SESSION_LIMITS },
+  prune: {
+    ...OF_CLIENT,
+    ...UP_SETTINGS,
+    ...tables.SESSION_LIMITS,
+    aliveFile: tables.WORKER_SETTINGS.aliveFile,
+  },
 };
 type Command = keyof typeof TABLES;
 
@@ -123,7 +128,7 @@ describe.each(OVERLAYS)("%s", (overlay: Overlay) => {
       }
       if (workload.name === "nats") continue;
       const user = variablesOf(container, manifests).get("NATS_USER");
-      const own = user?.startsWith("gateway-") ? "GATEWAY" : user?.toUpperCase();
+      const own = user?.startsWith("gateway-") ? "GATEWAY" : user?.toUpperCase().replace("-", "_");
       const logins = held.map(({ key }) => key).filter((key) => key.endsWith("_PASSWORD"));
       expect(logins, container.name).toEqual(own === undefined ? [] : [`${own}_PASSWORD`]);
     }
@@ -238,9 +243,10 @@ describe.each(OVERLAYS)("%s", (overlay: Overlay) => {
         maxUnavailable: 1,
         selector: { matchLabels: { "app.kubernetes.io/name": workload.name } },
       });
-      if (workload.name === "console") continue;
+
       const keys = workload.template.spec.topologySpreadConstraints?.map(({ topologyKey }) => topologyKey);
-      expect(keys, workload.name).toEqual(["topology.kubernetes.io/zone", "kubernetes.io/hostname"]);
+      if (!["console", "session-prune"].includes(workload.name))
+        expect(keys, workload.name).toEqual(["topology.kubernetes.io/zone", "kubernetes.io/hostname"]);
     }
   });
 

@@ -37,7 +37,9 @@ const OUTSIDE: Readonly<Record<string, End>> = {
 };
 const PORTS = [53, 80, 443, 4222, 5353, 6222, 8002, 8222, 8766, 8767, 8768];
 
-const BROKER = ["relay", "serve", "worker", "console", "provision", "prune"].map((it) => `${it} nats 4222`);
+const BROKER = ["relay", "serve", "worker", "console", "provision", "prune", "session-prune"].map(
+  (it) => `${it} nats 4222`,
+);
 const INSIDE = [...BROKER, "nats nats 6222", "console nats 8222"];
 const CLUSTER = [...INSIDE, "relay internet 443", "monitoring relay 8767", "monitoring serve 8002"];
 const EXPECTED: Record<Overlay, string[]> = {

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { createAliveFile } from "../../../src/worker/alive.ts";
-import { createFakeClock } from "../../support/fake-clock.ts";
+import { createAliveFile } from "../../../../src/shared/base/alive-file.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), "rr-alive-"));
@@ -11,7 +11,7 @@ function folder(): string {
   return made;
 }
 
-test("a worker that lives writes its file every 10 s; one that starts or has stopped has none", async () => {
+test("a process that lives writes its file every 10 s; one that starts or has stopped has none", async () => {
   const file = join(folder(), "alive");
   writeFileSync(file, "of an earlier run");
   const clock = createFakeClock();
@@ -44,7 +44,7 @@ test("a file that cannot be written now is written later", async () => {
 
 test("a file that can never be written is refused at the start; without a name there is none", () => {
   const clock = createFakeClock();
-  expect(() => createAliveFile("/proc/none/alive", clock)).toThrow(/RUNNER_RELAY_WORKER_ALIVE_FILE/);
+  expect(() => createAliveFile("/proc/none/alive", clock)).toThrow(/RUNNER_RELAY_ALIVE_FILE/);
   const none = createAliveFile(undefined, clock);
   none.start();
   none.stop();

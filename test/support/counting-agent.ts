@@ -1,8 +1,6 @@
-import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { json } from "node:stream/consumers";
+import type { ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
+import { serveHttp } from "./http-server.ts";
 
 /** An agent for `RUNNER_RELAY_AGENT=http` that counts: each turn is `events` results of a tool, numbered from 0, with a pause after each. */
 export async function startCountingAgent({ events, everyMs }: { events: number; everyMs: number }) {
@@ -18,20 +16,13 @@ export async function startCountingAgent({ events, everyMs }: { events: number; 
     }
     response.end();
   }
-  const server = createServer((request, response) => {
-    void json(request).then((body) =>
-      count((body as { request: { user_input: unknown } }).request.user_input, response),
-    );
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const server = await serveHttp((response, { body }) =>
+    count((JSON.parse(body) as { request: { user_input: unknown } }).request.user_input, response),
+  );
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `${server.url}/`,
     /** What it was asked, turn by turn. */
     asked,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((done) => server.close(done));
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -1,36 +1,24 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import { expect, onTestFinished, test } from "vitest";
 import type { AgentEnd, AgentEvents, AgentTurn } from "../../../src/agents/agent.ts";
 import { agentOf } from "../../../src/agents/conduct.ts";
 import { httpRunner } from "../../../src/agents/http.ts";
 import { eventually } from "../../support/eventually.ts";
+import { serveHttp } from "../../support/http-server.ts";
 
-let server: Server | undefined;
-afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
-});
-
-type Asked = { headers: IncomingMessage["headers"]; body: unknown };
+type Asked = { headers: IncomingHttpHeaders; body: unknown };
 
 /** A server of an agent that answers as `answer` does. */
 async function agentServer(
   answer: (response: ServerResponse) => void,
 ): Promise<{ url: string; asked: Asked[] }> {
   const asked: Asked[] = [];
-  server = createServer((request, response) => {
-    let text = "";
-    request.on("data", (chunk) => (text += String(chunk)));
-    request.on("end", () => {
-      asked.push({ headers: request.headers, body: JSON.parse(text) as unknown });
-      answer(response);
-    });
+  const server = await serveHttp((response, { headers, body }) => {
+    asked.push({ headers, body: JSON.parse(body) as unknown });
+    answer(response);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/run`, asked };
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return { url: `${server.url}/run`, asked };
 }
 
 const TURN: AgentTurn = {

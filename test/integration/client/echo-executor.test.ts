@@ -1,40 +1,32 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
 import { bareEnv } from "../../support/bare-env.ts";
+import { serveHttp, type HttpServer } from "../../support/http-server.ts";
 
 /** What the original gateway does, and no more: the three routes, enriched, to the coordinator. */
-async function startPlainGateway(coordinator: TestCoordinator) {
-  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const sent = await text(request);
-    const { method = "GET", url = "/" } = request;
-    const { session_id, ...rest } = (sent === "" ? {} : JSON.parse(sent)) as Record<string, unknown>;
+function startPlainGateway(coordinator: TestCoordinator): Promise<HttpServer> {
+  return serveHttp(async (response, { method, target, body }) => {
+    const { session_id, ...rest } = (body === "" ? {} : JSON.parse(body)) as Record<string, unknown>;
     const own =
-      url === "/bind" ? { hostname: "h", executor_profile: "p" } : url === "/events" ? { session_id } : {};
-    const path = sent === "" ? url : `/sessions/${String(session_id)}${url}`;
+      target === "/bind"
+        ? { hostname: "h", executor_profile: "p" }
+        : target === "/events"
+          ? { session_id }
+          : {};
+    const path = body === "" ? target : `/sessions/${String(session_id)}${target}`;
     const got = await fetch(coordinator.url + path, {
       method,
-      ...(sent === ""
+      ...(body === ""
         ? {}
         : { headers: { "content-type": "application/json" }, body: JSON.stringify({ ...rest, ...own }) }),
     });
     response.writeHead(got.status, { "content-type": "application/json" });
     response.end(await got.text());
-  }
-  const server = createServer((request, response) => void take(request, response));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  });
 }
 
 const EXAMPLES = new URL("../../../examples/", import.meta.url).pathname;

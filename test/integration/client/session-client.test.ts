@@ -1,43 +1,8 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { createSessionClient, type ClientClock } from "../../../src/client/index.ts";
+import { broken, json, silent, startServer } from "../../support/scripted-server.ts";
 
-type Seen = { method: string; url: string; headers: IncomingHttpHeaders; body: unknown };
-type Step = (response: ServerResponse) => void;
-
-/** A gateway that plays one step per request, the last one for all further ones. */
-async function startGateway(...steps: Step[]) {
-  const seen: Seen[] = [];
-  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await text(request);
-    const { method = "", url = "", headers } = request;
-    seen.push({ method, url, headers, body: body === "" ? undefined : (JSON.parse(body) as unknown) });
-    (steps[Math.min(seen.length, steps.length) - 1] ?? answer(200, {}))(response);
-  }
-  const server = createServer((request, response) => void take(request, response));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    seen,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-function answer(status: number, body: unknown, headers: Record<string, string> = {}): Step {
-  return (response) => {
-    response.writeHead(status, { "content-type": "application/json", ...headers });
-    response.end(typeof body === "string" ? body : JSON.stringify(body));
-  };
-}
-
-const reset: Step = (response) => void response.socket?.resetAndDestroy();
-const never: Step = () => {};
-const accepted = answer(
+const accepted = json(
   202,
   { ok: true, status: "accepted", event_id: "e1", stream_seq: 7 },
   { location: "/_relay/deliveries/e1?seq=7" },
@@ -75,7 +40,7 @@ function clientOf(gateway: { url: string }, clock = fastClock(TIMEOUT_MS), timeo
 
 describe("writes", () => {
   test("speak the executor's routes", async () => {
-    await using gateway = await startGateway(answer(201, { ok: true }));
+    await using gateway = await startServer(json(201, { ok: true }));
     const client = clientOf(gateway);
     await client.bind("s 1", { executorSessionId: "x", projectDir: "/p" });
     await client.addEvent("s 1", { event_type: "message", role: "user" });
@@ -103,7 +68,7 @@ describe("writes", () => {
   });
 
   test("hand the coordinator's own answer back", async () => {
-    await using gateway = await startGateway(answer(200, { ok: true, session: { session_id: "s" } }));
+    await using gateway = await startServer(json(200, { ok: true, session: { session_id: "s" } }));
     const result = await clientOf(gateway).bind("s", { executorSessionId: "x" });
     expect(result).toEqual({
       accepted: false,
@@ -113,8 +78,8 @@ describe("writes", () => {
   });
 
   test("ONCE-1: are repeated after breaks, time-outs and 503 with the same key and the same body", async () => {
-    const busy = answer(503, { detail: "stopping", code: "gateway_stopping" });
-    await using gateway = await startGateway(reset, never, busy, answer(201, { ok: true }));
+    const busy = json(503, { detail: "stopping", code: "gateway_stopping" });
+    await using gateway = await startServer(broken, silent, busy, json(201, { ok: true }));
     const client = clientOf(gateway, fastClock(SHORT_MS), SHORT_MS);
     const result = await client.addEvent("s", { event_type: "message" });
     expect(result).toMatchObject({ accepted: false, status: 201 });
@@ -124,15 +89,15 @@ describe("writes", () => {
   });
 
   test("wait as long as the server asks for", async () => {
-    const busy = answer(503, { detail: "x", code: "log_full" }, { "retry-after": "3" });
-    await using gateway = await startGateway(busy, answer(201, { ok: true }));
+    const busy = json(503, { detail: "x", code: "log_full" }, { "retry-after": "3" });
+    await using gateway = await startServer(busy, json(201, { ok: true }));
     const clock = fastClock(TIMEOUT_MS);
     await clientOf(gateway, clock).addEvent("s", { event_type: "message" });
     expect(clock.waits).toEqual([3000]);
   });
 
   test("give up after the whole time, with the last failure", async () => {
-    await using gateway = await startGateway(answer(503, { detail: "The log is full", code: "log_full" }));
+    await using gateway = await startServer(json(503, { detail: "The log is full", code: "log_full" }));
     const clock = fastClock(TIMEOUT_MS);
     const failing = clientOf(gateway, clock).addEvent("s", { event_type: "message" });
     await expect(failing).rejects.toMatchObject({ code: "log_full", status: 503 });
@@ -141,13 +106,13 @@ describe("writes", () => {
   });
 
   test.each([
-    [answer(422, { detail: [] }), { code: "refused", status: 422 }],
-    [answer(404, { detail: "Session not found" }), { code: "not_found", status: 404 }],
-    [answer(502, "<html>"), { code: "unavailable", status: 502 }],
-    [answer(200, "<html>"), { code: "bad_answer", status: 200 }],
-    [answer(307, {}, { location: "http://127.0.0.1:1/elsewhere" }), { code: "unavailable", status: 307 }],
+    [json(422, { detail: [] }), { code: "refused", status: 422 }],
+    [json(404, { detail: "Session not found" }), { code: "not_found", status: 404 }],
+    [json(502, "<html>"), { code: "unavailable", status: 502 }],
+    [json(200, "<html>"), { code: "bad_answer", status: 200 }],
+    [json(307, {}, { location: "http://127.0.0.1:1/elsewhere" }), { code: "unavailable", status: 307 }],
   ])("are not repeated after any other answer (%#)", async (step, error) => {
-    await using gateway = await startGateway(step);
+    await using gateway = await startServer(step);
     await expect(clientOf(gateway).bind("s", { executorSessionId: "x" })).rejects.toMatchObject(error);
     expect(gateway.seen).toHaveLength(1);
   });
@@ -155,16 +120,16 @@ describe("writes", () => {
 
 describe("an accepted write", () => {
   test("is a success with its receipt", async () => {
-    await using gateway = await startGateway(accepted);
+    await using gateway = await startServer(accepted);
     const client = clientOf(gateway, fastClock(SHORT_MS), SHORT_MS);
     const result = await client.addEvent("s", { event_type: "message" });
     expect(result).toEqual({ accepted: true, eventId: "e1", location: "/_relay/deliveries/e1?seq=7" });
   });
 
   test("can be followed until it is delivered, over receipts that fail", async () => {
-    const pending = answer(200, { state: "pending", seq: 7 });
-    const settled = answer(200, { state: "delivered", seq: 7 });
-    await using gateway = await startGateway(accepted, pending, answer(503, { detail: "x" }), reset, settled);
+    const pending = json(200, { state: "pending", seq: 7 });
+    const settled = json(200, { state: "delivered", seq: 7 });
+    await using gateway = await startServer(accepted, pending, json(503, { detail: "x" }), broken, settled);
     const result = await clientOf(gateway).addEvent(
       "s",
       { event_type: "message" },
@@ -175,7 +140,7 @@ describe("an accepted write", () => {
   });
 
   test("is still pending when the wait is over", async () => {
-    await using gateway = await startGateway(accepted, answer(200, { state: "pending", seq: 7 }));
+    await using gateway = await startServer(accepted, json(200, { state: "pending", seq: 7 }));
     const result = await clientOf(gateway).addEvent(
       "s",
       { event_type: "message" },
@@ -185,14 +150,14 @@ describe("an accepted write", () => {
   });
 
   test("that the coordinator refused is an error with its reason", async () => {
-    const dead = answer(200, { state: "dead", seq: 7, reason: "422 Field required", status: 422 });
-    await using gateway = await startGateway(accepted, dead);
+    const dead = json(200, { state: "dead", seq: 7, reason: "422 Field required", status: 422 });
+    await using gateway = await startServer(accepted, dead);
     const failing = clientOf(gateway).addEvent("s", { event_type: "message" }, { waitForDelivery: 1000 });
     await expect(failing).rejects.toMatchObject({ code: "dead_letter", status: 422 });
   });
 
   test("below the retention is gone", async () => {
-    await using gateway = await startGateway(accepted, answer(410, { detail: "gone", code: "receipt_gone" }));
+    await using gateway = await startServer(accepted, json(410, { detail: "gone", code: "receipt_gone" }));
     const result = await clientOf(gateway).addEvent(
       "s",
       { event_type: "message" },
@@ -204,20 +169,20 @@ describe("an accepted write", () => {
 
 describe("reads", () => {
   test("are tried once", async () => {
-    await using gateway = await startGateway(reset, answer(200, { status: "running" }));
+    await using gateway = await startServer(broken, json(200, { status: "running" }));
     await expect(clientOf(gateway).getStatus("s")).rejects.toMatchObject({ code: "unreachable" });
     expect(gateway.seen).toHaveLength(1);
   });
 
   test("ask the coordinator's routes", async () => {
     const affinity = { session_id: "s", hostname: "h", project_dir: null, executor_profile: "p" };
-    await using gateway = await startGateway(
-      answer(200, { session: { session_id: "s", status: "running" } }),
-      answer(200, { status: "running" }),
-      answer(200, { result_text: "r", result_data: null }),
-      answer(200, { affinity }),
-      answer(200, { sessions: [] }),
-      answer(200, { ok: true }),
+    await using gateway = await startServer(
+      json(200, { session: { session_id: "s", status: "running" } }),
+      json(200, { status: "running" }),
+      json(200, { result_text: "r", result_data: null }),
+      json(200, { affinity }),
+      json(200, { sessions: [] }),
+      json(200, { ok: true }),
     );
     const client = clientOf(gateway);
     expect(await client.getSession("s?#")).toEqual({ session_id: "s", status: "running" });
@@ -236,8 +201,8 @@ describe("reads", () => {
     ]);
   });
 
-  test.each(["", ".", "..", "a/../../runs", "a\\b", "\ud800"])("of %j never leave", async (id) => {
-    await using gateway = await startGateway();
+  test.each(["", ".", "..", "a/../../runs", "a\\b", "\ud800"])("of %j silent leave", async (id) => {
+    await using gateway = await startServer();
     await expect(clientOf(gateway).getSession(id)).rejects.toMatchObject({ code: "session_id_invalid" });
     await expect(clientOf(gateway).bind(id, { executorSessionId: "x" })).rejects.toMatchObject({
       code: "session_id_invalid",
@@ -247,14 +212,14 @@ describe("reads", () => {
 });
 
 test("a base URL with a path keeps it", async () => {
-  await using gateway = await startGateway(answer(200, { status: "running" }));
+  await using gateway = await startServer(json(200, { status: "running" }));
   await createSessionClient({ baseUrl: `${gateway.url}/prefix/` }).getStatus("s");
   await createSessionClient({ baseUrl: `${gateway.url}/prefix` }).getStatus("s");
   expect(gateway.seen.map(({ url }) => url)).toEqual(Array(2).fill("/prefix/sessions/s/status"));
 });
 
 test("a gateway's token is sent with every request, and none is made up", async () => {
-  await using gateway = await startGateway(answer(200, { status: "running", ok: true }));
+  await using gateway = await startServer(json(200, { status: "running", ok: true }));
   const client = createSessionClient({ baseUrl: gateway.url, token: "t0ken" });
   await client.getStatus("s");
   await client.addEvent("s", { event_type: "message" });

@@ -1,6 +1,5 @@
-import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingHttpHeaders } from "node:http";
+import { serveHttp } from "../../support/http-server.ts";
 
 /** A span as it arrived, its attributes as a record. */
 export type CollectedSpan = {
@@ -50,32 +49,19 @@ type Export = {
 /** A collector that speaks OTLP by JSON over HTTP. `hang`: takes requests and never answers. */
 export async function startCollector(options: { hang?: boolean } = {}): Promise<Collector> {
   const spans: CollectedSpan[] = [];
-  const headers: IncomingHttpHeaders[] = [];
   const texts: string[] = [];
-  const server = createServer((request, response) => {
-    headers.push(request.headers);
-    if (options.hang) return void request.resume();
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const text = Buffer.concat(chunks).toString();
-      texts.push(text);
-      if (request.url === "/v1/traces") spans.push(...spansOf(JSON.parse(text) as Export));
-      response.setHeader("content-type", "application/json").end("{}");
-    });
+  const server = await serveHttp((response, { target, body }) => {
+    if (options.hang) return;
+    texts.push(body);
+    if (target === "/v1/traces") spans.push(...spansOf(JSON.parse(body) as Export));
+    response.setHeader("content-type", "application/json").end("{}");
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: server.url,
     spans: () => spans,
-    headers: () => headers,
+    headers: () => server.got.map(({ headers }) => headers),
     texts: () => texts,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 

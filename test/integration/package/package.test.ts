@@ -39,7 +39,12 @@ function commandOn(version: string, ...args: string[]): { status: number | null;
 }
 
 test("the installed command starts everything, and the installed client is answered by it", async () => {
-  const up = startUp(home, { command: [command], env, also: ["sessions", "console"] });
+  const patient = { RUNNER_RELAY_ANSWER_WAIT: "30s" }; // a loaded machine takes longer than executors would wait
+  const up = startUp(home, {
+    command: [command],
+    env: { ...env, ...patient },
+    also: ["sessions", "console"],
+  });
   onTestFinished(async () => void (await up.stop()));
   const { gateway } = await up.ready();
   const script = join(folder, "executor.mjs");

@@ -1,5 +1,5 @@
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
+import { serveHttp } from "../../support/http-server.ts";
 
 /** A request as the coordinator got it. */
 type Got = { target: string; key: string | undefined; body: string };
@@ -23,24 +23,14 @@ export async function startSlowCoordinator(holds: (target: string) => boolean): 
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ ok: true, of: target }));
   };
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const target = request.url ?? "";
-      const key = request.headers["idempotency-key"];
-      got.push({
-        target,
-        key: typeof key === "string" ? key : undefined,
-        body: Buffer.concat(chunks).toString(),
-      });
-      if (holds(target)) waiting.push({ target, response });
-      else answer(target, response);
-    });
+  const server = await serveHttp((response, { target, headers, body }) => {
+    const key = headers["idempotency-key"];
+    got.push({ target, key: typeof key === "string" ? key : undefined, body });
+    if (holds(target)) waiting.push({ target, response });
+    else answer(target, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: server.url,
     got,
     get held() {
       return waiting.length;
@@ -48,9 +38,6 @@ export async function startSlowCoordinator(holds: (target: string) => boolean): 
     release() {
       for (const { target, response } of waiting.splice(0)) answer(target, response);
     },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -1,51 +1,30 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
 import { deadLetters } from "../../../src/shared/log/state/dead-letters.ts";
 import { startTestBroker } from "../../support/broker.ts";
+import { serveHttp } from "../../support/http-server.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
+import { json, type Step } from "../../support/scripted-server.ts";
 import { startStack } from "../tunnel/stack.ts";
 
 const MIB = 1024 * 1024;
 const many = `[${"{},".repeat(MIB)}{}]`;
 const deep = `${"[".repeat(MIB)}${"]".repeat(MIB)}`;
 
-type Reply = (response: ServerResponse) => void;
-
-const json =
-  (status: number, body: string): Reply =>
-  (response) => {
-    response.writeHead(status, { "content-type": "application/json" });
-    response.end(body);
-  };
-
 /** A coordinator that answers `{"ok":true}`, but for one session. */
 async function startScripted(
-  hostile: (path: string) => Reply | undefined,
+  hostile: (path: string) => Step | undefined,
 ): Promise<{ url: string; requests: string[]; [Symbol.asyncDispose](): Promise<void> }> {
   const requests: string[] = [];
-  const server = createServer((request: IncomingMessage, response) => {
-    request.resume();
-    request.on("end", () => {
-      const path = request.url ?? "";
-      requests.push(path);
-      (hostile(path) ?? json(200, '{"ok":true}'))(response);
-    });
+  const server = await serveHttp((response, { target }) => {
+    requests.push(target);
+    (hostile(target) ?? json(200, '{"ok":true}'))(response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  return { url: server.url, requests, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 /** Every byte in a chunk of its own. */
-function crumbs(status: number, body: string): Reply {
+function crumbs(status: number, body: string): Step {
   return (response) => {
     response.writeHead(status, { "content-type": "application/json", "transfer-encoding": "chunked" });
     response.flushHeaders();
@@ -55,7 +34,7 @@ function crumbs(status: number, body: string): Reply {
 }
 
 /** How the events of the one session end. */
-const BOMBS: [what: string, reply: Reply, end: "delivered" | "dead" | "waits"][] = [
+const BOMBS: [what: string, reply: Step, end: "delivered" | "dead" | "waits"][] = [
   ["a success with a million empty maps", json(200, `{"a":${many}}`), "delivered"],
   ["a success nested a million deep", json(200, `{"a":${deep}}`), "delivered"],
   ["a success that is a list", json(200, many), "waits"],

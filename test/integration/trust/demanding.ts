@@ -1,7 +1,6 @@
-import { once } from "node:events";
-import { createServer, request as httpRequest } from "node:http";
-import type { AddressInfo } from "node:net";
+import { request as httpRequest } from "node:http";
 import { createBearerVerifier } from "../../support/bearer.ts";
+import { serveHttp } from "../../support/http-server.ts";
 
 /** What the front saw of one request. */
 type Seen = {
@@ -32,47 +31,35 @@ export async function startDemanding(
   const seen: Seen[] = [];
   let refusal: { status: number; path: RegExp } | undefined;
 
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => void take(Buffer.concat(chunks)));
-
-    async function take(body: Buffer): Promise<void> {
-      const { method = "", url = "", headers } = request;
-      const checked = await verifier.check(headers.authorization);
-      const { authorization, ...others } = headers;
-      seen.push({
-        method,
-        path: url,
-        verdict: checked.ok ? "good" : checked.reason,
-        authorization,
-        text: `${url}\n${JSON.stringify(others)}\n${body.toString()}`,
-      });
-      const status = refusal?.path.test(url) ? refusal.status : checked.ok ? undefined : checked.status;
-      if (status !== undefined) {
-        response.writeHead(status, { "content-type": "application/json" });
-        response.end('{"detail":"refused"}');
-        return;
-      }
-      const onward = httpRequest(new URL(url, behind), { method, headers: others }, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
-      });
-      onward.on("error", () => response.destroy());
-      onward.end(body);
+  const server = await serveHttp(async (response, { method, target, headers, body }) => {
+    const checked = await verifier.check(headers.authorization);
+    const { authorization, ...others } = headers;
+    seen.push({
+      method,
+      path: target,
+      verdict: checked.ok ? "good" : checked.reason,
+      authorization,
+      text: `${target}\n${JSON.stringify(others)}\n${body}`,
+    });
+    const status = refusal?.path.test(target) ? refusal.status : checked.ok ? undefined : checked.status;
+    if (status !== undefined) {
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end('{"detail":"refused"}');
+      return;
     }
+    const onward = httpRequest(new URL(target, behind), { method, headers: others }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    onward.end(body);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: server.url,
     seen,
     refuse(status, path = /^/) {
       refusal = status === undefined ? undefined : { status, path };
     },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

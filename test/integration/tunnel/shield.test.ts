@@ -1,6 +1,4 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -9,6 +7,7 @@ import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { startProcesses } from "../../faults/processes.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
+import { serveHttp } from "../../support/http-server.ts";
 import { provisioned, startTestRelay } from "../../support/relay.ts";
 import { startScriptedRunner } from "../../support/scripted-runner.ts";
 import { startTestGateway } from "../gateway/harness.ts";
@@ -246,22 +245,15 @@ describe("ghost polls", () => {
     [`{"runs":[${'{"run_id":"r"},'.repeat(400_000)}{}]}`],
     ["<html>"],
   ])("garbage in the place of a list changes nothing", async (list) => {
-    const asked: string[] = [];
-    const upstream = createServer((request, response) => {
-      asked.push(request.url ?? "");
-      if (request.url?.startsWith("/runs") === true) return void response.end(list);
-      response.writeHead(204);
-      response.end();
+    await using upstream = await serveHttp((response, { target }) => {
+      if (target.startsWith("/runs")) return response.end(list);
+      return response.writeHead(204).end();
     });
-    await new Promise<void>((resolve) => void upstream.listen(0, "127.0.0.1", resolve));
-    await using _ = { [Symbol.asyncDispose]: async () => void upstream.close() };
     await using broker = await provisioned(await startTestBroker());
-    await using relay = await startTestRelay(
-      broker,
-      `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
-    );
+    await using relay = await startTestRelay(broker, upstream.url);
     await using gateway = await startTestGateway(broker);
     await expect.poll(async () => (await poll(gateway.url(), "a")).by).toBeNull();
+    const asked = upstream.got.map(({ target }) => target);
     expect(asked).toContain("/runs?status=claimed");
     expect(asked.filter((path) => path.startsWith("/runs/"))).toEqual([]);
     expect(relay.fatal).toEqual([]);

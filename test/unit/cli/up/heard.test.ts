@@ -1,9 +1,7 @@
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
-import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { hasHeard, untilHeard } from "../../../../src/cli/up/heard.ts";
 import { systemClock } from "../../../../src/shared/base/clock.ts";
+import { serveHttp, type HttpServer } from "../../../support/http-server.ts";
 
 function answer(relay: string, coordinator: string): object {
   return { ready: true, dependencies: { relay: { state: relay }, coordinator: { state: coordinator } } };
@@ -24,24 +22,21 @@ test.each<[unknown, boolean, boolean]>([
 });
 
 /** A gateway that gives these answers, the last one for ever. */
-async function gateway(answers: readonly string[]): Promise<{ url: string; asked: IncomingMessage[] }> {
-  const asked: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
-    asked.push(request);
-    response.end(answers[Math.min(asked.length, answers.length) - 1]);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+async function gateway(answers: readonly string[]): Promise<HttpServer> {
+  const server = await serveHttp((response) =>
+    response.end(answers[Math.min(server.got.length, answers.length) - 1]),
+  );
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return server;
 }
 
 test("it asks until the relay is heard, with the token", async () => {
   const away = JSON.stringify(answer("away", "unknown"));
-  const { url, asked } = await gateway([away, "not JSON", JSON.stringify(answer("up", "up"))]);
+  const { url, got } = await gateway([away, "not JSON", JSON.stringify(answer("up", "up"))]);
   expect(await untilHeard({ gateway: url, token: "t", standIn: true, clock: systemClock })).toBe(true);
-  expect(asked).toHaveLength(3);
-  for (const request of asked)
-    expect([request.url, request.headers.authorization]).toEqual(["/_relay/ready", "Bearer t"]);
+  expect(got).toHaveLength(3);
+  for (const { target, headers } of got)
+    expect([target, headers.authorization]).toEqual(["/_relay/ready", "Bearer t"]);
 });
 
 test("it gives up when no relay is heard, or none answers", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ConnectionError, GatewayError, openSessions } from "../../../../src/client/sessions/index.ts";
-import { broken, fastClock, json, silent, startServer, type Step } from "./scripted-server.ts";
+import { broken, json, silent, startServer, type Step } from "../../../support/scripted-server.ts";
+import { fastClock } from "./event-stream.ts";
 
 /** Real time, which no answer takes, however loaded the machine is. */
 const LONG_MS = 60_111;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { openSessions, type TurnItem } from "../../../../src/client/sessions/index.ts";
 import { SILENCE_MS } from "../../../../src/client/sessions/stream.ts";
-import { broken, event, fastClock, json, notice, startServer, stream } from "./scripted-server.ts";
+import { broken, json, startServer } from "../../../support/scripted-server.ts";
+import { event, fastClock, notice, stream } from "./event-stream.ts";
 
 const TIMEOUT_MS = 60_111;
 

@@ -2,17 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { openSessions, type Watched } from "../../../../src/client/sessions/index.ts";
 import { SILENCE_MS } from "../../../../src/client/sessions/stream.ts";
-import {
-  broken,
-  event,
-  fastClock,
-  json,
-  notice,
-  silent,
-  startServer,
-  stream,
-  type Step,
-} from "./scripted-server.ts";
+import { broken, json, silent, startServer, type Step } from "../../../support/scripted-server.ts";
+import { event, fastClock, notice, stream } from "./event-stream.ts";
 
 const TIMEOUT_MS = 60_111;
 

@@ -79,9 +79,9 @@ export async function runProcess<V extends Common>(plan: ProcessPlan<V>): Promis
   try {
     const begun = begin(plan, { secrets, stderr, fatal });
     const { url, about, words, close } = await plan.start(begun);
-    stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
-    begun.log.info(about, words);
     closeOnStopSignal({ name, logger: begun.log, close, lastResortMs: plan.lastResortMs, fail: fatal });
+    stdout.write(`${JSON.stringify({ ready: true, url })}\n`); // from here on it may be stopped at any moment
+    begun.log.info(about, words);
   } catch (error) {
     fatal(explain(error));
   }

@@ -85,6 +85,13 @@ test("serve says where it is, and on SIGTERM tells its watchers, and ends with 0
   expect(stderr).not.toContain(SESSIONS_KEY);
 });
 
+test("a stop that comes as soon as it is ready is heard", async () => {
+  const serve = run(KEY);
+  await serve.url;
+  serve.child.kill("SIGTERM");
+  expect((await serve.ended).code).toBe(0);
+});
+
 test.each([
   ["no key", {}, "config_invalid"],
   ["other addresses without TLS", { ...KEY, RUNNER_RELAY_SESSIONS_LISTEN: "0.0.0.0" }, "listen_refused"],

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../src/cli/up/free-port.ts";
-import { OF_GATEWAY, SMALL } from "../../src/cli/up/child-memory.ts";
+import { OF_GATEWAY, OF_SERVE, OF_WORKER, SMALL, type ChildMemory } from "../../src/cli/up/child-memory.ts";
 import { bareEnv } from "../support/bare-env.ts";
 
 /** A process that is started again whenever it ends, as a supervisor does. */
@@ -27,6 +27,12 @@ export type Service = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
+/** As `up` starts them. */
+const MEMORY: Record<string, ChildMemory> = {
+  "gateway/main.ts": OF_GATEWAY,
+  "sessions/main.ts": OF_SERVE,
+  "worker/main.ts": OF_WORKER,
+};
 const RESTART_MS = 50;
 /** Limit for a process that hangs at its start; a loaded machine takes many times as long as an idle one. */
 const READY_MS = 60_000;
@@ -45,7 +51,7 @@ export async function startService(options: {
 }): Promise<Service> {
   const { name, journal } = options;
   const isGateway = options.main === "gateway/main.ts";
-  const memory = isGateway ? OF_GATEWAY : SMALL; // as `up` starts them
+  const memory = MEMORY[options.main] ?? SMALL;
   // not the usual ones, where another program of this machine could listen while ours is dead
   const port: Record<string, string> = isGateway
     ? { RUNNER_RELAY_PORT: String(await freePort()) }

@@ -35,7 +35,7 @@ export type Machine = {
 /** An address that a pod could have, which is no name of its servers. */
 const POD_ADDRESS = "10.244.0.7";
 /** A kubelet waits longer, and longer each time. */
-const AGAIN_MS = 300;
+const AGAIN_MS = 1000;
 
 /** This machine as the node of a cluster. */
 export function machineFor(options: {

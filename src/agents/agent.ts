@@ -12,8 +12,8 @@ export type AgentProcess = {
   stderr: Readable;
   /** Settles when it has ended, and everything that it started in its turn. */
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /** Asks it to end, and kills it after a while. */
-  stop(): void;
+  /** Asks it to end, and kills it after `graceMs`, 5 s by default. */
+  stop(graceMs?: number): void;
 };
 
 export type AgentCommand = {

@@ -8,6 +8,8 @@ const USUAL_MS: number = 2 * 60 * 1000;
 const MOST_MS: number = 10 * 60 * 1000;
 /** Most characters of a command's output that the model gets: the beginning and the end. */
 const OUTPUT_CHARS: number = 64 * 1024;
+/** How long a command has to end that is stopped, before it is killed: a stop of its turn is over within a second. */
+const END_MS = 700;
 /** How long is waited for the rest of the output of a command that has ended: something that left it may hold the pipe. */
 const DRAIN_MS = 1000;
 /** Most processes of the worker's user while a command runs, and no dumps of memory. The system does not count those of its administrator. */
@@ -25,7 +27,7 @@ export async function runShell(
   const child = await spawn({ file: "/bin/sh", args: ["-c", `${LIMITS}${command}`] });
   child.stdin.end();
   let late = false;
-  const stop = (): void => child.stop();
+  const stop = (): void => child.stop(END_MS);
   const cancel = clock.after(limit, () => {
     late = true;
     stop();
@@ -42,7 +44,7 @@ export async function runShell(
     : code === 0
       ? ""
       : `\n(${killed === null ? `exit code ${code}` : `ended by ${killed}`})`;
-  return { content: `${output.text()}${how}`.trim(), isError: late || code !== 0 };
+  return { content: `${output.text().trimEnd()}${how}`.trim(), isError: late || code !== 0 };
 }
 
 async function settledWithin(

@@ -9,8 +9,8 @@ const MOST_STDERR = 2000;
 /** A child under the worker's guard, as a process that the SDK may use at once. */
 export type Spawned = {
   process: SdkProcess;
-  /** Asks it to end, and kills it after a while. */
-  stop(): void;
+  /** Asks it to end, and kills it after `graceMs`. */
+  stop(graceMs?: number): void;
   /** The end of what it said on stderr. */
   stderr(): string;
   ended: Promise<number | null>;
@@ -27,6 +27,7 @@ export function spawnNow(
   let child: AgentProcess | undefined;
   let last = "";
   let stopped = false;
+  let grace: number | undefined;
   const process: SdkProcess = {
     stdin,
     stdout,
@@ -41,9 +42,9 @@ export function spawnNow(
     once: (event, listener) => events.once(event, listener),
     off: (event, listener) => events.off(event, listener),
   };
-  function stop(): void {
-    stopped = true;
-    child?.stop();
+  function stop(graceMs?: number): void {
+    [stopped, grace] = [true, graceMs];
+    child?.stop(graceMs);
   }
   function over(code: number | null, signal: NodeJS.Signals | null): void {
     process.exitCode = code;
@@ -57,7 +58,7 @@ export function spawnNow(
       it.stdout.pipe(stdout);
       it.stderr.setEncoding("utf8").on("data", (text: string) => (last = (last + text).slice(-MOST_STDERR)));
       void it.ended.then(({ code, signal }) => over(code, signal));
-      if (stopped) it.stop();
+      if (stopped) it.stop(grace);
     },
     (error: unknown) => {
       stdout.end();

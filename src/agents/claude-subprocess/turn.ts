@@ -9,8 +9,9 @@ import { optionsOf, permissionMode, type ClaudeConfig } from "./options.ts";
 import type { Sdk, SdkHookOutput, SdkOptions, SdkPermission, SdkQuery } from "./sdk.ts";
 import { spawnNow, type Spawned } from "./spawned.ts";
 
-/** How long the CLI has to interrupt what it does, before it is asked to end. With what it takes to end, a stop is over within a second. */
+/** How long the CLI has to interrupt what it does, before it is asked to end, and then, before it is killed. 0.5 + 0.4 s: a stop is over within a second. */
 const INTERRUPT_MS = 500;
+const END_MS = 400;
 
 /** How long the CLI may be silent behind a result, if the user has said something that it has not answered: another version may not tell of that. */
 const UNHEARD_MS = 5000;
@@ -114,7 +115,7 @@ async function stop(clock: Clock, turn: Turn): Promise<number | null> {
   const ended = turn.child?.ended ?? Promise.resolve(null);
   await Promise.race([ended, late.promise]);
   cancel();
-  turn.child?.stop();
+  turn.child?.stop(END_MS);
   return await ended;
 }
 

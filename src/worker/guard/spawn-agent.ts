@@ -69,16 +69,26 @@ export async function spawnAgent(
   }
   gate.end("go\n");
   const { stdin, stdout, stderr } = child;
-  return { stdin, stdout, stderr, ended: ended.promise, stop: () => stop(clock, pid, mark, ended.promise) };
+  return {
+    stdin,
+    stdout,
+    stderr,
+    ended: ended.promise,
+    stop: (graceMs) => stop(clock, { pid, mark, graceMs }, ended.promise),
+  };
 }
 
-function stop(clock: Clock, pid: number, mark: string, ended: Promise<unknown>): void {
+function stop(
+  clock: Clock,
+  { pid, mark, graceMs = GRACE_MS }: { pid: number; mark: string; graceMs: number | undefined },
+  ended: Promise<unknown>,
+): void {
   try {
     process.kill(-pid, "SIGTERM");
   } catch {
     // it has ended
   }
-  const cancel = clock.after(GRACE_MS, () => void killRest(pid, mark));
+  const cancel = clock.after(graceMs, () => void killRest(pid, mark));
   void ended.then(cancel);
 }
 

@@ -5,16 +5,21 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runShell, type ShellResult } from "../../../src/agents/claude-api/shell.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
-import { startGuard, type Guard } from "../../../src/worker/guard/guard.ts";
+import type { Guard } from "../../../src/worker/guard/guard.ts";
 import { spawnAgent, type Hold } from "../../../src/worker/guard/spawn-agent.ts";
 import { eventually } from "../../support/eventually.ts";
 
 let folder: string;
-let guard: Guard;
+/** The commands end with their test, not with its process. */
+const guard: Guard = {
+  watch: () => Promise.resolve(),
+  extend: () => undefined,
+  forget: () => undefined,
+  lives: () => true,
+};
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "rr-shell-"));
-  guard = startGuard();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

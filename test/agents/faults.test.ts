@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ADAPTERS } from "./adapters.ts";
+import { createModel, say, shell, type Fault, type Model } from "./model.ts";
+import { openSession, type Session, type TurnOf } from "./world.ts";
+
+// Bad days of a model's API, and of what an agent runs, for the adapters that ask that API themselves or by their program.
+
+const CLAUDE = ADAPTERS.filter(({ name }) => name.startsWith("claude"));
+const REFUSED = { kind: "refused" as const };
+
+const texts = ({ said }: TurnOf): string =>
+  said.map(({ type, text }) => (type === "text" ? String(text) : "")).join("");
+
+describe.each(CLAUDE.map((adapter) => [adapter.name, adapter] as const))("%s", (name, adapter) => {
+  let scope: AsyncDisposableStack;
+  let model: Model;
+  let session: Session;
+
+  beforeEach(async () => {
+    scope = new AsyncDisposableStack();
+    model = createModel();
+    const { runner } = scope.use(await adapter.start(model));
+    session = scope.use(openSession(runner));
+  });
+  afterEach(() => scope.disposeAsync());
+
+  test.each<[string, Fault]>([
+    ["a rate limit with Retry-After", { ...REFUSED, status: 429, type: "rate_limit_error", retryAfter: 1 }],
+    ["an overloaded API", { ...REFUSED, status: 529, type: "overloaded_error" }],
+    ["an error of the API", { ...REFUSED, status: 500, type: "api_error" }],
+  ])("%s is asked again", async (_, fault) => {
+    model.script({ fault }, say("At last."));
+    const turn = session.turn("Go");
+    expect(await turn.over).toMatchObject({ outcome: "finished", data: { result_text: "At last." } });
+    expect(texts(turn)).toBe("At last.");
+    expect(model.asked).toHaveLength(2);
+  });
+
+  test("an API that stays overloaded fails the turn, after a bounded number of tries", async () => {
+    const fault: Fault = { ...REFUSED, status: 529, type: "overloaded_error" };
+    for (let i = 0; i < 20; i++) model.script({ fault });
+    const turn = session.turn("Go");
+    expect((await turn.over).outcome).toBe("failed");
+    expect(model.asked.length).toBeLessThanOrEqual(6);
+    expect(
+      turn.said.filter(({ type, recoverable }) => type === "error" && recoverable !== true),
+    ).toHaveLength(1);
+  });
+
+  test.each<[string, Fault]>([
+    ["breaks in the middle", { kind: "broken", steps: [{ text: "half of it" }] }],
+    ["is garbage", { kind: "garbage" }],
+  ])("a stream that %s ends the turn one way or the other, and the next one works", async (_, fault) => {
+    model.script({ fault }, say("Whole."), say("Whole."));
+    const { outcome } = await session.turn("Go").over;
+    expect(["finished", "failed"]).toContain(outcome);
+    const next = session.turn("Again");
+    expect((await next.over).outcome).toBe("finished");
+  });
+
+  test("of ten megabytes of a tool's output a part is kept, and the turn goes on", async () => {
+    model.script(say(shell("yes 0123456789 | head -c 10000000")), say("That was long."));
+    const turn = session.turn("Go");
+    expect(await turn.over).toMatchObject({ outcome: "finished" });
+    const result = turn.said.find(({ type }) => type === "tool_result");
+    expect(String(result?.["content"]).length).toBeLessThanOrEqual(131_072);
+    expect(String(result?.["content"])).toContain("0123456789");
+  });
+
+  test("a command that heeds no signal does not outlive its turn", async () => {
+    const stubborn = "trap '' TERM INT HUP; touch began; while :; do sleep 0.1; done";
+    model.script(say(shell(stubborn)), say("Never."));
+    const turn = session.turn("Go");
+    await expect.poll(() => turn.said.some(({ type }) => type === "permission_resolved")).toBe(true);
+    turn.cancel();
+    await turn.over;
+    expect(turn.said.filter(({ type }) => type === "error")).toEqual([]);
+    expect(model.asked).toHaveLength(1);
+  });
+
+  test("two sessions at once do not mix, though they share a runner", async () => {
+    model.script(say("One."), say("Two."));
+    const { runner } = scope.use(await adapter.start(createModel(say("Other."))));
+    const other = scope.use(openSession(runner));
+    const [a, b] = [session.turn("1"), other.turn("2")];
+    await Promise.all([a.over, b.over]);
+    expect([texts(a), texts(b)]).toEqual(["One.", "Other."]);
+  });
+
+  test("a stop before the first answer", async () => {
+    model.script(say("Never."));
+    const turn = session.turn("Go");
+    turn.cancel();
+    await turn.over;
+    expect(texts(turn)).toBe("");
+    expect(
+      turn.said.filter(({ type }) => type === "error"),
+      name,
+    ).toEqual([]);
+  });
+});

@@ -49,7 +49,7 @@ export function machineFor(options: {
 
   return {
     async pod(name, workload) {
-      const numbers = [4222, 8222, 6222, 8002, 8765, 8766, 8767, 8768];
+      const numbers = workload.containers.flatMap(portsOf);
       for (const number of numbers) {
         if (ports.has(`${name}:${number}`)) continue;
         ports.set(`${name}:${number}`, await freePort());
@@ -57,6 +57,12 @@ export function machineFor(options: {
       return podOf(name, workload, options, { known, numbers });
     },
   };
+}
+
+/** Where a container listens: its ports, and what its settings say of those on loopback. */
+function portsOf({ ports = [], env = [] }: Container): number[] {
+  const set = env.filter(({ name }) => name.endsWith("_PORT")).map(({ value }) => Number(value));
+  return [...ports.map(({ containerPort }) => containerPort), ...set];
 }
 
 type Ports = { known: (pod: string, port: string | number) => number; numbers: readonly number[] };

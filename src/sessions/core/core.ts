@@ -10,6 +10,7 @@ import { readEvents, type EventsPage, type EventsRequest } from "./events.ts";
 import { find, type SessionRef } from "./find.ts";
 import { list, type ListRequest } from "./list.ts";
 import { withPatience } from "./patience.ts";
+import { record, type RecordRequest } from "./record.ts";
 import { push, type Pushed, type PushedEvent } from "./push.ts";
 import type { TurnView } from "./turn-views.ts";
 import {
@@ -23,7 +24,7 @@ import {
 } from "./turns.ts";
 import { lacks } from "../access/caller.ts";
 
-// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, active-turn.ts: turns · answers.ts: what their user says meanwhile · push.ts: events from outside ·
+// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, active-turn.ts: turns · answers.ts: what their user says meanwhile · push.ts, record.ts: events from outside ·
 // events.ts, backwards.ts, read.ts: what happened · patience.ts bounds each of them
 // Every protocol does these and nothing else, so that they agree on who may what. No operation knows of HTTP: its outcome is a value. What it reports as stored is on disk.
 
@@ -54,6 +55,7 @@ export type Core = {
   input(caller: Caller, ref: SessionRef, input: Input): Promise<Answered | Refusal>;
   setMode(caller: Caller, ref: SessionRef, mode: string): Promise<Answered | Refusal>;
   push(caller: Caller, ref: SessionRef, events: readonly PushedEvent[]): Promise<Pushed | Refusal>;
+  record(caller: Caller, request: RecordRequest): Promise<{ kind: "recorded" } | Refusal>;
   readEvents(caller: Caller, ref: SessionRef, request: EventsRequest): Promise<EventsPage | Refusal>;
 };
 
@@ -90,6 +92,7 @@ export function createCore(deps: CoreDeps): Core {
       async (of, caller: Caller, ref: SessionRef, events: readonly PushedEvent[]) =>
         of.gate.write(caller, events.length) ?? push(of, caller, ref, events),
     ),
+    record: writing(record),
     readEvents: within(readEvents),
   };
 }

@@ -1,4 +1,5 @@
 import { mayBePushed } from "../../shared/session-log/event/kinds.ts";
+import type { Session } from "../../shared/session-log/registry/entry.ts";
 import { storeWish, wishToken } from "../../shared/session-log/turns/wish.ts";
 import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
 import { dataProblem } from "./data.ts";
@@ -29,6 +30,15 @@ export async function push(
 ): Promise<Pushed | Refusal> {
   const session = lacks(caller, "write") ?? pushProblem(events) ?? (await find(deps, caller, ref));
   if (isRefusal(session)) return session;
+  return { kind: "pushed", events: await storePushed(deps, session, events) };
+}
+
+/** Where each event lies. Throws `sessions_full` and `log_refused`. */
+export async function storePushed(
+  deps: Within,
+  session: Session,
+  events: readonly PushedEvent[],
+): Promise<Pushed["events"]> {
   const stored: Pushed["events"] = [];
   for (const { type, data, key = deps.random() } of events) {
     const token = wishToken(key);
@@ -36,11 +46,11 @@ export async function push(
     const { kind, seq } = await storeWish(deps, session, wish);
     stored.push({ seq, repeated: kind === "repeated" });
   }
-  return { kind: "pushed", events: stored };
+  return stored;
 }
 
 /** Why none of the events is stored. Pure. */
-function pushProblem(events: readonly PushedEvent[]): Refusal | undefined {
+export function pushProblem(events: readonly PushedEvent[]): Refusal | undefined {
   if (events.length > MAX_PUSHED)
     return refuse("field_invalid", `more than ${MAX_PUSHED} events in one request`);
   for (const { type, data } of events) {

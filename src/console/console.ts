@@ -8,8 +8,6 @@ import { createControl } from "../shared/log/state/control.ts";
 import { observe } from "./observe.ts";
 import { addActs } from "./routes/act.ts";
 import { createActions } from "./routes/actions.ts";
-import { createAgentActs } from "./routes/agent-actions.ts";
-import { createAgentSessions } from "./watch/agent-sessions.ts";
 import type { Frame } from "./routes/frame.ts";
 import { addLooks } from "./routes/look.ts";
 import { Notices } from "./routes/notices.ts";
@@ -60,22 +58,12 @@ export async function startConsole(options: ConsoleOptions, deps: ConsoleDeps): 
   const app = createConsoleServer({ clock, ...options });
   addStatus(app, frame);
   const index = new LetterIndex(jsm);
-  const agents = createAgentSessions(jsm);
-  addLooks(app, { jsm, frame, samples, index, checks: observer.checks, agents });
+  addLooks(app, { jsm, frame, samples, index, checks: observer.checks });
   if (options.mayAct) {
     const control = createControl({ nc, jsm, clock, by: "the console" });
     const groups = createLetterGroups({ nc, jsm, clock, log, index });
     addActs(app, {
-      actions: createActions({
-        nc,
-        jsm,
-        clock,
-        control,
-        log,
-        groups,
-        tryNow: observer.tryNow,
-        agentActs: createAgentActs({ nc, jsm, clock, log, agents }),
-      }),
+      actions: createActions({ nc, jsm, control, log, groups, tryNow: observer.tryNow }),
       frame,
     });
   }

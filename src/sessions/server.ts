@@ -9,11 +9,12 @@ import { admit } from "./http/admission.ts";
 import { readBodies } from "./http/bodies.ts";
 import { followMethods } from "./http/methods.ts";
 import type { Part, PartDeps } from "./http/part.ts";
+import { speakBothVersions, VERSIONS } from "./http/protocols.ts";
 import { answerProblems } from "./http/problems.ts";
 import { logRequests } from "./http/request-log.ts";
 import { acceptSockets } from "./stream/socket-server.ts";
 
-// http/admission.ts lets requests in (access/ knows who sends them) · http/bodies.ts reads them · http/problems.ts, http/methods.ts refuse · http/request-log.ts writes down ·
+// http/protocols.ts speaks HTTP/1.1 and HTTP/2 · http/admission.ts lets requests in (access/ knows who sends them) · http/bodies.ts reads them · http/problems.ts, http/methods.ts refuse · http/request-log.ts writes down ·
 // the parts answer, each a protocol over core/: native/ and what else serve.ts names
 // What holds for every protocol is done here once, in hooks, so that no protocol can forget it.
 
@@ -66,7 +67,7 @@ export function createServer(
     bodyLimit: options.maxBody,
     routerOptions: { maxParamLength: LIMITS.parameter },
     schemaController: NO_SCHEMAS,
-    ...(tls === undefined ? { http } : { https: { ...http, ...readTls(tls) } }),
+    ...(tls === undefined ? { http } : { https: { ...http, ...readTls(tls), ALPNProtocols: VERSIONS } }),
     // no hook sees a path that cannot be decoded
     frameworkErrors(_error, _request, reply) {
       const { status, headers, body } = problemOf("request_malformed", "the path cannot be decoded");
@@ -80,6 +81,7 @@ export function createServer(
       refuseSocket(socket, code, code === "request_malformed" ? "the request is not valid HTTP" : "");
     },
   });
+  speakBothVersions(app, { clock: deps.clock, headMs: LIMITS.headMs });
   const methods = followMethods(app);
   logRequests(app, deps);
   admit(app, deps);

@@ -14,7 +14,6 @@ import { createPages } from "../shared/session-log/follow/pages.ts";
 import { SESSION_STATE } from "../shared/session-log/follow/stored-event.ts";
 import { SESSIONS_STREAM } from "../shared/session-log/topology.ts";
 import { startGuard, type Guard } from "./guard/guard.ts";
-import { openPidFiles } from "./guard/pid-files.ts";
 import { createPlaces } from "./roots/places.ts";
 import type { Root } from "./roots/root.ts";
 import { startWorker } from "./worker.ts";
@@ -29,8 +28,6 @@ export type WorkerProcessOptions = {
   shared: boolean;
   /** Most bytes of a session. */
   maxBytes: number;
-  /** Folder in which it is remembered which programs of agents run. */
-  pidFolder: string;
   /** Variables of this process, of which agents get some. */
   env: Readonly<Record<string, string | undefined>>;
 };
@@ -49,7 +46,7 @@ export async function startWorkerProcess(
   options: WorkerProcessOptions,
   { nc, clock, log, tracing, fatal }: WorkerProcessDeps,
 ): Promise<{ close(): Promise<void> }> {
-  const { name, agents, roots, shared, maxBytes, env, pidFolder } = options;
+  const { name, agents, roots, shared, maxBytes, env } = options;
   const over = new AbortController();
   const { signal } = over;
   const connection = followConnection({
@@ -69,10 +66,7 @@ export async function startWorkerProcess(
   const hub = await openHub({ nc, pages, leader, clock, log, signal });
   const base = { nc, jsm, clock, signal, random: randomUUID };
   const places = createPlaces(base, { worker: name, roots, shared });
-  const pidFiles = openPidFiles(pidFolder, process.pid);
-  const left = await pidFiles.sweep();
-  if (left > 0) log.warn({ programs: left }, "programs of agents were left over from before, and ended");
-  const spawn = { guard: guardKeeper(), clock, env, random: randomUUID, pidFiles };
+  const spawn = { guard: guardKeeper(), clock, env, random: randomUUID };
   const worker = startWorker(
     { ...base, hub, pages, keys, leader, room: () => hub.end().room },
     { name, agents, places, spawn, log, tracing, maxBytes },

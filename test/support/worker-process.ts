@@ -57,7 +57,6 @@ const running = await startWorkerProcess(
     shared: false,
     maxBytes: 1e9,
     env,
-    pidFolder: `${text("WORKSPACES")}-pids`,
   },
   {
     nc,

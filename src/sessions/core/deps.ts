@@ -6,6 +6,7 @@ import type { UserGate } from "../access/user-limits.ts";
 import type { Workspaces } from "../access/workspaces.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
 import type { BoundedMap } from "../../shared/base/bounded-map.ts";
+import type { Arrivals } from "./arrivals.ts";
 import type { TurnCounts } from "./turn-counts.ts";
 
 /** A session, and the newest revision of the keys among which it was the only one. */
@@ -24,6 +25,7 @@ export type CoreDeps = PutDeps & {
   /** Sessions that were found before, by the keys among which they were looked for. */
   known: BoundedMap<KnownSession>;
   turnCounts: TurnCounts;
+  arrivals: Arrivals;
   /** A text that nobody can guess, of letters and digits. */
   random: () => string;
 };

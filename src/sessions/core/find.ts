@@ -14,19 +14,29 @@ export type SessionRef = { id: string; user?: string | undefined };
 /** The same for a session that is not there, one that was deleted and one of another user. */
 const UNKNOWN: Refusal = refuse("session_unknown", "no such session");
 
+/** What is known of an id among the sessions that a caller may see. */
+export type Located = { kind: "there"; session: Session } | { kind: "deleted" } | { kind: "unknown" };
+
 /** Finds a session that the caller may see. */
 export async function find(deps: Within, caller: Caller, ref: SessionRef): Promise<Session | Refusal> {
+  const located = await locate(deps, caller, ref);
+  if (isRefusal(located)) return located;
+  return located.kind === "there" ? located.session : UNKNOWN;
+}
+
+/** The same, with what became of a session that is not there. */
+export async function locate(deps: Within, caller: Caller, ref: SessionRef): Promise<Located | Refusal> {
   const { id } = ref;
   const user = userSought(caller, ref.user);
   if (isRefusal(user)) return user;
   if (sessionIdProblem(id) !== undefined || (user.name !== undefined && !isUserName(user.name)))
-    return UNKNOWN;
+    return { kind: "unknown" };
   const { name } = user;
-  return await findAmong(deps, { id, ...(name === undefined ? {} : { user: name }) });
+  return await locateAmong(deps, { id, ...(name === undefined ? {} : { user: name }) });
 }
 
 /** The only session with this id, of one user or of all. One that was found before is asked for in one go: is it still the newest, and not deleted? */
-async function findAmong(deps: Within, of: { id: string; user?: string }): Promise<Session | Refusal> {
+async function locateAmong(deps: Within, of: { id: string; user?: string }): Promise<Located | Refusal> {
   const { jsm, known } = deps;
   const keys = keyOf.indexes(of);
   const before = known.get(keys);
@@ -34,17 +44,18 @@ async function findAmong(deps: Within, of: { id: string; user?: string }): Promi
     patiently(() => readKey(jsm, keys), deps),
     before !== undefined && patiently(() => isDeleted(jsm, before.session.name), deps),
   ]);
-  if (newest === undefined || (of.user !== undefined && newest.value === undefined)) return UNKNOWN;
+  if (newest === undefined) return { kind: "unknown" };
+  if (of.user !== undefined && newest.value === undefined) return { kind: "deleted" };
   const { revision } = newest;
-  if (before?.revision === revision && !gone) return before.session;
+  if (before?.revision === revision && !gone) return { kind: "there", session: before.session };
   known.delete(keys);
   const { sessions } = await listSessions(deps, { ...of, after: 0, limit: 2 });
   const [session, other] = sessions;
-  if (session === undefined) return UNKNOWN;
+  if (session === undefined) return { kind: "deleted" };
   if (other !== undefined)
     return refuse("ambiguous_session", "several users have a session with this id; name one with user_id");
   known.set(keys, { session, revision }); // an older revision than that of the list is found out the next time
-  return session;
+  return { kind: "there", session };
 }
 
 /** Among whose sessions a caller looks: those of one user, or of all (`name` is undefined). Pure. */

@@ -9,6 +9,7 @@ import { createLeader } from "../../shared/session-log/follow/leader.ts";
 import { createPages } from "../../shared/session-log/follow/pages.ts";
 import { SESSION_STATE } from "../../shared/session-log/follow/stored-event.ts";
 import { createBoundedMap } from "../../shared/base/bounded-map.ts";
+import { createArrivals } from "./arrivals.ts";
 import type { CoreDeps } from "./deps.ts";
 import { createTurnCounts } from "./turn-counts.ts";
 
@@ -25,7 +26,9 @@ export async function openLog(deps: {
   clock: Clock;
   log: Logger;
   signal: AbortSignal;
-}): Promise<Pick<CoreDeps, "nc" | "jsm" | "hub" | "pages" | "keys" | "room" | "known" | "turnCounts">> {
+}): Promise<
+  Pick<CoreDeps, "nc" | "jsm" | "hub" | "pages" | "keys" | "room" | "known" | "turnCounts" | "arrivals">
+> {
   const { nc, clock } = deps;
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: ANSWER_MS });
   const of = { nc, clock, inboxPrefix: SERVE_INBOX };
@@ -34,7 +37,17 @@ export async function openLog(deps: {
   const hub = await openHub({ ...deps, pages, leader }).catch(unavailable);
   const known: CoreDeps["known"] = createBoundedMap(KNOWN_SESSIONS);
   const turnCounts = createTurnCounts({ jsm, hub });
-  return { nc, jsm, hub, pages, keys, room: () => hub.end().room, known, turnCounts };
+  return {
+    nc,
+    jsm,
+    hub,
+    pages,
+    keys,
+    room: () => hub.end().room,
+    known,
+    turnCounts,
+    arrivals: createArrivals(hub),
+  };
 }
 
 function unavailable(error: unknown): Hub {

@@ -1,5 +1,5 @@
-import { mayBePushed } from "../../shared/session-log/event/kinds.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
+import { mayBePushed } from "../../shared/session-log/event/kinds.ts";
 import { storeWish, wishToken } from "../../shared/session-log/turns/wish.ts";
 import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
 import { dataProblem } from "./data.ts";
@@ -18,6 +18,9 @@ export type PushedEvent = {
 /** Where each event lies, in their order. `repeated`: it lay there before. */
 export type Pushed = { kind: "pushed"; events: { seq: number; repeated: boolean }[] };
 
+/** Type of what people say. */
+export const USER_MESSAGE = "user";
+
 /** Most events in one request. */
 export const MAX_PUSHED = 100;
 
@@ -28,35 +31,37 @@ export async function push(
   ref: SessionRef,
   events: readonly PushedEvent[],
 ): Promise<Pushed | Refusal> {
-  const session = lacks(caller, "write") ?? pushProblem(events) ?? (await find(deps, caller, ref));
+  const session = lacks(caller, "write") ?? pushProblem(caller, events) ?? (await find(deps, caller, ref));
   if (isRefusal(session)) return session;
-  return { kind: "pushed", events: await storePushed(deps, session, events) };
+  const stored: Pushed["events"] = [];
+  for (const event of events) {
+    const { seq, repeated } = await storePushed(deps, session, event);
+    stored.push({ seq, repeated });
+  }
+  return { kind: "pushed", events: stored };
 }
 
-/** Where each event lies. Throws `sessions_full` and `log_refused`. */
+/** Stores one event. `at`: when it was written, unless it lay there before. */
 export async function storePushed(
   deps: Within,
   session: Session,
-  events: readonly PushedEvent[],
-): Promise<Pushed["events"]> {
-  const stored: Pushed["events"] = [];
-  for (const { type, data, key = deps.random() } of events) {
-    const token = wishToken(key);
-    const wish = { kind: "push" as const, source: "push" as const, type, token, data, urgent: false };
-    const { kind, seq } = await storeWish(deps, session, wish);
-    stored.push({ seq, repeated: kind === "repeated" });
-  }
-  return stored;
+  { type, data, key = deps.random() }: PushedEvent,
+): Promise<{ seq: number; repeated: boolean; at?: number }> {
+  const token = wishToken(key);
+  const wish = { kind: "push" as const, source: "push" as const, type, token, data, urgent: false };
+  const stored = await storeWish(deps, session, wish);
+  if (stored.kind === "repeated") return { seq: stored.seq, repeated: true };
+  return { seq: stored.seq, repeated: false, at: stored.at };
 }
 
-/** Why none of the events is stored. Pure. */
-export function pushProblem(events: readonly PushedEvent[]): Refusal | undefined {
+/** Why none of the events is stored. What people say is said with a credential of theirs. Pure. */
+export function pushProblem(caller: Caller, events: readonly PushedEvent[]): Refusal | undefined {
   if (events.length > MAX_PUSHED)
     return refuse("field_invalid", `more than ${MAX_PUSHED} events in one request`);
   for (const { type, data } of events) {
     if (!mayBePushed(type))
       return refuse("field_invalid", `type: ${JSON.stringify(type)} is not for agents outside`);
-    const problem = dataProblem(data);
+    const problem = (type === USER_MESSAGE ? lacks(caller, "user") : undefined) ?? dataProblem(data);
     if (problem !== undefined) return problem;
   }
   return undefined;

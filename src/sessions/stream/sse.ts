@@ -23,12 +23,23 @@ const HEADERS = {
   "cache-control": "no-store, no-transform",
   // nginx would collect the stream otherwise
   "x-accel-buffering": "no",
-  connection: "close",
 };
 
 export type StreamDeps = FollowDeps & {
   /** Aborts when this process stops. */
   stopping: AbortSignal;
+};
+
+/** How a protocol writes its stream. */
+export type SseForm = {
+  frames(item: Sent): readonly Uint8Array[];
+  /** The last words, if there are any. `last`: the newest event that was sent. */
+  closed(why: Closing, last: number): Uint8Array | undefined;
+};
+
+const NATIVE: SseForm = {
+  frames: (item) => [sseFrame(item)],
+  closed: (why, last) => sseBytes(Buffer.from(closedJson(why, last))),
 };
 
 export type SseOptions = {
@@ -39,6 +50,8 @@ export type SseOptions = {
   ended: AbortSignal;
   /** More headers. */
   headers?: Record<string, OutgoingHttpHeader | undefined>;
+  /** Default: our own. */
+  form?: SseForm;
 };
 
 /** Answers with a session's events as an SSE stream until there is a reason to end. Never rejects. */
@@ -48,12 +61,14 @@ export async function streamSse(
   options: SseOptions,
 ): Promise<{ why: Closing; error?: unknown }> {
   const { clock, stopping } = deps;
+  const { form = NATIVE } = options;
   using ending = createEnding({ stopping, ended: options.ended });
   const gone = (): void => ending.end("gone");
   response.once("close", gone);
   response.on("error", gone);
   if (response.destroyed) gone();
-  response.writeHead(200, { ...HEADERS, ...options.headers });
+  const own = response.req.httpVersionMajor > 1 ? HEADERS : { ...HEADERS, connection: "close" };
+  response.writeHead(200, { ...own, ...options.headers });
   response.write(retryLine(RETRY_MS));
   const outlet = sseOutlet(response, clock);
   const stopBeat = beat(response, clock);
@@ -61,13 +76,14 @@ export async function streamSse(
   const sent = (seq: number): void => void (last = seq);
   try {
     const { session, start } = options;
-    const send = (item: Sent): boolean => outlet.send(sseFrame(item));
+    const send = (item: Sent): boolean =>
+      form.frames(item).reduce((room, bytes) => outlet.send(bytes) && room, true);
     const why = await follow(deps, { session, start, send, outlet, signal: ending.signal, sent });
     const closing = ending.why() ?? why;
-    endWith(response, closing, last, clock);
+    endWith(response, closing, form.closed(closing, last), clock);
     return { why: closing };
   } catch (error) {
-    endWith(response, "failed", last, clock);
+    endWith(response, "failed", undefined, clock);
     return { why: "failed", error };
   } finally {
     stopBeat();
@@ -93,11 +109,11 @@ function beat(response: ServerResponse, clock: Clock): () => void {
   return () => cancel();
 }
 
-function endWith(response: ServerResponse, why: Closing, last: number, clock: Clock): void {
+function endWith(response: ServerResponse, why: Closing, words: Uint8Array | undefined, clock: Clock): void {
   if (why === "gone" || why === "stuck") return void response.destroy();
   if (why === "stopping") response.write(retryLine(RETRY_STOPPING_MS));
   // after a failure nothing is said: a browser whose stream only ends comes back by itself
-  response.end(why === "failed" ? undefined : sseBytes(Buffer.from(closedJson(why, last))));
+  response.end(why === "failed" ? undefined : words);
   const cancel = clock.after(LINGER_MS, () => response.destroy());
   response.once("close", cancel);
 }

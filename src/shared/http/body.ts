@@ -64,7 +64,9 @@ export function readBody(
   const length = request.headers["content-length"];
   const expected = length === undefined ? undefined : Number(length);
   if (expected !== undefined && expected > options.limit) return done({ kind: "too_large" });
-  if (expected === undefined && request.headers["transfer-encoding"] === undefined)
+  const framed = expected !== undefined || request.headers["transfer-encoding"] !== undefined;
+  if (!framed && request.httpVersionMajor < 2)
+    // in HTTP/2 the stream says where a body ends
     return done({ kind: "body", bytes: new Uint8Array(0), release: nothing });
   options.start();
   collect(request, expected, options, done);

@@ -56,6 +56,11 @@ export function refuseUnread(
 ): void {
   if (response.headersSent || response.destroyed) return;
   const { status, headers, body } = problemOf(code, detail);
+  if (request.httpVersionMajor > 1) {
+    // what is not read of a stream is in nobody's way
+    response.writeHead(status, { ...headers, ...more, "content-length": String(body.length) });
+    return void response.end(body);
+  }
   response.writeHead(status, {
     ...headers,
     ...more,

@@ -2,16 +2,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { status } from "@grpc/grpc-js";
 import { freePort } from "../../../src/cli/up/free-port.ts";
 import type { BrokerAccess } from "../../../src/shared/log/broker.ts";
+import { podClient, type PodClient } from "../../support/pod-client.ts";
 import { seededRandom, type Random } from "../random.ts";
 import type { Report } from "../report.ts";
 import { startService, type Service } from "../service.ts";
 import { EVIDENCE } from "../stage.ts";
 import { startBrokerHome, type BrokerHome } from "../watch/broker-home.ts";
 import { compare } from "../watch/comparison.ts";
-import { watchSession, type Seen } from "../watch/watcher.ts";
-import { startWriters, type Writers, type WrittenSession } from "../watch/writers.ts";
+import { watchSession, type Protocol, type Seen } from "../watch/watcher.ts";
+import { startWriters, type Push, type Writers, type WrittenSession } from "../watch/writers.ts";
 
 // watch/broker-home.ts is the broker, one server or three · watch/writers.ts fills the log · watch/watcher.ts comes and goes, watch/visit.ts is one connection of it ·
 // watch/comparison.ts judges
@@ -42,6 +44,15 @@ const KEY = "key-of-the-campaign";
 const SERVERS = 3;
 const FROZEN_MS = 2500;
 const DOWN_MS = 500;
+/** A pod's own limit for a push, its pause before the next try, and after what it tries again. */
+const PUSH_MS = 5000;
+const AGAIN_MS = 100;
+const AGAIN: readonly status[] = [
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.CANCELLED,
+  status.INTERNAL,
+];
 /** After the last event everything is there within this. */
 const COMPLETE_MS = 120_000;
 
@@ -77,7 +88,9 @@ async function perform(
   for (let i = 0; i < SERVERS; i++)
     servers.push(scope.use(await startServer(`serve-${i}`, broker.access("serve"), dir)));
   const { sessions: count, perSecond } = options;
-  const writers = await startWriters(broker, { user: USER, sessions: count, perSecond, random });
+  const urls = (): string[] => servers.map((it) => it.url());
+  const push = startPushing(scope, urls, random);
+  const writers = await startWriters(broker, { user: USER, sessions: count, perSecond, random, push });
   const written = new AbortController();
   const watching = startWatchers(writers.sessions, servers, written.signal, options);
 
@@ -110,7 +123,35 @@ function startServer(name: string, access: BrokerAccess, dir: string): Promise<S
   );
 }
 
-type Watching = { over: Promise<{ session: WrittenSession; seen: Seen }[]>; checked(): number };
+/** Pushes by gRPC, to any of the servers, until one of them has stored it: a repeat with the same key is the same event. */
+function startPushing(scope: AsyncDisposableStack, urls: () => string[], random: Random): Push {
+  const clients = new Map<string, PodClient>();
+  scope.defer(() => {
+    for (const client of clients.values()) client.close();
+  });
+  const clientFor = (url: string): PodClient => {
+    const client = clients.get(url) ?? podClient(url, { key: KEY, user: USER });
+    clients.set(url, client);
+    return client;
+  };
+  return async (session, key) => {
+    for (;;) {
+      const all = urls();
+      const client = clientFor(all[Math.floor(random.next() * all.length)] ?? "");
+      try {
+        const { seq } = await client.push(session, "assistant", "x".repeat(100), { key, timeoutMs: PUSH_MS });
+        return Number(seq);
+      } catch (error) {
+        const { code } = error as { code?: status };
+        if (code === undefined || !AGAIN.includes(code)) throw error;
+        await delay(random.exponential(AGAIN_MS));
+      }
+    }
+  };
+}
+
+type Watched = { session: WrittenSession; by: Protocol; seen: Seen };
+type Watching = { over: Promise<Watched[]>; checked(): number };
 
 function startWatchers(
   sessions: readonly WrittenSession[],
@@ -121,18 +162,21 @@ function startWatchers(
   let checked = 0;
   const all = Array.from({ length: watchers }, async (_, i) => {
     const session = sessions[i % sessions.length] as WrittenSession;
+    // gRPC shows what was pushed one by one, and joins the pieces of a worker's texts
+    const ways: Protocol[] = session.kind === "pod" ? ["sse", "socket", "grpc"] : ["sse", "socket"];
+    const by = ways[Math.floor(i / sessions.length) % ways.length] ?? "sse";
     const seen = await watchSession({
       session: session.id,
       user: USER,
       key: KEY,
-      by: Math.floor(i / sessions.length) % 2 === 0 ? "sse" : "socket",
+      by,
       servers: () => servers.map((it) => it.url()),
       random: seededRandom(seed + i),
       written,
       last: () => session.last,
       got: () => void checked++,
     });
-    return { session, seen };
+    return { session, by, seen };
   });
   const over = Promise.all(all);
   over.catch(() => undefined); // awaited when all is written
@@ -180,15 +224,16 @@ async function disturb(
 async function judge(
   play: string,
   writers: Writers,
-  watched: readonly { session: WrittenSession; seen: Seen }[],
+  watched: readonly Watched[],
   options: WatchOptions,
   report: Report,
 ): Promise<void> {
   const stored = new Map<string, number[]>();
   for (const session of writers.sessions) stored.set(session.id, await writers.stored(session));
-  const found = watched.map(({ session, seen }) => ({
+  const found = watched.map(({ session, by, seen }) => ({
     session: session.id,
-    ...compare(seen.seqs, stored.get(session.id) ?? []),
+    // that the session was made is no message
+    ...compare(seen.seqs, (stored.get(session.id) ?? []).slice(by === "grpc" ? 1 : 0)),
     marks: seen.marks,
     visits: seen.visits,
   }));

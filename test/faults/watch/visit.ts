@@ -1,3 +1,5 @@
+import { status } from "@grpc/grpc-js";
+import { podClient } from "../../support/pod-client.ts";
 import { openSocket } from "../../support/socket-reader.ts";
 import { openSse } from "../../support/sse-reader.ts";
 
@@ -61,5 +63,31 @@ export async function visitBySocket(of: Visited, cursor: string): Promise<Visit>
     pause: () => reader.socket.pause(),
     resume: () => reader.socket.resume(),
     leave: reader.close,
+  };
+}
+
+/** Statuses with which a server that is killed or stopped ends its watches. */
+const ENDS: readonly status[] = [status.UNAVAILABLE, status.CANCELLED, status.INTERNAL, status.OK];
+
+/** By gRPC, where a place is a bare number. */
+export async function visitByGrpc(of: Visited, cursor: string): Promise<Visit> {
+  const { server, session, user, key } = of;
+  const client = podClient(server, { key, user });
+  const watch = client.watch(session, cursor.split(".", 1)[0]);
+  return {
+    async next() {
+      const messages = await watch.next();
+      if (messages !== undefined)
+        return messages.map(({ seq, event_type: type }) => ({ seq: Number(seq), type }));
+      const { code, details } = await watch.ended;
+      if (!ENDS.includes(code)) throw new Error(`the watch of ${session} ended with ${code} ${details}`);
+      return undefined;
+    },
+    pause: () => watch.pause(),
+    resume: () => watch.resume(),
+    leave() {
+      watch.cancel();
+      client.close();
+    },
   };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Random } from "../random.ts";
-import { visitBySocket, visitBySse, type Got, type Visit, type Visited } from "./visit.ts";
+import { visitByGrpc, visitBySocket, visitBySse, type Got, type Visit, type Visited } from "./visit.ts";
 
 /** Everything that a watcher saw of its session. */
 export type Seen = {
@@ -10,11 +10,14 @@ export type Seen = {
   visits: number;
 };
 
+/** By what a watcher watches. */
+export type Protocol = "sse" | "socket" | "grpc";
+
 export type WatcherOptions = {
   session: string;
   user: string;
   key: string;
-  by: "sse" | "socket";
+  by: Protocol;
   /** Addresses of the servers. */
   servers: () => string[];
   random: Random;
@@ -40,7 +43,7 @@ export async function watchSession(options: WatcherOptions): Promise<Seen> {
   const complete = (): boolean => written.aborted && (seen.seqs.at(-1) ?? 0) >= options.last();
 
   function take({ seq, log, type }: Got): void {
-    if (seq === undefined) {
+    if (seq === undefined || type === "gap") {
       if (!HARMLESS.has(type)) seen.marks.push(type);
       return;
     }
@@ -63,10 +66,11 @@ export async function watchSession(options: WatcherOptions): Promise<Seen> {
   return seen;
 }
 
+const OPEN = { sse: visitBySse, socket: visitBySocket, grpc: visitByGrpc } as const;
+
 /** Undefined while the server is away. */
 async function arrive(of: Visited & Pick<WatcherOptions, "by">, cursor: string): Promise<Visit | undefined> {
-  const open = of.by === "sse" ? visitBySse : visitBySocket;
-  return await open(of, cursor).catch((error: unknown) => {
+  return await OPEN[of.by](of, cursor).catch((error: unknown) => {
     // 4xx is an answer: nothing that was done to the servers excuses it, but that a stopped one did not read in time
     if (/\b4(?!08)\d\d\b/.test(String(error))) throw error;
     return undefined;

@@ -87,6 +87,16 @@ const OF_DIALECT: Route[] = [
   { method: "GET", path: "/api/v1/ops/sessions/{session_id}/mcp" },
 ];
 
+/** The REST routes for messages of pods. */
+const OF_PODS: Route[] = [
+  { method: "GET", path: "/api/ambient/v1/sessions/{session_id}/messages" },
+  {
+    method: "POST",
+    path: "/api/ambient/v1/sessions/{session_id}/messages",
+    body: { event_type: "user", payload: "x" },
+  },
+];
+
 test("the table has every operation of a session", () => {
   expect(ROUTES.length).toBeGreaterThanOrEqual(12);
 });
@@ -97,8 +107,8 @@ function shapeOf({ status, headers, json }: Answer): unknown {
   return { status, headers: Object.fromEntries(named), json };
 }
 
-describe.each([...ROUTES, ...OF_DIALECT])("$method $path", ({ method, path, body }) => {
-  const isDialect = path.startsWith("/api/");
+describe.each([...ROUTES, ...OF_DIALECT, ...OF_PODS])("$method $path", ({ method, path, body }) => {
+  const isDialect = path.startsWith("/api/v1/");
   const ask = async (who: string, id: string): Promise<unknown> => {
     const answer = await as(who, method, path.replace("{session_id}", id), body);
     if (isDialect) expect(JSON.stringify(answer.json)).not.toContain(SECRET);

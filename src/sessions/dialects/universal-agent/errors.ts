@@ -28,7 +28,7 @@ function answer(
   // a socket is refused before it is one: the program's framework makes 403 of every reason
   if (request.headers.upgrade !== undefined) return reply.code(403).send({ detail: failure.detail });
   // what was not read must not be taken for the next request
-  if (!request.raw.complete) reply.header("connection", "close");
+  if (!request.raw.complete && request.raw.httpVersionMajor < 2) reply.header("connection", "close");
   const { status, body } = NOT_JSON.includes(failure.code)
     ? validationAnswer(
         { loc: ["body"], msg: "JSON decode error", type: "json_invalid" },

@@ -62,12 +62,12 @@ export function roleOf({ side, kind }: { side: "in" | "out"; kind: string }): Ro
   return known === "push" ? { source: "push", type: undefined } : { source: "user", type: SHOWN[known] };
 }
 
-/** A type as agents outside choose it. */
-const TYPE = /^[a-z][a-z0-9_]{0,63}$/;
-/** Clients act upon these: an agent outside that could send one could end a turn, answer a question, or have a watcher begin again. */
-const RESERVED = /^(?:turn|permission)_|^(?:owner|gap|reset|closed|caught_up|unreadable)$/;
+/** A type as agents outside choose it: `tool_result`, or `RUN_STARTED` as AG-UI has it. */
+const TYPE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+/** Clients act upon these: an agent outside that could send one could end a turn, answer a question, or have a watcher begin again. Some ignore case. */
+const RESERVED = /^(?:turn|permission)_|^(?:owner|gap|reset|closed|caught_up|unreadable)$/i;
 
 /** May an agent outside push an event of this type? Pure. */
 export function mayBePushed(type: string): boolean {
-  return TYPE.test(type) && !RESERVED.test(type) && !Object.values(SHOWN).includes(type);
+  return TYPE.test(type) && !RESERVED.test(type) && !Object.values(SHOWN).includes(type.toLowerCase());
 }

@@ -32,7 +32,7 @@ export type SessionEnvelope = {
 
 /** An id is a part of message ids. */
 const ID = /^[\w-]{1,100}$/;
-const KIND = /^[a-z][a-z0-9_]{0,63}$/;
+const KIND = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 /** Turns have the ids that clients gave them. */
 const TURN = /^[\x20-\x7e]{1,128}$/;
 const TRACE = /^[\x20-\x7e]{0,512}$/;

@@ -8,8 +8,8 @@ import { inSubject } from "../subjects.ts";
 
 /** What became of a client's wish. */
 export type Requested =
-  /** It lies in the log at `seq`. */
-  | { kind: "accepted"; seq: number }
+  /** It lies in the log at `seq`, written at `at` (wall clock, milliseconds since 1970). */
+  | { kind: "accepted"; seq: number; at: number }
   /** It lay there already, or another one of the same name: a turn with this id, a decision about this question. */
   | { kind: "repeated"; seq: number };
 
@@ -35,13 +35,14 @@ export type Wish = {
 export async function storeWish(deps: PutDeps, session: Session, of: Wish): Promise<Requested> {
   const { kind, token, turn, data, urgent, trace } = of;
   const subject = inSubject(session.name, kind, token);
+  const at = deps.clock.wall();
   const id = randomUUID(); // so that this request, if its answer was lost, differs from the same one by another process
   const envelope = {
     id,
     source: of.source ?? "user",
     kind: of.type ?? roleOf({ side: "in", kind })?.type ?? kind,
     session: session.id,
-    at: deps.clock.wall(),
+    at,
     body: data,
     ...(turn === undefined ? {} : { turn }),
     ...(trace === undefined ? {} : { trace }),
@@ -55,7 +56,7 @@ export async function storeWish(deps: PutDeps, session: Session, of: Wish): Prom
     data: encodeSessionEnvelope(envelope),
     urgent,
   });
-  if (stored.kind === "stored") return { kind: "accepted", seq: stored.seq };
+  if (stored.kind === "stored") return { kind: "accepted", seq: stored.seq, at };
   if (stored.kind === "overtaken") return { kind: "repeated", seq: stored.by };
   throw codedError(stored.full ? "sessions_full" : "log_refused", stored.detail);
 }

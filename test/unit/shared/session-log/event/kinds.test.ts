@@ -18,7 +18,7 @@ test("every kind of a subject has its source, and unknown kinds have none", () =
 });
 
 test("an agent outside chooses its types, but none that a client or owner acts upon", () => {
-  for (const type of ["text", "tool_call", "assistant", "error", "x", "turns"])
+  for (const type of ["text", "tool_call", "assistant", "error", "x", "turns", "RUN_STARTED", "Text"])
     expect(mayBePushed(type)).toBe(true);
   const refused = [
     "owner",
@@ -31,6 +31,7 @@ test("an agent outside chooses its types, but none that a client or owner acts u
     "reset",
   ];
   const others = ["closed", "caught_up", "unreadable", "created", "cancel", "decision", "input_response"];
-  const odd = ["", "Text", "a.b", "a b", "1a", "toString()", "x".repeat(65)];
-  for (const type of [...refused, ...others, ...odd]) expect(mayBePushed(type), type).toBe(false);
+  const shouted = ["TURN_ENDED", "Gap", "PERMISSION_resolved", "CREATED"];
+  const odd = ["", "a.b", "a b", "1a", "toString()", "x".repeat(65)];
+  for (const type of [...refused, ...others, ...shouted, ...odd]) expect(mayBePushed(type), type).toBe(false);
 });

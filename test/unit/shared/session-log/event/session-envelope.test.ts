@@ -43,7 +43,7 @@ describe("what any client may have written", () => {
     ["id", { id: "a.b" }],
     ["id", { id: undefined }],
     ["source", { source: "admin" }],
-    ["kind", { kind: "Text" }],
+    ["kind", { kind: "a.b" }],
     ["session", { session: "a/b" }],
     ["session", { session: null }],
     ["turn", { turn: "a\nb" }],

@@ -9,10 +9,11 @@ import { echoRunner } from "./echo.ts";
 import { findProgram } from "./find-program.ts";
 import { httpRunner } from "./http.ts";
 import { hasPackage } from "./optional-package.ts";
+import { otherAdapters, type OtherSettings } from "./others.ts";
 import { createRegistry, type Adapters } from "./registry.ts";
 
 /** What the settings say about agents. */
-export type AgentSettings = {
+export type AgentSettings = Partial<OtherSettings> & {
   agent: string;
   agentHttpUrl?: string | undefined;
   claudeModel?: string | undefined;
@@ -35,7 +36,16 @@ export type Agents = {
 };
 
 /** Every agent that there is; some need settings of their own. */
-const NAMES = ["echo", "http", "claude_subprocess", "claude_api", "auto"] as const;
+const NAMES = [
+  "echo",
+  "http",
+  "claude_subprocess",
+  "claude_api",
+  "codex",
+  "codex_sdk_sidecar",
+  "acp",
+  "auto",
+] as const;
 
 /** The agents that the settings allow. Throws `config_invalid` if the one that they name is not among them. */
 export function agentsOf(settings: AgentSettings, home: AgentHome): Agents {
@@ -44,6 +54,8 @@ export function agentsOf(settings: AgentSettings, home: AgentHome): Agents {
   const registry = createRegistry(adaptersOf(settings, home), agent);
   if (agent === "http" && agentHttpUrl === undefined)
     throw codedError("config_invalid", "the agent `http` needs RUNNER_RELAY_AGENT_HTTP_URL");
+  if (agent === "acp" && settings.acpCommand === undefined)
+    throw codedError("config_invalid", "the agent `acp` needs RUNNER_RELAY_ACP_COMMAND");
   if (!registry.has(agent))
     throw codedError(
       "config_invalid",
@@ -59,6 +71,7 @@ function adaptersOf(settings: AgentSettings, home: AgentHome): Adapters {
     echo: echoRunner,
     ...(agentHttpUrl === undefined ? {} : { http: () => httpRunner(agentHttpUrl) }),
     claude_subprocess: () => claudeSubprocess(claudeConfig(settings, home), home.clock),
+    ...otherAdapters(settings, home),
     claude_api: () => claudeApi({ model: settings.claudeModel, ...accessOf(home) }, home.clock),
   };
 }

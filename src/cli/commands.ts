@@ -72,6 +72,12 @@ export const COMMANDS: Commands = {
     example: "NATS_USER=admin runner-relay provision --nats nats://127.0.0.1:4222",
     load: () => import("./provision.ts"),
   },
+  hooks: {
+    group: "Set up and maintain",
+    summary: "have Claude Code or Codex report their sessions",
+    example: "runner-relay hooks install --agent claude-code",
+    load: () => import("./hooks.ts"),
+  },
   config: {
     group: "Set up and maintain",
     summary: "print the effective settings, with secrets redacted",

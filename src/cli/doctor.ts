@@ -8,13 +8,14 @@ import { portIn } from "../shared/base/port-number.ts";
 import { readKeptFileSync } from "../shared/base/short-file.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf, type Flags } from "./flags.ts";
+import { fixIndex } from "./fix-index.ts";
 import { pageTokenHere } from "./page.ts";
 import { brokerOf, CLIENT_TABLE } from "./operator.ts";
 import { renderFacts } from "./render/facts.ts";
 import type { Screen } from "./render/screen.ts";
 import { readRunning } from "./up/kept.ts";
 
-type Options = { gateway?: string; json?: true };
+type Options = { gateway?: string; fix?: true; json?: true };
 
 export function command(context: Context): Command {
   const self = new Command("doctor")
@@ -22,9 +23,12 @@ export function command(context: Context): Command {
       "Checks broker, log, relays, coordinator, gateways and the sessions server, and suggests fixes. The exit code is 1 if a check fails.",
     )
     .option("--gateway <url>", "a gateway to check (default: those of the data folder)")
+    .option("--fix", "first make the index of agent sessions again from their log")
     .option("--json", "print JSON");
-  return addFlags(self, CLIENT_TABLE).action(async ({ gateway, json }: Options) => {
-    const lines = await examine(patientOf({ env: context.env, flags: flagsOf(self, CLIENT_TABLE) }, gateway));
+  return addFlags(self, CLIENT_TABLE).action(async ({ gateway, fix, json }: Options) => {
+    const of = { env: context.env, flags: flagsOf(self, CLIENT_TABLE) };
+    const fixed = fix === true ? [await fixIndex(of.env, of.flags)] : [];
+    const lines = [...fixed, ...(await examine(patientOf(of, gateway)))];
     context.print(json ? JSON.stringify(lines, null, 2) : renderLines(lines, context.screen));
     if (lines.some(({ level }) => level === "fail")) process.exitCode = 1;
   });

@@ -18,6 +18,7 @@ import {
   ADMIN_INBOX,
   OPERATOR_INBOX,
   PRUNE_INBOX,
+  SERVE_INBOX,
   SESSION_PRUNE_INBOX,
 } from "../shared/log/schema/subjects.ts";
 import type { Flags } from "./flags.ts";
@@ -28,11 +29,12 @@ import { readRunning } from "./up/kept.ts";
 /** The settings of every command that talks to the broker. */
 export const CLIENT_TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS } as const;
 
-type Role = Extract<BrokerRole, "operator" | "admin" | "prune" | "session-prune">;
+type Role = Extract<BrokerRole, "operator" | "admin" | "prune" | "serve" | "session-prune">;
 const INBOX: Record<Role, string> = {
   operator: OPERATOR_INBOX,
   admin: ADMIN_INBOX,
   prune: PRUNE_INBOX,
+  serve: SERVE_INBOX,
   "session-prune": SESSION_PRUNE_INBOX,
 };
 

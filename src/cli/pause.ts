@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { ownCommand } from "../shared/base/own-command.ts";
 import { awaitEffect, type Effect } from "../operate/control-wait.ts";
 import { systemClock } from "../shared/base/clock.ts";
+import { codedError } from "../shared/base/errors.ts";
 import { openControl } from "../shared/log/state/control.ts";
 import { shardOf } from "../shared/log/schema/partition.ts";
 import { isStopped, servedShards, type RelayState } from "../shared/messages/relay-state.ts";
@@ -10,27 +11,33 @@ import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { operatorName } from "./operator-name.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { pauseOnlyTurns, pauseTurnsToo, sayTurns, type TurnsToo } from "./pause-turns.ts";
 
-type Options = { session?: string; text?: string; yes?: true; json?: true };
+type Options = { session?: string; turns?: true; text?: string; yes?: true; json?: true };
 
 export function command(context: Context): Command {
   const self = new Command("pause")
     .description(
-      "Pauses delivery of one session or of everything: events are still accepted, but not sent to the coordinator.",
+      "Pauses everything, or one session: events are still accepted, but not sent to the coordinator, and workers begin no turn of agent sessions.",
     )
-    .option("--session <id>", "only this session")
+    .option("--session <id>", "only this session of the coordinator")
+    .option("--turns", "only the turns of agent sessions: none begins, and what runs goes on")
     .option("--text <why>", "the reason, shown by status and in the console")
     .option("--yes", "skip the confirmation before everything is paused")
     .option("--json", "print JSON");
-  return addFlags(self, CLIENT_TABLE).action(async ({ session, text = "", yes, json }: Options) => {
+  return addFlags(self, CLIENT_TABLE).action(async ({ session, turns, text = "", yes, json }: Options) => {
+    if (turns && session !== undefined) throw codedError("usage", "--turns and --session cannot be combined");
+    if (turns) return await pauseOnlyTurns(context, flagsOf(self, CLIENT_TABLE), { text, json });
     if (session === undefined) await confirm(context, "Pause everything?", yes);
     const flags = flagsOf(self, CLIENT_TABLE);
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
       const control = await openControl(nc, systemClock, operatorName());
+      let turnsToo: TurnsToo | undefined;
       let effect: Effect;
       let since: number;
       if (session === undefined) {
         ({ since } = await control.pauseAll(text));
+        turnsToo = await pauseTurnsToo(nc, text);
         effect = await awaitEffect(nc, isStopped);
       } else {
         const { record, revision } = await control.pauseSession(session, text);
@@ -38,8 +45,10 @@ export function command(context: Context): Command {
         effect = await awaitEffect(nc, (state) => follows(state, session, revision));
       }
       const what = session === undefined ? "everything is" : `session ${session} is`;
-      if (json) context.print(JSON.stringify({ action: "pause", session, text, since, ...effect }));
+      if (json)
+        context.print(JSON.stringify({ action: "pause", session, text, since, ...effect, turns: turnsToo }));
       else context.print(sayEffect(`${what} paused`, effect));
+      if (turnsToo !== undefined) sayTurns(context, turnsToo, json);
     });
   });
 }

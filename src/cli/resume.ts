@@ -9,6 +9,7 @@ import { systemClock } from "../shared/base/clock.ts";
 import { checkSession, createControl } from "../shared/log/state/control.ts";
 import { codedError, isCoded } from "../shared/base/errors.ts";
 import { ownCommand } from "../shared/base/own-command.ts";
+import { resumeTurns } from "../shared/session-log/state/pause.ts";
 import { isStopped } from "../shared/messages/relay-state.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import { readState } from "../shared/log/state/state-store.ts";
@@ -21,8 +22,9 @@ import { addFlags, flagsOf } from "./flags.ts";
 import { operatorName } from "./operator-name.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
 import { follows, sayEffect } from "./pause.ts";
+import { resumeOnlyTurns } from "./pause-turns.ts";
 
-type Options = { session?: string; skipHead?: true; json?: true };
+type Options = { session?: string; turns?: true; skipHead?: true; json?: true };
 type Tried = Exclude<TryAnswer["tried"], "nothing">;
 type Deps = { nc: NatsConnection; jsm: JetStreamManager };
 
@@ -38,11 +40,14 @@ export function command(context: Context): Command {
       "Resumes a paused or parked session, or everything after a pause or a poison event. A session that waits for its next try is tried now.",
     )
     .option("--session <id>", "only this session; its first pending event is tried again, at once")
+    .option("--turns", "only the turns of agent sessions")
     .option("--skip-head", "with --session: turn the first pending event into a dead letter instead")
     .option("--json", "print JSON");
-  return addFlags(self, CLIENT_TABLE).action(async ({ session, skipHead, json }: Options) => {
+  return addFlags(self, CLIENT_TABLE).action(async ({ session, turns, skipHead, json }: Options) => {
     if (skipHead && session === undefined) throw codedError("usage", "--skip-head needs --session ID");
+    if (turns && session !== undefined) throw codedError("usage", "--turns and --session cannot be combined");
     if (session !== undefined) checkSession(session);
+    if (turns) return await resumeOnlyTurns(context, flagsOf(self, CLIENT_TABLE), json);
     const flags = flagsOf(self, CLIENT_TABLE);
     await withBroker({ role: "operator", env: context.env, flags }, async (nc) => {
       const jsm = await jetstreamManager(nc, { checkAPI: false });
@@ -61,7 +66,8 @@ export function command(context: Context): Command {
 }
 
 async function resumeAll({ nc, jsm }: Deps): Promise<Effect> {
-  if (!(await createControl({ nc, jsm, clock: systemClock }).resumeAll()))
+  const turns = await resumeTurns({ nc, jsm }).catch(() => false); // a login of an older users.conf may not
+  if (!(await createControl({ nc, jsm, clock: systemClock }).resumeAll()) && !turns)
     throw codedError(
       "nothing_found",
       "there is no pause of everything; to resume a session, use --session ID",

@@ -21,10 +21,15 @@ type Options = { watch?: number | true; top: number; json?: true };
 export function command(context: Context): Command {
   const self = new Command("status")
     .description(
-      "Shows the backlog and its age, throughput, the state of relays and coordinator, and how full the log is.",
+      "Shows the backlog and its age, throughput, the state of relays and coordinator, how full the log is, and what agent sessions do.",
     )
     .option("--watch [seconds]", `refresh until Ctrl-C (default: every ${WATCH} s)`, secondsOf)
-    .option("--top <n>", "number of sessions to show, largest backlog first", wholeNumber("--top"), TOP)
+    .option(
+      "--top <n>",
+      "number of the coordinator's sessions to show, largest backlog first",
+      wholeNumber("--top"),
+      TOP,
+    )
     .option("--json", "print one JSON document; with --watch, one per line");
   return addFlags(self, CLIENT_TABLE).action(async ({ watch, top, json }: Options) => {
     const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;

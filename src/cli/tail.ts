@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { connectionOf } from "../operate/connection.ts";
 import { parseWhen } from "../operate/replay/selection.ts";
 import { tail, type TailOptions } from "../operate/tail.ts";
+import { tailSessions, type TailSessionsOptions } from "../operate/tail-sessions.ts";
 import type { TailStart } from "../operate/tail-start.ts";
 import { VERDICTS, type VerdictName } from "../shared/log/state/verdicts.ts";
 import { systemClock } from "../shared/base/clock.ts";
@@ -14,13 +15,16 @@ import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { createSessionsView, sessionsJson } from "./render/sessions-tail-view.ts";
 import { createTailView, tailJson } from "./render/tail-view.ts";
 
 /** Events shown before new ones by default. */
 const LAST = 10;
 
 type Options = {
+  sessions?: true;
   session?: string;
+  user?: string;
   kind?: Kind;
   runner?: string;
   verdict?: VerdictName;
@@ -35,7 +39,9 @@ type Options = {
 export function command(context: Context): Command {
   const self = new Command("tail")
     .description("Shows the events of the log, decoded, one per line, and follows new ones.")
+    .option("--sessions", "the log of agent sessions instead of the events for the coordinator")
     .option("--session <id>", "only events of this session")
+    .option("--user <name>", "with --sessions: whose session, if several users have one of this id")
     .addOption(new Option("--kind <kind>", "only events of this kind").choices(KINDS))
     .option("--runner <name>", "only events of this runner (hostname.profile)")
     .addOption(
@@ -51,11 +57,10 @@ export function command(context: Context): Command {
     .option("--body", "print the whole body below each line")
     .option("--json", "print one JSON object per line");
   return addFlags(self, CLIENT_TABLE).action(async (options: Options) => {
-    const selected = selectionOf(options, Date.now());
+    const read = readerOf(context, options, Date.now());
     const access = { role: "operator", env: context.env, flags: flagsOf(self, CLIENT_TABLE) } as const;
     await withBroker(access, async (nc) => {
       const jsm = await jetstreamManager(nc, { checkAPI: false });
-      const view = options.json ? tailJson : createTailView(context.screen, { body: options.body ?? false });
       await untilInterrupted(async (signal) => {
         const deps = {
           jsm,
@@ -65,20 +70,63 @@ export function command(context: Context): Command {
           away: (isAway: boolean) =>
             context.warn(isAway ? "log_unreachable: waiting for the broker" : "the broker is back"),
         };
-        for await (const event of tail(deps, selected)) {
+        for await (const line of read(deps)) {
           if (signal.aborted) return;
-          context.print(view(event));
+          context.print(line);
         }
       });
     });
   });
 }
 
+type Read = (deps: Parameters<typeof tail>[0]) => AsyncGenerator<string>;
+
+/** The lines that the options ask for. Throws `usage`. */
+function readerOf(context: Context, options: Options, now: number): Read {
+  const body = options.body ?? false;
+  if (options.sessions === true) {
+    const view = options.json ? sessionsJson : createSessionsView(context.screen, { body });
+    const selected = sessionsSelection(options, now);
+    return (deps) => lines(tailSessions(deps, selected), view);
+  }
+  if (options.user !== undefined) throw codedError("usage", "--user needs --sessions");
+  const view = options.json ? tailJson : createTailView(context.screen, { body });
+  const selected = selectionOf(options, now);
+  return (deps) => lines(tail(deps, selected), view);
+}
+
+async function* lines<T>(events: AsyncGenerator<T>, view: (event: T) => string): AsyncGenerator<string> {
+  for await (const event of events) yield view(event);
+}
+
+/** Throws `usage`. */
+function sessionsSelection(options: Options, now: number): TailSessionsOptions {
+  const { session, user, follow, kind, runner, verdict } = options;
+  if (kind !== undefined || runner !== undefined || verdict !== undefined)
+    throw codedError(
+      "usage",
+      "--kind, --runner and --verdict are for the coordinator's events, without --sessions",
+    );
+  if (user !== undefined && session === undefined) throw codedError("usage", "--user needs --session");
+  checkId(session);
+  return {
+    ...(session === undefined ? {} : { session }),
+    ...(user === undefined ? {} : { user }),
+    start: startOf(options, now),
+    follow,
+  };
+}
+
+/** Throws `usage`. */
+function checkId(session: string | undefined): void {
+  if (session !== undefined && sessionIdProblem(session) !== undefined)
+    throw codedError("usage", `--session ${session} is not a valid session id`);
+}
+
 /** Throws `usage`. */
 function selectionOf(options: Options, now: number): TailOptions {
   const { session, kind, runner, verdict, follow } = options;
-  if (session !== undefined && sessionIdProblem(session) !== undefined)
-    throw codedError("usage", `--session ${session} is not a valid session id`);
+  checkId(session);
   return {
     filter: {
       ...(session === undefined ? {} : { session }),

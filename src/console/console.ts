@@ -8,6 +8,8 @@ import { createControl } from "../shared/log/state/control.ts";
 import { observe } from "./observe.ts";
 import { addActs } from "./routes/act.ts";
 import { createActions } from "./routes/actions.ts";
+import { createAgentActs } from "./routes/agent-actions.ts";
+import { createAgentSessions } from "./watch/agent-sessions.ts";
 import type { Frame } from "./routes/frame.ts";
 import { addLooks } from "./routes/look.ts";
 import { Notices } from "./routes/notices.ts";
@@ -58,12 +60,22 @@ export async function startConsole(options: ConsoleOptions, deps: ConsoleDeps): 
   const app = createConsoleServer({ clock, ...options });
   addStatus(app, frame);
   const index = new LetterIndex(jsm);
-  addLooks(app, { jsm, frame, samples, index, checks: observer.checks });
+  const agents = createAgentSessions(jsm);
+  addLooks(app, { jsm, frame, samples, index, checks: observer.checks, agents });
   if (options.mayAct) {
     const control = createControl({ nc, jsm, clock, by: "the console" });
     const groups = createLetterGroups({ nc, jsm, clock, log, index });
     addActs(app, {
-      actions: createActions({ nc, jsm, control, log, groups, tryNow: observer.tryNow }),
+      actions: createActions({
+        nc,
+        jsm,
+        clock,
+        control,
+        log,
+        groups,
+        tryNow: observer.tryNow,
+        agentActs: createAgentActs({ nc, jsm, clock, log, agents }),
+      }),
       frame,
     });
   }

@@ -4,6 +4,7 @@ import type { Clock } from "../shared/base/clock.ts";
 import { rest } from "../shared/base/rest.ts";
 import { servedShards, type RelayState } from "../shared/messages/relay-state.ts";
 import { readLogStatus, type LogStatus } from "../shared/messages/status/log-status.ts";
+import { readSessionsStatus, type SessionsStatus } from "../shared/session-log/report/sessions-status.ts";
 import { connectionOf } from "./connection.ts";
 import {
   judgeDurability,
@@ -16,7 +17,7 @@ import { MOST_LANES, type GateView, type RelayView } from "../shared/messages/st
 import { sampleWaiting, sessionsOf, type WaitingSessions } from "./status-sessions.ts";
 import { ratesOf, type Rates, type LogSample } from "./status-rates.ts";
 
-// status-sessions.ts whose events wait · status-rates.ts how fast it goes · ../shared/messages/hearing.ts relays · ../shared/log/durability what may be claimed
+// status-sessions.ts whose events wait · ../shared/session-log/report sessions of workers · status-rates.ts how fast it goes · ../shared/messages/hearing.ts relays · ../shared/log/durability what may be claimed
 
 /** The result of `status`, which status-json.ts makes a document for programs. */
 export type Status = LogStatus & {
@@ -28,7 +29,10 @@ export type Status = LogStatus & {
   gates: Record<string, GateView>;
   /** Rates since the previous reading. The first reading is made when the reader opens. */
   rates: Rates;
+  /** Sessions of the coordinator whose events wait. */
   sessions: WaitingSessions;
+  /** The sessions that workers run: another log, and nothing of it goes to the coordinator. */
+  agentSessions: SessionsStatus;
   /** Shards that no relay owns and none would take over. */
   unowned: number[];
 };
@@ -64,8 +68,8 @@ export async function openStatus(
   return {
     async read() {
       await heard;
-      const reading = Promise.all([readSync(sources), readLogStatus(jsm)]);
-      const [sync, { status, settings }] = await connection.whileUp(reading);
+      const reading = Promise.all([readSync(sources), readLogStatus(jsm), readSessionsStatus(jsm)]);
+      const [sync, { status, settings }, agentSessions] = await connection.whileUp(reading);
       const now = readingOf(status, clock);
       const rates = ratesOf(last, now);
       last = now;
@@ -80,6 +84,7 @@ export async function openStatus(
         gates: Object.fromEntries(views.map(({ relay, gate }) => [relay, gate])),
         rates,
         sessions: await sessions(jsm, status, states, views),
+        agentSessions,
         unowned: status.backlog.shards.map(({ shard }) => shard).filter((shard) => !served.has(shard)),
       };
     },

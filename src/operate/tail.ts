@@ -1,5 +1,4 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
-import type { Clock } from "../shared/base/clock.ts";
 import { decodeEnvelope, type Envelope } from "../shared/log/schema/envelope.ts";
 import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
 import { shardOf } from "../shared/log/schema/partition.ts";
@@ -13,12 +12,12 @@ import {
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import type { Connection } from "./connection.ts";
-import { rest } from "../shared/base/rest.ts";
+import { followLog, type FollowDeps } from "./follow-log.ts";
 import { readSettlement } from "../shared/log/state/settlement.ts";
 import { startOf, type TailStart } from "./tail-start.ts";
 import { becameOf, type Became, type VerdictName } from "../shared/log/state/verdicts.ts";
 
-// tail-start.ts finds the start · ../shared/log/state/verdicts.ts finds the state of an event · ../shared/log/follow/walk.ts reads without a consumer
+// tail-start.ts finds the start · follow-log.ts goes on · tail-sessions.ts does it with the log of agent sessions · ../shared/log/state/verdicts.ts finds the state of an event · ../shared/log/follow/walk.ts reads without a consumer
 // An operator's login cannot create consumers (ADR 0012), so reading and judging are separate steps over direct gets.
 
 /** Which events are shown. All given conditions must hold. */
@@ -40,17 +39,8 @@ export type Tailed = {
   became?: Became;
 } & ({ envelope: Envelope } | { envelope?: never; problem: string });
 
-type Deps = {
-  jsm: JetStreamManager;
-  connection: Connection;
-  clock: Clock;
-  signal: AbortSignal;
-  /** Called when the broker is away or back. A tail that follows the log continues by itself. */
-  away(isAway: boolean): void;
-};
+type Deps = FollowDeps & { jsm: JetStreamManager; connection: Connection };
 
-/** Polling interval while no events arrive: 5 polls per second. */
-const QUIET_MS = 200;
 /** Most events that are kept until they are settled. When there are more, reading waits. */
 const MOST_UNDECIDED = 1000;
 const MOST_UNDECIDED_BYTES: number = 32 * 1024 * 1024;
@@ -61,31 +51,26 @@ const MOST_UNDECIDED_BYTES: number = 32 * 1024 * 1024;
  * (ADR 0012). Throws `schema_newer` at an event that this program cannot read.
  */
 export async function* tail(deps: Deps, options: TailOptions): AsyncGenerator<Tailed> {
-  const { connection, signal } = deps;
+  const { connection, jsm } = deps;
+  const filter = filterOf(options.filter);
   let next: number | undefined;
   let undecided: Tailed[] = [];
-  let away = false;
-  while (!signal.aborted) {
-    let found = false;
-    try {
-      next ??= await connection.whileUp(startOf(deps.jsm, { ...options, filter: filterOf(options.filter) }));
+  yield* followLog(deps, {
+    follow: options.follow,
+    async step() {
+      let found = false;
+      next ??= await connection.whileUp(startOf(jsm, { ...options, filter }));
       if (hasRoom(undecided)) {
-        const page = await connection.whileUp(readPage(deps.jsm, filterOf(options.filter), next));
+        const page = await connection.whileUp(readPage(jsm, filter, next));
         found = page.length > 0;
         next = (page.at(-1)?.seq ?? next - 1) + 1;
         undecided.push(...page.flatMap((message) => tailedOf(message) ?? []));
       }
-      const { shown, kept } = await connection.whileUp(decide(deps.jsm, undecided, options));
-      if (away) deps.away((away = false));
+      const { shown, kept } = await connection.whileUp(decide(jsm, undecided, options));
       undecided = kept;
-      yield* shown;
-      if (!found && !options.follow) return;
-    } catch (error) {
-      if (!options.follow || !isCoded(error, "log_unreachable")) throw error;
-      if (!away) deps.away((away = true));
-    }
-    if (!found) await rest(deps.clock, QUIET_MS, signal);
-  }
+      return { found, shown };
+    },
+  });
 }
 
 function hasRoom(undecided: readonly Tailed[]): boolean {

@@ -19,6 +19,7 @@ import { createCore } from "./core/core.ts";
 import { openLog } from "./core/open-log.ts";
 import { newCounts } from "./http/counts.ts";
 import { addAmbient } from "./dialects/ambient/index.ts";
+import { addHooks, openHooks, type HookQueue } from "./hooks/index.ts";
 import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
 import { leave } from "./leave.ts";
 import type { Metrics } from "./http/metrics.ts";
@@ -30,7 +31,7 @@ import { addSockets } from "./native/streams.ts";
 import { addAnswers, addTurns } from "./native/turns.ts";
 import { createServer } from "./server.ts";
 
-// core/ does what clients want · access/ says who may · native/ is our own protocol, dialects/ are those of other programs · server.ts makes the port of its parts · active.ts counts for /health
+// core/ does what clients want · access/ says who may · native/ is our own protocol, hooks/ takes what hooks of agents report, dialects/ are those of other programs · server.ts makes the port of its parts · active.ts counts for /health
 
 export type ServeOptions = {
   version: string;
@@ -80,7 +81,9 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   const core = createCore({ ...opened, clock, signal, workspaces, gate, random });
   const counts = newCounts();
   const { room, hub } = opened;
-  const levels = { logUp: () => connection.up(), room, linesDropped: deps.linesDropped };
+  const hooks = openHooks({ core, clock, log });
+  const { linesDropped } = deps;
+  const levels = { logUp: () => connection.up(), room, linesDropped, hooks: hooks.counts };
   let metrics: Promise<Metrics> | undefined; // its library takes 3 MB, and most servers are never scraped
   const own: OwnState = {
     logUp: levels.logUp,
@@ -88,14 +91,9 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     active: createActive({ jsm: opened.jsm, clock }),
     metrics: () => (metrics ??= import("./http/metrics.ts").then((it) => it.createMetrics(counts, levels))),
   };
-  const dialect: Part = (app, part) => {
-    const { textDedupe } = options;
-    addUniversalAgent(app, { ...part, textDedupe, random, logUp: levels.logUp });
-  };
-  const ambient: Part = (app, part) =>
-    addAmbient(app, { ...part, logUp: levels.logUp, logName: () => hub.end().log });
-  const parts: Part[] = [...NATIVE, (app, part) => addOwn(app, part, own), dialect, ambient];
-  const { version } = options;
+  const { version, textDedupe } = options;
+  const others = { textDedupe, random, logUp: levels.logUp, hooks, logName: () => hub.end().log };
+  const parts: Part[] = [...NATIVE, (app, part) => addOwn(app, part, own), ...partsOfOthers(others)];
   const streams = { ...opened, clock, stopping: streamsEnd.signal };
   const isStopping = (): boolean => stopping;
   const server = { core, streams, gate, counts, clock, log, version, entrance, stopping: isStopping };
@@ -116,11 +114,27 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
       stopTls?.();
       connection.leave();
       await leave(app, () => streamsEnd.abort());
+      await hooks.close();
       ended.abort();
       hub.close();
       await nc.drain().catch(() => undefined);
     },
   };
+}
+
+/** What other programs speak: hooks of agents, and a dialect. */
+function partsOfOthers(of: {
+  textDedupe: boolean;
+  random: () => string;
+  logUp: () => boolean;
+  hooks: HookQueue;
+  logName: () => string;
+}): Part[] {
+  return [
+    (app, part) => addHooks(app, { ...part, ...of }),
+    (app, part) => addUniversalAgent(app, { ...part, ...of }),
+    (app, part) => addAmbient(app, { ...part, ...of }),
+  ];
 }
 
 /** Counts what users have, by the log. */

@@ -77,7 +77,15 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
   const about = { service: "runner-relay-worker", instance: name, version: VERSION };
   const tracing = await startTracing({ env, process: about, log, secrets });
   const running = await startWorkerProcess(
-    { name, agents, roots, shared: values.workspaceShared, maxBytes: values.sessionsRetentionBytes, env },
+    {
+      name,
+      agents,
+      roots,
+      shared: values.workspaceShared,
+      maxBytes: values.sessionsRetentionBytes,
+      env,
+      pidFolder: join(dataDir, "agents", "pids"),
+    },
     { nc, clock, log, tracing, fatal },
   );
   alive.start();

@@ -13,6 +13,7 @@ import { createAttention } from "./attention.ts";
 import { createMoves, type Moves, type TurnHome } from "./moves.ts";
 import type { Claim } from "./roots/claim.ts";
 import { createSessionRoom, type SessionRoom } from "./session-room.ts";
+import type { PauseWatch } from "./pause-watch.ts";
 import type { Places } from "./roots/places.ts";
 import { withChildren } from "./guard/children.ts";
 import type { SpawnDeps } from "./guard/spawn-agent.ts";
@@ -44,6 +45,8 @@ export type OwnOptions = {
   claim: Exclude<Claim, { kind: "leave" }>;
   /** How long a session is owned in which nothing happens. */
   idleMs: number;
+  /** No turn begins while an operator paused them. What runs goes on. */
+  pause: Pick<PauseWatch, "paused">;
   /** Most bytes of a session. */
   maxBytes: number;
   signal: AbortSignal;
@@ -102,7 +105,7 @@ type Owner = {
 };
 
 function createOwner(deps: OwnerDeps, session: Session, lease: Lease, options: OwnOptions): Owner {
-  const { claim, idleMs } = options;
+  const { claim, idleMs, pause } = options;
   const home = homeOf(session, lease, options);
   const gone = new AbortController();
   const idle = new AbortController();
@@ -131,7 +134,7 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, options: O
     if (state.epoch > epoch) return false;
     if (running !== undefined) attend(running, state);
     if (running !== undefined || state.out.seq < voice.last()) return true;
-    const start = claim.kind === "run";
+    const start = claim.kind === "run" && !pause.paused();
     const move = ownerMove(state, { epoch, start, now: deps.clock.wall() });
     if (move.kind === "wait") awake = deps.clock.after(start ? idleMs : 0, () => idle.abort());
     return await moves.make(move, state);

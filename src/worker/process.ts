@@ -14,6 +14,7 @@ import { createPages } from "../shared/session-log/follow/pages.ts";
 import { SESSION_STATE } from "../shared/session-log/follow/stored-event.ts";
 import { SESSIONS_STREAM } from "../shared/session-log/topology.ts";
 import { startGuard, type Guard } from "./guard/guard.ts";
+import { openPidFiles } from "./guard/pid-files.ts";
 import { createPlaces } from "./roots/places.ts";
 import type { Root } from "./roots/root.ts";
 import { startWorker } from "./worker.ts";
@@ -28,6 +29,8 @@ export type WorkerProcessOptions = {
   shared: boolean;
   /** Most bytes of a session. */
   maxBytes: number;
+  /** Folder in which it is remembered which programs of agents run. */
+  pidFolder: string;
   /** Variables of this process, of which agents get some. */
   env: Readonly<Record<string, string | undefined>>;
 };
@@ -46,7 +49,7 @@ export async function startWorkerProcess(
   options: WorkerProcessOptions,
   { nc, clock, log, tracing, fatal }: WorkerProcessDeps,
 ): Promise<{ close(): Promise<void> }> {
-  const { name, agents, roots, shared, maxBytes, env } = options;
+  const { name, agents, roots, shared, maxBytes, env, pidFolder } = options;
   const over = new AbortController();
   const { signal } = over;
   const connection = followConnection({
@@ -66,7 +69,10 @@ export async function startWorkerProcess(
   const hub = await openHub({ nc, pages, leader, clock, log, signal });
   const base = { nc, jsm, clock, signal, random: randomUUID };
   const places = createPlaces(base, { worker: name, roots, shared });
-  const spawn = { guard: guardKeeper(), clock, env, random: randomUUID };
+  const pidFiles = openPidFiles(pidFolder, process.pid);
+  const left = await pidFiles.sweep();
+  if (left > 0) log.warn({ programs: left }, "programs of agents were left over from before, and ended");
+  const spawn = { guard: guardKeeper(), clock, env, random: randomUUID, pidFiles };
   const worker = startWorker(
     { ...base, hub, pages, keys, leader, room: () => hub.end().room },
     { name, agents, places, spawn, log, tracing, maxBytes },

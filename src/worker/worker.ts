@@ -9,6 +9,7 @@ import { sessionNamed } from "../shared/session-log/registry/find.ts";
 import type { SpawnDeps } from "./guard/spawn-agent.ts";
 import { keepLookOut, type Sighting } from "./look-out.ts";
 import { ownSession, type OwnerDeps } from "./owner.ts";
+import { watchPause } from "./pause-watch.ts";
 import type { Places } from "./roots/places.ts";
 
 /** Runs the turns of all sessions that no other worker has. */
@@ -48,16 +49,21 @@ export function startWorker(deps: OwnerDeps & { keys: Pages }, of: WorkerOptions
   /** Sessions of other workers, and when each is looked at again. */
   const left = new Map<string, number>();
   const stopping = new AbortController();
+  const until = AbortSignal.any([signal, stopping.signal]);
+  const pause = watchPause({ jsm, clock, signal: until }, () => left.clear());
 
   async function attend(name: string, { seen, dead }: Sighting): Promise<void> {
     const ask = <T>(question: () => Promise<T>): Promise<T> => patiently(question, { clock, signal });
     if (!dead && (await ask(() => leaseHolder(jsm, name))) !== undefined) return;
     const session = await ask(() => sessionNamed(jsm, name));
     if (session?.kind !== "worker" || stopping.signal.aborted) return;
-    const claim = await ask(() => places.claim(session));
+    const own = await ask(() => places.claim(session));
+    await pause.known;
+    // a paused session is owned for a moment, so that what is cancelled ends
+    const claim = own.kind === "run" && pause.paused() ? { ...own, kind: "tidy" as const } : own;
     if (claim.kind !== "run") left.set(name, clock.now() + (claim.kind === "tidy" ? TIDY_MS : LEAVE_MS));
     if (claim.kind === "leave") return;
-    await ownSession(deps, session, { ...of, worker, claim, seen, idleMs, signal: stopping.signal });
+    await ownSession(deps, session, { ...of, worker, claim, seen, idleMs, pause, signal: stopping.signal });
   }
 
   /** Takes a session, if nobody has it. */
@@ -78,7 +84,6 @@ export function startWorker(deps: OwnerDeps & { keys: Pages }, of: WorkerOptions
     return owned.has(name) || left.has(name);
   }
 
-  const until = AbortSignal.any([signal, stopping.signal]);
   const rest = keepLookOut({ ...deps, signal: until }, { isKnown, want });
   return {
     async stop() {

@@ -9,6 +9,7 @@ import { systemClock } from "../../src/shared/base/clock.ts";
 import type { Thread } from "../../src/shared/session-log/turns/fact.ts";
 import { withChildren } from "../../src/worker/guard/children.ts";
 import { startGuard } from "../../src/worker/guard/guard.ts";
+import { NO_PID_FILES } from "../support/no-pid-files.ts";
 
 // A session of a runner with its programs under a real guard, and a log that remembers.
 
@@ -42,7 +43,13 @@ const HOLD = {
 /** Opens a session in a folder of its own. What its back end calls it is remembered from turn to turn, as the log does. */
 export function openSession(runner: Runner): Session {
   const workspace = mkdtempSync(join(tmpdir(), "rr-agent-"));
-  const spawn = { guard: () => guard, clock: systemClock, env: ENV, random: randomUUID };
+  const spawn = {
+    guard: () => guard,
+    clock: systemClock,
+    env: ENV,
+    random: randomUUID,
+    pidFiles: NO_PID_FILES,
+  };
   const agent = withChildren(spawn, agentOf(runner), { hold: HOLD, folder: workspace });
   let thread: Thread | undefined;
 

@@ -8,6 +8,7 @@ import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
 import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
+import { orphans } from "./campaigns/orphans.ts";
 import { outage } from "./campaigns/outage.ts";
 import { DEFAULT_RATE } from "../../src/operate/replay/pace.ts";
 import { replicas } from "./campaigns/replicas.ts";
@@ -146,6 +147,12 @@ export function campaignsOf({ rounds, gapMs, seed, play, kind, ...asked }: Asked
       what: "three workers of 12 sessions, killed and stopped, and a broker that is killed",
       limitMs: 480_000,
       run: (report) => turns({ seed, workers: 3, sessions: 12, forMs: 75_000 }, report),
+    },
+    {
+      name: "orphans",
+      what: "two workers, killed 50 times while agents run, every tenth time with the guard of those",
+      limitMs: 900_000,
+      run: (report) => orphans({ kills: 50, withGuard: 10, sessions: 6 }, report),
     },
     {
       name: "foreign",

@@ -3,6 +3,7 @@ import type { Agent } from "../../src/agents/agent.ts";
 import { systemClock } from "../../src/shared/base/clock.ts";
 import { silentLogger } from "../../src/shared/base/logger.ts";
 import type { WorkerOptions } from "../../src/worker/worker.ts";
+import { NO_PID_FILES } from "./no-pid-files.ts";
 
 /** What a worker runs one agent with, in the folder that each session names, whatever that is. */
 export function anyFolder(agent: Agent): Pick<WorkerOptions, "agents" | "places" | "spawn" | "log"> {
@@ -27,6 +28,7 @@ export function anyFolder(agent: Agent): Pick<WorkerOptions, "agents" | "places"
       clock: systemClock,
       env: {},
       random: randomUUID,
+      pidFiles: NO_PID_FILES,
     },
   };
 }

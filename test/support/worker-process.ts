@@ -57,6 +57,7 @@ const running = await startWorkerProcess(
     shared: false,
     maxBytes: 1e9,
     env,
+    pidFolder: `${text("WORKSPACES")}-pids`,
   },
   {
     nc,

@@ -90,6 +90,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     stream: [],
     http: ["access", "core", "stream"],
     native: ["core", "stream", "http"],
+    hooks: ["access", "core", "http"],
     dialects: ["access", "core", "stream", "http"],
   },
 };

@@ -4,8 +4,9 @@ import type { Rates } from "../../operate/status-rates.ts";
 import { damageText } from "../../shared/log/state/damage.ts";
 import { departureText } from "../../shared/log/state/departure.ts";
 import { counted, showTime } from "../../shared/base/show.ts";
-import { operator } from "../../shared/messages/standing/session-standing.ts";
 import { standingText } from "../../shared/messages/standing/standing-text.ts";
+import { agentSessionsOf } from "./agent-sessions-view.ts";
+import { showPause } from "./pause-text.ts";
 import { renderTable, showAge, showBytes, type Cell } from "./table.ts";
 import { renderFacts, type Fact } from "./facts.ts";
 import { paint, type Screen, type Style } from "./screen.ts";
@@ -30,6 +31,7 @@ export function renderStatus(status: Status, screen: Screen, { now, top }: Statu
     if (unowned.length > 0) parts.push(`no relay owns shards ${unowned.join(" ")}; their events wait`);
   }
   if (sessions.list.length > 0) parts.push(sessionsOf(status, screen, { now, top }));
+  parts.push(agentSessionsOf(status.agentSessions, screen, now));
   const { leaving } = status;
   if (leaving.length > 0) {
     const rows = leaving.slice(0, top).map((it) => leavingRow(it, now));
@@ -84,14 +86,6 @@ function factsOf(status: Status, now: number): Fact[] {
 function showRates({ seconds, in: came, out, emptyInSeconds }: Rates): string {
   const empty = emptyInSeconds === undefined ? "" : `; empty in about ${showAge(emptyInSeconds * 1000)}`;
   return `${came}/s in, ${out}/s out, over ${seconds} s${empty}`;
-}
-
-function showPause(
-  { reason, since, text, by }: NonNullable<Status["controls"]["paused"]>,
-  now: number,
-): string {
-  const who = reason === "poison_stop" ? "a poison event" : operator(by);
-  return `by ${who} since ${showTime(since)} (${showAge(now - since)})${text === "" ? "" : `: ${text}`}`;
 }
 
 function whyAtLeast(source: Status["sessions"]["source"]): string {
@@ -161,7 +155,7 @@ function sessionsOf({ sessions, backlog }: Status, screen: Screen, { now, top }:
     shown.map((it) => sessionFact(it, now)),
     screen,
   );
-  return [paint(screen, "head", "SESSIONS"), list, ...more, ...atLeast].join("\n");
+  return [paint(screen, "head", "SESSIONS OF THE COORDINATOR"), list, ...more, ...atLeast].join("\n");
 }
 
 type Session = Status["sessions"]["list"][number];

@@ -2,6 +2,7 @@ import type { Tailed } from "../../operate/tail.ts";
 import type { VerdictName } from "../../shared/log/state/verdicts.ts";
 import { readable, readableBody } from "../readable.ts";
 import { paint, type Screen, type Style } from "./screen.ts";
+import { fitLine } from "./fit-line.ts";
 import { cut, printable, widthOf } from "./text.ts";
 
 /** Characters of a body that are shown if nothing else limits the line. */
@@ -93,22 +94,6 @@ function wholeBody({ body, type }: NonNullable<Tailed["envelope"]>): string {
     .split("\n")
     .map((line) => `  ${printable(line)}`)
     .join("\n");
-}
-
-/** Joins the parts of a line with two spaces and cuts the line at the width of the screen. */
-function fitLine(parts: readonly [string, Style?][], screen: Screen): string {
-  let room = screen.columns ?? Infinity;
-  let line = "";
-  for (const [raw, style] of parts) {
-    const text = printable(raw);
-    if (text === "") continue;
-    const gap = line === "" ? 0 : 2;
-    if (room <= gap) break;
-    const shown = cut(text, room - gap);
-    line += " ".repeat(gap) + paint(screen, style, shown);
-    room -= gap + widthOf(shown);
-  }
-  return line;
 }
 
 /** One line of JSON for programs. Numbers of the body are written exactly as they came. */

@@ -1,25 +1,26 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../../shared/base/errors.ts";
+import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Control } from "../../shared/log/state/control.ts";
 import { deadLettersOf, readDeadLetter } from "../../shared/log/state/dead-letters.ts";
 import { redrive } from "../../shared/log/state/redrive.ts";
 import { sessionFilter } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
+import { pauseTurns, resumeTurns } from "../../shared/session-log/state/pause.ts";
 import { standingOf, type SessionSources } from "../../shared/messages/standing/session-standing.ts";
 import type { TryAnswer } from "../../shared/messages/standing/try-now.ts";
 import type { Action } from "../views/confirm.ts";
 import { href, type Notice } from "../views/layout.ts";
 import type { LetterSelection } from "../watch/letter-index.ts";
+import { AGENT_ACTIONS, type AgentAction, type AgentActs, type AgentTarget } from "./agent-actions.ts";
+import type { Done } from "./done.ts";
 import type { LetterGroups } from "./letter-groups.ts";
 import { numberOf, selectionOf, sessionOf } from "./parameters.ts";
 
-/** Where to go after an action, and what to say there. */
-export type Done = { path: string; notice: Notice };
-
 /** What an action is done to, as an address or a form says it. */
-export type Target = { session?: string; seq?: number; selection: LetterSelection };
+export type Target = { session?: string; seq?: number; selection: LetterSelection; agent: AgentTarget };
 
 export type Actions = {
   /** What is to be confirmed. Throws `usage` or `nothing_found`. */
@@ -31,9 +32,11 @@ export type Actions = {
 type ActionDeps = {
   nc: NatsConnection;
   jsm: JetStreamManager;
+  clock: Clock;
   control: Control;
   log: Logger;
   groups: LetterGroups;
+  agentActs: AgentActs;
   /** Asks relays not to wait. */
   tryNow: (session: string | undefined) => Promise<TryAnswer["tried"]>;
 };
@@ -44,7 +47,8 @@ const BY = "status page";
 /** What the page can do, by the same functions as the operators' commands. Every action is logged. */
 export function createActions(deps: ActionDeps): Actions {
   return {
-    async about(action = "", { session, seq, selection }, sources) {
+    async about(action = "", { session, seq, selection, agent }, sources) {
+      if (isAgentAction(action)) return deps.agentActs.about(action, agent);
       switch (action) {
         case "redrive":
           return aboutRedrive(deps.jsm, seq);
@@ -62,7 +66,9 @@ export function createActions(deps: ActionDeps): Actions {
       }
     },
     async carryOut(action, form) {
-      const { session, seq, selection } = targetOf((name) => form.get(name));
+      const { session, seq, selection, agent } = targetOf((name) => form.get(name));
+      if (isAgentAction(action))
+        return deps.agentActs.carryOut(action, agent, form.get("text")?.trim() ?? "");
       switch (action) {
         case "redrive":
           return redriveOne(deps, seq);
@@ -83,11 +89,17 @@ export function createActions(deps: ActionDeps): Actions {
   };
 }
 
+function isAgentAction(action: string): action is AgentAction {
+  return AGENT_ACTIONS.some((it) => it === action);
+}
+
 /** Throws `session_id_invalid` and `usage`. Pure. */
 export function targetOf(get: (name: string) => string | null | undefined): Target {
   const session = get("session");
   const seq = numberOf(get("seq") ?? undefined);
+  const text = (name: string): string | undefined => get(name) ?? undefined;
   return {
+    agent: { agent: text("agent"), request: text("request"), turn: text("turn") },
     ...(session === null || session === undefined ? {} : { session: sessionOf(session) }),
     ...(seq === undefined ? {} : { seq }),
     selection: selectionOf(get),
@@ -131,14 +143,25 @@ async function doTry({ log, tryNow }: ActionDeps, session: string | undefined): 
 
 type Pausing = "pause" | "resume";
 
-async function pauseAll({ control, log }: ActionDeps, action: Pausing, form: URLSearchParams): Promise<Done> {
+/** As the commands do it: with the turns of agent sessions, where this login may pause them. */
+async function pauseAll(
+  { nc, jsm, clock, control, log }: ActionDeps,
+  action: Pausing,
+  form: URLSearchParams,
+): Promise<Done> {
   const text = form.get("text")?.trim() ?? "";
+  const turns = await (
+    action === "pause"
+      ? pauseTurns({ nc, jsm, clock }, { text, by: BY }).then((paused) => paused !== "absent")
+      : resumeTurns({ nc, jsm })
+  ).catch(() => false);
   if (action === "pause") await control.pauseAll(text);
-  else if (!(await control.resumeAll())) throw codedError("nothing_found", "Nothing was paused any more.");
+  else if (!(await control.resumeAll()) && !turns)
+    throw codedError("nothing_found", "Nothing was paused any more.");
   log.warn({ action, text, by: BY }, "an operator paused or resumed on the status page");
   const said =
     action === "pause"
-      ? "Everything is paused: relays stop within a second."
+      ? `Everything is paused: relays stop within a second${turns ? ", and workers begin no turn" : ""}.`
       : "Resumed: relays send again within a second.";
   return { path: "/", notice: { mood: "good", text: said } };
 }

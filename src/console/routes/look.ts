@@ -13,6 +13,8 @@ import type { LetterIndex } from "../watch/letter-index.ts";
 import type { Samples } from "../watch/samples.ts";
 import { createSessionEvents } from "../watch/session-events.ts";
 import { goneLetter } from "./actions.ts";
+import type { AgentSessions } from "../watch/agent-sessions.ts";
+import { addAgents } from "./look-agents.ts";
 import { addSessions } from "./look-sessions.ts";
 import { mustBeConnected, NO_LANES, sendPage, type Frame } from "./frame.ts";
 import { numberOf, parameter, selectionOf } from "./parameters.ts";
@@ -30,6 +32,7 @@ type LookDeps = {
   samples: Samples;
   index: LetterIndex;
   checks: () => Promise<Checks>;
+  agents: AgentSessions;
 };
 
 /** The pages that only show. */
@@ -37,6 +40,7 @@ export function addLooks(app: FastifyInstance, deps: LookDeps): void {
   addOverview(app, deps);
   addSessions(app, { frame: deps.frame, events: createSessionEvents(deps.jsm) });
   addLetters(app, deps);
+  addAgents(app, deps);
   app.get("/checks", (request, reply) =>
     sendPage(deps.frame, request, reply, NO_LANES, async () => {
       mustBeConnected(deps.frame);

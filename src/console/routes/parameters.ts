@@ -23,6 +23,12 @@ export function sessionOf(text: string | undefined): string {
   return text;
 }
 
+/** The name of an agent session in subjects. Throws `usage`. Pure. */
+export function agentOf(text: string | undefined): string {
+  if (text === undefined || !/^[\w-]{22}$/.test(text)) throw codedError("usage", "This is no agent session.");
+  return text;
+}
+
 /** Which dead letters an address or a form means. Throws `session_id_invalid` and `usage`. Pure. */
 export function selectionOf(get: (name: string) => string | null | undefined): LetterSelection {
   const [group, session, since, until, upto] = ["reason", "session", "since", "until", "upto"].map(

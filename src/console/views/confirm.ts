@@ -1,3 +1,5 @@
+import { agentWords, type AgentAction } from "./confirm-agent.ts";
+import type { Words } from "./confirm-words.ts";
 import { exact, html, type Html } from "./html.ts";
 import type { LetterSelection } from "../watch/letter-index.ts";
 import type { LetterFacts } from "../watch/letter-pages.ts";
@@ -11,9 +13,8 @@ export type Action =
   | { action: "pause" | "resume"; session: string; parked: boolean }
   | { action: "redrive"; letter: LetterFacts; overtaken: boolean }
   | { action: "try"; session?: string }
+  | AgentAction
   | { action: "redrive-all" | "drop-all"; selection: LetterSelection; count: number; overtaken: number };
-
-type Words = { title: string; text: Html; fields?: Html; button: string; back: string };
 
 /** The question before something is done; its form is the only way to do it. Pure. */
 export function confirmPage(action: Action, token: string): Html {
@@ -26,7 +27,9 @@ export function confirmPage(action: Action, token: string): Html {
       ${"session" in action && action.session !== undefined && html`<input type="hidden" name="session" value="${exact(action.session)}" />`}
       ${"selection" in action && Object.entries(selectionParams(action.selection)).map(([name, value]) => value !== undefined && html`<input type="hidden" name="${name}" value="${exact(value)}" />`)}
       ${action.action === "redrive" && html`<input type="hidden" name="seq" value="${action.letter.seq}" />`}
-      ${fields}
+      ${"agent" in action && html`<input type="hidden" name="agent" value="${exact(action.agent.name)}" />`}
+      ${"question" in action && html`<input type="hidden" name="request" value="${exact(action.question.request)}" />`}
+      ${"turn" in action && html`<input type="hidden" name="turn" value="${exact(action.turn)}" />`} ${fields}
       <p class="buttons">
         <a class="button plain" href="${back}" data-close>Cancel</a
         ><button class="button main">${button}</button>
@@ -44,6 +47,7 @@ function wordsOf(action: Action): Words {
   if (action.action === "redrive") return redriveWords(action.letter, action.overtaken);
   if (action.action === "try") return tryWords(action.session);
   if ("selection" in action) return groupWords(action);
+  if ("agent" in action) return agentWords(action);
   const pause = action.action === "pause";
   if (!("session" in action))
     return pause
@@ -51,7 +55,8 @@ function wordsOf(action: Action): Words {
           title: "Pause everything?",
           text: html`<p>
             No event is sent to the coordinator until someone resumes. Executors get a 202, and events wait in
-            the log. Requests that are already under way are finished.
+            the log. Requests that are already under way are finished. Workers begin no turn of agent
+            sessions; what runs goes on.
           </p>`,
           fields: REASON,
           button: "Pause everything",
@@ -61,6 +66,7 @@ function wordsOf(action: Action): Words {
           title: "Resume?",
           text: html`<p>
             Events are sent again, in order. If a poison event stopped the relay, it is tried again first.
+            Turns of agent sessions begin again.
           </p>`,
           button: "Resume",
           back: "/",

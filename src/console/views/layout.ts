@@ -5,7 +5,7 @@ import { headline, type Snapshot } from "./snapshot.ts";
 // html.ts escapes · words.ts says numbers and times · layout.ts frames every page · overview.ts, sessions.ts, letters.ts and confirm.ts are the
 // pages · chart.ts draws · ../client.js makes them live · style.ts is how they look
 
-export type Place = "overview" | "sessions" | "dead" | "checks" | "none";
+export type Place = "overview" | "sessions" | "agents" | "dead" | "checks" | "none";
 
 /** What stands in the frame. */
 export type Page = {
@@ -55,7 +55,7 @@ export function layout(snapshot: Snapshot, page: Page, notice: Notice | undefine
             >
             <nav aria-label="Pages">
               <ul id="nav" data-live>
-                ${link("/", "Overview", "overview")}${link("/sessions", "Sessions", "sessions")}${link("/dead", "Dead letters", "dead", dead)}${link("/checks", "Checks", "checks")}
+                ${link("/", "Overview", "overview")}${link("/sessions", "Sessions", "sessions")}${link("/agents", "Agents", "agents")}${link("/dead", "Dead letters", "dead", dead)}${link("/checks", "Checks", "checks")}
               </ul>
             </nav>
             <p class="who">${whoOf(snapshot.relays)} <span class="quiet">${snapshot.version}</span></p>

@@ -131,7 +131,8 @@ details table { margin-top: .35rem; } details th, details td { padding: .15rem .
 input[type=search], input[type=password], input[type=datetime-local], input:not([type]) { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--edge); border-radius: 7px; padding: .38rem .6rem; width: 20rem; max-width: 100%; }
 ::placeholder { color: var(--quiet); opacity: 1; }
 input[type=datetime-local] { width: auto; }
-#letters > * + *, #sessions > * + *, #events > * + * { margin-top: .6rem; }
+.question + .question { margin-top: 1rem; } .question .buttons { margin-top: .6rem; }
+#letters > * + *, #sessions > * + *, #agents > * + *, #events > * + * { margin-top: .6rem; }
 .pager { display: flex; gap: .75rem; } .pager:empty { display: none; }
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .4rem 1.25rem; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: var(--radius); }
 .facts dt { color: var(--quiet); } .facts dd { overflow-wrap: anywhere; } .facts .reason { white-space: pre-wrap; font-weight: 600; color: var(--bad); }

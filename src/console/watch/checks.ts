@@ -2,6 +2,8 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/base/clock.ts";
 import { readSync } from "../../shared/log/durability/read-durability.ts";
+import { judgeAgentSessions } from "../../shared/messages/checks/agent-sessions.ts";
+import { reading } from "../../shared/messages/checks/reading.ts";
 import { judgeBroker, readBroker } from "../../shared/messages/checks/broker.ts";
 import { judgeDamage, readDamage } from "../../shared/messages/checks/damage.ts";
 import { judgeDead, readDead } from "../../shared/messages/checks/dead-letters.ts";
@@ -9,11 +11,13 @@ import type { Line } from "../../shared/messages/checks/line.ts";
 import { judgeRelays } from "../../shared/messages/checks/relays.ts";
 import { judgeRoom } from "../../shared/messages/checks/room.ts";
 import { judgeRunners, readRunners } from "../../shared/messages/checks/runners.ts";
-import { judgeSessions } from "../../shared/messages/checks/sessions.ts";
+import { judgeCoordinatorSessions } from "../../shared/messages/checks/coordinator-sessions.ts";
 import { judgeStreams, readStreams } from "../../shared/messages/checks/streams.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import type { RelayView } from "../../shared/messages/standing/relay-view.ts";
 import { MOST_LANES } from "../../shared/messages/standing/relay-view.ts";
+import { checkIndex } from "../../shared/session-log/report/index-check.ts";
+import { readSessionsStatus } from "../../shared/session-log/report/sessions-status.ts";
 import type { Reading } from "./reader.ts";
 import type { Relays } from "./relays.ts";
 
@@ -48,7 +52,7 @@ export function createChecker(deps: {
 async function examine(deps: Parameters<typeof createChecker>[0]): Promise<Checks> {
   const { nc, jsm, clock, relays } = deps;
   const states = relays.states();
-  const [broker, streams, damage, runners, dead, log, views] = await Promise.all([
+  const [broker, streams, damage, runners, dead, log, views, sessions, index] = await Promise.all([
     readBroker({ kind: "read", value: nc }, undefined),
     readSync(deps.sync).then((sync) => readStreams(jsm, sync)),
     readDamage(jsm),
@@ -56,6 +60,8 @@ async function examine(deps: Parameters<typeof createChecker>[0]): Promise<Check
     readDead(jsm),
     deps.log(),
     relays.ask({ most: MOST_LANES }),
+    reading(() => readSessionsStatus(jsm)),
+    reading(() => checkIndex(jsm)),
   ]);
   const wall = clock.wall();
   const lines = [
@@ -67,10 +73,11 @@ async function examine(deps: Parameters<typeof createChecker>[0]): Promise<Check
     ...sessionLines(log, views, wall),
     ...judgeRunners(runners, wall),
     ...judgeDead(dead, wall),
+    ...judgeAgentSessions(sessions, index),
   ];
   return { lines, relays: states, wall };
 }
 
 function sessionLines({ known }: Reading, views: readonly RelayView[], wall: number): Line[] {
-  return known === undefined ? [] : judgeSessions(views, known.status, wall);
+  return known === undefined ? [] : judgeCoordinatorSessions(views, known.status, wall);
 }

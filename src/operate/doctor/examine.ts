@@ -6,7 +6,7 @@ import type { RelayState } from "../../shared/messages/relay-state.ts";
 import { OPERATOR_INBOX } from "../../shared/log/schema/subjects.ts";
 import { readSync } from "../../shared/log/durability/read-durability.ts";
 import { HEARING_MS, hearRelays } from "../../shared/messages/hearing.ts";
-import { judgeSessions } from "../../shared/messages/checks/sessions.ts";
+import { judgeCoordinatorSessions } from "../../shared/messages/checks/coordinator-sessions.ts";
 import { askViews } from "../../shared/messages/standing/ask-views.ts";
 import { MOST_LANES, type RelayView } from "../../shared/messages/standing/relay-view.ts";
 import { readLogStatus } from "../../shared/messages/status/log-status.ts";
@@ -26,12 +26,15 @@ import {
 } from "../../shared/messages/checks/relays.ts";
 import { judgeRoom, readFree } from "../../shared/messages/checks/room.ts";
 import { judgeRunners, readRunners } from "../../shared/messages/checks/runners.ts";
+import { judgeAgentSessions } from "../../shared/messages/checks/agent-sessions.ts";
+import { readSessionsStatus } from "../../shared/session-log/report/sessions-status.ts";
+import { checkIndex } from "../../shared/session-log/report/index-check.ts";
 import { judgeStreams, readStreams } from "../../shared/messages/checks/streams.ts";
 import { judgeSessionsServer, readSessionsServer } from "./sessions-server.ts";
 import { judgeWrites, readWrites } from "./writes.ts";
 
 // ../../shared/messages/checks/broker.ts connection, version, JetStream · ../../shared/messages/checks/streams.ts streams, consumers, durability · ../../shared/messages/checks/room.ts log and disk · ../../shared/messages/checks/damage.ts lost events · ../../shared/messages/checks/clock.ts wall clocks ·
-// ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/sessions.ts sessions that stand still · ../../shared/messages/checks/runners.ts runners to be removed · ../../shared/messages/checks/dead-letters.ts dead letters that nobody knows of; the console shows these too
+// ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/coordinator-sessions.ts sessions that stand still · ../../shared/messages/checks/agent-sessions.ts turns, workers, index · ../../shared/messages/checks/runners.ts runners to be removed · ../../shared/messages/checks/dead-letters.ts dead letters that nobody knows of; the console shows these too
 // here: writes.ts dead streams · permissions.ts the login · gateways.ts the gateways · sessions-server.ts the sessions server of `up`
 // Each file reads its facts and then judges them in a pure function, so that every line of the output is tested without a broker. Reading is bounded in
 // time and never throws, because doctor is for days on which something does not answer.
@@ -107,17 +110,20 @@ async function examineBroker(
       ...judgeRelays({ heard, local }),
     ];
   }
-  const [broker, streams, clock, writes, damage, runners, dead, log, relays] = await Promise.all([
-    readBroker({ kind: "read", value: nc }, jsm),
-    readSync(patient.sync).then((sync) => readStreams(jsm, sync)),
-    readClock(nc, patient.wall),
-    readWrites(nc),
-    readDamage(jsm),
-    readRunners(jsm),
-    readDead(jsm),
-    reading(() => readLogStatus(jsm)),
-    hear(nc),
-  ]);
+  const [broker, streams, clock, writes, damage, runners, dead, log, relays, sessions, index] =
+    await Promise.all([
+      readBroker({ kind: "read", value: nc }, jsm),
+      readSync(patient.sync).then((sync) => readStreams(jsm, sync)),
+      readClock(nc, patient.wall),
+      readWrites(nc),
+      readDamage(jsm),
+      readRunners(jsm),
+      readDead(jsm),
+      reading(() => readLogStatus(jsm)),
+      hear(nc),
+      reading(() => readSessionsStatus(jsm)),
+      reading(() => checkIndex(jsm)),
+    ]);
   const { heard, views } = relays;
   return [
     ...judgeBroker(broker),
@@ -128,9 +134,10 @@ async function examineBroker(
     ...judgeRoom({ streams: streams.streams, free }),
     judgeClock(clock),
     ...judgeRelays({ heard, views, local }),
-    ...(log.kind === "read" ? judgeSessions(views, log.value.status, patient.wall()) : []),
+    ...(log.kind === "read" ? judgeCoordinatorSessions(views, log.value.status, patient.wall()) : []),
     ...judgeRunners(runners, patient.wall()),
     ...judgeDead(dead, patient.wall()),
+    ...judgeAgentSessions(sessions, index),
   ];
 }
 

@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { HttpErrorCode } from "../../shared/base/errors.ts";
 
 /**
- * What a credential allows: to read sessions, to push events into them, to act as their user (turns, answers, deletion), and to do so for every user. None includes
- * another one.
+ * What a credential allows: to read sessions, to push events into them, to act as their user (turns, answers, deletion), to do so for every user, and to report as an agent's
+ * hook. None includes another one.
  */
-export type Scope = "read" | "write" | "user" | "admin";
+export type Scope = "read" | "write" | "user" | "admin" | "hooks";
 
 /** Who sends a request. */
 export type Caller = {
@@ -38,6 +38,11 @@ export function isRefusal(it: object): it is Refusal {
 export function lacks({ open, scopes }: Caller, scope: Scope): Refusal | undefined {
   if (open || scopes.has(scope)) return undefined;
   return refuse("scope_missing", `this needs a credential with the scope ${scope}`);
+}
+
+/** A hook's key lies in an agent's settings: it is of no use for anything else, not even where every credential is. Pure. */
+export function isForHooksOnly({ open, scopes }: Caller): boolean {
+  return !open && scopes.size === 1 && scopes.has("hooks");
 }
 
 /** May the caller act for every user? Pure. */

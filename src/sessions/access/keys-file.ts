@@ -9,12 +9,12 @@ import { parseKeys, type Key } from "./keys.ts";
 const LOOK_MS = 1000;
 
 /** Reads the file of keys at the start. Throws `config_invalid` with every line that cannot be used. */
-export function readKeysFile(file: string): Key[] {
+export function readKeysFile(file: string, name = "RUNNER_RELAY_SESSIONS_KEYS_FILE"): Key[] {
   let text: string;
   try {
     text = readShortFileSync(file);
   } catch (cause) {
-    throw codedError("config_invalid", `RUNNER_RELAY_SESSIONS_KEYS_FILE: ${errorText(cause)}`, { cause });
+    throw codedError("config_invalid", `${name}: ${errorText(cause)}`, { cause });
   }
   const { keys, problems } = parseKeys(text);
   if (problems.length > 0)

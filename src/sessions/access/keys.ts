@@ -9,9 +9,9 @@ export type Key = { sha256: string; user: string; scopes: ReadonlySet<Scope> };
 /** Whose sessions they are that are made with a key that names no user: one by setting, and the one that `up` makes. */
 export const OWN_USER = "default";
 
-export const SCOPES: readonly Scope[] = ["read", "write", "user", "admin"];
+export const SCOPES: readonly Scope[] = ["read", "write", "user", "admin", "hooks"];
 
-/** Limits of a line: a hash, a user of at most 200 bytes and four scopes. */
+/** Limits of a line: a hash, a user of at most 200 bytes and all scopes. */
 const LINE = { bytes: 4096, depth: 3, values: 64 };
 
 /** The keys of a file, and what is wrong with its other lines. Problems name a line and do not quote it, because it may hold a key by mistake. */

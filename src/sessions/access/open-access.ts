@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Values } from "../../shared/base/config/load.ts";
 import type { Clock } from "../../shared/base/clock.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import type { Logger, SecretRegistry } from "../../shared/base/logger.ts";
-import { readSecret, SESSIONS_KEY_FILE } from "../../shared/http/door/secret-file.ts";
+import { HOOK_KEYS_FILE, readSecret, SESSIONS_KEY_FILE } from "../../shared/http/door/secret-file.ts";
 import { secretProblem } from "../../shared/http/door/secret.ts";
 import type { PageHeaders } from "../../shared/http/web-page.ts";
 import type { SESSIONS_ACCESS_SETTINGS, SESSIONS_SETTINGS } from "../../shared/settings/index.ts";
@@ -53,9 +54,21 @@ export function openAccess(values: AccessValues, deps: Deps): Entrance {
     tls,
   });
   const keys = createKeyRing(randomBytes(32), fixed);
-  const replace = (read: readonly Key[]): void => keys.replace([...fixed, ...read]);
-  const stop = file === undefined ? undefined : followKeysFile(file, { clock, log, replace });
-  if (file !== undefined) replace(readKeysFile(file));
+  const read: Record<"users" | "hooks", readonly Key[]> = { users: [], hooks: [] };
+  const follow = (whose: keyof typeof read, from: string): (() => void) => {
+    const replace = (found: readonly Key[]): void => {
+      read[whose] = found;
+      keys.replace([...fixed, ...read.users, ...read.hooks.filter(isHookKey)]);
+    };
+    const stop = followKeysFile(from, { clock, log, replace });
+    if (whose === "users" || existsSync(from))
+      replace(whose === "users" ? readKeysFile(from) : readKeysFile(from, from));
+    return stop;
+  };
+  const stops = [
+    follow("hooks", join(deps.dataDir, HOOK_KEYS_FILE)),
+    ...(file === undefined ? [] : [follow("users", file)]),
+  ];
   const expiries = createExpiries(clock);
   const origins = originsOf(values.sessionsOrigins);
   const hosts = listOf(values.sessionsHosts ?? "");
@@ -72,10 +85,15 @@ export function openAccess(values: AccessValues, deps: Deps): Entrance {
       writes: values.sessionsUserWrites,
     },
     close() {
-      stop?.();
+      for (const stop of stops) stop();
       expiries.close();
     },
   };
+}
+
+/** `hooks install` makes only such keys, and more than that is not theirs to have. */
+function isHookKey({ scopes }: Key): boolean {
+  return scopes.size === 1 && scopes.has("hooks");
 }
 
 /** The key by setting, and the one that `up` made in the data folder. */

@@ -12,6 +12,7 @@ import { readEvents, type EventsPage, type EventsRequest } from "./events.ts";
 import { find, locate, type Located, type SessionRef } from "./find.ts";
 import { list, type ListRequest } from "./list.ts";
 import { withPatience } from "./patience.ts";
+import { record, type RecordRequest } from "./record.ts";
 import { push, type Pushed, type PushedEvent } from "./push.ts";
 import type { TurnView } from "./turn-views.ts";
 import {
@@ -25,7 +26,7 @@ import {
 } from "./turns.ts";
 import { lacks } from "../access/caller.ts";
 
-// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, active-turn.ts: turns · answers.ts: what their user says meanwhile · push.ts, deliver.ts: what comes from outside · await-session.ts, arrivals.ts: sessions that are not there yet ·
+// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, active-turn.ts: turns · answers.ts: what their user says meanwhile · push.ts, deliver.ts, record.ts: what comes from outside · await-session.ts, arrivals.ts: sessions that are not there yet ·
 // events.ts, backwards.ts, read.ts: what happened · patience.ts bounds each of them
 // Every protocol does these and nothing else, so that they agree on who may what. No operation knows of HTTP: its outcome is a value. What it reports as stored is on disk.
 
@@ -56,6 +57,7 @@ export type Core = {
   input(caller: Caller, ref: SessionRef, input: Input): Promise<Answered | Refusal>;
   setMode(caller: Caller, ref: SessionRef, mode: string): Promise<Answered | Refusal>;
   push(caller: Caller, ref: SessionRef, events: readonly PushedEvent[]): Promise<Pushed | Refusal>;
+  record(caller: Caller, request: RecordRequest): Promise<{ kind: "recorded" } | Refusal>;
   /** The same for one message, which makes its session if nobody knows its id. Answered well within the 5 s that pods wait. */
   deliver(caller: Caller, ref: SessionRef, message: Message): Promise<Delivered | Refusal>;
   /** A session, as soon as it is there. Rejects with the reason of `signal`. */
@@ -102,6 +104,7 @@ export function createCore(deps: CoreDeps): Core {
       async (of, caller: Caller, ref: SessionRef, events: readonly PushedEvent[]) =>
         of.gate.write(caller, events.length) ?? push(of, caller, ref, events),
     ),
+    record: writing(record),
     async deliver(caller, ref, message) {
       const work = (of: Within): Promise<Delivered | Refusal> => deliver(of, caller, ref, message);
       return deps.gate.write(caller, 1) ?? (await withPatience(deps, work, DELIVER_MS));

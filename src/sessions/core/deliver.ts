@@ -7,7 +7,7 @@ import { wishToken } from "../../shared/session-log/turns/wish.ts";
 import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
 import type { Within } from "./deps.ts";
 import { isUserName, locate, type SessionRef } from "./find.ts";
-import { pushProblem, storePushed, USER_MESSAGE, type PushedEvent } from "./push.ts";
+import { pushedBy, storeOne, USER_MESSAGE, type PushedEvent } from "./push.ts";
 import { eventsOf } from "./read.ts";
 import { askForTurn } from "./turns.ts";
 
@@ -39,7 +39,7 @@ export async function deliver(
   message: Message,
 ): Promise<Delivered | Refusal> {
   const scope = message.type === USER_MESSAGE ? "user" : "write";
-  const refusal = lacks(caller, scope) ?? pushProblem(caller, [message]) ?? idProblem(ref);
+  const refusal = lacks(caller, scope) ?? pushedBy(caller, [message]) ?? idProblem(ref);
   if (refusal !== undefined) return refusal;
   const located = await locate(deps, caller, ref);
   if (isRefusal(located)) return located;
@@ -79,7 +79,7 @@ async function store(
 ): Promise<Stored | Refusal> {
   const { type, key, turn: data } = message;
   if (session.kind === "pod" || type !== USER_MESSAGE || data === undefined)
-    return await storePushed(deps, session, message);
+    return await storeOne(deps, session, message);
   const turn = `message_${key === undefined ? deps.random() : wishToken(key)}`;
   return await askForTurn(deps, caller, session, { turn, data });
 }

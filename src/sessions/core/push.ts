@@ -1,5 +1,5 @@
-import type { Session } from "../../shared/session-log/registry/entry.ts";
 import { mayBePushed } from "../../shared/session-log/event/kinds.ts";
+import type { Session } from "../../shared/session-log/registry/entry.ts";
 import { storeWish, wishToken } from "../../shared/session-log/turns/wish.ts";
 import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
 import { dataProblem } from "./data.ts";
@@ -31,18 +31,27 @@ export async function push(
   ref: SessionRef,
   events: readonly PushedEvent[],
 ): Promise<Pushed | Refusal> {
-  const session = lacks(caller, "write") ?? pushProblem(caller, events) ?? (await find(deps, caller, ref));
+  const session = lacks(caller, "write") ?? pushedBy(caller, events) ?? (await find(deps, caller, ref));
   if (isRefusal(session)) return session;
-  const stored: Pushed["events"] = [];
-  for (const event of events) {
-    const { seq, repeated } = await storePushed(deps, session, event);
-    stored.push({ seq, repeated });
-  }
-  return { kind: "pushed", events: stored };
+  return { kind: "pushed", events: await storePushed(deps, session, events) };
 }
 
-/** Stores one event. `at`: when it was written, unless it lay there before. */
+/** Where each event lies. Throws `sessions_full` and `log_refused`. */
 export async function storePushed(
+  deps: Within,
+  session: Session,
+  events: readonly PushedEvent[],
+): Promise<Pushed["events"]> {
+  const stored: Pushed["events"] = [];
+  for (const event of events) {
+    const { seq, repeated } = await storeOne(deps, session, event);
+    stored.push({ seq, repeated });
+  }
+  return stored;
+}
+
+/** The same for one event. `at`: when it was written, unless it lay there before. */
+export async function storeOne(
   deps: Within,
   session: Session,
   { type, data, key = deps.random() }: PushedEvent,
@@ -54,14 +63,20 @@ export async function storePushed(
   return { seq: stored.seq, repeated: false, at: stored.at };
 }
 
-/** Why none of the events is stored. What people say is said with a credential of theirs. Pure. */
-export function pushProblem(caller: Caller, events: readonly PushedEvent[]): Refusal | undefined {
+/** Why a caller may not push these events: what people say is said with a credential of theirs. Pure. */
+export function pushedBy(caller: Caller, events: readonly PushedEvent[]): Refusal | undefined {
+  const ofPeople = events.some(({ type }) => type === USER_MESSAGE);
+  return (ofPeople ? lacks(caller, "user") : undefined) ?? pushProblem(events);
+}
+
+/** Why none of the events is stored. Pure. */
+export function pushProblem(events: readonly PushedEvent[]): Refusal | undefined {
   if (events.length > MAX_PUSHED)
     return refuse("field_invalid", `more than ${MAX_PUSHED} events in one request`);
   for (const { type, data } of events) {
     if (!mayBePushed(type))
       return refuse("field_invalid", `type: ${JSON.stringify(type)} is not for agents outside`);
-    const problem = (type === USER_MESSAGE ? lacks(caller, "user") : undefined) ?? dataProblem(data);
+    const problem = dataProblem(data);
     if (problem !== undefined) return problem;
   }
   return undefined;

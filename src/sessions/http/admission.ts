@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { codedError } from "../../shared/base/errors.ts";
-import { isRefusal, type Caller } from "../access/caller.ts";
+import { isForHooksOnly, isRefusal, refuse, type Caller } from "../access/caller.ts";
 import { credentialOf } from "../access/credential.ts";
 import type { Entrance } from "../access/open-access.ts";
 import { limitWrongKeys } from "../access/wrong-keys.ts";
@@ -24,7 +24,10 @@ export function admit(
     if (stopping()) throw codedError("gateway_stopping", "the server is stopping; repeat the request");
     granted(guard(request.headers) ?? {});
     if (request.routeOptions.config.open === true || isPreflight(request)) return;
-    request.caller = await callerOf(request);
+    const caller = await callerOf(request);
+    if (isForHooksOnly(caller) && request.routeOptions.config.hooks !== true)
+      granted(refuse("scope_missing", "this key is for /hooks/* only"));
+    request.caller = caller;
   });
 
   async function callerOf(request: FastifyRequest): Promise<Caller> {

@@ -12,7 +12,12 @@ export type Metrics = {
 /** Metrics of the sessions server. Labels take their values from fixed lists: routes, codes, kinds. No session or user is among them. */
 export function createMetrics(
   soFar: Counts,
-  levels: { logUp: () => boolean; room: () => number; linesDropped: () => number },
+  levels: {
+    logUp: () => boolean;
+    room: () => number;
+    linesDropped: () => number;
+    hooks: { readonly lost: number; waiting: () => number };
+  },
 ): Metrics {
   const registry = new Registry();
   const { count, counts, level, levels: gauges } = instrumentsIn(registry);
@@ -28,6 +33,12 @@ export function createMetrics(
   level(name("log_room_bytes"), "Bytes that the log of sessions has left", () =>
     Number.isFinite(levels.room()) ? levels.room() : undefined,
   );
+  level(
+    name("hooks_waiting"),
+    "Events of hooks in memory, which the log does not have yet",
+    levels.hooks.waiting,
+  );
+  count(name("hooks_lost_total"), "Events of hooks that were lost", () => levels.hooks.lost);
   count(
     name("log_lines_dropped_total"),
     "Log lines that were dropped because stderr could not be written",

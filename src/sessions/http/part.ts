@@ -31,6 +31,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Needs no credential. It shows nothing of any session. */
     open?: true;
+    /** Takes the keys of hooks, which nothing else takes. */
+    hooks?: true;
   }
 }
 

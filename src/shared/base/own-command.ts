@@ -58,7 +58,7 @@ export function programIn(
 }
 
 /** One word of a command line for a POSIX shell. Pure. */
-function shellWord(word: string): string {
+export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 

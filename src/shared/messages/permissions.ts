@@ -70,6 +70,20 @@ const readSessions = [SESSIONS_STREAM, SESSION_STATE_STREAM].flatMap((stream) =>
   `$JS.API.DIRECT.GET.${stream}.>`,
 ]);
 
+/**
+ * Looking at sessions without being one of their processes. Of the bucket only the keys that are needed can be read, each by its name: whose sessions there are, which were
+ * deleted, which workers run, and whether turns are paused. Its other keys are listed, and none is read.
+ */
+const lookAtSessions = [
+  `$JS.API.STREAM.INFO.${SESSIONS_STREAM}`,
+  `$JS.API.DIRECT.GET.${SESSIONS_STREAM}`,
+  `$JS.API.DIRECT.GET.${SESSIONS_STREAM}.>`,
+  `$JS.API.STREAM.INFO.${SESSION_STATE_STREAM}`,
+  ...["index.*.*", "tombstone.*", "lease.root.*", "paused"].map(
+    (key) => `$JS.API.DIRECT.GET.${SESSION_STATE_STREAM}.$KV.${SESSION_STATE_BUCKET}.${key}`,
+  ),
+];
+
 /** All users but the gateways', whose permissions carry their names. */
 const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
   relay: {
@@ -112,6 +126,12 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       `$KV.${STATE_BUCKET}.${stateKey.removed}`,
       `$KV.${STATE_BUCKET}.dropped.>`,
       ...readState,
+      ...lookAtSessions,
+      `$KV.${SESSION_STATE_BUCKET}.paused`,
+      `$JS.API.STREAM.MSG.GET.${SESSIONS_STREAM}`, // whether its own answer is in the log
+      // answers to agents' questions, and turns that end: no turn, no input, no session (ADR 0036)
+      "rr.ses.*.in.decision.*",
+      "rr.ses.*.in.cancel.*",
     ],
     subscribe: [`${CONSOLE_INBOX}.>`, `${STATE_SUBJECT}.>`],
   },
@@ -141,6 +161,9 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       `$KV.${STATE_BUCKET}.dropped.>`,
       `$KV.${STATE_BUCKET}.replay.>`,
       ...readState,
+      ...lookAtSessions,
+      `$KV.${SESSION_STATE_BUCKET}.paused`,
+      `$JS.API.STREAM.MSG.GET.${SESSIONS_STREAM}`,
     ],
     subscribe: [`${OPERATOR_INBOX}.>`, `${STATE_SUBJECT}.>`],
   },

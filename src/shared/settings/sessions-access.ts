@@ -5,7 +5,7 @@ export const SESSIONS_ACCESS_SETTINGS = {
   sessionsKeysFile: {
     env: "RUNNER_RELAY_SESSIONS_KEYS_FILE",
     kind: { type: "path" },
-    help: 'keys of users, one JSON object per line: `{"sha256": hex, "user": name, "scopes": [read, write, user, admin]}`; read again when it changes',
+    help: 'keys of users, one JSON object per line: `{"sha256": hex, "user": name, "scopes": [read, write, user, admin, hooks]}`; read again when it changes',
   },
   sessionsJwtIssuer: {
     env: "RUNNER_RELAY_SESSIONS_JWT_ISSUER",

@@ -13,7 +13,7 @@ export const WORKER_SETTINGS = {
     flag: "agent",
     kind: { type: "text" },
     fallback: "echo",
-    help: "agent that runs the turns: `echo` repeats its input, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL; `claude_subprocess` is Claude Code, `claude_api` the model with tools of our own; `auto` takes what this machine has",
+    help: "agent that runs the turns: `echo` repeats its input, to try everything out; `http` is a program behind RUNNER_RELAY_AGENT_HTTP_URL; `claude_subprocess` is Claude Code, `claude_api` the model with tools of our own; `codex`, `codex_sdk_sidecar` and `acp` are programs of others; `auto` takes what this machine has",
   },
   aliveFile: {
     env: "RUNNER_RELAY_ALIVE_FILE",
@@ -29,5 +29,51 @@ export const WORKER_SETTINGS = {
     env: "TETHER_AGENT_CLAUDE_MODEL",
     kind: { type: "text" },
     help: "model of Claude, if a session's options name none (default: the program's own)",
+  },
+  agentVariables: {
+    env: "RUNNER_RELAY_AGENT_VARIABLES",
+    kind: { type: "text" },
+    help: "names of variables of the worker that agents' programs get, separated by commas: OPENAI_API_KEY, CODEX_HOME. They get no others but those that every program needs",
+  },
+  codexCommand: {
+    env: "RUNNER_RELAY_CODEX_COMMAND",
+    kind: { type: "path" },
+    fallback: "codex",
+    help: "command of the agent `codex`",
+  },
+  codexModel: {
+    env: "RUNNER_RELAY_CODEX_MODEL",
+    kind: { type: "text" },
+    help: "model of the agent `codex` (default: Codex's own)",
+  },
+  codexExec: {
+    env: "RUNNER_RELAY_CODEX_EXEC",
+    kind: { type: "flag" },
+    fallback: false,
+    help: "run `codex exec` instead of its app server, for versions without one. It can ask nobody: without approval it may only read",
+  },
+  codexSettings: {
+    env: "RUNNER_RELAY_CODEX_SETTINGS",
+    kind: { type: "text" },
+    help: "settings of Codex as its `-c` takes them, separated by spaces: `model_provider=mine model_providers.mine.wire_api=responses`",
+  },
+  sidecarUrl: {
+    env: "RUNNER_RELAY_CODEX_SIDECAR_URL",
+    aliases: ["TETHER_CODEX_SIDECAR_URL"],
+    kind: { type: "url" },
+    fallback: "http://localhost:8788",
+    help: "URL of the sidecar of the agent `codex_sdk_sidecar`",
+  },
+  sidecarToken: {
+    env: "RUNNER_RELAY_CODEX_SIDECAR_TOKEN",
+    aliases: ["TETHER_CODEX_SIDECAR_TOKEN"],
+    kind: { type: "text" },
+    secret: true,
+    help: "token that the sidecar asks for",
+  },
+  acpCommand: {
+    env: "RUNNER_RELAY_ACP_COMMAND",
+    kind: { type: "text" },
+    help: "command of the agent `acp` with its arguments, separated by spaces: any program that speaks the Agent Client Protocol",
   },
 } as const satisfies Record<string, Setting>;

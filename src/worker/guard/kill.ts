@@ -13,6 +13,15 @@ export async function killRest(pid: number, mark: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
 }
 
+/** The same for a program of which only its number is known from before: its group is killed only if that number is still its own. True if there was something to kill. */
+export async function killMarked(pid: number, mark: string): Promise<boolean> {
+  const marked = marking(mark);
+  if (marked.length === 0) return false;
+  if (marked.includes(pid)) await killRest(pid, mark);
+  else for (const it of marked) kill(it);
+  return true;
+}
+
 /** True if there was something to kill. */
 function killOnce(pid: number, mark: string): boolean {
   const group = kill(-pid);

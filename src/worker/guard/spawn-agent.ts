@@ -5,10 +5,11 @@ import type { AgentCommand, AgentProcess } from "../../agents/agent.ts";
 import type { Clock } from "../../shared/base/clock.ts";
 import { agentEnvironment } from "./environment.ts";
 import type { Guard } from "./guard.ts";
+import type { PidFiles } from "./pid-files.ts";
 import { killRest, MARK } from "./kill.ts";
 import { systemMs } from "./wire.ts";
 
-// guard.ts starts the guard, process.ts is that process, wire.ts what it receives · kill.ts kills what is left of an agent · environment.ts is what an agent may know
+// guard.ts starts the guard, process.ts is that process, wire.ts what it receives · kill.ts kills what is left of an agent · pid-files.ts remembers what runs · environment.ts is what an agent may know
 
 /** The right to run something: a lease. */
 export type Hold = {
@@ -24,6 +25,7 @@ export type SpawnDeps = {
   /** Of the worker. */
   env: Readonly<Record<string, string | undefined>>;
   random: () => string;
+  pidFiles: PidFiles;
 };
 
 /** How long an agent has after SIGTERM. */
@@ -33,7 +35,7 @@ const GATE = 'read -r _ <&3 || exit 1; exec 3<&-; exec "$@"';
 
 /** Starts a program in a process group of its own, under the guard: nothing of it outlives `hold`, or this process by more than a moment. */
 export async function spawnAgent(
-  { guard: guardOf, clock, env, random }: SpawnDeps,
+  { guard: guardOf, clock, env, random, pidFiles }: SpawnDeps,
   { hold, folder }: { hold: Hold; folder: string },
   command: AgentCommand,
 ): Promise<AgentProcess> {
@@ -50,6 +52,7 @@ export async function spawnAgent(
   gate.on("error", () => undefined);
   await once(child, "spawn");
   const pid = child.pid ?? 0;
+  const forget = pidFiles.note(pid, mark);
   const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
   const extend = (): void => guard.extend(pid, systemTimeOf(clock, hold.until()));
   const renewed = hold.onRenewed(extend);
@@ -57,6 +60,7 @@ export async function spawnAgent(
     renewed();
     void killRest(pid, mark).then(() => {
       guard.forget(pid);
+      forget();
       ended.resolve({ code, signal });
     });
   });

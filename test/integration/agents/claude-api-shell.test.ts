@@ -8,6 +8,7 @@ import { systemClock } from "../../../src/shared/base/clock.ts";
 import type { Guard } from "../../../src/worker/guard/guard.ts";
 import { spawnAgent, type Hold } from "../../../src/worker/guard/spawn-agent.ts";
 import { eventually } from "../../support/eventually.ts";
+import { NO_PID_FILES } from "../../support/no-pid-files.ts";
 
 let folder: string;
 /** The commands end with their test, not with its process. */
@@ -35,6 +36,7 @@ function run(command: string, of: { ms?: number; signal?: AbortSignal } = {}): P
     clock: systemClock,
     env: { PATH: process.env["PATH"], SECRET: "x" },
     random: randomUUID,
+    pidFiles: NO_PID_FILES,
   };
   const { ms, signal = new AbortController().signal } = of;
   const spawn = (it: Parameters<typeof spawnAgent>[2]): ReturnType<typeof spawnAgent> =>

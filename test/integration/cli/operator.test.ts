@@ -113,7 +113,7 @@ test("HONEST-1: status shows backlog, log and what is known of durability", asyn
     oldestWaiting: expect.stringMatching(/^\d{4}-/),
   });
   expect((await cli("status")).stdout).toMatch(
-    /^backlog +1 event, oldest \d+s\n.*relays +no relay answers\n\nSESSIONS\ns1 +waiting, 1 event waiting\n$/s,
+    /^backlog +1 event, oldest \d+s\n.*relays +no relay answers\n\nSESSIONS OF THE COORDINATOR\ns1 +waiting, 1 event waiting\n\nAGENT SESSIONS\nlog  none on this broker\n$/s,
   );
 });
 

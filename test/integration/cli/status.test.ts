@@ -57,7 +57,7 @@ test("an outage: whose events wait, why, at which relay, and how fast", async ()
   const { stdout } = await cli("status", "--top", "1");
   expect(stdout).toMatch(/^relay-a +away for \d+s \(breaker_open\) +[0-7 -]+ +0 +4$/m);
   expect(stdout).toMatch(
-    /^SESSIONS\nses_1 +waiting, 3 events waiting, .*B\n +(?:waits|failing) since .* UTC.*ECONNREFUSED.*\n1 more session \(--top N\)$/m,
+    /^SESSIONS OF THE COORDINATOR\nses_1 +waiting, 3 events waiting, .*B\n +(?:waits|failing) since .* UTC.*ECONNREFUSED.*\n1 more session \(--top N\)$/m,
   );
 });
 

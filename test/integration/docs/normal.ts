@@ -2,6 +2,8 @@ import { stripVTControlCharacters } from "node:util";
 
 // What differs between two runs, in this order. Everything else must be as it is shown.
 const RULES: [RegExp, string][] = [
+  [/\brr\.ses\.[\w-]{22}(?=\.)/g, "rr.ses.<session>"],
+  [/\b(in\.[a-z]+)\.[\w-]{22}(?![\w-])/g, "$1.<id>"], // what a client wants, under a hash of its own id
   [/\b[a-z0-9]{16,}(?:-[a-z0-9]+)?\b/g, "<id>"], // events, epochs, processes
   [/\([\w.-]+@[\w.-]+\)/g, "(<who>)"],
   [/\brun [0-9a-f]{8}\b/g, "run <id>"],

@@ -54,7 +54,7 @@ export async function openStage(options: {
   const up = startUp(home, {
     args: ["--coordinator", coordinator.url, "--hostname", hostname, "--profile", profile, "--data", state],
     also: ["sessions", "console"],
-    env: { RUNNER_RELAY_RELAY: "relay-1" },
+    env: { RUNNER_RELAY_RELAY: "relay-1", RUNNER_RELAY_WORKER: "worker-1" },
   });
   const { gateway, nats } = await up.ready();
   const { passwords } = JSON.parse(await readFile(join(state, "broker", "kept.json"), "utf8")) as {

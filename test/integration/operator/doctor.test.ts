@@ -14,6 +14,7 @@ import {
   EVENTS_STREAM,
   STATE_STREAM,
 } from "../../../src/shared/log/schema/topology.ts";
+import { provisionSessions } from "../../../src/shared/session-log/provision.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { PAGE_TOKEN, provisioned, startTestRelay } from "../../support/relay.ts";
@@ -45,6 +46,11 @@ const clockOf = (broker: TestBroker) => (): number => Date.now() + (offsets.get(
 
 async function start(options: { sync?: boolean } = {}): Promise<TestBroker> {
   const broker = await provisioned(await startTestBroker(options));
+  await provisionSessions(await broker.connect("admin"), {
+    replicas: 1,
+    isNew: true,
+    freeBytes: 4 * 1024 ** 3,
+  });
   const jsm = await jetstreamManager(await broker.connect("operator"), { checkAPI: false });
   const { ts } = await jsm.streams.info(EVENTS_STREAM);
   offsets.set(broker, Date.parse(ts ?? "") - Date.now());
@@ -69,19 +75,25 @@ test.concurrent("all is well: every line ok, exit code 0; a relay that is paused
     "stream RR_EVENTS",
     "stream RR_DEAD",
     "stream KV_RR_STATE",
+    "stream RR_SESSIONS",
+    "stream KV_RR_SES_STATE",
     "consumers",
     "durability",
     "writes",
     "contents",
     "room in the log",
+    "room in the log of sessions",
     "disk",
     "clock",
     "relays",
     "credentials of relay-a",
     "coordinator by relay-a",
     "relay on this machine",
-    "sessions",
+    "sessions of the coordinator",
     "dead letters",
+    "workers",
+    "turns",
+    "index of sessions",
     `gateway ${url}`,
   ]);
   const nc = await broker.connect("operator");

@@ -51,7 +51,7 @@ test.concurrent("ORDER-1: pause and resume say when a relay does it, for everyth
   await append("s1");
   await eventually(async () =>
     expect((await cli("status")).stdout).toMatch(
-      /^SESSIONS\ns2 +parked, 2 events waiting.*\n +parked by the poison policy since .* UTC \(\d+s\): status 422: poisonous; waits for `.*runner-relay resume --session s2`\ns1 +paused, 1 event waiting.*\n +paused by an operator \(.+@.+\) since .* UTC \(\d+s\): looking$/m,
+      /^SESSIONS OF THE COORDINATOR\ns2 +parked, 2 events waiting.*\n +parked by the poison policy since .* UTC \(\d+s\): status 422: poisonous; waits for `.*runner-relay resume --session s2`\ns1 +paused, 1 event waiting.*\n +paused by an operator \(.+@.+\) since .* UTC \(\d+s\): looking$/m,
     ),
   );
   const since = async (): Promise<unknown> => {

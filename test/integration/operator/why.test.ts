@@ -98,7 +98,7 @@ test("a session whose coordinator answers 500: the same reason, count, since and
       nextAt: second(nextAt),
     });
   }
-  const said = (JSON.parse(doctor) as Line[]).find(({ check }) => check === `session ${SESSION}`);
+  const said = (JSON.parse(doctor) as Line[]).find(({ check }) => check === `coordinator session ${SESSION}`);
   expect(said).toMatchObject({
     level: "warn",
     text: expect.stringMatching(sentence),

@@ -74,6 +74,10 @@ const PUBLISH: Rule[] = [
   ["$KV.OTHER.x"],
   ["rr.ses.s.in.turn.t", "serve"],
   ["rr.ses.s.in.created", "serve"],
+  ["rr.ses.s.in.decision.d", "serve", "console"], // it answers and stops, and asks for nothing
+  ["rr.ses.s.in.cancel.t", "serve", "console"],
+  ["rr.ses.s.in.decision", "serve"],
+  ["rr.ses.s.in.input.i", "serve"],
   ["rr.ses.s.out.text", "worker"],
   ["rr.ses.s.out.owner", "worker"],
   ["rr.ses.s.other.text"],
@@ -87,19 +91,41 @@ const PUBLISH: Rule[] = [
   ["$KV.RR_SES_STATE.folder.f", "serve"],
   ["$KV.RR_SES_STATE.lease.s", "worker"],
   ["$KV.RR_SES_STATE.floor.s", "session-prune"],
+  ["$KV.RR_SES_STATE.paused", "console", "operator"],
+  ["$KV.RR_SES_STATE.paused.x"],
   ["$KV.RR_SES_STATE.other"],
   ["$JS.ACK.RR_SESSIONS.c.1.1.1.1.0"],
   ["$JS.FC.RR_SESSIONS.c.x", "admin"],
   ["_INBOX_se.x"],
   ["_INBOX_wo.x"],
   ["_INBOX_sp.x"],
+  // of the bucket those who only look read single keys; a request without a subject could name any
+  ...["index.u.s", "tombstone.s", "lease.root.r", "paused"].map((key): Rule => [
+    `$JS.API.DIRECT.GET.KV_RR_SES_STATE.$KV.RR_SES_STATE.${key}`,
+    "console",
+    "operator",
+    "admin",
+    ...SESSION_ROLES,
+  ]),
+  ...["index.u", "lease.s", "lease.folder.f", "folder.f", "floor.s"].map((key): Rule => [
+    `$JS.API.DIRECT.GET.KV_RR_SES_STATE.$KV.RR_SES_STATE.${key}`,
+    "admin",
+    ...SESSION_ROLES,
+  ]),
   ...SESSION_STREAMS.flatMap((stream): Rule[] => [
-    ...[
-      `STREAM.INFO.${stream}`,
-      `STREAM.MSG.GET.${stream}`,
-      `DIRECT.GET.${stream}`,
-      `DIRECT.GET.${stream}.rr.ses.s.out.text`,
-    ].map((subject): Rule => [`$JS.API.${subject}`, "admin", ...SESSION_ROLES]),
+    [`$JS.API.STREAM.INFO.${stream}`, "console", "operator", "admin", ...SESSION_ROLES],
+    [
+      `$JS.API.STREAM.MSG.GET.${stream}`,
+      ...(stream === "RR_SESSIONS" ? (["console", "operator"] as const) : []),
+      "admin",
+      ...SESSION_ROLES,
+    ],
+    ...[`DIRECT.GET.${stream}`, `DIRECT.GET.${stream}.rr.ses.s.out.text`].map((subject): Rule => [
+      `$JS.API.${subject}`,
+      ...(stream === "RR_SESSIONS" ? (["console", "operator"] as const) : []),
+      "admin",
+      ...SESSION_ROLES,
+    ]),
     [
       `$JS.API.STREAM.PURGE.${stream}`,
       "admin",

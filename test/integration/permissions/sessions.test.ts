@@ -88,14 +88,34 @@ test("session-prune alone empties the log of sessions, and writes nothing into i
   });
 });
 
-test.each(["gateway", "relay", "console", "operator", "prune"] as const)(
-  "%s reaches nothing of sessions",
+test.each(["gateway", "relay", "prune"] as const)("%s reaches nothing of sessions", async (role) => {
+  const { nc, jsm } = await user(role);
+  await expect(put(nc, TURN)).rejects.toThrow(/permissions/i);
+  await expect(jsm.streams.info("RR_SESSIONS")).rejects.toThrow(/permissions/i);
+  await expect(jsm.direct.getMessage("RR_SESSIONS", { seq: 1 })).rejects.toThrow(/permissions/i);
+  await expect(jsm.direct.getMessage("KV_RR_SES_STATE", { seq: 1 })).rejects.toThrow(/permissions/i);
+  await expect(put(nc, "$KV.RR_SES_STATE.lease.s1")).rejects.toThrow(/permissions/i);
+});
+
+test.each(["console", "operator"] as const)(
+  "%s looks at sessions, reads four kinds of keys, and writes nothing but the pause of turns",
   async (role) => {
+    const serve = await user("serve");
+    await put(serve.nc, TURN);
+    await put(serve.nc, "$KV.RR_SES_STATE.index.u.s1");
     const { nc, jsm } = await user(role);
-    await expect(put(nc, TURN)).rejects.toThrow(/permissions/i);
-    await expect(jsm.streams.info("RR_SESSIONS")).rejects.toThrow(/permissions/i);
-    await expect(jsm.direct.getMessage("RR_SESSIONS", { seq: 1 })).rejects.toThrow(/permissions/i);
+    expect((await jsm.direct.getMessage("RR_SESSIONS", { seq: 1 }))?.string()).toBe(TURN);
+    const key = (name: string): Promise<{ string(): string } | null> =>
+      jsm.direct.getMessage("KV_RR_SES_STATE", { last_by_subj: `$KV.RR_SES_STATE.${name}` });
+    expect((await key("index.u.s1"))?.string()).toBe("$KV.RR_SES_STATE.index.u.s1");
+    expect(await key("lease.root.r1")).toBeNull();
+    expect(await key("tombstone.s1")).toBeNull();
+    for (const other of ["lease.s1", "folder.f1", "floor.s1", ">"])
+      await expect(key(other)).rejects.toThrow(/permissions/i);
     await expect(jsm.direct.getMessage("KV_RR_SES_STATE", { seq: 1 })).rejects.toThrow(/permissions/i);
-    await expect(put(nc, "$KV.RR_SES_STATE.lease.s1")).rejects.toThrow(/permissions/i);
+    await put(nc, "$KV.RR_SES_STATE.paused");
+    expect((await key("paused"))?.string()).toBe("$KV.RR_SES_STATE.paused");
+    for (const subject of [TURN, TEXT, "rr.live.s1.out.text", "$KV.RR_SES_STATE.index.u.s2"])
+      await expect(put(nc, subject)).rejects.toThrow(/permissions/i);
   },
 );

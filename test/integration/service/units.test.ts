@@ -6,6 +6,7 @@ import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { findExecutable } from "../../../src/embedded/command.ts";
+import type { StatusJson } from "../../../src/operate/status-json.ts";
 import { natsServerPath } from "../../support/broker.ts";
 import { bootMachine } from "./systemd.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -76,6 +77,10 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
       "etc/runner-relay/relay-password": `${password("RELAY")}\n`,
       "etc/runner-relay/console-password": `${password("CONSOLE")}\n`,
       "etc/runner-relay/prune-password": `${password("PRUNE")}\n`,
+      "etc/runner-relay/serve-password": `${password("SERVE")}\n`,
+      "etc/runner-relay/worker-password": `${password("WORKER")}\n`,
+      "etc/runner-relay/session-prune-password": `${password("SESSION_PRUNE")}\n`,
+      "etc/runner-relay/sessions-key": "a-key-with-all-scopes-0123456789\n",
       "etc/runner-relay/api-key": "a-key-of-the-coordinator\n",
       "etc/runner-relay/environment": "RUNNER_RELAY_COORDINATOR_URL=http://127.0.0.1:8765\n",
     },
@@ -122,6 +127,30 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   await sh("systemctl start runner-relay-prune");
   expect(await show("runner-relay-prune", "Result")).toBe("success");
   expect(await sh("cat /run/runner-relay-prune.service.log")).toContain("nothing to prune");
+
+  // agent sessions: a turn is run, and what was deleted is erased
+  await sh("systemctl start runner-relay-serve runner-relay-worker");
+  await ready("http://127.0.0.1:8002/ready");
+  const call = async (method: string, path: string, body = ""): Promise<string> =>
+    sh(
+      `curl -s -X ${method} http://127.0.0.1:8002${path} -H 'Authorization: Bearer a-key-with-all-scopes-0123456789' -H 'Content-Type: application/json' ${body === "" ? "" : `-d '${body}'`}`,
+    );
+  await call("POST", "/sessions", '{"session_id":"s1","prompt":"hello"}');
+  await eventually(async () =>
+    expect(await call("GET", "/sessions/s1/events"), await logs()).toMatch(/"turn_ended".*"finished"/),
+  );
+  expect(await sh("stat -c '%a %U' /var/lib/runner-relay-worker/workspaces/*/*")).toBe(
+    "700 runner-relay-worker\n",
+  );
+  expect(await call("DELETE", "/sessions/s1")).toContain('"deleted":true');
+  await sh("systemctl start runner-relay-session-prune");
+  const info = `${as("OPERATOR")} runner-relay status --json`;
+  await eventually(async () =>
+    expect((JSON.parse(await sh(info)) as StatusJson).agentSessions).toMatchObject({ log: { messages: 0 } }),
+  );
+  await sh("systemctl stop runner-relay-serve runner-relay-worker runner-relay-session-prune");
+  for (const unit of ["runner-relay-serve", "runner-relay-worker", "runner-relay-session-prune"])
+    expect(await show(unit, "Result"), unit).toBe("success");
 
   await sh("systemctl kill -s KILL runner-relay-relay");
   await eventually(async () => expect(await show("runner-relay-relay", "NRestarts")).toBe("1"));

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { startGuard } from "../../../src/worker/guard/guard.ts";
+import { openPidFiles } from "../../../src/worker/guard/pid-files.ts";
 import { spawnAgent, type Hold } from "../../../src/worker/guard/spawn-agent.ts";
 
 // A process as a worker is: it runs a program under a guard, and renews the right to it. `guarded.ts FOLDER COMMAND…`; it prints the pid of its guard.
@@ -26,7 +27,8 @@ setInterval(() => {
 }, RENEW_MS);
 
 const guard = startGuard();
-const deps = { guard: () => guard, clock: systemClock, env: process.env, random: randomUUID };
+const pidFiles = openPidFiles(`${folder}-pids`, process.pid);
+const deps = { guard: () => guard, clock: systemClock, env: process.env, random: randomUUID, pidFiles };
 const child = await spawnAgent(deps, { hold, folder }, { file, args });
 child.stdout.pipe(process.stdout);
 process.stdin.on("data", () => child.stop());

@@ -94,7 +94,7 @@ test("a log that is full fails the turn, and its end still fits", async () => {
 test("a session above its limit fails its turn, and continues when something may be removed", async () => {
   const { events, said, turn, own } = world;
   const { agent, started } = scripted();
-  await own(agent, {}, 20_000);
+  await own(agent, {}, { maxBytes: 20_000 });
   await turn("a");
   const a = await nth(started, 0);
   for (let i = 0; i < 30; i++) a.events.tell("status", { text: "x".repeat(1000) });
@@ -138,4 +138,18 @@ test("an agent that throws, and data that are too large, fail nothing but what t
   const [, result, end] = (await events()).filter(({ n, type }) => n !== undefined && type !== "owner");
   expect(result?.data).toMatchObject({ truncated: true });
   expect(end?.data).toEqual({ outcome: "failed", message: "no such tool" });
+});
+
+test("turns that are paused meanwhile: what runs goes on, none begins behind it, and the session is given back", async () => {
+  const { said, turn, own } = world;
+  const { agent, started } = scripted();
+  let paused = false;
+  const { over } = await own(agent, {}, { pause: { paused: () => paused } });
+  for (const id of ["a", "b"]) await turn(id);
+  const a = await nth(started, 0);
+  paused = true;
+  a.events.tell("tool_call", { name: "ls" });
+  a.end();
+  expect(await over).toBe("left");
+  expect(await said()).toEqual(["turn_started a", "tool_call a", "turn_ended a finished"]);
 });

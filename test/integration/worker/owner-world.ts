@@ -5,7 +5,7 @@ import { createSession } from "../../../src/shared/session-log/registry/create.t
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
 import { requestTurn } from "../../../src/shared/session-log/turns/request.ts";
 import type { Requested } from "../../../src/shared/session-log/turns/wish.ts";
-import { ownSession, type OwnerDeps, type OwnerEnd } from "../../../src/worker/owner.ts";
+import { ownSession, type OwnerDeps, type OwnerEnd, type OwnOptions } from "../../../src/worker/owner.ts";
 import { anyFolder } from "../../support/agent-home.ts";
 import { eventually } from "../../support/eventually.ts";
 import { registry, sessionsBroker, workerHome, type Registry } from "../session-log/harness.ts";
@@ -32,7 +32,11 @@ export type OwnerWorld = {
   /** What a process of its own needs to own the session. */
   home(): Promise<OwnerDeps>;
   /** Owns the session with a process of its own. */
-  own(agent: Agent, changed?: Partial<OwnerDeps>, maxBytes?: number): Promise<Owned>;
+  own(
+    agent: Agent,
+    changed?: Partial<OwnerDeps>,
+    options?: Partial<Pick<OwnOptions, "maxBytes" | "pause">>,
+  ): Promise<Owned>;
   /** Id of the newest question, once there is one. */
   openQuestion(): Promise<string>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -69,7 +73,11 @@ export async function startOwnerWorld(): Promise<OwnerWorld> {
   const turn = (id: string, input = "hello"): Promise<Requested> =>
     requestTurn(client, session, id, Buffer.from(JSON.stringify({ user_input: input })));
 
-  async function own(agent: Agent, changed: Partial<OwnerDeps> = {}, maxBytes = 1e9): Promise<Owned> {
+  async function own(
+    agent: Agent,
+    changed: Partial<OwnerDeps> = {},
+    { maxBytes = 1e9, pause = { paused: () => false } }: Parameters<OwnerWorld["own"]>[2] = {},
+  ): Promise<Owned> {
     const deps = { ...(await home()), ...changed };
     const leaving = new AbortController();
     const over = ownSession(deps, session, {
@@ -77,6 +85,7 @@ export async function startOwnerWorld(): Promise<OwnerWorld> {
       ...anyFolder(agent),
       claim: { kind: "run", root: { root: "root", place: "place" } },
       idleMs: 60_000,
+      pause,
       maxBytes,
       signal: leaving.signal,
     });

@@ -1,3 +1,4 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Agent } from "../../../src/agents/agent.ts";
 import { agentOf } from "../../../src/agents/conduct.ts";
@@ -5,8 +6,9 @@ import { echoRunner } from "../../../src/agents/echo.ts";
 import { leaseHolder } from "../../../src/shared/session-log/ownership/lease.ts";
 import { createSession } from "../../../src/shared/session-log/registry/create.ts";
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
-import { requestTurn } from "../../../src/shared/session-log/turns/request.ts";
+import { cancelTurn, requestTurn } from "../../../src/shared/session-log/turns/request.ts";
 import { unfinishedSessions } from "../../../src/shared/session-log/turns/unfinished.ts";
+import { pauseTurns, resumeTurns } from "../../../src/shared/session-log/state/pause.ts";
 import { startWorker, type Worker } from "../../../src/worker/worker.ts";
 import { anyFolder } from "../../support/agent-home.ts";
 import type { TestBroker } from "../../support/broker.ts";
@@ -107,3 +109,32 @@ test("a worker that stops says what it left, and the next one begins at once", a
   await eventually(() => expect(next).toHaveLength(1));
   await second.stop();
 });
+
+test("while an operator pauses turns none begins, and what is cancelled ends; then they run", async () => {
+  const begun: string[] = [];
+  const agent: Agent = {
+    run({ session, turn }) {
+      begun.push(`${session.id} ${turn}`);
+      return Promise.resolve({ outcome: "finished" });
+    },
+  };
+  const operator = await broker.connect("operator");
+  const jsm = await jetstreamManager(operator, { checkAPI: false });
+  const pausing = { nc: operator, jsm, clock: client.clock };
+  expect(await pauseTurns(pausing, { text: "update" })).toMatchObject({ text: "update" });
+  const [a, b] = [await make("a"), await make("b")];
+  for (const session of [a, b]) await ask(session, "1");
+  await start("w1", agent);
+  await cancelTurn(client, b, "1");
+  await eventually(async () => expect(await outcomes()).toBe(1));
+  await ask(a, "2");
+  await eventually(async () => expect(await kinds(a)).toContain("owner")); // it was looked at, and left
+  await eventually(async () => expect(await leaseHolder(client.jsm, a.name)).toBeUndefined());
+  expect(begun).toEqual([]);
+  expect(await resumeTurns(pausing)).toBe(true);
+  expect(await resumeTurns(pausing)).toBe(false);
+  await eventually(() => expect(begun).toEqual(["a 1", "a 2"]));
+});
+
+const kinds = async ({ name }: Session): Promise<(string | undefined)[]> =>
+  (await client.pages.read(`rr.ses.${name}.out.>`, 1)).events.map(({ subject }) => subject.split(".").at(-1));

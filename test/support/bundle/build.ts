@@ -12,8 +12,8 @@ const SRC = join(ROOT, "src");
 const BUNDLES = join(ROOT, "node_modules/.cache/processes");
 const PARTS: readonly Part[] = ["cli", "gateway", "relay", "console", "sessions", "standin", "worker"];
 const DAY_MS = 24 * 3600 * 1000;
-/** Packages that start other files of their own, or that a process loads only when it is configured. */
-const LEFT_OUT = [/^pino($|\/)/, /^msgpackr-extract$/, /^@opentelemetry\//];
+/** Packages that start other files of their own, that a process loads only when it is configured, or that a bundle cannot hold (UMD). */
+const LEFT_OUT = [/^pino($|\/)/, /^msgpackr-extract$/, /^jsonc-parser$/, /^@opentelemetry\//];
 
 /**
  * Bundles the processes for the tests, and returns the folder; `cli/main.js` and the others lie in it as in `dist`. To read and link a thousand modules

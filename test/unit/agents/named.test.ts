@@ -10,15 +10,23 @@ test("the agent of the settings runs sessions that name none", () => {
   expect(agents.of("echo")).toBeDefined();
   expect(agents.of("http")).toBeDefined();
   expect(agents.of("claude")).toBeUndefined();
+  expect(agents.of("codex")).toBeUndefined();
+  const others = { codexCommand: "codex", sidecarUrl: "http://127.0.0.1:1/", acpCommand: "x --acp" };
+  for (const name of ["codex", "codex_sdk_sidecar", "acp"])
+    expect(agentsOf({ agent: "echo", ...others }, HOME).of(name), name).toBeDefined();
   expect(agentsOf({ agent: "echo", agentHttpUrl: undefined }, HOME).of("http")).toBeUndefined();
 });
 
 test.each([
-  ["claude", "there is no agent `claude`; choose echo or http or claude_subprocess or claude_api or auto"],
+  [
+    "claude",
+    "there is no agent `claude`; choose echo or http or claude_subprocess or claude_api or codex or codex_sdk_sidecar or acp or auto",
+  ],
   [
     "toString",
-    "there is no agent `toString`; choose echo or http or claude_subprocess or claude_api or auto",
+    "there is no agent `toString`; choose echo or http or claude_subprocess or claude_api or codex or codex_sdk_sidecar or acp or auto",
   ],
+  ["acp", "the agent `acp` needs RUNNER_RELAY_ACP_COMMAND"],
   ["http", "the agent `http` needs RUNNER_RELAY_AGENT_HTTP_URL"],
 ])("an agent %s that cannot be had is an error that says what there is", (agent, text) => {
   expect(() => agentsOf({ agent, agentHttpUrl: undefined }, HOME)).toThrow(text);

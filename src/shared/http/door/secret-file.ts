@@ -21,6 +21,9 @@ export const COORDINATOR_KEY_FILE = "coordinator-key";
 /** The file with the key of `up`'s sessions server, in its data folder. */
 export const SESSIONS_KEY_FILE = "sessions.key";
 
+/** The file with the hashes of the keys of agents' hooks, in a data folder. */
+export const HOOK_KEYS_FILE = "hooks.keys";
+
 /** 256 bits, which cannot be guessed. */
 const MADE_BYTES = 32;
 const OTHERS = 0o077;

@@ -36,7 +36,11 @@ export async function lastFrom(
 }
 
 /** The sequence of the first event stored at a time (milliseconds since 1970) or later; after the end of the log if there is none. */
-export async function sinceFrom(jsm: JetStreamManager, time: number): Promise<number> {
-  const found = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: new Date(time) });
-  return found?.seq ?? (await jsm.streams.info(EVENTS_STREAM)).state.last_seq + 1;
+export async function sinceFrom(
+  jsm: JetStreamManager,
+  time: number,
+  stream: string = EVENTS_STREAM,
+): Promise<number> {
+  const found = await jsm.direct.getMessage(stream, { start_time: new Date(time) });
+  return found?.seq ?? (await jsm.streams.info(stream)).state.last_seq + 1;
 }

@@ -2,6 +2,7 @@ import { statfs } from "node:fs/promises";
 import { ownCommand } from "../../base/own-command.ts";
 import { showBytes } from "../../base/show.ts";
 import { EVENTS_STREAM } from "../../log/schema/topology.ts";
+import { SESSIONS_STREAM } from "../../session-log/topology.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { reading, type Reading } from "./reading.ts";
 import type { StreamFacts } from "./streams.ts";
@@ -26,6 +27,8 @@ export async function readFree(folder: string): Promise<Reading<number>> {
   });
 }
 
+const KEEP_LESS = "delete sessions, or keep less of each (`RUNNER_RELAY_SESSIONS_RETENTION`)";
+
 /** Judges the room in the log, and on the disk for its further growth. Pure. */
 export function judgeRoom({ streams, free }: RoomFacts): Line[] {
   const lines: Line[] = [];
@@ -35,7 +38,9 @@ export function judgeRoom({ streams, free }: RoomFacts): Line[] {
     const { bytes } = info.value.state;
     const { max_bytes: most } = info.value.config;
     if (most > 0) growth += Math.max(0, most - bytes);
-    if (name === EVENTS_STREAM && most > 0) lines.push(judgeLog(bytes, most));
+    if (name === EVENTS_STREAM && most > 0) lines.push(judgeLog("room in the log", bytes, most, enlarge()));
+    if (name === SESSIONS_STREAM && most > 0)
+      lines.push(judgeLog("room in the log of sessions", bytes, most, KEEP_LESS));
   }
   if (free === undefined) return lines;
   if (free.kind === "failed") return [...lines, warn("disk", free.why, "check the broker's folder")];
@@ -48,10 +53,13 @@ export function judgeRoom({ streams, free }: RoomFacts): Line[] {
   return lines;
 }
 
-function judgeLog(bytes: number, most: number): Line {
+function enlarge(): string {
+  return `see what is pending (\`${ownCommand("status")}\`), prune, or enlarge it with \`${ownCommand("provision", "--log-bytes", "SIZE")}\``;
+}
+
+function judgeLog(check: string, bytes: number, most: number, todo: string): Line {
   const percent = (100 * bytes) / most;
   const text = `${percent.toFixed(1)} % of ${showBytes(most)} used`;
-  const todo = `see what is pending (\`${ownCommand("status")}\`), prune, or enlarge it with \`${ownCommand("provision", "--log-bytes", "SIZE")}\``;
-  if (percent >= FULL) return fail("room in the log", text, todo);
-  return percent >= NEARLY_FULL ? warn("room in the log", text, todo) : ok("room in the log", text);
+  if (percent >= FULL) return fail(check, text, todo);
+  return percent >= NEARLY_FULL ? warn(check, text, todo) : ok(check, text);
 }

@@ -24,6 +24,8 @@ import {
   statePlan,
   type StreamPlan,
 } from "../../log/provision/streams.ts";
+import { sessionsPlan, sessionStatePlan } from "../../session-log/plans.ts";
+import { SESSION_STATE_STREAM, SESSIONS_STREAM } from "../../session-log/topology.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
 import { ackPendingNote } from "../../log/provision/limits.ts";
 import { reading, type Reading } from "./reading.ts";
@@ -46,7 +48,7 @@ export type StreamFacts = {
 };
 
 export async function readStreams(jsm: JetStreamManager, sync: SyncKnowledge): Promise<StreamFacts> {
-  const names = [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM];
+  const names = [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM, SESSIONS_STREAM, SESSION_STATE_STREAM];
   const [streams, consumers] = await Promise.all([
     Promise.all(
       names.map(async (name) => ({
@@ -79,11 +81,38 @@ async function unless<T>(code: number, work: Promise<T>): Promise<T | undefined>
 
 /** Judges streams, consumers and what may be claimed of accepted events (HONEST-1). Pure. */
 export function judgeStreams({ streams, consumers, sync }: StreamFacts): Line[] {
-  const anyExists = streams.some(({ info }) => info.kind === "read" && info.value !== undefined);
-  const lines = streams.map(({ name, info }) => judgeStream(name, info, anyExists));
+  const exists = ({ info }: StreamFacts["streams"][number]): boolean =>
+    info.kind === "read" && info.value !== undefined;
+  const [ofSessions, ofEvents] = [streams.filter(isOfSessions), streams.filter((it) => !isOfSessions(it))];
+  const anyExists = ofEvents.some(exists);
+  const lines = ofEvents.map(({ name, info }) => judgeStream(name, info, anyExists));
+  const sessions = judgeSessionStreams(ofSessions, ofSessions.some(exists));
   const log = streams.find(({ name }) => name === EVENTS_STREAM)?.info;
-  if (log?.kind !== "read" || log.value === undefined) return lines;
-  return [...lines, judgeConsumers(consumers), ...judgeSync(sync, log.value)];
+  if (log?.kind !== "read" || log.value === undefined) return [...lines, ...sessions];
+  return [...lines, ...sessions, judgeConsumers(consumers), ...judgeSync(sync, log.value)];
+}
+
+function isOfSessions({ name }: { name: string }): boolean {
+  return name === SESSIONS_STREAM || name === SESSION_STATE_STREAM;
+}
+
+const TWO_REPLICAS = "2 replicas do not survive the failure of one";
+
+/** The log of sessions may be missing: then everything else works. What its durability depends on besides the broker is compared with what it is provisioned with. */
+function judgeSessionStreams(streams: StreamFacts["streams"], anyExists: boolean): Line[] {
+  if (streams.length > 0 && !anyExists && streams.every(({ info }) => info.kind === "read"))
+    return [
+      warn(
+        `stream ${SESSIONS_STREAM}`,
+        "it does not exist, so that no agent sessions are served",
+        `${provisionIt()} if you want them; the warning \`sessions_unavailable\` says why it cannot be made`,
+      ),
+    ];
+  return streams.flatMap(({ name, info }) => {
+    const line = judgeStream(name, info, anyExists);
+    const replicas = info.kind === "read" ? info.value?.config.num_replicas : undefined;
+    return replicas === 2 ? [line, warn(`stream ${name}`, TWO_REPLICAS, "use 1 or 3")] : [line];
+  });
 }
 
 /** After a crash of nats-server in the moment in which it makes a stream (docs/facts.md). */
@@ -128,6 +157,8 @@ function planOf(
 ): StreamPlan {
   if (name === STATE_STREAM) return { ...statePlan(replicas), max_bytes: bytes };
   if (name === DEAD_STREAM) return { ...deadPlan(replicas), max_bytes: bytes };
+  if (name === SESSIONS_STREAM) return sessionsPlan({ bytes, replicas });
+  if (name === SESSION_STATE_STREAM) return { ...sessionStatePlan(replicas), max_bytes: bytes };
   return eventsPlan({ bytes, replicas, duplicateWindowMs: millis(config.duplicate_window) });
 }
 

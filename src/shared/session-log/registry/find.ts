@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { parseJsonWithin, RECORD_JSON } from "../../base/json-scan.ts";
 import { readSessionEvent } from "../event/session-event.ts";
+import type { StoredEvent } from "../follow/stored-event.ts";
 import { readKey } from "../state/bucket.ts";
 import { keyOf } from "../state/keys.ts";
 import { creationOf, inSubject, parseSessionSubject } from "../subjects.ts";
@@ -53,13 +55,22 @@ export type Change = { seq: number; metadata: Record<string, unknown> };
 export async function newestChange(jsm: JetStreamManager, name: string): Promise<Change | undefined> {
   const last_by_subj = inSubject(name, "changed");
   const found = await jsm.streams.getMessage(SESSIONS_STREAM, { last_by_subj });
-  if (found === null) return undefined;
-  const { seq } = found;
-  const read = readSessionEvent(found);
+  return found === null ? undefined : readChange(found);
+}
+
+/** The change that an event of the log describes. Pure. */
+export function readChange(stored: StoredEvent): Change {
+  const { seq } = stored;
+  const read = readSessionEvent(stored);
   const body = "envelope" in read ? parseJsonWithin(read.envelope.body, RECORD_JSON) : undefined;
   const { metadata } = (body ?? {}) as { metadata?: unknown };
   const isObject = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
   return { seq, metadata: isObject ? { ...metadata } : {} };
+}
+
+/** Is a session as its newest change says? Pure. */
+export function isAsChanged({ record }: Session, change: Change | undefined): boolean {
+  return change === undefined || isDeepStrictEqual(record["metadata"], change.metadata);
 }
 
 /** A session after a change. Pure. */
@@ -82,11 +93,7 @@ export async function findCreation(
 }
 
 /** The session that a first event in the log describes; undefined for what no program of ours wrote. Pure. */
-export function readCreation(stored: {
-  seq: number;
-  subject: string;
-  data: Uint8Array;
-}): Session | undefined {
+export function readCreation(stored: StoredEvent): Session | undefined {
   const read = readSessionEvent(stored);
   const name = parseSessionSubject(stored.subject)?.session;
   if (!("envelope" in read) || name === undefined || read.envelope.kind !== "created") return undefined;

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../base/clock.ts";
@@ -8,9 +7,9 @@ import { writeKey } from "../state/bucket.ts";
 import { keyOf } from "../state/keys.ts";
 import { encodeSession, type Session } from "./entry.ts";
 import {
-  type Change,
   CREATIONS,
   findCreation,
+  isAsChanged,
   isDeleted,
   newestChange,
   readCreation,
@@ -53,12 +52,7 @@ async function enterIfLost(
   const { found, revision } = await readIndex(jsm, user, id); // before the change, so that a newer one conflicts
   const change = await newestChange(jsm, name);
   const known = found.kind === "there" && found.session.name === name ? found.session : undefined;
-  if (known !== undefined && (change === undefined || isAsChanged(known, change))) return false;
+  if (known !== undefined && isAsChanged(known, change)) return false;
   const value = encodeSession(withChange(known ?? session, change));
   return (await writeKey(nc, { key: keyOf.index(user, id), value, revision })) !== "conflict";
-}
-
-/** Does the index say what the newest change says? Pure. */
-function isAsChanged({ record }: Session, { metadata }: Change): boolean {
-  return isDeepStrictEqual(record["metadata"], metadata);
 }

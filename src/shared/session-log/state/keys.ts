@@ -15,6 +15,8 @@ export const keyOf = {
   lease: (session: string): string => `lease.${session}`,
   /** A root of workspaces that some worker has, for as long as it has it. A worker's login writes no other keys. */
   root: (root: string): string => `lease.root.${root}`,
+  /** Present while an operator lets no worker begin a turn. */
+  paused: "paused",
   /** Which session works in a folder. */
   folder: (path: string): string =>
     `folder.${createHash("sha256").update(path).digest("base64url").slice(0, 22)}`,

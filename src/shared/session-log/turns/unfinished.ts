@@ -2,17 +2,21 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import { SESSIONS_STREAM } from "../topology.ts";
 
 /**
- * Names of the sessions that have turns which have not ended. The broker counts messages by subject: each turn has one in which it was asked for, and one end. Nothing is
- * read, so that it can be asked each second.
+ * The sessions that have turns which have not ended, with their number. The broker counts messages by subject: each turn has one in which it was asked for, and one end.
+ * Nothing is read, so that it can be asked each second.
  */
-export async function unfinishedSessions(jsm: JetStreamManager): Promise<string[]> {
+export async function openTurnCounts(jsm: JetStreamManager): Promise<Map<string, number>> {
   const [ended, asked] = [
     await countBySession(jsm, "out.turn_ended"),
     await countBySession(jsm, "in.turn.*"),
   ];
-  return [...asked]
-    .filter(([session, count]) => count > (ended.get(session) ?? 0))
-    .map(([session]) => session);
+  const open = [...asked].map(([session, count]) => [session, count - (ended.get(session) ?? 0)] as const);
+  return new Map(open.filter(([, count]) => count > 0));
+}
+
+/** Their names. */
+export async function unfinishedSessions(jsm: JetStreamManager): Promise<string[]> {
+  return [...(await openTurnCounts(jsm)).keys()];
 }
 
 /** Turns of a session that have not ended. */

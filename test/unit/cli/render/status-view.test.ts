@@ -35,6 +35,7 @@ function statusOf(relays: RelayState[], damage: Status["damage"] = []): Status {
     relays,
     rates: { seconds: 1, in: 0, out: 0 },
     sessions: { list: [], source: "relays", complete: true },
+    agentSessions: { kind: "absent" },
     unowned: [],
     gates: {},
   };

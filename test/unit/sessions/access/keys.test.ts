@@ -32,7 +32,7 @@ test.each([
   [line({ user: "" }), "user must be"],
   [line({ user: "a/b" }), "user must be"],
   [line({ user: "ä".repeat(100) }), "user must be"],
-  [line({ scopes: [] }), "scopes must be a list of read, write, user, admin"],
+  [line({ scopes: [] }), "scopes must be a list of read, write, user, admin, hooks"],
   [line({ scopes: ["root"] }), "scopes must be"],
   [line({ scopes: "read" }), "scopes must be"],
 ])("a line that cannot be used is named without its text: %s", (wrong, problem) => {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { judgeSessions } from "../../../../../src/shared/messages/checks/sessions.ts";
+import { judgeCoordinatorSessions } from "../../../../../src/shared/messages/checks/coordinator-sessions.ts";
 import type { LaneView, RelayView } from "../../../../../src/shared/messages/standing/relay-view.ts";
 
 const NOTHING_HELD = { backlog: { held: [] }, controls: { sessions: [] } } as unknown as Parameters<
-  typeof judgeSessions
+  typeof judgeCoordinatorSessions
 >[1];
 
 function viewOf(gate: RelayView["gate"], lane: Partial<LaneView>): RelayView {
@@ -15,12 +15,14 @@ function viewOf(gate: RelayView["gate"], lane: Partial<LaneView>): RelayView {
 
 test("an outage is the coordinator's, also for the session whose try showed it", () => {
   const away = { phase: "away", since: 5, text: "ECONNREFUSED" } as const;
-  expect(judgeSessions([viewOf(away, {})], NOTHING_HELD, 9)).toMatchObject([
-    { level: "ok", check: "sessions" },
+  expect(judgeCoordinatorSessions([viewOf(away, {})], NOTHING_HELD, 9)).toMatchObject([
+    { level: "ok", check: "sessions of the coordinator" },
   ]);
 });
 
 test("a session that fails while others are delivered is named", () => {
   const view = viewOf({ phase: "up" }, { phase: "backoff", reason: "status 500" });
-  expect(judgeSessions([view], NOTHING_HELD, 9)).toMatchObject([{ level: "warn", check: "session ses_1" }]);
+  expect(judgeCoordinatorSessions([view], NOTHING_HELD, 9)).toMatchObject([
+    { level: "warn", check: "coordinator session ses_1" },
+  ]);
 });

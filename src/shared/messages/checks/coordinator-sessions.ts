@@ -10,25 +10,25 @@ import { ok, warn, type Line } from "./line.ts";
 /** Most sessions that are named. The others are only counted. */
 const MOST_NAMED = 10;
 
-/** Judges the sessions that stand still for a reason of their own. What everything waits for is said of the coordinator, also of a session whose own try showed the outage first. Pure. */
-export function judgeSessions(
+/** Judges the sessions of the coordinator that stand still for a reason of their own. What everything waits for is said of the coordinator, also of a session whose own try showed the outage first. Pure. */
+export function judgeCoordinatorSessions(
   views: readonly RelayView[],
   known: Pick<LogStatus, "backlog" | "controls">,
   now: number,
 ): Line[] {
   const sources = { ...lanesOf(views), held: known.backlog.held, wishes: known.controls.sessions };
   const still = allStandings(sources).filter((row) => standsStill(row) && row.state !== "waiting");
-  if (still.length === 0) return [ok("sessions", "no session is stuck")];
+  if (still.length === 0) return [ok("sessions of the coordinator", "none is stuck")];
   const lines = still
     .slice(0, MOST_NAMED)
-    .map((row) => warn(`session ${row.session}`, standingText(row, now), adviceFor(row)));
+    .map((row) => warn(`coordinator session ${row.session}`, standingText(row, now), adviceFor(row)));
   const more = still.length - lines.length;
   return more === 0
     ? lines
     : [
         ...lines,
         warn(
-          "sessions",
+          "sessions of the coordinator",
           `${counted(more, "more session")} standing still`,
           `see \`${ownCommand("status")}\``,
         ),

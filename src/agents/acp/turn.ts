@@ -1,0 +1,192 @@
+import type { AgentProcess } from "../agent.ts";
+import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
+import { openRpc, RpcError, type Params, type Rpc } from "../json-rpc.ts";
+import { RunnerUnavailableError, type Asked, type RunnerSession } from "../port.ts";
+import type { Running } from "../running.ts";
+import { beforeAsking, nameOf, NEW_READING, readUpdate, type ToolUse } from "./updates.ts";
+
+/** The version of the protocol that we speak: the stable one. */
+const PROTOCOL = 1;
+/** How long an agent has to end its turn after a cancel, before it is asked to end itself. */
+const CANCEL_MS = 500;
+/** What an error of an agent means that wants its user to log in. */
+const AUTH_REQUIRED = -32_000;
+
+/** What the settings say about an agent that speaks the Agent Client Protocol. */
+export type AcpConfig = {
+  /** The command and its arguments. */
+  command: readonly [string, ...string[]];
+  env: Readonly<Record<string, string>>;
+};
+
+const CANCELLED = { outcome: "cancelled" };
+
+export type AcpDeps = { config: AcpConfig; clock: Clock };
+
+/** Runs a turn with an agent's program of its own. */
+export function beginTurn({ config, clock }: AcpDeps, session: RunnerSession, prompt: string): Running {
+  let child: AgentProcess | undefined;
+  let live: { rpc: Rpc; sessionId: string } | undefined;
+  let reading = NEW_READING;
+  let stopped = false;
+  /** What a loaded session tells of its past is in the log already. */
+  let isPast = true;
+  const over = Promise.withResolvers<void>();
+
+  function say([next, reports]: ReturnType<typeof readUpdate>): void {
+    reading = next;
+    for (const it of reports) session.emit(it);
+  }
+
+  async function notified(method: string, params: Params): Promise<void> {
+    if (method !== "session/update" || isPast) return;
+    say(readUpdate(reading, (params["update"] ?? {}) as Params));
+    await session.room();
+  }
+
+  function asked(method: string, params: Params): Promise<object> | undefined {
+    return method === "session/request_permission" ? permission(params) : undefined;
+  }
+
+  async function permission({ toolCall, options }: Params): Promise<object> {
+    const call = (toolCall ?? {}) as Params;
+    say(beforeAsking(reading, call));
+    const { allow } = await session.ask(wishOf(call, reading.tools.get(String(call["toolCallId"]))));
+    return { outcome: stopped ? CANCELLED : outcomeOf(allow, options) };
+  }
+
+  async function run(): Promise<void> {
+    try {
+      const [file, ...args] = config.command;
+      child = await session.spawn({ file, args, env: config.env });
+      const rpc = openRpc(child, { notified, asked }, { jsonrpc: "2.0" });
+      void rpc.over.then(over.resolve, over.reject);
+      const sessionId = await open(rpc, session);
+      live = { rpc, sessionId };
+      if (stopped) return;
+      isPast = false;
+      const asks = { sessionId, prompt: [{ type: "text", text: prompt }] };
+      finish(session, await rpc.request("session/prompt", asks), reading.answer.text);
+    } catch (error) {
+      if (!stopped) throw failureOf(error);
+    } finally {
+      over.resolve();
+      child?.stdin.end();
+      child?.stop();
+      await child?.ended;
+    }
+  }
+
+  return {
+    over: run(),
+    async stop() {
+      stopped = true;
+      if (live !== undefined) live.rpc.notify("session/cancel", { sessionId: live.sessionId });
+      const cancel = clock.after(CANCEL_MS, () => over.resolve());
+      await over.promise.catch(() => undefined);
+      cancel();
+      child?.stop();
+      return (await child?.ended)?.code ?? null;
+    },
+  };
+}
+
+/** Introduces us, and opens the conversation; returns its id. */
+async function open(rpc: Rpc, session: RunnerSession): Promise<string> {
+  const { agentCapabilities, agentInfo } = await rpc.request("initialize", {
+    protocolVersion: PROTOCOL,
+    // files and terminals are the agent's own: it works in the workspace, as our user
+    clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+  });
+  const { loadSession } = (agentCapabilities ?? {}) as { loadSession?: unknown };
+  const threadId = await openSession(rpc, session, loadSession === true);
+  const { title, name } = (agentInfo ?? {}) as { title?: unknown; name?: unknown };
+  const shown = title ?? name;
+  session.emit({ type: "header", threadId, ...(typeof shown === "string" ? { title: shown } : {}) });
+  return threadId;
+}
+
+/** Says how the turn ended, and with what. */
+function finish(session: RunnerSession, { stopReason, usage }: Params, answer: string): void {
+  if (usage !== undefined) session.emit({ type: "metadata", key: "tokens", value: usage });
+  session.emit({ type: "output", output: { kind: "iteration", stopReason: String(stopReason) } });
+  if (stopReason === "cancelled") return;
+  if (stopReason === "refusal")
+    return session.emit({ type: "error", code: "ACP_REFUSAL", message: "the model refuses to answer" });
+  session.emit({ type: "output", output: { kind: "final", text: answer } });
+  const reason = stopReason === "end_turn" ? {} : { reason: reasonOf(stopReason) };
+  session.emit({ type: "awaiting_input", ...reason });
+}
+
+/** Loads the session's conversation where the agent can, or begins one: that it was lost is said. */
+async function openSession(rpc: Rpc, session: RunnerSession, canLoad: boolean): Promise<string> {
+  const { threadId, workspace = "/", options } = session;
+  const place = { cwd: workspace, mcpServers: mcpServers(options["mcp_servers"]) };
+  if (threadId !== undefined) {
+    const lost = canLoad
+      ? await rpc.request("session/load", { sessionId: threadId, ...place }).then(
+          () => undefined,
+          (error: unknown) => {
+            if (!(error instanceof RpcError)) throw error;
+            return error.message;
+          },
+        )
+      : "it cannot load sessions";
+    if (lost === undefined) return threadId;
+    const message = `the agent does not know the conversation any more, and begins a new one: ${lost}`;
+    session.emit({ type: "error", code: "THREAD_LOST", message, recoverable: true });
+  }
+  const { sessionId } = await rpc.request("session/new", place);
+  if (typeof sessionId !== "string") throw new Error("the agent answered without a session id");
+  return sessionId;
+}
+
+/** The session's servers of tools, as the protocol names them: those that are reached over HTTP. */
+function mcpServers(of: unknown): object[] {
+  const servers = typeof of === "object" && of !== null ? Object.entries(of as Record<string, Params>) : [];
+  return servers.flatMap(([name, { url, headers = {} }]) =>
+    typeof url !== "string"
+      ? []
+      : [
+          {
+            type: "http",
+            name,
+            url,
+            headers: Object.entries(headers as object).map(([header, value]) => ({
+              name: header,
+              value: String(value),
+            })),
+          },
+        ],
+  );
+}
+
+/** What is asked for, with what the agent has told of the tool before. */
+function wishOf({ toolCallId, title }: Params, use: ToolUse | undefined): Asked {
+  return {
+    toolName: use === undefined ? "other" : nameOf(use),
+    toolInput: use?.input ?? {},
+    edits: use?.kind === "edit",
+    ...(typeof toolCallId === "string" ? { toolUseId: toolCallId } : {}),
+    ...(typeof title === "string" ? { title } : {}),
+  };
+}
+
+/** The agent's own word for this decision, for this once: it is for us to remember more. Without one, nothing is decided. */
+function outcomeOf(allow: boolean, options: unknown): object {
+  const kind = allow ? "allow_once" : "reject_once";
+  const found = (Array.isArray(options) ? (options as Params[]) : []).find((it) => it["kind"] === kind);
+  return found === undefined ? CANCELLED : { outcome: "selected", optionId: found["optionId"] };
+}
+
+function reasonOf(stopReason: unknown): string {
+  return stopReason === "max_turn_requests" ? "max_iterations" : String(stopReason);
+}
+
+function failureOf(error: unknown): Error {
+  const text = errorText(error);
+  const missing =
+    /not found|ENOENT/i.test(text) || (error instanceof RpcError && error.code === AUTH_REQUIRED);
+  return missing ? new RunnerUnavailableError(text, { cause: error }) : new Error(text, { cause: error });
+}

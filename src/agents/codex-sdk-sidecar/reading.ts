@@ -1,0 +1,82 @@
+import type { Output, Reported } from "../port.ts";
+import { quotedError } from "../quoted-error.ts";
+
+/** What is known of a turn by the sidecar's events. */
+export type Reading = {
+  /** Turns that it will still tell the end of: one, and one for each input that it queued. */
+  open: number;
+  texts: number;
+  /** The newest text that it called final; it calls every one so. */
+  answer: string;
+  failed: boolean;
+};
+
+export const NEW_READING: Reading = { open: 1, texts: 0, answer: "", failed: false };
+
+/** Says what a turn used, and not the whole thread. */
+const OF_THE_TURN: ReadonlySet<string> = new Set(["duration_ms"]);
+/** The sum counts cached tokens twice. */
+const WRONG = "tokens_used";
+
+/** The state after an event, and what it reports. Pure. */
+export function readEvent(before: Reading, event: { type?: unknown; data?: unknown }): [Reading, Reported[]] {
+  const data = (typeof event.data === "object" && event.data !== null ? event.data : {}) as Record<
+    string,
+    unknown
+  >;
+  switch (event.type) {
+    case "header": {
+      const { title, model, provider, thread_id: threadId } = data;
+      const texts = { title, model: model === "default" ? undefined : model, provider, threadId };
+      const given = Object.entries(texts).filter(([, it]) => typeof it === "string");
+      return [before, [{ type: "header", ...(Object.fromEntries(given) as Record<string, string>) }]];
+    }
+    case "output":
+      return output(before, data);
+    case "metadata": {
+      const { key, value } = data;
+      if (typeof key !== "string" || key === WRONG) return [before, []];
+      return [before, [{ type: "metadata", key: OF_THE_TURN.has(key) ? key : `thread_${key}`, value }]];
+    }
+    case "heartbeat":
+      return [
+        before,
+        [{ type: "heartbeat", elapsedS: Number(data["elapsed_s"] ?? 0), done: data["done"] === true }],
+      ];
+    case "error": {
+      if (before.failed) return [before, []]; // it says the same failure up to three times, and then that it ended well
+      const { code, message } = data;
+      const failure = {
+        code: textOf(code) || "SIDECAR_ERROR",
+        message: quotedError(textOf(message)) || "the turn failed",
+      };
+      return [{ ...before, failed: true }, [{ type: "error", ...failure }]];
+    }
+    case "exit": {
+      const open = before.open - 1;
+      if (open > 0 || before.failed) return [{ ...before, open }, []];
+      const final: Reported = { type: "output", output: { kind: "final", text: before.answer } };
+      const exitCode = typeof data["exit_code"] === "number" ? data["exit_code"] : null;
+      return [{ ...before, open }, [final, { type: "exit", exitCode }, { type: "awaiting_input" }]];
+    }
+    default:
+      return [before, []];
+  }
+}
+
+function output(before: Reading, { text, kind }: Record<string, unknown>): [Reading, Reported[]] {
+  const said = textOf(text).replace(/\n$/, "");
+  if (kind !== "final") return [before, [{ type: "output", output: step(said) }]];
+  const block = String(before.texts);
+  const told: Reported = { type: "output", output: { kind: "text", block, text: said } };
+  return [{ ...before, texts: before.texts + 1, answer: said }, [told]];
+}
+
+/** Commands and warnings come as a line for people only. */
+function step(text: string): Output {
+  return { kind: "other", type: "status", data: { status: "step", text } };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

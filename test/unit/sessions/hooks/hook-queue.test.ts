@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { createHookQueue, type Waiting } from "../../../../src/sessions/hooks/hook-queue.ts";
+import { refuse, type Refusal } from "../../../../src/sessions/access/caller.ts";
+import { silentLogger } from "../../../../src/shared/base/logger.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
+
+const AWAY = refuse("log_unreachable", "away");
+
+function queueAt(answers: ({ kind: "recorded" } | Refusal)[]) {
+  const clock = createFakeClock();
+  const recorded: string[] = [];
+  const record = (it: Waiting): Promise<{ kind: "recorded" } | Refusal> => {
+    const answer = answers.shift() ?? { kind: "recorded" };
+    if (answer.kind === "recorded") recorded.push(it.session);
+    return Promise.resolve(answer);
+  };
+  return { clock, recorded, queue: createHookQueue({ record, clock, log: silentLogger() }) };
+}
+
+function waiting(session: string, bytes = 2): Waiting {
+  return {
+    session,
+    agent: "codex",
+    caller: { user: "u", scopes: new Set(["hooks"]), open: false, ended: new AbortController().signal },
+    event: { type: "hook_stop", data: new Uint8Array(bytes), key: session },
+  };
+}
+
+test("events are stored in their order, through an outage of the log", async () => {
+  const { clock, recorded, queue } = queueAt([AWAY, AWAY]);
+  for (const name of ["a", "b", "c"]) expect(queue.add(waiting(name))).toBe(true);
+  await clock.pass(400);
+  expect(recorded).toEqual([]);
+  expect(queue.counts.waiting()).toBe(3);
+  await clock.pass(1000);
+  expect(recorded).toEqual(["a", "b", "c"]);
+  expect(queue.counts).toMatchObject({ lost: 0 });
+});
+
+test("what the log refuses for good is lost and counted, and does not stop the others", async () => {
+  const { clock, recorded, queue } = queueAt([refuse("sessions_full", "full")]);
+  queue.add(waiting("a"));
+  queue.add(waiting("b"));
+  await clock.pass(0);
+  expect(recorded).toEqual(["b"]);
+  expect(queue.counts.lost).toBe(1);
+});
+
+test("it has an end, by number and by bytes; what does not fit is counted", async () => {
+  const { queue } = queueAt(Array.from({ length: 20 }, () => AWAY));
+  for (let i = 0; i < 10_000; i++) queue.add(waiting("s"));
+  expect(queue.add(waiting("s"))).toBe(false);
+  const large = queueAt([AWAY]).queue;
+  for (let i = 0; i < 16; i++) expect(large.add(waiting("s", 1024 * 1024))).toBe(true);
+  expect(large.add(waiting("s", 1))).toBe(false);
+  expect([queue.counts.lost, large.counts.lost]).toEqual([1, 1]);
+});
+
+test("a stop stores what it can, and counts the rest as lost", async () => {
+  const good = queueAt([AWAY]);
+  good.queue.add(waiting("a"));
+  const closing = good.queue.close();
+  await good.clock.pass(600);
+  await closing;
+  expect(good.recorded).toEqual(["a"]);
+
+  const bad = queueAt(Array.from({ length: 100 }, () => AWAY));
+  bad.queue.add(waiting("a"));
+  const ending = bad.queue.close();
+  await bad.clock.pass(5000);
+  await ending;
+  expect(bad.queue.counts.lost).toBe(1);
+});

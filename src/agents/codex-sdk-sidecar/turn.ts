@@ -1,9 +1,11 @@
-import { request } from "undici";
+import type { Dispatcher } from "undici";
 import { errorText } from "../../shared/base/errors.ts";
 import { readLines } from "../lines.ts";
 import { RunnerUnavailableError, type ApprovalChoice, type RunnerSession } from "../port.ts";
 import type { Running } from "../running.ts";
 import { NEW_READING, readEvent } from "./reading.ts";
+
+type AskOptions = Omit<Dispatcher.RequestOptions, "origin" | "path" | "method"> & { method?: "POST" };
 
 export type SidecarConfig = { url: string; token: string | undefined };
 
@@ -102,30 +104,27 @@ function sidecarAt({ url, token }: SidecarConfig, id: string, signal: AbortSigna
     throw new RunnerUnavailableError(text, { cause: error });
   }
 
-  async function answered(asked: ReturnType<typeof request>): ReturnType<typeof request> {
-    const answer = await asked.catch(away);
+  async function ask(path: string, options: AskOptions): Promise<Dispatcher.ResponseData> {
+    const { request } = await import("undici"); // takes 8 MB, which a worker without such turns does not need
+    const answer = await request(`${url}${path}`, options).catch(away);
     if (answer.statusCode === 200) return answer;
     throw new Error(`the Codex sidecar answered ${answer.statusCode}: ${reasonIn(await answer.body.text())}`);
   }
 
   return {
     async call(path: string, body: object = {}): Promise<Record<string, unknown>> {
-      const { body: text } = await answered(
-        request(`${url}${path}`, {
-          method: "POST",
-          headers: { ...headers, "content-type": "application/json" },
-          body: JSON.stringify({ session_id: id, ...body }),
-          headersTimeout: CALL_MS,
-          bodyTimeout: CALL_MS,
-        }),
-      );
+      const { body: text } = await ask(path, {
+        method: "POST",
+        headers: { ...headers, "content-type": "application/json" },
+        body: JSON.stringify({ session_id: id, ...body }),
+        headersTimeout: CALL_MS,
+        bodyTimeout: CALL_MS,
+      });
       return (await text.json()) as Record<string, unknown>;
     },
     async events(): Promise<AsyncIterable<Uint8Array>> {
       const limits = { headersTimeout: CALL_MS, bodyTimeout: SILENCE_MS, signal };
-      const { body } = await answered(
-        request(`${url}/events/${encodeURIComponent(id)}`, { headers, ...limits }),
-      );
+      const { body } = await ask(`/events/${encodeURIComponent(id)}`, { headers, ...limits });
       return body;
     },
   };

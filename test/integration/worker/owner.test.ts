@@ -19,9 +19,9 @@ afterEach(() => world[Symbol.asyncDispose]());
 test("TURN-1: turns run one after the other, each once, and a repeat is recognised", async () => {
   const { events, said, turn, own } = world;
   expect(await turn("a", "hello there")).toMatchObject({ kind: "accepted" });
-  const b = await turn("b", "x");
+  const { seq } = await turn("b", "x");
   await own(agentOf(echoRunner()));
-  expect(await turn("b", "another text")).toEqual({ ...b, kind: "repeated" });
+  expect(await turn("b", "another text")).toEqual({ seq, kind: "repeated" });
   await eventually(async () => expect(await said()).toHaveLength(7));
   expect((await said()).filter((it) => !it.startsWith("text"))).toEqual([
     "turn_started a",

@@ -72,7 +72,7 @@ test("a worker runs turns in the data folder, says when it is ready, and stops",
 
 test.each([
   [{ RUNNER_RELAY_AGENT: "claude" }, "there is no agent `claude`; choose echo or http"],
-  [{ TETHER_AGENT_ADAPTER: "auto" }, "there is no agent `auto`"],
+  [{ TETHER_AGENT_ADAPTER: "auto" }, "RUNNER_RELAY_AGENT=auto found no agent: it needs"],
   [{ RUNNER_RELAY_AGENT: "http" }, "needs RUNNER_RELAY_AGENT_HTTP_URL"],
   [{ RUNNER_RELAY_WORKSPACE_ROOT: "/dev/null/x" }, "/dev/null/x cannot be used"],
 ])("a worker with %j does not start, and a restart would not help", async (env, text) => {

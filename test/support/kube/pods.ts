@@ -114,8 +114,9 @@ function podOf(
   }
 
   function command(container: Container): [string, string[]] {
+    const ours = [process.execPath, mainOf("cli")]; // they may lie below a path that the container mounts, as /tmp
     const words = (container.command ?? [process.execPath, mainOf("cli")]).concat(container.args ?? []);
-    const [file = "", ...args] = words.map((word) => (word === mainOf("cli") ? word : here(word, container)));
+    const [file = "", ...args] = words.map((word) => (ours.includes(word) ? word : here(word, container)));
     return [file === "nats-server" ? natsServer : file, args];
   }
 

@@ -100,6 +100,28 @@ test("makers and deletions at once: one session at a time, and none is lost", as
   expect(await ids()).toEqual(["a"]);
 });
 
+test("a maker whose session is found and deleted before it is in the index makes another one", async () => {
+  const found: Session[] = [];
+  const nc = new Proxy(home.nc, {
+    get(target, name) {
+      if (name !== "request") return Reflect.get(target, name, target) as unknown;
+      return async (...args: Parameters<typeof target.request>) => {
+        if (found.length === 0 && args[0].endsWith(keyOf.index("ann", "a"))) {
+          const { session } = await make("ann", "a"); // another maker finds it in the log
+          found.push(session);
+          await deleteSession(home, session);
+        }
+        return target.request(...args);
+      };
+    },
+  });
+  const made = await make("ann", "a", { ...home, nc });
+  expect(found).toHaveLength(1);
+  expect(made.made).toBe(true);
+  expect(made.session.name).not.toBe(found[0]?.name);
+  expect(await findSession(home.jsm, "ann", "a")).toEqual({ kind: "there", session: made.session });
+});
+
 test("what a maker left that died before the index is completed by the next one, or by a rebuild", async () => {
   const { session: a } = await make("ann", "a");
   const { session: b } = await make("ann", "b");

@@ -34,14 +34,17 @@ export async function createSession(
   request: SessionRequest,
 ): Promise<Made> {
   const { jsm, clock, signal } = deps;
-  const mine = sessionOf(request, deps.random(), clock.wall());
-  const problem = entryProblem(mine);
-  if (problem !== undefined) throw codedError("field_invalid", problem);
-  const { user, id } = mine;
+  const ours = new Set<string>();
   for (;;) {
     signal.throwIfAborted();
+    // A new one at each try: another maker may find the one before in the log and delete it, and the broker takes its first event only once.
+    const mine = sessionOf(request, deps.random(), clock.wall());
+    const problem = entryProblem(mine);
+    if (problem !== undefined) throw codedError("field_invalid", problem);
+    const { user, id } = mine;
     const { found, revision } = await patiently(() => readIndex(jsm, user, id), { clock, signal });
-    if (found.kind === "there") return { session: found.session, made: found.session.name === mine.name };
+    if (found.kind === "there") return { session: found.session, made: ours.has(found.session.name) };
+    ours.add(mine.name);
     const session = await inLog(deps, mine);
     if (session === undefined) continue; // deleted just now, or another maker was quicker
     await enter(deps, session, revision);

@@ -8,8 +8,8 @@ export type Questions = {
   take(request: string): ((answer: Answer) => void) | undefined;
   /** Refuses what is open, and what is asked from then on. */
   refuse(): void;
-  /** Names of those that were not taken, refused or not. */
-  left(): string[];
+  /** Takes out all that are open, refused or not, and gives their names: a decision that comes later finds none of them. */
+  takeAll(): string[];
 };
 
 export function createQuestions(): Questions {
@@ -31,6 +31,10 @@ export function createQuestions(): Questions {
       refused = true;
       for (const answer of open.values()) answer({ allow: false });
     },
-    left: () => [...open.keys()],
+    takeAll() {
+      const names = [...open.keys()];
+      open.clear();
+      return names;
+    },
   };
 }

@@ -62,7 +62,7 @@ export function runTurn(deps: RunDeps, turn: TurnAsked): TurnRun {
     if (ending === "silent") return { outcome: "silent" };
     questions.refuse();
     ended.abort();
-    const last = questions.left().map((request) => {
+    const last = questions.takeAll().map((request) => {
       const resolved = { request_id: request, allowed: false, resolved_by: ending ?? "turn" };
       return voice.say("permission_resolved", resolved, turn.turn);
     });

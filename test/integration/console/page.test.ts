@@ -185,7 +185,7 @@ test("a hundred and twenty dead letters are paged newest first, each once, in bo
 test("while the broker is away the page says so at once, shows what it knew, and heals", async () => {
   const { broker, get } = await setUp();
   await bury(broker, "e1", "s1");
-  expect(await (await get("/")).text()).toMatch(/id="n-dead">1</);
+  await expect.poll(async () => (await get("/")).text()).toMatch(/id="n-dead">1</);
   await broker.kill9();
   await expect.poll(async () => (await get("/")).text()).toContain("The broker does not answer");
   const text = await (await get("/")).text();

@@ -41,7 +41,7 @@ const BY = "status page";
 /** How long the broker may take. */
 const PATIENCE_MS = 5000;
 
-/** Answers questions of agents and stops turns, as serve does it, with the console's own login (ADR 0036). */
+/** Answers questions of agents and stops turns, as serve does it, with the console's own login (ADR 0037). */
 export function createAgentActs({ nc, jsm, clock, log, agents }: Deps): AgentActs {
   async function target(action: AgentAction, { agent, request, turn }: AgentTarget): Promise<Wanted> {
     const page = await agents.page(agentOf(agent), { size: 1 });

@@ -129,7 +129,7 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       ...lookAtSessions,
       `$KV.${SESSION_STATE_BUCKET}.paused`,
       `$JS.API.STREAM.MSG.GET.${SESSIONS_STREAM}`, // whether its own answer is in the log
-      // answers to agents' questions, and turns that end: no turn, no input, no session (ADR 0036)
+      // answers to agents' questions, and turns that end: no turn, no input, no session (ADR 0037)
       "rr.ses.*.in.decision.*",
       "rr.ses.*.in.cancel.*",
     ],

@@ -1,11 +1,12 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { codedError, errorText } from "../../shared/base/errors.ts";
 import { makeOwnFolder } from "../../shared/base/own-folder.ts";
 import { killMarked } from "./kill.ts";
 
 /** Which programs of agents run, as empty files: what a worker and its guard leave behind that were killed together is ended by the next worker. */
 export type PidFiles = {
-  /** Remembers a program until the returned function is called. */
+  /** Remembers a program until the returned function is called. Throws the file system's errors. */
   note(pid: number, mark: string): () => void;
   /** Kills what workers left behind that live no more. Returns of how many programs something was left. Only on Linux, where a program is known by its mark, also if its number belongs to another one by now. */
   sweep(): Promise<number>;
@@ -14,12 +15,12 @@ export type PidFiles = {
 /** `<pid of the worker>.<pid of the program>.<mark>` */
 const NAME = /^(\d+)\.(\d+)\.([\w-]+)$/;
 
-/** `worker`: the number of this process. What has the same number from before is not ours. */
+/** `worker`: the number of this process. Makes the folder; throws `data_unusable`. What has the same number from before is not ours. */
 export function openPidFiles(folder: string, worker: number): PidFiles {
+  makeFolder(folder); // only now: one that is moved away later is not made again
   return {
     note(pid, mark) {
       const file = join(folder, `${worker}.${pid}.${mark}`);
-      makeOwnFolder(folder);
       writeFileSync(file, "", { mode: 0o600 });
       return () => rmSync(file, { force: true });
     },
@@ -34,6 +35,14 @@ export function openPidFiles(folder: string, worker: number): PidFiles {
       return left;
     },
   };
+}
+
+function makeFolder(folder: string): void {
+  try {
+    makeOwnFolder(folder);
+  } catch (cause) {
+    throw codedError("data_unusable", `${folder} cannot be made: ${errorText(cause)}`, { cause });
+  }
 }
 
 function namesIn(folder: string): string[] {

@@ -52,7 +52,7 @@ export async function spawnAgent(
   gate.on("error", () => undefined);
   await once(child, "spawn");
   const pid = child.pid ?? 0;
-  const forget = pidFiles.note(pid, mark);
+  let forget = (): void => undefined;
   const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
   const extend = (): void => guard.extend(pid, systemTimeOf(clock, hold.until()));
   const renewed = hold.onRenewed(extend);
@@ -65,6 +65,7 @@ export async function spawnAgent(
     });
   });
   try {
+    forget = pidFiles.note(pid, mark);
     await guard.watch({ pid, mark, until: systemTimeOf(clock, hold.until()) });
     hold.lost.throwIfAborted();
   } catch (error) {

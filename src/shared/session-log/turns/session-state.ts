@@ -13,6 +13,9 @@ export type Question =
   | ({ kind: "decided"; turn: string; epoch: number } & Decided)
   | { kind: "closed" };
 
+/** More inputs of one turn are not kept: clients may send any number while no turn runs. Five pages of the log, so that none is passed over while one runs. */
+export const MOST_INPUTS = 1000;
+
 /** Everything that the owner of a session needs to know of it. */
 export type SessionState = {
   /** Newest event. */
@@ -23,7 +26,7 @@ export type SessionState = {
   epoch: number;
   turns: ReadonlyMap<string, Turn>;
   questions: ReadonlyMap<string, Question>;
-  /** Places of what the agent is told in the turn that runs, or begins next. */
+  /** Places of what the agent is told in the turn that runs, or begins next: the newest ones. */
   inputs: readonly number[];
   /** How much the agent may do unasked, if anybody has said that. */
   mode: string | undefined;
@@ -76,7 +79,7 @@ export function advanceSession(before: SessionState, fact: Fact): SessionState {
         ? withQuestion(state, fact.request, { kind: "closed" })
         : state;
     case "input":
-      return { ...state, inputs: [...before.inputs, seq] };
+      return { ...state, inputs: [...before.inputs.slice(1 - MOST_INPUTS), seq] };
     case "mode":
       return { ...state, mode: fact.mode };
     case "thread":

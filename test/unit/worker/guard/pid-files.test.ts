@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { MARK } from "../../../../src/worker/guard/kill.ts";
+import { systemClock } from "../../../../src/shared/base/clock.ts";
+import type { Guard } from "../../../../src/worker/guard/guard.ts";
+import { killMarked, MARK } from "../../../../src/worker/guard/kill.ts";
 import { openPidFiles } from "../../../../src/worker/guard/pid-files.ts";
+import { spawnAgent } from "../../../../src/worker/guard/spawn-agent.ts";
 
 function folderOf(): string {
   const folder = mkdtempSync(join(tmpdir(), "rr-pids-"));
@@ -64,4 +67,27 @@ test("a folder that is not there, and files of others in it, are no trouble", as
   writeFileSync(join(folder, "notes.txt"), "");
   expect(await files.sweep()).toBe(0);
   expect(readdirSync(folder)).toEqual(["notes.txt"]);
+});
+
+test("LEFT-1: a folder that was moved away is not made again, and the program that cannot be noted does not stay", async () => {
+  const folder = folderOf();
+  const pidFiles = openPidFiles(folder, process.pid);
+  rmSync(folder, { recursive: true });
+  const guard = { watch: async () => {}, extend: () => {}, forget: () => {} };
+  const hold = {
+    until: () => systemClock.now() + 60_000,
+    onRenewed: () => () => {},
+    lost: new AbortController().signal,
+  };
+  const deps = {
+    guard: () => guard as unknown as Guard,
+    clock: systemClock,
+    env: {},
+    random: () => "m-refused",
+    pidFiles,
+  };
+  const command = { file: "/bin/sleep", args: ["60"], env: {} };
+  await expect(spawnAgent(deps, { hold, folder: tmpdir() }, command)).rejects.toThrow("ENOENT");
+  expect(await killMarked(0, "m-refused"), "nothing was left to kill").toBe(false);
+  expect(existsSync(folder)).toBe(false);
 });

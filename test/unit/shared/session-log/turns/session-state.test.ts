@@ -9,6 +9,7 @@ import {
 } from "../../../../../src/shared/session-log/turns/owner-move.ts";
 import {
   advanceSession,
+  MOST_INPUTS,
   NEW_SESSION,
   type SessionState,
 } from "../../../../../src/shared/session-log/turns/session-state.ts";
@@ -245,4 +246,14 @@ test("what an agent is told belongs to the turn that runs; mode and thread are t
   expect(it.state().inputs).toEqual([2, 9]);
   it.say(1, finished("a"));
   expect(it.state()).toMatchObject({ inputs: [], mode: "bypass", thread: { runner: "r", id: "2" } });
+});
+
+test("of what is said while nothing runs, the newest is kept", () => {
+  const it = log();
+  it.want(turn("a"));
+  for (let i = 0; i < MOST_INPUTS + 5; i++) it.want({ type: "input" });
+  const { inputs } = it.state(); // at 2 and behind it
+  expect(inputs).toHaveLength(MOST_INPUTS);
+  expect(inputs.at(-1)).toBe(MOST_INPUTS + 6);
+  expect(inputs[0]).toBe(7);
 });

@@ -53,7 +53,7 @@ export type Decision = {
   message?: string;
 };
 
-/** What a runner says by itself. Questions are asked by {@link RunnerSession.ask}, and whoever answers says that they are answered. */
+/** What a runner says by itself. Questions are asked by {@link RunnerSession.ask}; the worker reports their answers. */
 export type Reported = Exclude<RunnerEvent, { type: "permission_request" | "permission_resolved" }>;
 
 /** A session in one of its turns, as a runner gets it. The same object names the turn until it is over. */

@@ -20,7 +20,7 @@ import type { SpawnDeps } from "./guard/spawn-agent.ts";
 import { createVoice, type Voice } from "./voice.ts";
 
 // moves.ts does what is next · voice.ts writes into the log, session-room.ts says how much may still be written · turn-run.ts runs an agent (questions.ts has what it asked,
-// turn-request.ts what it is asked, attention.ts what it is told meanwhile) in a folder of roots/, and its programs under guard/. What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
+// turn-request.ts what it is asked, attention.ts what clients say meanwhile) in a folder of roots/, and its programs under guard/. What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
 // others out
 // The owner of a session follows its log as any watcher does, and acts only on what it saw there. What it says itself comes back to it the same way, so that it never acts on
 // a state without its own last word.

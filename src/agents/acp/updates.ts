@@ -57,7 +57,7 @@ export function readUpdate(before: Reading, update: Params): [Reading, Reported[
   }
 }
 
-/** A tool is told of when it is known what it does: many agents say first that it comes, and then what it is given. */
+/** A tool call is reported when its input is known: many agents announce the call first, and send the input later. */
 function tool(before: Reading, update: Params): [Reading, Reported[]] {
   const { toolCallId, title, kind, rawInput, rawOutput, content, status: how } = update;
   const id = String(toolCallId);

@@ -8,7 +8,7 @@ class RefusedPath extends Error {}
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /**
- * Opens a file of the workspace, and no other. Its folder is resolved and opened first, and the file is opened in that open folder without following a link: whoever swaps a folder
+ * Opens a file of the workspace, and no other. Its folder is resolved and opened first, and the file is opened in that open folder without following a link: a program that swaps a folder
  * or a file for a link meanwhile gains nothing. (Where the system has no /proc, the folder is looked at once more behind the opening.) Throws an error for anything else.
  */
 export async function openConfined(workspace: string, path: string, flags: number): Promise<FileHandle> {

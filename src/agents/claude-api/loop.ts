@@ -49,7 +49,7 @@ export async function talk(deps: LoopDeps, session: RunnerSession, it: Conversat
   }
 }
 
-/** One request. Its pieces are told as they come. */
+/** One request. Its pieces are reported as they come. */
 async function ask(
   { client, model, signal }: LoopDeps,
   session: RunnerSession,

@@ -21,7 +21,7 @@ function define(
 
 const PATH = text("Path of the file, relative to the workspace.");
 
-/** As the model is told of them. */
+/** The descriptions that the model gets. */
 const TOOLS: readonly object[] = [
   define("read_file", "Reads a text file of the workspace.", { path: PATH }),
   define("list_folder", "Lists a folder of the workspace.", {
@@ -63,7 +63,7 @@ const EDITS: readonly string[] = ["write_file", "edit_file"];
 
 export type ToolUse = { id: string; name: string; input: unknown };
 
-/** Uses a tool, if the user allows it. What goes wrong is told to the model. */
+/** Uses a tool, if the user allows it. The model gets every error as the tool's result. */
 export async function useTool(
   session: RunnerSession,
   use: ToolUse,

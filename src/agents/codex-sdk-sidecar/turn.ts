@@ -13,7 +13,7 @@ export type SidecarConfig = { url: string; token: string | undefined };
 const CALL_MS = 10_000;
 /** It sends a heartbeat every 5 s while a turn runs. */
 const SILENCE_MS = 60_000;
-/** How often a broken stream is opened again. What came in between is kept for whoever opens it next. */
+/** How often a broken stream is opened again. The sidecar keeps what came in between for the next stream. */
 const MOST_STREAMS = 5;
 
 const CANNOT_ASK =
@@ -53,7 +53,7 @@ export function beginTurn(
   }
 
   async function run(): Promise<void> {
-    // whatever it is asked, it never asks: with 0 it would do everything
+    // the sidecar never asks: with 0 it would do everything
     if (choice === 0) throw new Error(CANNOT_ASK);
     try {
       for (let streams = 0; reading.open > 0 && !stopped; streams++) {

@@ -5,7 +5,7 @@ import { begun, ended, itemOf, status, textOf } from "./items.ts";
 
 /** What is known of a turn by what the app server has said. */
 export type Reading = {
-  /** The turn has begun; what is told before is of the thread. */
+  /** The turn has begun; events before it are of the thread. */
   started: boolean;
   /** Tools that have begun. */
   begun: ReadonlySet<string>;

@@ -22,7 +22,7 @@ export function agentWords(action: AgentAction): Words {
       title: "Stop this turn?",
       text: html`${whose}
         <p>
-          Its agent is told to stop, and is ended after 5 s if it does not. Turns that wait run after it.
+          Its agent is asked to stop, and is ended after 5 s if it does not. Turns that wait run after it.
         </p>`,
       fields: reason("Why (the session's watchers will see it)"),
       button: "Stop the turn",
@@ -43,8 +43,8 @@ ${prettyJson(text, MOST).slice(0, MOST)}</pre>`;
     : {
         title: "Deny this?",
         text: html`${asked}
-          <p>The agent is told that it may not, and goes on.</p>`,
-        fields: reason("Why (the agent is told)"),
+          <p>The agent learns that it may not, and goes on.</p>`,
+        fields: reason("Why (the agent sees this)"),
         button: "Deny",
         back,
       };

@@ -97,7 +97,7 @@ export const INPUT_BODY = {
       maxLength: 200,
       description: "What the agent called its question. The first answer counts.",
     },
-    response: { description: "What the agent is told." },
+    response: { description: "What the agent gets as the answer." },
   },
 } as const;
 

@@ -140,7 +140,7 @@ function turnOf(payload: string): { turn: Uint8Array } {
   return { turn: Buffer.from(JSON.stringify({ user_input: promptOf(payload) })) };
 }
 
-/** The session that a call names. Whoever acts for all users says whose it is. */
+/** The session that a call names. A caller that acts for all users says whose it is. */
 function refOf(id: string, { requestHeader }: HandlerContext): SessionRef {
   return { id, user: requestHeader.get("rr-user-id") ?? undefined };
 }

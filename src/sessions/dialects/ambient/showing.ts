@@ -26,7 +26,7 @@ const ENDS_TEXT = [
 
 /**
  * What a watcher gets: messages that were pushed, and of a worker's turns what was asked, said, done with tools, and failed. A message never tells of events behind its own place, nor
- * leaves any before it untold: so whoever comes back at one gets the same messages again. What was removed is a message `gap`.
+ * leaves any before it out: so a watcher that comes back at one gets the same messages again. What was removed is a message `gap`.
  */
 export function createShowing(session: string): Showing {
   const told = createTelling(session);

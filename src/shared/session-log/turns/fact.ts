@@ -25,7 +25,7 @@ export type Fact = { seq: number; out?: { n: number; epoch: number; id: string }
     | { type: "thread"; thread: Thread }
     | { type: "asked"; request: string; turn: string }
     | ({ type: "decided"; request: string } & Decided)
-    /** Something that the agent is told. */
+    /** Something that a client says to the agent. */
     | { type: "input" }
     /** How much the agent may do unasked from now on. */
     | { type: "mode"; mode: string }

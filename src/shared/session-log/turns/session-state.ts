@@ -26,7 +26,7 @@ export type SessionState = {
   epoch: number;
   turns: ReadonlyMap<string, Turn>;
   questions: ReadonlyMap<string, Question>;
-  /** Places of what the agent is told in the turn that runs, or begins next: the newest ones. */
+  /** Places of what clients say to the agent of the turn that runs, or begins next: the newest ones. */
   inputs: readonly number[];
   /** How much the agent may do unasked, if anybody has said that. */
   mode: string | undefined;

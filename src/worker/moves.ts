@@ -9,7 +9,7 @@ import type { Pages } from "../shared/session-log/follow/pages.ts";
 import type { Session } from "../shared/session-log/registry/entry.ts";
 import type { OwnerMove } from "../shared/session-log/turns/owner-move.ts";
 import type { SessionState } from "../shared/session-log/turns/session-state.ts";
-import type { TurnAgent } from "./guard/children.ts";
+import type { TurnAgent } from "../guard/children.ts";
 import type { OwnerRoot } from "./roots/claim.ts";
 import type { Entered } from "./roots/places.ts";
 import { readRequest } from "./turn-request.ts";

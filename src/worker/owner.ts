@@ -15,8 +15,8 @@ import type { Claim } from "./roots/claim.ts";
 import { createSessionRoom, type SessionRoom } from "./session-room.ts";
 import type { PauseWatch } from "./pause-watch.ts";
 import type { Places } from "./roots/places.ts";
-import { withChildren } from "./guard/children.ts";
-import type { SpawnDeps } from "./guard/spawn-agent.ts";
+import { withChildren } from "../guard/children.ts";
+import type { SpawnDeps } from "../guard/spawn-agent.ts";
 import { createVoice, type Voice } from "./voice.ts";
 
 // moves.ts does what is next · voice.ts writes into the log, session-room.ts says how much may still be written · turn-run.ts runs an agent (questions.ts has what it asked,

@@ -13,8 +13,9 @@ import { createLeader } from "../shared/session-log/follow/leader.ts";
 import { createPages } from "../shared/session-log/follow/pages.ts";
 import { SESSION_STATE } from "../shared/session-log/follow/stored-event.ts";
 import { SESSIONS_STREAM } from "../shared/session-log/topology.ts";
-import { startGuard, type Guard } from "./guard/guard.ts";
-import { openPidFiles } from "./guard/pid-files.ts";
+import { guardKeeper } from "../guard/guard.ts";
+import { openPidFiles } from "../guard/pid-files.ts";
+import { agentEnvironment } from "./environment.ts";
 import { createPlaces } from "./roots/places.ts";
 import type { Root } from "./roots/root.ts";
 import { startWorker } from "./worker.ts";
@@ -72,7 +73,7 @@ export async function startWorkerProcess(
   const pidFiles = openPidFiles(pidFolder, process.pid);
   const left = await pidFiles.sweep();
   if (left > 0) log.warn({ programs: left }, "programs of agents were left over from before, and ended");
-  const spawn = { guard: guardKeeper(), clock, env, random: randomUUID, pidFiles };
+  const spawn = { guard: guardKeeper(), clock, env: agentEnvironment(env), random: randomUUID, pidFiles };
   const worker = startWorker(
     { ...base, hub, pages, keys, leader, room: () => hub.end().room },
     { name, agents, places, spawn, log, tracing, maxBytes },
@@ -85,14 +86,5 @@ export async function startWorkerProcess(
       connection.leave();
       await nc.close();
     },
-  };
-}
-
-/** The guard, started when the first agent needs it, and again if it ended. */
-function guardKeeper(): () => Guard {
-  let guard: Guard | undefined;
-  return () => {
-    if (guard?.lives() !== true) guard = startGuard();
-    return guard;
   };
 }

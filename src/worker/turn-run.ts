@@ -5,7 +5,7 @@ import { createCoalescer } from "../shared/session-log/append/coalescer.ts";
 import type { Put } from "../shared/session-log/append/put.ts";
 import { createBacklog } from "./backlog.ts";
 import { failureOf } from "./failure.ts";
-import type { TurnAgent } from "./guard/children.ts";
+import type { TurnAgent } from "../guard/children.ts";
 import { createQuestions, type Questions } from "./questions.ts";
 import type { Voice } from "./voice.ts";
 

@@ -6,7 +6,7 @@ import { leaseHolder } from "../shared/session-log/ownership/lease.ts";
 import type { Pages } from "../shared/session-log/follow/pages.ts";
 import { patiently } from "../shared/session-log/patiently.ts";
 import { sessionNamed } from "../shared/session-log/registry/find.ts";
-import type { SpawnDeps } from "./guard/spawn-agent.ts";
+import type { SpawnDeps } from "../guard/spawn-agent.ts";
 import { keepLookOut, type Sighting } from "./look-out.ts";
 import { ownSession, type OwnerDeps } from "./owner.ts";
 import { watchPause } from "./pause-watch.ts";

@@ -7,8 +7,8 @@ import { agentOf } from "../../src/agents/conduct.ts";
 import type { Runner } from "../../src/agents/port.ts";
 import { systemClock } from "../../src/shared/base/clock.ts";
 import type { Thread } from "../../src/shared/session-log/turns/fact.ts";
-import { withChildren } from "../../src/worker/guard/children.ts";
-import { startGuard } from "../../src/worker/guard/guard.ts";
+import { withChildren } from "../../src/guard/children.ts";
+import { startGuard } from "../../src/guard/guard.ts";
 import { NO_PID_FILES } from "../support/no-pid-files.ts";
 
 // A session of a runner with its programs under a real guard, and a log that remembers.
@@ -33,7 +33,7 @@ export type Session = Disposable & {
 const guard = startGuard();
 /** Without the shell files of whoever runs the tests. */
 const HOME = mkdtempSync(join(tmpdir(), "rr-agents-home-"));
-const ENV = { PATH: process.env["PATH"], HOME };
+const ENV = { PATH: process.env["PATH"] ?? "", HOME };
 const HOLD = {
   until: () => systemClock.now() + 60_000,
   onRenewed: () => () => undefined,

@@ -1,4 +1,4 @@
-import type { PidFiles } from "../../src/worker/guard/pid-files.ts";
+import type { PidFiles } from "../../src/guard/pid-files.ts";
 
 /** Remembers nothing, for programs that end with their test. */
 export const NO_PID_FILES: PidFiles = {

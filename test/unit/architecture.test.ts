@@ -42,7 +42,8 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   console: { ...LOG_AND_HTTP, "shared/messages": "all", "shared/settings": "all" },
   operate: ALL_SHARED,
   agents: ALL_SHARED,
-  worker: { ...ALL_SHARED, agents: "all" },
+  guard: { ...BASE, agents: "types" },
+  worker: { ...ALL_SHARED, agents: "all", guard: "all" },
   sessions: ALL_SHARED,
   mcp: { ...LOG_AND_HTTP, "shared/messages": "all", operate: "all" },
   cli: {
@@ -82,7 +83,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     writes: ["contract", "route", "runner"],
     report: ["contract", "runner", "writes"],
   },
-  worker: { guard: [], roots: [] },
+  worker: { roots: [] },
   console: { watch: [], views: ["watch"], routes: ["watch", "views"] },
   sessions: {
     access: [],

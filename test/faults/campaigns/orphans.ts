@@ -10,7 +10,7 @@ import { createSession } from "../../../src/shared/session-log/registry/create.t
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
 import { patiently } from "../../../src/shared/session-log/patiently.ts";
 import { requestTurn } from "../../../src/shared/session-log/turns/request.ts";
-import { MARK } from "../../../src/worker/guard/kill.ts";
+import { MARK } from "../../../src/guard/kill.ts";
 import { registry, sessionsBroker, type Registry } from "../../integration/session-log/harness.ts";
 import { ms, quantile, type Report } from "../report.ts";
 import type { Service } from "../service.ts";

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runShell, type ShellResult } from "../../../src/agents/claude-api/shell.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
-import type { Guard } from "../../../src/worker/guard/guard.ts";
-import { spawnAgent, type Hold } from "../../../src/worker/guard/spawn-agent.ts";
+import type { Guard } from "../../../src/guard/guard.ts";
+import { agentEnvironment } from "../../../src/worker/environment.ts";
+import { spawnAgent, type Hold } from "../../../src/guard/spawn-agent.ts";
 import { eventually } from "../../support/eventually.ts";
 import { NO_PID_FILES } from "../../support/no-pid-files.ts";
 
@@ -34,7 +35,7 @@ function run(command: string, of: { ms?: number; signal?: AbortSignal } = {}): P
   const deps = {
     guard: () => guard,
     clock: systemClock,
-    env: { PATH: process.env["PATH"], SECRET: "x" },
+    env: agentEnvironment({ PATH: process.env["PATH"], SECRET: "x" }),
     random: randomUUID,
     pidFiles: NO_PID_FILES,
   };

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../../../src/shared/base/clock.ts";
-import { startGuard } from "../../../src/worker/guard/guard.ts";
-import { openPidFiles } from "../../../src/worker/guard/pid-files.ts";
-import { spawnAgent, type Hold } from "../../../src/worker/guard/spawn-agent.ts";
+import { startGuard } from "../../../src/guard/guard.ts";
+import { openPidFiles } from "../../../src/guard/pid-files.ts";
+import { agentEnvironment } from "../../../src/worker/environment.ts";
+import { spawnAgent, type Hold } from "../../../src/guard/spawn-agent.ts";
 
 // A process as a worker is: it runs a program under a guard, and renews the right to it. `guarded.ts FOLDER COMMAND…`; it prints the pid of its guard.
 
@@ -28,7 +29,13 @@ setInterval(() => {
 
 const guard = startGuard();
 const pidFiles = openPidFiles(`${folder}-pids`, process.pid);
-const deps = { guard: () => guard, clock: systemClock, env: process.env, random: randomUUID, pidFiles };
+const deps = {
+  guard: () => guard,
+  clock: systemClock,
+  env: agentEnvironment(process.env),
+  random: randomUUID,
+  pidFiles,
+};
 const child = await spawnAgent(deps, { hold, folder }, { file, args });
 child.stdout.pipe(process.stdout);
 process.stdin.on("data", () => child.stop());

@@ -27,10 +27,7 @@ export async function bundleProcesses(): Promise<string> {
   await mkdir(draft, { recursive: true });
   await using bundle = await rolldown({
     input: Object.fromEntries(
-      [...PARTS.map((part) => `${part}/main`), "worker/guard/process"].map((it) => [
-        it,
-        join(SRC, `${it}.ts`),
-      ]),
+      [...PARTS.map((part) => `${part}/main`), "guard/process"].map((it) => [it, join(SRC, `${it}.ts`)]),
     ),
     platform: "node",
     external: LEFT_OUT,
@@ -66,7 +63,7 @@ async function fingerprint(): Promise<string> {
 }
 
 /** Modules that start other processes find those in the bundle. */
-const STARTERS = ["cli/up/plans", "worker/guard/guard"];
+const STARTERS = ["cli/up/plans", "guard/guard"];
 
 /** A module finds the files beside it where its source is, but for those that start processes. */
 function keepPlaces(folder: string): Plugin {

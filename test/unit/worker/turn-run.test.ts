@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { AgentEvents, TurnAsked } from "../../../src/agents/agent.ts";
 import type { Put } from "../../../src/shared/session-log/append/put.ts";
-import type { TurnAgent } from "../../../src/worker/guard/children.ts";
+import type { TurnAgent } from "../../../src/guard/children.ts";
 import { MOST_WAITING } from "../../../src/worker/backlog.ts";
 import { MAX_TURN_MS, runTurn, type TurnRun } from "../../../src/worker/turn-run.ts";
 import type { Voice } from "../../../src/worker/voice.ts";

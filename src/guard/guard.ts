@@ -67,6 +67,15 @@ export function startGuard(): Guard {
   };
 }
 
+/** The guard of a process, started when its first agent needs it, and again if it ended. */
+export function guardKeeper(): () => Guard {
+  let guard: Guard | undefined;
+  return () => {
+    if (guard?.lives() !== true) guard = startGuard();
+    return guard;
+  };
+}
+
 /** `.ts` among sources and `.js` in the package. */
 function guardFile(): string {
   const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";

@@ -4,11 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../../../src/shared/base/clock.ts";
-import type { Guard } from "../../../../src/worker/guard/guard.ts";
-import { killMarked, MARK } from "../../../../src/worker/guard/kill.ts";
-import { openPidFiles } from "../../../../src/worker/guard/pid-files.ts";
-import { spawnAgent } from "../../../../src/worker/guard/spawn-agent.ts";
+import { systemClock } from "../../../src/shared/base/clock.ts";
+import type { Guard } from "../../../src/guard/guard.ts";
+import { killMarked, MARK } from "../../../src/guard/kill.ts";
+import { openPidFiles } from "../../../src/guard/pid-files.ts";
+import { spawnAgent } from "../../../src/guard/spawn-agent.ts";
 
 function folderOf(): string {
   const folder = mkdtempSync(join(tmpdir(), "rr-pids-"));

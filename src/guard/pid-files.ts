@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { codedError, errorText } from "../../shared/base/errors.ts";
-import { makeOwnFolder } from "../../shared/base/own-folder.ts";
+import { codedError, errorText } from "../shared/base/errors.ts";
+import { makeOwnFolder } from "../shared/base/own-folder.ts";
 import { killMarked } from "./kill.ts";
 
 /** Which programs of agents run, as empty files: what a worker and its guard leave behind that were killed together is ended by the next worker. */

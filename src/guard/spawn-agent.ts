@@ -1,15 +1,14 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import type { AgentCommand, AgentProcess } from "../../agents/agent.ts";
-import type { Clock } from "../../shared/base/clock.ts";
-import { agentEnvironment } from "./environment.ts";
+import type { AgentCommand, AgentProcess } from "../agents/agent.ts";
+import type { Clock } from "../shared/base/clock.ts";
 import type { Guard } from "./guard.ts";
 import type { PidFiles } from "./pid-files.ts";
 import { killRest, MARK } from "./kill.ts";
 import { systemMs } from "./wire.ts";
 
-// guard.ts starts the guard, process.ts is that process, wire.ts what it receives · kill.ts kills what is left of an agent · pid-files.ts remembers what runs · environment.ts is what an agent may know
+// guard.ts starts the guard, process.ts is that process, wire.ts what it receives · kill.ts kills what is left of an agent · pid-files.ts remembers what runs · children.ts has the programs of a turn
 
 /** The right to run something: a lease. */
 export type Hold = {
@@ -22,8 +21,8 @@ export type Hold = {
 export type SpawnDeps = {
   guard: () => Guard;
   clock: Clock;
-  /** Of the worker. */
-  env: Readonly<Record<string, string | undefined>>;
+  /** Variables that every program gets, beside its own. */
+  env: Readonly<Record<string, string>>;
   random: () => string;
   pidFiles: PidFiles;
 };
@@ -43,7 +42,7 @@ export async function spawnAgent(
   const guard = guardOf();
   const child = spawn("/bin/sh", ["-c", GATE, "sh", command.file, ...command.args], {
     cwd: folder,
-    env: agentEnvironment(env, { ...command.env, [MARK]: mark }),
+    env: { ...env, ...command.env, [MARK]: mark },
     stdio: ["pipe", "pipe", "pipe", "pipe"],
     detached: true,
   }) as ChildProcessByStdio<Writable, Readable, Readable>;

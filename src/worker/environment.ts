@@ -25,13 +25,10 @@ const ALLOWED: ReadonlySet<string> = new Set([
 ]);
 const LOCALE = /^LC_[A-Z]+$/;
 
-/** The environment of an agent: what is allowed of the worker's, and what its turn gives it. Pure. */
-export function agentEnvironment(
-  env: Readonly<Record<string, string | undefined>>,
-  given: Readonly<Record<string, string>>,
-): Record<string, string> {
+/** What every agent gets of the worker's environment. Pure. */
+export function agentEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const kept = Object.entries(env).flatMap(([name, value]) =>
     value !== undefined && (ALLOWED.has(name) || LOCALE.test(name)) ? [[name, value] as const] : [],
   );
-  return { ...Object.fromEntries(kept), ...given };
+  return Object.fromEntries(kept);
 }

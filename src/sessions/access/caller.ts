@@ -13,9 +13,14 @@ export type Caller = {
   scopes: ReadonlySet<Scope>;
   /** Requests need no credential here: everything is allowed for every user. */
   open: boolean;
+  /** The only session that the credential is for: that of a pod's token. Undefined: all of its user's. */
+  session?: BoundSession;
   /** Aborts when the credential has expired, or was removed. */
   ended: AbortSignal;
 };
+
+/** A session by what its user calls it, and by its name: one that is made by the same id later is another one. */
+export type BoundSession = { id: string; name: string };
 
 /** Why a request is not carried out. Every protocol says it in its own form. */
 export type Refusal = { kind: "refused"; code: HttpErrorCode; detail: string };

@@ -5,7 +5,14 @@ import { isDeleted } from "../../shared/session-log/registry/find.ts";
 import { listSessions } from "../../shared/session-log/registry/list.ts";
 import { readKey } from "../../shared/session-log/state/bucket.ts";
 import { keyOf } from "../../shared/session-log/state/keys.ts";
-import { isForAll, isRefusal, refuse, type Caller, type Refusal } from "../access/caller.ts";
+import {
+  isForAll,
+  isRefusal,
+  refuse,
+  type BoundSession,
+  type Caller,
+  type Refusal,
+} from "../access/caller.ts";
 import type { Within } from "./deps.ts";
 
 /** A session as a request names it. `user`: whose it is, if the request says so. */
@@ -32,7 +39,15 @@ export async function locate(deps: Within, caller: Caller, ref: SessionRef): Pro
   if (sessionIdProblem(id) !== undefined || (user.name !== undefined && !isUserName(user.name)))
     return { kind: "unknown" };
   const { name } = user;
-  return await locateAmong(deps, { id, ...(name === undefined ? {} : { user: name }) });
+  const own = caller.session;
+  if (own !== undefined && own.id !== id) return UNKNOWN;
+  const located = await locateAmong(deps, { id, ...(name === undefined ? {} : { user: name }) });
+  return own === undefined || isRefusal(located) ? located : boundTo(own, located);
+}
+
+/** What a credential of one session sees of its id: that session, or that it is over. Pure. */
+function boundTo(own: BoundSession, located: Located): Located {
+  return located.kind === "there" && located.session.name === own.name ? located : { kind: "deleted" };
 }
 
 /** The only session with this id, of one user or of all. One that was found before is asked for in one go: is it still the newest, and not deleted? */

@@ -19,5 +19,9 @@ export async function list(
   const { name } = user;
   if (name !== undefined && !isUserName(name)) return { sessions: [], next: undefined };
   const most = Math.min(limit, MAX_LISTED);
-  return await listSessions(deps, { ...(name === undefined ? {} : { user: name }), after, limit: most });
+  const of = { ...(name === undefined ? {} : { user: name }), after, limit: most };
+  const { session: own } = caller;
+  if (own === undefined) return await listSessions(deps, of);
+  const { sessions } = await listSessions(deps, { ...of, id: own.id });
+  return { sessions: sessions.filter((it) => it.name === own.name), next: undefined };
 }

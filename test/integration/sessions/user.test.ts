@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAccess } from "../../../src/sessions/access/access.ts";
-import type { Scope } from "../../../src/sessions/access/caller.ts";
+import type { Access, Caller, Scope } from "../../../src/sessions/access/caller.ts";
 import { createExpiries } from "../../../src/sessions/access/expiries.ts";
 import { createIssuerKeys } from "../../../src/sessions/access/issuer-keys.ts";
 import { createKeyRing } from "../../../src/sessions/access/key-ring.ts";
@@ -10,6 +11,7 @@ import { createTokens } from "../../../src/sessions/access/tokens.ts";
 import { OPERATIONS } from "../../../src/sessions/native/operations.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { silentLogger } from "../../../src/shared/base/logger.ts";
+import { findSession } from "../../../src/shared/session-log/registry/find.ts";
 import type { TestBroker } from "../../support/broker.ts";
 import { AUDIENCE, startJwtIssuer, type JwtIssuer } from "../../support/jwt-issuer.ts";
 import { startTestServe, type Answer, type TestServe } from "../../support/serve.ts";
@@ -28,6 +30,13 @@ const KEYS = {
 let broker: TestBroker;
 let issuer: JwtIssuer;
 let serve: TestServe;
+/** The caller with a credential for one of ann's sessions. */
+let podOfAnn: Caller = {
+  user: "ann",
+  scopes: new Set(["read", "write"]),
+  open: false,
+  ended: new AbortController().signal,
+};
 const lines: string[] = [];
 const expiries = createExpiries(systemClock);
 
@@ -47,7 +56,11 @@ beforeAll(async () => {
     key("admin", "root", [...ALL, "admin"]),
   ]);
   const tokens = createTokens({ issued, audience: AUDIENCE, clock: systemClock });
-  const access = createAccess({ keys: ring, tokens, expiries, open: false });
+  const known = createAccess({ keys: ring, tokens, expiries, open: false });
+  const access: Access = {
+    caller: async (knock) =>
+      knock.headers.authorization === "Bearer pod-of-ann" ? podOfAnn : await known.caller(knock),
+  };
   serve = await startTestServe(broker, { access, onLine: (line) => void lines.push(line) });
   // ann and bob each have a session by the same id, and each deleted one
   for (const who of ["ann", "bob"] as const) {
@@ -56,6 +69,10 @@ beforeAll(async () => {
       await as(who, "POST", "/sessions", { session_id: id, metadata: { own }, prompt: own });
     await as(who, "DELETE", `/sessions/gone-${who}`);
   }
+  const jsm = await jetstreamManager(await broker.connect("serve"), { checkAPI: false });
+  const found = await findSession(jsm, "ann", "chat");
+  if (found.kind !== "there") throw new Error("ann has no session");
+  podOfAnn = { ...podOfAnn, session: { id: "chat", name: found.session.name } };
 });
 afterAll(async () => {
   await serve?.close();
@@ -128,6 +145,13 @@ describe.each([...ROUTES, ...OF_DIALECT, ...OF_PODS])("$method $path", ({ method
     expect(await as("ann", "GET", "/sessions/only-ann")).toMatchObject({ status: 200 });
   });
 
+  test("USER-1: a credential of one session reaches no other one of its user", async () => {
+    const answer = await sameFor("pod-of-ann", ["only-ann", "gone-ann", "guess-it"]);
+    const { json } = answer as { json: { code?: string } };
+    if (!isDialect) expect(["session_unknown", "scope_missing"]).toContain(json.code);
+    expect(await as("pod-of-ann", "GET", "/sessions/chat")).toMatchObject({ status: 200 });
+  });
+
   test("USER-1: without a valid credential, or without the scope, the answer does not depend on the session", async () => {
     const ids = ["only-ann", "gone-ann", "guess-it"];
     const now = Math.floor(Date.now() / 1000);
@@ -159,6 +183,27 @@ test("USER-1: one id of two users is two sessions; an admin says which one", asy
   });
   expect(await as("admin", "GET", "/sessions/chat?user_id=bob")).toMatchObject({ json: { user_id: "bob" } });
   expect(await as("admin", "GET", "/sessions/gone-ann")).toMatchObject({ status: 404 });
+});
+
+test("USER-1: a credential of one session lists that one, and none that is made by the same id later", async () => {
+  const { json } = await as("pod-of-ann", "GET", "/sessions");
+  expect(json.sessions.map((it: { session_id: string }) => it.session_id)).toEqual(["chat"]);
+  const push = { type: "text", data: {} };
+  const before = podOfAnn;
+  expect(await as("pod-of-ann", "POST", "/sessions/chat/events", push)).toMatchObject({ status: 200 });
+  try {
+    podOfAnn = { ...podOfAnn, session: { id: "chat", name: "another" } };
+    for (const [method, path] of [
+      ["GET", "/sessions/chat"],
+      ["POST", "/sessions/chat/events"],
+    ] as const)
+      expect(await as("pod-of-ann", method, path, method === "POST" ? push : undefined)).toMatchObject({
+        status: 404,
+      });
+    expect(await as("pod-of-ann", "GET", "/sessions")).toMatchObject({ json: { sessions: [] } });
+  } finally {
+    podOfAnn = before;
+  }
 });
 
 test("USER-1: naming another user is refused, in a body and in a query", async () => {

@@ -12,7 +12,7 @@ declare module "autocannon" {
     /** Seconds. */
     duration: number;
     /** Milliseconds. */
-    latency: { p50: number; p99: number };
+    latency: { p50: number; p99: number; p99_9: number };
   };
   export default function autocannon(options: {
     url: string;

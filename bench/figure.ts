@@ -7,7 +7,7 @@ export type Figure = {
   what: string;
   value: number;
   /** `x` is a ratio to the limit that ran in turn with it. */
-  unit: "x" | "ms" | "MB" | "KiB" | "%";
+  unit: "x" | "ms" | "us" | "MB" | "KiB" | "%";
   budget: Budget;
   /** Absolute numbers of this machine, for people. */
   detail: string;

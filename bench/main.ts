@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { compare } from "./compare.ts";
 import type { Figure } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
 import { heading, jsonOf, lineOf } from "./report.ts";
@@ -10,18 +11,20 @@ import { ingest } from "./rows/ingest.ts";
 import { latency } from "./rows/latency.ts";
 import { memory } from "./rows/memory.ts";
 import { passthrough } from "./rows/passthrough.ts";
+import { path } from "./rows/path.ts";
 import { start } from "./rows/start.ts";
 import { takeover } from "./rows/takeover.ts";
 import { turns } from "./rows/turns.ts";
 import { watch } from "./rows/watch.ts";
 
-// rows/ what is measured · product.ts our processes · peers/ the load and the limits · rounds.ts takes turns · figure.ts judges
+// rows/ what is measured · product.ts our processes · peers/ the load and the limits · rounds.ts takes turns · figure.ts judges · compare.ts runs two revisions
 // drain.ts backlogs and their end · fill.ts fills the log · usage.ts processor and memory
 
 const ROWS: readonly Row[] = [
   ingest,
   latency,
   passthrough,
+  path,
   drain,
   batch,
   backlog,
@@ -39,6 +42,8 @@ const { values } = parseArgs({
     json: { type: "string" },
     only: { type: "string", multiple: true, default: [] },
     profile: { type: "string" },
+    compare: { type: "string" },
+    rounds: { type: "string", default: "3" },
     help: { type: "boolean", default: false },
   },
 });
@@ -47,12 +52,15 @@ if (values.help) {
   console.log(
     [
       "npm run bench -- [--quick] [--json FILE] [--only ROW]... [--profile DIR]",
+      "npm run bench -- --compare REVISION [--rounds N] [--only ROW]...",
       "",
       "Measures what docs/performance.md promises, each figure in turn with its limit.",
       `Rows: ${NAMES}. --profile writes a CPU profile of every gateway and relay.`,
+      "--compare runs the rows with another revision and with this one in turn.",
     ].join("\n"),
   );
-} else process.exitCode = await measure();
+} else if (values.compare === undefined) process.exitCode = await measure();
+else await compare({ revision: values.compare, rounds: Number(values.rounds), only: values.only });
 
 /** Exit code: 0 also when a budget does not hold, since figures depend on the machine; 1 when a row could not be measured. */
 async function measure(): Promise<number> {

@@ -1,21 +1,33 @@
-import autocannon from "autocannon";
+import { request } from "node:http";
+import autocannon, { type Result } from "autocannon";
 import { Client, Pool } from "undici";
 import { eventBody } from "../event.ts";
 import { servePeer } from "./channel.ts";
 
 /** As many requests as the connections carry, each connection with a session of its own. */
 type Load = { kind: "load"; url: string; connections: number; seconds: number; sessions: string };
+/** The same with a new connection for each request. */
+type Fresh = { kind: "fresh"; url: string; connections: number; seconds: number; sessions: string };
 /** One request after the other on one connection. */
 type Sequence = { kind: "sequence"; url: string; requests: number; sessions: string };
 /** A number of events by raw undici, as fast as the connections carry them. */
 type Pour = { kind: "pour"; url: string; events: number; connections: number };
 /** As many GETs of one URL as the connections carry. */
 type Read = { kind: "read"; url: string; connections: number; seconds: number };
-export type Job = Load | Sequence | Pour | Read;
+export type Job = Load | Fresh | Sequence | Pour | Read;
 
-/** What came of a job; requests per second, milliseconds. A job with any other answer than 2xx fails. */
-export type Run = { requests: number; rate: number; p50: number; p99: number };
+/** What came of a job; requests per second, milliseconds. A job with any other answer than 2xx fails, but for `fresh`, which counts such `errors`. */
+export type Run = {
+  requests: number;
+  rate: number;
+  p50: number;
+  p99: number;
+  p999?: number;
+  errors?: number;
+};
 
+/** A new connection is given up after this long, and counted as an error. */
+const PATIENCE_MS = 10_000;
 const HEADERS = { "content-type": "application/json", accept: "application/json" };
 
 async function load({ url, connections, seconds, sessions }: Load): Promise<Run> {
@@ -34,8 +46,47 @@ async function load({ url, connections, seconds, sessions }: Load): Promise<Run>
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${url}: ${result.non2xx} answers that are not 2xx, ${result.errors} errors`);
   }
+  return runOf(result);
+}
+
+function runOf(result: Result): Run {
   const requests = result["2xx"];
-  return { requests, rate: requests / result.duration, p50: result.latency.p50, p99: result.latency.p99 };
+  const { p50, p99, p99_9: p999 } = result.latency;
+  return { requests, rate: requests / result.duration, p50, p99, p999 };
+}
+
+/** One request on a connection of its own. Resolves with its status code. */
+function once(url: URL, body: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = { ...HEADERS, "content-length": Buffer.byteLength(body) };
+    const asked = request(url, { agent: false, method: "POST", headers, timeout: PATIENCE_MS });
+    asked.on("response", (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
+    asked
+      .on("timeout", () => asked.destroy(new Error("no answer")))
+      .on("error", reject)
+      .end(body);
+  });
+}
+
+async function fresh({ url, connections, seconds, sessions }: Fresh): Promise<Run> {
+  const times: number[] = [];
+  let errors = 0;
+  const began = performance.now();
+  const each = async (_: unknown, n: number): Promise<void> => {
+    const session = `${sessions}-${n}`;
+    const target = new URL(`/sessions/${session}/events`, url);
+    while (performance.now() - began < seconds * 1000) {
+      const at = performance.now();
+      const status = await once(target, eventBody(session)).catch(() => undefined);
+      if (status === undefined || status >= 300) errors++;
+      else times.push(performance.now() - at);
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, each));
+  const rate = times.length / ((performance.now() - began) / 1000);
+  times.sort((a, b) => a - b);
+  const at = (share: number): number => times[Math.floor(times.length * share)] ?? NaN;
+  return { requests: times.length, rate, p50: at(0.5), p99: at(0.99), p999: at(0.999), errors };
 }
 
 async function read({ url, connections, seconds }: Read): Promise<Run> {
@@ -43,8 +94,7 @@ async function read({ url, connections, seconds }: Read): Promise<Run> {
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${url}: ${result.non2xx} answers that are not 2xx, ${result.errors} errors`);
   }
-  const requests = result["2xx"];
-  return { requests, rate: requests / result.duration, p50: result.latency.p50, p99: result.latency.p99 };
+  return runOf(result);
 }
 
 async function sequence({ url, requests, sessions }: Sequence): Promise<Run> {
@@ -95,6 +145,8 @@ servePeer("", (question): Promise<Run> => {
   switch (job.kind) {
     case "load":
       return load(job);
+    case "fresh":
+      return fresh(job);
     case "sequence":
       return sequence(job);
     case "read":

@@ -31,8 +31,11 @@ test("files are named for what they are", () => {
 
 /** Documents and rules for all files have no source that they could stand beside. */
 const WITHOUT_SOURCE = /^docs\/|^[^/]+$/;
-/** Helpers of the tests have tests as well. */
-const TESTED_HELPERS = /^(?:support|faults)\//;
+/** Helpers of the tests, and the bench, have tests as well: where those that do not lie in `src` do. */
+const OUTSIDE = [
+  { tests: /^(?:support|faults)\//, sources: resolve(import.meta.dirname, "..") },
+  { tests: /^bench\//, sources: ROOT },
+];
 
 test("a unit test has the name and the place of its source, or stands in the folder whose files it tests together", () => {
   const here = import.meta.dirname;
@@ -41,7 +44,7 @@ test("a unit test has the name and the place of its source, or stands in the fol
     .filter((file) => file.endsWith(".test.ts") && !WITHOUT_SOURCE.test(file));
   expect(tests.length).toBeGreaterThan(100);
   const elsewhere = tests.filter((file) => {
-    const sources = TESTED_HELPERS.test(file) ? resolve(here, "..") : SRC;
+    const sources = OUTSIDE.find((it) => it.tests.test(file))?.sources ?? SRC;
     const source = resolve(sources, file.replace(/\.test\.ts$/, ".ts"));
     if (existsSync(source)) return false;
     const tested = importsOf(file, withoutComments(readFileSync(join(here, file), "utf8")));

@@ -18,6 +18,7 @@ import { createActive } from "./active.ts";
 import { createCore } from "./core/core.ts";
 import { openLog } from "./core/open-log.ts";
 import { newCounts } from "./http/counts.ts";
+import { addAgui } from "./dialects/ag-ui/index.ts";
 import { addAmbient } from "./dialects/ambient/index.ts";
 import { addHooks, openHooks, type HookQueue } from "./hooks/index.ts";
 import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
@@ -31,7 +32,7 @@ import { addSockets } from "./native/streams.ts";
 import { addAnswers, addTurns } from "./native/turns.ts";
 import { createServer } from "./server.ts";
 
-// core/ does what clients want · access/ says who may · native/ is our own protocol, hooks/ takes what hooks of agents report, dialects/ are those of other programs · server.ts makes the port of its parts · active.ts counts for /health
+// core/ does what clients want · access/ says who may · native/ is our own protocol, hooks/ takes what hooks of agents report, dialects/ are those of other programs, describe/ makes the OpenAPI document of them · server.ts makes the port of its parts · active.ts counts for /health
 
 export type ServeOptions = {
   version: string;
@@ -89,6 +90,8 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     logUp: levels.logUp,
     room: () => room() - RESERVED_BYTES,
     active: createActive({ jsm: opened.jsm, clock }),
+    // loaded when somebody asks for it: its forms and the library that builds them take 10 MB
+    document: async () => (await import("./describe/openapi.ts")).openApi(options.version),
     metrics: () => (metrics ??= import("./http/metrics.ts").then((it) => it.createMetrics(counts, levels))),
   };
   const { version, textDedupe } = options;
@@ -122,7 +125,7 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   };
 }
 
-/** What other programs speak: hooks of agents, and a dialect. */
+/** What other programs speak: hooks of agents, and dialects. */
 function partsOfOthers(of: {
   textDedupe: boolean;
   random: () => string;
@@ -134,6 +137,7 @@ function partsOfOthers(of: {
     (app, part) => addHooks(app, { ...part, ...of }),
     (app, part) => addUniversalAgent(app, { ...part, ...of }),
     (app, part) => addAmbient(app, { ...part, ...of }),
+    (app, part) => addAgui(app, { ...part, ...of }),
   ];
 }
 

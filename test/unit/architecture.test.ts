@@ -93,6 +93,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     native: ["core", "stream", "http"],
     hooks: ["access", "core", "http"],
     dialects: ["access", "core", "stream", "http"],
+    describe: ["native", "dialects"],
   },
 };
 

@@ -11,7 +11,7 @@ import { checked, checkedBody, granted } from "../http/checked.ts";
 import { bodyOf } from "../http/bodies.ts";
 import { countIn } from "../http/counts.ts";
 import { callerOf, note, type PartDeps } from "../http/part.ts";
-import { cursorOf, limitOf, queryText, sessionOf } from "./parameters.ts";
+import { cursorOf, limitOf, queryText, sessionOf } from "../http/parameters.ts";
 import { PUSHED_EVENT, PUSHED_EVENTS } from "./schemas.ts";
 import { keyOf } from "./sessions.ts";
 import { sendStream, wantsStream } from "./streams.ts";

@@ -10,6 +10,8 @@ export type OwnState = {
   /** Turns that have not ended, by session; undefined if the broker does not say. */
   active: () => Promise<number | undefined>;
   metrics: () => Promise<{ render(): Promise<string>; contentType: string }>;
+  /** The OpenAPI document. */
+  document: () => Promise<object>;
 };
 
 const OPEN = { config: { open: true } } as const;
@@ -48,6 +50,5 @@ export function addOwn(app: FastifyInstance, { version }: PartDeps, state: OwnSt
     return reply.type(metrics.contentType).send(await metrics.render());
   });
 
-  // loaded when somebody asks for it: its forms and the library that builds them take 10 MB
-  app.get("/openapi.json", OPEN, async () => (await import("./openapi.ts")).openApi(version));
+  app.get("/openapi.json", OPEN, () => state.document());
 }

@@ -5,7 +5,7 @@ import { checkedBody, granted } from "../http/checked.ts";
 import { countIn } from "../http/counts.ts";
 import { callerOf, note, type PartDeps } from "../http/part.ts";
 import { traceOf } from "../../shared/base/tracing.ts";
-import { limitOf, placeOf, queryText, sessionOf } from "./parameters.ts";
+import { limitOf, placeOf, queryText, sessionOf } from "../http/parameters.ts";
 import { CREATE_BODY, PATCH_BODY } from "./schemas.ts";
 
 /** A session as clients see it. */

@@ -6,7 +6,7 @@ import { callerOf, type PartDeps } from "../http/part.ts";
 import { noteFailure } from "../http/problems.ts";
 import type { Fields, SessionAction } from "../stream/action.ts";
 import type { Act } from "../stream/socket-requests.ts";
-import { sessionOf } from "./parameters.ts";
+import { sessionOf } from "../http/parameters.ts";
 import { DECISION_BODY, INPUT_BODY, TURN_BODY } from "./schemas.ts";
 
 const CANCEL_FRAME = {

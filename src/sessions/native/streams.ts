@@ -9,7 +9,7 @@ import type { Closing } from "../stream/closing.ts";
 import { serveSocket } from "../stream/socket.ts";
 import { streamSse } from "../stream/sse.ts";
 import { startOf, type Start } from "../stream/start.ts";
-import { queryText, sessionOf } from "./parameters.ts";
+import { queryText, sessionOf } from "../http/parameters.ts";
 import { createAct } from "./socket-actions.ts";
 
 /** Does the client want events as they come? */

@@ -4,7 +4,7 @@ import type { TurnView } from "../core/turn-views.ts";
 import { checkedBody, granted } from "../http/checked.ts";
 import { countIn } from "../http/counts.ts";
 import { callerOf, note, type PartDeps } from "../http/part.ts";
-import { limitOf, placeOf, sessionOf } from "./parameters.ts";
+import { limitOf, placeOf, sessionOf } from "../http/parameters.ts";
 import { DECISION_BODY, INPUT_BODY, MODE_BODY, TURN_BODY } from "./schemas.ts";
 
 function turnJson({ turn, seq, status, cancelled, asked, started, ended }: TurnView): object {

@@ -14,6 +14,8 @@ export type Closing =
   | "stuck"
   /** The log cannot be read. */
   | "failed"
+  /** Everything that was asked for was sent. */
+  | "over"
   /** The client left. */
   | "gone";
 
@@ -29,6 +31,7 @@ export const CLOSE_CODES: Record<Closing, number> = {
   flood: 1008,
   stuck: 1013,
   failed: 1011,
+  over: 1000,
   gone: 1000,
 };
 

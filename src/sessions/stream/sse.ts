@@ -52,6 +52,8 @@ export type SseOptions = {
   headers?: Record<string, OutgoingHttpHeader | undefined>;
   /** Default: our own. */
   form?: SseForm;
+  /** Aborts when everything that was asked for is handed to the client. */
+  over?: AbortSignal;
 };
 
 /** Answers with a session's events as an SSE stream until there is a reason to end. Never rejects. */
@@ -64,6 +66,7 @@ export async function streamSse(
   const { form = NATIVE } = options;
   using ending = createEnding({ stopping, ended: options.ended });
   const gone = (): void => ending.end("gone");
+  options.over?.addEventListener("abort", () => ending.end("over"), { once: true });
   response.once("close", gone);
   response.on("error", gone);
   if (response.destroyed) gone();

@@ -1,6 +1,6 @@
 import Ajv2020 from "ajv/dist/2020.js";
 import { expect } from "vitest";
-import { openApi } from "../../../src/sessions/native/openapi.ts";
+import { openApi } from "../../../src/sessions/describe/openapi.ts";
 import type { Answer, TestServe } from "../../support/serve.ts";
 
 type Document = {

@@ -8,7 +8,7 @@ import { createIssuerKeys } from "../../../src/sessions/access/issuer-keys.ts";
 import { createKeyRing } from "../../../src/sessions/access/key-ring.ts";
 import { sha256, type Key } from "../../../src/sessions/access/keys.ts";
 import { createTokens } from "../../../src/sessions/access/tokens.ts";
-import { OPERATIONS } from "../../../src/sessions/native/operations.ts";
+import { OPERATIONS } from "../../../src/sessions/describe/operations.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { silentLogger } from "../../../src/shared/base/logger.ts";
 import { findSession } from "../../../src/shared/session-log/registry/find.ts";
@@ -104,18 +104,8 @@ const OF_DIALECT: Route[] = [
   { method: "GET", path: "/api/v1/ops/sessions/{session_id}/mcp" },
 ];
 
-/** The REST routes for messages of pods. */
-const OF_PODS: Route[] = [
-  { method: "GET", path: "/api/ambient/v1/sessions/{session_id}/messages" },
-  {
-    method: "POST",
-    path: "/api/ambient/v1/sessions/{session_id}/messages",
-    body: { event_type: "user", payload: "x" },
-  },
-];
-
 test("the table has every operation of a session", () => {
-  expect(ROUTES.length).toBeGreaterThanOrEqual(12);
+  expect(ROUTES.length).toBeGreaterThanOrEqual(16);
 });
 
 /** An answer without what differs from one to the next. */
@@ -124,7 +114,7 @@ function shapeOf({ status, headers, json }: Answer): unknown {
   return { status, headers: Object.fromEntries(named), json };
 }
 
-describe.each([...ROUTES, ...OF_DIALECT, ...OF_PODS])("$method $path", ({ method, path, body }) => {
+describe.each([...ROUTES, ...OF_DIALECT])("$method $path", ({ method, path, body }) => {
   const isDialect = path.startsWith("/api/v1/");
   const ask = async (who: string, id: string): Promise<unknown> => {
     const answer = await as(who, method, path.replace("{session_id}", id), body);

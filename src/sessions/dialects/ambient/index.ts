@@ -11,6 +11,8 @@ import { Health } from "./wire/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "./wire/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as OlderReflection } from "./wire/grpc/reflection/v1alpha/reflection_pb.ts";
 
+export { MESSAGE_BODY } from "./rest.ts";
+
 // session-service.ts pushes and watches, rest.ts does the same over REST · showing.ts makes messages (message.ts) of what the log has, payload.ts their payloads, watching.ts hands them out ·
 // calls.ts serves calls of all three protocols, refuse-unread.ts refuses them, status.ts says why · health.ts, reflection.ts are what clients and tools expect beside it · wire/ is made from
 // proto/ by scripts/generate-proto.mjs

@@ -2,23 +2,25 @@ import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { codedError, errorText } from "../../../shared/base/errors.ts";
 import type { Session } from "../../../shared/session-log/registry/entry.ts";
-import type { SessionRef } from "../../core/find.ts";
+import { promptOf } from "../../core/prompt.ts";
 import { USER_MESSAGE } from "../../core/push.ts";
 import { checkedBody, granted } from "../../http/checked.ts";
 import { countIn } from "../../http/counts.ts";
+import { queryText, sessionOf } from "../../http/parameters.ts";
 import { callerOf, note, type PartDeps } from "../../http/part.ts";
 import type { Sent } from "../../stream/follow.ts";
 import { streamSse, type SseForm } from "../../stream/sse.ts";
 import { sseBytes } from "../../stream/sse-bytes.ts";
 import { startOf, type Start } from "../../stream/start.ts";
 import { messageId, messageJson, type Message } from "./message.ts";
-import { dataOf, promptOf } from "./payload.ts";
+import { dataOf } from "./payload.ts";
 import { createShowing } from "./showing.ts";
 import { watchMessages } from "./watching.ts";
 
 const MESSAGES = "/api/ambient/v1/sessions/:id/messages";
 
-const BODY = {
+/** A message of a person. */
+export const MESSAGE_BODY = {
   type: "object",
   required: ["event_type", "payload"],
   properties: { event_type: { const: USER_MESSAGE }, payload: { type: "string" } },
@@ -35,7 +37,7 @@ export function addMessages(app: FastifyInstance, deps: PartDeps & { logName: ()
       typeof lastEventId === "string" ? lastEventId : undefined,
     );
     if (start === undefined) throw codedError("cursor_invalid", "after_seq is the seq of a message, or 0");
-    const session = granted(await core.find(callerOf(request), refOf(request)));
+    const session = granted(await core.find(callerOf(request), sessionOf(request)));
     if (/\btext\/event-stream\b/i.test(request.headers.accept ?? ""))
       return await sendStream(request, reply, deps, { session, start });
     return reply
@@ -44,9 +46,9 @@ export function addMessages(app: FastifyInstance, deps: PartDeps & { logName: ()
   });
 
   app.post(MESSAGES, async (request, reply) => {
-    const { event_type: type, payload } = checkedBody(request, BODY).value;
+    const { event_type: type, payload } = checkedBody(request, MESSAGE_BODY).value;
     const caller = callerOf(request);
-    const session = granted(await core.find(caller, refOf(request)));
+    const session = granted(await core.find(caller, sessionOf(request)));
     const turn = Buffer.from(JSON.stringify({ user_input: promptOf(payload) }));
     const key = request.headers["idempotency-key"];
     const message = {
@@ -123,17 +125,4 @@ function formOf(session: string): SseForm {
     frames: (item: Sent) => showing.take(item).map(bytesOf),
     closed: () => undefined,
   };
-}
-
-/** The session that the path names, and whose it is if the query says so. */
-function refOf(request: FastifyRequest): SessionRef {
-  const { id } = request.params as { id: string };
-  note(request, { session: id });
-  return { id, user: queryText(request, "user_id") };
-}
-
-function queryText(request: FastifyRequest, name: string): string | undefined {
-  const value = (request.query as Record<string, unknown>)[name];
-  if (value === undefined || typeof value === "string") return value === "" ? undefined : value;
-  throw codedError("field_invalid", `${name} is in the query more than once`);
 }

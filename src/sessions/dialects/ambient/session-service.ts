@@ -10,10 +10,11 @@ import {
 import { errorText } from "../../../shared/base/errors.ts";
 import { isRefusal, refuse, type Caller, type Refusal } from "../../access/caller.ts";
 import type { SessionRef } from "../../core/find.ts";
+import { promptOf } from "../../core/prompt.ts";
 import { countIn } from "../../http/counts.ts";
 import type { PartDeps } from "../../http/part.ts";
 import { messageId, type Message } from "./message.ts";
-import { dataOf, promptOf } from "./payload.ts";
+import { dataOf } from "./payload.ts";
 import { statusOf, statusOfEnd } from "./status.ts";
 import { watchMessages } from "./watching.ts";
 import {

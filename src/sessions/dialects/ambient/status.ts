@@ -50,6 +50,7 @@ export function statusOfEnd(why: Closing): ConnectError {
       return new ConnectError("the log cannot be read", Code.Unavailable);
     case "idle":
     case "flood":
+    case "over":
     case "gone":
       return new ConnectError("the client left", Code.Canceled);
   }

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { dataOf, payloadOf, promptOf } from "../../../../../src/sessions/dialects/ambient/payload.ts";
+import { promptOf } from "../../../../../src/sessions/core/prompt.ts";
+import { dataOf, payloadOf } from "../../../../../src/sessions/dialects/ambient/payload.ts";
 
 test("a payload comes out of the log as it went in", () => {
   const texts = fc.oneof(

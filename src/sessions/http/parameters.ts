@@ -2,7 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { codedError } from "../../shared/base/errors.ts";
 import { parseCursor, type Cursor } from "../../shared/session-log/follow/cursor.ts";
 import type { SessionRef } from "../core/find.ts";
-import { note } from "../http/part.ts";
+import { note } from "./part.ts";
 
 /** Items of a page that names no limit. */
 const USUAL_LIMIT = 100;

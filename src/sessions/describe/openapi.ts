@@ -8,9 +8,10 @@ import {
   problemText,
   type Shown,
 } from "../../shared/http/openapi.ts";
-import { OPERATIONS, QUERY, type Operation, type Tag } from "./operations.ts";
+import { QUERY, type Operation, type Tag } from "./operation.ts";
+import { OPERATIONS } from "./operations.ts";
 
-// operations.ts lists what there is, schemas.ts and answers.ts are its forms · ../../shared/http/openapi.ts has what every document of ours says. This file only arranges them.
+// operations.ts lists what there is, dialects.ts what other programs speak, answers.ts and the schemas of the protocols are the forms · ../../shared/http/openapi.ts has what every document of ours says. This file only arranges them.
 
 /** Any request: what the server refuses before its route is asked. */
 const ANY_REFUSALS: readonly HttpErrorCode[] = [
@@ -38,6 +39,9 @@ const TAGS: Record<Tag, string> = {
   Turns:
     "What a session's user asks its agent, and what is said meanwhile. Every 202 is sent when the wish is on disk.",
   Events: "What happened, in order, from any cursor.",
+  "AG-UI":
+    "The same sessions for clients of AG-UI 1.0: a run is a turn, and a session is a thread. docs/sessions/ag-ui.md has more.",
+  Messages: "Messages of runner pods, as they are pushed and watched by gRPC.",
   Server: "The server's own resources. They need no credential.",
 };
 
@@ -78,14 +82,21 @@ function parameters({ path, query = [], keyed }: Operation): object[] {
   ];
 }
 
-function responses({ id, method, tag, success, also, refusals }: Operation): object {
+function responses({ id, method, tag, success, stream, also, refusals }: Operation): object {
   const type = id === "getMetrics" ? "text/plain" : "application/json";
   const answers: Record<string, object> = {};
-  for (const answer of also === undefined ? [success] : [success, also])
-    answers[answer.status] = {
-      description: answer.description,
-      content: { [type]: { schema: answer.schema } },
-    };
+  for (const answer of [success, also])
+    if (answer !== undefined)
+      answers[answer.status] = {
+        description: answer.description,
+        content: { [type]: { schema: answer.schema } },
+      };
+  if (stream !== undefined) {
+    const { status = 200, description = "The stream." } = success ?? {};
+    const whole = answers[status] as { content: object } | undefined;
+    const events = { "text/event-stream": { schema: { type: "string", description: stream } } };
+    answers[status] = { description, content: { ...whole?.content, ...events } };
+  }
   const codes = [
     ...ANY_REFUSALS,
     ...(tag === "Server" ? [] : KEYED_REFUSALS),

@@ -1,6 +1,6 @@
 import { createConfig, lintFromString } from "@redocly/openapi-core";
 import { expect, test } from "vitest";
-import { openApi } from "../../../../src/sessions/native/openapi.ts";
+import { openApi } from "../../../../src/sessions/describe/openapi.ts";
 
 const document = openApi("1.2.3");
 

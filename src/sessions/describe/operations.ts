@@ -1,81 +1,7 @@
-import type { HttpErrorCode } from "../../shared/base/errors.ts";
-import type { Shown } from "../../shared/http/openapi.ts";
 import * as answers from "./answers.ts";
-import * as bodies from "./schemas.ts";
-
-/** What an operation is about. */
-export type Tag = "Sessions" | "Turns" | "Events" | "Server";
-
-export type Operation = {
-  id: string;
-  method: "get" | "post" | "put" | "patch" | "delete";
-  path: string;
-  tag: Tag;
-  summary: string;
-  description?: string;
-  query?: readonly (keyof typeof QUERY)[];
-  /** Takes an `Idempotency-Key`. */
-  keyed?: true;
-  body?: { schema: object; example: object };
-  success: { status: number; description: string; schema: object };
-  /** Another success. */
-  also?: { status: number; description: string; schema: object };
-  refusals: readonly HttpErrorCode[];
-};
-
-const cursor = (description: string): Shown => ({
-  type: "string",
-  description,
-  examples: ["660.m3k8x2"],
-});
-
-/** Parameters of queries. */
-export const QUERY = {
-  user_id: {
-    type: "string",
-    description: "Whose session it is. Another user than the credential's needs the scope `admin`.",
-    examples: ["ann"],
-  },
-  limit: {
-    type: "integer",
-    minimum: 1,
-    default: 100,
-    description: "Most items; 1,000 at most.",
-    examples: [100],
-  },
-  place: {
-    type: "integer",
-    minimum: 0,
-    default: 0,
-    description: "Items behind this place: the `next` of the page before.",
-    examples: [0],
-  },
-  after: cursor(
-    "Events behind this one; 0 by default. `latest`: behind the newest. `<seq>` or `<seq>.<log>`.",
-  ),
-  before: cursor("Instead of `after`: the last events before this one."),
-} as const satisfies Record<string, Shown>;
-
-const FOUND: readonly HttpErrorCode[] = [
-  "scope_missing",
-  "user_forbidden",
-  "session_unknown",
-  "ambiguous_session",
-  "field_invalid",
-];
-const BODY: readonly HttpErrorCode[] = [
-  "body_required",
-  "body_invalid_json",
-  "body_not_object",
-  "body_too_deep",
-  "body_too_large",
-  "media_type_unsupported",
-  "framing_invalid",
-  "field_missing",
-  "field_invalid",
-  "gateway_busy",
-];
-const STORED: readonly HttpErrorCode[] = ["sessions_full"];
+import * as bodies from "../native/schemas.ts";
+import { DIALECTS } from "./dialects.ts";
+import { BODY, FOUND, STORED, type Operation } from "./operation.ts";
 
 const operations: Record<string, Omit<Operation, "id">> = {
   createSession: {
@@ -223,6 +149,7 @@ const operations: Record<string, Omit<Operation, "id">> = {
     description:
       "With `Accept: text/event-stream` they come as server-sent events, those that are there and those that follow, each with its cursor as its `id`; `Last-Event-ID` counts before `after`.",
     query: ["user_id", "after", "before", "limit"],
+    stream: "Each event with its cursor as its `id`.",
     success: {
       status: 200,
       description: "A page: fewer events than asked for if they have more than 4 MiB.",
@@ -267,7 +194,10 @@ const own = (
 
 /** All operations that the OpenAPI document shows. */
 export const OPERATIONS: readonly Operation[] = [
-  ...Object.entries(operations).map(([id, operation]): Operation => ({ id, ...operation })),
+  ...Object.entries({ ...operations, ...DIALECTS }).map(([id, operation]): Operation => ({
+    id,
+    ...operation,
+  })),
   own("getIndex", "/", "Ask what is here", answers.INDEX),
   own("getHealth", "/health", "Ask whether the server is alive", answers.HEALTH),
   own("getReadiness", "/ready", "Ask whether anything can be stored", answers.READINESS, {

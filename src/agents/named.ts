@@ -10,7 +10,8 @@ import { findProgram } from "./find-program.ts";
 import { httpRunner } from "./http.ts";
 import { hasPackage } from "./optional-package.ts";
 import { otherAdapters, type OtherSettings } from "./others.ts";
-import { createRegistry, type Adapters } from "./registry.ts";
+import type { Runner } from "./port.ts";
+import { createRegistry, type Adapters, type Registry } from "./registry.ts";
 
 /** What the settings say about agents. */
 export type AgentSettings = Partial<OtherSettings> & {
@@ -22,8 +23,10 @@ export type AgentSettings = Partial<OtherSettings> & {
 /** What agents are made with. */
 export type AgentHome = {
   env: Readonly<Record<string, string | undefined>>;
-  /** For what agents keep that belongs to no session's folder. */
-  folder: string;
+  /** For what agents keep that belongs to no session's folder. Without one they use their user's own. */
+  folder: string | undefined;
+  /** Which settings of its user and project Claude Code reads: none by default. */
+  claudeSettings?: readonly string[];
   /** This process runs as the system's administrator. */
   root: boolean;
   clock: Clock;
@@ -49,6 +52,16 @@ const NAMES = [
 
 /** The agents that the settings allow. Throws `config_invalid` if the one that they name is not among them. */
 export function agentsOf(settings: AgentSettings, home: AgentHome): Agents {
+  const { registry, agent } = registryOf(settings, home);
+  return { of: (name = agent) => (registry.has(name) ? agentOf(registry.get(name)) : undefined) };
+}
+
+/** The runner that the settings name. Throws `config_invalid` if there is none. */
+export function runnerOf(settings: AgentSettings, home: AgentHome): Runner {
+  return registryOf(settings, home).registry.get();
+}
+
+function registryOf(settings: AgentSettings, home: AgentHome): { registry: Registry; agent: string } {
   const { agentHttpUrl } = settings;
   const agent = settings.agent === "auto" ? chosenOn(home) : settings.agent;
   const registry = createRegistry(adaptersOf(settings, home), agent);
@@ -61,7 +74,7 @@ export function agentsOf(settings: AgentSettings, home: AgentHome): Agents {
       "config_invalid",
       `RUNNER_RELAY_AGENT: there is no agent \`${agent}\`; choose ${NAMES.join(" or ")}`,
     );
-  return { of: (name = agent) => (registry.has(name) ? agentOf(registry.get(name)) : undefined) };
+  return { registry, agent };
 }
 
 /** How each adapter is made that can be had. */
@@ -77,12 +90,16 @@ function adaptersOf(settings: AgentSettings, home: AgentHome): Adapters {
 }
 
 /** The SDK's own CLI comes before the user's, because it is the version that the SDK knows. */
-function claudeConfig({ claudeModel }: AgentSettings, { env, folder, root }: AgentHome): ClaudeConfig {
+function claudeConfig(
+  { claudeModel }: AgentSettings,
+  { env, folder, root, claudeSettings }: AgentHome,
+): ClaudeConfig {
   const hasOwnCli = hasPackage(`${CLAUDE_SDK}-${process.platform}-${process.arch}/package.json`);
   return {
     model: claudeModel,
     ...accessOf({ env }),
     folder,
+    ...(claudeSettings === undefined ? {} : { settingSources: claudeSettings }),
     executable: hasOwnCli ? undefined : findProgram("claude", env["PATH"]),
     root,
   };

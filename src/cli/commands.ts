@@ -60,6 +60,12 @@ export const COMMANDS: Commands = {
     example: "runner-relay mcp --mcp-port 9500",
     load: () => import("./mcp.ts"),
   },
+  executor: {
+    group: "Run",
+    summary: "run an agent for the runner of an Agent Orchestrator",
+    example: "runner-relay executor claude-code < invocation.json",
+    load: () => import("./executor.ts"),
+  },
   coordinator: {
     group: "Run",
     summary: "run the stand-in coordinator",

@@ -18,6 +18,8 @@ export type SessionClientOptions = {
   timeoutMs?: number;
   /** Retries of writes. Reads are tried only once. */
   retry?: Partial<RetryPolicy>;
+  /** Answers after which a write is tried again, 503 by default. Behind a proxy of the runner, a gateway that is away is a 502. */
+  retryStatuses?: readonly number[];
   /** For tests: the clock, and random numbers from 0 to below 1. */
   clock?: ClientClock;
   random?: () => number;
@@ -67,6 +69,7 @@ export function createSessionClient(options: SessionClientOptions) {
     clock,
     random: options.random ?? Math.random,
     timeoutMs: options.timeoutMs ?? 5000,
+    retryStatuses: options.retryStatuses ?? [503],
   });
 
   async function write(

@@ -25,6 +25,8 @@ export function createTransport(deps: {
   clock: ClientClock;
   random: () => number;
   timeoutMs: number;
+  /** Answers after which a request that may be repeated is. */
+  retryStatuses: readonly number[];
 }) {
   const { clock } = deps;
 
@@ -58,7 +60,7 @@ export function createTransport(deps: {
     return answer;
   }
 
-  /** Like {@link once}, but retries exactly the same request after a broken connection, a time-out or a 503. */
+  /** Like {@link once}, but retries exactly the same request after a broken connection, a time-out or one of `retryStatuses`. */
   async function repeated(request: Request, policy: RetryPolicy): Promise<Answered> {
     const start = clock.now();
     for (let attempts = 1; ; attempts++) {
@@ -68,7 +70,7 @@ export function createTransport(deps: {
         const answer = await attempt(request);
         if (answer.status >= 200 && answer.status <= 299) return answer;
         failure = errorOfAnswer(answer.status, answer.text);
-        if (answer.status !== 503) throw failure;
+        if (!deps.retryStatuses.includes(answer.status)) throw failure;
         asked = retryAfterMs(answer.headers.get("retry-after"), clock.wall());
       } catch (error) {
         if (!isTransient(error)) throw error;

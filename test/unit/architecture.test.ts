@@ -43,6 +43,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   operate: ALL_SHARED,
   agents: ALL_SHARED,
   guard: { ...BASE, agents: "types" },
+  executors: { ...BASE, agents: "all", guard: "all", client: "all" },
   worker: { ...ALL_SHARED, agents: "all", guard: "all" },
   sessions: ALL_SHARED,
   mcp: { ...LOG_AND_HTTP, "shared/messages": "all", operate: "all" },
@@ -57,6 +58,9 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
     standin: "all",
     worker: "all",
     mcp: "all",
+    executors: "all",
+    agents: "all",
+    guard: "all",
     client: "all",
   },
 };

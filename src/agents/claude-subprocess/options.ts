@@ -8,8 +8,10 @@ export type ClaudeConfig = {
   /** Without one the user's own login of the CLI is used. */
   apiKey: string | undefined;
   baseUrl: string | undefined;
-  /** Folder for what its agents keep. */
-  folder: string;
+  /** Folder for what its agents keep, used with a key. Without one it is the user's own. */
+  folder: string | undefined;
+  /** Which settings of the user and of the project the CLI reads: none, if nothing else is said. */
+  settingSources?: readonly string[];
   /** The user's own CLI. Without one the SDK has its own. */
   executable: string | undefined;
   /** The worker runs as the system's administrator. */
@@ -34,7 +36,8 @@ export function claudeEnvironment({ apiKey, baseUrl, folder }: ClaudeConfig): Re
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: String(API_RETRIES),
     ...(baseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: baseUrl }),
-    ...(apiKey === undefined ? {} : { ANTHROPIC_API_KEY: apiKey, CLAUDE_CONFIG_DIR: join(folder, "claude") }),
+    ...(apiKey === undefined ? {} : { ANTHROPIC_API_KEY: apiKey }),
+    ...(apiKey === undefined || folder === undefined ? {} : { CLAUDE_CONFIG_DIR: join(folder, "claude") }),
   };
 }
 
@@ -63,7 +66,7 @@ export function optionsOf(
   const mode = permissionMode(turn.choice, { root: config.root, rules: turn.rules });
   return {
     env: claudeEnvironment(config),
-    settingSources: [],
+    settingSources: config.settingSources ?? [],
     includePartialMessages: true,
     disallowedTools: DISALLOWED,
     permissionMode: mode,

@@ -88,6 +88,17 @@ describe("writes", () => {
     expect(new Set(gateway.seen.map(({ body }) => JSON.stringify(body))).size).toBe(1);
   });
 
+  test("ONCE-1: are repeated after other answers that are named, with the same key", async () => {
+    const away = json(502, { detail: "Failed to connect" });
+    await using gateway = await startServer(away, json(429, { detail: "later" }), json(201, { ok: true }));
+    const { url: baseUrl } = gateway;
+    const times = { clock: fastClock(TIMEOUT_MS), timeoutMs: TIMEOUT_MS };
+    const client = createSessionClient({ baseUrl, ...times, retryStatuses: [429, 502] });
+    expect(await client.addEvent("s", { event_type: "message" })).toMatchObject({ status: 201 });
+    expect(gateway.seen).toHaveLength(3);
+    expect(new Set(gateway.seen.map(({ headers }) => headers["idempotency-key"])).size).toBe(1);
+  });
+
   test("wait as long as the server asks for", async () => {
     const busy = json(503, { detail: "x", code: "log_full" }, { "retry-after": "3" });
     await using gateway = await startServer(busy, json(201, { ok: true }));

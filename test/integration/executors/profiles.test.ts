@@ -39,7 +39,7 @@ test.each(files)("%s is a profile as the runner wants it, of an executor that th
 });
 
 test("every agent has a profile", () => {
-  const agents = files.map((file) => profileOf(file).config["agent"]).sort();
+  const agents = files.map((file) => String(profileOf(file).config["agent"])).toSorted();
   expect(agents).toEqual([
     "acp",
     "claude-code",

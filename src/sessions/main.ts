@@ -4,6 +4,7 @@ import { readPaths } from "../shared/base/config/setting.ts";
 import type { ErrorCode } from "../shared/base/errors.ts";
 import { EXIT_RETRY } from "../shared/base/fatal-exit.ts";
 import { keptPortIn } from "../shared/base/kept-port.ts";
+import type { Logger } from "../shared/base/logger.ts";
 import { runProcess, type Begun, type Running } from "../shared/base/run-process.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { BROKER_WAIT_MS, connectBroker, unreachableOr } from "../shared/log/broker.ts";
@@ -19,6 +20,7 @@ import {
 } from "../shared/settings/index.ts";
 import { openAccess } from "./access/open-access.ts";
 import { createWorkspaces, openWorkspaceRoots } from "./access/workspaces.ts";
+import { createRunnerFetch, readAddresses, tokensIn, type Runners } from "./runner/index.ts";
 import { startServe } from "./serve.ts";
 
 /** A stop that takes longer than this is cut short: a request waits 5 s for the broker at most. */
@@ -56,6 +58,17 @@ await runProcess({
   start,
 });
 
+/** How runners of pods are reached, by the settings. Throws `config_invalid`. */
+function runnersOf(
+  { runnerUrl, runnerTokens }: ReturnType<typeof load>["values"],
+  log: Logger,
+): Runners | undefined {
+  if (runnerUrl === undefined) return undefined;
+  const addresses = readAddresses(runnerUrl);
+  const token = runnerTokens === undefined ? async () => undefined : tokensIn(runnerTokens, log);
+  return { addresses, send: createRunnerFetch({ addresses, token, fetch }) };
+}
+
 async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<Running> {
   const { values, env, args, dataDir, log, secrets, clock, linesDropped, fatal } = begun;
   const entrance = openAccess(values, { dataDir, clock, log, secrets, fetch });
@@ -76,6 +89,7 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
       keptPort: keptPortIn(args),
       maxBody: values.sessionsMaxBody,
       textDedupe: values.textDedupe,
+      runners: runnersOf(values, log),
     },
     { nc, clock, log, entrance, workspaces, linesDropped, fatal },
   );

@@ -30,9 +30,10 @@ import { addOwn, type OwnState } from "./native/own.ts";
 import { addSessions } from "./native/sessions.ts";
 import { addSockets } from "./native/streams.ts";
 import { addAnswers, addTurns } from "./native/turns.ts";
+import { addRunner, type Runners } from "./runner/index.ts";
 import { createServer } from "./server.ts";
 
-// core/ does what clients want · access/ says who may · native/ is our own protocol, hooks/ takes what hooks of agents report, dialects/ are those of other programs, describe/ makes the OpenAPI document of them · server.ts makes the port of its parts · active.ts counts for /health
+// core/ does what clients want · access/ says who may · native/ is our own protocol, hooks/ takes what hooks of agents report, dialects/ are those of other programs, runner/ passes on what runners of pods are asked, describe/ makes the OpenAPI document of them · server.ts makes the port of its parts · active.ts counts for /health
 
 export type ServeOptions = {
   version: string;
@@ -44,6 +45,8 @@ export type ServeOptions = {
   maxBody: number;
   /** For clients of Universal Agent, the same text twice in two minutes is one turn. */
   textDedupe: boolean;
+  /** How runners of pods are reached; undefined where they are not. */
+  runners: Runners | undefined;
 };
 
 export type ServeDeps = {
@@ -94,8 +97,8 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
     document: async () => (await import("./describe/openapi.ts")).openApi(options.version),
     metrics: () => (metrics ??= import("./http/metrics.ts").then((it) => it.createMetrics(counts, levels))),
   };
-  const { version, textDedupe } = options;
-  const others = { textDedupe, random, logUp: levels.logUp, hooks, logName: () => hub.end().log };
+  const { version, textDedupe, runners } = options;
+  const others = { textDedupe, runners, random, logUp: levels.logUp, hooks, logName: () => hub.end().log };
   const parts: Part[] = [...NATIVE, (app, part) => addOwn(app, part, own), ...partsOfOthers(others)];
   const streams = { ...opened, clock, stopping: streamsEnd.signal };
   const isStopping = (): boolean => stopping;
@@ -125,9 +128,10 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   };
 }
 
-/** What other programs speak: hooks of agents, and dialects. */
+/** What other programs speak: hooks of agents, dialects, and runners of pods. */
 function partsOfOthers(of: {
   textDedupe: boolean;
+  runners: Runners | undefined;
   random: () => string;
   logUp: () => boolean;
   hooks: HookQueue;
@@ -138,6 +142,7 @@ function partsOfOthers(of: {
     (app, part) => addUniversalAgent(app, { ...part, ...of }),
     (app, part) => addAmbient(app, { ...part, ...of }),
     (app, part) => addAgui(app, { ...part, ...of }),
+    (app, part) => addRunner(app, { ...part, ...of }),
   ];
 }
 

@@ -74,6 +74,7 @@ export async function startTestServe(broker: TestBroker, given: TestServeOptions
       keptPort: undefined,
       maxBody,
       textDedupe: false,
+      runners: undefined,
       ...options,
     },
     {

@@ -96,6 +96,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     http: ["access", "core", "stream"],
     native: ["core", "stream", "http"],
     hooks: ["access", "core", "http"],
+    runner: ["access", "http"],
     dialects: ["access", "core", "stream", "http"],
     describe: ["native", "dialects"],
   },

@@ -11,7 +11,7 @@ import {
 import { QUERY, type Operation, type Tag } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
 
-// operations.ts lists what there is, dialects.ts what other programs speak, answers.ts and the schemas of the protocols are the forms · ../../shared/http/openapi.ts has what every document of ours says. This file only arranges them.
+// operations.ts lists what there is, dialects.ts and runners.ts what other programs speak, answers.ts and the schemas of the protocols are the forms · ../../shared/http/openapi.ts has what every document of ours says. This file only arranges them.
 
 /** Any request: what the server refuses before its route is asked. */
 const ANY_REFUSALS: readonly HttpErrorCode[] = [
@@ -42,6 +42,7 @@ const TAGS: Record<Tag, string> = {
   "AG-UI":
     "The same sessions for clients of AG-UI 1.0: a run is a turn, and a session is a thread. docs/sessions/ag-ui.md has more.",
   Messages: "Messages of runner pods, as they are pushed and watched by gRPC.",
+  Runners: "What is asked of the runner in a session's pod, and passed on to it.",
   Server: "The server's own resources. They need no credential.",
 };
 
@@ -59,6 +60,12 @@ const PATH: Record<string, Shown> = {
     pattern: "^[A-Za-z0-9_-]{1,64}$",
     description: "The question's id, from the event `permission_request`.",
     examples: ["q0a4Jm2Zk1cXo7Yb3TtR5A"],
+  },
+  task: {
+    type: "string",
+    pattern: "^[A-Za-z0-9_.-]{1,200}$",
+    description: "The task, as the runner calls it.",
+    examples: ["task-1"],
   },
 };
 

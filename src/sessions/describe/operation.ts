@@ -2,7 +2,7 @@ import type { HttpErrorCode } from "../../shared/base/errors.ts";
 import type { Shown } from "../../shared/http/openapi.ts";
 
 /** What an operation is about. */
-export type Tag = "Sessions" | "Turns" | "Events" | "AG-UI" | "Messages" | "Server";
+export type Tag = "Sessions" | "Turns" | "Events" | "AG-UI" | "Messages" | "Runners" | "Server";
 
 export type Operation = {
   id: string;

@@ -1,6 +1,7 @@
 import * as answers from "./answers.ts";
 import * as bodies from "../native/schemas.ts";
 import { DIALECTS } from "./dialects.ts";
+import { RUNNERS } from "./runners.ts";
 import { BODY, FOUND, STORED, type Operation } from "./operation.ts";
 
 const operations: Record<string, Omit<Operation, "id">> = {
@@ -194,7 +195,7 @@ const own = (
 
 /** All operations that the OpenAPI document shows. */
 export const OPERATIONS: readonly Operation[] = [
-  ...Object.entries({ ...operations, ...DIALECTS }).map(([id, operation]): Operation => ({
+  ...Object.entries({ ...operations, ...DIALECTS, ...RUNNERS }).map(([id, operation]): Operation => ({
     id,
     ...operation,
   })),

@@ -83,6 +83,12 @@ export const ERRORS = {
   credential_echoed: { status: 502, title: "The answer contains the relay's credentials" },
   relay_lost: { status: 502, title: "The relay that forwarded the request is gone" },
   coordinator_unreachable: { status: 502, title: "The coordinator cannot be reached" },
+  runner_unknown: { status: 404, title: "The session has no runner that the server knows" },
+  runner_unreachable: { status: 502, title: "The session's runner cannot be reached" },
+  runner_refused: { status: 502, title: "The session's runner refuses the server" },
+  runner_failed: { status: 502, title: "The session's runner failed" },
+  runner_answer_invalid: { status: 502, title: "The answer of the session's runner cannot be passed on" },
+  runner_timeout: { status: 504, title: "The session's runner did not answer in time" },
   coordinator_timeout: { status: 504, title: "The coordinator did not answer in time" },
   internal: { status: 500, title: "Unexpected failure" },
 

@@ -31,6 +31,16 @@ export const SESSIONS_SETTINGS = {
     fallback: 4 * MIB,
     help: "largest body that is read; what is stored of it is at most 960 KiB, so that a client's frame has room for it",
   },
+  runnerUrl: {
+    env: "RUNNER_RELAY_SESSIONS_RUNNER_URL",
+    kind: { type: "text" },
+    help: "where the runners of pods are, with `{session}` and `{user}` between dots or slashes, as `http://session-{session}.{user}.svc.cluster.local:8001`; without it none is called",
+  },
+  runnerTokens: {
+    env: "RUNNER_RELAY_SESSIONS_RUNNER_TOKENS",
+    kind: { type: "path" },
+    help: "folder with the token of each runner, as `<user>/<session>`; read with each call",
+  },
   textDedupe: {
     env: "RUNNER_RELAY_TEXT_DEDUPE",
     kind: { type: "flag" },

@@ -7,6 +7,7 @@ import { heading, jsonOf, lineOf } from "./report.ts";
 import type { Row } from "./row.ts";
 import { backlog } from "./rows/backlog.ts";
 import { batch, drain } from "./rows/drain.ts";
+import { hooks } from "./rows/hooks.ts";
 import { ingest } from "./rows/ingest.ts";
 import { latency } from "./rows/latency.ts";
 import { memory } from "./rows/memory.ts";
@@ -32,6 +33,7 @@ const ROWS: readonly Row[] = [
   memory,
   watch,
   turns,
+  hooks,
   takeover,
 ];
 const NAMES = ROWS.map(({ name }) => name).join(", ");

@@ -6,13 +6,13 @@ import { confirm } from "./confirm.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { dataFolder } from "./folders.ts";
-import { HOOKED_AGENTS, type HookedAgent } from "./hooks/agents.ts";
+import { HOOKED_AGENTS, type Hook, type HookedAgent, type Target } from "./hooks/agents.ts";
 import { headersFile, makeHookKey, removeHookKey, writeHeaders, type Holder } from "./hooks/hook-keys.ts";
-import { copyOf, keepCopy, readSettings, writeSettings, type SettingsFile } from "./hooks/settings-file.ts";
+import { changeSettings, copyOf, readSettings, type SettingsFile } from "./hooks/settings-file.ts";
 import { ourHooks, withHooks, withoutHooks } from "./hooks/settings-text.ts";
 import { serverOf, SESSIONS_CLIENT_TABLE } from "./sessions/server.ts";
 
-// hooks/agents.ts knows the agents · hooks/settings-text.ts edits their settings, hooks/settings-file.ts reads and writes them · hooks/hook-keys.ts has the keys
+// hooks/agents.ts knows the agents (claude-events.ts, program-events.ts: what Claude Code can tell) · hooks/settings-text.ts edits their settings, hooks/settings-file.ts reads and writes them · hooks/hook-keys.ts has the keys
 
 type Options = { agent: string; file?: string; key?: string; yes?: true; json?: true };
 
@@ -43,6 +43,8 @@ type Work = {
   context: Context;
   options: Options;
   agent: HookedAgent;
+  /** At which it is to have our hooks. A large program of the agent is read for this. */
+  events: () => readonly string[];
   settings: SettingsFile;
   dataDir: string;
   url: () => string;
@@ -71,25 +73,51 @@ function subcommand(
     const data = typeof flags["data"] === "string" ? flags["data"] : env["RUNNER_RELAY_DATA"];
     const settings = readSettings(options.file ?? agent.file(env));
     const url = (): string => serverOf({ env, flags }).url.replace(/\/$/, "");
-    await run({ context, options, agent, settings, dataDir: dataFolder(data, env), url });
+    const events = (): readonly string[] => agent.events(env);
+    await run({ context, options, agent, events, settings, dataDir: dataFolder(data, env), url });
   });
 }
 
-async function installed({ context, options, agent, settings, dataDir, url }: Work): Promise<void> {
+async function installed(work: Work): Promise<void> {
+  const { context, options, agent, settings, dataDir, url } = work;
+  const events = work.events();
   const holder: Holder = { agent: options.agent, file: settings.file };
   const at = { url: url(), keyHeaders: headersFile(dataDir, holder) };
   const problem = options.key === undefined ? undefined : secretProblem(options.key);
   if (problem !== undefined) throw codedError("usage", `--key ${problem}`);
-  context.warn(`Into ${settings.file}, for each of ${agent.events.join(", ")}:`);
-  context.warn(JSON.stringify(agent.hook({ ...at, key: HIDDEN }), null, 2));
+  for (const { hook, at: where } of formsOf(agent, events, { ...at, key: HIDDEN })) {
+    context.warn(`Into ${settings.file}, for each of ${where.join(", ")}:`);
+    context.warn(JSON.stringify(hook, null, 2));
+  }
   await confirm(context, "Put these hooks there?", options.yes);
   context.mustFinish();
-  if (ourHooks(settings.text, agent).length === 0) keepCopy(settings);
-  const key = options.key ?? makeHookKey(dataDir, holder);
-  writeHeaders(dataDir, holder, key);
-  writeSettings(settings, withHooks(settings.text, agent, agent.hook({ ...at, key })));
+  const made = options.key === undefined ? makeHookKey(dataDir, holder) : undefined;
+  const key = made?.key ?? options.key ?? "";
+  const hooks = new Map(events.map((event) => [event, agent.hook({ ...at, key }, event)]));
+  try {
+    changeSettings(
+      settings.file,
+      (text) => withHooks(text, agent, hooks),
+      (text) => ourHooks(text, agent).length === 0,
+    );
+    writeHeaders(dataDir, holder, key);
+  } catch (error) {
+    made?.drop();
+    throw error;
+  }
+  made?.keep();
   const copy = settings.isThere ? `; the file as it was is ${copyOf(settings.file)}` : "";
   context.print(`${options.agent} reports to ${at.url}${copy}. Sessions that run now go on without.`);
+}
+
+/** The hooks that differ, each with its events. */
+function formsOf(
+  agent: HookedAgent,
+  events: readonly string[],
+  target: Target,
+): { hook: Hook; at: string[] }[] {
+  const groups = Map.groupBy(events, (event) => JSON.stringify(agent.hook(target, event)));
+  return [...groups].map(([text, at]) => ({ hook: JSON.parse(text) as Hook, at }));
 }
 
 async function removed({ context, options, agent, settings, dataDir }: Work): Promise<void> {
@@ -98,7 +126,7 @@ async function removed({ context, options, agent, settings, dataDir }: Work): Pr
   if (found.length > 0) {
     await confirm(context, `Take ${found.length} hooks out of ${settings.file}?`, options.yes);
     context.mustFinish();
-    writeSettings(settings, withoutHooks(settings.text, agent));
+    changeSettings(settings.file, (text) => withoutHooks(text, agent));
   }
   removeHookKey(dataDir, holder);
   context.print(
@@ -108,10 +136,10 @@ async function removed({ context, options, agent, settings, dataDir }: Work): Pr
   );
 }
 
-function shown({ context, options, agent, settings }: Work): void {
+function shown({ context, options, agent, events: wanted, settings }: Work): void {
   const found = ourHooks(settings.text, agent);
   const events = [...new Set(found.map(({ event }) => event))];
-  const missing = agent.events.filter((event) => !events.includes(event));
+  const missing = wanted().filter((event) => !events.includes(event));
   const { file } = settings;
   if (options.json) return context.print(JSON.stringify({ agent: options.agent, file, events, missing }));
   if (events.length === 0) return context.print(`${file} has no hooks of ours`);

@@ -1,5 +1,4 @@
-import { Type, type TObject } from "typebox";
-import { Compile } from "typebox/compile";
+import { Type } from "typebox";
 import { errorText, isCoded } from "../shared/base/errors.ts";
 import type { Caller } from "./caller.ts";
 import { Server, type CallToolResult, type ServerContext } from "./library.ts";
@@ -33,7 +32,7 @@ export function createServer({ tools, version, callerOf }: ServerParts): Server 
     const tool = tools.find(({ name }) => name === params.name);
     if (tool === undefined) return toolResult(failed(`there is no tool ${params.name}`));
     const args = params.arguments ?? {};
-    const problem = problemOf(tool.parameters, args);
+    const problem = tool.problem(args);
     if (problem !== undefined) return toolResult(failed(`${params.name}: ${problem}`));
     return answer(tool, args, { context, caller: callerOf(context) });
   });
@@ -66,14 +65,6 @@ function reporter({ mcpReq }: ServerContext): (progress: Progress) => void {
     const params = { progressToken, progress: done, total, message };
     mcpReq.notify({ method: "notifications/progress", params }).catch(() => undefined);
   };
-}
-
-function problemOf(schema: TObject, args: unknown): string | undefined {
-  const validator = Compile(schema);
-  if (validator.Check(args)) return undefined;
-  const [first] = validator.Errors(args);
-  const place = first?.instancePath.slice(1).replaceAll("/", ".") ?? "";
-  return `${place === "" ? "the arguments" : place}: ${first?.message ?? "wrong form"}`;
 }
 
 type ShownSchema = { type: "object" };

@@ -1,4 +1,5 @@
 import type { Static, TObject, TSchema } from "typebox";
+import { Compile, type Validator } from "typebox/compile";
 import type { Caller } from "./caller.ts";
 
 /** What became of a call. A refusal is a result, because an agent is to read it and decide. */
@@ -27,17 +28,31 @@ export type Tool = {
   isList: boolean;
   /** `reads`: it changes nothing. `removes`: what it changes cannot be taken back. */
   effect: "reads" | "writes" | "removes";
+  /** What is wrong with arguments; undefined if nothing is. */
+  problem: (args: unknown) => string | undefined;
   run(args: Readonly<Record<string, unknown>>, call: Call): Promise<Outcome>;
 };
 
 /** Makes a tool whose `run` knows the types of its arguments. */
 export function toolOf<P extends TObject>(
-  tool: Omit<Tool, "parameters" | "run"> & {
+  tool: Omit<Tool, "parameters" | "problem" | "run"> & {
     parameters: P;
     run: (args: Static<P>, call: Call) => Promise<Outcome>;
   },
 ): Tool {
-  return { ...tool, run: (args, call) => tool.run(args as Static<P>, call) };
+  let compiled: Validator | undefined; // with the first call, and then for all
+  return {
+    ...tool,
+    problem: (args) => problemOf((compiled ??= Compile(tool.parameters)), args),
+    run: (args, call) => tool.run(args as Static<P>, call),
+  };
+}
+
+function problemOf(validator: Validator, args: unknown): string | undefined {
+  if (validator.Check(args)) return undefined;
+  const [first] = validator.Errors(args);
+  const place = first?.instancePath.slice(1).replaceAll("/", ".") ?? "";
+  return `${place === "" ? "the arguments" : place}: ${first?.message ?? "wrong form"}`;
 }
 
 export function failed(text: string): Outcome {

@@ -13,16 +13,22 @@ export type Holder = { agent: string; file: string };
 /** Whose sessions they are that hooks report: those of the data folder's own user. */
 const USER = "default";
 
-/** Makes a key that only /hooks/* of the data folder's sessions server takes, instead of the one that was made for the same file. Servers read it within seconds. */
-export function makeHookKey(dataDir: string, holder: Holder): string {
+/** A key that was made. Until it is kept, the one that was made before for the same file is valid, too. */
+export type MadeKey = { key: string; keep(): void; drop(): void };
+
+/** Makes a key that only /hooks/* of the data folder's sessions server takes. Servers read it within seconds. */
+export function makeHookKey(dataDir: string, holder: Holder): MadeKey {
   const key = newSecret();
   const sha256 = createHash("sha256").update(key).digest("hex");
+  const line = JSON.stringify({ sha256, user: USER, scopes: ["hooks"], ...holder });
   makeOwnFolder(dataDir);
-  write(dataDir, [
-    ...linesFor(dataDir, holder).others,
-    JSON.stringify({ sha256, user: USER, scopes: ["hooks"], ...holder }),
-  ]);
-  return key;
+  const before = linesFor(dataDir, holder);
+  write(dataDir, [...before.others, ...before.own, line]);
+  return {
+    key,
+    keep: () => write(dataDir, [...linesFor(dataDir, holder).others, line]),
+    drop: () => write(dataDir, [...linesFor(dataDir, holder).others, ...before.own]),
+  };
 }
 
 /** Takes it back. */

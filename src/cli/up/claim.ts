@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { lockFolder } from "../../embedded/lock.ts";
+import { refuseRemnant } from "../../shared/base/data-folder.ts";
 import { pageTokenOf } from "../../shared/http/door/page-token.ts";
 import { createAnnouncement, type Announcement } from "./announcement.ts";
 import type { Base } from "./asked.ts";
@@ -17,6 +18,7 @@ export type Claim = {
 
 /** Makes and locks the data folder until the scope ends. Throws `data_unusable`, `data_locked` and `config_invalid`. */
 export function claimFolder({ values, dataDir, secrets, log }: Base, scope: AsyncDisposableStack): Claim {
+  refuseRemnant(dataDir);
   makeFolder(dataDir);
   if (values.readyFile !== undefined) checkReadyFile(values.readyFile);
   scope.defer(lockFolder(resolve(dataDir)));

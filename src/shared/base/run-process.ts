@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { systemClock, type Clock } from "./clock.ts";
 import { knownSecrets, redacted, type Environment, type SecretFiles } from "./config/load.ts";
 import type { Setting, SettingValue } from "./config/setting.ts";
-import { dataFolder } from "./data-folder.ts";
+import { dataFolder, isRemnant, refuseRemnant } from "./data-folder.ts";
 import { codedError, type ErrorCode } from "./errors.ts";
 import { createFatalExit } from "./fatal-exit.ts";
 import { createLogger, SecretRegistry, type Logger } from "./logger.ts";
@@ -107,7 +107,10 @@ function begin<V extends Common>(plan: ProcessPlan<V>, { secrets, stderr, fatal 
   learnProgram(env);
   const dataDir = dataFolder(loaded.values.data, env);
   learnReach(reachOf(dataDir, env));
-  if (!underUp) tryToMake(dataDir);
+  if (!underUp) {
+    refuseRemnant(dataDir);
+    tryToMake(dataDir);
+  }
   return {
     ...loaded,
     env,
@@ -126,12 +129,12 @@ function begin<V extends Common>(plan: ProcessPlan<V>, { secrets, stderr, fatal 
 }
 
 /**
- * `up` made the data folder: one that is gone was removed or moved away, and one in its place would hide that. It is looked for before the settings are
- * read, because secrets may be in files there. Throws `store_lost`.
+ * `up` made the data folder: one that is gone was removed or moved away, and one in its place would hide that. An agent may have made some of it anew. It is
+ * looked for before the settings are read, because secrets may be in files there. Throws `store_lost`.
  */
 function findFolder(env: Environment): void {
   const dataDir = env["RUNNER_RELAY_DATA"];
-  if (dataDir === undefined || existsSync(dataDir)) return;
+  if (dataDir === undefined || (existsSync(dataDir) && !isRemnant(dataDir))) return;
   throw codedError("store_lost", `${dataDir} is gone: it was removed or moved away while \`up\` ran`);
 }
 

@@ -1,8 +1,8 @@
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";
-import { dataFolder, startUp, type LeftOut, type Up } from "../../support/up.ts";
+import { dataFolder, runCli, startUp, type LeftOut, type Up } from "../../support/up.ts";
 import { flip } from "../../support/store.ts";
 import { call } from "../gateway/harness.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -119,19 +119,27 @@ describe("DURABLE-1: the store of a running broker that is no longer where it wa
     await withWaiting(
       async (up, gateway, folder) => {
         renameSync(up.dataDir, join(folder, "elsewhere"));
+        const ofAgent = join(up.dataDir, "agents/claude"); // a program of others makes its folder again
+        mkdirSync(ofAgent, { recursive: true });
         const taken = await refused(gateway);
         for (const pid of up.processes()) if (pid !== up.process.pid) killIfThere(pid);
         await eventually(() => {
           for (const child of ["gateway", "relay", "console", "serve", "worker"])
             expect(up.output.stderr).toMatch(new RegExp(`"child":"${child}".*"why":"store_lost: .*is gone`));
         });
-        expect(existsSync(up.dataDir), "none of them makes a folder in its place").toBe(false);
+        expect(readdirSync(up.dataDir), "none of them makes anything in its place").toEqual(["agents"]);
         expect((await up.stop()).code).toBe(1);
         expectSaid(
           up,
-          /was moved away .*: at least N acknowledged events that were pending there are with it\./,
+          /(was moved away|was replaced by another folder) .*: at least N acknowledged events that were pending there are with it\./,
           3 + taken,
         );
+        const hasty = await runCli(["up", "--data", up.dataDir]);
+        expect(hasty).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(/data_unusable.*put the folder back/),
+        });
+        rmSync(up.dataDir, REMOVED);
         renameSync(join(folder, "elsewhere"), up.dataDir);
         await using coordinator = await startCoordinator({ autoCreateSessions: true });
         const again = startUp(folder, {

@@ -39,7 +39,7 @@ function longestList(handle: number): ReadonlySet<string> | undefined {
 }
 
 /** The lists in a piece of a file. One that goes on behind the piece is found in the next. Pure. */
-export function listsIn(piece: Buffer): string[][] {
+function listsIn(piece: Buffer): string[][] {
   const lists: string[][] = [];
   for (let at = piece.indexOf(BEGIN); at !== -1; at = piece.indexOf(BEGIN, at + BEGIN.length)) {
     const text = piece.toString("latin1", at, at + MOST_LIST);

@@ -16,7 +16,8 @@ import { createModel, say, shell } from "./model.ts";
 // The real Claude Code, with all its hooks reporting to `serve`, beside a tool of somebody else that has hooks at the same events and writes down what it hears.
 
 const require = createRequire(import.meta.url);
-const SDK = require.resolve("@anthropic-ai/claude-agent-sdk");
+const PACKAGE = "@anthropic-ai/claude-agent-sdk";
+const SDK = require.resolve(PACKAGE); // in this folder
 const CLAUDE = join(dirname(SDK), `../claude-agent-sdk-${process.platform}-${process.arch}/claude`);
 const OURS = [...BASIC_EVENTS, ...NEWER_EVENTS];
 

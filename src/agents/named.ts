@@ -6,7 +6,7 @@ import { claudeApi } from "./claude-api/index.ts";
 import { claudeSubprocess, CLAUDE_SDK, type ClaudeConfig } from "./claude-subprocess/index.ts";
 import { agentOf } from "./conduct.ts";
 import { echoRunner } from "./echo.ts";
-import { findProgram } from "./find-program.ts";
+import { findProgram } from "../shared/base/find-program.ts";
 import { httpRunner } from "./http.ts";
 import { hasPackage } from "./optional-package.ts";
 import { otherAdapters, type OtherSettings } from "./others.ts";

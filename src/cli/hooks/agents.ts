@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
-import { findProgram } from "../../agents/find-program.ts";
+import { findProgram } from "../../shared/base/find-program.ts";
 import type { Environment } from "../../shared/base/config/load.ts";
 import { codedError } from "../../shared/base/errors.ts";
 import { homeFolder } from "../../shared/base/home-folder.ts";

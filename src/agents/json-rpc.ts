@@ -1,8 +1,14 @@
+import { isUtf8 } from "node:buffer";
 import type { AgentProcess } from "./agent.ts";
+import { parseJsonWithin, scanJson, type JsonLimits } from "../shared/base/json-scan.ts";
 import { readLines } from "./lines.ts";
 
 /** Longest line of an agent: a tool may have read a whole file. It is cut when it becomes an event. */
 const MOST_LINE_BYTES: number = 64 * 1024 * 1024;
+/** Deeper ones cannot be shown, and more values would take the worker's memory: each costs up to 100 bytes. */
+const MESSAGE: JsonLimits & { bytes: number } = { bytes: MOST_LINE_BYTES, depth: 128, values: 1_000_000 };
+/** Most requests of an agent that wait for an answer at one time: each may wait for a person. */
+const MOST_ASKED = 100;
 /** Most characters that are kept of what an agent says beside its messages: the end says what went wrong. */
 const MOST_STDERR = 2000;
 
@@ -49,19 +55,24 @@ export function openRpc(child: AgentProcess, handlers: Handlers, extra: object =
   let last = "";
   let ids = 0;
   let ended = false;
+  let asking = 0;
   child.stderr.setEncoding("utf8").on("data", (text: string) => (last = (last + text).slice(-MOST_STDERR)));
 
   const send = (message: object): void =>
     void child.stdin.write(`${JSON.stringify({ ...extra, ...message })}\n`);
 
   async function answer(id: string | number, method: string, params: Params): Promise<void> {
+    asking++;
     try {
+      if (asking > MOST_ASKED) throw new Error(`more than ${MOST_ASKED} requests wait for an answer`);
       const result = handlers.asked(method, params);
       if (result === undefined)
         send({ id, error: { code: -32_601, message: `there is no method ${method}` } });
       else send({ id, result: await result });
     } catch (error) {
       send({ id, error: { code: -32_603, message: error instanceof Error ? error.message : String(error) } });
+    } finally {
+      asking--;
     }
   }
 
@@ -83,15 +94,20 @@ export function openRpc(child: AgentProcess, handlers: Handlers, extra: object =
         const message = messageIn(line);
         if (message !== undefined) await take(message);
       }
-    } finally {
-      ended = true;
-      for (const { reject } of waiting.values()) reject(gone());
+      end(gone());
+    } catch (error) {
+      end(error instanceof Error ? error : new Error(String(error)));
+      throw error;
     }
   }
 
+  function end(why: Error): void {
+    ended = true;
+    for (const { reject } of waiting.values()) reject(why);
+  }
+
   function gone(): Error {
-    const said = last.trim();
-    return new Error(said === "" ? "the agent ended" : `the agent ended: ${said}`);
+    return new Error("the agent ended");
   }
 
   return {
@@ -109,11 +125,13 @@ export function openRpc(child: AgentProcess, handlers: Handlers, extra: object =
   };
 }
 
+/** Undefined for a line that is no message. Throws for one that is too large to be read. */
 function messageIn(line: Buffer): Message | undefined {
-  try {
-    const value: unknown = JSON.parse(line.toString("utf8"));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const text = isUtf8(line) ? line : Buffer.from(line.toString("utf8")); // what is no text is shown as such
+  const value = parseJsonWithin(text, MESSAGE);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  const scan = value === undefined ? scanJson(text, MESSAGE) : undefined;
+  if (scan?.ok === false && (scan.problem === "depth" || scan.problem === "values"))
+    throw new Error("the agent sent a message that is nested too deeply, or has too many values");
+  return undefined;
 }

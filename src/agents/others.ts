@@ -38,7 +38,7 @@ export function otherAdapters(
       : { codex: () => codexRunner({ ...codex, command: codexCommand }, clock) }),
     ...(sidecarUrl === undefined
       ? {}
-      : { codex_sdk_sidecar: () => sidecarRunner({ url: sidecarUrl, token: sidecarToken }) }),
+      : { codex_sdk_sidecar: () => sidecarRunner({ url: sidecarUrl, token: sidecarToken }, clock) }),
     ...(program === undefined
       ? {}
       : { acp: () => acpRunner({ command: [program, ...args], env: given }, clock) }),

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
-import type { Answer, Model, Step } from "./model.ts";
+import { say, type Answer, type Model, type Step } from "./model.ts";
 
 // Anthropic's Messages API on loopback, as far as agents use it: streams, and answers to questions that are no stream.
 
@@ -22,8 +22,10 @@ export async function serveMessages(model: Model, shell: ShellTool): Promise<Mes
       (body) => {
         if (!request.url?.startsWith("/v1/messages") || request.url.includes("count_tokens"))
           return void response.writeHead(404).end("{}");
-        const { stream = false } = body as { stream?: boolean };
-        return answer(response, { answer: model.next(body), shell, stream });
+        const { stream = false, tools } = body as { stream?: boolean; tools?: unknown[] };
+        // without tools it is no turn: Claude Code looks whether its key is good, or wants a title
+        const next = (tools ?? []).length === 0 ? say("(aside)") : model.next(body);
+        return answer(response, { answer: next, shell, stream });
       },
       () => response.writeHead(400).end(),
     );
@@ -79,7 +81,8 @@ function fail(
     response.write("event: content_block_delta\ndata: {no json\n\n");
     return void response.end();
   }
-  for (const [index, step] of fault.steps.entries()) sendBlock(send, index, step, shell, false);
+  for (const [index, step] of fault.steps.entries())
+    sendBlock(send, index, step, shell, fault.kind === "silent");
   if (fault.kind === "broken") response.write("", () => response.destroy());
 }
 

@@ -41,7 +41,7 @@ const HOLD = {
 };
 
 /** Opens a session in a folder of its own. What its back end calls it is remembered from turn to turn, as the log does. */
-export function openSession(runner: Runner): Session {
+export function openSession(runner: Runner, approval?: string): Session {
   const workspace = mkdtempSync(join(tmpdir(), "rr-agent-"));
   const spawn = {
     guard: () => guard,
@@ -80,7 +80,13 @@ export function openSession(runner: Runner): Session {
         hear: (listener) => void (hear = listener),
       };
       const turn: Omit<AgentTurn, "spawn"> = {
-        session: { id: "s", user: "ann", workspace, metadata: {}, options },
+        session: {
+          id: "s",
+          user: "ann",
+          workspace,
+          metadata: {},
+          options: { ...(approval === undefined ? {} : { approval }), ...options },
+        },
         turn: randomUUID(),
         request: { user_input: input, ...(most === undefined ? {} : { max_iterations: most }) },
         thread,

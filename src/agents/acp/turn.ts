@@ -1,15 +1,17 @@
 import type { AgentProcess } from "../agent.ts";
 import type { Clock } from "../../shared/base/clock.ts";
 import { errorText } from "../../shared/base/errors.ts";
+import { programFailure } from "../failure.ts";
 import { openRpc, RpcError, type Params, type Rpc } from "../json-rpc.ts";
 import { RunnerUnavailableError, type Asked, type RunnerSession } from "../port.ts";
 import type { Running } from "../running.ts";
-import { beforeAsking, nameOf, NEW_READING, readUpdate, type ToolUse } from "./updates.ts";
+import { beforeAsking, nameOf, newPrompt, NEW_READING, readUpdate, type ToolUse } from "./updates.ts";
 
 /** The version of the protocol that we speak: the stable one. */
 const PROTOCOL = 1;
-/** How long an agent has to end its turn after a cancel, before it is asked to end itself. */
+/** How long an agent has to end its turn after a cancel, before it is asked to end itself, and then, before it is killed. 0.5 + 0.4 s: a stop is over within a second. */
 const CANCEL_MS = 500;
+const END_MS = 400;
 /** What an error of an agent means that wants its user to log in. */
 const AUTH_REQUIRED = -32_000;
 
@@ -32,6 +34,9 @@ export function beginTurn({ config, clock }: AcpDeps, session: RunnerSession, pr
   let stopped = false;
   /** What a loaded session tells of its past is in the log already. */
   let isPast = true;
+  let answered = false;
+  /** What the user says while the agent works: the protocol has no way to say it at once, so it comes behind the answer, as a prompt of its own in the same turn. */
+  const unheard: string[] = [];
   const over = Promise.withResolvers<void>();
 
   function say([next, reports]: ReturnType<typeof readUpdate>): void {
@@ -56,20 +61,35 @@ export function beginTurn({ config, clock }: AcpDeps, session: RunnerSession, pr
     return { outcome: stopped ? CANCELLED : outcomeOf(allow, options) };
   }
 
+  async function talk(rpc: Rpc, sessionId: string): Promise<void> {
+    for (let text: string | undefined = prompt; text !== undefined; text = unheard.shift()) {
+      reading = newPrompt(reading);
+      const asks = { sessionId, prompt: [{ type: "text", text }] };
+      const { stopReason, usage } = await rpc.request("session/prompt", asks);
+      if (usage !== undefined) session.emit({ type: "metadata", key: "tokens", value: usage });
+      session.emit({ type: "output", output: { kind: "iteration", stopReason: String(stopReason) } });
+      const goesOn = stopReason === "end_turn" && unheard.length > 0 && !stopped;
+      if (goesOn) continue;
+      answered = true;
+      return finish(session, { stopReason, answer: reading.answer.text, unheard });
+    }
+  }
+
   async function run(): Promise<void> {
+    let rpc: Rpc | undefined;
     try {
+      if (stopped) return;
       const [file, ...args] = config.command;
       child = await session.spawn({ file, args, env: config.env });
-      const rpc = openRpc(child, { notified, asked }, { jsonrpc: "2.0" });
+      rpc = openRpc(child, { notified, asked }, { jsonrpc: "2.0" });
       void rpc.over.then(over.resolve, over.reject);
       const sessionId = await open(rpc, session);
       live = { rpc, sessionId };
       if (stopped) return;
       isPast = false;
-      const asks = { sessionId, prompt: [{ type: "text", text: prompt }] };
-      finish(session, await rpc.request("session/prompt", asks), reading.answer.text);
+      await talk(rpc, sessionId);
     } catch (error) {
-      if (!stopped) throw failureOf(error);
+      if (!stopped) throw failureOf(error, rpc);
     } finally {
       over.resolve();
       child?.stdin.end();
@@ -80,13 +100,17 @@ export function beginTurn({ config, clock }: AcpDeps, session: RunnerSession, pr
 
   return {
     over: run(),
+    async input(text) {
+      if (answered) throw new Error("the agent has answered already");
+      unheard.push(text);
+    },
     async stop() {
       stopped = true;
       if (live !== undefined) live.rpc.notify("session/cancel", { sessionId: live.sessionId });
       const cancel = clock.after(CANCEL_MS, () => over.resolve());
       await over.promise.catch(() => undefined);
       cancel();
-      child?.stop();
+      child?.stop(END_MS);
       return (await child?.ended)?.code ?? null;
     },
   };
@@ -108,10 +132,15 @@ async function open(rpc: Rpc, session: RunnerSession): Promise<string> {
 }
 
 /** Says how the turn ended, and with what. */
-function finish(session: RunnerSession, { stopReason, usage }: Params, answer: string): void {
-  if (usage !== undefined) session.emit({ type: "metadata", key: "tokens", value: usage });
-  session.emit({ type: "output", output: { kind: "iteration", stopReason: String(stopReason) } });
+function finish(
+  session: RunnerSession,
+  { stopReason, answer, unheard }: { stopReason: unknown; answer: string; unheard: readonly string[] },
+): void {
   if (stopReason === "cancelled") return;
+  for (const text of unheard) {
+    const message = `the agent ended its turn (${String(stopReason)}) before it heard: ${text.slice(0, 200)}`;
+    session.emit({ type: "error", code: "INPUT_REFUSED", message, recoverable: true });
+  }
   if (stopReason === "refusal")
     return session.emit({ type: "error", code: "ACP_REFUSAL", message: "the model refuses to answer" });
   session.emit({ type: "output", output: { kind: "final", text: answer } });
@@ -184,9 +213,11 @@ function reasonOf(stopReason: unknown): string {
   return stopReason === "max_turn_requests" ? "max_iterations" : String(stopReason);
 }
 
-function failureOf(error: unknown): Error {
+function failureOf(error: unknown, rpc: Rpc | undefined): unknown {
+  if (rpc === undefined) return error;
+  if (!(error instanceof RpcError)) return programFailure(error, rpc.stderr());
   const text = errorText(error);
-  const missing =
-    /not found|ENOENT/i.test(text) || (error instanceof RpcError && error.code === AUTH_REQUIRED);
-  return missing ? new RunnerUnavailableError(text, { cause: error }) : new Error(text, { cause: error });
+  return error.code === AUTH_REQUIRED
+    ? new RunnerUnavailableError(text, { cause: error })
+    : Object.assign(new Error(text, { cause: error }), { code: "ACP_ERROR" });
 }

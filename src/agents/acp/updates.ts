@@ -12,19 +12,36 @@ export type ToolUse = {
 };
 
 /** What is known of a turn by the agent's updates. */
-export type Reading = { tools: ReadonlyMap<string, ToolUse>; answer: { block: string; text: string } };
+export type Reading = {
+  tools: ReadonlyMap<string, ToolUse>;
+  /** The newest text, at the end of a prompt its answer. */
+  answer: { block: string; text: string };
+  /** Counts texts that the agent gives no names: one ends where a tool is used, or a prompt begins. */
+  part: number;
+};
 
-export const NEW_READING: Reading = { tools: new Map(), answer: { block: "", text: "" } };
+export const NEW_READING: Reading = { tools: new Map(), answer: { block: "", text: "" }, part: 0 };
+
+/** Most characters of an answer that are kept for the turn's end, which repeats its beginning: all of it is in the log. */
+const MOST_ANSWER: number = 4 * 1024 * 1024;
+
+/** The state when another prompt begins. Pure. */
+export function newPrompt({ tools, part }: Reading): Reading {
+  return { tools, answer: NEW_READING.answer, part: part + 1 };
+}
 
 /** The state after a `session/update`, and what it reports. An update of a kind that is not known is shown as a status. Pure. */
 export function readUpdate(before: Reading, update: Params): [Reading, Reported[]] {
   const { sessionUpdate: kind } = update;
   switch (kind) {
     case "agent_message_chunk": {
-      const [block, text] = [blockOf(update), contentText(update["content"])];
+      const [block, text] = [blockOf(update, before), contentText(update["content"])];
       if (text === "") return [before, []]; // a message that begins
       const { answer } = before;
-      const next = answer.block === block ? { block, text: answer.text + text } : { block, text };
+      const next =
+        answer.block === block
+          ? { block, text: (answer.text + text).slice(0, MOST_ANSWER) }
+          : { block, text };
       return [{ ...before, answer: next }, [output({ kind: "piece", of: "text", block, text })]];
     }
     case "agent_thought_chunk":
@@ -34,7 +51,7 @@ export function readUpdate(before: Reading, update: Params): [Reading, Reported[
           output({
             kind: "piece",
             of: "thinking",
-            block: blockOf(update),
+            block: blockOf(update, before),
             text: contentText(update["content"]),
           }),
         ],
@@ -89,8 +106,10 @@ function tool(before: Reading, update: Params): [Reading, Reported[]] {
       output({ kind: "tool_result", id, name: nameOf(use), content: said, isError: how === "failed" }),
     );
     use.said = "result";
+    use.input = use.content = undefined; // all of it is said
   }
-  return [{ ...before, tools: new Map(before.tools).set(id, use) }, reports];
+  const part = reports.length > 0 ? before.part + 1 : before.part;
+  return [{ ...before, part, tools: new Map(before.tools).set(id, use) }, reports];
 }
 
 /** Says a tool's call, if it was not said: before its permission is asked for. Pure. */
@@ -130,8 +149,8 @@ function contentText(content: unknown): string {
   return JSON.stringify(content);
 }
 
-function blockOf({ messageId }: Params): string {
-  return typeof messageId === "string" ? messageId : "0";
+function blockOf({ messageId }: Params, { part }: Reading): string {
+  return typeof messageId === "string" ? messageId : String(part);
 }
 
 function isEmpty(value: unknown): boolean {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import { errorText } from "../../shared/base/errors.ts";
 import type { ApprovalChoice, Asked, RunnerSession } from "../port.ts";
+import { programFailure } from "../failure.ts";
 import { RunnerUnavailableError } from "../port.ts";
 import type { Running } from "../running.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
@@ -160,11 +161,8 @@ function permissions(session: RunnerSession): Pick<SdkOptions, "canUseTool" | "h
 }
 
 function failureOf(error: unknown, child: Spawned | undefined): Error {
-  const said = child?.stderr().trim() ?? "";
-  const message = said === "" ? errorText(error) : `${errorText(error)}: ${said}`;
-  const missing = child === undefined || /not found|ENOENT/i.test(errorText(error));
-  if (missing) return new RunnerUnavailableError(message, { cause: error });
-  return Object.assign(new Error(message, { cause: error }), { code: "RUNNER_EXIT" });
+  if (child === undefined) return new RunnerUnavailableError(errorText(error), { cause: error });
+  return programFailure(error, child.stderr().trim());
 }
 
 function textsOf(env: Record<string, string | undefined>): Record<string, string> {

@@ -1,3 +1,4 @@
+import type { Clock } from "../../shared/base/clock.ts";
 import type { Runner } from "../port.ts";
 import { createRunner } from "../running.ts";
 import { beginTurn, type SidecarConfig } from "./turn.ts";
@@ -7,8 +8,8 @@ import { beginTurn, type SidecarConfig } from "./turn.ts";
 export type { SidecarConfig } from "./turn.ts";
 
 /** Codex behind the sidecar of Tether, which runs `codex exec`. */
-export function sidecarRunner(config: SidecarConfig): Runner {
+export function sidecarRunner(config: SidecarConfig, clock: Clock): Runner {
   return createRunner("codex_sdk_sidecar", (session, prompt, choice) =>
-    beginTurn(config, session, prompt, choice),
+    beginTurn({ config, clock }, session, prompt, choice),
   );
 }

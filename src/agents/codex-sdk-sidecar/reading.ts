@@ -3,15 +3,17 @@ import { quotedError } from "../quoted-error.ts";
 
 /** What is known of a turn by the sidecar's events. */
 export type Reading = {
-  /** Turns that it will still tell the end of: one, and one for each input that it queued. */
+  /** Ends that it will still tell: one, for the turn and every input that it queued, and one for each input that it took as a turn of its own. */
   open: number;
+  /** Uses of tools. */
+  tools: number;
   texts: number;
   /** The newest text that it called final; it calls every one so. */
   answer: string;
   failed: boolean;
 };
 
-export const NEW_READING: Reading = { open: 1, texts: 0, answer: "", failed: false };
+export const NEW_READING: Reading = { open: 1, tools: 0, texts: 0, answer: "", failed: false };
 
 /** Says what a turn used, and not the whole thread. */
 const OF_THE_TURN: ReadonlySet<string> = new Set(["duration_ms"]);
@@ -66,15 +68,28 @@ export function readEvent(before: Reading, event: { type?: unknown; data?: unkno
 
 function output(before: Reading, { text, kind }: Record<string, unknown>): [Reading, Reported[]] {
   const said = textOf(text).replace(/\n$/, "");
-  if (kind !== "final") return [before, [{ type: "output", output: step(said) }]];
+  if (kind !== "final") {
+    const outputs = stepOf(said, String(before.tools));
+    const tools = outputs.length > 1 ? before.tools + 1 : before.tools;
+    return [{ ...before, tools }, outputs.map((it) => ({ type: "output", output: it }))];
+  }
   const block = String(before.texts);
   const told: Reported = { type: "output", output: { kind: "text", block, text: said } };
   return [{ ...before, texts: before.texts + 1, answer: said }, [told]];
 }
 
-/** Commands and warnings come as a line for people only. */
-function step(text: string): Output {
-  return { kind: "other", type: "status", data: { status: "step", text } };
+/** A command that has ended, as the sidecar writes it down. What it said is not passed on. */
+const COMMAND = /^Command: ([^]*) \(exit (-?\d+)\)$/;
+
+/** Everything but commands comes as a line for people only. */
+function stepOf(text: string, number: string): Output[] {
+  const [, command, code] = COMMAND.exec(text) ?? [];
+  if (command === undefined) return [{ kind: "other", type: "status", data: { status: "step", text } }];
+  const id = `command_${number}`;
+  return [
+    { kind: "tool_call", id, name: "shell", input: { command } },
+    { kind: "tool_result", id, name: "shell", content: `exit code ${code}`, isError: code !== "0" },
+  ];
 }
 
 function textOf(value: unknown): string {

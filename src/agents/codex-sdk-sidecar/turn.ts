@@ -1,7 +1,8 @@
 import type { Dispatcher } from "undici";
+import type { Clock } from "../../shared/base/clock.ts";
 import { errorText } from "../../shared/base/errors.ts";
 import { readLines } from "../lines.ts";
-import { RunnerUnavailableError, type ApprovalChoice, type RunnerSession } from "../port.ts";
+import { RunnerUnavailableError, type ApprovalChoice, type Reported, type RunnerSession } from "../port.ts";
 import type { Running } from "../running.ts";
 import { NEW_READING, readEvent } from "./reading.ts";
 
@@ -13,6 +14,12 @@ export type SidecarConfig = { url: string; token: string | undefined };
 const CALL_MS = 10_000;
 /** It sends a heartbeat every 5 s while a turn runs. */
 const SILENCE_MS = 60_000;
+/** Longest event: its texts come whole. */
+const MOST_LINE_BYTES: number = 16 * 1024 * 1024;
+/** Longest answer of a route: it has a few words. */
+const MOST_ANSWER_BYTES: number = 64 * 1024;
+/** How long it has to end what it runs, behind an interrupt: until then that works in the folder. */
+const INTERRUPT_MS = 2000;
 /** How often a broken stream is opened again. The sidecar keeps what came in between for the next stream. */
 const MOST_STREAMS = 5;
 
@@ -21,7 +28,7 @@ const CANNOT_ASK =
 
 /** Runs a turn at the sidecar. Each turn is a session of its own there, so that nothing of an earlier one, kept or queued, gets into it; the thread goes on. */
 export function beginTurn(
-  config: SidecarConfig,
+  { config, clock }: { config: SidecarConfig; clock: Clock },
   session: RunnerSession,
   prompt: string,
   choice: ApprovalChoice,
@@ -31,16 +38,19 @@ export function beginTurn(
   const sidecar = sidecarAt(config, id, ended.signal);
   let reading = NEW_READING;
   let begun = false;
+  /** Inputs whose answers are awaited: they tell how many ends there will be. */
+  let asking: Promise<unknown> = Promise.resolve();
   let stopped = false;
 
   /** Reads one stream. Returns when it breaks, or everything was said. */
   async function listen(body: AsyncIterable<Uint8Array>): Promise<void> {
-    for await (const line of readLines(body)) {
+    for await (const line of readLines(body, MOST_LINE_BYTES)) {
       const event = eventIn(line);
       if (event === undefined) continue;
+      await asking;
       const [next, reports] = readEvent(reading, event);
       reading = next;
-      for (const it of reports) session.emit(it);
+      for (const it of reports) if (!stopped || it.type !== "error") session.emit(it);
       await session.room();
       if (reading.open === 0) return;
     }
@@ -56,12 +66,13 @@ export function beginTurn(
     // the sidecar never asks: with 0 it would do everything
     if (choice === 0) throw new Error(CANNOT_ASK);
     try {
-      for (let streams = 0; reading.open > 0 && !stopped; streams++) {
+      for (let streams = 0; reading.open > 0 && !(stopped && !begun); streams++) {
         if (streams === MOST_STREAMS) throw new Error("the Codex sidecar's events broke off");
+        if (streams > 0) session.emit(BROKEN);
         const body = await sidecar.events();
         if (streams === 0) await start();
         await listen(body).catch((error: unknown) => {
-          if (error instanceof Error && error.name === "BodyTimeoutError") throw error;
+          if (!isBreak(error)) throw error;
         });
       }
     } catch (error) {
@@ -71,20 +82,45 @@ export function beginTurn(
     }
   }
 
+  const over = run();
   return {
-    over: run(),
+    over,
     async input(text) {
       if (!begun) throw new Error("the turn has not begun");
-      const { queued } = await sidecar.call("/sessions/input", { text });
-      if (queued === true) reading = { ...reading, open: reading.open + 1 };
+      if (reading.open === 0) throw new Error("the agent has answered already");
+      const taken = sidecar.call("/sessions/input", { text }).then(({ queued }) => {
+        if (queued !== true) reading = { ...reading, open: reading.open + 1 };
+      });
+      asking = Promise.allSettled([asking, taken]);
+      await taken;
     },
     async stop() {
       stopped = true;
-      if (begun) await sidecar.call("/sessions/interrupt").catch(() => undefined);
+      if (begun) {
+        await sidecar.call("/sessions/interrupt").catch(() => undefined);
+        const late = Promise.withResolvers<void>();
+        const cancel = clock.after(INTERRUPT_MS, late.resolve);
+        await Promise.race([over.catch(() => undefined), late.promise]);
+        cancel();
+      }
       ended.abort();
       return null;
     },
   };
+}
+
+/** It keeps what it says while nobody listens, but not what it said into a connection that was broken already. */
+const BROKEN: Reported = {
+  type: "error",
+  code: "STREAM_BROKEN",
+  message: "the sidecar's events broke off; what it said in that moment may be missing",
+  recoverable: true,
+};
+
+/** The connection was lost, and what came over it was right. */
+function isBreak(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === "UND_ERR_SOCKET" || code === "ECONNRESET";
 }
 
 /** Where the turn works, and which conversation it continues. */
@@ -108,7 +144,9 @@ function sidecarAt({ url, token }: SidecarConfig, id: string, signal: AbortSigna
     const { request } = await import("undici"); // takes 8 MB, which a worker without such turns does not need
     const answer = await request(`${url}${path}`, options).catch(away);
     if (answer.statusCode === 200) return answer;
-    throw new Error(`the Codex sidecar answered ${answer.statusCode}: ${reasonIn(await answer.body.text())}`);
+    throw new Error(
+      `the Codex sidecar answered ${answer.statusCode}: ${reasonIn(await textIn(answer.body))}`,
+    );
   }
 
   return {
@@ -120,7 +158,7 @@ function sidecarAt({ url, token }: SidecarConfig, id: string, signal: AbortSigna
         headersTimeout: CALL_MS,
         bodyTimeout: CALL_MS,
       });
-      return (await text.json()) as Record<string, unknown>;
+      return objectIn(await textIn(text));
     },
     async events(): Promise<AsyncIterable<Uint8Array>> {
       const limits = { headersTimeout: CALL_MS, bodyTimeout: SILENCE_MS, signal };
@@ -139,6 +177,24 @@ function eventIn(line: Buffer): object | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The body of an answer. Throws if it is longer than any that the sidecar gives. */
+async function textIn(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of body) {
+    length += part.length;
+    if (length > MOST_ANSWER_BYTES)
+      throw new Error(`the Codex sidecar answered more than ${MOST_ANSWER_BYTES} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function objectIn(text: string): Record<string, unknown> {
+  const value: unknown = JSON.parse(text);
+  return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
 /** Some of its refusals are web pages. */

@@ -1,15 +1,19 @@
 import type { Output, Reported } from "../port.ts";
 import { quotedError } from "../quoted-error.ts";
-import { begun, ended, itemOf, textOf } from "./items.ts";
+import { begun, dataIn, ended, itemOf, textOf } from "./items.ts";
 
 /** What is known of a turn by the lines of `codex exec --json`. */
 export type ExecReading = {
   begun: ReadonlySet<string>;
   answer: string;
   end: "completed" | "failed" | undefined;
+  /** A schema was asked for. */
+  wantsData: boolean;
 };
 
-export const NEW_EXEC_READING: ExecReading = { begun: new Set(), answer: "", end: undefined };
+export function newExecReading(wantsData: boolean): ExecReading {
+  return { begun: new Set(), answer: "", end: undefined, wantsData };
+}
 
 /** The state after a line, and what it reports. Pure. */
 export function readExec(
@@ -38,7 +42,11 @@ export function readExec(
     case "turn.completed": {
       // of the whole thread, as its name says: Codex does not tell what this turn used
       const used: Reported = { type: "metadata", key: "thread_tokens", value: line["usage"] };
-      const final = output({ kind: "final", text: before.answer });
+      const final = output({
+        kind: "final",
+        text: before.answer,
+        ...dataIn(before.answer, before.wantsData),
+      });
       return [{ ...before, end: "completed" }, [used, final, { type: "awaiting_input" }]];
     }
     case "turn.failed": {

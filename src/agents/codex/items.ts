@@ -105,6 +105,16 @@ export function textOf(value: unknown): string {
       : JSON.stringify(value);
 }
 
+/** Where a schema was asked for (`wanted`), the answer is its data. Pure. */
+export function dataIn(answer: string, wanted: boolean): { data?: unknown } {
+  if (!wanted) return {};
+  try {
+    return { data: JSON.parse(answer) as unknown };
+  } catch {
+    return {};
+  }
+}
+
 function given(name: string, value: unknown): Record<string, unknown> {
   return value === undefined || value === null ? {} : { [name]: value };
 }

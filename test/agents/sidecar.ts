@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
@@ -79,6 +80,8 @@ async function handle(
     session.queue.push(text);
     return answer({ queued: true });
   }
+  if (url === "/sessions/start" && !existsSync(String(body["workdir"])))
+    return void response.writeHead(422).end(JSON.stringify({ error: "workdir not accessible" }));
   if (url === "/sessions/start") {
     session.workdir = String(body["workdir"]);
     session.choice = Number(body["approval_choice"]) || 2;

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, test } from "vitest";
 import { ADAPTERS } from "./adapters.ts";
 import { createModel, type Model } from "./model.ts";
 import { killIn } from "./processes.ts";
-import { STORIES, type StoryName } from "./stories.ts";
+import { STORIES } from "./stories.ts";
+import { TABLE, type Cannot, type StoryName } from "./table.ts";
 import { openSession, type Session } from "./world.ts";
 
 describe.each(ADAPTERS.map((adapter) => [adapter.name, adapter] as const))("%s", (_, adapter) => {
@@ -19,7 +20,8 @@ describe.each(ADAPTERS.map((adapter) => [adapter.name, adapter] as const))("%s",
   afterEach(() => scope.disposeAsync());
 
   for (const [name, story] of Object.entries(STORIES)) {
-    const why = adapter.cannot[name as StoryName];
+    const cannot: Cannot = TABLE[adapter.name];
+    const why = cannot[name as StoryName];
     test.skipIf(why !== undefined)(why === undefined ? name : `${name} (cannot: ${why})`, async () => {
       await story({
         model,

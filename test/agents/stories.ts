@@ -170,7 +170,7 @@ export const STORIES = {
   },
 
   async input({ model, session }) {
-    model.script(say("Wait. ", shell("sleep 1; echo waited")), say("I heard you."), say("I heard you."));
+    model.script(say("Wait. ", shell("sleep 1; echo waited")), ...Array.from({ length: 4 }, () => say("I heard you.")));
     const turn = session.turn("Begin");
     await until(turn, "tool_call");
     turn.wish({ kind: "input", text: "turn left" });
@@ -193,8 +193,6 @@ export const STORIES = {
     expect(heard.at(-1)).toMatch(/^finished/);
   },
 } as const satisfies Record<string, (stage: Stage) => Promise<void>>;
-
-export type StoryName = keyof typeof STORIES;
 
 /** Whether a harmless command is asked about is the back end's to say. */
 function asked({ said }: TurnOf): string[] {

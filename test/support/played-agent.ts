@@ -21,6 +21,8 @@ export type Played = {
   commands: AgentCommand[];
   /** Has it say something by itself. */
   say(...messages: object[]): void;
+  /** Has it say something on stderr. */
+  complain(text: string): void;
   /** Ends it. */
   end(code: number): void;
 };
@@ -42,6 +44,7 @@ export function playAgent(answer: (message: Record<string, unknown>) => readonly
     heard,
     commands,
     say,
+    complain: (text) => void stderr.write(text),
     end,
     spawn(command): Promise<AgentProcess> {
       commands.push(command);

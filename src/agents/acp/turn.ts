@@ -38,6 +38,7 @@ export function beginTurn({ config, clock }: AcpDeps, session: RunnerSession, pr
   /** What the user says while the agent works: the protocol has no way to say it at once, so it comes behind the answer, as a prompt of its own in the same turn. */
   const unheard: string[] = [];
   const over = Promise.withResolvers<void>();
+  over.promise.catch(() => undefined); // also if nobody stops the turn, and waits for it
 
   function say([next, reports]: ReturnType<typeof readUpdate>): void {
     reading = next;
@@ -77,6 +78,7 @@ export function beginTurn({ config, clock }: AcpDeps, session: RunnerSession, pr
 
   async function run(): Promise<void> {
     let rpc: Rpc | undefined;
+    let failure: unknown;
     try {
       if (stopped) return;
       const [file, ...args] = config.command;
@@ -89,13 +91,15 @@ export function beginTurn({ config, clock }: AcpDeps, session: RunnerSession, pr
       isPast = false;
       await talk(rpc, sessionId);
     } catch (error) {
-      if (!stopped) throw failureOf(error, rpc);
+      if (rpc === undefined && !stopped) throw error;
+      failure = error;
     } finally {
       over.resolve();
       child?.stdin.end();
       child?.stop();
-      await child?.ended;
+      await child?.ended; // what it says on stderr may come last
     }
+    if (failure !== undefined && !stopped) throw failureOf(failure, rpc?.stderr() ?? "");
   }
 
   return {
@@ -213,9 +217,8 @@ function reasonOf(stopReason: unknown): string {
   return stopReason === "max_turn_requests" ? "max_iterations" : String(stopReason);
 }
 
-function failureOf(error: unknown, rpc: Rpc | undefined): unknown {
-  if (rpc === undefined) return error;
-  if (!(error instanceof RpcError)) return programFailure(error, rpc.stderr());
+function failureOf(error: unknown, said: string): Error {
+  if (!(error instanceof RpcError)) return programFailure(error, said);
   const text = errorText(error);
   return error.code === AUTH_REQUIRED
     ? new RunnerUnavailableError(text, { cause: error })

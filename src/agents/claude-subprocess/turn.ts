@@ -58,17 +58,20 @@ export function beginTurn(
 }
 
 async function run(deps: ClaudeDeps, turn: Turn): Promise<void> {
+  let failure: unknown = new Error("the CLI ended without a result");
   try {
     turn.query = await startQuery(deps, turn);
     if (turn.stopped) turn.query.close();
     await follow(deps.clock, turn, turn.query);
   } catch (error) {
-    // behind a result the SDK throws what that has said, and behind a stop that it was stopped
-    if (turn.reading.result === "none" && !turn.stopped) throw failureOf(error, turn.child);
+    failure = error; // behind a result the SDK throws what that has said, and behind a stop that it was stopped
   }
   if (turn.stopped) return;
-  if (turn.reading.result === "none")
-    throw failureOf(new Error("the CLI ended without a result"), turn.child);
+  if (turn.reading.result === "none") {
+    turn.child?.stop(END_MS);
+    await turn.child?.ended; // what it says on stderr may come last
+    throw failureOf(failure, turn.child);
+  }
   if (turn.reading.result === "answered") turn.session.emit({ type: "awaiting_input" });
 }
 

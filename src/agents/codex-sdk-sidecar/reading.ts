@@ -10,13 +10,16 @@ export type Reading = {
   texts: number;
   /** The newest text that it called final; it calls every one so. */
   answer: string;
-  failed: boolean;
+  /** What it called an error. It calls each retry so, and the same failure up to three times, and then says that it ended well: what comes behind it tells. */
+  error: { code: string; message: string } | undefined;
 };
 
-export const NEW_READING: Reading = { open: 1, tools: 0, texts: 0, answer: "", failed: false };
+export const NEW_READING: Reading = { open: 1, tools: 0, texts: 0, answer: "", error: undefined };
 
 /** Says what a turn used, and not the whole thread. */
 const OF_THE_TURN: ReadonlySet<string> = new Set(["duration_ms"]);
+/** Codex says what a turn used only when it has not failed. */
+const ENDED_WELL = "input_tokens";
 /** The sum counts cached tokens twice. */
 const WRONG = "tokens_used";
 
@@ -38,7 +41,11 @@ export function readEvent(before: Reading, event: { type?: unknown; data?: unkno
     case "metadata": {
       const { key, value } = data;
       if (typeof key !== "string" || key === WRONG) return [before, []];
-      return [before, [{ type: "metadata", key: OF_THE_TURN.has(key) ? key : `thread_${key}`, value }]];
+      const [after, recovered] = key === ENDED_WELL ? recoveredOf(before) : [before, []];
+      return [
+        after,
+        [...recovered, { type: "metadata", key: OF_THE_TURN.has(key) ? key : `thread_${key}`, value }],
+      ];
     }
     case "heartbeat":
       return [
@@ -46,17 +53,17 @@ export function readEvent(before: Reading, event: { type?: unknown; data?: unkno
         [{ type: "heartbeat", elapsedS: Number(data["elapsed_s"] ?? 0), done: data["done"] === true }],
       ];
     case "error": {
-      if (before.failed) return [before, []]; // it says the same failure up to three times, and then that it ended well
       const { code, message } = data;
-      const failure = {
+      const error = {
         code: textOf(code) || "SIDECAR_ERROR",
         message: quotedError(textOf(message)) || "the turn failed",
       };
-      return [{ ...before, failed: true }, [{ type: "error", ...failure }]];
+      return [{ ...before, error: before.error ?? error }, []];
     }
     case "exit": {
       const open = before.open - 1;
-      if (open > 0 || before.failed) return [{ ...before, open }, []];
+      if (open > 0) return [{ ...before, open }, []];
+      if (before.error !== undefined) return [{ ...before, open }, [{ type: "error", ...before.error }]];
       const final: Reported = { type: "output", output: { kind: "final", text: before.answer } };
       const exitCode = typeof data["exit_code"] === "number" ? data["exit_code"] : null;
       return [{ ...before, open }, [final, { type: "exit", exitCode }, { type: "awaiting_input" }]];
@@ -75,7 +82,14 @@ function output(before: Reading, { text, kind }: Record<string, unknown>): [Read
   }
   const block = String(before.texts);
   const told: Reported = { type: "output", output: { kind: "text", block, text: said } };
-  return [{ ...before, texts: before.texts + 1, answer: said }, [told]];
+  const [after, recovered] = recoveredOf(before);
+  return [{ ...after, texts: before.texts + 1, answer: said }, [...recovered, told]];
+}
+
+/** What was called an error was none that the turn ended with. */
+function recoveredOf({ error, ...before }: Reading): [Reading, Reported[]] {
+  const told: Reported[] = error === undefined ? [] : [{ type: "error", ...error, recoverable: true }];
+  return [{ ...before, error: undefined }, told];
 }
 
 /** A command that has ended, as the sidecar writes it down. What it said is not passed on. */

@@ -24,6 +24,7 @@ export function beginTurn(
   choice: ApprovalChoice,
 ): Running {
   const done = Promise.withResolvers<void>();
+  done.promise.catch(() => undefined); // also if the turn has failed before, and nobody waits for it
   const { output_schema: schema } = session.options;
   const wantsData = typeof schema === "object" && schema !== null;
   let reading = NEW_READING;
@@ -41,9 +42,11 @@ export function beginTurn(
 
   async function run(): Promise<void> {
     let rpc: Rpc | undefined;
+    let failure: unknown;
     try {
       if (stopped) return;
       child = await session.spawn(commandOf(config));
+      if (stopped) return child.stop(END_MS);
       rpc = openRpc(child, { notified, asked: (method, params) => asked(session, method, params) });
       void rpc.over.then(done.resolve, done.reject);
       const { workspace, options } = session;
@@ -53,12 +56,14 @@ export function beginTurn(
       await done.promise;
       if (reading.end === undefined && !stopped) throw new Error("codex ended in the turn");
     } catch (error) {
-      if (!stopped) throw rpc === undefined ? error : programFailure(error, rpc.stderr());
+      if (rpc === undefined && !stopped) throw error;
+      failure = error;
     } finally {
       child?.stdin.end();
       child?.stop();
-      await child?.ended;
+      await child?.ended; // what it says on stderr may come last
     }
+    if (failure !== undefined && !stopped) throw programFailure(failure, rpc?.stderr() ?? "");
   }
 
   return {

@@ -155,3 +155,94 @@ test("plans are shown, a refusal fails the turn, and one that is not logged in i
     code: "AGENT_UNAVAILABLE",
   });
 });
+
+test("what the user says in the turn is asked behind the answer, and the turn ends with the last one", async () => {
+  const prompts: { id: unknown; text: unknown }[] = [];
+  const played = agent(({ id, method, params }) => {
+    if (method !== "session/prompt") return [];
+    const [{ text }] = (params as { prompt: [{ text: string }] }).prompt;
+    prompts.push({ id, text });
+    return [];
+  });
+  const answer = (text: string): object =>
+    update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text } });
+  const session = playSession(played.spawn);
+  const over = runner.start(session, "go", 0);
+  await expect.poll(() => prompts.length).toBe(1);
+  await runner.sendInput(session, "left");
+  played.say(answer("One."), { id: prompts[0]?.id, result: { stopReason: "end_turn" } });
+  await expect.poll(() => prompts.map(({ text }) => text)).toEqual(["go", "left"]);
+  played.say(answer("Two."), { id: prompts[1]?.id, result: { stopReason: "end_turn" } });
+  await over;
+  expect(plainly(session.said)).toEqual([
+    "header",
+    "text One.",
+    "iteration",
+    "text Two.",
+    "iteration",
+    "final whole Two.",
+    "awaiting_input",
+  ]);
+});
+
+test("what the user said and the agent will not hear, because it ended for another reason, is named", async () => {
+  let prompt: unknown;
+  const played = agent(({ id, method }) => (method === "session/prompt" ? ((prompt = id), []) : []));
+  const session = playSession(played.spawn);
+  const over = runner.start(session, "go", 0);
+  await expect.poll(() => prompt).toBeDefined();
+  await runner.sendInput(session, "left");
+  played.say({ id: prompt, result: { stopReason: "max_tokens" } });
+  await over;
+  expect(session.said.filter(({ type }) => type === "error")).toMatchObject([
+    { code: "INPUT_REFUSED", recoverable: true, message: expect.stringContaining("left") },
+  ]);
+});
+
+test("texts without a name are apart where a tool stands between them: the last one is the answer", async () => {
+  const text = (of: string): object =>
+    update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: of } });
+  const tool = { toolCallId: "t", kind: "execute", rawInput: { command: "ls" }, status: "completed" };
+  const played = agent(({ id, method }) =>
+    method === "session/prompt"
+      ? [
+          text("Looking. "),
+          update({ sessionUpdate: "tool_call", ...tool }),
+          text("Done."),
+          { id, result: { stopReason: "end_turn" } },
+        ]
+      : [],
+  );
+  const session = playSession(played.spawn);
+  await runner.start(session, "go", 0);
+  expect(plainly(session.said)).toContain("final whole Done.");
+});
+
+test("BOUND-1: an agent whose messages cannot be held fails its turn, and asks no more than can be answered", async () => {
+  const deep = `${"[".repeat(500)}${"]".repeat(500)}`;
+  const nested = agent(({ method }) =>
+    method === "session/prompt"
+      ? [update({ sessionUpdate: "tool_call", toolCallId: "t", rawInput: JSON.parse(deep) as unknown })]
+      : [],
+  );
+  await expect(runner.start(playSession(nested.spawn), "go", 0)).rejects.toThrow("nested too deeply");
+
+  let prompt: unknown;
+  const asking = agent(({ id, method }) => {
+    if (method !== "session/prompt") return [];
+    prompt = id;
+    return Array.from({ length: 101 }, (_, n) => ({
+      id: `ask ${n}`,
+      method: "session/request_permission",
+      params: { toolCall: { toolCallId: "t" }, options: [] },
+    }));
+  });
+  const never = playSession(asking.spawn, { ask: () => new Promise(() => undefined) });
+  const over = runner.start(never, "go", 0);
+  await expect
+    .poll(() => asking.heard.filter(({ error }) => error !== undefined))
+    .toMatchObject([{ id: "ask 100", error: { message: expect.stringContaining("more than 100") } }]);
+  expect(never.asks).toHaveLength(100);
+  asking.say({ id: prompt, result: { stopReason: "end_turn" } });
+  await over;
+});

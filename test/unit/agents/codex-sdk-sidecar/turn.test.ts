@@ -201,3 +201,20 @@ test("it is not asked to ask, because it would not; and one that is away is not 
     message: expect.stringContaining("not reachable"),
   });
 });
+
+test("what it calls an error and comes through is told as a retry, and does not fail the turn", async () => {
+  const data = (type: string, of: object): string => `data: ${JSON.stringify({ type, data: of })}`;
+  const retry = data("error", { code: "INTERNAL_ERROR", message: "Reconnecting... 1/5" });
+  const answer = data("output", { text: "At last.", kind: "final" });
+  const { url } = await play([retry, answer, EXIT]);
+  const session = playSession(noSpawn);
+  await sidecarRunner({ url, token: undefined }, clock).start(session, "go", 1);
+  expect(plainly(session.said)).toEqual([
+    "error INTERNAL_ERROR",
+    "text whole At last.",
+    "final whole At last.",
+    "exit",
+    "awaiting_input",
+  ]);
+  expect(session.said[0]).toMatchObject({ recoverable: true });
+});

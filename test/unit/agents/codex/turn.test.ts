@@ -189,10 +189,15 @@ test("one that dies in its turn fails it, and one that cannot be started is not 
   played.end(1);
   await expect(over).rejects.toThrow("codex ended in the turn");
 
-  const missing = (): never => {
-    throw new Error("codex: not found");
-  };
-  await expect(codexRunner(CONFIG, clock).start(playSession(missing), "go", 0)).rejects.toMatchObject({
-    code: "AGENT_UNAVAILABLE",
-  });
+  for (const words of ["sh: 1: exec: codex: not found\n", "error: unrecognized subcommand 'app-server'\n"]) {
+    const missing = running();
+    const failed = codexRunner(CONFIG, clock).start(playSession(missing.spawn), "go", 0);
+    await expect.poll(() => missing.heard.length).toBeGreaterThan(0);
+    missing.complain(words);
+    missing.end(127);
+    await expect(failed).rejects.toMatchObject({
+      code: "AGENT_UNAVAILABLE",
+      message: expect.stringContaining(words.trim()),
+    });
+  }
 });

@@ -55,26 +55,11 @@ export function openRpc(child: AgentProcess, handlers: Handlers, extra: object =
   let last = "";
   let ids = 0;
   let ended = false;
-  let asking = 0;
   child.stderr.setEncoding("utf8").on("data", (text: string) => (last = (last + text).slice(-MOST_STDERR)));
 
   const send = (message: object): void =>
     void child.stdin.write(`${JSON.stringify({ ...extra, ...message })}\n`);
-
-  async function answer(id: string | number, method: string, params: Params): Promise<void> {
-    asking++;
-    try {
-      if (asking > MOST_ASKED) throw new Error(`more than ${MOST_ASKED} requests wait for an answer`);
-      const result = handlers.asked(method, params);
-      if (result === undefined)
-        send({ id, error: { code: -32_601, message: `there is no method ${method}` } });
-      else send({ id, result: await result });
-    } catch (error) {
-      send({ id, error: { code: -32_603, message: error instanceof Error ? error.message : String(error) } });
-    } finally {
-      asking--;
-    }
-  }
+  const answer = answering(handlers, send);
 
   async function take({ id, method, params = {}, result, error }: Message): Promise<void> {
     if (method !== undefined) {
@@ -122,6 +107,28 @@ export function openRpc(child: AgentProcess, handlers: Handlers, extra: object =
     notify: (method, params) => send({ method, ...(params === undefined ? {} : { params }) }),
     over: read(),
     stderr: () => last.trim(),
+  };
+}
+
+/** Answers what the other side asks, so much at one time. */
+function answering(
+  handlers: Handlers,
+  send: (message: object) => void,
+): (id: string | number, method: string, params: Params) => Promise<void> {
+  let asking = 0;
+  return async (id, method, params) => {
+    asking++;
+    try {
+      if (asking > MOST_ASKED) throw new Error(`more than ${MOST_ASKED} requests wait for an answer`);
+      const result = handlers.asked(method, params);
+      if (result === undefined)
+        send({ id, error: { code: -32_601, message: `there is no method ${method}` } });
+      else send({ id, result: await result });
+    } catch (error) {
+      send({ id, error: { code: -32_603, message: error instanceof Error ? error.message : String(error) } });
+    } finally {
+      asking--;
+    }
   };
 }
 

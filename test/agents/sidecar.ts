@@ -65,7 +65,7 @@ async function handle(
     session.listeners.add(response);
     return void response.once("close", () => session.listeners.delete(response));
   }
-  const body = (await json(request)) as Record<string, unknown>;
+  const body = (await json(request)) as Record<string, string | number | undefined>;
   const answer = (data: object): void => {
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(data));
   };

@@ -170,7 +170,10 @@ export const STORIES = {
   },
 
   async input({ model, session }) {
-    model.script(say("Wait. ", shell("sleep 1; echo waited")), ...Array.from({ length: 4 }, () => say("I heard you.")));
+    model.script(
+      say("Wait. ", shell("sleep 1; echo waited")),
+      ...Array.from({ length: 4 }, () => say("I heard you.")),
+    );
     const turn = session.turn("Begin");
     await until(turn, "tool_call");
     turn.wish({ kind: "input", text: "turn left" });

@@ -3,7 +3,7 @@ import type { Runner } from "../port.ts";
 import { createRunner } from "../running.ts";
 import { beginTurn, type AcpConfig } from "./turn.ts";
 
-// turn.ts runs one, updates.ts reads what the agent says in it
+// turn.ts runs one, opening.ts opens its conversation, updates.ts reads what the agent says in it
 
 export type { AcpConfig } from "./turn.ts";
 

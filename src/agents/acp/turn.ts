@@ -2,13 +2,20 @@ import type { AgentProcess } from "../agent.ts";
 import type { Clock } from "../../shared/base/clock.ts";
 import { errorText } from "../../shared/base/errors.ts";
 import { programFailure } from "../failure.ts";
-import { openRpc, RpcError, type Params, type Rpc } from "../json-rpc.ts";
+import { openRpc, RpcError, type Handlers, type Params, type Rpc } from "../json-rpc.ts";
 import { RunnerUnavailableError, type Asked, type RunnerSession } from "../port.ts";
 import type { Running } from "../running.ts";
-import { beforeAsking, nameOf, newPrompt, NEW_READING, readUpdate, type ToolUse } from "./updates.ts";
+import { open } from "./opening.ts";
+import {
+  beforeAsking,
+  nameOf,
+  newPrompt,
+  NEW_READING,
+  readUpdate,
+  type Reading,
+  type ToolUse,
+} from "./updates.ts";
 
-/** The version of the protocol that we speak: the stable one. */
-const PROTOCOL = 1;
 /** How long an agent has to end its turn after a cancel, before it is asked to end itself, and then, before it is killed. 0.5 + 0.4 s: a stop is over within a second. */
 const CANCEL_MS = 500;
 const END_MS = 400;
@@ -26,113 +33,119 @@ const CANCELLED = { outcome: "cancelled" };
 
 export type AcpDeps = { config: AcpConfig; clock: Clock };
 
+/** A turn on its way. */
+type Turn = {
+  session: RunnerSession;
+  prompt: string;
+  reading: Reading;
+  child: AgentProcess | undefined;
+  live: { rpc: Rpc; sessionId: string } | undefined;
+  stopped: boolean;
+  /** What a loaded session tells of its past is in the log already. */
+  isPast: boolean;
+  answered: boolean;
+  /** What the user says while the agent works: the protocol has no way to say it at once, so it comes behind the answer, as a prompt of its own in the same turn. */
+  unheard: string[];
+  over: PromiseWithResolvers<void>;
+};
+
 /** Runs a turn with an agent's program of its own. */
 export function beginTurn({ config, clock }: AcpDeps, session: RunnerSession, prompt: string): Running {
-  let child: AgentProcess | undefined;
-  let live: { rpc: Rpc; sessionId: string } | undefined;
-  let reading = NEW_READING;
-  let stopped = false;
-  /** What a loaded session tells of its past is in the log already. */
-  let isPast = true;
-  let answered = false;
-  /** What the user says while the agent works: the protocol has no way to say it at once, so it comes behind the answer, as a prompt of its own in the same turn. */
-  const unheard: string[] = [];
-  const over = Promise.withResolvers<void>();
-  over.promise.catch(() => undefined); // also if nobody stops the turn, and waits for it
-
-  function say([next, reports]: ReturnType<typeof readUpdate>): void {
-    reading = next;
-    for (const it of reports) session.emit(it);
-  }
-
-  async function notified(method: string, params: Params): Promise<void> {
-    if (method !== "session/update" || isPast) return;
-    say(readUpdate(reading, (params["update"] ?? {}) as Params));
-    await session.room();
-  }
-
-  function asked(method: string, params: Params): Promise<object> | undefined {
-    return method === "session/request_permission" ? permission(params) : undefined;
-  }
-
-  async function permission({ toolCall, options }: Params): Promise<object> {
-    const call = (toolCall ?? {}) as Params;
-    say(beforeAsking(reading, call));
-    const { allow } = await session.ask(wishOf(call, reading.tools.get(String(call["toolCallId"]))));
-    return { outcome: stopped ? CANCELLED : outcomeOf(allow, options) };
-  }
-
-  async function talk(rpc: Rpc, sessionId: string): Promise<void> {
-    for (let text: string | undefined = prompt; text !== undefined; text = unheard.shift()) {
-      reading = newPrompt(reading);
-      const asks = { sessionId, prompt: [{ type: "text", text }] };
-      const { stopReason, usage } = await rpc.request("session/prompt", asks);
-      if (usage !== undefined) session.emit({ type: "metadata", key: "tokens", value: usage });
-      session.emit({ type: "output", output: { kind: "iteration", stopReason: String(stopReason) } });
-      const goesOn = stopReason === "end_turn" && unheard.length > 0 && !stopped;
-      if (goesOn) continue;
-      answered = true;
-      return finish(session, { stopReason, answer: reading.answer.text, unheard });
-    }
-  }
-
-  async function run(): Promise<void> {
-    let rpc: Rpc | undefined;
-    let failure: unknown;
-    try {
-      if (stopped) return;
-      const [file, ...args] = config.command;
-      child = await session.spawn({ file, args, env: config.env });
-      rpc = openRpc(child, { notified, asked }, { jsonrpc: "2.0" });
-      void rpc.over.then(over.resolve, over.reject);
-      const sessionId = await open(rpc, session);
-      live = { rpc, sessionId };
-      if (stopped) return;
-      isPast = false;
-      await talk(rpc, sessionId);
-    } catch (error) {
-      if (rpc === undefined && !stopped) throw error;
-      failure = error;
-    } finally {
-      over.resolve();
-      child?.stdin.end();
-      child?.stop();
-      await child?.ended; // what it says on stderr may come last
-    }
-    if (failure !== undefined && !stopped) throw failureOf(failure, rpc?.stderr() ?? "");
-  }
-
+  const turn: Turn = {
+    session,
+    prompt,
+    reading: NEW_READING,
+    child: undefined,
+    live: undefined,
+    stopped: false,
+    isPast: true,
+    answered: false,
+    unheard: [],
+    over: Promise.withResolvers(),
+  };
+  turn.over.promise.catch(() => undefined); // also if nobody stops the turn, and waits for it
   return {
-    over: run(),
+    over: run(config, turn),
     async input(text) {
-      if (answered) throw new Error("the agent has answered already");
-      unheard.push(text);
+      if (turn.answered) throw new Error("the agent has answered already");
+      turn.unheard.push(text);
     },
-    async stop() {
-      stopped = true;
-      if (live !== undefined) live.rpc.notify("session/cancel", { sessionId: live.sessionId });
-      const cancel = clock.after(CANCEL_MS, () => over.resolve());
-      await over.promise.catch(() => undefined);
-      cancel();
-      child?.stop(END_MS);
-      return (await child?.ended)?.code ?? null;
-    },
+    stop: () => stop(clock, turn),
   };
 }
 
-/** Introduces us, and opens the conversation; returns its id. */
-async function open(rpc: Rpc, session: RunnerSession): Promise<string> {
-  const { agentCapabilities, agentInfo } = await rpc.request("initialize", {
-    protocolVersion: PROTOCOL,
-    // files and terminals are the agent's own: it works in the workspace, as our user
-    clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
-  });
-  const { loadSession } = (agentCapabilities ?? {}) as { loadSession?: unknown };
-  const threadId = await openSession(rpc, session, loadSession === true);
-  const { title, name } = (agentInfo ?? {}) as { title?: unknown; name?: unknown };
-  const shown = title ?? name;
-  session.emit({ type: "header", threadId, ...(typeof shown === "string" ? { title: shown } : {}) });
-  return threadId;
+async function run({ command, env }: AcpConfig, turn: Turn): Promise<void> {
+  const { session, over } = turn;
+  let rpc: Rpc | undefined;
+  let failure: unknown;
+  try {
+    if (turn.stopped) return;
+    const [file, ...args] = command;
+    turn.child = await session.spawn({ file, args, env });
+    rpc = openRpc(turn.child, handlersOf(turn), { jsonrpc: "2.0" });
+    void rpc.over.then(over.resolve, over.reject);
+    const sessionId = await open(rpc, session);
+    turn.live = { rpc, sessionId };
+    if (turn.stopped) return;
+    turn.isPast = false;
+    await talk(turn, turn.live);
+  } catch (error) {
+    if (rpc === undefined && !turn.stopped) throw error;
+    failure = error;
+  } finally {
+    over.resolve();
+    turn.child?.stdin.end();
+    turn.child?.stop();
+    await turn.child?.ended; // what it says on stderr may come last
+  }
+  if (failure !== undefined && !turn.stopped) throw failureOf(failure, rpc?.stderr() ?? "");
+}
+
+function handlersOf(turn: Turn): Handlers {
+  const { session } = turn;
+  function say([next, reports]: ReturnType<typeof readUpdate>): void {
+    turn.reading = next;
+    for (const it of reports) session.emit(it);
+  }
+  async function permission({ toolCall, options }: Params): Promise<object> {
+    const call = (toolCall ?? {}) as Params;
+    say(beforeAsking(turn.reading, call));
+    const { allow } = await session.ask(wishOf(call, turn.reading.tools.get(String(call["toolCallId"]))));
+    return { outcome: turn.stopped ? CANCELLED : outcomeOf(allow, options) };
+  }
+  return {
+    async notified(method, params) {
+      if (method !== "session/update" || turn.isPast) return;
+      say(readUpdate(turn.reading, (params["update"] ?? {}) as Params));
+      await session.room();
+    },
+    asked: (method, params) => (method === "session/request_permission" ? permission(params) : undefined),
+  };
+}
+
+/** Asks the agent, and then what the user said meanwhile. */
+async function talk(turn: Turn, { rpc, sessionId }: { rpc: Rpc; sessionId: string }): Promise<void> {
+  const { session, unheard } = turn;
+  for (let text: string | undefined = turn.prompt; text !== undefined; text = unheard.shift()) {
+    turn.reading = newPrompt(turn.reading);
+    const asks = { sessionId, prompt: [{ type: "text", text }] };
+    const { stopReason, usage } = await rpc.request("session/prompt", asks);
+    if (usage !== undefined) session.emit({ type: "metadata", key: "tokens", value: usage });
+    session.emit({ type: "output", output: { kind: "iteration", stopReason: String(stopReason) } });
+    if (stopReason === "end_turn" && unheard.length > 0 && !turn.stopped) continue;
+    turn.answered = true;
+    return finish(session, { stopReason, answer: turn.reading.answer.text, unheard });
+  }
+}
+
+async function stop(clock: Clock, turn: Turn): Promise<number | null> {
+  turn.stopped = true;
+  turn.live?.rpc.notify("session/cancel", { sessionId: turn.live.sessionId });
+  const cancel = clock.after(CANCEL_MS, () => turn.over.resolve());
+  await turn.over.promise.catch(() => undefined);
+  cancel();
+  turn.child?.stop(END_MS);
+  return (await turn.child?.ended)?.code ?? null;
 }
 
 /** Says how the turn ended, and with what. */
@@ -150,49 +163,6 @@ function finish(
   session.emit({ type: "output", output: { kind: "final", text: answer } });
   const reason = stopReason === "end_turn" ? {} : { reason: reasonOf(stopReason) };
   session.emit({ type: "awaiting_input", ...reason });
-}
-
-/** Loads the session's conversation where the agent can, or begins one: that it was lost is said. */
-async function openSession(rpc: Rpc, session: RunnerSession, canLoad: boolean): Promise<string> {
-  const { threadId, workspace = "/", options } = session;
-  const place = { cwd: workspace, mcpServers: mcpServers(options["mcp_servers"]) };
-  if (threadId !== undefined) {
-    const lost = canLoad
-      ? await rpc.request("session/load", { sessionId: threadId, ...place }).then(
-          () => undefined,
-          (error: unknown) => {
-            if (!(error instanceof RpcError)) throw error;
-            return error.message;
-          },
-        )
-      : "it cannot load sessions";
-    if (lost === undefined) return threadId;
-    const message = `the agent does not know the conversation any more, and begins a new one: ${lost}`;
-    session.emit({ type: "error", code: "THREAD_LOST", message, recoverable: true });
-  }
-  const { sessionId } = await rpc.request("session/new", place);
-  if (typeof sessionId !== "string") throw new Error("the agent answered without a session id");
-  return sessionId;
-}
-
-/** The session's servers of tools, as the protocol names them: those that are reached over HTTP. */
-function mcpServers(of: unknown): object[] {
-  const servers = typeof of === "object" && of !== null ? Object.entries(of as Record<string, Params>) : [];
-  return servers.flatMap(([name, { url, headers = {} }]) =>
-    typeof url !== "string"
-      ? []
-      : [
-          {
-            type: "http",
-            name,
-            url,
-            headers: Object.entries(headers as object).map(([header, value]) => ({
-              name: header,
-              value: String(value),
-            })),
-          },
-        ],
-  );
 }
 
 /** What is asked for, with what the agent has told of the tool before. */

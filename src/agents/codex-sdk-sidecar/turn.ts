@@ -4,7 +4,7 @@ import { errorText } from "../../shared/base/errors.ts";
 import { readLines } from "../lines.ts";
 import { RunnerUnavailableError, type ApprovalChoice, type Reported, type RunnerSession } from "../port.ts";
 import type { Running } from "../running.ts";
-import { NEW_READING, readEvent } from "./reading.ts";
+import { NEW_READING, readEvent, type Reading } from "./reading.ts";
 
 type AskOptions = Omit<Dispatcher.RequestOptions, "origin" | "path" | "method"> & { method?: "POST" };
 
@@ -26,89 +26,6 @@ const MOST_STREAMS = 5;
 const CANNOT_ASK =
   "the Codex sidecar cannot ask; choose accept_edits or bypass for this session, or the adapter `codex`";
 
-/** Runs a turn at the sidecar. Each turn is a session of its own there, so that nothing of an earlier one, kept or queued, gets into it; the thread goes on. */
-export function beginTurn(
-  { config, clock }: { config: SidecarConfig; clock: Clock },
-  session: RunnerSession,
-  prompt: string,
-  choice: ApprovalChoice,
-): Running {
-  const id = `${session.id}.${session.turn}`;
-  const ended = new AbortController();
-  const sidecar = sidecarAt(config, id, ended.signal);
-  let reading = NEW_READING;
-  let begun = false;
-  /** Inputs whose answers are awaited: they tell how many ends there will be. */
-  let asking: Promise<unknown> = Promise.resolve();
-  let stopped = false;
-
-  /** Reads one stream. Returns when it breaks, or everything was said. */
-  async function listen(body: AsyncIterable<Uint8Array>): Promise<void> {
-    for await (const line of readLines(body, MOST_LINE_BYTES)) {
-      const event = eventIn(line);
-      if (event === undefined) continue;
-      await asking;
-      const [next, reports] = readEvent(reading, event);
-      reading = next;
-      for (const it of reports) if (!stopped || it.type !== "error") session.emit(it);
-      await session.room();
-      if (reading.open === 0) return;
-    }
-  }
-
-  async function start(): Promise<void> {
-    await sidecar.call("/sessions/start", { prompt, approval_choice: choice, ...placeOf(session) });
-    begun = true;
-    if (stopped) await sidecar.call("/sessions/interrupt");
-  }
-
-  async function run(): Promise<void> {
-    // the sidecar never asks: with 0 it would do everything
-    if (choice === 0) throw new Error(CANNOT_ASK);
-    try {
-      for (let streams = 0; reading.open > 0 && !(stopped && !begun); streams++) {
-        if (streams === MOST_STREAMS) throw new Error("the Codex sidecar's events broke off");
-        if (streams > 0) session.emit(BROKEN);
-        const body = await sidecar.events();
-        if (streams === 0) await start();
-        await listen(body).catch((error: unknown) => {
-          if (!isBreak(error)) throw error;
-        });
-      }
-    } catch (error) {
-      if (!stopped) throw error;
-    } finally {
-      ended.abort();
-    }
-  }
-
-  const over = run();
-  return {
-    over,
-    async input(text) {
-      if (!begun) throw new Error("the turn has not begun");
-      if (reading.open === 0) throw new Error("the agent has answered already");
-      const taken = sidecar.call("/sessions/input", { text }).then(({ queued }) => {
-        if (queued !== true) reading = { ...reading, open: reading.open + 1 };
-      });
-      asking = Promise.allSettled([asking, taken]);
-      await taken;
-    },
-    async stop() {
-      stopped = true;
-      if (begun) {
-        await sidecar.call("/sessions/interrupt").catch(() => undefined);
-        const late = Promise.withResolvers<void>();
-        const cancel = clock.after(INTERRUPT_MS, late.resolve);
-        await Promise.race([over.catch(() => undefined), late.promise]);
-        cancel();
-      }
-      ended.abort();
-      return null;
-    },
-  };
-}
-
 /** It keeps what it says while nobody listens, but not what it said into a connection that was broken already. */
 const BROKEN: Reported = {
   type: "error",
@@ -116,6 +33,102 @@ const BROKEN: Reported = {
   message: "the sidecar's events broke off; what it said in that moment may be missing",
   recoverable: true,
 };
+
+/** A turn on its way. */
+type Turn = {
+  session: RunnerSession;
+  sidecar: ReturnType<typeof sidecarAt>;
+  reading: Reading;
+  begun: boolean;
+  stopped: boolean;
+  /** Inputs whose answers are awaited: they tell how many ends there will be. */
+  asking: Promise<unknown>;
+  ended: AbortController;
+};
+
+/** Runs a turn at the sidecar. Each turn is a session of its own there, so that nothing of an earlier one, kept or queued, gets into it; the thread goes on. */
+export function beginTurn(
+  { config, clock }: { config: SidecarConfig; clock: Clock },
+  session: RunnerSession,
+  prompt: string,
+  choice: ApprovalChoice,
+): Running {
+  const ended = new AbortController();
+  const sidecar = sidecarAt(config, `${session.id}.${session.turn}`, ended.signal);
+  const turn: Turn = {
+    session,
+    sidecar,
+    ended,
+    reading: NEW_READING,
+    begun: false,
+    stopped: false,
+    asking: Promise.resolve(),
+  };
+  const over = run(turn, { prompt, approval_choice: choice, ...placeOf(session) });
+  return { over, input: (text) => input(turn, text), stop: () => stop(turn, { clock, over }) };
+}
+
+async function run(turn: Turn, of: { prompt: string; approval_choice: ApprovalChoice }): Promise<void> {
+  const { session, sidecar, ended } = turn;
+  // the sidecar never asks: with 0 it would do everything
+  if (of.approval_choice === 0) throw new Error(CANNOT_ASK);
+  try {
+    for (let streams = 0; turn.reading.open > 0 && !(turn.stopped && !turn.begun); streams++) {
+      if (streams === MOST_STREAMS) throw new Error("the Codex sidecar's events broke off");
+      if (streams > 0) session.emit(BROKEN);
+      const body = await sidecar.events();
+      if (streams === 0) {
+        await sidecar.call("/sessions/start", of);
+        turn.begun = true;
+        if (turn.stopped) await sidecar.call("/sessions/interrupt");
+      }
+      await listen(turn, body).catch((error: unknown) => {
+        if (!isBreak(error)) throw error;
+      });
+    }
+  } catch (error) {
+    if (!turn.stopped) throw error;
+  } finally {
+    ended.abort();
+  }
+}
+
+/** Reads one stream. Returns when it breaks, or everything was said. */
+async function listen(turn: Turn, body: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const line of readLines(body, MOST_LINE_BYTES)) {
+    const event = eventIn(line);
+    if (event === undefined) continue;
+    await turn.asking;
+    const [next, reports] = readEvent(turn.reading, event);
+    turn.reading = next;
+    for (const it of reports) if (!turn.stopped || it.type !== "error") turn.session.emit(it);
+    await turn.session.room();
+    if (turn.reading.open === 0) return;
+  }
+}
+
+async function input(turn: Turn, text: string): Promise<void> {
+  if (!turn.begun) throw new Error("the turn has not begun");
+  if (turn.reading.open === 0) throw new Error("the agent has answered already");
+  const taken = turn.sidecar.call("/sessions/input", { text }).then(({ queued }) => {
+    if (queued !== true) turn.reading = { ...turn.reading, open: turn.reading.open + 1 };
+  });
+  turn.asking = Promise.allSettled([turn.asking, taken]);
+  await taken;
+}
+
+async function stop(turn: Turn, { clock, over }: { clock: Clock; over: Promise<void> }): Promise<null> {
+  turn.stopped = true;
+  if (turn.begun) {
+    await turn.sidecar.call("/sessions/interrupt").catch(() => undefined);
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.after(INTERRUPT_MS, late.resolve);
+    await Promise.race([over.catch(() => undefined), late.promise]);
+    cancel();
+  }
+  turn.ended.abort();
+  return null;
+}
 
 /** The connection was lost, and what came over it was right. */
 function isBreak(error: unknown): boolean {

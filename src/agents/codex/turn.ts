@@ -68,18 +68,11 @@ export function beginTurn(
 
   return {
     over: run(),
-    async input(text) {
-      if (live === undefined) throw new Error("the turn has not begun");
-      const { rpc, thread, turn } = live;
-      await rpc.request("turn/steer", { threadId: thread, expectedTurnId: turn, input: textInput(text) });
-    },
+    input: (text) => steer(live, text),
     async stop() {
       stopped = true;
-      if (live !== undefined) interrupt(live);
-      const cancel = clock.after(INTERRUPT_MS, () => done.resolve());
       if (live === undefined) child?.stop(END_MS);
-      else await done.promise.catch(() => undefined);
-      cancel();
+      else await interrupted(live, { clock, done });
       child?.stop(END_MS);
       return (await child?.ended)?.code ?? null;
     },
@@ -106,6 +99,23 @@ async function openTurn(
     ...(schema === undefined ? {} : { outputSchema: schema }),
   });
   return { rpc, thread, turn: idIn(started["turn"]) };
+}
+
+async function steer(live: Live | undefined, text: string): Promise<void> {
+  if (live === undefined) throw new Error("the turn has not begun");
+  const { rpc, thread, turn } = live;
+  await rpc.request("turn/steer", { threadId: thread, expectedTurnId: turn, input: textInput(text) });
+}
+
+/** Interrupts a turn, and waits for its end, but not for long. */
+async function interrupted(
+  live: Live,
+  { clock, done }: { clock: Clock; done: PromiseWithResolvers<void> },
+): Promise<void> {
+  interrupt(live);
+  const cancel = clock.after(INTERRUPT_MS, () => done.resolve());
+  await done.promise.catch(() => undefined);
+  cancel();
 }
 
 function interrupt({ rpc, thread, turn }: Live): void {

@@ -25,7 +25,10 @@ type Call = { path: string; body: Record<string, unknown>; token: unknown };
 const EXIT = 'data: {"type":"exit","data":{"exit_code":0}}';
 
 /** Plays events after a start; `cut`: the first stream breaks behind so many of them. `answer`: to an input. */
-async function play(events: readonly string[], { cut = Infinity, answer = { ok: true } as object } = {}) {
+async function play(
+  events: readonly string[],
+  { cut = Infinity, answer = {} }: { cut?: number; answer?: object } = {},
+) {
   const calls: Call[] = [];
   let streams = 0;
   let stream: ServerResponse | undefined;

@@ -53,7 +53,7 @@ const WORDS = fc.constantFrom("Hi", " there", "a\r\nb", "ü\u2028", '"q"', "", "
 
 /** Histories of turns with what agents outside push in between, in any order that the log can have. */
 export const histories: fc.Arbitrary<Happened[]> = fc
-  .array(fc.record({ what: fc.nat(29), how: fc.nat(11), words: WORDS }), { maxLength: 30 })
+  .array(fc.record({ what: fc.nat(29), how: fc.nat(11), words: WORDS }), { maxLength: 24, size: "max" })
   .map(played);
 
 function played(steps: readonly Step[]): Happened[] {
@@ -98,6 +98,7 @@ function createStory(): { events: Happened[]; play(step: Step): void } {
       ["thinking", { text: words, block: String(how % 2) }],
       ["tool_call", { id, name: "Bash", input: { command: words } }],
       ["tool_result", { tool_use_id: id, content: words, is_error: false }],
+      ["tool_result", { tool_use_id: "c0", content: words, is_error: false }],
       ["iteration_end", { stop_reason: null }],
       ["permission_request", { request_id: `q${how}`, toolName: "Bash" }],
       ["status", { state: words }],

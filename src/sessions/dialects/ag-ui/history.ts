@@ -16,6 +16,14 @@ export type History = {
 
 type Started = AguiEvent & { type: "RUN_STARTED" };
 
+type Run = {
+  started: Started;
+  kept: AguiEvent[];
+  active: AguiEvent[];
+  /** Places in `active` of the last event of each message, call or span of thoughts. */
+  lastOf: Map<string, number>;
+};
+
 type Past = {
   messages: Messages;
   /** What is kept of runs that have ended. */
@@ -23,7 +31,7 @@ type Past = {
   /** The agent's state: the last snapshot of it, and its changes since. */
   state: AguiEvent[];
   /** The run that is under way, what is kept of it should it end, and what is sent of it until then. */
-  run: { started: Started; kept: AguiEvent[]; active: AguiEvent[] } | undefined;
+  run: Run | undefined;
   /** Begun, and not ended. */
   open: Map<string, MessageEvent>;
   /** The messages that the snapshot has. */
@@ -59,7 +67,7 @@ function add(past: Past, event: AguiEvent, isNew: boolean): void {
   if (isOfMessages(event)) return addMessage(past, event);
   switch (event.type) {
     case "RUN_STARTED":
-      past.run = { started: event, kept: [], active: [] };
+      past.run = { started: event, kept: [], active: [], lastOf: new Map() };
       return undefined;
     case "RUN_FINISHED":
     case "RUN_ERROR":
@@ -98,15 +106,17 @@ function addMessage(past: Past, event: MessageEvent): void {
   const key = keyOf(event);
   if (event.type.endsWith("_START")) past.open.set(key, event);
   if (event.type.endsWith("_END")) past.open.delete(key);
-  if (past.run !== undefined) merge(past.run.active, event);
+  if (past.run !== undefined) merge(past.run, event);
 }
 
 function moveBase(past: Past): void {
   const { run } = past;
   past.isBaseBehind = false;
   past.base = past.messages.list();
-  if (run !== undefined)
-    run.active = [...run.active.filter((it) => !isOfMessages(it)), ...past.open.values()];
+  if (run === undefined) return;
+  run.active = run.active.filter((it) => !isOfMessages(it));
+  run.lastOf = new Map();
+  for (const event of past.open.values()) push(run, event);
 }
 
 function end(past: Past, event: AguiEvent, isNew: boolean): void {
@@ -139,14 +149,18 @@ function keyOf(event: MessageEvent): string {
 }
 
 /** Adds an event to those of a run; a piece to the piece before it, if only events of other things came since. */
-function merge(active: AguiEvent[], event: MessageEvent): void {
-  if (!("delta" in event)) return void active.push(event);
-  const key = keyOf(event);
-  const at = active.findLastIndex((it) => isOfMessages(it) && keyOf(it) === key);
-  const before = active[at];
-  if (before !== undefined && before.type === event.type && "delta" in before)
-    active[at] = { ...before, delta: before.delta + event.delta };
-  else active.push(event);
+function merge(run: Run, event: MessageEvent): void {
+  const at = run.lastOf.get(keyOf(event));
+  const before = at === undefined ? undefined : run.active[at];
+  const isPiece = before !== undefined && isOfMessages(before) && "delta" in before && "delta" in event;
+  if (at !== undefined && isPiece && before.type === event.type)
+    run.active[at] = { ...before, delta: before.delta + event.delta };
+  else push(run, event);
+}
+
+function push(run: Run, event: MessageEvent): void {
+  run.lastOf.set(keyOf(event), run.active.length);
+  run.active.push(event);
 }
 
 function size(event: AguiEvent): number {

@@ -17,7 +17,7 @@ import type { Wanted } from "./telling.ts";
 
 export { RUN_BODY } from "./run-input.ts";
 
-// run-input.ts reads what a run asks for · telling.ts makes events of what the log has: turn-words.ts of what a worker's agent says, pushed-words.ts (pushed-snapshot.ts, loose.ts) of
+// run-input.ts reads what a run asks for · telling.ts makes events of what the log has: turn-words.ts of what a worker's agent says, pushed-words.ts (pushed-snapshot.ts, json-patch.ts, loose.ts) of
 // what agents outside push, names.ts gives their ids one meaning each · sequence.ts puts events into an order that a client takes · history.ts makes a replay of the past,
 // messages.ts its snapshot · reading.ts is what one client gets, forms.ts as bytes
 

@@ -12,6 +12,8 @@ export type OpenThings = {
   callNames: BoundedMap<string>;
 };
 
+/** Most that is open at once: each is remembered for each reader. An agent that begins more and ends nothing has all of it ended; what goes on then begins again. */
+const MOST_OPEN = 500;
 /** Calls whose names are remembered, should more arguments come for one that has ended. */
 const REMEMBERED = 10_000;
 
@@ -27,8 +29,8 @@ export function noOpenThings(): OpenThings {
   };
 }
 
-export function isAnyOpen({ texts, calls, thoughts, thinking, steps }: OpenThings): boolean {
-  return [texts, calls, thoughts, thinking, steps].some((ids) => ids.size > 0);
+export function countOpen({ texts, calls, thoughts, thinking, steps }: OpenThings): number {
+  return texts.size + calls.size + thoughts.size + thinking.size + steps.size;
 }
 
 /** Ends everything that is open. */
@@ -47,6 +49,11 @@ export function closeAll(things: OpenThings): AguiEvent[] {
 
 /** The events that are to be sent for one: with the beginning of what it continues, and nothing for what is begun or ended twice. */
 export function placed(things: OpenThings, event: Exclude<AguiEvent, RunEvent>): AguiEvent[] {
+  const ends = countOpen(things) >= MOST_OPEN ? closeAll(things) : [];
+  return [...ends, ...continued(things, event)];
+}
+
+function continued(things: OpenThings, event: Exclude<AguiEvent, RunEvent>): AguiEvent[] {
   if ("delta" in event && event.delta === "") return []; // Python's client refuses it
   switch (event.type) {
     case "TEXT_MESSAGE_START":

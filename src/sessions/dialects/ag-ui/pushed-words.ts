@@ -1,4 +1,5 @@
 import { mayBePushed } from "../../../shared/session-log/event/kinds.ts";
+import { isPatch } from "./json-patch.ts";
 import { camel, isObject, textOf } from "./loose.ts";
 import type { Names } from "./names.ts";
 import { ownId } from "./own-id.ts";
@@ -120,7 +121,7 @@ function ofRest({ type, it, names, seq }: Said): Unplaced[] | undefined {
     case "STATE_SNAPSHOT":
       return it["snapshot"] === undefined ? undefined : [{ type, snapshot: it["snapshot"] }];
     case "STATE_DELTA":
-      return Array.isArray(it["delta"]) ? [{ type, delta: it["delta"] as unknown[] }] : undefined;
+      return isPatch(it["delta"]) ? [{ type, delta: it["delta"] }] : undefined;
     case "ACTIVITY_SNAPSHOT": {
       const { content } = it;
       const [message, activityType] = [textIn(it, "messageId"), textIn(it, "activityType")];

@@ -1,5 +1,5 @@
 import type { AguiEvent, RunEvent } from "./agui-event.ts";
-import { closeAll, isAnyOpen, noOpenThings, placed } from "./open-things.ts";
+import { closeAll, countOpen, noOpenThings, placed } from "./open-things.ts";
 
 /** Whose run it is: a turn's, one that an agent outside began, or one that only holds what came between runs. */
 export type RunKind = "turn" | "pushed" | "between";
@@ -55,7 +55,7 @@ export function createSequence(threadId: string): Sequence {
     begin,
     end,
     settle() {
-      return run?.kind === "between" && !isAnyOpen(things) ? end({ type: "RUN_FINISHED" }, 0) : [];
+      return run?.kind === "between" && countOpen(things) === 0 ? end({ type: "RUN_FINISHED" }, 0) : [];
     },
     run: () => run,
   };

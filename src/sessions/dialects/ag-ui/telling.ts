@@ -62,7 +62,7 @@ export function createTelling(thread: string, wanted: Wanted = { kind: "all" }):
         const unread = { type: "CUSTOM", name: "unreadable", value: { seq, code } } as const;
         return [...sequence.put(unread, seq), ...sequence.settle()];
       }
-      const { at: timestamp } = read.envelope;
+      const timestamp = Math.trunc(read.envelope.at); // a client takes whole numbers only
       return [...tell(state, read.event), ...sequence.settle()].map((event) => ({ ...event, timestamp }));
     },
     note(name, value, seq) {

@@ -101,7 +101,7 @@ function call(turn: Turn, data: Record<string, unknown>, seq: number): Unplaced[
   const parent = turn.parent === undefined ? {} : { parentMessageId: turn.parent };
   return [
     ...closed(turn),
-    { type: "TOOL_CALL_START", toolCallId, toolCallName: textOf(data["name"]), ...parent },
+    { type: "TOOL_CALL_START", toolCallId, toolCallName: textOf(data["name"] ?? "unknown"), ...parent },
     { type: "TOOL_CALL_ARGS", toolCallId, delta: JSON.stringify(data["input"] ?? data) },
     { type: "TOOL_CALL_END", toolCallId },
   ];

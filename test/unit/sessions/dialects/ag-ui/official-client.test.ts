@@ -1,10 +1,11 @@
+import { EventType } from "@ag-ui/client";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AguiEvent } from "../../../../../src/sessions/dialects/ag-ui/agui-event.ts";
 import { createReading } from "../../../../../src/sessions/dialects/ag-ui/reading.ts";
 import type { Sent } from "../../../../../src/sessions/stream/follow.ts";
 import { officialClient } from "../../../../support/agui-client.ts";
-import { histories, inLog, LOG, type Happened } from "../../../../support/agui-histories.ts";
+import { histories, inLog, LOG, pushed, type Happened } from "../../../../support/agui-histories.ts";
 
 // The client copies and freezes everything for each event where it finds itself in a test.
 beforeEach(() => {
@@ -91,6 +92,42 @@ test("a client that came too late for what was removed keeps it, and reads on", 
   await fc.assert(property, { numRuns: 150 });
 });
 
+const ADD = { op: "add", path: "/a", value: 1 };
+const TYPES = Object.values(EventType) as string[];
+
+const MEMBERS =
+  "message_id messageId toolCallId tool_call_id toolCallName parentMessageId delta " +
+  "role content snapshot name value stepName activityType patch messages runId " +
+  "threadId outcome result usage metadata subagentRunId rawEvent timestamp event " +
+  "source input";
+
+/** Members as they should be, and as they should not. */
+const loose = fc.dictionary(
+  fc.constantFrom(...MEMBERS.split(" ")),
+  fc.oneof(
+    fc.constantFrom("a", "b", "assistant", "", null, 7, true, [], {}, [null], [{ op: "add" }], [ADD]),
+    fc.jsonValue({ maxDepth: 2 }),
+  ),
+  { maxKeys: 6 },
+);
+const push = fc.record({
+  type: fc.constantFrom(...TYPES, "assistant", "tool_use", "user", "note"),
+  data: fc.oneof(loose, fc.jsonValue({ maxDepth: 1 })),
+});
+
+test("whatever agents outside push, the client takes what comes of it", async () => {
+  vi.mocked(console.warn).mockImplementation(() => undefined); // a change of a state that cannot be made is one
+  const property = fc.asyncProperty(fc.array(push, { maxLength: 12 }), cut, async (pushes, at) => {
+    const items = inLog(pushes.map(({ type, data }) => pushed(type, data)));
+    const there = Math.round(at * items.length);
+    const [whole, late] = [officialClient(), officialClient()];
+    await whole.read(given(items, 0, 0).events);
+    await late.read(given(items, 0, there).events);
+    expect(late.messages()).toEqual(whole.messages());
+  });
+  await fc.assert(property, { numRuns: 400 });
+});
+
 test("only a place behind which nothing is missing is one to come back to", () => {
   const property = fc.property(story, ({ history, seen, there }) => {
     const items = inLog(history);
@@ -99,6 +136,11 @@ test("only a place behind which nothing is missing is one to come back to", () =
     const { ids } = given(items, after, count);
     expect(ids).toEqual(ids.toSorted((a, b) => a - b));
     expect(ids[0] ?? 0).toBe(seqOf(items[count - 1]));
+    const reading = createReading({ thread: "s1", after: 0 });
+    for (const item of [{ kind: "caught_up", last: 0, log: LOG } as const, ...items]) {
+      const withIds = reading.take(item).map(({ id }) => id !== undefined);
+      expect(withIds).toEqual(withIds.map((_, place) => place === withIds.length - 1));
+    }
   });
   fc.assert(property);
 });

@@ -183,3 +183,10 @@ test("an event that cannot be read is named", () => {
     value: { seq: 5, code: "envelope_invalid" },
   });
 });
+
+test("an agent that begins and never ends has a bound", () => {
+  const starts = Array.from({ length: 1200 }, (_, i) => pushed("TEXT_MESSAGE_START", { messageId: `m${i}` }));
+  const types = told(starts).map(({ type }) => type);
+  expect(types.filter((type) => type === "TEXT_MESSAGE_START")).toHaveLength(1200);
+  expect(types.filter((type) => type === "TEXT_MESSAGE_END")).toHaveLength(1000);
+});

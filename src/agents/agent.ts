@@ -73,6 +73,8 @@ export type AgentEnd = { outcome: "finished" | "failed"; data?: Record<string, u
 
 /** Runs turns of sessions. */
 export type Agent = {
+  /** False: it starts none, so that no credentials of a turn are fetched. */
+  programs?: boolean;
   /** Ends soon after `signal`. What it throws fails the turn. */
   run(turn: AgentTurn, events: AgentEvents, signal: AbortSignal): Promise<AgentEnd>;
 };

@@ -50,10 +50,18 @@ const NAMES = [
   "auto",
 ] as const;
 
+/** Agents that start no program on this machine. */
+const WITHOUT_PROGRAMS: ReadonlySet<string> = new Set(["echo", "http", "codex_sdk_sidecar"]);
+
 /** The agents that the settings allow. Throws `config_invalid` if the one that they name is not among them. */
 export function agentsOf(settings: AgentSettings, home: AgentHome): Agents {
   const { registry, agent } = registryOf(settings, home);
-  return { of: (name = agent) => (registry.has(name) ? agentOf(registry.get(name)) : undefined) };
+  return {
+    of(name = agent) {
+      if (!registry.has(name)) return undefined;
+      return { ...agentOf(registry.get(name)), programs: !WITHOUT_PROGRAMS.has(name) };
+    },
+  };
 }
 
 /** The runner that the settings name. Throws `config_invalid` if there is none. */

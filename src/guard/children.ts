@@ -1,5 +1,5 @@
 import type { Agent, AgentEnd, AgentEvents, AgentProcess, SpawnAgent, TurnAsked } from "../agents/agent.ts";
-import { spawnAgent, type Hold, type SpawnDeps } from "./spawn-agent.ts";
+import { spawnAgent, type SpawnDeps, type SpawnPlace } from "./spawn-agent.ts";
 
 /** An agent that does not heed the end of its turn loses its programs after this time. */
 const HEED_MS = 5000;
@@ -17,11 +17,7 @@ export type Children = {
 };
 
 /** Starts programs in `folder` under `hold` until `signal`; those that do not heed it are ended. */
-export function createChildren(
-  deps: SpawnDeps,
-  of: { hold: Hold; folder: string },
-  signal: AbortSignal,
-): Children {
+export function createChildren(deps: SpawnDeps, of: SpawnPlace, signal: AbortSignal): Children {
   /** Also those that have not started yet when the turn ends: they must not stay. */
   const children: Promise<AgentProcess>[] = [];
   let over = false;
@@ -50,7 +46,7 @@ export function createChildren(
 }
 
 /** An agent whose programs run in `folder` under `hold`, and have ended before its turn has. */
-export function withChildren(deps: SpawnDeps, agent: Agent, of: { hold: Hold; folder: string }): TurnAgent {
+export function withChildren(deps: SpawnDeps, agent: Agent, of: SpawnPlace): TurnAgent {
   return {
     async run(turn, events, signal) {
       const children = createChildren(deps, of, signal);

@@ -7,7 +7,7 @@ import type { GuardAnswer, GuardOrder } from "./wire.ts";
 /** A process that kills agents which their worker cannot end any more. */
 export type Guard = {
   /** Resolves when nothing of this process group can outlive `until` (system's monotonic clock), or the worker. Rejects if the guard has ended. */
-  watch(group: { pid: number; mark: string; until: number }): Promise<void>;
+  watch(group: { pid: number; mark: string; until: number; clear?: string }): Promise<void>;
   extend(pid: number, until: number): void;
   forget(pid: number): void;
   /** False when it has ended: then everything that it watched was killed. */
@@ -50,12 +50,12 @@ export function startGuard(): Guard {
     watched.get(watching)?.known.resolve();
   });
   return {
-    async watch({ pid, mark, until }) {
+    async watch({ pid, mark, until, clear }) {
       if (!alive) throw new Error("the guard of agents has ended");
       const known = Promise.withResolvers<void>();
       known.promise.catch(() => undefined); // also if nobody waits any more when it ends
       watched.set(pid, { mark, known });
-      tell({ do: "watch", pid, mark, until });
+      tell({ do: "watch", pid, mark, until, ...(clear === undefined ? {} : { clear }) });
       await known.promise;
     },
     extend: (pid, until) => tell({ do: "extend", pid, until }),

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { killRest } from "./kill.ts";
 import { systemMs, type GuardAnswer, type GuardOrder } from "./wire.ts";
@@ -5,13 +6,13 @@ import { systemMs, type GuardAnswer, type GuardOrder } from "./wire.ts";
 // The guard of a worker's agents, as a process of its own: it kills an agent whose time is over although its worker is stopped (SIGSTOP), and all of them when the worker is gone
 // (kill -9), which it knows because its stdin ends. It imports next to nothing, so that it takes little memory.
 
-type Watched = { mark: string; cancel: () => void };
+type Watched = { mark: string; clear: string | undefined; cancel: () => void };
 
 const watched = new Map<number, Watched>();
 
-function until(pid: number, mark: string, time: number): Watched {
+function until(pid: number, of: { mark: string; clear?: string | undefined }, time: number): Watched {
   const timer = setTimeout(() => end(pid), Math.max(0, time - systemMs()));
-  return { mark, cancel: () => clearTimeout(timer) };
+  return { mark: of.mark, clear: of.clear, cancel: () => clearTimeout(timer) };
 }
 
 function end(pid: number): void {
@@ -19,7 +20,19 @@ function end(pid: number): void {
   if (it === undefined) return;
   watched.delete(pid);
   it.cancel();
-  void killRest(pid, it.mark);
+  const killed = killRest(pid, it.mark);
+  clear(it.clear);
+  void killed.then(() => clear(it.clear)); // what was written while it was killed
+}
+
+/** Removes the credentials of a turn. What cannot be removed is left to the next worker. */
+function clear(folder: string | undefined): void {
+  if (folder === undefined) return;
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // its next worker says so
+  }
 }
 
 function obey(order: GuardOrder): void {
@@ -27,13 +40,13 @@ function obey(order: GuardOrder): void {
   it?.cancel();
   switch (order.do) {
     case "watch": {
-      watched.set(order.pid, until(order.pid, order.mark, order.until));
+      watched.set(order.pid, until(order.pid, order, order.until));
       const answer: GuardAnswer = { watching: order.pid };
       process.stdout.write(`${JSON.stringify(answer)}\n`);
       break;
     }
     case "extend":
-      if (it !== undefined) watched.set(order.pid, until(order.pid, it.mark, order.until));
+      if (it !== undefined) watched.set(order.pid, until(order.pid, it, order.until));
       break;
     case "forget":
       watched.delete(order.pid);

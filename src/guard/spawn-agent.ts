@@ -19,6 +19,16 @@ export type Hold = {
   lost: AbortSignal;
 };
 
+/** What the programs of a turn get of its credentials. */
+export type GivenToPrograms = {
+  env: Readonly<Record<string, string>>;
+  /** Has their files. The guard removes it when it kills one of them. */
+  folder: string;
+};
+
+/** Where programs run, and for how long. */
+export type SpawnPlace = { hold: Hold; folder: string; given?: GivenToPrograms | undefined };
+
 export type SpawnDeps = {
   guard: () => Guard;
   clock: Clock;
@@ -36,14 +46,14 @@ const GATE = 'read -r _ <&3 || exit 1; exec 3<&-; exec "$@"';
 /** Starts a program in a process group of its own, under the guard: nothing of it outlives `hold`, or this process by more than a moment. */
 export async function spawnAgent(
   { guard: guardOf, clock, env, random, pidFiles }: SpawnDeps,
-  { hold, folder }: { hold: Hold; folder: string },
+  { hold, folder, given }: SpawnPlace,
   command: AgentCommand,
 ): Promise<AgentProcess> {
   const mark = random();
   const guard = guardOf();
   const child = spawn("/bin/sh", ["-c", GATE, "sh", command.file, ...command.args], {
     cwd: folder,
-    env: { ...env, ...command.env, [MARK]: mark },
+    env: { ...env, ...given?.env, ...command.env, [MARK]: mark },
     stdio: ["pipe", "pipe", "pipe", "pipe"],
     detached: true,
   }) as ChildProcessByStdio<Writable, Readable, Readable>;
@@ -69,7 +79,8 @@ export async function spawnAgent(
   });
   try {
     forget = pidFiles.note(pid, mark);
-    await guard.watch({ pid, mark, until: systemTimeOf(clock, hold.until()) });
+    const until = systemTimeOf(clock, hold.until());
+    await guard.watch({ pid, mark, until, ...(given === undefined ? {} : { clear: given.folder }) });
     hold.lost.throwIfAborted();
   } catch (error) {
     await killRest(pid, mark);

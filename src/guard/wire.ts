@@ -1,7 +1,7 @@
 /** What a worker tells its guard: one JSON object per line. Times are those of the system's monotonic clock, which all processes share. */
 export type GuardOrder =
-  /** Watch a process group. `mark` is in the environment of everything that it starts. */
-  | { do: "watch"; pid: number; mark: string; until: number }
+  /** Watch a process group. `mark` is in the environment of everything that it starts; `clear` is a folder that is removed when it is killed. */
+  | { do: "watch"; pid: number; mark: string; until: number; clear?: string }
   /** The right to run it was renewed. */
   | { do: "extend"; pid: number; until: number }
   /** It has ended. */

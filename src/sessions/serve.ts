@@ -22,6 +22,7 @@ import { addAgui } from "./dialects/ag-ui/index.ts";
 import { addAmbient } from "./dialects/ambient/index.ts";
 import { addHooks, openHooks, type HookQueue } from "./hooks/index.ts";
 import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
+import { handOver } from "./hand-over.ts";
 import { leave } from "./leave.ts";
 import type { Metrics } from "./http/metrics.ts";
 import type { Part } from "./http/part.ts";
@@ -33,7 +34,7 @@ import { addAnswers, addTurns } from "./native/turns.ts";
 import { addRunner, type Runners } from "./runner/index.ts";
 import { createServer } from "./server.ts";
 
-// core/ does what clients want · access/ says who may · native/ is our own protocol, hooks/ takes what hooks of agents report, dialects/ are those of other programs, runner/ passes on what runners of pods are asked, describe/ makes the OpenAPI document of them · server.ts makes the port of its parts · active.ts counts for /health
+// core/ does what clients want · access/ says who may · native/ is our own protocol, hooks/ takes what hooks of agents report, dialects/ are those of other programs, runner/ passes on what runners of pods are asked, describe/ makes the OpenAPI document of them · server.ts makes the port of its parts · hand-over.ts gives callers' tokens to workers · active.ts counts for /health
 
 export type ServeOptions = {
   version: string;
@@ -82,7 +83,8 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   });
   const random = (): string => randomBytes(12).toString("hex");
   const gate = gateOf(entrance.limits, { ...opened, clock, signal });
-  const core = createCore({ ...opened, clock, signal, workspaces, gate, random });
+  const callerTokens = handOver({ nc, clock, log }, random());
+  const core = createCore({ ...opened, clock, signal, workspaces, gate, random, callerTokens });
   const counts = newCounts();
   const { room, hub } = opened;
   const hooks = openHooks({ core, clock, log });

@@ -20,6 +20,7 @@ import {
   WORKER_SETTINGS,
   WORKSPACE_SETTINGS,
 } from "../shared/settings/index.ts";
+import { planOf } from "./credentials/settings.ts";
 import { startWorkerProcess } from "./process.ts";
 import { machineId } from "./roots/machine-id.ts";
 import { openRoots } from "./roots/root.ts";
@@ -54,7 +55,7 @@ await runProcess({
 });
 
 async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<Running> {
-  const { values, env, dataDir, log, clock, secrets, fatal } = begun;
+  const { values, secretFiles, env, dataDir, log, clock, secrets, fatal } = begun;
   const name = values.worker ?? `${hostname()}-${process.pid}`;
   const key = env["ANTHROPIC_API_KEY"];
   if (key !== undefined) secrets.add(key);
@@ -85,6 +86,13 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
       maxBytes: values.sessionsRetentionBytes,
       env,
       pidFolder: join(dataDir, "agents", "pids"),
+      credentials: {
+        plan: planOf(values),
+        token: { value: values.credentialsToken, file: secretFiles["credentialsToken"] },
+        learn: (token) => secrets.add(token),
+        folder: join(dataDir, "agents"),
+        env,
+      },
     },
     { nc, clock, log, tracing, fatal },
   );

@@ -31,8 +31,8 @@ export type TurnHome = {
   tracing: Tracing | undefined;
   /** Takes the session's folder for a turn. */
   enter(epoch: number): Promise<Entered>;
-  /** Lets the programs of an agent run in that folder for as long as the session is owned. */
-  guarded(agent: Agent, folder: string): TurnAgent;
+  /** Lets the programs of an agent run in that folder for as long as the session is owned, with the credentials of the turn. `holder`: has its caller's token. */
+  guarded(agent: Agent, folder: string, holder: string | undefined): TurnAgent;
 };
 
 export type MovesOf = {
@@ -59,9 +59,9 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
   }
 
   async function begin(state: SessionState, turn: string): Promise<boolean> {
-    const { request, trace } = await readRequest(deps, of.session, state.turns.get(turn)?.seq ?? 0);
+    const { request, trace, holder } = await readRequest(deps, of.session, state.turns.get(turn)?.seq ?? 0);
     if (!(await say("turn_started", {}, turn)) || signal.aborted) return false;
-    const found = await agentFor(of);
+    const found = await agentFor(of, holder);
     if (found.kind === "refused") {
       const { code, why: message } = found;
       home.log.warn({ session: of.session.name, turn, code, why: message }, "turn refused");
@@ -119,7 +119,7 @@ type Found =
   | { kind: "refused"; code: string; why: string };
 
 /** The agent that runs a session's turn, and the folder that it works in. */
-async function agentFor({ session, home, epoch }: MovesOf): Promise<Found> {
+async function agentFor({ session, home, epoch }: MovesOf, holder: string | undefined): Promise<Found> {
   const { agent: name } = session.record;
   const agent = home.agents.of(typeof name === "string" ? name : undefined);
   if (agent === undefined)
@@ -127,7 +127,7 @@ async function agentFor({ session, home, epoch }: MovesOf): Promise<Found> {
   const entered = await home.enter(epoch);
   if (entered.kind === "refused") return entered;
   const { folder, leave } = entered;
-  return { kind: "found", agent: home.guarded(agent, folder), folder, leave };
+  return { kind: "found", agent: home.guarded(agent, folder, holder), folder, leave };
 }
 
 function sessionOf({ id, user, record }: Session, workspace: string): TurnAsked["session"] {

@@ -15,12 +15,13 @@ import type { Claim } from "./roots/claim.ts";
 import { createSessionRoom, type SessionRoom } from "./session-room.ts";
 import type { PauseWatch } from "./pause-watch.ts";
 import type { Places } from "./roots/places.ts";
-import { withChildren } from "../guard/children.ts";
-import type { SpawnDeps } from "../guard/spawn-agent.ts";
+import { withChildren, type TurnAgent } from "../guard/children.ts";
+import type { GivenToPrograms, SpawnDeps } from "../guard/spawn-agent.ts";
+import { withCredentials, type TurnCredentials } from "./turn-credentials.ts";
 import { createVoice, type Voice } from "./voice.ts";
 
 // moves.ts does what is next · voice.ts writes into the log, session-room.ts says how much may still be written · turn-run.ts runs an agent (questions.ts has what it asked,
-// turn-request.ts what it is asked, attention.ts what clients say meanwhile) in a folder of roots/, and its programs under guard/. What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
+// turn-request.ts what it is asked, attention.ts what clients say meanwhile) in a folder of roots/, and its programs under guard/ with the credentials of the turn (turn-credentials.ts). What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
 // others out
 // The owner of a session follows its log as any watcher does, and acts only on what it saw there. What it says itself comes back to it the same way, so that it never acts on
 // a state without its own last word.
@@ -41,6 +42,8 @@ export type OwnOptions = {
   tracing?: Tracing | undefined;
   places: Pick<Places, "enter">;
   spawn: SpawnDeps;
+  /** Undefined where agents are given none. */
+  credentials?: TurnCredentials | undefined;
   /** As it was decided: a session of another worker is owned only to end what nobody runs. */
   claim: Exclude<Claim, { kind: "leave" }>;
   /** How long a session is owned in which nothing happens. */
@@ -171,13 +174,23 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, options: O
 function homeOf(
   session: Session,
   lease: Lease,
-  { agents, log, tracing, places, spawn }: OwnOptions,
+  { agents, log, tracing, places, spawn, credentials }: OwnOptions,
 ): TurnHome {
   return {
     agents,
     log,
     tracing,
     enter: (epoch) => places.enter(session, epoch),
-    guarded: (agent, folder) => withChildren(spawn, agent, { hold: lease, folder }),
+    guarded(agent, folder, holder) {
+      const agentWith = (given?: GivenToPrograms): TurnAgent =>
+        withChildren(spawn, agent, { hold: lease, folder, given });
+      if (credentials === undefined || agent.programs === false) return agentWith();
+      return withCredentials(credentials, { session, options: optionsOf(session), holder }, agentWith);
+    },
   };
+}
+
+function optionsOf({ record }: Session): Record<string, unknown> {
+  const { options } = record;
+  return typeof options === "object" && options !== null ? { ...options } : {};
 }

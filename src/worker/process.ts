@@ -16,11 +16,13 @@ import { SESSIONS_STREAM } from "../shared/session-log/topology.ts";
 import { guardKeeper } from "../guard/guard.ts";
 import { openPidFiles } from "../guard/pid-files.ts";
 import { agentEnvironment } from "./environment.ts";
+import { askCallers } from "./ask-callers.ts";
+import { openCredentials, type CredentialOptions } from "./open-credentials.ts";
 import { createPlaces } from "./roots/places.ts";
 import type { Root } from "./roots/root.ts";
 import { startWorker } from "./worker.ts";
 
-// roots/ has the folders, guard/ ends what agents left running · worker.ts takes sessions, owner.ts owns one of them
+// roots/ has the folders, guard/ ends what agents left running · open-credentials.ts removes what they left of credentials, ask-callers.ts asks for the tokens of callers · worker.ts takes sessions, owner.ts owns one of them
 
 export type WorkerProcessOptions = {
   name: string;
@@ -32,6 +34,8 @@ export type WorkerProcessOptions = {
   maxBytes: number;
   /** Folder in which it is remembered which programs of agents run. */
   pidFolder: string;
+  /** Of turns. Undefined: their files are not looked after either. */
+  credentials?: CredentialOptions;
   /** Variables of this process, of which agents get some. */
   env: Readonly<Record<string, string | undefined>>;
 };
@@ -50,7 +54,7 @@ export async function startWorkerProcess(
   options: WorkerProcessOptions,
   { nc, clock, log, tracing, fatal }: WorkerProcessDeps,
 ): Promise<{ close(): Promise<void> }> {
-  const { name, agents, roots, shared, maxBytes, env, pidFolder } = options;
+  const { name, agents, roots, shared, maxBytes, env, pidFolder, credentials: wanted } = options;
   const over = new AbortController();
   const { signal } = over;
   const connection = followConnection({
@@ -74,9 +78,11 @@ export async function startWorkerProcess(
   const left = await pidFiles.sweep();
   if (left > 0) log.warn({ programs: left }, "programs of agents were left over from before, and ended");
   const spawn = { guard: guardKeeper(), clock, env: agentEnvironment(env), random: randomUUID, pidFiles };
+  const opened = wanted && (await openCredentials({ jsm, clock, log }, wanted));
+  const credentials = opened && { ...opened, callerOf: askCallers({ nc, clock, log, random: randomUUID }) };
   const worker = startWorker(
     { ...base, hub, pages, keys, leader, room: () => hub.end().room },
-    { name, agents, places, spawn, log, tracing, maxBytes },
+    { name, agents, places, spawn, credentials, log, tracing, maxBytes },
   );
   return {
     async close() {

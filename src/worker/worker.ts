@@ -7,6 +7,7 @@ import type { Pages } from "../shared/session-log/follow/pages.ts";
 import { patiently } from "../shared/session-log/patiently.ts";
 import { sessionNamed } from "../shared/session-log/registry/find.ts";
 import type { SpawnDeps } from "../guard/spawn-agent.ts";
+import type { TurnCredentials } from "./turn-credentials.ts";
 import { keepLookOut, type Sighting } from "./look-out.ts";
 import { ownSession, type OwnerDeps } from "./owner.ts";
 import { watchPause } from "./pause-watch.ts";
@@ -33,6 +34,8 @@ export type WorkerOptions = {
   agents: Agents;
   places: Places;
   spawn: SpawnDeps;
+  /** Undefined where agents are given none. */
+  credentials?: TurnCredentials | undefined;
   log: Logger;
   /** Undefined where traces are off. */
   tracing?: Tracing | undefined;
@@ -63,7 +66,9 @@ export function startWorker(deps: OwnerDeps & { keys: Pages }, of: WorkerOptions
     const claim = own.kind === "run" && pause.paused() ? { ...own, kind: "tidy" as const } : own;
     if (claim.kind !== "run") left.set(name, clock.now() + (claim.kind === "tidy" ? TIDY_MS : LEAVE_MS));
     if (claim.kind === "leave") return;
-    await ownSession(deps, session, { ...of, worker, claim, seen, idleMs, pause, signal: stopping.signal });
+    const options = { ...of, worker, claim, seen, idleMs, pause, signal: stopping.signal };
+    const why = await ownSession(deps, session, options);
+    if (why === "deleted") of.credentials?.kept.forget(name);
   }
 
   /** Takes a session, if nobody has it. */

@@ -87,7 +87,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     writes: ["contract", "route", "runner"],
     report: ["contract", "runner", "writes"],
   },
-  worker: { roots: [] },
+  worker: { credentials: [], roots: [] },
   console: { watch: [], views: ["watch"], routes: ["watch", "views"] },
   sessions: {
     access: [],

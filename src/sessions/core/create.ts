@@ -24,6 +24,8 @@ export type CreateRequest = {
   options?: Record<string, unknown> | undefined;
   metadata?: Record<string, unknown> | undefined;
   trace?: string | undefined;
+  /** Of the first turn. */
+  callerToken?: string | undefined;
 };
 
 export type Created = {
@@ -61,11 +63,11 @@ export async function create(
       ? refuse("idempotency_key_reused", "this key made a session with other properties")
       : refuse("session_exists", "the session exists with other properties than those given");
   }
-  const { prompt, trace } = request;
+  const { prompt, trace, callerToken } = request;
   if (prompt === undefined) return { kind: "created", session, made };
   const turn = `prompt-${session.name}`;
   const data = Buffer.from(JSON.stringify({ user_input: prompt }));
-  const asked = await askForTurn(deps, caller, session, { turn, data, trace });
+  const asked = await askForTurn(deps, caller, session, { turn, data, trace, callerToken });
   if (isRefusal(asked)) return asked;
   return { kind: "created", session, made, turn: { id: turn, seq: asked.seq } };
 }

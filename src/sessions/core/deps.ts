@@ -7,6 +7,7 @@ import type { Workspaces } from "../access/workspaces.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
 import type { BoundedMap } from "../../shared/base/bounded-map.ts";
 import type { Arrivals } from "./arrivals.ts";
+import type { CallerTokens } from "./caller-tokens.ts";
 import type { TurnCounts } from "./turn-counts.ts";
 
 /** A session, and the newest revision of the keys among which it was the only one. */
@@ -26,6 +27,7 @@ export type CoreDeps = PutDeps & {
   known: BoundedMap<KnownSession>;
   turnCounts: TurnCounts;
   arrivals: Arrivals;
+  callerTokens: CallerTokens;
   /** A text that nobody can guess, of letters and digits. */
   random: () => string;
 };

@@ -14,6 +14,8 @@ export type TurnRequest = {
   data: Uint8Array;
   whenBusy: "queue" | "reject";
   trace?: string | undefined;
+  /** With which the worker fetches credentials for the agent, as the value of an Authorization header. Never in the log. */
+  callerToken?: string | undefined;
 };
 
 /** A turn that lies in the log. `repeated`: it lay there before. */
@@ -30,33 +32,48 @@ export async function submitTurn(
   if (isRefusal(session)) return session;
   if (session.kind === "pod")
     return refuse("field_invalid", "the session belongs to an agent outside, which has no turns");
-  const { turn = `turn_${deps.random()}`, data, whenBusy, trace } = request;
-  return await askForTurn(deps, caller, session, { turn, data, alone: whenBusy === "reject", trace });
+  const { turn = `turn_${deps.random()}`, data, whenBusy, trace, callerToken } = request;
+  const alone = whenBusy === "reject";
+  return await askForTurn(deps, caller, session, { turn, data, alone, trace, callerToken });
 }
+
+const NOTHING = (): void => undefined;
 
 /** The same in a session that is known to be the caller's. Users have a limit of turns; at it, those that are there are still recognised. */
 export async function askForTurn(
   deps: Within,
   caller: Caller,
   session: Session,
-  asked: { turn: string; data: Uint8Array; alone?: boolean; trace?: string | undefined },
+  asked: Pick<TurnRequest, "data" | "trace" | "callerToken"> & { turn: string; alone?: boolean },
 ): Promise<SubmittedTurn | Refusal> {
-  const { turn, data, alone = false, trace } = asked;
+  const { turn, data, alone = false, trace, callerToken: token } = asked;
   const place = await deps.gate.turn(caller, session.user, session.name);
   if (isRefusal(place)) {
     const known = await patiently(() => turnAt(deps, session, turn), deps);
     return known === 0 ? place : { kind: "accepted", turn, seq: known, repeated: true };
   }
+  const { callerTokens } = deps;
+  const drop = token === undefined ? NOTHING : callerTokens.hold({ session: session.name, turn, token });
+  if (typeof drop === "object") {
+    place.giveBack();
+    return drop;
+  }
   const taken = deps.turnCounts.take(session.name);
   let stored = false;
   try {
     const open = (): Promise<number> => taken.open();
-    const { kind, seq } = await requestTurn(deps, session, turn, data, { alone, trace, open });
+    const { kind, seq } = await requestTurn(deps, session, turn, data, {
+      alone,
+      trace,
+      open,
+      ...(token === undefined ? {} : { holder: callerTokens.holder }),
+    });
     stored = kind === "accepted";
     if (!stored) place.giveBack();
     return { kind: "accepted", turn, seq, repeated: !stored };
   } finally {
     taken.settle(stored);
+    if (!stored) drop();
   }
 }
 

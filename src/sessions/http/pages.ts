@@ -10,7 +10,14 @@ export function answerPages(app: FastifyInstance, origins: ReadonlySet<string>):
   void app.register(cors, {
     origin: [...origins],
     methods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
-    allowedHeaders: ["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+    allowedHeaders: [
+      "Authorization",
+      "X-API-Key",
+      "Content-Type",
+      "Idempotency-Key",
+      "Last-Event-ID",
+      "X-Caller-Token",
+    ],
     exposedHeaders: ["Retry-After"],
     maxAge: KEPT_SECONDS,
   });

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { codedError } from "../../shared/base/errors.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
+import { callerTokenOf } from "../http/caller-token.ts";
 import { checkedBody, granted } from "../http/checked.ts";
 import { countIn } from "../http/counts.ts";
 import { callerOf, note, type PartDeps } from "../http/part.ts";
@@ -48,6 +49,7 @@ export function addSessions(app: FastifyInstance, { core, counts }: PartDeps): v
         options: value.options,
         metadata: value.metadata,
         trace: traceOf(request.headers)?.traceparent,
+        callerToken: callerTokenOf(request.headers),
       }),
     );
     const { session, turn } = made;

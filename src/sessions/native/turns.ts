@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { traceOf } from "../../shared/base/tracing.ts";
 import type { TurnView } from "../core/turn-views.ts";
+import { callerTokenOf } from "../http/caller-token.ts";
 import { checkedBody, granted } from "../http/checked.ts";
 import { countIn } from "../http/counts.ts";
 import { callerOf, note, type PartDeps } from "../http/part.ts";
@@ -33,6 +34,7 @@ export function addTurns(app: FastifyInstance, { core, counts }: PartDeps): void
         data: bytes, // as it came: the agent may know members that we do not
         whenBusy: value.when_busy ?? "queue",
         trace: traceOf(request.headers)?.traceparent,
+        callerToken: callerTokenOf(request.headers),
       }),
     );
     const { turn, seq, repeated } = accepted;

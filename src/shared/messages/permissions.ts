@@ -27,6 +27,7 @@ import {
   SESSION_STATE_STREAM,
   SESSIONS_STREAM,
 } from "../session-log/topology.ts";
+import { CALLER_ANSWER_SUBJECT, CALLER_ASK_SUBJECT } from "./caller-token/subjects.ts";
 import { TUNNEL_SUBJECT } from "./tunnel/opening.ts";
 
 /** Users of the broker (docs/architecture.md, "Processes and users"). */
@@ -193,13 +194,19 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       `$KV.${SESSION_STATE_BUCKET}.tombstone.>`,
       `$KV.${SESSION_STATE_BUCKET}.folder.>`,
       ...readSessions,
+      `${CALLER_ANSWER_SUBJECT}.*`, // tokens of callers, encrypted for the worker that asks
     ],
-    subscribe: [`${SERVE_INBOX}.>`, LIVE_SUBJECT],
+    subscribe: [`${SERVE_INBOX}.>`, LIVE_SUBJECT, `${CALLER_ASK_SUBJECT}.*`],
   },
   // what agents say, by the worker that has the session's lease
   worker: {
-    publish: ["rr.ses.*.out.>", `$KV.${SESSION_STATE_BUCKET}.lease.>`, ...readSessions],
-    subscribe: [`${WORKER_INBOX}.>`, LIVE_SUBJECT],
+    publish: [
+      "rr.ses.*.out.>",
+      `$KV.${SESSION_STATE_BUCKET}.lease.>`,
+      ...readSessions,
+      `${CALLER_ASK_SUBJECT}.*`,
+    ],
+    subscribe: [`${WORKER_INBOX}.>`, LIVE_SUBJECT, `${CALLER_ANSWER_SUBJECT}.*`],
   },
   "session-prune": {
     publish: [

@@ -1,4 +1,5 @@
 import type { Setting } from "../base/config/setting.ts";
+import { TURN_CREDENTIALS_SETTINGS } from "./turn-credentials.ts";
 
 export const WORKER_SETTINGS = {
   worker: {
@@ -76,4 +77,5 @@ export const WORKER_SETTINGS = {
     kind: { type: "text" },
     help: "command of the agent `acp` with its arguments, separated by spaces: any program that speaks the Agent Client Protocol",
   },
+  ...TURN_CREDENTIALS_SETTINGS,
 } as const satisfies Record<string, Setting>;

@@ -3,10 +3,9 @@ import { PermissionViolationError } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
 import type { BrokerRole } from "../../../src/shared/messages/permissions.ts";
 import { inboxOf, startTestBroker } from "../../support/broker.ts";
+import { SUBSCRIBE, type Rule } from "./subscribe-rules.ts";
 
 // Written out by hand from docs/architecture.md, "Processes and users", not computed from permissions.ts: who may do what, everything that is not named is denied.
-
-type Rule = [subject: string, ...roles: BrokerRole[]];
 
 const STREAMS = ["RR_EVENTS", "RR_DEAD", "KV_RR_STATE"] as const;
 const CONSUMER = "relay-0";
@@ -84,6 +83,9 @@ const PUBLISH: Rule[] = [
   ["rr.ses.s.in"],
   ["rr.ses.s.out"],
   ["rr.ses.in.out.x", "worker"], // a session by that name
+  ["rr.caller.ask.s1", "worker"],
+  ["rr.caller.to.w1", "serve"],
+  ["rr.caller.other"],
   ["rr.live.s.in.turn.t"], // nobody but the broker says what was stored
   ["rr.live.s.out.text"],
   ["$KV.RR_SES_STATE.index.u.s", "serve"],
@@ -200,58 +202,11 @@ const PUBLISH: Rule[] = [
   }),
 ];
 
-/** A second word is the queue group. */
-const SUBSCRIBE: Rule[] = [
-  [">"],
-  ["rr.>"],
-  ["rr.ev.>"],
-  ["rr.ev.1.r.s.event"],
-  ["rr.ev.> relay"],
-  ["rr.replay.>"],
-  ["rr.dead.>"],
-  ["rr.rpc.>"],
-  ["rr.rpc.receipt"],
-  ["rr.rpc.receipt other"],
-  ["rr.rpc.receipt relay", "relay"],
-  ["rr.rpc.> relay", "relay"],
-  ["rr.flow.gw.>", "relay"],
-  ["rr.flow.gw.relay-a.*", "relay"],
-  ["rr.rpc.view.relay-a-00ff"],
-  ["rr.rpc.view.relay-a-00ff relay", "relay"],
-  ["rr.state.>", "gateway", "console", "operator"],
-  ["rr.presence.>", "relay"],
-  ["$KV.RR_STATE.>"],
-  ["$JS.>"],
-  ["$JS.API.>"],
-  ["$JS.ACK.>"],
-  ["$JS.EVENT.ADVISORY.>"],
-  ["$SYS.>"],
-  ["_INBOX.>"],
-  ["_INBOX_gw.>"],
-  ["_INBOX_gw.gw=2E1.>", "gateway"],
-  ["_INBOX_gw.gw2.>"],
-  ["_INBOX_gw.gw2.x"],
-  ["_INBOX_gw.*.x"],
-  ["_INBOX_rl.>", "relay"],
-  ["_INBOX_op.>", "operator"],
-  ["_INBOX_co.>", "console"],
-  ["_INBOX_ad.>", "admin"],
-  ["_INBOX_pr.>", "prune"],
-  ["_INBOX_se.>", "serve"],
-  ["_INBOX_wo.>", "worker"],
-  ["_INBOX_sp.>", "session-prune"],
-  ["rr.live.>", "serve", "worker"],
-  ["rr.ses.>"],
-  ["rr.ses.s.in.>"],
-  ["rr.ses.s.out.>"],
-  ["$KV.RR_SES_STATE.>"],
-];
-
 /** Names that have to be encoded: a dot must open nothing. */
 const GATEWAY = { gateway: "gw.1", runner: "runner.1" };
 
 const ROLES: BrokerRole[] = ["gateway", "relay", "console", "operator", "admin", "prune", ...SESSION_ROLES];
-const allowed = (rules: Rule[], role: BrokerRole): string[] =>
+const allowed = (rules: readonly Rule[], role: BrokerRole): string[] =>
   rules.filter(([, ...roles]) => roles.includes(role)).map(([subject]) => subject);
 
 /** Subjects that the server refused, told by the connection's status. */

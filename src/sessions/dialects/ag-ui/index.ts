@@ -4,6 +4,7 @@ import { traceOf } from "../../../shared/base/tracing.ts";
 import { isRefusal, type Refusal } from "../../access/caller.ts";
 import type { SessionRef } from "../../core/find.ts";
 import { bodyOf } from "../../http/bodies.ts";
+import { callerTokenOf } from "../../http/caller-token.ts";
 import { granted } from "../../http/checked.ts";
 import { countIn } from "../../http/counts.ts";
 import { queryText, sessionOf } from "../../http/parameters.ts";
@@ -98,7 +99,8 @@ async function askWorker(
   { run: turn, data }: RunAsked,
 ): Promise<Began> {
   const trace = traceOf(request.headers)?.traceparent;
-  const wish = { turn, data, whenBusy: "queue", trace } as const;
+  const callerToken = callerTokenOf(request.headers);
+  const wish = { turn, data, whenBusy: "queue", trace, callerToken } as const;
   const accepted = granted(await core.submitTurn(callerOf(request), ref, wish));
   if (!accepted.repeated) countIn(counts.appends, "turn");
   return { run: accepted.turn, seq: accepted.seq, wanted: { kind: "turn", turn: accepted.turn } };

@@ -28,6 +28,8 @@ export type SessionEnvelope = {
   body: Uint8Array;
   /** W3C `traceparent` of the request or turn. */
   trace?: string;
+  /** Of a turn: the process that holds its caller's token. No client sees it. */
+  holder?: string;
 };
 
 /** An id is a part of message ids. */
@@ -35,6 +37,7 @@ const ID = /^[\w-]{1,100}$/;
 const KIND = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 /** Turns have the ids that clients gave them. */
 const TURN = /^[\x20-\x7e]{1,128}$/;
+const HOLDER = /^[A-Za-z0-9]{1,64}$/;
 const TRACE = /^[\x20-\x7e]{0,512}$/;
 /** Latest time that can be shown. */
 const MAX_AT = 8.64e15;
@@ -68,5 +71,6 @@ function oddField(it: SessionEnvelope): keyof SessionEnvelope | undefined {
   if (it.type !== "application/json") return "type";
   if (!(it.body instanceof Uint8Array)) return "body";
   if (it.trace !== undefined && !text(it.trace, TRACE)) return "trace";
+  if (it.holder !== undefined && !text(it.holder, HOLDER)) return "holder";
   return undefined;
 }

@@ -16,6 +16,8 @@ export type TurnOptions = {
   /** Refuse the turn if another one has not ended. */
   alone?: boolean;
   trace?: string | undefined;
+  /** The process that holds the caller's token. */
+  holder?: string | undefined;
   /** How many turns of the session have not ended, at most. Default: the broker is asked. */
   open?: (session: string) => Promise<number>;
 };
@@ -29,10 +31,10 @@ export async function requestTurn(
   session: Session,
   turn: string,
   data: Uint8Array,
-  { alone = false, trace, open: count = (name) => openTurns(deps.jsm, name) }: TurnOptions = {},
+  { alone = false, trace, holder, open: count = (name) => openTurns(deps.jsm, name) }: TurnOptions = {},
 ): Promise<Requested> {
   const ask = <T>(question: () => Promise<T>): Promise<T> => patiently(question, deps);
-  const wish = { kind: "turn" as const, token: wishToken(turn), turn, data, urgent: false, trace };
+  const wish = { kind: "turn" as const, token: wishToken(turn), turn, data, urgent: false, trace, holder };
   if (alone) return await requestAlone(deps, session, wish);
   const open = await ask(() => count(session.name));
   if (open <= MAX_WAITING) return await storeWish(deps, session, wish);

@@ -27,13 +27,15 @@ export type Wish = {
   urgent: boolean;
   /** W3C `traceparent` of the request. */
   trace?: string | undefined;
+  /** The process that holds the caller's token. */
+  holder?: string | undefined;
   /** Stored only if the newest event of `filter` is this one, instead of only if there is none of its token. */
   behind?: { filter: string; last: number };
 };
 
 /** Stores a wish, if none of its token is there. Throws `sessions_full` and `log_refused`. */
 export async function storeWish(deps: PutDeps, session: Session, of: Wish): Promise<Requested> {
-  const { kind, token, turn, data, urgent, trace } = of;
+  const { kind, token, turn, data, urgent, trace, holder } = of;
   const subject = inSubject(session.name, kind, token);
   const at = deps.clock.wall();
   const id = randomUUID(); // so that this request, if its answer was lost, differs from the same one by another process
@@ -46,6 +48,7 @@ export async function storeWish(deps: PutDeps, session: Session, of: Wish): Prom
     body: data,
     ...(turn === undefined ? {} : { turn }),
     ...(trace === undefined ? {} : { trace }),
+    ...(holder === undefined ? {} : { holder }),
   };
   const stored = await put(deps, {
     subject,

@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../../support/eventually.ts";
 import { serveHttp } from "../../support/http-server.ts";
+import { startTestServe } from "../../support/serve.ts";
 import { startWorld, type AnswerOf, type World } from "./world.ts";
 
 let world: World;
@@ -174,4 +176,43 @@ test("a token of the caller that cannot be one is refused without being repeated
     expect(status).toBe(400);
     expect(JSON.stringify(json)).not.toContain(token);
   }
+});
+
+test("a turn is cancelled while the back end says nothing", async () => {
+  world.answer(() => "silence");
+  const from = world.backEnd.got.length;
+  const session = await world.begin("echo it ran");
+  await eventually(() => expect(world.backEnd.got.length).toBeGreaterThan(from));
+  const { json } = await world.serve.call("GET", `/sessions/${session}/turns`);
+  const { turns: asking } = json as { turns: { turn_id: string }[] };
+  await world.serve.call("POST", `/sessions/${session}/turns/${asking[0]?.turn_id}/cancel`);
+  const { outcome, said } = await world.ended(session);
+  expect([outcome, said]).toEqual(["cancelled", ""]);
+  expect(turns()).toEqual([]);
+});
+
+test("a caller's token is lost with the server that took the turn: the worker's own asks", async () => {
+  world.answer(granting("Bearer caller-token-3", "Bearer service-token-1"));
+  const go = join(world.data, "go");
+  const session = await world.begin(`while [ ! -e ${go} ]; do sleep 0.05; done`);
+  const from = world.backEnd.got.length;
+  {
+    await using other = await startTestServe(world.broker);
+    const headers = { "x-caller-token": "caller-token-3" };
+    await other.call("POST", `/sessions/${session}/turns`, { user_input: "echo second" }, headers);
+  }
+  writeFileSync(go, "");
+  await eventually(async () => expect((await world.ended(session)).said).toContain("second"));
+  expect(asked(from, "github").at(-1)).toBe("Bearer service-token-1");
+});
+
+test("Google's files go with their session", async () => {
+  world.answer((provider) =>
+    provider === "google" ? { status: 200, body: { accessToken: "ya29.goes-with-session" } } : undefined,
+  );
+  const { said, session } = await world.run('basename "$(dirname "$GOOGLE_MCP_CREDENTIALS_DIR/x")"');
+  const kept = join(world.data, "agents", "google", said.trim());
+  expect(readdirSync(kept)).toEqual(["credentials.json"]);
+  await world.serve.call("DELETE", `/sessions/${session}`);
+  await eventually(() => expect(existsSync(kept)).toBe(false));
 });

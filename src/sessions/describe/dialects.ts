@@ -29,13 +29,22 @@ export const DIALECTS: Record<string, Omit<Operation, "id">> = {
     description:
       "With `Accept: text/event-stream`, as the official client sends it, the answer is the run's events until it ends. In a session of an agent outside, the agent gets the input as it came, and answers by what it pushes.",
     query: ["user_id"],
+    withCaller: true,
     body: {
       schema: RUN_BODY,
       example: { runId: "run-7", messages: [{ id: "m1", role: "user", content: "Go on." }] },
     },
     stream: "Events of AG-UI 1.0.",
     success: { status: 200, description: "The run is on disk.", schema: RUN },
-    refusals: [...FOUND, ...BODY, ...STORED, "too_many_turns", "turns_full", "too_many_watchers"],
+    refusals: [
+      ...FOUND,
+      ...BODY,
+      ...STORED,
+      "too_many_turns",
+      "turns_full",
+      "too_many_watchers",
+      "caller_tokens_full",
+    ],
   },
   readRuns: {
     method: "get",

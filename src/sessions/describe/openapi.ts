@@ -78,7 +78,16 @@ const IDEMPOTENCY_KEY: Shown = {
   examples: ["6f1c2a44-3f0b-4b52-8a34-0a3c7a2b9d10"],
 };
 
-function parameters({ path, query = [], keyed }: Operation): object[] {
+const CALLER_TOKEN: Shown = {
+  type: "string",
+  minLength: 1,
+  maxLength: 8192,
+  description:
+    "A token of the caller, with which the agent's credentials are fetched for this turn: a bearer token, or the value of an `Authorization` header. It is never stored.",
+  examples: ["eyJhbGciOiJSUzI1NiJ9.e30.c2ln"],
+};
+
+function parameters({ path, query = [], keyed, withCaller }: Operation): object[] {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
   return [
     ...inPath.flatMap((name) =>
@@ -86,6 +95,7 @@ function parameters({ path, query = [], keyed }: Operation): object[] {
     ),
     ...query.map((name) => parameter(name === "place" ? "after" : name, "query", QUERY[name], false)),
     ...(keyed === true ? [parameter("Idempotency-Key", "header", IDEMPOTENCY_KEY, false)] : []),
+    ...(withCaller === true ? [parameter("X-Caller-Token", "header", CALLER_TOKEN, false)] : []),
   ];
 }
 

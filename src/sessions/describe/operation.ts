@@ -14,6 +14,8 @@ export type Operation = {
   query?: readonly (keyof typeof QUERY)[];
   /** Takes an `Idempotency-Key`. */
   keyed?: true;
+  /** Takes an `X-Caller-Token`. */
+  withCaller?: true;
   body?: { schema: object; example: object };
   /** What it answers, unless that is only a stream. */
   success?: { status: number; description: string; schema: object };

@@ -12,6 +12,7 @@ const operations: Record<string, Omit<Operation, "id">> = {
     summary: "Make a session",
     description: "Idempotent by the client's `session_id`, or by `Idempotency-Key`.",
     keyed: true,
+    withCaller: true,
     body: {
       schema: bodies.CREATE_BODY,
       example: { workspace_dir: "/srv/work/app", prompt: "Fix the tests." },
@@ -32,6 +33,7 @@ const operations: Record<string, Omit<Operation, "id">> = {
       "workspace_busy",
       "too_many_sessions",
       "too_many_turns",
+      "caller_tokens_full",
     ],
   },
   listSessions: {
@@ -79,9 +81,18 @@ const operations: Record<string, Omit<Operation, "id">> = {
     summary: "Ask for a turn",
     description: "Other members of the body are kept for the agent.",
     query: ["user_id"],
+    withCaller: true,
     body: { schema: bodies.TURN_BODY, example: { user_input: "Go on.", client_turn_id: "turn-7" } },
     success: { status: 202, description: "The turn is on disk.", schema: answers.ACCEPTED_TURN },
-    refusals: [...FOUND, ...BODY, ...STORED, "too_many_turns", "turns_full", "turn_running"],
+    refusals: [
+      ...FOUND,
+      ...BODY,
+      ...STORED,
+      "too_many_turns",
+      "turns_full",
+      "turn_running",
+      "caller_tokens_full",
+    ],
   },
   listTurns: {
     method: "get",

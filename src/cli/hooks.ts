@@ -12,7 +12,7 @@ import { changeSettings, copyOf, readSettings, type SettingsFile } from "./hooks
 import { ourHooks, withHooks, withoutHooks } from "./hooks/settings-text.ts";
 import { serverOf, SESSIONS_CLIENT_TABLE } from "./sessions/server.ts";
 
-// hooks/agents.ts knows the agents (claude-events.ts, program-events.ts: what Claude Code can tell) · hooks/settings-text.ts edits their settings, hooks/settings-file.ts reads and writes them · hooks/hook-keys.ts has the keys
+// hooks/agents.ts knows the agents (hooks/claude-events.ts, hooks/program-events.ts: what Claude Code can tell) · hooks/settings-text.ts edits their settings, hooks/settings-file.ts reads and writes them · hooks/hook-keys.ts has the keys
 
 type Options = { agent: string; file?: string; key?: string; yes?: true; json?: true };
 

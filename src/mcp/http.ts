@@ -10,6 +10,9 @@ export const MCP_PATH = "/mcp";
 /** Largest request: the parameters of a run, with room for how JSON escapes them. */
 const MOST_BYTES = 1024 * 1024;
 
+/** Most connections: each call that waits for its run has one. An idle one costs 11 KB. */
+const MOST_CALLS = 1024;
+
 /**
  * Serves the tools over streamable HTTP, on loopback and with a token. No state is kept between requests, so that clients survive a restart. A client that
  * goes away cancels its call.
@@ -24,6 +27,7 @@ export function createMcpApp(deps: {
 }): FastifyInstance {
   const { parts, ignored, ...door } = deps;
   const { app } = createShutApp({ ...door, open: new Set(), mostBytes: MOST_BYTES });
+  app.server.maxConnections = MOST_CALLS;
   const callerIn = ({ http }: ServerContext): Caller => {
     const header = (name: string): string | null => http?.req?.headers.get(name) ?? null;
     const read = callerOf({

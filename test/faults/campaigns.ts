@@ -7,7 +7,6 @@ import { foreign } from "./campaigns/foreign.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
 import { many } from "./campaigns/many.ts";
-import { mcp } from "./campaigns/mcp.ts";
 import { memory } from "./campaigns/memory.ts";
 import { orphans } from "./campaigns/orphans.ts";
 import { outage } from "./campaigns/outage.ts";
@@ -154,12 +153,6 @@ export function campaignsOf({ rounds, gapMs, seed, play, kind, ...asked }: Asked
       what: "two workers, killed 50 times while agents run, every tenth time with the guard of those",
       limitMs: 900_000,
       run: (report) => orphans({ kills: 50, withGuard: 10, sessions: 6 }, report),
-    },
-    {
-      name: "mcp",
-      what: "a `sync` call of an agent's tools while the coordinator is away for 20 s and the gateway is killed",
-      limitMs: 180_000,
-      run: (report) => mcp({ awayMs: 20_000 }, report),
     },
     {
       name: "foreign",

@@ -1,4 +1,5 @@
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
+import { dataProblem } from "../core/data.ts";
 import type { PushedEvent } from "../core/push.ts";
 
 export const HOOK_AGENTS = ["claude-code", "codex"] as const;
@@ -15,9 +16,7 @@ const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   "tool_input",
   "tool_response",
 ]);
-/** Room for what an event holds besides: an event of the log has 960 KiB. */
-const MOST_BYTES: number = 900 * 1024;
-/** Characters that are kept of a body that is larger. A character of JSON takes up to 6 bytes. */
+/** Characters that are kept of a body that is larger or deeper than an event may be. A character of JSON takes up to 6 bytes. */
 const KEPT_CHARS: number = 128 * 1024;
 
 /**
@@ -30,7 +29,7 @@ export function hookEvent(body: Readonly<Record<string, unknown>>, key: string):
   if (typeof name !== "string" || !/^[A-Za-z]{1,40}$/.test(name)) return undefined;
   const [type, data] = shownAs(name, body);
   const whole = Buffer.from(JSON.stringify(data));
-  return { session, event: { type, key, data: whole.length <= MOST_BYTES ? whole : cut(name, whole) } };
+  return { session, event: { type, key, data: dataProblem(whole) === undefined ? whole : cut(name, whole) } };
 }
 
 function shownAs(name: string, body: Readonly<Record<string, unknown>>): [string, Record<string, unknown>] {

@@ -209,6 +209,15 @@ test.each([
   await expect.poll(() => last === (last = looked())).toBe(true);
 });
 
+test("a thousand calls at once are all answered", async () => {
+  const mcp = await client();
+  const calls = Array.from({ length: 1000 }, () =>
+    callTool(mcp, "get_agent_session_status", { session_id: "no" }),
+  );
+  const failed = (await Promise.all(calls)).filter(({ isError }) => isError);
+  expect(failed).toEqual([]);
+});
+
 test("all sessions are deleted, also those that were gone already", async () => {
   const mcp = await client();
   const there = coordinator.state.sessions.list().length;

@@ -64,7 +64,8 @@ function createConduct(runner: string, turn: AgentTurn, events: AgentEvents): Co
   async function ask(asked: Asked): Promise<Decision> {
     const what = JSON.stringify([asked.toolName, asked.toolInput]);
     const judged = judge(asked, choice, rules);
-    if (over || judged === "deny") return { allow: false, message: "a rule of the session forbids this" };
+    if (over) return { allow: false, message: "the turn is over" };
+    if (judged === "deny") return { allow: false, message: "a rule of the session forbids this" };
     if (judged === "allow" || remembered.has(what)) return { allow: true };
     const { allow, message, remember } = await events.ask(askedData(asked));
     if (allow && remember === true) remembered.add(what);
@@ -99,7 +100,16 @@ function askedData({ toolName, toolInput, toolUseId, title }: Asked): Record<str
   };
 }
 
+/** What an agent cannot do that a client wants is said, and the turn goes on. */
 async function obey(runner: Runner, conduct: Conduct, wish: AgentWish): Promise<void> {
+  try {
+    await tryTo(runner, conduct, wish);
+  } catch (error) {
+    conduct.take({ type: "error", code: "INPUT_REFUSED", message: errorText(error), recoverable: true });
+  }
+}
+
+async function tryTo(runner: Runner, conduct: Conduct, wish: AgentWish): Promise<void> {
   if (wish.kind === "mode") {
     const choice = approvalOf(wish.mode);
     if (choice === undefined)
@@ -112,9 +122,7 @@ async function obey(runner: Runner, conduct: Conduct, wish: AgentWish): Promise<
     conduct.choose(choice);
     return runner.updatePermissionMode(conduct.session, choice);
   }
-  await runner.sendInput(conduct.session, wish.text).catch((error: unknown) => {
-    conduct.take({ type: "error", code: "INPUT_REFUSED", message: errorText(error), recoverable: true });
-  });
+  await runner.sendInput(conduct.session, wish.text);
 }
 
 function promptOf({ user_input: input }: Record<string, unknown>): string {

@@ -87,6 +87,7 @@ async function startQuery({ config, load }: ClaudeDeps, turn: Turn): Promise<Sdk
       ...permissions(session),
       spawnClaudeCodeProcess({ command: file, args, env }) {
         turn.child = spawnNow(session.spawn, { file, args, env: textsOf(env) });
+        if (turn.stopped) turn.child.stop(END_MS); // while the SDK was on its way here
         return turn.child.process;
       },
     },

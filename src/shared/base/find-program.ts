@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** Where a program lies that the system would find by its name; undefined if it would find none. */
@@ -13,7 +13,7 @@ export function findProgram(name: string, path: string | undefined): string | un
 function isProgram(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
-    return true;
+    return statSync(file).isFile(); // folders may be entered, not run
   } catch {
     return false;
   }

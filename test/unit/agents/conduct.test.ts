@@ -196,3 +196,17 @@ test("ASK-1: only what no rule and no mode decides is asked, and what was to be 
   finish();
   await over;
 });
+
+test("a runner that cannot change its mode says so, and does not take its process with it", async () => {
+  const { runner, finish } = scripted();
+  const broken = (): void => {
+    throw new Error("no other mode");
+  };
+  const { events, heard, wish } = recorder();
+  const over = agentOf({ ...runner, updatePermissionMode: broken }).run(TURN, events, RUNNING);
+  wish({ kind: "mode", mode: "bypass" });
+  await promises();
+  finish();
+  expect(await over).toMatchObject({ outcome: "finished" });
+  expect(heard).toEqual([expect.stringMatching(/^error .*no other mode.*"recoverable":true/)]);
+});

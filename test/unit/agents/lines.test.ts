@@ -28,3 +28,10 @@ test("a last line without an end counts; one that is too long ends all", async (
   const parts = Array.from({ length: 11 }, () => Buffer.from("x"));
   await expect(linesOf(parts, 10)).rejects.toThrow("more than 10 bytes");
 });
+
+test("a long line in many pieces takes time in proportion to its bytes", async () => {
+  const part = Buffer.from("x".repeat(8192));
+  const parts = Array.from({ length: 4096 }, () => part); // 32 MiB: to copy all of them for each piece would be 64 GiB
+  const [line] = await linesOf([...parts, Buffer.from("\n")], 64 * 1024 * 1024);
+  expect(line).toHaveLength(32 * 1024 * 1024);
+});

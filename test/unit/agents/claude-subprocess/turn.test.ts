@@ -224,21 +224,26 @@ test("a CLI that does not say what became of an input does not keep the turn ope
   await over;
 });
 
-test("a stop interrupts, then ends the child, and nothing is said of it", async () => {
-  const it = fakeSdk();
-  const own = createFakeClock();
+/** The CLI's process; it ends when it is asked to. */
+function childOf({ calls, end }: ReturnType<typeof fakeSdk>): AgentProcess {
   const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
-  const child: AgentProcess = {
+  return {
     stdin: new PassThrough(),
     stdout: new PassThrough(),
     stderr: new PassThrough(),
     ended: ended.promise,
     stop() {
-      it.calls.push("child stopped");
+      calls.push("child stopped");
       ended.resolve({ code: null, signal: "SIGTERM" });
-      it.end(new Error("terminated"));
+      end(new Error("terminated"));
     },
   };
+}
+
+test("a stop interrupts, then ends the child, and nothing is said of it", async () => {
+  const it = fakeSdk();
+  const own = createFakeClock();
+  const child = childOf(it);
   const { session, reports } = sessionOf({ spawn: () => Promise.resolve(child) });
   const runner = claudeSubprocess(CONFIG, own, async () => it.sdk);
   const over = runner.start(session, "x", 0);
@@ -253,6 +258,20 @@ test("a stop interrupts, then ends the child, and nothing is said of it", async 
   await over;
   expect(it.calls.at(-1)).toBe("child stopped");
   expect(reports).toEqual([]);
+});
+
+test("a child that starts behind the stop is ended at once: it would run the prompt", async () => {
+  const it = fakeSdk();
+  const child = childOf(it);
+  const { session } = sessionOf({ spawn: () => Promise.resolve(child) });
+  const runner = claudeSubprocess(CONFIG, clock, async () => it.sdk);
+  const over = runner.start(session, "x", 0);
+  await promises();
+  const stopped = runner.stop(session);
+  it.options().spawnClaudeCodeProcess({ command: "claude", args: [], env: {} });
+  await promises();
+  expect(it.calls.at(-1)).toBe("child stopped");
+  await Promise.all([stopped, over]);
 });
 
 test("a mode reaches the CLI that runs; to bypass is to be allowed what it asks", async () => {

@@ -23,7 +23,9 @@ export function handOver(
 
   nc.subscribe(`${CALLER_ASK_SUBJECT}.${tokens.holder}`, {
     callback(error, { data, reply }) {
-      if (error !== null || !isCallerAnswer(reply)) return;
+      if (error !== null)
+        return log.warn({ error: errorText(error) }, "callers' tokens cannot be handed over"); // users of an older broker's configuration may not
+      if (!isCallerAnswer(reply)) return;
       answer(data).then(
         (bytes) => nc.publish(reply, bytes),
         (failure: unknown) => log.warn({ error: errorText(failure) }, "a caller's token was not handed over"),

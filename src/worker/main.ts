@@ -68,6 +68,7 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
   const folders =
     values.workspaceRoot === undefined ? [join(dataDir, "workspaces")] : readPaths(values.workspaceRoot);
   const roots = openRoots(folders, machineId(dataDir));
+  const plan = planOf(values);
   begun.announce(values, env, { version: VERSION, worker: name });
   const alive = createAliveFile(values.aliveFile, clock);
   const nc = await connectBroker(brokerAccess(values), {
@@ -87,7 +88,7 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
       env,
       pidFolder: join(dataDir, "agents", "pids"),
       credentials: {
-        plan: planOf(values),
+        plan,
         token: { value: values.credentialsToken, file: secretFiles["credentialsToken"] },
         learn: (token) => secrets.add(token),
         folder: join(dataDir, "agents"),

@@ -1,4 +1,5 @@
-import type { TurnAsked } from "../agents/agent.ts";
+import type { AgentEnd, TurnAsked } from "../agents/agent.ts";
+import { errorText } from "../shared/base/errors.ts";
 import { hush } from "./credentials/hush.ts";
 import { supply, type SupplyDeps, type SupplyFor } from "./credentials/supply.ts";
 import type { TurnAgent } from "../guard/children.ts";
@@ -40,7 +41,10 @@ export function withCredentials(
           events.tell("status", { status: "credentials_missing", providers: missing });
         }
         const hushed = hush(events, secrets);
-        return hushed.end(await agentWith({ env, folder }).run(turn, hushed.events, signal));
+        const end = await agentWith({ env, folder })
+          .run(turn, hushed.events, signal)
+          .catch((error: unknown): AgentEnd => ({ outcome: "failed", data: { message: errorText(error) } }));
+        return hushed.end(end);
       } finally {
         supplied.close();
       }

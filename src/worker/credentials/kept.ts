@@ -15,6 +15,8 @@ export type KeptFolders = {
   forget(session: string): void;
 };
 
+const SESSION = /^[\w-]+$/;
+
 /** `above`: the folder that holds them. `session`: the name of a session in the log, which is a word. */
 export function openKept(above: string): KeptFolders {
   const of = (session: string): string => join(above, session);
@@ -26,7 +28,7 @@ export function openKept(above: string): KeptFolders {
     },
     sessions() {
       try {
-        return readdirSync(above);
+        return readdirSync(above).filter((name) => SESSION.test(name)); // others are not ours
       } catch {
         return []; // there never was one
       }

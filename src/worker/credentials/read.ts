@@ -11,9 +11,10 @@ export function membersOf(value: unknown): Readonly<Record<string, unknown>> {
 /** Longest value that becomes a variable: Linux takes 128 KiB with its name. */
 const VALUE_CHARS: number = 64 * 1024;
 
-/** A token: one word, as headers, lines of git's protocol and variables hold it. Pure. */
+/** A token: one word, as headers, lines of git's protocol and variables hold it. Line ends around it, which files of secrets often have, are left out. Pure. */
 export function tokenIn(value: unknown): Text {
-  return typeof value === "string" && /^[\x21-\x7e]{1,16384}$/.test(value) ? value : undefined;
+  const token = typeof value === "string" ? value.trim() : "";
+  return /^[\x21-\x7e]{1,16384}$/.test(token) ? token : undefined;
 }
 
 /** A text of one line for a variable. Pure. */

@@ -41,8 +41,20 @@ export function planOf(settings: CredentialSettings): CredentialPlan | undefined
   });
   const ids = textsIn("RUNNER_RELAY_CREDENTIALS_IDS", settings.credentialsIds, problems);
   const sidecars = textsIn("RUNNER_RELAY_CREDENTIALS_SIDECARS", settings.credentialsSidecars, problems);
+  for (const [name, sidecar] of Object.entries(sidecars))
+    if (!isPlainUrl(sidecar))
+      problems.push(
+        `RUNNER_RELAY_CREDENTIALS_SIDECARS: the URL of ${JSON.stringify(name)} must be http or https, without a login`,
+      );
   if (problems.length > 0) throw codedError("config_invalid", problems.join("\n"));
   return { backEnd: { url, project: project ?? "", ids }, providers, sidecars };
+}
+
+/** The URL of a sidecar is shown in logs, and given to programs. */
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && username === "" && password === "";
 }
 
 /** A JSON object of texts. */

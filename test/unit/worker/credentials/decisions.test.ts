@@ -85,7 +85,7 @@ test("only 401 and 403 speak of the token", () => {
 });
 
 test("what becomes a variable, a line or a file's name has the form that it must have", () => {
-  expect(["tok", "", "two words", "a\nb", "é", 1].map(tokenIn)).toEqual([
+  expect(["tok\n", "", "two words", "a\nb", "é", 1].map(tokenIn)).toEqual([
     "tok",
     ...Array<undefined>(5).fill(undefined),
   ]);
@@ -130,4 +130,18 @@ test("wrong settings are named, all of them", () => {
   for (const name of ["URL sends", "PROJECT is", 'no provider "nobody"', "IDS must", "SIDECARS must"])
     expect(text).toContain(name);
   expect(planOf({ credentialsProviders: "" })).toBeUndefined();
+  const good = {
+    credentialsUrl: "https://b.example",
+    credentialsProject: "p",
+    credentialsProviders: "mcp/a,github",
+  };
+  expect(planOf({ ...good, credentialsSidecars: '{"jira":"http://127.0.0.1:1/mcp"}' })).toEqual({
+    backEnd: { url: "https://b.example", project: "p", ids: {} },
+    providers: ["mcp/a", "github"],
+    sidecars: { jira: "http://127.0.0.1:1/mcp" },
+  });
+  for (const url of ["http://u:hidden@h.example", "ftp://h.example", "x"])
+    expect(() => planOf({ ...good, credentialsSidecars: JSON.stringify({ jira: url }) })).toThrow(
+      /^(?!.*hidden).*without a login/,
+    );
 });

@@ -4,11 +4,10 @@ import { errorText } from "../../src/shared/base/errors.ts";
 import { createLogger } from "../../src/shared/base/logger.ts";
 import { USUAL_PORT } from "../../src/shared/settings/usual-ports.ts";
 import { bundleProcesses } from "./bundle/build.ts";
-import { setUpNatsCli } from "./natscli.ts";
 
 /** Runs once, before the workers start, which inherit what it writes into the environment. */
 export default async function setup(): Promise<() => void> {
-  await Promise.all([setUpBroker(), setUpNatsCli(), setUpBundle()]);
+  await Promise.all([setUpBroker(), setUpBundle()]);
   const leave = Object.values(USUAL_PORT).map(occupy);
   return () => {
     for (const it of leave) it();

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { expect, test } from "vitest";
-import { natsCli } from "../../support/natscli.ts";
+import { beforeAll, expect, test } from "vitest";
+import { BUILD_MS, type FoundTool } from "../../support/go-tool.ts";
+import { findNatsCli } from "../../support/natscli.ts";
 import { blocksOf } from "./blocks.ts";
 import { operationsPages } from "./pages.ts";
 import { openStage, type Stage } from "./stage.ts";
@@ -30,13 +31,14 @@ test.each(pages)(
   },
 );
 
+let nats: FoundTool;
+beforeAll(async () => {
+  nats = await findNatsCli(); // or builds it, beside the other files' tests
+  if ("missing" in nats) expect(nats.missing).toMatch(/^no nats on the PATH, and |^no nats, and Go /);
+}, BUILD_MS);
+
 /** The page as it should be: each command with what it really shows. */
-async function typePage(
-  stage: Stage,
-  nats: ReturnType<typeof natsCli>,
-  page: string,
-  text: string,
-): Promise<string> {
+async function typePage(stage: Stage, page: string, text: string): Promise<string> {
   let written = "";
   let at = 0;
   for (const block of blocksOf(text).filter(({ language }) => language === "console")) {
@@ -54,7 +56,6 @@ test(
   "each command of docs/operations does what its page shows (vitest -u writes what it really shows)",
   { timeout: 240_000 },
   async () => {
-    const nats = natsCli();
     await using stage = await openStage({
       ...("path" in nats ? { natsCli: nats.path } : {}),
       hostname: "build-7",
@@ -63,7 +64,7 @@ test(
     });
     const typed: { path: string; written: string }[] = [];
     for (const { page, path, text } of pages)
-      typed.push({ path, written: await typePage(stage, nats, page, text) });
+      typed.push({ path, written: await typePage(stage, page, text) });
     expect(
       pages.flatMap(({ text }) => blocksOf(text)).filter(({ when }) => when !== undefined).length,
     ).toBeGreaterThan(5);

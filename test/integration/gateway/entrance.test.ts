@@ -12,8 +12,11 @@ async function listening(options: Partial<EntranceOptions> = {}): Promise<Entran
     keptPort: { read: () => kept, keep: (port) => void (kept = port) },
     clock: systemClock,
   });
-  onTestFinished(() => entrance.destroy());
   await entrance.listen();
+  onTestFinished(async () => {
+    entrance.destroy();
+    await entrance.close();
+  });
   return { ...entrance, seen: [] };
 }
 

@@ -222,7 +222,8 @@ test("a collector that hangs delays nothing and loses no event; one that is away
       for (const { ok } of answers) expect(ok).toBe(true);
     }
     await eventually(() => expect(coordinator.writes(session)).toHaveLength(100));
-    if (collector === hanging) expect(hanging.headers().length).toBeGreaterThan(0);
+    // an export begins 50 ms after its first span; a loaded machine is later than its events
+    if (collector === hanging) await expect.poll(() => hanging.headers().length).toBeGreaterThan(0);
     const { code } = await up.stop();
     expect(code).toBe(0);
     expect(up.output.stderr).not.toContain("did not stop in time");

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { MAX_STREAMS_PER_GATEWAY, parseAllowList } from "../../../src/relay/tunnel/limits.ts";
 import { startReflector } from "./reflector.ts";
 import { startStack } from "./stack.ts";
@@ -30,13 +30,13 @@ it("ISOLATE-1: bodies that stopped arriving give way to another request, and the
   const { hostname, port } = new URL(stack.url);
   const head = `POST /half HTTP/1.1\r\nHost: ${hostname}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n`;
   const half = Array.from({ length: 511 }, () => connect(Number(port), hostname));
+  onTestFinished(() => half.forEach((socket) => socket.destroy()));
   for (const socket of half) socket.on("error", () => {}).write(head);
   await expect.poll(() => open.size).toBe(1);
   await expect.poll(() => stack.size()).toBeGreaterThanOrEqual(512);
   await expect.poll(async () => (await fetch(`${stack.url}/sessions`)).status).toBe(200);
   for (const response of open) response.end("done");
   expect(await waiting).toBe(200);
-  for (const socket of half) socket.destroy();
 });
 
 /** A request whose body comes in chunks of a byte; resolves to what comes back. */

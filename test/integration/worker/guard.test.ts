@@ -40,7 +40,7 @@ async function run(script: string): Promise<Run> {
   onTestFinished(async () => {
     worker.kill("SIGKILL");
     await eventually(() => expect(processesIn(folder)).toEqual([]));
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    for (const it of [folder, `${folder}-pids`]) rmSync(it, { recursive: true, force: true, maxRetries: 5 });
   });
   return { folder, worker, output: () => output };
 }

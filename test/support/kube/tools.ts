@@ -20,6 +20,7 @@ export async function findKustomize(): Promise<{ command: [string, ...string[]] 
     module: "sigs.k8s.io/kustomize/kustomize/v5",
     version: "v5.8.2",
     main: "sigs.k8s.io/kustomize/kustomize/v5",
+    brief: true,
     anyVersion: true,
   });
   return "path" in found ? { command: [found.path, "build"] } : found;
@@ -27,7 +28,8 @@ export async function findKustomize(): Promise<{ command: [string, ...string[]] 
 
 export function findKubeScore(): Promise<FoundTool> {
   const module = "github.com/zegl/kube-score";
-  return findGoTool({ name: "kube-score", module, version: "v1.20.0", main: `${module}/cmd/kube-score` });
+  const main = `${module}/cmd/kube-score`;
+  return findGoTool({ name: "kube-score", module, version: "v1.20.0", main, brief: true });
 }
 
 /** `kubernetes-validate`, in a virtual environment of our cache: the beginning of its command. It is run by its module, because programs in a moved environment name their old folder. */

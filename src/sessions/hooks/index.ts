@@ -8,7 +8,7 @@ import { createHookQueue, type HookQueue } from "./hook-queue.ts";
 
 export type { HookQueue } from "./hook-queue.ts";
 
-// hook-event.ts makes events of what hooks send · hook-queue.ts keeps them until the log has them
+// hook-event.ts makes events of what hooks send · hook-queue.ts keeps them until the log has them, in lanes.ts by session
 
 /** Where hooks of agents report. The answer is a 2xx without a body, at once and always: an agent would take anything else for a hook's decision, or wait. */
 export function addHooks(

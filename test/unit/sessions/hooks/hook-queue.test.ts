@@ -11,18 +11,18 @@ function queueAt(answers: ({ kind: "recorded" } | Refusal)[]) {
   const recorded: string[] = [];
   const record = (it: Waiting): Promise<{ kind: "recorded" } | Refusal> => {
     const answer = answers.shift() ?? { kind: "recorded" };
-    if (answer.kind === "recorded") recorded.push(it.session);
+    if (answer.kind === "recorded") recorded.push(it.event.key ?? "");
     return Promise.resolve(answer);
   };
   return { clock, recorded, queue: createHookQueue({ record, clock, log: silentLogger() }) };
 }
 
-function waiting(session: string, bytes = 2): Waiting {
+function waiting(key: string, bytes = 2, session = "s"): Waiting {
   return {
     session,
     agent: "codex",
     caller: { user: "u", scopes: new Set(["hooks"]), open: false, ended: new AbortController().signal },
-    event: { type: "hook_stop", data: new Uint8Array(bytes), key: session },
+    event: { type: "hook_stop", data: new Uint8Array(bytes), key },
   };
 }
 
@@ -35,6 +35,33 @@ test("events are stored in their order, through an outage of the log", async () 
   await clock.pass(1000);
   expect(recorded).toEqual(["a", "b", "c"]);
   expect(queue.counts).toMatchObject({ lost: 0 });
+});
+
+test("a session whose event waits does not hold up others, and sessions take turns", async () => {
+  const clock = createFakeClock();
+  const stored: string[] = [];
+  let most = 0;
+  let now = 0;
+  const record = async ({ session, event }: Waiting): Promise<{ kind: "recorded" } | Refusal> => {
+    most = Math.max(most, ++now);
+    await Promise.resolve();
+    now--;
+    if (session === "away") return AWAY;
+    stored.push(event.key ?? "");
+    return { kind: "recorded" };
+  };
+  const queue = createHookQueue({ record, clock, log: silentLogger() });
+  queue.add(waiting("x", 2, "away"));
+  for (let i = 0; i < 3; i++)
+    for (let session = 0; session < 40; session++) queue.add(waiting(`${session}.${i}`, 2, `s${session}`));
+  await clock.pass(0);
+  expect(stored).toHaveLength(120);
+  for (let session = 0; session < 40; session++)
+    expect(stored.filter((it) => it.startsWith(`${session}.`))).toEqual(
+      [0, 1, 2].map((i) => `${session}.${i}`),
+    );
+  expect(stored.slice(0, 40).every((it) => it.endsWith(".0"))).toBe(true);
+  expect([most, queue.counts.waiting(), queue.counts.lost]).toEqual([16, 1, 0]);
 });
 
 test("what the log refuses for good is lost and counted, and does not stop the others", async () => {

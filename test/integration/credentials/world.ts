@@ -88,13 +88,14 @@ export async function startWorld(): Promise<World> {
 
   async function ended(session: string): Promise<Ended> {
     return await eventually(async () => {
+      const { json: listed } = await serve.call("GET", `/sessions/${session}/turns`);
+      const { turns } = listed as { turns: { ended_at: string | null }[] };
+      expect(turns.map((turn) => turn.ended_at)).not.toContain(null);
       const { json } = await serve.call("GET", `/sessions/${session}/events?limit=1000`);
       type Event = { type: string; data: Record<string, unknown> };
       const events = (json as { events: Event[] }).events;
-      const open = events.filter(({ type }) => type === "turn_started" || type === "turn_ended");
-      expect(open.at(-1)?.type).toBe("turn_ended");
       const said = events.filter(({ type }) => type === "text").map(({ data: it }) => String(it["text"]));
-      const last = open.at(-1)?.data as unknown as Ended;
+      const last = events.findLast(({ type }) => type === "turn_ended")?.data as unknown as Ended;
       return { ...last, said: said.join(""), events, session };
     });
   }

@@ -55,6 +55,7 @@ const tool = (
 ) => ({
   post_tool: { tool_name: name, tool_input: input, tool_output: output, error },
 });
+const NEVER = "the turn ended before this tool had answered";
 const text = (of: string) => ({ result: { result_text: of, result_data: null } });
 const data = (of: unknown) => ({ result: { result_text: null, result_data: of } });
 
@@ -149,6 +150,11 @@ describe("what a turn is at the coordinator", () => {
       ],
       ["bind echo-ses_1", "user: Go", tool('["a"]', '["a"]'), "assistant: Done", text("Done")],
     ],
+    [
+      "a tool that never answers: it is named before the answer",
+      [header("t"), call("1"), final("Done")],
+      ["bind t", "user: Go", tool("", NEVER), "assistant: Done", text("Done")],
+    ],
     ["nothing at all", [], ["bind echo-ses_1", "user: Go", text("")]],
     [
       "a retry at the model before the agent has begun",
@@ -210,7 +216,7 @@ describe("a turn that fails", () => {
       final("Never"),
     ] as const;
     expect(told(events)).toMatchObject({
-      said: ["bind t", "user: Go", tool("", "the turn ended before this tool had answered")],
+      said: ["bind t", "user: Go", tool("", NEVER)],
       ending: { ok: false, problem: "CLAUDE_RESULT_ERROR: no credit" },
     });
   });

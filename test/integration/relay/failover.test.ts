@@ -141,7 +141,7 @@ describe("ORDER-1, ONCE-1 through failover", () => {
     await using coordinator = await startCoordinator();
     const stopped = await startTestRelay(broker, coordinator.url, { relay: "b" });
     await stopped.close();
-    const relay = await startTestRelay(broker, coordinator.url); // its process would end
+    await using relay = await startTestRelay(broker, coordinator.url); // its process would end
     await relay.nc.close();
     await expect.poll(() => relay.fatal[0]).toMatchObject({ code: "broker_refused" });
     expect(stopped.fatal).toEqual([]);

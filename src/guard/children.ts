@@ -49,7 +49,9 @@ export function createChildren(deps: SpawnDeps, of: SpawnPlace, signal: AbortSig
 export function withChildren(deps: SpawnDeps, agent: Agent, of: SpawnPlace): TurnAgent {
   return {
     async run(turn, events, signal) {
-      const children = createChildren(deps, of, signal);
+      const tooLarge = (bytes: number): void =>
+        events.tell("error", { code: "agent_memory", message: tooLargeText(bytes, deps.mostMemory) });
+      const children = createChildren(deps, { ...of, tooLarge }, signal);
       try {
         return await agent.run({ ...turn, spawn: children.spawn }, events, signal);
       } finally {
@@ -57,4 +59,9 @@ export function withChildren(deps: SpawnDeps, agent: Agent, of: SpawnPlace): Tur
       }
     },
   };
+}
+
+function tooLargeText(bytes: number, most = Infinity): string {
+  const mib = (of: number): number => Math.round(of / 1024 ** 2);
+  return `the agent and what it started took ${mib(bytes)} MiB of memory; ${mib(most)} MiB are allowed`;
 }

@@ -6,10 +6,11 @@ import type { Clock } from "../shared/base/clock.ts";
 import { errorText } from "../shared/base/errors.ts";
 import type { Guard } from "./guard.ts";
 import type { PidFiles } from "./pid-files.ts";
+import { watchMemory } from "./memory.ts";
 import { killRest, MARK } from "./kill.ts";
 import { systemMs } from "./wire.ts";
 
-// guard.ts starts the guard, process.ts is that process, wire.ts what it receives · kill.ts kills what is left of an agent · pid-files.ts remembers what runs · children.ts has the programs of a turn
+// guard.ts starts the guard, process.ts is that process, wire.ts what it receives · kill.ts kills what is left of an agent · pid-files.ts remembers what runs, memory.ts how much it takes · children.ts has the programs of a turn
 
 /** The right to run something: a lease. */
 export type Hold = {
@@ -27,7 +28,13 @@ export type GivenToPrograms = {
 };
 
 /** Where programs run, and for how long. */
-export type SpawnPlace = { hold: Hold; folder: string; given?: GivenToPrograms | undefined };
+export type SpawnPlace = {
+  hold: Hold;
+  folder: string;
+  given?: GivenToPrograms | undefined;
+  /** Called before a program is killed that takes more memory than it may. */
+  tooLarge?: (bytes: number) => void;
+};
 
 export type SpawnDeps = {
   guard: () => Guard;
@@ -36,6 +43,8 @@ export type SpawnDeps = {
   env: Readonly<Record<string, string>>;
   random: () => string;
   pidFiles: PidFiles;
+  /** Most memory of a program with all that it starts, bytes. Without it there is no limit. */
+  mostMemory?: number;
 };
 
 /** How long an agent has after SIGTERM. */
@@ -45,8 +54,8 @@ const GATE = 'read -r _ <&3 || exit 1; exec 3<&-; exec "$@"';
 
 /** Starts a program in a process group of its own, under the guard: nothing of it outlives `hold`, or this process by more than a moment. */
 export async function spawnAgent(
-  { guard: guardOf, clock, env, random, pidFiles }: SpawnDeps,
-  { hold, folder, given }: SpawnPlace,
+  { guard: guardOf, clock, env, random, pidFiles, mostMemory = Infinity }: SpawnDeps,
+  { hold, folder, given, tooLarge = () => undefined }: SpawnPlace,
   command: AgentCommand,
 ): Promise<AgentProcess> {
   const mark = random();
@@ -69,8 +78,14 @@ export async function spawnAgent(
   const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
   const extend = (): void => guard.extend(pid, systemTimeOf(clock, hold.until()));
   const renewed = hold.onRenewed(extend);
+  const over = (bytes: number): void => {
+    tooLarge(bytes);
+    void killRest(pid, mark);
+  };
+  const unwatch = watchMemory({ clock }, { root: pid, most: mostMemory, over });
   child.once("exit", (code, signal) => {
     renewed();
+    unwatch();
     void killRest(pid, mark).then(() => {
       guard.forget(pid);
       forget();

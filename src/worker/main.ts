@@ -21,6 +21,7 @@ import {
   WORKSPACE_SETTINGS,
 } from "../shared/settings/index.ts";
 import { planOf } from "./credentials/settings.ts";
+import { machineMemory } from "../guard/memory.ts";
 import { startWorkerProcess } from "./process.ts";
 import { machineId } from "./roots/machine-id.ts";
 import { openRoots } from "./roots/root.ts";
@@ -85,6 +86,8 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
       roots,
       shared: values.workspaceShared,
       maxBytes: values.sessionsRetentionBytes,
+      maxTurnMs: values.turnMaxTime,
+      mostMemory: values.agentMemory ?? machineMemory() / 2,
       env,
       pidFolder: join(dataDir, "agents", "pids"),
       credentials: {

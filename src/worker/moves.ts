@@ -29,6 +29,8 @@ export type TurnHome = {
   agents: Agents;
   log: Logger;
   tracing: Tracing | undefined;
+  /** Longest turn. */
+  maxTurnMs: number;
   /** Takes the session's folder for a turn. */
   enter(epoch: number): Promise<Entered>;
   /** Lets the programs of an agent run in that folder for as long as the session is owned, with the credentials of the turn. `holder`: has its caller's token. */
@@ -74,7 +76,7 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
     const span = startTurnSpan(home.tracing, { session: of.session.id, turn, epoch, trace });
     const session = sessionOf(of.session, found.folder);
     const asked = { session, turn, request, trace: span.trace, thread: state.thread, mode: state.mode };
-    const run = runTurn({ agent: found.agent, voice, clock, random: requestId }, asked);
+    const run = runTurn({ ...home, voice, clock, random: requestId, agent: found.agent }, asked);
     running = run;
     const began = clock.now();
     void run.over.then((end) => {

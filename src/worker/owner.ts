@@ -52,6 +52,8 @@ export type OwnOptions = {
   pause: Pick<PauseWatch, "paused">;
   /** Most bytes of a session. */
   maxBytes: number;
+  /** Longest turn. */
+  maxTurnMs: number;
   signal: AbortSignal;
 };
 
@@ -174,12 +176,13 @@ function createOwner(deps: OwnerDeps, session: Session, lease: Lease, options: O
 function homeOf(
   session: Session,
   lease: Lease,
-  { agents, log, tracing, places, spawn, credentials }: OwnOptions,
+  { agents, log, tracing, places, spawn, credentials, maxTurnMs }: OwnOptions,
 ): TurnHome {
   return {
     agents,
     log,
     tracing,
+    maxTurnMs,
     enter: (epoch) => places.enter(session, epoch),
     guarded(agent, folder, holder) {
       const agentWith = (given?: GivenToPrograms): TurnAgent =>

@@ -32,6 +32,10 @@ export type WorkerProcessOptions = {
   shared: boolean;
   /** Most bytes of a session. */
   maxBytes: number;
+  /** Longest turn. */
+  maxTurnMs: number;
+  /** Most memory of an agent's program with all that it starts, bytes. */
+  mostMemory: number;
   /** Folder in which it is remembered which programs of agents run. */
   pidFolder: string;
   /** Of turns. Undefined: their files are not looked after either. */
@@ -54,7 +58,8 @@ export async function startWorkerProcess(
   options: WorkerProcessOptions,
   { nc, clock, log, tracing, fatal }: WorkerProcessDeps,
 ): Promise<{ close(): Promise<void> }> {
-  const { name, agents, roots, shared, maxBytes, env, pidFolder, credentials: wanted } = options;
+  const { name, agents, roots, shared, maxBytes, maxTurnMs, mostMemory, env, pidFolder } = options;
+  const { credentials: wanted } = options;
   const over = new AbortController();
   const { signal } = over;
   const connection = followConnection({
@@ -77,12 +82,13 @@ export async function startWorkerProcess(
   const pidFiles = openPidFiles(pidFolder, process.pid);
   const left = await pidFiles.sweep();
   if (left > 0) log.warn({ programs: left }, "programs of agents were left over from before, and ended");
-  const spawn = { guard: guardKeeper(), clock, env: agentEnvironment(env), random: randomUUID, pidFiles };
+  const programs = { guard: guardKeeper(), env: agentEnvironment(env), random: randomUUID, pidFiles };
+  const spawn = { ...programs, clock, mostMemory };
   const opened = wanted && (await openCredentials({ jsm, clock, log }, wanted));
   const credentials = opened && { ...opened, callerOf: askCallers({ nc, clock, log, random: randomUUID }) };
   const worker = startWorker(
     { ...base, hub, pages, keys, leader, room: () => hub.end().room },
-    { name, agents, places, spawn, credentials, log, tracing, maxBytes },
+    { name, agents, places, spawn, credentials, log, tracing, maxBytes, maxTurnMs },
   );
   return {
     async close() {

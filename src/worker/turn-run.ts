@@ -29,10 +29,13 @@ export type TurnRun = {
 /** Why a turn ends that its agent did not end. `silent`: nothing can be said of it any more. */
 type Ending = "cancelled" | "interrupted" | "silent" | "full" | "late";
 
-/** Longest turn. */
-export const MAX_TURN_MS: number = 6 * 60 * 60 * 1000;
-
-type RunDeps = { agent: TurnAgent; voice: Voice; clock: Clock; random: () => string };
+type RunDeps = {
+  agent: TurnAgent;
+  voice: Voice;
+  clock: Clock;
+  random: () => string;
+  /** Longest turn. */ maxTurnMs: number;
+};
 
 /** Starts an agent on a turn that the log has as started. `random` makes the names of questions. */
 export function runTurn(deps: RunDeps, turn: TurnAsked): TurnRun {
@@ -51,7 +54,7 @@ export function runTurn(deps: RunDeps, turn: TurnAsked): TurnRun {
   const speaking = { turn: turn.turn, ended: ended.signal, questions, stop };
   const { events, wish, flush, failure } = speaker(deps, speaking);
 
-  const cancelLimit = deps.clock.after(MAX_TURN_MS, () => stop("late"));
+  const cancelLimit = deps.clock.after(deps.maxTurnMs, () => stop("late"));
 
   async function run(): Promise<{ outcome: string; code?: string }> {
     const end = await agent

@@ -41,6 +41,8 @@ export type WorkerOptions = {
   tracing?: Tracing | undefined;
   /** Most bytes of a session. */
   maxBytes: number;
+  /** Longest turn. */
+  maxTurnMs: number;
   idleMs?: number;
 };
 

@@ -6,7 +6,9 @@ import type { WorkerOptions } from "../../src/worker/worker.ts";
 import { NO_PID_FILES } from "./no-pid-files.ts";
 
 /** What a worker runs one agent with, in the folder that each session names, whatever that is. */
-export function anyFolder(agent: Agent): Pick<WorkerOptions, "agents" | "places" | "spawn" | "log"> {
+export function anyFolder(
+  agent: Agent,
+): Pick<WorkerOptions, "agents" | "places" | "spawn" | "log" | "maxTurnMs"> {
   const root = { root: "root", place: "place" };
   return {
     agents: { of: () => agent },
@@ -21,6 +23,7 @@ export function anyFolder(agent: Agent): Pick<WorkerOptions, "agents" | "places"
         }),
       stop: () => undefined,
     },
+    maxTurnMs: 60 * 60 * 1000,
     spawn: {
       guard: () => {
         throw new Error("this agent runs no programs");

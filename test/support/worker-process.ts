@@ -56,6 +56,8 @@ const running = await startWorkerProcess(
     roots: openRoots([text("WORKSPACES")], "machine"),
     shared: false,
     maxBytes: 1e9,
+    maxTurnMs: 60 * 60 * 1000,
+    mostMemory: 4e9,
     env,
     pidFolder: `${text("WORKSPACES")}-pids`,
   },

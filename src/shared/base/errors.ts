@@ -76,6 +76,7 @@ export const ERRORS = {
   question_closed: { status: 409, title: "The question was answered otherwise, or its turn has ended" },
   cursor_invalid: { status: 400, title: "The cursor cannot be read" },
   cursor_foreign: { status: 410, title: "The cursor belongs to another log" },
+  agent_memory: { title: "An agent took too much memory" },
   turn_timeout: { title: "A turn took too long" },
   sessions_full: { status: 429, title: "The log of sessions has no room" },
   event_id_taken: { status: 503, title: "The log holds another event with this id" },

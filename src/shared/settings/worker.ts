@@ -78,4 +78,15 @@ export const WORKER_SETTINGS = {
     help: "command of the agent `acp` with its arguments, separated by spaces: any program that speaks the Agent Client Protocol",
   },
   ...TURN_CREDENTIALS_SETTINGS,
+  turnMaxTime: {
+    env: "RUNNER_RELAY_TURN_MAX_TIME",
+    kind: { type: "duration", minMs: 1000, maxMs: 30 * 24 * 60 * 60 * 1000 },
+    fallback: 6 * 60 * 60 * 1000,
+    help: "longest turn, questions to its user included; then it is ended as failed, so that an agent that hangs does not hold its session",
+  },
+  agentMemory: {
+    env: "RUNNER_RELAY_AGENT_MEMORY",
+    kind: { type: "bytes", min: 64 * 1024 * 1024, max: 1024 ** 5 },
+    help: "most memory of an agent's program with all that it starts (default: half of the machine's, or of the container's); what takes more is killed, before the system kills something else. Linux only",
+  },
 } as const satisfies Record<string, Setting>;

@@ -105,7 +105,7 @@ test("an agent runs for as long as its right is renewed, and what it started end
   );
   await once(worker, "close");
   expect(output()).toBe("env \nended 0\n");
-  expect(processesIn(folder)).toEqual([]);
+  await eventually(() => expect(processesIn(folder)).toEqual([])); // a killed one may take a moment
 });
 
 test("an agent that is asked to end, and does not, is killed", async () => {

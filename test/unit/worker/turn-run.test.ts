@@ -3,7 +3,7 @@ import type { AgentEvents, TurnAsked } from "../../../src/agents/agent.ts";
 import type { Put } from "../../../src/shared/session-log/append/put.ts";
 import type { TurnAgent } from "../../../src/guard/children.ts";
 import { MOST_WAITING } from "../../../src/worker/backlog.ts";
-import { MAX_TURN_MS, runTurn, type TurnRun } from "../../../src/worker/turn-run.ts";
+import { runTurn, type TurnRun } from "../../../src/worker/turn-run.ts";
 import type { Voice } from "../../../src/worker/voice.ts";
 import { createFakeClock, promises, type FakeClock } from "../../support/fake-clock.ts";
 
@@ -14,6 +14,8 @@ const TURN: TurnAsked = {
   mode: undefined,
   request: {},
 };
+
+const MAX_TURN_MS: number = 6 * 60 * 60 * 1000;
 
 type World = {
   clock: FakeClock;
@@ -48,7 +50,7 @@ async function world(stored?: Promise<void>): Promise<World> {
       }),
   };
   let names = 0;
-  const run = runTurn({ agent, voice, clock, random: () => `q${++names}` }, TURN);
+  const run = runTurn({ agent, voice, clock, random: () => `q${++names}`, maxTurnMs: MAX_TURN_MS }, TURN);
   return { clock, said, answers: (next) => void (put = next), run, ...(await begun.promise) };
 }
 
@@ -90,7 +92,9 @@ test("an error that the agent recovered from fails nothing", async () => {
 
 test("a turn that takes too long fails", async () => {
   const { clock, said, signal, run } = await world();
-  await clock.pass(MAX_TURN_MS);
+  await clock.pass(MAX_TURN_MS - 1);
+  expect(signal.aborted).toBe(false);
+  await clock.pass(1);
   await run.over;
   expect(signal.aborted).toBe(true);
   expect(said).toEqual(['turn_ended {"outcome":"failed","code":"turn_timeout"}']);

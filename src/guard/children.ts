@@ -33,6 +33,8 @@ export function createChildren(deps: SpawnDeps, of: SpawnPlace, signal: AbortSig
       if (over) throw new Error("the turn is over");
       const child = spawnAgent(deps, of, command);
       children.push(child);
+      // a turn that was stopped meanwhile did not find it
+      void child.then((it) => (signal.aborted ? it.stop() : undefined)).catch(() => undefined);
       return child;
     },
     async end() {

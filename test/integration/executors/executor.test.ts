@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../../support/eventually.ts";
 import { invocationOf } from "../../support/executor.ts";
 import { openWorld, type World } from "./world.ts";
 
@@ -66,7 +67,7 @@ describe("executor --agent http", () => {
     executor.send({ type: "later" });
     executor.send({ type: "turn", parameters: { prompt: "more" } });
     const second = await world.agent.turn(before + 2);
-    expect(world.told(sessionId).at(-1)).toBe("user: more"); // before the agent is asked
+    await eventually(() => expect(world.told(sessionId).at(-1)).toBe("user: more")); // before it has answered
     second.say(say("Two."));
     second.end();
     expect(await executor.turn(2)).toEqual({ type: "turn_complete", result: "Two." });

@@ -4,6 +4,7 @@ import { createChildren } from "../../../src/guard/children.ts";
 import type { Guard } from "../../../src/guard/guard.ts";
 import { killMarked } from "../../../src/guard/kill.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 import { NO_PID_FILES } from "../../support/no-pid-files.ts";
 
 const HOLD = {
@@ -16,7 +17,7 @@ const SLEEP = { file: "/bin/sleep", args: ["60"] };
 /** Programs whose guard knows them when `known` resolves. */
 function childrenOf(mark: string, known: Promise<void>, signal = new AbortController().signal) {
   const guard = { watch: () => known, extend: () => {}, forget: () => {}, lives: () => true };
-  const spawn = { guard: (): Guard => guard, clock: systemClock, env: {}, random: () => mark };
+  const spawn = { guard: (): Guard => guard, clock: createFakeClock(), env: {}, random: () => mark }; // time stands still: nothing is ended because it is late
   return createChildren({ ...spawn, pidFiles: NO_PID_FILES }, { hold: HOLD, folder: tmpdir() }, signal);
 }
 
@@ -29,6 +30,17 @@ test("LEFT-1: a program that is still starting when its turn ends does not stay"
   await ended;
   expect(await (await starting).ended).toMatchObject({ signal: "SIGTERM" });
   expect(await killMarked(0, "m-late"), "nothing was left to kill").toBe(false);
+});
+
+test("a program that is still starting when its turn is stopped is asked to end at once", async () => {
+  const known = Promise.withResolvers<void>();
+  const stopping = new AbortController();
+  const children = childrenOf("m-stopped", known.promise, stopping.signal);
+  const starting = children.spawn(SLEEP);
+  stopping.abort();
+  known.resolve();
+  expect(await (await starting).ended).toMatchObject({ signal: "SIGTERM" });
+  await children.end();
 });
 
 test("nothing is started for a turn that is over", async () => {

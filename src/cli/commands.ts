@@ -48,6 +48,12 @@ export const COMMANDS: Commands = {
     example: "runner-relay serve --sessions-port 8002",
     load: () => import("./serve.ts"),
   },
+  tokens: {
+    group: "Run",
+    summary: "run the token service, for pods and programs outside",
+    example: "runner-relay tokens --data ~/rr --tokens-port 8769",
+    load: () => import("./tokens.ts"),
+  },
   worker: {
     group: "Run",
     summary: "run a worker, which runs the turns of sessions",

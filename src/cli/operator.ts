@@ -20,6 +20,7 @@ import {
   PRUNE_INBOX,
   SERVE_INBOX,
   SESSION_PRUNE_INBOX,
+  TOKENS_INBOX,
 } from "../shared/log/schema/subjects.ts";
 import type { Flags } from "./flags.ts";
 import { dataFolder } from "./folders.ts";
@@ -29,13 +30,14 @@ import { readRunning } from "./up/kept.ts";
 /** The settings of every command that talks to the broker. */
 export const CLIENT_TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS } as const;
 
-type Role = Extract<BrokerRole, "operator" | "admin" | "prune" | "serve" | "session-prune">;
+type Role = Extract<BrokerRole, "operator" | "admin" | "prune" | "serve" | "session-prune" | "tokens">;
 const INBOX: Record<Role, string> = {
   operator: OPERATOR_INBOX,
   admin: ADMIN_INBOX,
   prune: PRUNE_INBOX,
   serve: SERVE_INBOX,
   "session-prune": SESSION_PRUNE_INBOX,
+  tokens: TOKENS_INBOX,
 };
 
 /**

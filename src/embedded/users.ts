@@ -23,12 +23,22 @@ export function brokerUsers(
       gateway,
       login: login(`gateway-${gateway.gateway}`),
     })),
-    ...(["relay", "console", "operator", "admin", "prune", "serve", "worker", "session-prune"] as const).map(
-      (role) => ({
-        role,
-        login: login(role),
-      }),
-    ),
+    ...(
+      [
+        "relay",
+        "console",
+        "operator",
+        "admin",
+        "prune",
+        "serve",
+        "worker",
+        "session-prune",
+        "tokens",
+      ] as const
+    ).map((role) => ({
+      role,
+      login: login(role),
+    })),
   ];
 }
 

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { loadSettings, type Environment } from "../shared/base/config/load.ts";
 import { readPaths } from "../shared/base/config/setting.ts";
-import type { ErrorCode } from "../shared/base/errors.ts";
+import { codedError, type ErrorCode } from "../shared/base/errors.ts";
 import { EXIT_RETRY } from "../shared/base/fatal-exit.ts";
+import { handedSocketIn } from "../shared/base/handed-socket.ts";
 import { keptPortIn } from "../shared/base/kept-port.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { runProcess, type Begun, type Running } from "../shared/base/run-process.ts";
@@ -72,6 +73,8 @@ function runnersOf(
 async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<Running> {
   const { values, env, args, dataDir, log, secrets, clock, linesDropped, fatal } = begun;
   const entrance = openAccess(values, { dataDir, clock, log, secrets, fetch });
+  const handed = handedSocketIn(args, env, process.pid);
+  if (handed.kind === "wrong") throw codedError("config_invalid", handed.detail);
   const { workspaceRoot } = values;
   const folders = workspaceRoot === undefined ? [join(dataDir, "workspaces")] : readPaths(workspaceRoot);
   begun.announce(values, env, { version: VERSION });
@@ -87,6 +90,7 @@ async function start(begun: Begun<ReturnType<typeof load>["values"]>): Promise<R
       listen: values.sessionsListen,
       port: values.sessionsPort,
       keptPort: keptPortIn(args),
+      ...(handed.kind === "socket" ? { handedSocket: handed.fd } : {}),
       maxBody: values.sessionsMaxBody,
       textDedupe: values.textDedupe,
       runners: runnersOf(values, log),

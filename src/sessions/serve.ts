@@ -9,25 +9,28 @@ import { RESERVED_BYTES } from "../shared/session-log/append/put.ts";
 import type { Pages } from "../shared/session-log/follow/pages.ts";
 import { listSessions } from "../shared/session-log/registry/list.ts";
 import { openTurns } from "../shared/session-log/turns/unfinished.ts";
-import { USUAL_PORT } from "../shared/settings/index.ts";
+import { SESSIONS_PORT } from "../shared/settings/index.ts";
+import { createExpiries } from "./access/expiries.ts";
 import type { Entrance } from "./access/open-access.ts";
-import { followTls } from "./access/tls.ts";
+import { acceptSessionTokens } from "./access/session-tokens.ts";
+import { followTls } from "../shared/http/tls-files.ts";
 import { createUserGate, type UserGate, type UserLimits } from "./access/user-limits.ts";
 import type { Workspaces } from "./access/workspaces.ts";
 import { createActive } from "./active.ts";
 import { createCore } from "./core/core.ts";
 import { openLog } from "./core/open-log.ts";
-import { newCounts } from "./http/counts.ts";
+import { newCounts, type Counts } from "./http/counts.ts";
 import { addAgui } from "./dialects/ag-ui/index.ts";
 import { addAmbient } from "./dialects/ambient/index.ts";
 import { addHooks, openHooks, type HookQueue } from "./hooks/index.ts";
 import { addUniversalAgent } from "./dialects/universal-agent/index.ts";
 import { handOver } from "./hand-over.ts";
 import { leave } from "./leave.ts";
-import type { Metrics } from "./http/metrics.ts";
+import type { createMetrics, Metrics } from "./http/metrics.ts";
 import type { Part } from "./http/part.ts";
 import { addEvents } from "./native/events.ts";
 import { addOwn, type OwnState } from "./native/own.ts";
+import { addPods } from "./native/pods.ts";
 import { addSessions } from "./native/sessions.ts";
 import { addSockets } from "./native/streams.ts";
 import { addAnswers, addTurns } from "./native/turns.ts";
@@ -43,6 +46,8 @@ export type ServeOptions = {
   port: number | undefined;
   /** The one that the last run had (own-port.ts). */
   keptPort: number | undefined;
+  /** Descriptor of the socket that `up` or systemd keeps open. */
+  handedSocket?: number | undefined;
   maxBody: number;
   /** For clients of Universal Agent, the same text twice in two minutes is one turn. */
   textDedupe: boolean;
@@ -65,7 +70,7 @@ export type ServeDeps = {
 export type Serve = { url: string; close(): Promise<void> };
 
 /** Our own protocol, but for what concerns the server itself. */
-const NATIVE: readonly Part[] = [addSessions, addTurns, addAnswers, addEvents, addSockets];
+const NATIVE: readonly Part[] = [addSessions, addTurns, addAnswers, addEvents, addSockets, addPods];
 
 /** Starts the server on an open connection. Throws `sessions_unavailable` where there is no log of sessions, and `port_taken`. */
 export async function startServe(options: ServeOptions, deps: ServeDeps): Promise<Serve> {
@@ -89,31 +94,24 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
   const { room, hub } = opened;
   const hooks = openHooks({ core, clock, log });
   const { linesDropped } = deps;
+  const expiries = createExpiries(clock);
+  const access = acceptSessionTokens(entrance.access, { jsm: opened.jsm, clock, expiries });
   const levels = { logUp: () => connection.up(), room, linesDropped, hooks: hooks.counts };
-  let metrics: Promise<Metrics> | undefined; // its library takes 3 MB, and most servers are never scraped
-  const own: OwnState = {
-    logUp: levels.logUp,
-    room: () => room() - RESERVED_BYTES,
-    active: createActive({ jsm: opened.jsm, clock }),
-    // loaded when somebody asks for it: its forms and the library that builds them take 10 MB
-    document: async () => (await import("./describe/openapi.ts")).openApi(options.version),
-    metrics: () => (metrics ??= import("./http/metrics.ts").then((it) => it.createMetrics(counts, levels))),
-  };
+  const own = ownStateOf({ counts, levels, version: options.version, jsm: opened.jsm, clock });
   const { version, textDedupe, runners } = options;
   const others = { textDedupe, runners, random, logUp: levels.logUp, hooks, logName: () => hub.end().log };
   const parts: Part[] = [...NATIVE, (app, part) => addOwn(app, part, own), ...partsOfOthers(others)];
   const streams = { ...opened, clock, stopping: streamsEnd.signal };
-  const isStopping = (): boolean => stopping;
-  const server = { core, streams, gate, counts, clock, log, version, entrance, stopping: isStopping };
+  const admitted = { entrance: { ...entrance, access }, stopping: () => stopping };
+  const server = { core, streams, gate, counts, clock, log, version, ...admitted };
   const app = createServer(options, server, parts);
   const stopTls = entrance.tls && followTls(app.server, entrance.tls, { clock, log });
   const url = await openOwnPort(app, {
-    name: "the sessions server's",
-    flag: "--sessions-port (RUNNER_RELAY_SESSIONS_PORT)",
+    ...SESSIONS_PORT,
     listen: options.listen,
     port: options.port,
     kept: options.keptPort,
-    usual: USUAL_PORT.sessions,
+    handed: options.handedSocket,
   });
   return {
     url,
@@ -123,10 +121,31 @@ export async function startServe(options: ServeOptions, deps: ServeDeps): Promis
       connection.leave();
       await leave(app, () => streamsEnd.abort());
       await hooks.close();
+      expiries.close();
       ended.abort();
       hub.close();
       await nc.drain().catch(() => undefined);
     },
+  };
+}
+
+/** What the server tells of itself. */
+function ownStateOf(of: {
+  counts: Counts;
+  levels: Parameters<typeof createMetrics>[1];
+  version: string;
+  jsm: JetStreamManager;
+  clock: Clock;
+}): OwnState {
+  const { counts, levels, version } = of;
+  let metrics: Promise<Metrics> | undefined; // its library takes 3 MB, and most servers are never scraped
+  return {
+    logUp: levels.logUp,
+    room: () => levels.room() - RESERVED_BYTES,
+    active: createActive(of),
+    // loaded when somebody asks for it: its forms and the library that builds them take 10 MB
+    document: async () => (await import("./describe/openapi.ts")).openApi(version),
+    metrics: () => (metrics ??= import("./http/metrics.ts").then((it) => it.createMetrics(counts, levels))),
   };
 }
 

@@ -4,7 +4,7 @@ import { codedError } from "../shared/base/errors.ts";
 import { problemOf } from "../shared/http/problem.ts";
 import { refuseSocket } from "../shared/http/server.ts";
 import type { Entrance } from "./access/open-access.ts";
-import { readTls } from "./access/tls.ts";
+import { readTls } from "../shared/http/tls-files.ts";
 import { admit } from "./http/admission.ts";
 import { readBodies } from "./http/bodies.ts";
 import { followMethods } from "./http/methods.ts";

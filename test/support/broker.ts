@@ -17,6 +17,7 @@ import {
   RELAY_INBOX,
   SERVE_INBOX,
   SESSION_PRUNE_INBOX,
+  TOKENS_INBOX,
   WORKER_INBOX,
 } from "../../src/shared/log/schema/subjects.ts";
 
@@ -91,6 +92,7 @@ export function inboxOf(role: BrokerRole, gateway = "gw1"): string {
     serve: SERVE_INBOX,
     worker: WORKER_INBOX,
     "session-prune": SESSION_PRUNE_INBOX,
+    tokens: TOKENS_INBOX,
   };
   return role === "gateway" ? gatewayInbox(gateway) : inboxes[role];
 }

@@ -40,7 +40,8 @@ export type PodClient = {
   [Symbol.dispose](): void;
 };
 
-type PushOptions = { key?: string; user?: string; timeoutMs?: number };
+/** `tries`: 1 for a client that repeats nothing. */
+type PushOptions = { key?: string; user?: string; timeoutMs?: number; tries?: number };
 
 /** How often a push is tried. */
 const TRIES = 5;
@@ -108,7 +109,7 @@ export function podClient(
   return {
     push: (session, type, payload, more) => {
       const request = { session_id: session, event_type: type, payload };
-      return pushOn(request, { key: randomUUID(), ...more }, TRIES) as Promise<PodMessage>;
+      return pushOn(request, { key: randomUUID(), ...more }, more?.tries ?? TRIES) as Promise<PodMessage>;
     },
     watch(session, after = 0, callOptions = {}) {
       const request = { session_id: session, after_seq: String(after) };

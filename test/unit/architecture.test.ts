@@ -46,6 +46,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
   executors: { ...BASE, agents: "all", guard: "all", client: "all" },
   worker: { ...ALL_SHARED, agents: "all", guard: "all" },
   sessions: ALL_SHARED,
+  tokens: ALL_SHARED,
   mcp: { ...LOG_AND_HTTP, "shared/messages": "all", operate: "all" },
   cli: {
     ...ALL_SHARED,
@@ -55,6 +56,7 @@ const MAY_IMPORT: Record<string, Record<string, Reach>> = {
     relay: "all",
     console: "all",
     sessions: "all",
+    tokens: "all",
     standin: "all",
     worker: "all",
     mcp: "all",
@@ -109,6 +111,7 @@ const ROOTS = [
   "relay/main.ts",
   "sessions/main.ts",
   "standin/main.ts",
+  "tokens/main.ts",
   "worker/main.ts",
 ];
 

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Clock } from "../../shared/base/clock.ts";
+import { socketArgument } from "../../shared/base/handed-socket.ts";
 import { keptPortArgument } from "../../shared/base/kept-port.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Lines } from "../../shared/base/output/lines.ts";
@@ -15,6 +16,8 @@ export type ChildPlan = {
   args: readonly string[];
   /** The port that its last run had. It tries that one first. */
   keptPort?: number | undefined;
+  /** A socket that stays open between its runs, and gets its clients meanwhile. */
+  socket?: { fd: number } | undefined;
   env: Record<string, string>;
   /**
    * Variables that are not known yet when the child starts. They are sent to it in each of its runs. Such a child may run before what it needs is there, so
@@ -24,6 +27,9 @@ export type ChildPlan = {
   /** Options of Node itself. */
   nodeOptions: readonly string[];
 };
+
+/** Where a child finds its socket: behind its standard streams. */
+const SOCKET_FD = 3;
 
 /** How a run ended. Both are null if it could not be started. */
 export type RunEnd = { code: number | null; signal: NodeJS.Signals | null; words: LastWords | undefined };
@@ -54,7 +60,7 @@ export function runChild(options: {
   const { plan, lines, clock, log } = options;
   const child = spawn(process.execPath, argumentsOf(plan), {
     env: plan.env,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    stdio: ["ignore", "pipe", "pipe", ...(plan.socket === undefined ? [] : [plan.socket.fd]), "ipc"],
     detached: true,
   });
   const ended = Promise.withResolvers<RunEnd>();
@@ -80,8 +86,15 @@ export function runChild(options: {
   return { process: child, since: clock.now(), ended: ended.promise };
 }
 
-function argumentsOf({ nodeOptions, main, args, keptPort }: ChildPlan): string[] {
-  return [...nodeOptions, main, ...args, ...(keptPort === undefined ? [] : [keptPortArgument(keptPort)])];
+function argumentsOf({ nodeOptions, main, args, keptPort, socket }: ChildPlan): string[] {
+  const port = keptPort === undefined ? [] : [keptPortArgument(keptPort)];
+  return [
+    ...nodeOptions,
+    main,
+    ...args,
+    ...port,
+    ...(socket === undefined ? [] : [socketArgument(SOCKET_FD)]),
+  ];
 }
 
 /** URL in a ready line (`{"ready":true,"url":…}`), empty if the process listens nowhere; undefined for any other line. Pure. */

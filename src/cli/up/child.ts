@@ -21,24 +21,29 @@ export type Child = {
 const START_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 50; // running agents wait for it
 const MAX_DELAY_MS = 5000;
+/** The same for a child with a socket, whose clients wait: pods give a message up after 5 s, and a start takes up to 2 s. */
+const MAX_SOCKET_DELAY_MS = 1000;
 /** A run that lasted this long was healthy, so the delay of the next restart begins anew. */
 const HEALTHY_MS = 10_000;
 
-/** Wait before the n-th restart in a row (from 1), milliseconds: 50, 100, 200 … 5000. */
-export function restartDelay(failures: number): number {
-  return Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.max(0, failures - 1));
+/** Wait before the n-th restart in a row (from 1), milliseconds: 50, 100, 200 … 5000, or 1000 while clients wait. */
+export function restartDelay(failures: number, clientsWait = false): number {
+  return Math.min(
+    clientsWait ? MAX_SOCKET_DELAY_MS : MAX_DELAY_MS,
+    FIRST_DELAY_MS * 2 ** Math.max(0, failures - 1),
+  );
 }
 
 /** Failures in a row, and whether the child has ever been ready. */
-export type History = { failures: number; everReady: boolean };
+export type History = { failures: number; everReady: boolean; clientsWait?: boolean };
 
 /** What follows the end of a run: `fatal` if starting it again makes no sense. Pure. */
 export function afterEnd(
   code: number | null,
-  { failures, everReady }: History,
+  { failures, everReady, clientsWait }: History,
 ): { kind: "fatal" } | { kind: "again"; delayMs: number } {
   if (code === EXIT_CONFIG || (!everReady && failures >= START_ATTEMPTS)) return { kind: "fatal" };
-  return { kind: "again", delayMs: restartDelay(failures) };
+  return { kind: "again", delayMs: restartDelay(failures, clientsWait) };
 }
 
 type State =
@@ -102,7 +107,7 @@ export function keepRunning(options: KeepOptions): Child {
       return;
     }
     record.failures = lastedMs >= HEALTHY_MS ? 1 : record.failures + 1;
-    const next = afterEnd(end.code, record);
+    const next = afterEnd(end.code, { ...record, clientsWait: plan.socket !== undefined });
     if (next.kind === "fatal") giveUp(end);
     else startLater(end, next.delayMs);
   }

@@ -1,5 +1,6 @@
 import type { StartFrom } from "../../shared/log/provision/checkpoints.ts";
 import { codedError } from "../../shared/base/errors.ts";
+import { SESSIONS_PORT } from "../../shared/settings/index.ts";
 import type { Context } from "../context.ts";
 import type { Flags } from "../flags.ts";
 import { readAsked, type Base } from "./asked.ts";
@@ -11,6 +12,7 @@ import { untilHeard } from "./heard.ts";
 import { readKept, writeKept, type Kept, type ReadyInfo } from "./kept.ts";
 import type { KeptLog } from "./log.ts";
 import type { LogHome } from "./log-home.ts";
+import { bindOwnSocket, type OwnSocket } from "./own-socket.ts";
 import { planGateway, planOthers, tellGateway } from "./plans.ts";
 import { planSessions } from "./session-plans.ts";
 import { keepSessions, type LateSessions } from "./sessions.ts";
@@ -21,7 +23,7 @@ import { welcome } from "./welcome.ts";
 
 // asked.ts reads the settings, readable-lines.ts is the log for people · claim.ts takes the data folder · plans.ts says what each process is given (environment.ts
 // what it may know) · crew.ts starts them, child.ts keeps one running (child-run.ts is one run of it, last-words.ts why it ended), child-lines.ts passes its lines
-// on · free-port.ts finds a port · open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log, and provisioning.ts says when · kept.ts,
+// on · free-port.ts finds a port, own-socket.ts binds one for the sessions server · open-home.ts takes the broker · log-home.ts keeps it running · log.ts makes the log, and provisioning.ts says when · kept.ts,
 // announcement.ts and ready-file.ts write what lies in files · stand-in.ts is for starts without a coordinator · status-page.ts keeps the console, and
 // sessions.ts the sessions server and the worker (session-plans.ts), without which the rest runs · heard.ts waits until the gateway knows its relay · welcome.ts says where everything is · store-guard.ts ends the broker when its store is gone ·
 // housekeeping.ts prunes · ending.ts ends everything in order
@@ -156,7 +158,10 @@ function startSessions(
   const plans = planSessions(base, home);
   if (values.sessionsPort === undefined) plans.serve.keptPort = kept.sessionsPort;
   const after = Promise.all([gateway.ready, relay.ready, standing.promise]).then(() => theLog.sessions());
-  return keepSessions({ after, start, fail, plans, info, clock, log });
+  const { sessionsListen: listen, sessionsPort: port } = values;
+  const openSocket = (keptPort: number | undefined): OwnSocket | undefined =>
+    bindOwnSocket({ ...SESSIONS_PORT, listen, port, kept: keptPort });
+  return keepSessions({ after, start, fail, plans, openSocket, info, clock, log });
 }
 
 /** Settles when everything serves, and the gateway knows its relay. */

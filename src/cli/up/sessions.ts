@@ -6,6 +6,7 @@ import type { Child } from "./child.ts";
 import type { ChildPlan } from "./child-run.ts";
 import type { Start } from "./crew.ts";
 import type { ReadyInfo } from "./kept.ts";
+import type { OwnSocket } from "./own-socket.ts";
 
 /** How long `up` waits for the sessions server before it says that all is ready: it starts within a second, and executors wait for the ready file. */
 const SERVE_WAIT_MS = 5000;
@@ -31,6 +32,8 @@ export function keepSessions(options: {
   /** Ends `up`. */
   fail: (error: Error) => void;
   plans: { serve: ChildPlan; worker: ChildPlan };
+  /** Opens the server's socket, which outlives its runs. Undefined where that cannot be done: then the server opens it. */
+  openSocket: (keptPort: number | undefined) => OwnSocket | undefined;
   /** Learns the server's address. */
   info: Partial<ReadyInfo>;
   clock: Clock;
@@ -38,6 +41,7 @@ export function keepSessions(options: {
 }): LateSessions {
   const { after, start, plans, info, clock, log } = options;
   const children: { serve?: Child; worker?: Child } = {};
+  const socket = socketOf(options);
   let stopped = false;
 
   function sayWithout(what: string, error: Error): void {
@@ -53,6 +57,7 @@ export function keepSessions(options: {
         everReady = true;
         info.sessions = url;
         plans.serve.keptPort = Number(new URL(url).port); // clients have its address
+        socket.keepOnly(plans.serve.keptPort);
       },
       (error) => {
         delete info.sessions;
@@ -64,6 +69,7 @@ export function keepSessions(options: {
 
   async function begin(): Promise<void> {
     if (!(await after) || stopped) return;
+    socket.open();
     children.serve = startServe();
     await Promise.race([children.serve.ready.catch(() => undefined), rest(clock, SERVE_WAIT_MS)]);
     if (stopped) return;
@@ -79,6 +85,38 @@ export function keepSessions(options: {
     async stop(graces) {
       stopped = true;
       await Promise.all([children.serve?.stop(graces.serve), children.worker?.stop(graces.worker)]);
+      socket.close();
     },
+  };
+}
+
+/** The server's socket in its plan. */
+function socketOf({
+  plans: { serve },
+  openSocket,
+  fail,
+}: Pick<Parameters<typeof keepSessions>[0], "plans" | "openSocket" | "fail">): {
+  open(): void;
+  /** Closes it if it is at another port: another program was quicker, and the server opened one itself. */
+  keepOnly(port: number): void;
+  close(): void;
+} {
+  let socket: OwnSocket | undefined;
+  function close(): void {
+    socket?.close();
+    serve.socket = socket = undefined;
+  }
+  return {
+    open() {
+      try {
+        serve.socket = socket = openSocket(serve.keptPort);
+      } catch (error) {
+        fail(error instanceof Error ? error : new Error(String(error))); // a port that was asked for
+      }
+    },
+    keepOnly(port) {
+      if (socket?.port !== port) close();
+    },
+    close,
   };
 }

@@ -7,7 +7,7 @@ import { isTokenLike, type Tokens } from "./tokens.ts";
 
 // credential.ts finds the key or token of a request · keys.ts reads keys, key-ring.ts keeps those that are valid · tokens.ts checks JWTs with the keys
 // of issuer-keys.ts, expiries.ts ends them · caller.ts is who that is · user-limits.ts how much they may do, workspaces.ts where
-// Beside them: page-guard.ts refuses web pages · exposure.ts says where the server may listen, tls.ts keeps its certificate
+// Beside them: page-guard.ts refuses web pages · exposure.ts says where the server may listen
 
 const NEVER = new AbortController().signal;
 

@@ -18,7 +18,7 @@ import { createKeyRing } from "./key-ring.ts";
 import { followKeysFile, readKeysFile } from "./keys-file.ts";
 import { wholeKey, type Key } from "./keys.ts";
 import { createPageGuard, listOf, readOrigins } from "./page-guard.ts";
-import type { TlsFiles } from "./tls.ts";
+import type { TlsFiles } from "../../shared/http/tls-files.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 import { readProxies } from "./trusted-proxies.ts";
 import type { UserLimits } from "./user-limits.ts";

@@ -1,5 +1,6 @@
 import type { ListedSessions } from "../../shared/session-log/registry/list.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
+import type { Pod } from "../../shared/session-log/tokens/pods.ts";
 import type { Caller, Refusal } from "../access/caller.ts";
 import { activeTurn, unfinished, type ActiveTurn } from "./active-turn.ts";
 import { decide, input, setMode, type Answered, type Decision, type Input } from "./answers.ts";
@@ -12,6 +13,7 @@ import { readEvents, type EventsPage, type EventsRequest } from "./events.ts";
 import { find, locate, type Located, type SessionRef } from "./find.ts";
 import { list, type ListRequest } from "./list.ts";
 import { withPatience } from "./patience.ts";
+import { bind, makeJoin, type Bound, type JoinSecret } from "./pods.ts";
 import { record, type RecordRequest } from "./record.ts";
 import { push, type Pushed, type PushedEvent } from "./push.ts";
 import type { TurnView } from "./turn-views.ts";
@@ -26,7 +28,7 @@ import {
 } from "./turns.ts";
 import { lacks } from "../access/caller.ts";
 
-// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, active-turn.ts: turns · answers.ts: what their user says meanwhile · push.ts, deliver.ts, record.ts: what comes from outside · await-session.ts, arrivals.ts: sessions that are not there yet ·
+// create.ts, change.ts, list.ts, find.ts: sessions · turns.ts, turn-views.ts, active-turn.ts: turns · answers.ts: what their user says meanwhile · push.ts, deliver.ts, record.ts: what comes from outside · pods.ts: who may get a token of a session · await-session.ts, arrivals.ts: sessions that are not there yet ·
 // events.ts, backwards.ts, read.ts: what happened · patience.ts bounds each of them
 // Every protocol does these and nothing else, so that they agree on who may what. No operation knows of HTTP: its outcome is a value. What it reports as stored is on disk.
 
@@ -60,6 +62,8 @@ export type Core = {
   record(caller: Caller, request: RecordRequest): Promise<{ kind: "recorded" } | Refusal>;
   /** The same for one message, which makes its session if nobody knows its id. Answered well within the 5 s that pods wait. */
   deliver(caller: Caller, ref: SessionRef, message: Message): Promise<Delivered | Refusal>;
+  bindPod(caller: Caller, ref: SessionRef, pod: Pod): Promise<Bound | Refusal>;
+  makeJoinSecret(caller: Caller, ref: SessionRef): Promise<JoinSecret | Refusal>;
   /** A session, as soon as it is there. Rejects with the reason of `signal`. */
   awaitSession(caller: Caller, ref: SessionRef, signal: AbortSignal): Promise<Session | Refusal>;
   readEvents(caller: Caller, ref: SessionRef, request: EventsRequest): Promise<EventsPage | Refusal>;
@@ -109,6 +113,8 @@ export function createCore(deps: CoreDeps): Core {
       const work = (of: Within): Promise<Delivered | Refusal> => deliver(of, caller, ref, message);
       return deps.gate.write(caller, 1) ?? (await withPatience(deps, work, DELIVER_MS));
     },
+    bindPod: writing(bind),
+    makeJoinSecret: writing(makeJoin),
     awaitSession: (caller, ref, signal) =>
       awaitSession(deps, () => withPatience(deps, (of) => locateFor(of, caller, ref)), ref.id, signal),
     readEvents: within(readEvents),

@@ -1,12 +1,12 @@
 import { readSessionEvent } from "../../shared/session-log/event/session-event.ts";
-import { createSession } from "../../shared/session-log/registry/create.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
 import { wholeSession } from "../../shared/session-log/subjects.ts";
 import { sessionIdProblem } from "../../shared/log/schema/session-id.ts";
 import { wishToken } from "../../shared/session-log/turns/wish.ts";
 import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
 import type { Within } from "./deps.ts";
-import { isUserName, locate, type SessionRef } from "./find.ts";
+import { locate, type SessionRef } from "./find.ts";
+import { makeForPod } from "./pods.ts";
 import { pushedBy, storeOne, USER_MESSAGE, type PushedEvent } from "./push.ts";
 import { eventsOf } from "./read.ts";
 import { askForTurn } from "./turns.ts";
@@ -45,7 +45,7 @@ export async function deliver(
   if (isRefusal(located)) return located;
   if (located.kind === "deleted") return refuse("session_unknown", "the session was deleted");
   const known = located.kind === "there";
-  const session = known ? located.session : await makeFor(deps, caller, ref);
+  const session = known ? located.session : await makeForPod(deps, caller, ref);
   if (isRefusal(session)) return session;
   const stored = await store(deps, caller, session, message);
   if (isRefusal(stored)) return stored;
@@ -57,16 +57,6 @@ export async function deliver(
 function idProblem({ id }: SessionRef): Refusal | undefined {
   const problem = sessionIdProblem(id);
   return problem === undefined ? undefined : refuse("session_id_invalid", `session_id: ${problem}`);
-}
-
-async function makeFor(deps: Within, caller: Caller, ref: SessionRef): Promise<Session | Refusal> {
-  const { id, user = caller.user } = ref;
-  if (!isUserName(user)) return refuse("field_invalid", "the user cannot be used as a name");
-  const place = await deps.gate.session(caller, user);
-  if (isRefusal(place)) return place;
-  const { session, made } = await createSession(deps, { user, id, kind: "pod", record: {} });
-  if (!made) place.giveBack();
-  return session;
 }
 
 type Stored = { seq: number; repeated: boolean; at?: number };

@@ -78,6 +78,15 @@ export const DECIDED = Type.Object({ request_id: Type.String(), seq: SEQ, repeat
 export const INPUT_STORED = Type.Object({ seq: SEQ, repeated: REPEATED }, EXACT);
 export const MODE_STORED = Type.Object({ mode: Type.String(), seq: SEQ }, EXACT);
 
+export const POD_BOUND = Type.Object({ session_id: Type.String(), pod_uid: Type.String() }, EXACT);
+export const JOIN_SECRET = Type.Object(
+  {
+    join_secret: Type.String({ description: "It can be exchanged once, at the token service." }),
+    expires_in: Type.Integer({ description: "Seconds until it counts no more." }),
+  },
+  EXACT,
+);
+
 const EVENT = Type.Object(
   {
     seq: SEQ,

@@ -153,6 +153,35 @@ const operations: Record<string, Omit<Operation, "id">> = {
     success: { status: 202, description: "The wish is on disk.", schema: answers.MODE_STORED },
     refusals: [...FOUND, ...BODY, ...STORED],
   },
+  bindPod: {
+    method: "put",
+    path: "/sessions/{session_id}/pod",
+    tag: "Sessions",
+    summary: "Say which pod runs a session",
+    description:
+      "The pod can then get tokens for the session. Needs the scope `admin`. An id that nobody has used makes a session that belongs to a pod.",
+    query: ["user_id"],
+    body: {
+      schema: bodies.POD_BODY,
+      example: {
+        namespace: "runners",
+        service_account: "runner",
+        pod_uid: "0b6f7a52-5c1f-4d0e-9c3e-6f1f0a3f2b11",
+      },
+    },
+    success: { status: 200, description: "The record is on disk.", schema: answers.POD_BOUND },
+    refusals: [...FOUND, "session_id_invalid", "pod_taken", ...BODY, ...STORED],
+  },
+  makeJoinSecret: {
+    method: "post",
+    path: "/sessions/{session_id}/join-secrets",
+    tag: "Sessions",
+    summary: "Make a secret that is exchanged for a token of the session, once",
+    description: "For a program that runs outside a cluster. Needs the scope `user`.",
+    query: ["user_id"],
+    success: { status: 201, description: "The secret is shown once.", schema: answers.JOIN_SECRET },
+    refusals: [...FOUND, ...STORED],
+  },
   readEvents: {
     method: "get",
     path: "/sessions/{session_id}/events",

@@ -21,7 +21,8 @@ export function admit(
   app.decorateRequest("facts", null);
   answerPages(app, origins);
   app.addHook("onRequest", async (request) => {
-    if (stopping()) throw codedError("gateway_stopping", "the server is stopping; repeat the request");
+    if (stopping() && request.routeOptions.config.toTheEnd !== true)
+      throw codedError("gateway_stopping", "the server is stopping; repeat the request");
     granted(guard(request.headers) ?? {});
     if (request.routeOptions.config.open === true || isPreflight(request)) return;
     const caller = await callerOf(request);

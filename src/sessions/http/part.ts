@@ -31,6 +31,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Needs no credential. It shows nothing of any session. */
     open?: true;
+    /** Is answered also while the server stops: its clients repeat nothing. What it writes is stored, or it fails. */
+    toTheEnd?: true;
     /** Takes the keys of hooks, which nothing else takes. */
     hooks?: true;
   }

@@ -10,6 +10,7 @@ import { setImmediate } from "node:timers/promises";
 import { Server as TlsServer, type TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../shared/base/clock.ts";
+import { rest } from "../../shared/base/rest.ts";
 import { beginning } from "./beginning.ts";
 
 // beginning.ts tells by the first bytes of a connection what is spoken on it, where TLS has not agreed on that
@@ -21,6 +22,8 @@ export const VERSIONS: string[] = ["http/1.1", "h2"];
 const MAX_STREAMS = 1000;
 /** How often a connection is asked whether its client is there. Without an answer until the next time it is closed. */
 const PING_MS = 30_000;
+/** Connections that were accepted last get this long to say what they want: it is answered as usual. A client that is cut off before does not repeat a call, if it is a pod. */
+const LAST_WORD_MS = 200;
 /** How long calls that are under way may take when the server stops. */
 const LINGER_MS = 2000;
 
@@ -33,7 +36,6 @@ export function speakBothVersions(
   const http2 = createHttp2({ settings: { maxConcurrentStreams: MAX_STREAMS } });
   const undecided = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
-  let leaving = false;
   const event = server instanceof TlsServer ? "secureConnection" : "connection";
   const older = server.listeners(event) as ((socket: Socket) => void)[];
   server.removeAllListeners(event);
@@ -49,7 +51,6 @@ export function speakBothVersions(
     });
   else
     server.on(event, (socket: Socket) => {
-      if (leaving) return void socket.destroy();
       undecided.add(socket);
       beginning(socket, { clock, limitMs: headMs }, (version) => {
         undecided.delete(socket);
@@ -70,7 +71,6 @@ export function speakBothVersions(
   http2.on("sessionError", () => undefined); // the session is closed by it
   http2.on("session", (session) => {
     sessions.add(session);
-    if (leaving) session.close();
     const stop = keepAsking(session, clock);
     session.once("close", () => {
       stop();
@@ -78,19 +78,19 @@ export function speakBothVersions(
     });
   });
   app.addHook("preClose", async () => {
-    leaving = true;
-    for (const socket of undecided) socket.destroy();
-    void endSessions(server, sessions, clock);
+    void endSessions(server, { undecided, sessions }, clock);
   });
 }
 
 /** Ends connections once the server accepts no more: clients that come back at once must not reach it again. What is under way is answered. */
 async function endSessions(
   server: FastifyInstance["server"],
-  sessions: ReadonlySet<ServerHttp2Session>,
+  { undecided, sessions }: { undecided: ReadonlySet<Socket>; sessions: ReadonlySet<ServerHttp2Session> },
   clock: Clock,
 ): Promise<void> {
   while (server.listening) await setImmediate();
+  await rest(clock, LAST_WORD_MS);
+  for (const socket of undecided) socket.destroy();
   for (const session of sessions) session.close();
   const cancel = clock.after(LINGER_MS, () => {
     for (const session of sessions) session.destroy();

@@ -113,6 +113,27 @@ export const MODE_BODY = {
   },
 } as const;
 
+const NAME_IN_CLUSTER = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
+
+/** A pod, as its cluster names it. */
+export const POD_BODY = {
+  type: "object",
+  required: ["namespace", "service_account", "pod_uid"],
+  properties: {
+    namespace: { type: "string", pattern: NAME_IN_CLUSTER, description: "The pod's namespace." },
+    service_account: {
+      type: "string",
+      pattern: NAME_IN_CLUSTER,
+      description: "The service account whose token the pod sends.",
+    },
+    pod_uid: {
+      type: "string",
+      pattern: "^[0-9A-Za-z-]{1,64}$",
+      description: "`metadata.uid` of the pod: of this one, and of none that is made by its name later.",
+    },
+  },
+} as const;
+
 /** One event of an agent outside. */
 export const PUSHED_EVENT = {
   type: "object",

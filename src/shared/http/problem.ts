@@ -13,6 +13,7 @@ const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
   run_session_unknown: 5,
   token_unavailable: 5,
   issuer_unreachable: 5,
+  reviewer_unreachable: 2,
   too_many_watchers: 5,
   too_many_turns: 5,
   too_many_sessions: 5,

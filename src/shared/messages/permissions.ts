@@ -19,6 +19,7 @@ import {
   STATE_SUBJECT,
   TRY_SUBJECT,
   VIEW_SUBJECT,
+  TOKENS_INBOX,
   WORKER_INBOX,
 } from "../log/schema/subjects.ts";
 import {
@@ -40,7 +41,8 @@ export type BrokerRole =
   | "prune"
   | "serve"
   | "worker"
-  | "session-prune";
+  | "session-prune"
+  | "tokens";
 
 /** The runner and gateway whose events, questions and frames a gateway's user may publish. */
 export type GatewayUser = {
@@ -193,6 +195,8 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       `$KV.${SESSION_STATE_BUCKET}.index.>`,
       `$KV.${SESSION_STATE_BUCKET}.tombstone.>`,
       `$KV.${SESSION_STATE_BUCKET}.folder.>`,
+      `$KV.${SESSION_STATE_BUCKET}.pod.>`,
+      `$KV.${SESSION_STATE_BUCKET}.join.>`,
       ...readSessions,
       `${CALLER_ANSWER_SUBJECT}.*`, // tokens of callers, encrypted for the worker that asks
     ],
@@ -215,6 +219,18 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       ...readSessions,
     ],
     subscribe: [`${SESSION_PRUNE_INBOX}.>`],
+  },
+  // what is known of sessions, and no event of any (ADR 0050)
+  tokens: {
+    publish: [
+      `$KV.${SESSION_STATE_BUCKET}.join.>`,
+      `$KV.${SESSION_STATE_BUCKET}.token-key.>`,
+      `$JS.API.STREAM.INFO.${SESSION_STATE_STREAM}`,
+      `$JS.API.STREAM.MSG.GET.${SESSION_STATE_STREAM}`,
+      `$JS.API.DIRECT.GET.${SESSION_STATE_STREAM}`,
+      `$JS.API.DIRECT.GET.${SESSION_STATE_STREAM}.>`,
+    ],
+    subscribe: [`${TOKENS_INBOX}.>`],
   },
 };
 

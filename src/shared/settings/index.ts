@@ -10,6 +10,7 @@ import { SESSIONS_ACCESS_SETTINGS } from "./sessions-access.ts";
 import { SESSIONS_CLIENT_SETTINGS } from "./sessions-client.ts";
 import { SESSIONS_SETTINGS } from "./sessions.ts";
 import { COORDINATOR_SETTINGS } from "./standin.ts";
+import { TOKENS_SETTINGS } from "./tokens.ts";
 import { UP_SETTINGS } from "./up.ts";
 import { WORKER_SETTINGS } from "./worker.ts";
 import { WORKSPACE_SETTINGS } from "./workspace.ts";
@@ -17,7 +18,7 @@ import { WORKSPACE_SETTINGS } from "./workspace.ts";
 // One table for each process · access.ts makes of them how to reach the broker. What a setting is, and how it is read, stands in ../base/config.
 
 export { brokerAccess } from "./access.ts";
-export { USUAL_PORT } from "./usual-ports.ts";
+export { SESSIONS_PORT, USUAL_PORT } from "./usual-ports.ts";
 export {
   BROKER_SETTINGS,
   COMMON_SETTINGS,
@@ -31,6 +32,7 @@ export {
   WORKSPACE_SETTINGS,
   WORKER_SETTINGS,
   SESSION_LIMITS,
+  TOKENS_SETTINGS,
   UP_SETTINGS,
   MCP_SETTINGS,
 };
@@ -49,6 +51,7 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   WORKSPACE_SETTINGS,
   WORKER_SETTINGS,
   SESSION_LIMITS,
+  TOKENS_SETTINGS,
   UP_SETTINGS,
   MCP_SETTINGS,
 ];

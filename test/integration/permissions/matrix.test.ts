@@ -11,6 +11,9 @@ const STREAMS = ["RR_EVENTS", "RR_DEAD", "KV_RR_STATE"] as const;
 const CONSUMER = "relay-0";
 const SESSION_STREAMS = ["RR_SESSIONS", "KV_RR_SES_STATE"] as const;
 const SESSION_ROLES: BrokerRole[] = ["serve", "worker", "session-prune"];
+/** The token service reads what is known of sessions, and none of their events. */
+const readersOf = (stream: string): BrokerRole[] =>
+  stream === "RR_SESSIONS" ? SESSION_ROLES : [...SESSION_ROLES, "tokens"];
 
 const PUBLISH: Rule[] = [
   ["rr.ev.passed", "admin"],
@@ -94,6 +97,9 @@ const PUBLISH: Rule[] = [
   ["$KV.RR_SES_STATE.lease.s", "worker"],
   ["$KV.RR_SES_STATE.floor.s", "session-prune"],
   ["$KV.RR_SES_STATE.paused", "console", "operator"],
+  ["$KV.RR_SES_STATE.pod.p", "serve"],
+  ["$KV.RR_SES_STATE.join.j", "serve", "tokens"],
+  ["$KV.RR_SES_STATE.token-key.k", "tokens"], // who writes it can make tokens
   ["$KV.RR_SES_STATE.paused.x"],
   ["$KV.RR_SES_STATE.other"],
   ["$JS.ACK.RR_SESSIONS.c.1.1.1.1.0"],
@@ -101,6 +107,7 @@ const PUBLISH: Rule[] = [
   ["_INBOX_se.x"],
   ["_INBOX_wo.x"],
   ["_INBOX_sp.x"],
+  ["_INBOX_to.x"],
   // of the bucket those who only look read single keys; a request without a subject could name any
   ...["index.u.s", "tombstone.s", "lease.root.r", "paused"].map((key): Rule => [
     `$JS.API.DIRECT.GET.KV_RR_SES_STATE.$KV.RR_SES_STATE.${key}`,
@@ -108,25 +115,27 @@ const PUBLISH: Rule[] = [
     "operator",
     "admin",
     ...SESSION_ROLES,
+    "tokens",
   ]),
   ...["index.u", "lease.s", "lease.folder.f", "folder.f", "floor.s"].map((key): Rule => [
     `$JS.API.DIRECT.GET.KV_RR_SES_STATE.$KV.RR_SES_STATE.${key}`,
     "admin",
     ...SESSION_ROLES,
+    "tokens",
   ]),
   ...SESSION_STREAMS.flatMap((stream): Rule[] => [
-    [`$JS.API.STREAM.INFO.${stream}`, "console", "operator", "admin", ...SESSION_ROLES],
+    [`$JS.API.STREAM.INFO.${stream}`, "console", "operator", "admin", ...readersOf(stream)],
     [
       `$JS.API.STREAM.MSG.GET.${stream}`,
       ...(stream === "RR_SESSIONS" ? (["console", "operator"] as const) : []),
       "admin",
-      ...SESSION_ROLES,
+      ...readersOf(stream),
     ],
     ...[`DIRECT.GET.${stream}`, `DIRECT.GET.${stream}.rr.ses.s.out.text`].map((subject): Rule => [
       `$JS.API.${subject}`,
       ...(stream === "RR_SESSIONS" ? (["console", "operator"] as const) : []),
       "admin",
-      ...SESSION_ROLES,
+      ...readersOf(stream),
     ]),
     [
       `$JS.API.STREAM.PURGE.${stream}`,
@@ -205,7 +214,16 @@ const PUBLISH: Rule[] = [
 /** Names that have to be encoded: a dot must open nothing. */
 const GATEWAY = { gateway: "gw.1", runner: "runner.1" };
 
-const ROLES: BrokerRole[] = ["gateway", "relay", "console", "operator", "admin", "prune", ...SESSION_ROLES];
+const ROLES: BrokerRole[] = [
+  "gateway",
+  "relay",
+  "console",
+  "operator",
+  "admin",
+  "prune",
+  ...SESSION_ROLES,
+  "tokens",
+];
 const allowed = (rules: readonly Rule[], role: BrokerRole): string[] =>
   rules.filter(([, ...roles]) => roles.includes(role)).map(([subject]) => subject);
 

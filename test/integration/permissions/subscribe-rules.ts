@@ -42,6 +42,7 @@ export const SUBSCRIBE: readonly Rule[] = [
   ["_INBOX_se.>", "serve"],
   ["_INBOX_wo.>", "worker"],
   ["_INBOX_sp.>", "session-prune"],
+  ["_INBOX_to.>", "tokens"],
   ["rr.live.>", "serve", "worker"],
   ["rr.caller.>"],
   ["rr.caller.ask.*", "serve"],

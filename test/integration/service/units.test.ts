@@ -28,7 +28,9 @@ test("`systemd-analyze` finds nothing wrong in the units, and each service expos
   await mkdir(join(folder, "bin"));
   for (const name of ["runner-relay", "nats-server"])
     await writeFile(join(folder, "bin", name), "#!/bin/sh\n", { mode: 0o755 });
-  const units = readdirSync(join(DEPLOY, "systemd")).filter((file) => /\.(?:service|timer)$/.test(file));
+  const units = readdirSync(join(DEPLOY, "systemd")).filter((file) =>
+    /\.(?:service|socket|timer)$/.test(file),
+  );
   for (const unit of units) {
     // the programs need not be installed for this
     const text = read(`systemd/${unit}`).replaceAll(
@@ -61,6 +63,7 @@ const ROLES = [
   "SERVE",
   "WORKER",
   "SESSION_PRUNE",
+  "TOKENS",
 ];
 
 test("under a real systemd every unit starts as it stands, restarts, stops and delivers", async ({
@@ -143,6 +146,16 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
     "700 runner-relay-worker\n",
   );
   expect(await call("DELETE", "/sessions/s1")).toContain('"deleted":true');
+
+  // with the socket unit, systemd keeps the port while the service restarts
+  await sh(
+    "systemctl stop runner-relay-serve && systemctl start runner-relay-serve.socket runner-relay-serve",
+  );
+  await ready("http://127.0.0.1:8002/ready");
+  await sh("systemctl stop runner-relay-serve");
+  const health = sh("curl -s --max-time 60 http://127.0.0.1:8002/health"); // waits, and starts the service
+  expect(await health).toContain('"status":"ok"');
+  await sh("systemctl stop runner-relay-serve.socket");
   await sh("systemctl start runner-relay-session-prune");
   const info = `${as("OPERATOR")} runner-relay status --json`;
   await eventually(async () =>

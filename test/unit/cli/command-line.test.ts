@@ -147,7 +147,7 @@ test("a child's ready line differs from any other", () => {
 });
 
 test("restarts: at once the first time, then slower", () => {
-  expect([1, 2, 3, 4, 8, 99].map(restartDelay)).toEqual([50, 100, 200, 400, 5000, 5000]);
+  expect([1, 2, 3, 4, 8, 99].map((it) => restartDelay(it))).toEqual([50, 100, 200, 400, 5000, 5000]);
 });
 
 test("a full disk is known by the server's words", () => {

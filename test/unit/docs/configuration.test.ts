@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import * as settings from "../../../src/shared/settings/index.ts";
 import { showSetting, type Setting, type SettingKind } from "../../../src/shared/base/config/setting.ts";
 
-const { ALL_SETTINGS, USUAL_PORT: _ports, brokerAccess: _access, ...tables } = settings;
+const { ALL_SETTINGS, SESSIONS_PORT: _port, USUAL_PORT: _ports, brokerAccess: _access, ...tables } = settings;
 const PAGE = resolve(import.meta.dirname, "../../../docs/configuration.md");
 const BLOCK = /(<!-- (\w+) -->\n)[\s\S]*?(<!-- end -->)/g;
 

@@ -17,6 +17,7 @@ const USERS: { name: string; role: BrokerRole; variable: string }[] = [
   { name: "serve", role: "serve", variable: "SERVE_PASSWORD" },
   { name: "worker", role: "worker", variable: "WORKER_PASSWORD" },
   { name: "session-prune", role: "session-prune", variable: "SESSION_PRUNE_PASSWORD" },
+  { name: "tokens", role: "tokens", variable: "TOKENS_PASSWORD" },
 ];
 
 test("deploy/nats/users.conf gives every user what src/shared/messages/permissions.ts says, and nothing else", async () => {

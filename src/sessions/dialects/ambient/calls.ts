@@ -53,7 +53,7 @@ export function addCalls(
       sendUnread(reply.raw, unreadAnswer(request.headers["content-type"] ?? "", statusOf(failure), status));
     });
     for (const handler of router.handlers)
-      scope.post(handler.requestPath, open ? { config: { open } } : {}, (request, reply) => {
+      scope.post(handler.requestPath, { config: open ? { open } : { toTheEnd: true } }, (request, reply) => {
         void serve(handler, request, reply, deps);
         return reply;
       });

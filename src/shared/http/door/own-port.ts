@@ -1,6 +1,6 @@
-import type { AddressInfo } from "node:net";
+import { isIP, SocketAddress, type AddressInfo } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyListenOptions } from "fastify";
 import { codedError, errorText } from "../../base/errors.ts";
 
 /** Where a port of ours is opened. */
@@ -16,6 +16,8 @@ export type OwnPort = {
   /** The one that our last run had, because people and programs have its address. It is tried first, unless another was chosen. */
   kept: number | undefined;
   usual: number;
+  /** Descriptor of a socket that another process keeps open: clients wait in its queue while this process starts again. */
+  handed?: number | undefined;
 };
 
 /** Addresses that stand for all of a machine, and the one under which the machine reaches itself. */
@@ -23,16 +25,46 @@ const EVERYWHERE: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "
 
 /** Opens the port and returns its URL, as this machine reaches it. Throws `port_taken`, or `listen_refused` for an address that is not this machine's. */
 export async function openOwnPort(app: FastifyInstance, wanted: OwnPort): Promise<string> {
-  const { listen } = wanted;
-  try {
-    await listenAtOneOf(app, listen, candidates(wanted));
-  } catch (cause) {
-    throw refusal(wanted, cause);
-  }
+  const { listen, handed } = wanted;
+  if (handed === undefined || !(await listenAtHanded(app, wanted, handed)))
+    try {
+      await listenAtOneOf(app, listen, candidates(wanted));
+    } catch (cause) {
+      throw portRefusal(wanted, cause);
+    }
   const host = EVERYWHERE[listen] ?? listen;
   const taken = (app.server.address() as AddressInfo).port;
   const scheme = app.server instanceof TlsServer ? "https" : "http";
   return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${taken}`;
+}
+
+/**
+ * Listens at a socket that was handed over. False if another program listens at its address: two may have bound the same one before either listened. Throws `listen_refused` for what is
+ * no socket, and for one at an address that was not chosen: nobody would have checked that the server may be reached there.
+ */
+async function listenAtHanded(app: FastifyInstance, wanted: OwnPort, fd: number): Promise<boolean> {
+  const { name, listen } = wanted;
+  try {
+    const options: FastifyListenOptions & { fd: number } = { fd, host: listen };
+    await app.listen(options);
+  } catch (cause) {
+    if (codeOf(cause) === "EADDRINUSE") return false;
+    throw codedError("listen_refused", `the socket that was handed over: ${errorText(cause)}`, { cause });
+  }
+  const address = app.server.address();
+  const at = typeof address === "string" || address === null ? "no address of IP" : address.address;
+  if (at === plainAddress(listen)) return true;
+  throw codedError(
+    "listen_refused",
+    `the socket that was handed over is at ${at}, and ${name} port is to be at ${listen}`,
+  );
+}
+
+/** An address in the spelling of the system. Pure. */
+function plainAddress(address: string): string {
+  const family = isIP(address);
+  if (family === 0) return address;
+  return new SocketAddress({ address, family: family === 6 ? "ipv6" : "ipv4" }).address;
 }
 
 /** The ports to try, in order. Nobody looks before whether one is free, because another program could take it between the look and its use. Pure. */
@@ -53,7 +85,8 @@ async function listenAtOneOf(app: FastifyInstance, host: string, ports: readonly
   }
 }
 
-function refusal({ name, flag, listen, port }: OwnPort, cause: unknown): Error {
+/** Why a port cannot be opened. Pure. */
+export function portRefusal({ name, flag, listen, port }: OwnPort, cause: unknown): Error {
   const code = codeOf(cause);
   if (code === "EADDRINUSE")
     return codedError(

@@ -97,6 +97,7 @@ export const PRUNE_INBOX = "_INBOX_pr";
 export const CONSOLE_INBOX = "_INBOX_co";
 export const SERVE_INBOX = "_INBOX_se";
 export const WORKER_INBOX = "_INBOX_wo";
+export const TOKENS_INBOX = "_INBOX_to";
 export const SESSION_PRUNE_INBOX = "_INBOX_sp";
 
 /**

@@ -20,9 +20,21 @@ export const keyOf = {
   /** Which session works in a folder. */
   folder: (path: string): string =>
     `folder.${createHash("sha256").update(path).digest("base64url").slice(0, 22)}`,
+  /** Which session a pod runs. */
+  pod: ({ namespace, uid }: { namespace: string; uid: string }): string =>
+    `pod.${digestOf([namespace, uid])}`,
+  /** A secret that is exchanged for a token once, by its hash. */
+  join: (secret: string): string => `join.${digestOf([secret])}`,
+  /** The public half of a key that signs tokens. */
+  tokenKey: (kid: string): string => `token-key.${kid}`,
   /** Present after a deletion, for longer than anything may still write. */
   tombstone: (session: string): string => `tombstone.${session}`,
 } as const;
+
+/** 256 bits of a hash, as a part of a key. */
+function digestOf(texts: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(texts)).digest("base64url");
+}
 
 /** The subject of a key, or of a filter of keys. */
 export function keySubject(key: string): string {

@@ -1,9 +1,9 @@
 import { createSecureContext, Server } from "node:tls";
-import type { Clock } from "../../shared/base/clock.ts";
-import { codedError, errorText } from "../../shared/base/errors.ts";
-import type { Logger } from "../../shared/base/logger.ts";
-import { readShortFileSync } from "../../shared/base/short-file.ts";
-import { watchFiles } from "../../shared/base/watch-files.ts";
+import type { Clock } from "../base/clock.ts";
+import { codedError, errorText } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import { readShortFileSync } from "../base/short-file.ts";
+import { watchFiles } from "../base/watch-files.ts";
 
 /** How often the files are looked at. Certificates are replaced days before they end. */
 const LOOK_MS = 5000;
@@ -20,8 +20,8 @@ export function readTls(files: TlsFiles): TlsTexts {
     createSecureContext(texts);
     return texts;
   } catch (cause) {
-    const names = "RUNNER_RELAY_SESSIONS_TLS_CERT and RUNNER_RELAY_SESSIONS_TLS_KEY";
-    throw codedError("config_invalid", `${names}: ${errorText(cause)}`, { cause });
+    const names = `the certificate ${files.cert} and the key ${files.key}`;
+    throw codedError("config_invalid", `${names} cannot be used together: ${errorText(cause)}`, { cause });
   }
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { expect, onTestFinished, test } from "vitest";
-import { followTls, readTls } from "../../../../src/sessions/access/tls.ts";
+import { followTls, readTls } from "../../../../src/shared/http/tls-files.ts";
 import { systemClock } from "../../../../src/shared/base/clock.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { selfSigned } from "../../../support/certificate.ts";
@@ -27,9 +27,9 @@ function files(): { cert: string; key: string; put(made: ReturnType<typeof selfS
 
 test("a certificate that is missing, or of another key, stops the start", () => {
   const at = files();
-  expect(() => readTls(at)).toThrow(/RUNNER_RELAY_SESSIONS_TLS_CERT/);
+  expect(() => readTls(at)).toThrow(/cannot be used together/);
   at.put({ ...selfSigned(), key: selfSigned().key });
-  expect(() => readTls(at)).toThrow(/RUNNER_RELAY_SESSIONS_TLS_KEY/);
+  expect(() => readTls(at)).toThrow(/cannot be used together/);
 });
 
 test("a new certificate is used without a restart, and one that does not fit is not", async () => {

@@ -66,6 +66,13 @@ export default defineConfig({
       {
         test: {
           ...parts,
+          name: "simulation",
+          include: ["test/simulation/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          ...parts,
           name: "shared parts",
           include: SHARING.map((folder) => `test/integration/${folder}/**/*.test.ts`),
           /** To start a worker and read its modules costs a second of processor time for each file. */

@@ -105,6 +105,7 @@ function shardsOf({ options, deps, opened }: Given, lanes: Lanes, stopping: () =
     created: opened.stream.created,
     whole: () => opened.watch.whole(),
     deliver: lanes.deliver,
+    passedOver: lanes.passedOver,
     clear: lanes.clear,
     prepare: lanes.prepare,
     heldFrom: (shard) => held.lowestFrom(shard, control.goesOn),

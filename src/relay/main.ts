@@ -26,6 +26,7 @@ import { createCoordinator } from "./coordinator/client.ts";
 import { parseAllowList, type AllowRule } from "./tunnel/index.ts";
 import type { RelayOptions } from "./options.ts";
 import { startRelay } from "./relay.ts";
+import { startAdminServer } from "./report/admin-server.ts";
 
 /** A stop that takes longer than this is ended. */
 const LAST_RESORT_MS = 10_000;
@@ -130,7 +131,7 @@ async function start(begun: Begun<Values>): Promise<Running> {
   });
   const { connections, attemptTimeout: attemptTimeoutMs } = values;
   const coordinator = createCoordinator({ url, connections, attemptTimeoutMs, secrets });
-  const deps = { nc, clock, random, log, coordinator, credentials, tracing };
+  const deps = { nc, clock, random, log, coordinator, credentials, tracing, openAdmin: startAdminServer };
   const running = await startRelay(options, { ...deps, linesDropped, fatal });
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";

@@ -5,6 +5,7 @@ import type { Tracing } from "../shared/base/tracing.ts";
 import type { Credentials } from "../shared/credentials/index.ts";
 import type { Coordinator } from "./coordinator/client.ts";
 import type { RunnerTimes } from "./registrations/index.ts";
+import type { startAdminServer } from "./report/admin-server.ts";
 import type { AllowRule } from "./tunnel/index.ts";
 import type { PoisonPolicy } from "./turns/burial.ts";
 
@@ -48,6 +49,8 @@ export type RelayDeps = {
   log: Logger;
   coordinator: Coordinator;
   credentials: Credentials;
+  /** Opens the admin port. Given, because a simulation has no sockets. */
+  openAdmin: typeof startAdminServer;
   /** Undefined: nothing is traced. */
   tracing?: Tracing | undefined;
   /** Log lines that could not be written so far. */

@@ -9,7 +9,6 @@ import { CONTROL_MS } from "./lanes/index.ts";
 import { openLog, type OpenedLog } from "./opened-log.ts";
 import type { RelayDeps, RelayOptions } from "./options.ts";
 import { LEAVING_LOOK_MS } from "./registrations/index.ts";
-import { startAdminServer } from "./report/admin-server.ts";
 import { confirmLeases, LEASE_CONFIRM_MS } from "./source/lease.ts";
 import { MARK_MS } from "./source/log-watch.ts";
 import { createPresence } from "./source/presence.ts";
@@ -111,7 +110,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   });
   scope.defer(() => tunnel.close());
   scope.defer(() => telling.questions.stop());
-  const admin = await startAdminServer({
+  const admin = await deps.openAdmin({
     listen: options.adminListen,
     port: options.adminPort,
     keptPort: options.keptPort,

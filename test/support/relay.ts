@@ -11,6 +11,7 @@ import { createCoordinator } from "../../src/relay/coordinator/client.ts";
 import { createCredentials, type Credentials } from "../../src/shared/credentials/index.ts";
 import type { RelayOptions } from "../../src/relay/options.ts";
 import { startRelay, type Relay } from "../../src/relay/relay.ts";
+import { startAdminServer } from "../../src/relay/report/admin-server.ts";
 import { systemClock, type Clock } from "../../src/shared/base/clock.ts";
 import { loadSettings } from "../../src/shared/base/config/load.ts";
 import { ALL_SETTINGS, RELAY_SETTINGS } from "../../src/shared/settings/index.ts";
@@ -107,6 +108,7 @@ export async function startTestRelay(
     log,
     coordinator,
     credentials,
+    openAdmin: startAdminServer,
     linesDropped: () => 0,
     fatal: (error) => fatal.push(error),
   });

@@ -1,4 +1,5 @@
 import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { readAck } from "../../shared/log/append/ack.ts";
 import { encodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
 import { codedError, errorText } from "../../shared/base/errors.ts";
 import { HEADER } from "../../shared/base/headers.ts";
@@ -18,7 +19,6 @@ const KEPT = [
 const TIMEOUT_MS = 3000;
 /** How long an absent broker is retried. Then the command ends, and `--resume` can continue it. */
 const PATIENCE_MS = 30_000;
-const LOG_FULL = 10077;
 
 /** An event to be requeued. */
 export type Again = {
@@ -64,11 +64,9 @@ export async function putAgain(nc: NatsConnection, run: string, again: Again): P
       if (nc.isClosed() || performance.now() > giveUpAt) throw codedError("log_unreachable", text, { cause });
       continue;
     }
-    const ack = reply.json<{ seq?: number; error?: { err_code?: number; description?: string } }>();
-    if (ack.seq !== undefined) return ack.seq;
-    throw codedError(
-      ack.error?.err_code === LOG_FULL ? "log_full" : "log_refused",
-      `event ${envelope.id}: ${ack.error?.description ?? "no sequence"}`,
-    );
+    const ack = readAck(reply.string());
+    if (ack.kind === "stored") return ack.seq;
+    const isFull = ack.kind === "refused" && ack.refusal === "log_full";
+    throw codedError(isFull ? "log_full" : "log_refused", `event ${envelope.id}: ${ack.detail}`);
   }
 }

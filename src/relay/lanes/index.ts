@@ -1,4 +1,5 @@
 import { SHARDS } from "../../shared/log/schema/partition.ts";
+import { parseEventSubject } from "../../shared/log/schema/subjects.ts";
 import { Gaps } from "../source/gaps.ts";
 import type { Delivery } from "../source/pull.ts";
 import type { ShardSource } from "../source/source.ts";
@@ -52,6 +53,8 @@ export type Lanes = {
   control: RelayControl;
   /** Takes an event of a shard. */
   deliver: (shard: ShardSource, delivery: Delivery) => void;
+  /** An event of a shard that is settled already came again. */
+  passedOver: (shard: number, subject: string) => void;
   /** Drops the waiting events of a shard: they will be delivered again, here or to another relay. */
   clear: (shard: number) => void;
   /** Reads what a takeover has to know of a shard: what operators want, and which of its sessions are held. */
@@ -93,6 +96,10 @@ export function createLanes(deps: LanesDeps): Lanes {
     held,
     control,
     deliver,
+    passedOver(shard, subject) {
+      const session = parseEventSubject(subject)?.session;
+      if (session !== undefined) gaps[shard]?.forget(session); // its number is not known here
+    },
     clear(shard) {
       held.forget(shard);
       gaps[shard] = new Gaps(); // events that another relay handled in between are no gap

@@ -33,6 +33,11 @@ export class Gaps {
     return missing;
   }
 
+  /** What comes next counts as the session's first event, because events of it were passed over unread. */
+  forget(session: string): void {
+    this.#sessions.delete(session);
+  }
+
   #limit(): void {
     if (this.#sessions.size <= MAX_SESSIONS) return;
     const [oldest] = this.#sessions.keys();

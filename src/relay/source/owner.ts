@@ -1,4 +1,4 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
+import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import { codedError, errorText } from "../../shared/base/errors.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
@@ -15,6 +15,7 @@ export async function claimLog(deps: {
 }): Promise<{ created: string; replicas: number }> {
   const { jsm, kv, url } = deps;
   const info = await jsm.streams.info(EVENTS_STREAM).catch((cause: unknown) => {
+    if (!(cause instanceof JetStreamApiError)) throw cause; // a broker that does not answer may have the log all the same
     throw codedError("stream_missing", `${EVENTS_STREAM}: ${errorText(cause)}; run \`provision\``, { cause });
   });
   const entry = await kv.get(stateKey.coordinator);

@@ -42,6 +42,8 @@ export type ShardDeps = {
   whole(): Promise<void>;
   /** Takes an unsettled event. Entries come in the order of the log. */
   deliver(source: ShardSource, delivery: Delivery): void;
+  /** Is told the subject of a settled event that came again. */
+  passedOver(shard: number, subject: string): void;
   /** Drops all events of this shard that wait. They will be delivered again, here or elsewhere. */
   clear(shard: number): void;
   /** Lowest sequence that a held session of the shard still has to send; undefined for none. */
@@ -154,8 +156,9 @@ function deliver({ deps, memory, acks }: Parts, source: ShardSource, delivery: D
   memory.noteDelivery(delivery);
   const over = settled.has(seq);
   settled.arrived(seq);
-  if (over) acks.add(deliverySeq, seq);
-  else deps.deliver(source, delivery);
+  if (!over) return deps.deliver(source, delivery);
+  acks.add(deliverySeq, seq);
+  deps.passedOver(deps.shard, delivery.subject);
 }
 
 /** An error of the broker's API ends the relay if a restart does not heal it; else the next pull finds out. */

@@ -1,5 +1,6 @@
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+import { readBatchAck } from "../append/ack.ts";
 import { encodeCheckpoint, freshCheckpoint, type Checkpoint } from "../state/checkpoint.ts";
 import { recordDamage, type Damage } from "../state/damage.ts";
 import { encodeHeld, decodeHeld, type HeldRecord } from "../state/held.ts";
@@ -199,7 +200,8 @@ async function fill(nc: NatsConnection, count: number): Promise<number | undefin
   const last = batchHeaders(batch, count);
   last.set("Nats-Batch-Commit", "1");
   const reply = await nc.request(PASSED_SUBJECT, "", { headers: last, timeout: TIMEOUT_MS });
-  return reply.json<{ seq?: number }>().seq;
+  const ack = readBatchAck(reply.string(), count);
+  return ack.kind === "stored" ? ack.firstSeq + count - 1 : undefined;
 }
 
 function batchHeaders(batch: string, i: number): ReturnType<typeof headers> {

@@ -1,6 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../../base/errors.ts";
+import { readAck } from "../append/ack.ts";
 import { ENVELOPE_TYPE, HEADER } from "../../base/headers.ts";
 import { eventSubject } from "../schema/subjects.ts";
 import { DEAD_STREAM } from "../schema/topology.ts";
@@ -75,8 +76,7 @@ async function putBack(nc: NatsConnection, letter: DeadLetter): Promise<number> 
   head.set(HEADER.replayOf, `${DEAD_STREAM}:${letter.seq}`);
   const subject = eventSubject(letter.runner, letter.session, letter.kind, "replay");
   const reply = await nc.request(subject, letter.payload, { headers: head, timeout: 5000 });
-  const { seq, error } = reply.json<{ seq?: number; error?: { description: string } }>();
-  if (seq === undefined)
-    throw codedError("log_refused", `${letter.id}: ${error?.description ?? "no sequence"}`);
-  return seq;
+  const ack = readAck(reply.string());
+  if (ack.kind !== "stored") throw codedError("log_refused", `${letter.id}: ${ack.detail}`);
+  return ack.seq;
 }

@@ -94,6 +94,8 @@ async function publish(
   const reply = await nc.request(subjectOf(key), value, { headers: head, timeout: TIMEOUT_MS });
   const { seq, error } = reply.json<{ seq?: number; error?: { err_code: number; description: string } }>();
   if (error?.err_code === WRONG_LAST_SEQUENCE) return undefined;
-  if (seq === undefined) throw new Error(`${key} cannot be written: ${error?.description ?? "no sequence"}`);
+  // a refusal says `"seq": 0`, so that the sequence alone proves nothing
+  if (error !== undefined || !seq)
+    throw new Error(`${key} cannot be written: ${error?.description ?? "no sequence"}`);
   return seq;
 }

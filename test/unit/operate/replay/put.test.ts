@@ -15,7 +15,7 @@ function scripted(...words: (object | undefined)[]) {
       const word = words.shift();
       return word === undefined
         ? Promise.reject(new Error("timeout"))
-        : Promise.resolve({ json: () => word });
+        : Promise.resolve({ string: () => JSON.stringify(word) });
     },
     isClosed: () => false,
   };
@@ -58,8 +58,12 @@ test("ORDER-1: while it is unknown whether it is stored, it is put again under t
 });
 
 test("a full log and a refusal end it", async () => {
-  const full = scripted({ error: { err_code: 10077, description: "maximum bytes exceeded" } });
+  const full = scripted({
+    error: { err_code: 10077, description: "maximum bytes exceeded" },
+    stream: "RR_EVENTS",
+    seq: 0,
+  });
   await expect(putAgain(full.nc, "run", again)).rejects.toMatchObject({ code: "log_full" });
-  const refused = scripted({ error: { err_code: 1, description: "no" } });
+  const refused = scripted({ error: { err_code: 1, description: "no" }, stream: "RR_EVENTS", seq: 0 });
   await expect(putAgain(refused.nc, "run", again)).rejects.toMatchObject({ code: "log_refused" });
 });

@@ -56,6 +56,7 @@ function stage(): Stage {
     log: silentLogger(),
     relay: "r",
     shard: 0,
+    passedOver() {},
     heldPlaces: () => [],
     checkpoints: {
       load: () => Promise.resolve(true),

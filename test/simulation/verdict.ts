@@ -1,0 +1,77 @@
+import { DEAD_STREAM, EVENTS_STREAM } from "../../src/shared/log/schema/topology.ts";
+import type { World } from "./world.ts";
+
+/** What a history shows; every list is empty if nothing is wrong. */
+export type Verdict = {
+  acknowledged: number;
+  delivered: number;
+  dead: number;
+  repeats: number;
+  problems: string[];
+};
+
+/** Sequence in the log of each event, by its id. An id that is there twice is a problem. */
+function placesOf(world: World, problems: string[]): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const { seq, head } of world.broker.streams.get(EVENTS_STREAM)?.messages.values() ?? []) {
+    const id = /^Nats-Msg-Id: ([^\r]*)/m.exec(head ?? "")?.[1] ?? "";
+    if (places.has(id)) problems.push(`ONCE-1: ${id} lies in the log twice`);
+    places.set(id, seq);
+  }
+  return places;
+}
+
+/** acknowledged ⊆ delivered ∪ dead letters; no first arrival behind a later one of its session; repeats under their own key. */
+export function judge(world: World): Verdict {
+  const problems: string[] = [];
+  const { coordinator, sent, broker } = world;
+  const places = placesOf(world, problems);
+  const applied = new Set<string>();
+  const seen = new Set<string>();
+  const highest = new Map<string, number>();
+  let repeats = 0;
+  for (const { session, n, key, applied: done } of coordinator.arrivals) {
+    const id = `ev${n}`;
+    if (key !== id) problems.push(`ONCE-1: ${session}:${n} came under the key ${key}`);
+    const place = places.get(id);
+    if (place === undefined) problems.push(`DURABLE-1: ${session}:${n} came and is not in the log`);
+    else if (seen.has(id)) repeats++;
+    else {
+      if (place < (highest.get(session) ?? 0))
+        problems.push(`ORDER-1: ${session}:${n} came after a later one`);
+      highest.set(session, Math.max(place, highest.get(session) ?? 0));
+      seen.add(id);
+    }
+    if (done) applied.add(id);
+  }
+  const dead = new Set(
+    [...(broker.streams.get(DEAD_STREAM)?.messages.values() ?? [])].map(
+      ({ subject }) => subject.split(".")[2] ?? "",
+    ),
+  );
+  const last = new Map<string, { place: number; n: number }>();
+  let acknowledged = 0;
+  for (const { session, n, id, keyed, outcome } of sent) {
+    const place = places.get(id);
+    if (outcome?.kind === "stored") {
+      acknowledged++;
+      if (place === undefined)
+        problems.push(`DURABLE-1: ${session}:${n} was acknowledged and is not in the log`);
+      else if (place !== outcome.streamSeq)
+        problems.push(`DURABLE-1: ${session}:${n} lies at ${place}, not at ${outcome.streamSeq}`);
+      if (world.options.relays !== false && !applied.has(id) && !dead.has(id))
+        problems.push(`SETTLE-1: ${session}:${n} was acknowledged and is lost`);
+    }
+    if (keyed || place === undefined) continue;
+    const before = last.get(session);
+    if (before !== undefined && before.place > place)
+      problems.push(`ORDER-1: ${session}:${n} lies before ${before.n} in the log`);
+    last.set(session, { place, n });
+  }
+  const gaps = world.lines.codes.get("sequence_gap") ?? 0;
+  if (gaps > 0) problems.push(`${gaps} false alarms of a gap`);
+  // a start that finds the broker away is tried again by the supervisor
+  for (const { code, text } of world.ends)
+    if (code !== "log_unreachable") problems.push(`a relay ended: ${code}: ${text}`);
+  return { acknowledged, delivered: applied.size, dead: dead.size, repeats, problems };
+}

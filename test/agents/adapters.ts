@@ -18,6 +18,7 @@ import { serveSidecar } from "./sidecar.ts";
 import { serveMessages } from "./messages-api.ts";
 import type { Model } from "./model.ts";
 import type { AdapterName } from "./table.ts";
+import { ENV } from "./world.ts";
 
 // One entry per adapter: how it is started at a scripted model. table.ts says what it cannot do.
 
@@ -139,7 +140,7 @@ const sidecar: Adapter = {
       { command, env, ...config },
       { workspace: undefined, threadId: undefined, choice: 2 },
     );
-    const at = { command, args: args.slice(0, -1), env: { ...process.env, ...env } };
+    const at = { command, args: args.slice(0, -1), env: { ...ENV, ...env } };
     const { url } = starting.use(await serveSidecar(at));
     const scope = starting.move();
     const runner = sidecarRunner({ url, token: undefined }, systemClock);

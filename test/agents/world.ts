@@ -31,9 +31,9 @@ export type Session = Disposable & {
 };
 
 const guard = startGuard();
-/** Without the shell files of whoever runs the tests. */
+/** Programs run without the shell files of the person who runs the tests: a login shell reads them, and they may take longer than an agent waits. */
 const HOME = mkdtempSync(join(tmpdir(), "rr-agents-home-"));
-const ENV = { PATH: process.env["PATH"] ?? "", HOME };
+export const ENV: { PATH: string; HOME: string } = { PATH: process.env["PATH"] ?? "", HOME };
 const HOLD = {
   until: () => systemClock.now() + 60_000,
   onRenewed: () => () => undefined,

@@ -1,11 +1,12 @@
 import type { Disk } from "./broker/broker.ts";
-import { countMoves, emptyTally, note, type Tally } from "./counts.ts";
+import { countMoves, emptyTally, note, noteSessions, type Tally } from "./counts.ts";
 import { runHistory, type HistoryOptions } from "./history.ts";
+import { runSessionHistory } from "./sessions/history.ts";
 import type { Part } from "./steps.ts";
 
 export type CampaignOptions = {
   disk: Disk;
-  part: Part;
+  part: Part | "sessions";
   seed: number;
   histories: number;
   world?: HistoryOptions["world"];
@@ -18,12 +19,17 @@ export type CampaignOptions = {
 function worldOf(seed: number): HistoryOptions["world"] {
   const policies = ["skip", "park", "skip", "stop", "skip"] as const;
   const poisonPolicy = policies[seed % policies.length] ?? "skip";
-  return { syncAlways: true, poisonPolicy, ...(seed % 2 === 0 ? { holdAbove: 12 } : {}) };
+  return {
+    syncAlways: true,
+    replicated: seed % 3 === 0,
+    poisonPolicy,
+    ...(seed % 2 === 0 ? { holdAbove: 12 } : {}),
+  };
 }
 
 /** The settings that a history of a campaign has, for whoever repeats it. */
 export function optionsOf(
-  options: Pick<CampaignOptions, "disk" | "part" | "world">,
+  options: Pick<CampaignOptions, "disk" | "world"> & { part: Part },
   seed: number,
 ): HistoryOptions {
   return {
@@ -34,12 +40,17 @@ export function optionsOf(
   };
 }
 
+async function runOne({ part, ...options }: CampaignOptions, tally: Tally, seed: number): Promise<void> {
+  if (part === "sessions") return noteSessions(tally, seed, await runSessionHistory(seed));
+  note(tally, seed, await runHistory(optionsOf({ ...options, part }, seed)));
+}
+
 /** Runs the histories of consecutive seeds. */
 export async function runCampaign(options: CampaignOptions): Promise<Tally> {
   const tally = emptyTally();
   countMoves(tally);
   for (let seed = options.seed; seed < options.seed + options.histories; seed++) {
-    note(tally, seed, await runHistory(optionsOf(options, seed)));
+    await runOne(options, tally, seed);
     if (options.enough?.(tally) ?? false) break;
     if (tally.histories % 1000 === 0) options.progress?.(tally);
   }

@@ -29,6 +29,10 @@ export type Arrival = {
   at: number;
 };
 
+function sessionIn({ path }: Pick<CoordinatorRequest, "path">): string {
+  return decodeURIComponent(path.split("/")[2] ?? "");
+}
+
 const JSON_TYPE = { "content-type": "application/json" };
 const SLOW_MS = 3000;
 
@@ -58,6 +62,9 @@ export class SimCoordinator {
     this.#random = random;
   }
 
+  /** Is told of each event at the moment when a relay sends it. */
+  onSend: ((session: string, process: SimProcess) => void) | undefined;
+
   /** The way of one relay process to it. */
   portFor(process: SimProcess): Coordinator {
     return { send: (request) => this.#send(request, process), close: () => Promise.resolve() };
@@ -70,6 +77,7 @@ export class SimCoordinator {
   #send(request: CoordinatorRequest, process: SimProcess): Attempt {
     const { promise, resolve } = Promise.withResolvers<AttemptResult>();
     let over = false;
+    if (request.method !== "GET") this.onSend?.(sessionIn(request), process);
     const end = (result: AttemptResult): void => {
       if (over) return;
       over = true;
@@ -127,7 +135,7 @@ export class SimCoordinator {
 
   #apply({ path, headers, body, method }: CoordinatorRequest): AttemptResult {
     if (method === "GET") return answer(200, { status: "ok" });
-    const session = decodeURIComponent(path.split("/")[2] ?? "");
+    const session = sessionIn({ path });
     const { n } = JSON.parse(Buffer.from(body ?? []).toString()) as { n: number };
     const key = headers["idempotency-key"] ?? headers["Idempotency-Key"] ?? "";
     const refused = this.poison.has(session);

@@ -1,5 +1,6 @@
 import { tablesOf } from "../unit/docs/state-machine.ts";
 import type { History } from "./history.ts";
+import type { SessionHistory } from "./sessions/history.ts";
 import type { Told } from "./sources.ts";
 
 /** How often each thing happened, by its name. */
@@ -74,7 +75,24 @@ export function note(tally: Tally, seed: number, history: History): void {
   if (problem !== undefined) tally.failed.push({ seed, problem });
 }
 
-function nameOf({ phase, name }: Told): string {
+/** Adds a history of sessions to a tally. */
+export function noteSessions(tally: Tally, seed: number, history: SessionHistory): void {
+  const { events, simulatedMs, faults, codes, confirmed, takeovers, watched, problems } = history;
+  tally.histories++;
+  tally.events += events;
+  tally.simulatedMs += simulatedMs;
+  addTo(tally.faults, Object.entries(faults));
+  addTo(tally.broker, codes);
+  addTo(tally.outcomes, Object.entries({ confirmed, takeovers, watched }));
+  const [problem] = problems;
+  if (problem !== undefined) tally.failed.push({ seed, problem });
+}
+
+/** Pauses that only an operator ends are a state of their own in the tables. */
+const STOPS: ReadonlySet<string | undefined> = new Set(["poison_stop", "paused_by_operator"]);
+
+function nameOf({ phase, name, reason }: Told): string {
+  if (phase === "paused" && STOPS.has(reason)) return "stopped";
   return phase ?? name ?? "";
 }
 

@@ -131,7 +131,11 @@ function carryOut(world: World, step: Step): void {
         () => (broker.faults[which] = false),
       );
     }
+    case "reset_consumers":
+      for (const consumer of broker.consumers.get(EVENTS_STREAM)?.values() ?? []) consumer.reset(undefined);
+      return;
     case "slow":
+    case "hang":
       return during(
         world,
         step.ms,

@@ -4,13 +4,14 @@ import { parseArgs } from "node:util";
 import { patchSources } from "./sources.ts";
 import type { Part, Step } from "./steps.ts";
 
-// `npm run simulate -- --histories N --seed S [--part log|whole] [--trace] [--out FILE]`
+// `npm run simulate -- --histories N --seed S [--part log|whole|sessions] [--trace] [--out FILE]`
 // Without `--trace`: runs N histories from a seed on, and prints what was reached. With it: runs the one history of the seed, and prints every step.
 
 patchSources();
 const { optionsOf, runCampaign } = await import("./campaign.ts");
 const { rowsOf } = await import("./counts.ts");
 const { runHistory } = await import("./history.ts");
+const { runSessionHistory } = await import("./sessions/history.ts");
 const { shrink } = await import("./shrink.ts");
 const { stepsOf } = await import("./steps.ts");
 const { provisionedDisk } = await import("./world.ts");
@@ -24,24 +25,25 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
   },
 });
-const part: Part = values.part === "log" ? "log" : "whole";
+const part = values.part === "log" || values.part === "sessions" ? values.part : "whole";
 const seed = Number(values.seed);
 const disk = await provisionedDisk();
 
 /** The shortest list of steps with which a seed still fails. */
-async function shrunk(failing: number): Promise<readonly Step[]> {
-  const options = optionsOf({ disk, part }, failing);
+async function shrunk(way: Part, failing: number): Promise<readonly Step[]> {
+  const options = optionsOf({ disk, part: way }, failing);
   return shrink(
-    stepsOf(failing, part),
+    stepsOf(failing, way),
     async (steps) => (await runHistory({ ...options, steps })).problems.length > 0,
   );
 }
 
 async function traced(): Promise<number> {
-  const { problems, hash } = await runHistory({
-    ...optionsOf({ disk, part }, seed),
-    onTrace: (line) => console.log(line),
-  });
+  const onTrace = (line: string): void => console.log(line);
+  const { problems, hash } =
+    part === "sessions"
+      ? await runSessionHistory(seed, onTrace)
+      : await runHistory({ ...optionsOf({ disk, part }, seed), onTrace });
   console.log(`trace ${hash}`);
   for (const problem of problems) console.log(problem);
   return problems.length;
@@ -68,7 +70,7 @@ async function campaign(): Promise<number> {
   );
   for (const { seed: failing, problem } of tally.failed.slice(0, 3)) {
     console.log(`seed ${failing}: ${problem}`);
-    console.log(JSON.stringify(await shrunk(failing)));
+    if (part !== "sessions") console.log(JSON.stringify(await shrunk(part, failing)));
   }
   return tally.failed.length;
 }

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Disk } from "./broker/broker.ts";
 import type { Tally } from "./counts.ts";
+import { MUTATIONS } from "./mutations.ts";
 import { patchSources } from "./sources.ts";
 import type { Part, Step } from "./steps.ts";
 
@@ -9,6 +12,7 @@ import type { Part, Step } from "./steps.ts";
 patchSources();
 const { optionsOf, runCampaign } = await import("./campaign.ts");
 const { runHistory } = await import("./history.ts");
+const { runSessionHistory: sessionHistory } = await import("./sessions/history.ts");
 const { shrink } = await import("./shrink.ts");
 const { isFault, stepsOf, STEPS } = await import("./steps.ts");
 const { provisionedDisk } = await import("./world.ts");
@@ -18,9 +22,15 @@ beforeAll(async () => {
   disk = await provisionedDisk();
 });
 
-function campaign(part: Part, histories: number): Promise<Tally> {
+function campaign(part: Part | "sessions", histories: number): Promise<Tally> {
   return runCampaign({ disk, part, seed: 1, histories });
 }
+
+test("a seed is the same history of sessions every time", async () => {
+  const [first, second, other] = [await sessionHistory(1), await sessionHistory(1), await sessionHistory(2)];
+  expect([second.hash, second.events]).toEqual([first.hash, first.events]);
+  expect(other.hash).not.toBe(first.hash);
+});
 
 test.each(["log", "whole"] as const)("a seed is the same history every time: %s", async (part) => {
   const hashes = new Set<string>();
@@ -52,14 +62,29 @@ describe("DURABLE-1, ORDER-1, SETTLE-1, ONCE-1 in histories with faults", () => 
       expect(outcomes[outcome]).toBeGreaterThan(0);
   });
 
-  test("300 histories of the whole way", async () => {
-    const { failed, moves, coordinator, repeats } = await campaign("whole", 300);
+  test("200 histories of the whole way", async () => {
+    const { failed, moves, coordinator, repeats } = await campaign("whole", 200);
     expect(failed).toEqual([]);
     expect(Object.keys(moves).length).toBeGreaterThan(60);
     for (const answer of ["200", "401", "422", "502", "503", "connect", "reset"])
       expect(coordinator[answer]).toBeGreaterThan(0);
     expect(repeats).toBeGreaterThan(0);
   });
+});
+
+test("SEEN-1, WATCH-1, OWNER-1 in 100 histories of sessions", async () => {
+  const { failed, faults, outcomes } = await campaign("sessions", 100);
+  expect(failed).toEqual([]);
+  expect(Object.keys(faults).length).toBe(11);
+  for (const outcome of ["confirmed", "takeovers", "watched"]) expect(outcomes[outcome]).toBeGreaterThan(200);
+});
+
+test("every mutation changes what is there", () => {
+  for (const { name, patches } of MUTATIONS)
+    for (const { file, find } of patches) {
+      const text = readFileSync(resolve(import.meta.dirname, `../..${file}`), "utf8");
+      expect(text.split(find).length, name).toBe(2);
+    }
 });
 
 test("negative control: a broker that does not sync loses what it acknowledged, and that is seen", async () => {

@@ -24,7 +24,7 @@ const WATCHED: readonly Patch[] = [
 ];
 
 /** A state or an event of any machine, as far as it is told here. */
-export type Told = { phase?: string; name?: string; on?: string };
+export type Told = { phase?: string; name?: string; on?: string; reason?: string };
 
 declare global {
   var simulatedMove: ((before: Told, event: Told, then: Told) => void) | undefined;

@@ -11,7 +11,8 @@ export type Fault =
   | { do: "mood"; mood: Mood; ms: number }
   | { do: "poison"; session: number; ms: number }
   | { do: "full" | "busy" | "batches"; ms: number }
-  | { do: "slow"; ms: number; by: number }
+  | { do: "slow" | "hang"; ms: number; by: number }
+  | { do: "reset_consumers" }
   | { do: "clock"; by: number }
   | { do: "pause"; session: number; ms: number }
   | { do: "pause_all"; ms: number };
@@ -49,6 +50,7 @@ const LOG_FAULTS: readonly Maker[] = [
   (r) => ({ do: "busy", ms: between(r, 5, 300) }),
   (r) => ({ do: "batches", ms: between(r, 5, 300) }),
   (r) => ({ do: "slow", ms: between(r, 5, 300), by: between(r, 5, 60) }),
+  (r) => ({ do: "hang", ms: between(r, 5, 30), by: between(r, 2900, 4500) }),
   (r) => ({ do: "clock", by: between(r, -3_600_000, 3_600_000) }),
 ];
 
@@ -61,7 +63,9 @@ const FAULTS: readonly Maker[] = [
   () => ({ do: "kill_relay" }),
   () => ({ do: "restart_relay" }),
   () => ({ do: "second_relay" }),
-  (r) => ({ do: "stop_relay", ms: between(r, 500, 5000) }),
+  () => ({ do: "second_relay" }),
+  () => ({ do: "reset_consumers" }),
+  (r) => ({ do: "stop_relay", ms: between(r, 500, 7000) }),
   (r) => ({ do: "stop_gateway", ms: between(r, 100, 3000) }),
   (r) => ({ do: "mood", mood: pick(r, MOODS), ms: between(r, 50, 1500) }),
   (r) => ({ do: "mood", mood: pick(r, MOODS), ms: between(r, 50, 1500) }),

@@ -21,6 +21,19 @@ function placesOf(world: World, problems: string[]): Map<string, number> {
   return places;
 }
 
+/** Within an epoch a session's numbers in the log are 1, 2, 3 … */
+function checkNumbers(world: World, problems: string[]): void {
+  const last = new Map<string, number>();
+  for (const { head } of world.broker.streams.get(EVENTS_STREAM)?.messages.values() ?? []) {
+    const session = /^Rr-Session: ([^\r]*)/m.exec(head ?? "")?.[1] ?? "";
+    const [, epoch = "", n = ""] = /^Rr-Seq: (.*)-(\d+)\r/m.exec(head ?? "") ?? [];
+    const key = `${session} ${epoch}`;
+    const expected = (last.get(key) ?? 0) + 1;
+    if (Number(n) !== expected) problems.push(`${key}: number ${n} comes where ${expected} is due`);
+    last.set(key, Number(n));
+  }
+}
+
 /** acknowledged ⊆ delivered ∪ dead letters; no first arrival behind a later one of its session; repeats under their own key. */
 export function judge(world: World): Verdict {
   const problems: string[] = [];
@@ -62,12 +75,19 @@ export function judge(world: World): Verdict {
       if (world.options.relays !== false && !applied.has(id) && !dead.has(id))
         problems.push(`SETTLE-1: ${session}:${n} was acknowledged and is lost`);
     }
+    if (outcome?.kind === "failed" && outcome.code === "log_refused" && place !== undefined)
+      problems.push(`${session}:${n} was refused for good and is in the log`);
     if (keyed || place === undefined) continue;
     const before = last.get(session);
     if (before !== undefined && before.place > place)
       problems.push(`ORDER-1: ${session}:${n} lies before ${before.n} in the log`);
     last.set(session, { place, n });
   }
+  checkNumbers(world, problems);
+  for (const it of world.unfenced) problems.push(`ORDER-1: ${it}`);
+  for (const it of sent)
+    if (it.outcome === undefined && it.gateway?.process.alive === true)
+      problems.push(`${it.session}:${it.n} was never answered`);
   const gaps = world.lines.codes.get("sequence_gap") ?? 0;
   if (gaps > 0) problems.push(`${gaps} false alarms of a gap`);
   // a start that finds the broker away is tried again by the supervisor

@@ -1,7 +1,9 @@
 import type { RelayOptions } from "../../src/relay/options.ts";
 import type { Clock } from "../../src/shared/base/clock.ts";
 import { provision } from "../../src/shared/log/provision/provision.ts";
+import { shardOf } from "../../src/shared/log/schema/partition.ts";
 import { ADMIN_INBOX } from "../../src/shared/log/schema/subjects.ts";
+import { consumerName, EVENTS_STREAM } from "../../src/shared/log/schema/topology.ts";
 import { seededRandom, type Random } from "../faults/random.ts";
 import { SimBroker, type BrokerOptions, type Disk } from "./broker/broker.ts";
 import { SimConnection } from "./broker/connection.ts";
@@ -10,7 +12,7 @@ import { SimGateway, type Sent } from "./gateway.ts";
 import { withGlobals } from "./globals.ts";
 import { countLines, type Lines } from "./lines.ts";
 import { SimRelay } from "./relay.ts";
-import { inTurn, Schedule } from "./schedule.ts";
+import { inTurn, Schedule, type SimProcess } from "./schedule.ts";
 
 // schedule.ts is time · broker/ is the broker · coordinator.ts what stands behind · gateway.ts and relay.ts run the product's own code · steps.ts is what happens,
 // history.ts makes it happen · verdict.ts judges · here all of them are joined
@@ -61,6 +63,8 @@ export class World {
   readonly sent: Sent[] = [];
   /** How relays ended by themselves. */
   readonly ends: { code: string; text: string }[] = [];
+  /** Events that were sent by a relay which had lost their shard. */
+  readonly unfenced: string[] = [];
   /** When faults are over. */
   readonly until: number[] = [];
   gateway: SimGateway;
@@ -77,7 +81,17 @@ export class World {
     this.broker.load(disk);
     this.coordinator = new SimCoordinator(schedule, this.random);
     this.gateway = this.#newGateway();
+    this.coordinator.onSend = (session, process) => this.#checkFence(session, process);
     if (options.relays !== false) this.addRelay();
+  }
+
+  /** ORDER-1 through failover: nobody sends for a shard that the broker has given to another relay. */
+  #checkFence(session: string, { name }: SimProcess): void {
+    const consumer = this.broker.consumers.get(EVENTS_STREAM)?.get(consumerName(shardOf(session)));
+    if (consumer === undefined || consumer.pin === "") return;
+    const [, relay = ""] = /\.r(\d+)\.pull\./.exec(consumer.owner) ?? [];
+    if (name !== `relay ${relay}`)
+      this.unfenced.push(`${name} sends for ${session}, which relay ${relay} has`);
   }
 
   #newGateway(): SimGateway {

@@ -4,7 +4,17 @@ import type { Schedule } from "../schedule.ts";
 import { answerApi, type ApiState } from "./api.ts";
 import { SimConsumer, stamp, type ConsumerMemory } from "./consumer.ts";
 import { noFaults, type BrokerFaults } from "./faults.ts";
-import { refusalOfBatch, refusals, SimStream, type Answer, type Refusal } from "./stream.ts";
+import {
+  isInProcess,
+  lifetimeOf,
+  refusalOfBatch,
+  refusals,
+  republished,
+  SimStream,
+  type Answer,
+  type Refusal,
+  type Write,
+} from "./stream.ts";
 import { headerOf, wire, type Wire } from "./wire.ts";
 
 // wire.ts is a message · stream.ts stores · consumer.ts delivers · direct.ts reads · api.ts answers · connection.ts is the client's side · faults.ts is what goes wrong
@@ -12,16 +22,14 @@ import { headerOf, wire, type Wire } from "./wire.ts";
 export type BrokerOptions = {
   /** Writes are on disk before they are acknowledged. Without it a crash takes the whole log: a young stream was never synced. */
   syncAlways: boolean;
+  /** As servers that replicate: an id that is being stored is refused for now (10158). */
+  replicated?: boolean;
 };
 
-/** A write takes this long on a disk that syncs, milliseconds. */
 const SYNC_MS = 0.4;
-/** The broker keeps an open batch for so long. */
 const BATCH_MS = 10_000;
-/** How often consumers are written down, at the most. */
 const REMEMBER_MS = 250;
 
-/** A client as the broker knows it. */
 export type Client = {
   /** Takes a message. Returns to how many subscriptions it goes. */
   deliver(message: Wire): number;
@@ -29,10 +37,8 @@ export type Client = {
   cut(ms: number): void;
 };
 
-type Write = { message: Wire; stream: SimStream };
 type Batch = { stream: SimStream; messages: Wire[]; cancel: () => void };
 
-/** What a broker has on its disk. */
 export type Disk = {
   streams: SimStream[];
   consumers: { stream: string; config: ConsumerConfig; memory: ConsumerMemory }[];
@@ -50,7 +56,6 @@ export class SimBroker implements ApiState {
   serverId = "";
   wall: () => number;
   readonly codes = new Map<string, number>();
-  /** Writes that arrived and are not on disk yet. */
   #writing: Write[] = [];
   #busyUntil = 0;
   readonly #batches = new Map<string, Batch>();
@@ -71,7 +76,6 @@ export class SimBroker implements ApiState {
     this.up = true;
   }
 
-  /** What another broker starts from. */
   disk(): Disk {
     const streams = [...this.streams.values()].map((stream) => stream.copy());
     const consumers = [...this.consumers].flatMap(([stream, all]) =>
@@ -99,6 +103,10 @@ export class SimBroker implements ApiState {
     this.streams.set(stream.config.name, stream);
     this.consumers.set(stream.config.name, new Map());
     stream.onStored = (message) => {
+      const live = republished(stream, message);
+      if (live !== undefined) this.route(live);
+      const ms = lifetimeOf(message, this.random.next);
+      if (ms !== undefined) this.schedule.after(ms, () => stream.remove(message.seq), null);
       const all = this.consumers.get(stream.config.name);
       for (const consumer of all?.values() ?? []) consumer.stored(message);
     };
@@ -131,7 +139,6 @@ export class SimBroker implements ApiState {
     this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
   }
 
-  /** Takes a message in that a client has published. */
   receive(message: Wire): void {
     if (!this.up) return;
     const { subject } = message;
@@ -152,7 +159,7 @@ export class SimBroker implements ApiState {
     this.consumers.get(stream)?.get(consumer)?.ack(Number(seq));
   }
 
-  /** Sends a message to everybody who listens. Returns how many there are. */
+  /** Returns how many listen. */
   route(message: Wire): number {
     let heard = 0;
     for (const connection of this.connections) heard += connection.deliver(message);
@@ -162,12 +169,14 @@ export class SimBroker implements ApiState {
   #write(stream: SimStream, message: Wire): void {
     const id = headerOf(message.head, "Nats-Batch-Id");
     if (id !== undefined) return this.#stage(stream, message, id);
+    if (this.options.replicated === true && isInProcess(this.#writing, stream, message))
+      return this.#answer(stream, message, refusals.inProcess);
     this.#enqueue(stream, () => this.#commitOne(stream, message), { message, stream });
   }
 
   #enqueue(stream: SimStream, commit: () => void, write: Write): void {
     this.#writing.push(write);
-    const events = stream.config.name === "RR_EVENTS";
+    const events = stream.config.name.startsWith("RR_");
     this.#busyUntil =
       Math.max(this.#busyUntil, this.schedule.now()) + SYNC_MS + (events ? this.faults.slowMs : 0);
     const { serverId } = this;
@@ -183,9 +192,8 @@ export class SimBroker implements ApiState {
   }
 
   #refusalNow(stream: SimStream): Refusal | undefined {
-    if (stream.config.name === "RR_STATE") return undefined;
     if (this.faults.busy) return refusals.busy;
-    return this.faults.full && stream.config.name === "RR_EVENTS" ? refusals.full : undefined;
+    return this.faults.full && stream.config.name.startsWith("RR_") ? refusals.full : undefined;
   }
 
   #commitOne(stream: SimStream, message: Wire): void {
@@ -251,7 +259,6 @@ export class SimBroker implements ApiState {
     this.route(wire(reply, text));
   }
 
-  /** Now and then consumers are written down; acks since then are lost with a crash. */
   #rememberSoon(): void {
     this.schedule.after(
       REMEMBER_MS * (0.5 + this.random.next()),

@@ -118,7 +118,12 @@ export class SimConnection implements Client {
       closed: false,
     };
     this.#subs.push(sub);
+    const late = (): void => void options.callback?.(new errors.TimeoutError(), undefined as unknown as Msg);
+    const { timeout } = options; // the library does not end it at the first message
+    const cancel =
+      timeout === undefined ? (): void => {} : this.broker.schedule.after(timeout, late, this.process);
     const end = (): void => {
+      cancel();
       sub.closed = true;
       this.#subs = this.#subs.filter((other) => other !== sub);
     };

@@ -53,6 +53,9 @@ export class SimConsumer {
     this.#seek(start);
   }
 
+  /** Where messages of the pinned client go. */
+  owner = "";
+
   get pin(): string {
     return this.#pin;
   }
@@ -120,6 +123,7 @@ export class SimConsumer {
       if (pull.id === this.#pin && this.#pin !== "") return pull;
       if (pull.id === "" && this.#pin === "") {
         this.#pin = this.#deps.newPin();
+        this.owner = pull.reply;
         pull.id = this.#pin;
         this.#renew();
         return pull;

@@ -1,5 +1,5 @@
 import type { StreamConfig } from "@nats-io/jetstream";
-import { headerOf, matches, type Wire } from "./wire.ts";
+import { headerOf, matches, wire, type Wire } from "./wire.ts";
 
 /** A stored message. `at`: wall clock, milliseconds. */
 export type Stored = { seq: number; subject: string; head: string | undefined; data: Uint8Array; at: number };
@@ -177,6 +177,33 @@ export class SimStream {
     this.#last.clear();
     for (const message of this.messages.values()) this.#last.set(message.subject, message.seq);
   }
+}
+
+/** A message on its way to the disk. */
+export type Write = { message: Wire; stream: SimStream };
+
+/** Is a message with the same id being stored? */
+export function isInProcess(writing: readonly Write[], stream: SimStream, { head }: Wire): boolean {
+  const id = headerOf(head, "Nats-Msg-Id");
+  if (id === undefined) return false;
+  return writing.some((it) => it.stream === stream && headerOf(it.message.head, "Nats-Msg-Id") === id);
+}
+
+/** How long a message with a time to live stays, milliseconds: the broker looks once a second. */
+export function lifetimeOf({ head }: Stored, late: () => number): number | undefined {
+  const seconds = Number(headerOf(head, "Nats-TTL")?.slice(0, -1) ?? 0);
+  return seconds > 0 ? (seconds + late()) * 1000 : undefined;
+}
+
+/** What the broker publishes of a message that it stored, if its stream says so. */
+export function republished(stream: SimStream, { seq, subject, head, data, at }: Stored): Wire | undefined {
+  const { src, dest } = stream.config.republish ?? {};
+  if (src === undefined || dest === undefined || !matches(src, subject)) return undefined;
+  const name = dest.slice(0, -1) + subject.slice(src.length - 1);
+  const place =
+    `Nats-Stream: ${stream.config.name}\r\nNats-Subject: ${subject}\r\nNats-Sequence: ${seq}\r\n` +
+    `Nats-Time-Stamp: ${new Date(at).toISOString()}\r\n`;
+  return wire(name, data, { head: (head ?? "") + place });
 }
 
 /** Why a batch is not stored; the first of its messages that is in the way decides. */

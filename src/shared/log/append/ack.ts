@@ -8,6 +8,9 @@ const NO_ROOM = new Set([
   10047, // storage resources exceeded
 ]);
 
+/** An earlier try with the same message id is being stored by servers that replicate: whether it will be is not known yet. */
+const IN_PROCESS = 10158;
+
 type PubAck = {
   seq?: number;
   duplicate?: boolean;
@@ -47,6 +50,7 @@ export function readAck(text: string): Ack {
   const ack = parse(text);
   if (ack?.error) {
     const { code = 0, err_code: errCode = 0 } = ack.error;
+    if (errCode === IN_PROCESS) return { kind: "unknown", detail: detailOf(ack.error) };
     return { kind: "refused", refusal: refusalOf(code, errCode), detail: detailOf(ack.error) };
   }
   if (ack === undefined || typeof ack.seq !== "number" || ack.seq < 1) {

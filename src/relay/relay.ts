@@ -9,6 +9,7 @@ import { CONTROL_MS } from "./lanes/index.ts";
 import { openLog, type OpenedLog } from "./opened-log.ts";
 import type { RelayDeps, RelayOptions } from "./options.ts";
 import { LEAVING_LOOK_MS } from "./registrations/index.ts";
+import { BEAT_MS } from "./source/fence.ts";
 import { confirmLeases, LEASE_CONFIRM_MS } from "./source/lease.ts";
 import { MARK_MS } from "./source/log-watch.ts";
 import { createPresence } from "./source/presence.ts";
@@ -62,6 +63,8 @@ function startChores({ deps: { nc }, opened: { watch }, forwarding, chores }: Pa
   chores.every(CHECKPOINT_MS, () => lanes.held.save(), "held sessions could not be written");
   chores.every(MARK_MS, () => watch.mark(), "the end of the log could not be recorded");
   chores.every(CONTROL_MS, () => lanes.control.tick(), "operators' requests could not be read");
+  const beat = async (): Promise<void> => shards.forEach((shard) => shard.beat());
+  chores.every(BEAT_MS, beat, "leases could not be looked at");
   chores.every(LEASE_CONFIRM_MS, () => confirmLeases(nc, shards), "leases could not be confirmed");
   chores.every(LEAVING_LOOK_MS, () => runners.leaving.look(), "runners to be removed could not be checked");
 }

@@ -212,6 +212,13 @@ export const MUTATIONS: readonly Mutation[] = [
     "if (seq > floor && !this.has(seq) && this.#arrived.length - this.#head < 3) break;",
   ),
   one(
+    "a process that stood still goes on with its old lease",
+    "whole",
+    `${RELAY}/source/fence.ts`,
+    "    if (now - beatAt > STOOD_STILL_MS) lease.revoke();\n",
+    "",
+  ),
+  one(
     "the fence is not asked before an event is sent",
     "whole",
     `${RELAY}/turns/turn.ts`,

@@ -100,6 +100,34 @@ test("negative control: a broker that does not sync loses what it acknowledged, 
   expect(failed[0]?.problem).toMatch(/DURABLE-1/);
 });
 
+const FOUND: readonly { what: string; part: Part; seed: number; steps: Step[] }[] = [
+  {
+    what: "a write that is being stored elsewhere is not refused",
+    part: "log",
+    seed: 30,
+    steps: [
+      { wait: 1.1755134772609033, do: "hang", ms: 23, by: 3135 },
+      { wait: 12.316829938192766, do: "send", session: 1, count: 2, keyed: false },
+    ],
+  },
+  {
+    what: "ORDER-1: a relay that stood still while the broker started again asks first",
+    part: "whole",
+    seed: 20841,
+    steps: [
+      { wait: 8.582198785010705, do: "send", session: 0, count: 14, keyed: true },
+      { wait: 3.2849588015075732, do: "send", session: 0, count: 1, keyed: false },
+      { wait: 3.3395808174911767, do: "stop_relay", ms: 2139 },
+      { wait: 16.0313747705842, do: "restart_relay" },
+      { wait: 47.213476719018935, do: "crash_broker", ms: 437 },
+    ],
+  },
+];
+
+test.each(FOUND)("found before: $what", async ({ part, seed, steps }) => {
+  expect((await runHistory({ ...optionsOf({ disk, part }, seed), steps })).problems).toEqual([]);
+});
+
 test("a counterexample is made small", async () => {
   const sends = stepsOf(1, "log").filter((step) => !isFault(step));
   const steps: Step[] = [...sends.slice(0, 20), { wait: 1, do: "kill_gateway" }, ...sends.slice(20, 30)];

@@ -4,10 +4,19 @@ import { Lease } from "./lease.ts";
 
 /** After a question that the broker did not answer. */
 const RETRY_MS = 200;
+/** How often a fence is told that its process runs. */
+export const BEAT_MS = 100;
+/**
+ * A process that was not told for this long stood still: it was stopped, or its machine was. Meanwhile the broker may have started again, and a broker that starts
+ * again knows no pins, so that another relay may have the shard before a lease of ours has ended.
+ */
+const STOOD_STILL_MS = 500;
 
 /** Says whether events of a shard may be sent: lease.ts lasts for a while, and the broker is asked when it has ended (ORDER-1 through failover). */
 export type Fence = {
   mayForward: () => boolean;
+  /** The process runs. */
+  beat: () => void;
   revoke: () => void;
   /** Time of the newest pull with our pin that the broker is not yet known to have, 0 for none; the lease's owner confirms it. */
   pulledAt: () => number;
@@ -34,8 +43,17 @@ export function createFence(deps: {
   const { clock } = deps;
   const lease = new Lease();
   let verifying: Promise<boolean> | undefined;
+  let beatAt = clock.now();
 
-  const holds = (): boolean => lease.holds(clock.now());
+  const beat = (): void => {
+    const now = clock.now();
+    if (now - beatAt > STOOD_STILL_MS) lease.revoke();
+    beatAt = now;
+  };
+  const holds = (): boolean => {
+    beat(); // what waits in the sockets is read before timers run
+    return lease.holds(beatAt);
+  };
   const ask = async (): Promise<boolean> => {
     const asked = deps.pin();
     const pulledAt = deps.pinnedPullAt();
@@ -58,6 +76,7 @@ export function createFence(deps: {
 
   return {
     mayForward,
+    beat,
     revoke: () => lease.revoke(),
     pulledAt: () => (holds() ? deps.pinnedPullAt() : 0),
     confirm(pulledAt) {

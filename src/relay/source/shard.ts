@@ -82,6 +82,8 @@ export type Shard = ShardSource & {
   /** Time of the newest pull with our pin that the broker is not yet known to have; the lease's owner confirms it. */
   pinnedPullAt(): number;
   confirm(pulledAt: number): void;
+  /** The process runs. */
+  beat(): void;
   save(): Promise<void>;
   status(): ShardStatus;
 };
@@ -247,6 +249,7 @@ export function createShard(deps: ShardDeps): Shard {
     },
     reconnected: () => send({ on: "reconnected" }),
     pinnedPullAt: fence.pulledAt,
+    beat: fence.beat,
     confirm: fence.confirm,
     async save() {
       if (state().phase === "active") await memory.save();

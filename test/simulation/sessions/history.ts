@@ -167,7 +167,9 @@ function play(seed: number, onTrace: ((line: string) => void) | undefined): Sess
       }
     }
     schedule.runUntil(schedule.now() + QUIET_MS);
-    // nobody writes any more, and watchers catch up
+    // nobody writes any more, and watchers catch up: also with what was written while their server was cut off, after which nothing is heard
+    if (random.next() < 0.5) world.servers[0]?.connection.cut(ms(2000));
+    schedule.runUntil(schedule.now() + 100);
     for (const worker of world.workers) worker.kill();
     schedule.runUntil(schedule.now() + 6000);
     for (const { seqs } of world.seen) schedule.trace(seqs.join());

@@ -56,7 +56,9 @@ export class SimWorker {
       for (const session of sessions) {
         if (owned.has(session)) continue;
         owned.add(session);
-        void this.#own(session, leases.seen(session)).finally(() => owned.delete(session));
+        void this.#own(session, leases.seen(session))
+          .catch(() => undefined) // the broker went away; it is tried again
+          .finally(() => owned.delete(session));
       }
       await rest(clock, LOOK_MS * (0.5 + this.#random()), this.#signal);
     }

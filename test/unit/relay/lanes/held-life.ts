@@ -75,6 +75,7 @@ export function live(shared: Lasting, options: HeldWorldOptions, past: Past): Li
     disconnected() {},
     reconnected() {},
     pinnedPullAt: () => 0,
+    beat() {},
     confirm() {},
     save: () => Promise.resolve(),
     status: () => ({

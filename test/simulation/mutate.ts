@@ -9,13 +9,13 @@ import { MUTATIONS } from "./mutations.ts";
 const PATIENCE_MS = 10 * 60_000;
 
 const { values } = parseArgs({
-  options: { most: { type: "string", default: "10000" }, seed: { type: "string", default: "1" } },
+  options: { most: { type: "string", default: "10000" }, seed: { type: "string" } },
 });
 
 type Found = { histories: number; seed?: number; problem?: string };
 
 async function look(number: number): Promise<Found> {
-  const args = [join(import.meta.dirname, "mutant.ts"), String(number), values.most, values.seed];
+  const args = [join(import.meta.dirname, "mutant.ts"), String(number), values.most, values.seed ?? ""];
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: PATIENCE_MS });
     return JSON.parse(stdout) as Found;

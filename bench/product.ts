@@ -25,6 +25,7 @@ export type Product = {
 export async function startLog(sync: boolean): Promise<TestBroker> {
   const broker = await startTestBroker({ sync });
   await provision(await broker.connect("admin"), { logBytes: LOG_BYTES });
+  await broker.linkStaging();
   return broker;
 }
 

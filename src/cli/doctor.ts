@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { readStaging } from "../embedded/staging.ts";
 import { examine, type Patient } from "../operate/doctor/examine.ts";
 import type { Environment } from "../shared/base/config/load.ts";
 import type { Line } from "../shared/messages/checks/line.ts";
@@ -42,6 +43,7 @@ export function patientOf({ env, flags }: { env: Environment; flags: Flags }, ga
     access,
     sync: sources,
     store: own ? dataDir : undefined,
+    staging: own && running !== undefined ? readStaging(dataDir) : undefined,
     gateways: gateway === undefined ? gatewaysOf(dataDir) : [gateway],
     sessions: running?.sessions,
     relay: running?.relay,

@@ -33,6 +33,8 @@ type SpawnOptions = {
   guard: OrphanGuard;
   clock: Clock;
   log: Logger;
+  /** Is given each line about an error. */
+  failed?: (line: string) => void;
   /** Ends a start under way. */
   signal?: AbortSignal;
 };
@@ -57,8 +59,10 @@ export async function spawnServer(options: SpawnOptions): Promise<ServerProcess>
   createInterface({ input: child.stderr }).on("line", (line) => {
     lines.push(line);
     if (lines.length > LAST_LINES) lines.shift();
-    if (/\[(?:ERR|FTL)\]/.test(line)) log.error({ line }, "nats-server");
-    else if (line.includes("[WRN]") && !line.includes(PLAIN_PASSWORDS)) log.warn({ line }, "nats-server");
+    if (/\[(?:ERR|FTL)\]/.test(line)) {
+      options.failed?.(line);
+      log.error({ line }, "nats-server");
+    } else if (line.includes("[WRN]") && !line.includes(PLAIN_PASSWORDS)) log.warn({ line }, "nats-server");
     else log.debug({ line }, "nats-server");
   });
   child.stdin.on("error", () => undefined); // EPIPE when it is gone: `exited` tells

@@ -13,12 +13,15 @@ import { keptFile, readKept, type Kept } from "./kept.ts";
 import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
 import { endLeftover, spawnServer, type Exit, type ServerProcess } from "./process.ts";
+import { createStaging, type Staging } from "./staging.ts";
+import { isStagingFailure } from "./staging-place.ts";
 import { sealStreams } from "./stream-meta.ts";
 import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
 import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
 // lock.ts locks the folder · kept.ts stores what the next start needs · stream-meta.ts restores missing checksums of streams · consumer-state.ts removes
 // damaged consumers, blocks.ts an index that would mislead the server · users.ts lists the users · config.ts writes the configuration · process.ts runs one nats-server · orphan.ts ends it with us
+// staging.ts puts batches into memory before they are in the log, and staging-place.ts decides whether
 // One start is a fixed sequence of these steps: everything that could damage a store is checked before a server opens it. A restart after a crash repeats the
 // last two: it looks through the store and starts a server.
 
@@ -36,6 +39,8 @@ export type StartOptions = {
   signal?: AbortSignal;
   /** True if the caller has locked the data folder. */
   locked?: true;
+  /** Where batches are staged, if that is possible. Default: in memory. */
+  staging?: "memory" | "disk";
   /** False only for measurements of a broker that does not sync. */
   syncAlways?: boolean;
 };
@@ -52,6 +57,8 @@ export type Broker = {
   pid: () => number;
   /** Settles when the server that runs now ends, for whatever reason; after a restart ask again. */
   readonly exited: Promise<Exit>;
+  /** Where batches are staged. A caller that makes the log links it then, and looks at it every few seconds. */
+  readonly staging: Pick<Staging, "link" | "look" | "where">;
   /** Ends the server if it runs and starts it again on the same port and store, if that is whole. Throws `store_damaged`, `data_unusable`, `broker_failed`. */
   restart: () => Promise<void>;
   /** Ends the server and frees the data folder. */
@@ -67,6 +74,11 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   const clock = options.clock ?? systemClock;
   const home = join(resolve(options.dataDir), "broker");
   const release = options.locked ? (): void => undefined : lockFolder(resolve(options.dataDir));
+  const staging = createStaging({
+    dataDir: resolve(options.dataDir),
+    asked: options.staging ?? "memory",
+    log,
+  });
   try {
     const runDir = join(home, "run");
     makeFolder(runDir);
@@ -87,8 +99,14 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
     const start = async (port: number): Promise<ServerProcess> => {
       const layout = { port, runDir, storeDir };
       mendStore(storeDir, log);
+      staging.prepare();
       writeSecret(configFile, brokerConfig({ ...layout, syncAlways: options.syncAlways ?? true }));
-      return spawnServer({ ...options, clock, configFile, runDir, admin });
+      const failed = (line: string): void => {
+        if (isStagingFailure(line)) staging.leave("a batch found no room in /dev/shm");
+      };
+      const server = await spawnServer({ ...options, clock, configFile, runDir, admin, failed });
+      await staging.link();
+      return server;
     };
 
     let server = await start(kept.port).catch((error: unknown) => {
@@ -107,6 +125,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
     return {
       url,
       configFile,
+      staging,
       access: (role, gateway) => ({ servers: [url], ...loginOf(users, role, gateway) }),
       pid: () => server.pid,
       get exited() {
@@ -118,10 +137,12 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
       },
       async stop() {
         await server.stop();
+        staging.remove();
         release();
       },
     };
   } catch (error) {
+    staging.remove();
     release();
     throw error;
   }

@@ -79,6 +79,7 @@ async function startStage(options: StageOptions): Promise<Stage> {
   });
   const broker = scope.use(await startTestBroker());
   await provision(await broker.connect("admin"), { logBytes: LOG_BYTES });
+  await broker.linkStaging();
   const operator = await broker.connect("operator");
   const coordinator = scope.use(await spawnCoordinator());
 

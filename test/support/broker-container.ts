@@ -51,6 +51,7 @@ export async function startBrokerContainer(
       await container.stop({ remove: false, timeout: 0 });
     },
     restart: () => container.restart(),
+    linkStaging: async () => undefined,
     async stop() {
       await container.stop();
     },

@@ -35,6 +35,8 @@ export type BrokerBox = {
   kill9: () => Promise<void>;
   /** Same port, same store; also after {@link kill9}. */
   restart: () => Promise<void>;
+  /** Has batches staged in memory as `up` does, once the log is made; a restart does so by itself. A container stages on its disk. */
+  linkStaging: () => Promise<void>;
   stop: () => Promise<void>;
 };
 
@@ -113,7 +115,7 @@ async function startLocal(dataDir: string, gateways: GatewayUser[], syncAlways: 
     process.kill(pid(), "SIGKILL");
     await broker.exited;
   };
-  return { url, configFile, access, pid, kill9, restart, stop };
+  return { url, configFile, access, pid, kill9, restart, linkStaging: () => broker.staging.link(), stop };
 }
 
 /** Loaded only then: the container library takes a while. */

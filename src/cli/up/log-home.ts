@@ -1,5 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { isStagingFailure } from "../../embedded/staging-place.ts";
 import type { Broker } from "../../embedded/server.ts";
 import type { StoreLoss, StoreWatch } from "../../embedded/store-watch.ts";
 import type { BrokerAccess } from "../../shared/log/broker.ts";
@@ -51,8 +52,10 @@ export function watchWrites(log: Logger, onFailure: () => void): Logger {
 /**
  * Is this the server's line about a write that failed? After ENOSPC a stream takes no writes even when there is room again, and only a message that should be
  * stored shows it: `STREAM.INFO` answers, a refused expectation is answered, and other streams may continue (nats-server 2.15.2). The line shows it too.
+ * A batch that could not be staged does no harm to the stream: its events are stored one by one, and if the disk is full, that shows it.
  */
 export function isWriteFailure(line: string): boolean {
+  if (isStagingFailure(line)) return false;
   return /critical write error|no space left on device|read-only file system|disk quota exceeded|input\/output error/i.test(
     line,
   );
@@ -133,6 +136,7 @@ export function keepBroker(options: {
     freeBytes: options.freeBytes,
     store: {
       watch: options.watch,
+      staging: broker.staging,
       lost: lost.promise,
       async end() {
         stopping.abort();

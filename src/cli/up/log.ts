@@ -55,6 +55,7 @@ export async function openLog(options: {
         ...(from === undefined ? {} : { from }),
       });
       from = undefined; // `--from` is about the log as it is now, and not about a later restart
+      await home.store?.staging.link(); // the first start made the log only now
       for (const found of damage) tellDamage(log, found);
       for (const limit of limits) log.warn({ code: "broker_limited" }, limit);
       const sessions = await provisionSessions(admin, {

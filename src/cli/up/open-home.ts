@@ -32,6 +32,7 @@ export async function openHome(options: {
     binary: found.path,
     dataDir,
     locked: true,
+    staging: values.staging === "disk" ? "disk" : "memory",
     gateways: [{ gateway: values.gateway, runner: runnerName(values) }],
     log: watchWrites(log, () => failed.resolve()),
     guard: orphanGuard(process.platform, env["PATH"]),

@@ -1,5 +1,6 @@
 import { jetstreamManager, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import type { Staging } from "../../embedded/staging.ts";
 import { isStillThere, lossText, type StoreLoss, type StoreWatch } from "../../embedded/store-watch.ts";
 import type { Clock } from "../../shared/base/clock.ts";
 import { errorText } from "../../shared/base/errors.ts";
@@ -11,6 +12,7 @@ import { DEAD_STREAM, EVENTS_STREAM, STATE_STREAM } from "../../shared/log/schem
 /** The store of the broker that `up` runs. */
 export type OwnStore = {
   watch: StoreWatch;
+  staging: Pick<Staging, "link" | "look">;
   /** Settles if the broker ended by itself and must not be started again, because its store was removed, moved or replaced. */
   lost: Promise<StoreLoss>;
   /** Kills the broker for good. If it ended in order, it would write into a folder that is not its own any more. */
@@ -55,6 +57,7 @@ export function guardStore(options: {
       const jsm = await jetstreamManager(options.admin, { checkAPI: false, timeout: ASK_MS });
       const loss = store.watch.look();
       if (loss !== undefined && !(await isBrokersOwn(jsm, loss))) return await lose(loss, await count(jsm));
+      await store.staging.look();
       for (const stream of store.watch.unsealed()) await seal(jsm, stream);
     } catch (error) {
       log.debug({ err: errorText(error) }, "could not look at the store");

@@ -31,11 +31,12 @@ import { readSessionsStatus } from "../../shared/session-log/report/sessions-sta
 import { checkIndex } from "../../shared/session-log/report/index-check.ts";
 import { judgeStreams, readStreams } from "../../shared/messages/checks/streams.ts";
 import { judgeSessionsServer, readSessionsServer } from "./sessions-server.ts";
+import { judgeStaging, type StagingFact } from "./staging.ts";
 import { judgeWrites, readWrites } from "./writes.ts";
 
 // ../../shared/messages/checks/broker.ts connection, version, JetStream · ../../shared/messages/checks/streams.ts streams, consumers, durability · ../../shared/messages/checks/room.ts log and disk · ../../shared/messages/checks/damage.ts lost events · ../../shared/messages/checks/clock.ts wall clocks ·
 // ../../shared/messages/checks/relays.ts relays, credentials, coordinator · ../../shared/messages/checks/coordinator-sessions.ts sessions that stand still · ../../shared/messages/checks/agent-sessions.ts turns, workers, index · ../../shared/messages/checks/runners.ts runners to be removed · ../../shared/messages/checks/dead-letters.ts dead letters that nobody knows of; the console shows these too
-// here: writes.ts dead streams · permissions.ts the login · gateways.ts the gateways · sessions-server.ts the sessions server of `up`
+// here: writes.ts dead streams · staging.ts where batches are staged · permissions.ts the login · gateways.ts the gateways · sessions-server.ts the sessions server of `up`
 // Each file reads its facts and then judges them in a pure function, so that every line of the output is tested without a broker. Reading is bounded in
 // time and never throws, because doctor is for days on which something does not answer.
 
@@ -45,6 +46,8 @@ export type Patient = {
   sync: { configFile?: string; monitor?: string };
   /** The broker's storage folder, if it is on this machine. */
   store: string | undefined;
+  /** Where that broker stages batches. Undefined if it is not the one of `up`. */
+  staging: StagingFact | undefined;
   gateways: readonly string[];
   /** URL of the sessions server that `up` runs on this machine. */
   sessions: string | undefined;
@@ -129,6 +132,7 @@ async function examineBroker(
     ...judgeBroker(broker),
     judgePermissions(permissions),
     ...judgeStreams(streams),
+    ...(patient.staging === undefined ? [] : [judgeStaging(patient.staging)]),
     judgeWrites(writes),
     ...judgeDamage(damage),
     ...judgeRoom({ streams: streams.streams, free }),

@@ -122,6 +122,7 @@ export const ERRORS = {
   consumer_damaged: { title: "The broker cannot read a consumer" },
   checkpoint_missing: { title: "Events without a checkpoint" },
   checkpoint_mismatch: { title: "The checkpoint belongs to another log" },
+  staging_on_disk: { title: "Batches are staged on the disk" },
   store_lost: { title: "The broker's store was removed while it ran" },
   store_damaged: { title: "A stream's own files are damaged" },
   log_shortened: { title: "The log lost its end" },

@@ -49,6 +49,13 @@ export const UP_SETTINGS = {
     fallback: 1,
     help: "copies of the log, for a broker cluster",
   },
+  staging: {
+    env: "RUNNER_RELAY_STAGING",
+    flag: "staging",
+    kind: { type: "choice", of: ["memory", "disk"] },
+    fallback: "memory",
+    help: "where the broker stages batches before it stores them; memory is faster and needs a tmpfs with 32 MiB free at /dev/shm",
+  },
   natsServerBin: {
     env: "NATS_SERVER_BIN",
     kind: { type: "path" },

@@ -225,7 +225,12 @@ test.each(["meta.inf", "meta.sum"])(
     const watch = createStoreWatch(dataDir, ALL);
     const ended: string[] = [];
     const guard = guardStore({
-      store: { watch, lost: new Promise(() => {}), end: async () => void ended.push("end") },
+      store: {
+        watch,
+        staging: broker.staging,
+        lost: new Promise(() => {}),
+        end: async () => void ended.push("end"),
+      },
       admin,
       clock: systemClock,
       log: silentLogger(),

@@ -31,6 +31,7 @@ function patientOf(broker: TestBroker, more: Partial<Patient> = {}): Patient {
     access: broker.access("operator"),
     sync: { configFile: broker.configFile },
     store: broker.dataDir,
+    staging: undefined,
     gateways: [],
     relay: undefined,
     sessions: undefined,

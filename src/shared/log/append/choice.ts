@@ -1,3 +1,5 @@
+import { createPrice } from "./price.ts";
+
 /** The broker takes at most this many messages in one atomic batch. */
 export const MAX_BATCH = 1000;
 /** A batch is staged in the broker and waits in our socket: a few MiB keep both small. */
@@ -7,24 +9,27 @@ export const MAX_SINGLES = 256;
 
 /** Round trip of a publish without the work on it, milliseconds. Measured 0.15-0.25 on one machine. */
 const ROUND_TRIP_MS = 0.2;
-/** What a single costs before anything was measured: one fsync, or none. ADR 0003 has the figures. */
-const FIRST_SINGLE_MS = { synced: 0.25, unsynced: 0.02 };
-/** A batch of any size costs about this: the broker opens and syncs a store for it. */
-const FIRST_BATCH_MS = 3.5;
-/** And so much per message: the table of ADR 0003 gives 0.013 to 0.02. Without it, batches of hundreds look cheaper than singles that are not synced. */
-const BATCH_MESSAGE_MS = 0.015;
-/** No wave is quicker; an estimate of nothing could never grow again. */
-const MIN_SINGLE_MS = 0.01;
-const LEAST_BATCH_MS = 1;
+/** What a message costs as a single: one fsync, or none. ADR 0003 has the figures. Slow disks need 5 ms for an fsync. */
+const SINGLE_MS = {
+  synced: { guess: 0.25, least: 0.01, most: 5 },
+  unsynced: { guess: 0.02, least: 0.01, most: 5 },
+};
 /**
- * Weight of a new measurement, by whether it is below or above the estimate. Unequal, because a busy event loop makes everything look slow:
- * the quick ones tell what the broker needs.
+ * What any batch costs, because the broker opens a store for it and syncs that. 0.7 ms if it stages in memory, 2 to 3.5 on a disk (ADR 0054). Where writes
+ * are synced, the guess is low: then the first batch tells. Where they are not, a batch seldom pays.
  */
-const WEIGHT = { below: 0.3, above: 0.05 };
-/** Part of the way back to the other way's first guess that every commit makes: a stall must rule out neither way for ever. */
-const FORGET = 0.02;
-/** One stalled commit says nothing about the next: at most this many times the estimate counts. */
-const MAX_FACTOR = 2;
+const BATCH_MS = {
+  synced: { guess: 0.8, least: 0.3, most: 25 },
+  unsynced: { guess: 3.5, least: 0.3, most: 25 },
+};
+/** And so much per message, wherever it is staged. Without it, batches of hundreds look cheaper than singles that are not synced. */
+const BATCH_MESSAGE_MS = 0.01;
+/** Fewer singles measure the round trip and not the broker; and fewer writes are not used to try the other way. */
+const LEAST_TO_MEASURE = 4;
+/** Share of the time of commits that trying the other way may cost. */
+const TRYING_SHARE = 0.01;
+/** Most that one try may cost more, milliseconds: nobody should notice it. A stall's price is forgotten until then. */
+const MOST_TRYING_MS = 25;
 
 /** Chooses how to commit what waits: singles side by side, or one atomic batch. */
 export type Choice = {
@@ -38,32 +43,31 @@ export type Choice = {
 };
 
 /**
- * The cheaper of the two, by what they cost lately: with an fsync per message a batch wins from about 14 writes on, without it singles
- * win always. It is measured, because nothing tells the settings of a user's own broker, and disks differ.
+ * The cheaper of the two, by what they cost lately. It is measured, because nothing tells the settings of a user's own broker, where a broker stages
+ * batches may change while it runs, and disks differ. What is not used is not measured, so once in a while the other way is tried: as soon as one
+ * percent of the time since the last try pays for what it is expected to cost more.
  */
 export function createChoice(synced: boolean): Choice {
-  const firstSingleMs = synced ? FIRST_SINGLE_MS.synced : FIRST_SINGLE_MS.unsynced;
-  let singleMs = firstSingleMs;
-  let batchMs = FIRST_BATCH_MS;
+  const known = synced ? "synced" : "unsynced";
+  const single = createPrice(SINGLE_MS[known]);
+  const batch = createPrice(BATCH_MS[known]);
+  let saved = 0;
   return {
     of(waiting, rounds) {
       if (waiting === 1) return "singles";
-      const batch = batchMs + waiting * BATCH_MESSAGE_MS;
-      return rounds * ROUND_TRIP_MS + waiting * singleMs <= batch ? "singles" : "batch";
+      const singles = rounds * ROUND_TRIP_MS + waiting * single.now();
+      const more = singles - (batch.now() + waiting * BATCH_MESSAGE_MS);
+      const cheaper = more <= 0 ? "singles" : "batch";
+      if (waiting < LEAST_TO_MEASURE || Math.abs(more) > saved) return cheaper;
+      saved = 0;
+      return cheaper === "singles" ? "batch" : "singles";
     },
     took(mode, count, rounds, ms) {
-      if (mode === "batch") {
-        batchMs = moved(batchMs, Math.max(LEAST_BATCH_MS, ms - count * BATCH_MESSAGE_MS));
-        singleMs += FORGET * (firstSingleMs - singleMs);
-      } else if (count >= 4) {
-        singleMs = moved(singleMs, Math.max(MIN_SINGLE_MS, (ms - rounds * ROUND_TRIP_MS) / count));
-        batchMs += FORGET * (FIRST_BATCH_MS - batchMs);
-      }
+      if (count < LEAST_TO_MEASURE) return;
+      if (mode === "batch") batch.add(ms - count * BATCH_MESSAGE_MS);
+      else single.add((ms - rounds * ROUND_TRIP_MS) / count);
+      (mode === "batch" ? single : batch).forget();
+      saved = Math.min(MOST_TRYING_MS, saved + ms * TRYING_SHARE);
     },
   };
-}
-
-function moved(estimate: number, measured: number): number {
-  const weight = measured < estimate ? WEIGHT.below : WEIGHT.above;
-  return estimate + weight * (Math.min(measured, MAX_FACTOR * estimate) - estimate);
 }

@@ -16,6 +16,7 @@ function fakeBroker(options: { refuse?: number } = {}) {
   const broker: Broker = {
     url: "nats://127.0.0.1:1",
     configFile: "/x",
+    staging: { link: async () => undefined, look: async () => undefined, where: () => "disk" },
     access: () => ({ servers: [] }),
     pid: () => 1,
     get exited() {

@@ -56,6 +56,7 @@ test("a folder that is removed from the inside out is named whole at the end", a
         forget: () => undefined,
         close: () => undefined,
       },
+      staging: { link: async () => undefined, look: async () => undefined },
       lost: Promise.resolve({ path: "/d/RR_DEAD", how: "removed", stream: "RR_DEAD" }),
       end: async () => ended.resolve(),
     },

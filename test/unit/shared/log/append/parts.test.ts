@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readAck, readBatchAck, refusalOf } from "../../../../../src/shared/log/append/ack.ts";
-import { createChoice } from "../../../../../src/shared/log/append/choice.ts";
 import { messageOf, sharedLines } from "../../../../../src/shared/log/append/message.ts";
 import { createFifo } from "../../../../../src/shared/base/fifo.ts";
 import { judgeWave, pickWave, roundsOf } from "../../../../../src/shared/log/append/wave.ts";
@@ -47,44 +46,6 @@ describe("the broker's answers", () => {
       refusalOf(429, 10167),
       refusalOf(503, 0),
     ]).toEqual(["log_full", "log_full", "log_refused", "later", "later"]);
-  });
-});
-
-describe("singles or a batch", () => {
-  test("with an fsync per write a batch pays from a dozen on, without it never", () => {
-    const synced = createChoice(true);
-    expect([1, 2, 8, 12].map((n) => synced.of(n, 1))).toEqual(["singles", "singles", "singles", "singles"]);
-    expect([20, 64, 256].map((n) => synced.of(n, 1))).toEqual(["batch", "batch", "batch"]);
-    const unsynced = createChoice(false);
-    expect([1, 20, 64, 128, 250].map((n) => unsynced.of(n, 1))).toEqual(
-      Array.from({ length: 5 }, () => "singles"),
-    );
-  });
-
-  test("writes of one session are sent one by one as singles, so a batch pays earlier", () => {
-    expect(createChoice(true).of(10, 10)).toBe("batch");
-  });
-
-  test("a busy event loop makes some look slow, which decides nothing", () => {
-    const choice = createChoice(false);
-    for (let i = 0; i < 300; i++) choice.took("singles", 10, 1, i % 3 > 0 ? 5 : 0.5);
-    expect(choice.of(64, 1)).toBe("singles");
-  });
-
-  test("batches that stalled are tried again", () => {
-    const choice = createChoice(true);
-    for (let i = 0; i < 60; i++) choice.took("batch", 64, 1, 200);
-    expect(choice.of(64, 1)).toBe("singles");
-    for (let i = 0; i < 200; i++) choice.took("singles", 64, 1, 16);
-    expect(choice.of(64, 1)).toBe("batch");
-  });
-
-  test("what it costs decides, and a stall is forgotten", () => {
-    const choice = createChoice(false);
-    for (let i = 0; i < 60; i++) choice.took("singles", 10, 1, 3); // an fsync each after all
-    expect(choice.of(64, 1)).toBe("batch");
-    for (let i = 0; i < 200; i++) choice.took("batch", 64, 1, 4);
-    expect(choice.of(64, 1)).toBe("singles"); // tried again
   });
 });
 

@@ -59,11 +59,7 @@ export async function spawnServer(options: SpawnOptions): Promise<ServerProcess>
   createInterface({ input: child.stderr }).on("line", (line) => {
     lines.push(line);
     if (lines.length > LAST_LINES) lines.shift();
-    if (/\[(?:ERR|FTL)\]/.test(line)) {
-      options.failed?.(line);
-      log.error({ line }, "nats-server");
-    } else if (line.includes("[WRN]") && !line.includes(PLAIN_PASSWORDS)) log.warn({ line }, "nats-server");
-    else log.debug({ line }, "nats-server");
+    passOn(line, options);
   });
   child.stdin.on("error", () => undefined); // EPIPE when it is gone: `exited` tells
 
@@ -115,6 +111,15 @@ export async function spawnServer(options: SpawnOptions): Promise<ServerProcess>
     await stop();
     throw error;
   }
+}
+
+/** Logs a line of the server's by its level. */
+function passOn(line: string, { log, failed }: Pick<SpawnOptions, "log" | "failed">): void {
+  if (/\[(?:ERR|FTL)\]/.test(line)) {
+    failed?.(line);
+    log.error({ line }, "nats-server");
+  } else if (line.includes("[WRN]") && !line.includes(PLAIN_PASSWORDS)) log.warn({ line }, "nats-server");
+  else log.debug({ line }, "nats-server");
 }
 
 /** The port in a ports file. Undefined while the file is missing or half written. */

@@ -14,9 +14,8 @@ import { lockFolder } from "./lock.ts";
 import type { OrphanGuard } from "./orphan.ts";
 import { endLeftover, spawnServer, type Exit, type ServerProcess } from "./process.ts";
 import { createStaging, type Staging } from "./staging.ts";
-import { isStagingFailure } from "./staging-place.ts";
 import { sealStreams } from "./stream-meta.ts";
-import { brokerUsers, loginOf, passwordsOf } from "./users.ts";
+import { brokerUsers, loginOf, passwordsOf, type BrokerUser } from "./users.ts";
 import { makeOwnFolder } from "../shared/base/own-folder.ts";
 
 // lock.ts locks the folder · kept.ts stores what the next start needs · stream-meta.ts restores missing checksums of streams · consumer-state.ts removes
@@ -72,54 +71,39 @@ export type Broker = {
 export async function startBroker(options: StartOptions): Promise<Broker> {
   const { log, gateways } = options;
   const clock = options.clock ?? systemClock;
-  const home = join(resolve(options.dataDir), "broker");
-  const release = options.locked ? (): void => undefined : lockFolder(resolve(options.dataDir));
-  const staging = createStaging({
-    dataDir: resolve(options.dataDir),
-    asked: options.staging ?? "memory",
-    log,
-  });
+  const dataDir = resolve(options.dataDir);
+  const home = join(dataDir, "broker");
+  const release = options.locked ? (): void => undefined : lockFolder(dataDir);
+  const staging = createStaging({ dataDir, asked: options.staging ?? "memory", log });
   try {
     const runDir = join(home, "run");
     makeFolder(runDir);
     const configFile = join(home, "nats-server.conf");
     await endLeftover(runDir, configFile, log);
 
-    const kept = readKept(resolve(options.dataDir));
+    const kept = readKept(dataDir);
     const storeDir = join(home, "store");
-    if (kept.port !== -1 && !existsSync(join(storeDir, "jetstream")))
-      log.error(
-        { store: storeDir, code: "store_lost" },
-        "the broker's store is missing; creating a new one, and its previous contents are lost",
-      );
-    const users = brokerUsers(gateways, kept.passwords);
-    writeSecret(join(home, USERS_FILE), usersConfig(users));
+    if (kept.port !== -1) tellMissingStore(storeDir, log);
+    const users = writeUsers(home, gateways, kept);
     const admin = loginOf(users, "admin");
 
+    const spawning = { ...options, clock, configFile, runDir, admin, failed: staging.failed };
     const start = async (port: number): Promise<ServerProcess> => {
-      const layout = { port, runDir, storeDir };
       mendStore(storeDir, log);
       staging.prepare();
-      writeSecret(configFile, brokerConfig({ ...layout, syncAlways: options.syncAlways ?? true }));
-      const failed = (line: string): void => {
-        if (isStagingFailure(line)) staging.leave("a batch found no room in /dev/shm");
-      };
-      const server = await spawnServer({ ...options, clock, configFile, runDir, admin, failed });
+      const layout = { port, runDir, storeDir, syncAlways: options.syncAlways ?? true };
+      writeSecret(configFile, brokerConfig(layout));
+      const server = await spawnServer(spawning);
       await staging.link();
       return server;
     };
 
     let server = await start(kept.port).catch((error: unknown) => {
-      // No process holds the old address at a new start, so another free port is as good.
-      if (kept.port === -1 || !isPortTaken(error)) throw error;
-      log.warn({ port: kept.port }, "the broker's port is taken, choosing another one");
+      yieldPort(kept.port, error, log);
       return start(-1);
     });
     const { port } = server;
-    writeSecret(
-      keptFile(resolve(options.dataDir)),
-      JSON.stringify({ port, passwords: passwordsOf(users) } satisfies Kept),
-    );
+    writeSecret(keptFile(dataDir), JSON.stringify({ port, passwords: passwordsOf(users) } satisfies Kept));
     const url = `nats://127.0.0.1:${port}`;
 
     return {
@@ -148,6 +132,20 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   }
 }
 
+function writeUsers(home: string, gateways: readonly GatewayUser[], kept: Kept): BrokerUser[] {
+  const users = brokerUsers(gateways, kept.passwords);
+  writeSecret(join(home, USERS_FILE), usersConfig(users));
+  return users;
+}
+
+function tellMissingStore(storeDir: string, log: Logger): void {
+  if (existsSync(join(storeDir, "jetstream"))) return;
+  log.error(
+    { store: storeDir, code: "store_lost" },
+    "the broker's store is missing; creating a new one, and its previous contents are lost",
+  );
+}
+
 /** Looks through the store before each start of a server: a crash may have come while a stream was made, and files may have been damaged since. */
 function mendStore(storeDir: string, log: Logger): void {
   try {
@@ -158,6 +156,12 @@ function mendStore(storeDir: string, log: Logger): void {
     if (isCoded(cause)) throw cause;
     throw codedError("data_unusable", `${storeDir}: ${errorText(cause)}`, { cause });
   }
+}
+
+/** No process holds the old address at a new start, so another free port is as good. Throws every other error again. */
+function yieldPort(port: number, error: unknown, log: Logger): void {
+  if (port === -1 || !isPortTaken(error)) throw error;
+  log.warn({ port }, "the broker's port is taken, choosing another one");
 }
 
 function isPortTaken(error: unknown): boolean {

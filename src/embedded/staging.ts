@@ -15,7 +15,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../shared/base/errors.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
-import { chooseStaging, type MemoryFacts, type StagingFolder, type StagingPlace } from "./staging-place.ts";
+import {
+  chooseStaging,
+  isStagingFailure,
+  type MemoryFacts,
+  type StagingFolder,
+  type StagingPlace,
+} from "./staging-place.ts";
 
 /** The file system in memory that every Linux has. */
 const MEMORY = "/dev/shm";
@@ -37,8 +43,8 @@ export type Staging = {
   link(): Promise<void>;
   /** Looks whether the folder can still be used, and uses the disk until the next start if not. */
   look(): Promise<void>;
-  /** Uses the disk until the server's next start. */
-  leave(why: string): void;
+  /** Is given the server's lines about errors. After one about a batch, the disk is used until the next start. */
+  failed(this: void, line: string): void;
   where(): StagingPlace["where"];
   /** Removes link and folder. Call it when no server runs any more. */
   remove(): void;
@@ -94,8 +100,9 @@ export function createStaging(options: {
       if (next.where === "memory") await staging.link();
       else use(next);
     },
-    leave(why) {
-      if (place.where === "memory") use({ where: "disk", asked: false, why });
+    failed(line) {
+      if (place.where === "memory" && isStagingFailure(line))
+        use({ where: "disk", asked: false, why: "a batch could not be written to /dev/shm" });
     },
     where: () => place.where,
     remove() {

@@ -10,6 +10,7 @@ import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
 import { orphans } from "./campaigns/orphans.ts";
 import { outage } from "./campaigns/outage.ts";
+import { power } from "./campaigns/power.ts";
 import { DEFAULT_RATE } from "../../src/operate/replay/pace.ts";
 import { replicas } from "./campaigns/replicas.ts";
 import { restart } from "./campaigns/restart.ts";
@@ -191,6 +192,13 @@ export function campaignsOf({ rounds, gapMs, seed, play, kind, ...asked }: Asked
           },
           report,
         ),
+    },
+    {
+      name: "power",
+      what: `${rounds} cuts of the power under load, as root on Linux`,
+      limitMs: 300_000 + rounds * 15_000,
+      byName: true,
+      run: (report) => power({ seed, cuts: rounds, controlCuts: 10, perDisk: 25, gapMs: 400 }, report),
     },
     {
       name: "replay",

@@ -14,7 +14,7 @@ Campaigns against the product as it runs: real processes, killed and disturbed u
 ends with 1 if one does not hold.
 
   --rounds  kills in the campaign "kill", shared by gateway, relay and nats-server (default 100)
-            with --kind: how often each kind of damage is done
+            with --kind: how often each kind of damage is done; cuts in the campaign "power"
   --seed    moments and victims repeat with it (default: random)
   --only    run one campaign
   --play    one play of the campaign "runner": ${RUNNER_PLAYS.join(", ")}

@@ -52,6 +52,28 @@ export type TurnAsked = {
 /** A turn as an agent gets it. */
 export type AgentTurn = TurnAsked & { spawn: SpawnAgent };
 
+/** A part of what an agent's back end remembers of a conversation. */
+export type ArchivePart = {
+  /** Whose back end that is, and how it calls the conversation. */
+  runner: string;
+  thread: string;
+  /** A conversation within it. */
+  path?: string;
+  text: string;
+  /** The newest entry of the conversation, as its back end calls it. */
+  mark?: string;
+};
+
+/** What back ends remember of a session's conversations, in its log, where no client sees it. */
+export type Archive = {
+  /** Adds a part. Resolves when it is in the log, in the order of the calls; rejects if it never will be. */
+  add(part: ArchivePart): Promise<void>;
+  /** The newest part; undefined if there is none. */
+  newest(): Promise<ArchivePart | undefined>;
+  /** All parts that the log still has, oldest first. */
+  parts(): AsyncIterable<ArchivePart>;
+};
+
 /** Where an agent reports. Everything is in the log, in this order, before the turn's end is. */
 export type AgentEvents = {
   /** A piece of a text or of thoughts; pieces of one `block` may become one event. */
@@ -63,6 +85,8 @@ export type AgentEvents = {
   ask(data: Record<string, unknown>): Promise<Answer>;
   /** Has `listener` called with what clients want from now on, and with what they wanted since the turn began. */
   hear(listener: (wish: AgentWish) => void): void;
+  /** Undefined where nothing is kept of what a back end remembers. */
+  archive?: Archive | undefined;
 };
 
 /** What a user decided. */

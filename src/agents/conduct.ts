@@ -81,6 +81,7 @@ function createConduct(runner: string, turn: AgentTurn, events: AgentEvents): Co
       ask,
       ruling: hasRules(rules) ? (asked) => ruling(asked, rules) : undefined,
       room: () => events.room(),
+      archive: events.archive,
     },
     take,
     choice: () => choice,

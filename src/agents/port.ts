@@ -1,4 +1,4 @@
-import type { AgentType, SpawnAgent } from "./agent.ts";
+import type { AgentType, Archive, SpawnAgent } from "./agent.ts";
 
 /** How much an agent may do unasked: 0 asks, 1 edits files unasked, 2 does everything unasked. */
 export type ApprovalChoice = 0 | 1 | 2;
@@ -81,6 +81,8 @@ export type RunnerSession = {
   ruling: ((asked: Asked) => Ruling | undefined) | undefined;
   /** Resolves when the log takes more. */
   room(): Promise<void>;
+  /** Keeps what the back end remembers, so that another machine can go on with the conversation. Undefined where nothing is kept. */
+  archive?: Archive | undefined;
 };
 
 /** Runs the turns of sessions with one kind of agent. */

@@ -3,6 +3,7 @@ import { codedError } from "../shared/base/errors.ts";
 import { lastFrom, sinceFrom } from "../shared/log/follow/positions.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import { textOfToken } from "../shared/log/schema/session-id.ts";
+import { isHidden } from "../shared/session-log/event/kinds.ts";
 import {
   readSessionEvent,
   type SessionEvent,
@@ -48,7 +49,8 @@ export async function* tailSessions(
       const from = next ?? (await connection.whileUp(sequenceOf(jsm, filter, start)));
       const page = await connection.whileUp(readPage(jsm, filter, from));
       next = (page.at(-1)?.seq ?? from - 1) + 1;
-      const shown = page.map(({ seq, subject, data, time }) => {
+      const visible = page.filter(({ subject }) => !isHidden(subject));
+      const shown = visible.map(({ seq, subject, data, time }) => {
         const read = readSessionEvent({ seq, subject, data });
         return { stored: time, event: "event" in read ? read.event : read };
       });

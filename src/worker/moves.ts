@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Agent, TurnAsked } from "../agents/agent.ts";
 import type { Agents } from "../agents/named.ts";
 import type { Clock } from "../shared/base/clock.ts";
@@ -10,6 +11,7 @@ import type { Session } from "../shared/session-log/registry/entry.ts";
 import type { OwnerMove } from "../shared/session-log/turns/owner-move.ts";
 import type { SessionState } from "../shared/session-log/turns/session-state.ts";
 import type { TurnAgent } from "../guard/children.ts";
+import { createArchive } from "./archive.ts";
 import type { OwnerRoot } from "./roots/claim.ts";
 import type { Entered } from "./roots/places.ts";
 import { readRequest } from "./turn-request.ts";
@@ -49,7 +51,7 @@ export type MovesOf = {
   ended: () => void;
 };
 
-type MovesDeps = { pages: Pages; clock: Clock; signal: AbortSignal };
+type MovesDeps = { jsm: JetStreamManager; pages: Pages; clock: Clock; signal: AbortSignal };
 
 export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
   const { clock, signal } = deps;
@@ -76,7 +78,8 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
     const span = startTurnSpan(home.tracing, { session: of.session.id, turn, epoch, trace });
     const session = sessionOf(of.session, found.folder);
     const asked = { session, turn, request, trace: span.trace, thread: state.thread, mode: state.mode };
-    const run = runTurn({ ...home, voice, clock, random: requestId, agent: found.agent }, asked);
+    const archive = createArchive(deps, { session: of.session.name, turn, voice });
+    const run = runTurn({ ...home, voice, clock, random: requestId, agent: found.agent, archive }, asked);
     running = run;
     const began = clock.now();
     void run.over.then((end) => {

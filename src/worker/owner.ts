@@ -21,7 +21,7 @@ import { withCredentials, type TurnCredentials } from "./turn-credentials.ts";
 import { createVoice, type Voice } from "./voice.ts";
 
 // moves.ts does what is next · voice.ts writes into the log, session-room.ts says how much may still be written · turn-run.ts runs an agent (questions.ts has what it asked,
-// turn-request.ts what it is asked, attention.ts what clients say meanwhile) in a folder of roots/, and its programs under guard/ with the credentials of the turn (turn-credentials.ts). What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
+// turn-request.ts what it is asked, archive.ts what its back end remembers, attention.ts what clients say meanwhile) in a folder of roots/, and its programs under guard/ with the credentials of the turn (turn-credentials.ts). What is next is decided in ../shared/session-log/turns; ../shared/session-log/ownership keeps
 // others out
 // The owner of a session follows its log as any watcher does, and acts only on what it saw there. What it says itself comes back to it the same way, so that it never acts on
 // a state without its own last word.
@@ -86,7 +86,7 @@ async function follow(
 ): Promise<OwnerEnd> {
   let state = NEW_SESSION;
   let caughtUp = false;
-  for await (const item of watch(deps, { session: session.name, after: { seq: 0 }, signal })) {
+  for await (const item of watch(deps, { session: session.name, after: { seq: 0 }, signal, hidden: true })) {
     if (item.kind === "closed") return "deleted";
     if (item.kind === "reset") return "lost"; // what was known is of another log
     if (item.kind === "event") {

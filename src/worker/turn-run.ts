@@ -1,4 +1,4 @@
-import type { AgentEnd, AgentEvents, AgentWish, Answer, TurnAsked } from "../agents/agent.ts";
+import type { AgentEnd, AgentEvents, AgentWish, Answer, Archive, TurnAsked } from "../agents/agent.ts";
 import type { Clock } from "../shared/base/clock.ts";
 import { errorText } from "../shared/base/errors.ts";
 import { createCoalescer } from "../shared/session-log/append/coalescer.ts";
@@ -35,6 +35,7 @@ type RunDeps = {
   clock: Clock;
   random: () => string;
   /** Longest turn. */ maxTurnMs: number;
+  archive?: Archive;
 };
 
 /** Starts an agent on a turn that the log has as started. `random` makes the names of questions. */
@@ -51,7 +52,9 @@ export function runTurn(deps: RunDeps, turn: TurnAsked): TurnRun {
     ended.abort();
   }
 
-  const speaking = { turn: turn.turn, ended: ended.signal, questions, stop };
+  let over = false;
+  const closed = (): boolean => over || ending === "silent";
+  const speaking = { turn: turn.turn, ended: ended.signal, questions, stop, closed };
   const { events, wish, flush, failure } = speaker(deps, speaking);
 
   const cancelLimit = deps.clock.after(deps.maxTurnMs, () => stop("late"));
@@ -60,6 +63,7 @@ export function runTurn(deps: RunDeps, turn: TurnAsked): TurnRun {
     const end = await agent
       .run(turn, events, ended.signal)
       .catch((error: unknown): AgentEnd => ({ outcome: "failed", data: { message: errorText(error) } }));
+    over = true;
     cancelLimit();
     flush();
     if (ending === "silent") return { outcome: "silent" };
@@ -106,8 +110,14 @@ async function sayDecision(
 
 /** What an agent has to report with. `stop` is called when the log does not take it. */
 function speaker(
-  { voice, clock, random }: RunDeps,
-  of: { turn: string; ended: AbortSignal; questions: Questions; stop: (how: Ending) => void },
+  { voice, clock, random, archive }: RunDeps,
+  of: {
+    turn: string;
+    ended: AbortSignal;
+    questions: Questions;
+    stop: (how: Ending) => void;
+    closed: () => boolean;
+  },
 ): {
   events: AgentEvents;
   wish: (it: AgentWish) => void;
@@ -155,8 +165,16 @@ function speaker(
         for (const it of unheard) listener(it);
         unheard = [];
       },
+      archive: archive && openArchive(archive, of.closed),
     },
   };
+}
+
+/** What is interrupted may still be remembered, but nothing is behind the turn's end. */
+function openArchive(archive: Archive, closed: () => boolean): Archive {
+  const add: Archive["add"] = (part) =>
+    closed() ? Promise.reject(new Error("the turn is over")) : archive.add(part);
+  return { ...archive, add };
 }
 
 /** A turn whose agent met an error that it did not recover from has failed, whatever it says at the end. */

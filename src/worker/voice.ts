@@ -1,6 +1,7 @@
 import type { Clock } from "../shared/base/clock.ts";
 import { createOwnerWriter } from "../shared/session-log/append/owner-writer.ts";
 import type { Put, PutDeps } from "../shared/session-log/append/put.ts";
+import { TRANSCRIPT } from "../shared/session-log/event/kinds.ts";
 import { encodeSessionEnvelope } from "../shared/session-log/event/session-envelope.ts";
 import { EVENT_DATA } from "../shared/session-log/event/session-event.ts";
 
@@ -19,12 +20,16 @@ export function createVoice(
 ): Voice {
   const { session, epoch } = place;
   let { n } = place.out;
+  let hidden = 0;
   const writer = createOwnerWriter({ ...deps, session: session.name, last: place.out.seq });
   let before: Promise<unknown> = Promise.resolve();
 
   async function append(kind: string, data: Record<string, unknown>, turn?: string): Promise<Put> {
-    const id = `${epoch}-${n + 1}`; // a number that was refused is used again
-    const envelope = { id, source: "worker" as const, kind, session: session.id, epoch, n: n + 1 };
+    // clients see numbers without a gap, so that what they do not see has the number of the event before it
+    const shown = kind !== TRANSCRIPT;
+    const number = shown ? n + 1 : n;
+    const id = shown ? `${epoch}-${number}` : `${epoch}-${number}-${++hidden}`; // a number that was refused is used again
+    const envelope = { id, source: "worker" as const, kind, session: session.id, epoch, n: number };
     const whole = {
       ...envelope,
       ...(turn === undefined ? {} : { turn }),
@@ -32,7 +37,7 @@ export function createVoice(
       body: bodyOf(data),
     };
     const put = await writer.append({ id, kind, data: encodeSessionEnvelope(whole) });
-    if (put.kind === "stored") n++;
+    if (put.kind === "stored") n = number;
     return put;
   }
 

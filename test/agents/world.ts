@@ -2,13 +2,21 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AgentEnd, AgentEvents, AgentTurn, AgentWish, Answer } from "../../src/agents/agent.ts";
+import type {
+  AgentEnd,
+  AgentEvents,
+  AgentTurn,
+  AgentWish,
+  Answer,
+  ArchivePart,
+} from "../../src/agents/agent.ts";
 import { agentOf } from "../../src/agents/conduct.ts";
 import type { Runner } from "../../src/agents/port.ts";
 import { systemClock } from "../../src/shared/base/clock.ts";
 import type { Thread } from "../../src/shared/session-log/turns/fact.ts";
 import { withChildren } from "../../src/guard/children.ts";
 import { startGuard } from "../../src/guard/guard.ts";
+import { createArchive } from "../support/archive.ts";
 import { NO_PID_FILES } from "../support/no-pid-files.ts";
 
 // A session of a runner with its programs under a real guard, and a log that remembers.
@@ -28,7 +36,14 @@ export type Session = Disposable & {
   workspace: string;
   /** Starts a turn. `answer` is what the user decides about each question. */
   turn(input: string, of?: { answer?: Answer; options?: Record<string, unknown>; most?: number }): TurnOf;
+  /** The same session on another machine: in another folder, with a runner that knows only what the log knows. */
+  elsewhere(runner: Runner): Session;
+  /** What was kept of the back end's memory. */
+  kept: ArchivePart[];
 };
+
+/** What the log knows of a session. */
+type Log = { thread: Thread | undefined; kept: ArchivePart[] };
 
 const guard = startGuard();
 /** Programs run without the shell files of the person who runs the tests: a login shell reads them, and they may take longer than an agent waits. */
@@ -41,7 +56,11 @@ const HOLD = {
 };
 
 /** Opens a session in a folder of its own. What its back end calls it is remembered from turn to turn, as the log does. */
-export function openSession(runner: Runner, approval?: string): Session {
+export function openSession(
+  runner: Runner,
+  approval?: string,
+  log: Log = { thread: undefined, kept: [] },
+): Session {
   const workspace = mkdtempSync(join(tmpdir(), "rr-agent-"));
   const spawn = {
     guard: () => guard,
@@ -51,10 +70,11 @@ export function openSession(runner: Runner, approval?: string): Session {
     pidFiles: NO_PID_FILES,
   };
   const agent = withChildren(spawn, agentOf(runner), { hold: HOLD, folder: workspace });
-  let thread: Thread | undefined;
 
   return {
     workspace,
+    kept: log.kept,
+    elsewhere: (other) => openSession(other, approval, log),
     [Symbol.dispose]: () => rmSync(workspace, { recursive: true, force: true }),
     turn(input, { answer = { allow: true }, options = {}, most } = {}) {
       const said: Said[] = [];
@@ -69,7 +89,7 @@ export function openSession(runner: Runner, approval?: string): Session {
         tell(type, data) {
           said.push({ type, ...data });
           const { thread_id: id, runner: of } = data;
-          if (type === "session_info" && typeof id === "string") thread = { runner: String(of), id };
+          if (type === "session_info" && typeof id === "string") log.thread = { runner: String(of), id };
         },
         room: () => Promise.resolve(),
         async ask(data) {
@@ -78,6 +98,7 @@ export function openSession(runner: Runner, approval?: string): Session {
           return answer;
         },
         hear: (listener) => void (hear = listener),
+        archive: createArchive(log.kept),
       };
       const turn: Omit<AgentTurn, "spawn"> = {
         session: {
@@ -89,7 +110,7 @@ export function openSession(runner: Runner, approval?: string): Session {
         },
         turn: randomUUID(),
         request: { user_input: input, ...(most === undefined ? {} : { max_iterations: most }) },
-        thread,
+        thread: log.thread,
         mode: undefined,
       };
       return {

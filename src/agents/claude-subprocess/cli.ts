@@ -21,6 +21,7 @@ type Asked = { subtype?: unknown } & Record<string, unknown>;
 /** What is used of the SDK, by a CLI at `executable`. */
 export function cliSdk(executable: string, clock: Clock): Sdk {
   return {
+    storeless: true,
     query({ prompt, options }) {
       const process = options.spawnClaudeCodeProcess({
         command: executable,

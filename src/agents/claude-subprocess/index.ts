@@ -5,9 +5,9 @@ import type { ClaudeConfig } from "./options.ts";
 import { hasPackage } from "../optional-package.ts";
 import { cliSdk } from "./cli.ts";
 import { loadSdk, SDK, type Sdk } from "./sdk.ts";
-import { beginTurn } from "./turn.ts";
+import { beginTurn, RUNNER } from "./turn.ts";
 
-// turn.ts runs one · sdk.ts is what is used of the SDK, options.ts what it is given, spawned.ts its child, inbox.ts what the user says · messages.ts and blocks.ts read what comes back · cli.ts and cli-arguments.ts do without the SDK
+// turn.ts runs one · sdk.ts is what is used of the SDK, options.ts what it is given, spawned.ts its child, inbox.ts what the user says · messages.ts and blocks.ts read what comes back, transcript.ts keeps what the CLI remembers · cli.ts and cli-arguments.ts do without the SDK
 
 export type { ClaudeConfig } from "./options.ts";
 export { SDK as CLAUDE_SDK } from "./sdk.ts";
@@ -18,7 +18,7 @@ export function claudeSubprocess(
   clock: Clock,
   load: () => Promise<Sdk> = () => sdkFor(config, clock),
 ): Runner {
-  return createRunner("claude_subprocess", (session, prompt, choice) =>
+  return createRunner(RUNNER, (session, prompt, choice) =>
     beginTurn({ config, clock, load }, session, prompt, choice),
   );
 }

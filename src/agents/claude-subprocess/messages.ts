@@ -85,6 +85,10 @@ function readSystem(before: Reading, message: SdkMessage): [Reading, Reported[]]
     const details = { status: code ?? null, reason: error ?? null, retry_in_ms: delay ?? null };
     return [before, [{ type: "error", code: "API_RETRY", message: what, recoverable: true, details }]];
   }
+  if (subtype === "mirror_error") {
+    const what = `a part of the transcript is not in the session's log: ${String(message["error"])}`;
+    return [before, [{ type: "error", code: "TRANSCRIPT_NOT_KEPT", message: what, recoverable: true }]];
+  }
   if (SILENT.includes(subtype)) return [before, []];
   return [before, [asOutput(status(String(subtype), message))]];
 }

@@ -1,3 +1,4 @@
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ApprovalChoice } from "../port.ts";
 import type { SdkOptions } from "./sdk.ts";
@@ -39,6 +40,11 @@ export function claudeEnvironment({ apiKey, baseUrl, folder }: ClaudeConfig): Re
     ...(apiKey === undefined ? {} : { ANTHROPIC_API_KEY: apiKey }),
     ...(apiKey === undefined || folder === undefined ? {} : { CLAUDE_CONFIG_DIR: join(folder, "claude") }),
   };
+}
+
+/** Where the CLI keeps its transcripts. Pure but for the home folder. */
+export function transcriptFolder(config: ClaudeConfig): string {
+  return claudeEnvironment(config)["CLAUDE_CONFIG_DIR"] ?? join(homedir(), ".claude");
 }
 
 export type ClaudeTurn = {

@@ -41,6 +41,20 @@ export type SdkHookOutput = {
   };
 };
 
+/** Where a transcript lies. `subpath`: that of an agent of the agent. */
+export type SdkKey = { projectKey: string; sessionId: string; subpath?: string };
+
+/** An entry of a transcript. Most have a `uuid`. */
+export type SdkEntry = { type: string; uuid?: string } & Record<string, unknown>;
+
+/** A second place of transcripts. What `append` rejects is tried three times, then a message `mirror_error` comes. */
+export type SdkStore = {
+  append(key: SdkKey, entries: SdkEntry[]): Promise<void>;
+  /** A transcript to resume by; null: the CLI has its own. */
+  load(key: SdkKey): Promise<SdkEntry[] | null>;
+  listSubkeys(key: SdkKey): Promise<string[]>;
+};
+
 export type SdkOptions = {
   cwd?: string;
   env: Record<string, string>;
@@ -56,6 +70,9 @@ export type SdkOptions = {
   mcpServers?: Record<string, unknown>;
   outputFormat?: { type: "json_schema"; schema: unknown };
   pathToClaudeCodeExecutable?: string;
+  sessionStore?: SdkStore;
+  /** `eager`: each entry at once, so that a turn that is killed lies in the log as well. */
+  sessionStoreFlush?: "eager";
   canUseTool(
     name: string,
     input: Record<string, unknown>,
@@ -76,6 +93,8 @@ export type SdkQuery = AsyncIterable<SdkMessage> & {
 };
 
 export type Sdk = {
+  /** It has no second place for transcripts. */
+  storeless?: true;
   query(of: { prompt: AsyncIterable<SdkUserMessage>; options: SdkOptions }): SdkQuery;
 };
 

@@ -1,14 +1,18 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import { errorText } from "../../shared/base/errors.ts";
-import type { ApprovalChoice, Asked, RunnerSession } from "../port.ts";
+import type { ApprovalChoice, Asked, Reported, RunnerSession } from "../port.ts";
 import { programFailure } from "../failure.ts";
 import { RunnerUnavailableError } from "../port.ts";
 import type { Running } from "../running.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
 import { newReading, read, type Reading } from "./messages.ts";
-import { optionsOf, permissionMode, type ClaudeConfig } from "./options.ts";
+import { optionsOf, permissionMode, transcriptFolder, type ClaudeConfig } from "./options.ts";
 import type { Sdk, SdkHookOutput, SdkOptions, SdkPermission, SdkQuery } from "./sdk.ts";
 import { spawnNow, type Spawned } from "./spawned.ts";
+import { createTranscript, type Transcript } from "./transcript.ts";
+
+/** The name of this runner in the session's log. */
+export const RUNNER = "claude_subprocess";
 
 /** How long the CLI has to interrupt what it does, before it is asked to end, and then, before it is killed. 0.5 + 0.4 s: a stop is over within a second. */
 const INTERRUPT_MS = 500;
@@ -27,6 +31,8 @@ type Turn = {
   reading: Reading;
   query: SdkQuery | undefined;
   child: Spawned | undefined;
+  /** Undefined where nothing is kept of it. */
+  transcript: Transcript | undefined;
   stopped: boolean;
 };
 
@@ -39,7 +45,7 @@ export function beginTurn(
 ): Running {
   const inbox = createInbox();
   inbox.say(prompt);
-  const start = { query: undefined, child: undefined, stopped: false };
+  const start = { query: undefined, child: undefined, transcript: undefined, stopped: false };
   const turn: Turn = { session, choice, inbox, reading: newReading(), ...start };
   return {
     over: run(deps, turn),
@@ -72,12 +78,15 @@ async function run(deps: ClaudeDeps, turn: Turn): Promise<void> {
     await turn.child?.ended; // what it says on stderr may come last
     throw failureOf(failure, turn.child);
   }
+  if (turn.transcript?.mirrored() === 0) turn.session.emit(notKept("the CLI has told nothing of it"));
   if (turn.reading.result === "answered") turn.session.emit({ type: "awaiting_input" });
 }
 
 async function startQuery({ config, load }: ClaudeDeps, turn: Turn): Promise<SdkQuery> {
   const { session, choice } = turn;
   const sdk = await load();
+  if (sdk.storeless !== true) turn.transcript = transcriptOf(config, session);
+  const { transcript } = turn;
   const { workspace, options, request, threadId: resume } = session;
   const asked = { workspace, options, request, choice, rules: session.ruling !== undefined, resume };
   return sdk.query({
@@ -85,6 +94,7 @@ async function startQuery({ config, load }: ClaudeDeps, turn: Turn): Promise<Sdk
     options: {
       ...optionsOf(config, asked),
       ...permissions(session),
+      ...(transcript && { sessionStore: transcript.store, sessionStoreFlush: "eager" as const }),
       spawnClaudeCodeProcess({ command: file, args, env }) {
         turn.child = spawnNow(session.spawn, { file, args, env: textsOf(env) });
         if (turn.stopped) turn.child.stop(END_MS); // while the SDK was on its way here
@@ -92,6 +102,21 @@ async function startQuery({ config, load }: ClaudeDeps, turn: Turn): Promise<Sdk
       },
     },
   });
+}
+
+function transcriptOf(config: ClaudeConfig, session: RunnerSession): Transcript | undefined {
+  const { archive } = session;
+  if (archive === undefined) return undefined;
+  const of = { archive, runner: RUNNER, folder: transcriptFolder(config) };
+  return createTranscript({
+    ...of,
+    tooLarge: (chars) => session.emit(notKept(`an entry of ${chars} characters is too large`)),
+  });
+}
+
+function notKept(why: string): Reported {
+  const message = `a part of the transcript is not in the session's log: ${why}`;
+  return { type: "error", code: "TRANSCRIPT_NOT_KEPT", message, recoverable: true };
 }
 
 /** Reports what comes, and has the CLI end when the turn is over. */

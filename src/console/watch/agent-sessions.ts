@@ -2,6 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import { countFrom, lastFrom } from "../../shared/log/follow/positions.ts";
 import { infoOf } from "../../shared/log/provision/ensure-stream.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
+import { isHidden, TRANSCRIPT } from "../../shared/session-log/event/kinds.ts";
 import {
   readSessionEvent,
   type SessionEvent,
@@ -15,7 +16,7 @@ import { readActivities, readActivity } from "../../shared/session-log/report/re
 import { readWorkers } from "../../shared/session-log/report/workers.ts";
 import { readTurnsPause, type TurnsPause } from "../../shared/session-log/state/pause.ts";
 import { keyOf, keySubject } from "../../shared/session-log/state/keys.ts";
-import { creationOf, wholeSession } from "../../shared/session-log/subjects.ts";
+import { creationOf, outSubject, wholeSession } from "../../shared/session-log/subjects.ts";
 import { SESSION_STATE_STREAM, SESSIONS_STREAM } from "../../shared/session-log/topology.ts";
 
 /** A session with what goes on in it. */
@@ -88,9 +89,10 @@ async function readPage(
   const session = await sessionNamed(jsm, name);
   if (session === undefined) return undefined;
   const filter = wholeSession(name);
-  const count = (from: number): Promise<number> => countFrom(jsm, filter, from, SESSIONS_STREAM);
-  const [total, after, { activity, events }] = await Promise.all([
+  const count = (from: number, of = filter): Promise<number> => countFrom(jsm, of, from, SESSIONS_STREAM);
+  const [total, hidden, after, { activity, events }] = await Promise.all([
     count(1),
+    count(1, outSubject(name, TRANSCRIPT)),
     before === undefined ? 0 : count(before),
     readActivity(jsm, name),
   ]);
@@ -106,8 +108,11 @@ async function readPage(
     session,
     activity,
     questions: questionsOf(activity, events),
-    events: page.map(shownEvent).toReversed(),
-    total,
+    events: page
+      .filter(({ subject }) => !isHidden(subject))
+      .map(shownEvent)
+      .toReversed(), // fewer than a page where some are hidden
+    total: total - hidden,
     ...(oldest !== undefined && total - after > page.length ? { older: oldest.seq } : {}),
   };
 }

@@ -1,10 +1,11 @@
 import { rest } from "../../shared/base/rest.ts";
+import { isHidden, TRANSCRIPT } from "../../shared/session-log/event/kinds.ts";
 import { isForeign, type Cursor } from "../../shared/session-log/follow/cursor.ts";
 import type { LogEnd } from "../../shared/session-log/follow/leader.ts";
 import type { ReadEvent } from "../../shared/session-log/follow/stored-event.ts";
 import { patiently } from "../../shared/session-log/patiently.ts";
 import type { Session } from "../../shared/session-log/registry/entry.ts";
-import { wholeSession } from "../../shared/session-log/subjects.ts";
+import { outSubject, wholeSession } from "../../shared/session-log/subjects.ts";
 import { isRefusal, lacks, refuse, type Caller, type Refusal } from "../access/caller.ts";
 import { startBefore } from "./backwards.ts";
 import type { Within } from "./deps.ts";
@@ -83,9 +84,11 @@ async function forward(
   let at = after;
   for (let bytes = 0; at < last && found.length < limit && bytes < MAX_BYTES;) {
     const { events, more } = await patiently(() => deps.pages.read(wholeSession(name), at + 1), deps);
-    for (const event of events.slice(0, limit - found.length)) {
-      found.push(event);
+    for (const event of events) {
+      if (found.length === limit) break;
       at = event.seq;
+      if (isHidden(event.subject)) continue;
+      found.push(event);
       bytes += event.data.length;
     }
     if (more || events.length > 0) continue;
@@ -101,17 +104,20 @@ async function backward(
   { before, limit }: { before: number; limit: number },
 ): Promise<Found> {
   const filter = wholeSession(name);
+  const hidden = outSubject(name, TRANSCRIPT);
+  const count = async (of: string, from: number): Promise<number> => {
+    const { events, left } = await patiently(() => deps.pages.read(of, from, 1), deps);
+    return events.length + left;
+  };
+  const hides = (await count(hidden, 1)) > 0;
   const start = await startBefore(
-    async (from) => {
-      const { events, left } = await patiently(() => deps.pages.read(filter, from, 1), deps);
-      return events.length + left;
-    },
+    async (from) => (await count(filter, from)) - (hides ? await count(hidden, from) : 0),
     { before, limit },
   );
   const events: ReadEvent[] = [];
   for (let from = start; from < before;) {
     const page = await patiently(() => deps.pages.read(filter, from), deps);
-    events.push(...page.events.filter(({ seq }) => seq < before));
+    events.push(...page.events.filter(({ seq, subject }) => seq < before && !isHidden(subject)));
     from = (page.events.at(-1)?.seq ?? before) + 1;
     if (!page.more) break;
   }

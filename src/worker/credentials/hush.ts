@@ -1,4 +1,4 @@
-import type { AgentEnd, AgentEvents } from "../../agents/agent.ts";
+import type { AgentEnd, AgentEvents, Archive } from "../../agents/agent.ts";
 import type { TurnSecrets } from "./secrets.ts";
 
 /** What an agent says, without the secrets of its turn: the log keeps it, and others read it. */
@@ -43,12 +43,18 @@ export function hush(events: AgentEvents, secrets: TurnSecrets): Hushed {
         return events.ask(data(of));
       },
       hear: (listener) => events.hear(listener),
+      archive: events.archive && hushed(events.archive, secrets),
     },
     end(of) {
       release();
       return of.data === undefined ? of : { ...of, data: data(of.data) };
     },
   };
+}
+
+/** Only a secret that lies on the border of two parts is kept. */
+function hushed(archive: Archive, secrets: TurnSecrets): Archive {
+  return { ...archive, add: (part) => archive.add({ ...part, text: secrets.hide(part.text) }) };
 }
 
 function parsed(text: string): Record<string, unknown> {

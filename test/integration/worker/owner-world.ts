@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { Agent, AgentEvents, AgentTurn } from "../../../src/agents/agent.ts";
+import { isHidden } from "../../../src/shared/session-log/event/kinds.ts";
 import { eventJson, readSessionEvent } from "../../../src/shared/session-log/event/session-event.ts";
 import { createSession } from "../../../src/shared/session-log/registry/create.ts";
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
@@ -7,6 +8,7 @@ import { requestTurn } from "../../../src/shared/session-log/turns/request.ts";
 import type { Requested } from "../../../src/shared/session-log/turns/wish.ts";
 import { ownSession, type OwnerDeps, type OwnerEnd, type OwnOptions } from "../../../src/worker/owner.ts";
 import { anyFolder } from "../../support/agent-home.ts";
+import type { TestBroker } from "../../support/broker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { registry, sessionsBroker, workerHome, type Registry } from "../session-log/harness.ts";
 
@@ -21,9 +23,10 @@ type Owned = { deps: OwnerDeps; leave: () => void; over: Promise<OwnerEnd> };
 
 /** A session at a broker of its own, and who may own it. */
 export type OwnerWorld = {
+  broker: TestBroker;
   client: Registry;
   session: Session;
-  /** What lies in its log. */
+  /** What lies in its log, but what no client sees. */
   events(): Promise<Shown[]>;
   /** `type turn what` of what the owner said. */
   said(): Promise<string[]>;
@@ -51,11 +54,13 @@ export async function startOwnerWorld(): Promise<OwnerWorld> {
 
   async function events(): Promise<Shown[]> {
     const { events: stored } = await client.pages.read(`rr.ses.${session.name}.>`, 1);
-    return stored.map((it) => {
-      const read = readSessionEvent(it);
-      if (!("event" in read)) throw new Error(`unreadable: ${it.subject}`);
-      return JSON.parse(eventJson(read.event)) as Shown;
-    });
+    return stored
+      .filter(({ subject }) => !isHidden(subject))
+      .map((it) => {
+        const read = readSessionEvent(it);
+        if (!("event" in read)) throw new Error(`unreadable: ${it.subject}`);
+        return JSON.parse(eventJson(read.event)) as Shown;
+      });
   }
 
   async function said(): Promise<string[]> {
@@ -102,6 +107,7 @@ export async function startOwnerWorld(): Promise<OwnerWorld> {
   }
 
   return {
+    broker,
     client,
     session,
     events,

@@ -23,6 +23,15 @@ export const OWNER_TYPES = [
   "permission_resolved",
 ] as const;
 
+/** What an agent's back end remembers, kept by the owner for itself and for owners after it. No client sees it, by any protocol. */
+export const TRANSCRIPT = "transcript";
+
+/** Is what lies under this subject hidden from clients? Pure. */
+export function isHidden(subject: string): boolean {
+  const [, , , side, kind] = subject.split(".");
+  return side === "out" && kind === TRANSCRIPT;
+}
+
 /** What clients want, as kinds of its subjects. What lies under `push` has a type of its own: that of the agent outside that sent it. */
 export const CLIENT_KINDS = [
   "created",
@@ -56,7 +65,9 @@ export type Role = { source: Source; type: string | undefined };
 /** The role of a subject's events; undefined for what no program of ours writes. Pure. */
 export function roleOf({ side, kind }: { side: "in" | "out"; kind: string }): Role | undefined {
   if (side === "out")
-    return OWNER_TYPES.some((type) => type === kind) ? { source: "worker", type: kind } : undefined;
+    return kind === TRANSCRIPT || OWNER_TYPES.some((type) => type === kind)
+      ? { source: "worker", type: kind }
+      : undefined;
   const known = CLIENT_KINDS.find((it) => it === kind);
   if (known === undefined) return undefined;
   return known === "push" ? { source: "push", type: undefined } : { source: "user", type: SHOWN[known] };

@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { rest } from "../../base/rest.ts";
+import { isHidden } from "../event/kinds.ts";
 import { patiently } from "../patiently.ts";
 import { wholeSession } from "../subjects.ts";
 import { isForeign, type Cursor } from "./cursor.ts";
@@ -26,7 +27,8 @@ export type Watched =
 const FEED_BYTES: number = 64 * 1024;
 
 export type WatchDeps = { hub: Hub; pages: Pages; leader: Leader; clock: Clock };
-type WatchOptions = { session: string; after: Cursor; signal: AbortSignal };
+/** `hidden`: also what no client sees. The owner needs it, for its own newest event may be such a one. */
+type WatchOptions = { session: string; after: Cursor; signal: AbortSignal; hidden?: boolean };
 
 /** What a watcher has. `told`: the floor that it knows of. `log` is undefined as long as it does not know. */
 type Place = { last: number; told: number; log: string | undefined };
@@ -82,7 +84,7 @@ async function* visit(
     if (typeof next === "string") return next;
     if (next.seq <= place.last) continue; // the replay had it
     place.last = next.seq;
-    yield { kind: "event", event: next, log: place.log };
+    if (shows(options, next)) yield { kind: "event", event: next, log: place.log };
   }
 }
 
@@ -92,10 +94,11 @@ async function* visit(
  */
 async function* replay(
   { hub, pages, leader, clock }: WatchDeps,
-  { session, signal }: WatchOptions,
+  options: WatchOptions,
   place: Place & { log: string },
   feed: Feed,
 ): AsyncGenerator<Watched, void> {
+  const { session, signal } = options;
   const { log } = place;
   const isBehind = (last: number): boolean => {
     const newest = hub.newest(session);
@@ -116,11 +119,15 @@ async function* replay(
     }
     for (const event of events) {
       place.last = event.seq;
-      yield { kind: "event", event, log };
+      if (shows(options, event)) yield { kind: "event", event, log };
     }
     if (events.length > 0) continue;
     // a copy that is behind, or the rest was removed meanwhile
     target = await lastOf();
     if (target > place.last) await rest(clock, BEHIND_MS, signal);
   }
+}
+
+function shows({ hidden = false }: WatchOptions, { subject }: StoredEvent): boolean {
+  return hidden || !isHidden(subject);
 }

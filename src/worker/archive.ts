@@ -26,8 +26,8 @@ export function createArchive(
   const subject = outSubject(session, TRANSCRIPT);
   return {
     async add({ text, ...of }) {
-      const parts = textParts(text).map((part) => voice.say(TRANSCRIPT, { ...of, text: part }, turn));
-      for (const put of await Promise.all(parts)) {
+      const said = textParts(text).map((part) => voice.say(TRANSCRIPT, { ...of, text: part }, turn));
+      for (const put of await Promise.all(said)) {
         if (put.kind === "refused") throw new Error(put.detail);
         if (put.kind === "overtaken") throw new Error("another worker owns the session");
       }

@@ -101,10 +101,8 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
           // what the owner before started may still run for a moment
           if (state.epoch > 0) await rest(clock, Math.max(0, of.startAt - clock.now()), signal);
           return await say("owner", { epoch, ...of.root });
-        case "void": {
-          const resolved = { request_id: move.request, allowed: false, resolved_by: "takeover" };
-          return await say("permission_resolved", resolved);
-        }
+        case "void":
+          return await say("permission_resolved", voided(move.request));
         case "end": {
           const { outcome, code } = move;
           return await say("turn_ended", { outcome, ...(code === undefined ? {} : { code }) }, move.turn);
@@ -117,6 +115,11 @@ export function createMoves(deps: MovesDeps, of: MovesOf): Moves {
       }
     },
   };
+}
+
+/** Nobody waits for an answer to this question any more. */
+function voided(request: string): Record<string, unknown> {
+  return { request_id: request, allowed: false, resolved_by: "takeover" };
 }
 
 type Found =

@@ -22,11 +22,14 @@ import { ENV } from "./world.ts";
 
 // One entry per adapter: how it is started at a scripted model. table.ts says what it cannot do.
 
+/** `die`: of an adapter whose program is the worker itself. Its connections break off, and a runner that knows nothing takes its place. */
+type Started = AsyncDisposable & { runner: Runner; die?: () => Runner };
+
 /** An adapter whose real program runs at a model of ours. */
 export type Adapter = {
   name: AdapterName;
   /** The runner, whose program asks `model`. It is disposed of with everything that it needs. */
-  start(model: Model): Promise<AsyncDisposable & { runner: Runner }>;
+  start(model: Model): Promise<Started>;
   /** What it runs is another program's to end. */
   runsElsewhere?: boolean;
   /** What its sessions choose, if that is not `ask`. */
@@ -76,8 +79,12 @@ const api: Adapter = {
   async start(model) {
     const server = await serveMessages(model, (command) => ({ name: "bash", input: { command } }));
     const config = { model: "claude-sonnet-4-5", apiKey: "dummy", baseUrl: server.url };
-    const runner = claudeApi(config, systemClock, () => load("@anthropic-ai/sdk"));
-    return { runner, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+    const begin = (): Runner => claudeApi(config, systemClock, () => load("@anthropic-ai/sdk"));
+    const die = (): Runner => {
+      server.breakOff();
+      return begin();
+    };
+    return { runner: begin(), die, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
   },
 };
 

@@ -6,7 +6,11 @@ import { say, type Answer, type Model, type Step } from "./model.ts";
 
 // Anthropic's Messages API on loopback, as far as agents use it: streams, and answers to questions that are no stream.
 
-export type MessagesApi = AsyncDisposable & { url: string };
+export type MessagesApi = AsyncDisposable & {
+  url: string;
+  /** Breaks off all connections, as the end of the process at the other side does. */
+  breakOff(): void;
+};
 
 type Call = { name: string; input: unknown };
 
@@ -34,6 +38,7 @@ export async function serveMessages(model: Model, shell: ShellTool): Promise<Mes
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    breakOff: () => server.closeAllConnections(),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));

@@ -10,12 +10,13 @@ describe.each(ADAPTERS.map((adapter) => [adapter.name, adapter] as const))("%s",
   let scope: AsyncDisposableStack;
   let model: Model;
   let session: Session;
+  let started: Awaited<ReturnType<typeof adapter.start>>;
 
   beforeEach(async () => {
     scope = new AsyncDisposableStack();
     model = createModel();
-    const { runner } = scope.use(await adapter.start(model));
-    session = scope.use(openSession(runner, adapter.approval));
+    started = scope.use(await adapter.start(model));
+    session = scope.use(openSession(started.runner, adapter.approval));
   });
   afterEach(() => scope.disposeAsync());
 
@@ -26,7 +27,10 @@ describe.each(ADAPTERS.map((adapter) => [adapter.name, adapter] as const))("%s",
       await story({
         model,
         session,
-        kill: () => killIn(session.workspace),
+        kill() {
+          if (started.die === undefined) killIn(session.workspace);
+          else session.take(started.die());
+        },
         passesOutput: adapter.passesOutput !== false,
       });
     });

@@ -14,9 +14,7 @@ const ASKS_NOBODY =
 export const TABLE = {
   claude_subprocess: {},
   "claude_subprocess without the SDK": {},
-  claude_api: {
-    resume: "the API remembers nothing, and the adapter only for as long as its worker lives",
-  },
+  claude_api: {},
   codex: {},
   "codex exec": { allowed: ASKS_NOBODY, denied: ASKS_NOBODY, input: "it hears nothing in its turn" },
   codex_sdk_sidecar: {

@@ -7,9 +7,9 @@ import { openSession, type Session, type TurnOf } from "./world.ts";
 
 // A session goes on with a runner that has nothing but the session's log: another machine, or this one with its folder lost.
 
-const mirrored = ADAPTERS.filter(({ name }) => name === "claude_subprocess");
+const mirrored = ADAPTERS.filter(({ name }) => name === "claude_subprocess" || name === "claude_api");
 
-describe.each(mirrored.map((adapter) => [adapter.name, adapter] as const))("%s", (_, adapter) => {
+describe.each(mirrored.map((adapter) => [adapter.name, adapter] as const))("%s", (name, adapter) => {
   let scope: AsyncDisposableStack;
   let model: Model;
   let here: Session;
@@ -44,7 +44,7 @@ describe.each(mirrored.map((adapter) => [adapter.name, adapter] as const))("%s",
     expect(errors(third)).toEqual([]);
   });
 
-  test("a turn that was killed has left what the user said", async () => {
+  test.runIf(name === "claude_subprocess")("a turn that was killed has left what the user said", async () => {
     model.script(say("Noted."), { fault: { kind: "silent", steps: [{ text: "half" }] } });
     await here.turn("The word is mango").over;
     const killed = here.turn("The number is seven");

@@ -14,7 +14,7 @@ import { agentOf } from "../../src/agents/conduct.ts";
 import type { Runner } from "../../src/agents/port.ts";
 import { systemClock } from "../../src/shared/base/clock.ts";
 import type { Thread } from "../../src/shared/session-log/turns/fact.ts";
-import { withChildren } from "../../src/guard/children.ts";
+import { withChildren, type TurnAgent } from "../../src/guard/children.ts";
 import { startGuard } from "../../src/guard/guard.ts";
 import { createArchive } from "../support/archive.ts";
 import { NO_PID_FILES } from "../support/no-pid-files.ts";
@@ -38,6 +38,8 @@ export type Session = Disposable & {
   turn(input: string, of?: { answer?: Answer; options?: Record<string, unknown>; most?: number }): TurnOf;
   /** The same session on another machine: in another folder, with a runner that knows only what the log knows. */
   elsewhere(runner: Runner): Session;
+  /** Has another runner run the turns from now on. */
+  take(runner: Runner): void;
   /** What was kept of the back end's memory. */
   kept: ArchivePart[];
 };
@@ -69,11 +71,14 @@ export function openSession(
     random: randomUUID,
     pidFiles: NO_PID_FILES,
   };
-  const agent = withChildren(spawn, agentOf(runner), { hold: HOLD, folder: workspace });
+  const agentBy = (of: Runner): TurnAgent =>
+    withChildren(spawn, agentOf(of), { hold: HOLD, folder: workspace });
+  let agent = agentBy(runner);
 
   return {
     workspace,
     kept: log.kept,
+    take: (other) => void (agent = agentBy(other)),
     elsewhere: (other) => openSession(other, approval, log),
     [Symbol.dispose]: () => rmSync(workspace, { recursive: true, force: true }),
     turn(input, { answer = { allow: true }, options = {}, most } = {}) {

@@ -1,11 +1,13 @@
 import type { Clock } from "../../shared/base/clock.ts";
+import { errorText } from "../../shared/base/errors.ts";
 import { RunnerUnavailableError, type Runner, type RunnerSession } from "../port.ts";
 import { createRunner, type Running } from "../running.ts";
+import { keep, recall, RUNNER } from "./kept.ts";
 import { talk, type Conversation } from "./loop.ts";
 import { createMemory } from "./memory.ts";
 import { loadApiSdk, type ApiSdk } from "./sdk.ts";
 
-// loop.ts talks with the model, sdk.ts is what is used of the SDK, memory.ts what was said before · tools.ts has the tools: files.ts and shell.ts, confined.ts keeps files in the workspace
+// loop.ts talks with the model, sdk.ts is what is used of the SDK, memory.ts what was said before, kept.ts has that in the session's log · tools.ts has the tools: files.ts and shell.ts, confined.ts keeps files in the workspace
 
 /** What the settings say about the API. */
 export type ApiConfig = {
@@ -23,7 +25,13 @@ const API_RETRIES = 4;
 export function claudeApi(config: ApiConfig, clock: Clock, load: () => Promise<ApiSdk> = loadApiSdk): Runner {
   const memory = createMemory();
 
-  async function run(session: RunnerSession, it: Conversation, signal: AbortSignal): Promise<void> {
+  async function run(
+    session: RunnerSession,
+    { it, prompt, signal }: { it: Conversation; prompt: string; signal: AbortSignal },
+  ): Promise<void> {
+    if (session.archive !== undefined) await recall(session.archive, memory.nameOf(it), it);
+    it.messages.push({ role: "user", content: prompt });
+    await keeping(session, it);
     const { apiKey, baseUrl, model = USUAL_MODEL } = config;
     if (apiKey === undefined) throw new RunnerUnavailableError("claude_api needs ANTHROPIC_API_KEY");
     const { default: Client } = await load();
@@ -32,17 +40,39 @@ export function claudeApi(config: ApiConfig, clock: Clock, load: () => Promise<A
     const { model: own } = session.options;
     const named = typeof own === "string" ? own : model;
     session.emit({ type: "header", model: named, provider: "anthropic", threadId: memory.nameOf(it) });
-    await talk({ client, model, clock, signal }, session, it);
+    await talk({ client, model, clock, signal, keep: () => keeping(session, it) }, session, it);
   }
 
-  return createRunner("claude_api", (session, prompt): Running => {
-    const stopped = new AbortController();
-    const it = memory.of(session.threadId);
-    it.messages.push({ role: "user", content: prompt });
-    const over = run(session, it, stopped.signal).catch((error: unknown) => {
+  /** What cannot be kept is said, and the turn goes on. */
+  async function keeping(session: RunnerSession, it: Conversation): Promise<void> {
+    if (session.archive === undefined) return;
+    try {
+      await keep(session.archive, memory.nameOf(it), it);
+    } catch (error) {
+      const message = `what was said is not in the session's log: ${errorText(error)}`;
+      session.emit({ type: "error", code: "TRANSCRIPT_NOT_KEPT", message, recoverable: true });
+    }
+  }
+
+  /** However it ends, the conversation can go on, and is kept. */
+  async function wholeRun(
+    session: RunnerSession,
+    { it, prompt, stopped }: { it: Conversation; prompt: string; stopped: AbortController },
+  ): Promise<void> {
+    try {
+      await run(session, { it, prompt, signal: stopped.signal });
+    } catch (error) {
       memory.tidy(it);
       if (!stopped.signal.aborted) throw error;
-    });
+    } finally {
+      await keeping(session, it);
+    }
+  }
+
+  return createRunner(RUNNER, (session, prompt): Running => {
+    const stopped = new AbortController();
+    const it = memory.of(session.threadId);
+    const over = wholeRun(session, { it, prompt, stopped });
     return {
       over,
       async input(text) {

@@ -14,9 +14,18 @@ export type Conversation = {
   messages: Said[];
   /** What the user said while the turn runs, and the model has not heard. */
   unheard: string[];
+  /** How many of the messages are in the session's log, and what names the last of them there. */
+  kept: { count: number; mark: string | undefined };
 };
 
-export type LoopDeps = { client: ApiClient; model: string; clock: Clock; signal: AbortSignal };
+export type LoopDeps = {
+  client: ApiClient;
+  model: string;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Keeps what was said so far. */
+  keep: () => Promise<void>;
+};
 
 /** Asks the model, uses the tools that it wants, and tells it what they said, until it has answered. */
 export async function talk(deps: LoopDeps, session: RunnerSession, it: Conversation): Promise<void> {
@@ -41,6 +50,7 @@ export async function talk(deps: LoopDeps, session: RunnerSession, it: Conversat
       it.messages.push({ role: "user", content: [...results, ...heard] });
     deps.signal.throwIfAborted();
     const goesOn = results.length + heard.length > 0;
+    if (goesOn) await deps.keep();
     if (goesOn && n < most) continue;
     session.emit({ type: "metadata", key: "tokens", value: tokens });
     emit(session, { kind: "final", text: textOf(answer), ...structured });

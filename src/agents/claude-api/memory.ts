@@ -19,7 +19,7 @@ export function createMemory(): Memory {
   const names = new WeakMap<Conversation, string>();
   return {
     of(name = randomUUID()) {
-      const it = known.get(name) ?? { messages: [], unheard: [] };
+      const it = known.get(name) ?? { messages: [], unheard: [], kept: { count: 0, mark: undefined } };
       known.delete(name);
       known.set(name, it);
       names.set(it, name);

@@ -103,10 +103,14 @@ export function entriesOf(text: string): SdkEntry[] {
   const seen = new Set<string>();
   return text.split("\n").flatMap((line) => {
     const entry = line === "" ? undefined : parseJsonWithin(Buffer.from(line), LINE);
-    if (typeof entry !== "object" || entry === null || !("type" in entry)) return [];
-    const { uuid } = entry as SdkEntry;
+    if (!isEntry(entry)) return [];
+    const { uuid } = entry;
     if (uuid !== undefined && seen.has(uuid)) return [];
     if (uuid !== undefined) seen.add(uuid);
-    return [entry as SdkEntry];
+    return [entry];
   });
+}
+
+function isEntry(value: unknown): value is SdkEntry {
+  return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
 }

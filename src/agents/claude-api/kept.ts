@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { parseJsonWithin, type JsonLimits } from "../../shared/base/json-scan.ts";
 import type { Archive } from "../agent.ts";
+import { newestParts } from "../recall.ts";
 import type { Conversation } from "./loop.ts";
 import { tidied } from "./memory.ts";
 import type { Said } from "./sdk.ts";
@@ -12,8 +13,6 @@ export const RUNNER = "claude_api";
 
 /** Most characters of messages that are kept at one time: the results of a few hundred tools. */
 const MOST_KEPT: number = 8 * 1024 * 1024;
-/** Most characters of a conversation that is read: far more than a model takes. */
-const MOST_READ: number = 64 * 1024 * 1024;
 const LINE: JsonLimits & { bytes: number } = { bytes: 4 * MOST_KEPT, depth: 128, values: 1_000_000 };
 
 /** Adds the messages that are not in the log yet. Rejects if they are not there; the next call tries them again. */
@@ -32,15 +31,8 @@ export async function keep(archive: Archive, thread: string, it: Conversation): 
 export async function recall(archive: Archive, thread: string, it: Conversation): Promise<void> {
   const newest = await archive.newest();
   if (newest?.runner !== RUNNER || newest.thread !== thread || newest.mark === it.kept.mark) return;
-  const texts: string[] = [];
-  let chars = 0;
-  for await (const part of archive.parts()) {
-    if (part.runner !== RUNNER || part.thread !== thread) continue;
-    chars += part.text.length;
-    if (chars > MOST_READ) throw new Error(`the conversation has more than ${MOST_READ} characters`);
-    texts.push(part.text);
-  }
-  const known = messagesOf(texts.join(""));
+  const parts = await newestParts(archive, { runner: RUNNER, thread });
+  const known = messagesOf(parts.map(({ text }) => text).join(""));
   it.kept = { count: known.length, mark: newest.mark };
   it.messages = tidied(known);
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJsonWithin, type JsonLimits } from "../../shared/base/json-scan.ts";
 import type { Archive } from "../agent.ts";
+import { newestParts } from "../recall.ts";
 import type { SdkEntry, SdkKey, SdkStore } from "./sdk.ts";
 
 // The CLI's transcript is mirrored into the session's log, so that a worker on another machine can go on with it. What is kept are the lines of the transcript, each part behind an
@@ -9,8 +10,6 @@ import type { SdkEntry, SdkKey, SdkStore } from "./sdk.ts";
 
 /** Most characters of an entry that is kept. The largest that were seen have a picture, or a whole file that was changed. */
 const MOST_ENTRY: number = 8 * 1024 * 1024;
-/** Most characters of a transcript that is read: as much as a session may have in the log by default. */
-const MOST_READ: number = 64 * 1024 * 1024;
 const LINE: JsonLimits & { bytes: number } = { bytes: 4 * MOST_ENTRY, depth: 128, values: 1_000_000 };
 
 export type Transcript = {
@@ -80,22 +79,13 @@ async function hasEntry(file: string, uuid: string): Promise<boolean> {
   }
 }
 
-/** Entries by the path of their conversation, that of the session itself is empty. Throws if there is more than may be read. */
+/** Entries by the path of their conversation, that of the session itself is empty. */
 async function readTranscripts(
   archive: Archive,
   of: { runner: string; thread: string },
 ): Promise<ReadonlyMap<string, SdkEntry[]>> {
-  const texts = new Map<string, string[]>();
-  let chars = 0;
-  for await (const { runner, thread, path = "", text } of archive.parts()) {
-    if (runner !== of.runner || thread !== of.thread) continue;
-    chars += text.length;
-    if (chars > MOST_READ) throw new Error(`the transcript in the log has more than ${MOST_READ} characters`);
-    const list = texts.get(path);
-    if (list === undefined) texts.set(path, [text]);
-    else list.push(text);
-  }
-  return new Map([...texts].map(([path, list]) => [path, entriesOf(list.join(""))]));
+  const parts = Map.groupBy(await newestParts(archive, of), ({ path = "" }) => path);
+  return new Map([...parts].map(([path, list]) => [path, entriesOf(list.map(({ text }) => text).join(""))]));
 }
 
 /** The entries of lines, each once. What is no entry was cut off. Pure. */

@@ -78,8 +78,9 @@ async function run(deps: ClaudeDeps, turn: Turn): Promise<void> {
     await turn.child?.ended; // what it says on stderr may come last
     throw failureOf(failure, turn.child);
   }
+  if (turn.reading.result !== "answered") return;
   if (turn.transcript?.mirrored() === 0) turn.session.emit(notKept("the CLI has told nothing of it"));
-  if (turn.reading.result === "answered") turn.session.emit({ type: "awaiting_input" });
+  turn.session.emit({ type: "awaiting_input" });
 }
 
 async function startQuery({ config, load }: ClaudeDeps, turn: Turn): Promise<SdkQuery> {

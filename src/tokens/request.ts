@@ -10,6 +10,8 @@ const JOIN_SECRET = "urn:runner-relay:token-type:join-secret";
 
 /** Longest token or secret that is read. Tokens of pods have 1 to 2 KiB. */
 const MOST_SECRET = 16 * 1024;
+/** Most parameters of a form, whose body could hold 16,000. RFC 8693 has 11. */
+const MOST_PARAMETERS = 64;
 
 /** What somebody shows to get a token. */
 export type Subject = { kind: "pod"; token: string } | { kind: "join" | "refresh"; secret: string };
@@ -34,9 +36,8 @@ export function denied(error: OAuthError, detail: string): Denied {
 
 /** Reads the form of a request for a token. Each parameter is there once; unknown ones are ignored, as RFC 6749 wants. Pure. */
 export function readRequest(form: URLSearchParams): TokenRequest | Denied {
-  const names = [...form.keys()];
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) return denied("invalid_request", "a parameter is there twice");
+  if (form.size > MOST_PARAMETERS) return denied("invalid_request", "there are too many parameters");
+  if (new Set(form.keys()).size < form.size) return denied("invalid_request", "a parameter is there twice");
   const given = (name: string): string | undefined => form.get(name) || undefined;
   const target = given("audience");
   if (given("resource") !== undefined || (target !== undefined && target !== TOKEN_AUDIENCE))

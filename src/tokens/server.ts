@@ -20,7 +20,7 @@ const LIMITS = {
   bodyBytes: 64 * 1024,
   /** Requests of one address in a minute: a pod asks every few minutes, and some hundred may share an address. */
   requests: 600,
-  /** Refused ones of them. Nobody guesses 256 bits; this bounds what garbage costs the API server. */
+  /** Refused ones of them: then the rest of them are told to wait, and right ones are granted still. Nobody guesses 256 bits. What garbage costs the API server is bounded by the line above. */
   refused: 60,
   minuteMs: 60_000,
 } as const;
@@ -145,7 +145,8 @@ function addRoutes(app: FastifyInstance, deps: TokenServerDeps): void {
     return sendDenied(reply.code(outcome), denied("invalid_grant", "there is no token for this"));
   });
 
-  app.get("/.well-known/jwks.json", async () => {
+  app.get("/.well-known/jwks.json", async (request, reply) => {
+    if (await exceeds(all, request)) return tooMany(reply); // each answer is read from the broker
     const keys = await deps.keys();
     return { keys: keys.map((it) => ({ ...it, use: "sig", alg: "ES256" })) };
   });

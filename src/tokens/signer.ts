@@ -25,10 +25,11 @@ export const FOUND_SECONDS: number = (AHEAD_MS + SIGNS_MS) / 1000 + TOKEN_SECOND
 
 const generate = promisify(generateKeyPair);
 
-type Key = { kid: string; secret: KeyObject };
+/** `untilWall`: what is signed later may outlive the key's public half. */
+type Key = { kid: string; secret: KeyObject; untilWall: number };
 
 export type Signer = {
-  /** A token, and when it ends, in seconds. Rejects while there is no key. */
+  /** A token, and when it ends, in seconds. Rejects while there is no key, which then cannot be published. */
   sign(session: TokenSession, scopes: readonly TokenScope[]): Promise<{ token: string; seconds: number }>;
   close(): void;
 };
@@ -43,7 +44,9 @@ export async function createSigner(deps: {
   publish: (key: TokenKey, seconds: number) => Promise<void>;
 }): Promise<Signer> {
   const { clock, log, publish } = deps;
-  let current = await makeKey(publish);
+  const make = (): Promise<Key> => makeKey(publish, clock);
+  let current = await make();
+  let instead: Promise<Key> | undefined;
   let cancel = (): void => undefined;
   let closed = false;
   const later = (afterMs: number, then: () => void): void => {
@@ -53,7 +56,7 @@ export async function createSigner(deps: {
   /** Publishes the next key, and signs with it when those who check have had time to read it. */
   function follow(afterMs: number): void {
     later(afterMs, () => {
-      void makeKey(publish).then(
+      void make().then(
         (next) => {
           later(AHEAD_MS, () => {
             current = next;
@@ -72,10 +75,18 @@ export async function createSigner(deps: {
   }
   follow(SIGNS_MS - AHEAD_MS);
 
+  /** The key that signs now. Timers stand still while a machine sleeps, and the broker counts on: then the public half of the last one may be gone. */
+  async function present(): Promise<Key> {
+    if (clock.wall() < current.untilWall) return current;
+    instead ??= make().finally(() => (instead = undefined));
+    current = await instead;
+    return current;
+  }
+
   return {
     async sign({ user, id, name }, scopes) {
       const { SignJWT } = await import("jose");
-      const { kid, secret } = current;
+      const { kid, secret } = await present();
       const now = Math.floor(clock.wall() / 1000);
       const token = await new SignJWT({ session: id, sid: name, scope: scopes.join(" "), client_id: id })
         .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
@@ -96,10 +107,14 @@ export async function createSigner(deps: {
   };
 }
 
-async function makeKey(publish: (key: TokenKey, seconds: number) => Promise<void>): Promise<Key> {
+async function makeKey(
+  publish: (key: TokenKey, seconds: number) => Promise<void>,
+  clock: Clock,
+): Promise<Key> {
   const { privateKey: secret, publicKey } = await generate("ec", { namedCurve: "P-256" });
   const { x = "", y = "" } = publicKey.export({ format: "jwk" });
   const kid = randomBytes(16).toString("base64url");
+  const untilWall = clock.wall() + (FOUND_SECONDS - TOKEN_SECONDS) * 1000; // counted from before it is there
   await publish({ kty: "EC", crv: "P-256", x, y, kid }, FOUND_SECONDS);
-  return { kid, secret };
+  return { kid, secret, untilWall };
 }

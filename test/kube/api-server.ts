@@ -5,19 +5,24 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../src/cli/up/free-port.ts";
-import { eventually } from "../support/eventually.ts";
+import { vi } from "vitest";
 import { ETCD, KUBE_APISERVER, KUBECTL, programOf } from "./programs.ts";
 
 /** A real API server with a real store, without nodes and controllers: it checks, keeps and answers. */
 export type ApiServer = {
-  /** The issuer of tokens of service accounts. */
+  /** Its address, and the issuer of tokens of service accounts. */
   issuer: string;
+  /** PEM file of the authority that its certificate comes from. */
+  authority: string;
   /** The key that signs them, PEM. */
   signingKey: string;
   /** Runs `kubectl`; what it says on both of its outputs, and how it ended. */
   kubectl(args: readonly string[], input?: string): { ok: boolean; said: string };
   stop(): Promise<void>;
 };
+
+/** Limit for its start, which takes ten seconds of processor time. */
+const START_MS = 150_000;
 
 /** Starts one on loopback. */
 export async function startApiServer(): Promise<ApiServer> {
@@ -86,6 +91,7 @@ export async function startApiServer(): Promise<ApiServer> {
   };
   const running: ApiServer = {
     issuer: url,
+    authority: at("tls.crt"),
     signingKey: readFileSync(at("sa.key"), "utf8"),
     kubectl,
     async stop() {
@@ -95,11 +101,12 @@ export async function startApiServer(): Promise<ApiServer> {
     },
   };
   try {
-    await eventually(() => {
+    const check = (): void => {
       if (server.exitCode !== null) throw new Error(readFileSync(at("server.log"), "utf8").slice(-2000));
       const { ok, said } = kubectl(["get", "--raw", "/readyz"]);
       if (!ok) throw new Error(said);
-    }, 250);
+    };
+    await vi.waitFor(check, { timeout: START_MS, interval: 250 });
   } catch (error) {
     await running.stop();
     throw error;

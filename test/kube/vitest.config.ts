@@ -6,7 +6,7 @@ export default defineConfig({
   root: join(import.meta.dirname, "../.."),
   test: {
     include: ["test/kube/**/*.test.ts"],
-    globalSetup: ["test/kube/global-setup.ts"],
+    globalSetup: ["test/kube/global-setup.ts", "test/support/global-setup.ts"],
     pool: "forks",
     maxWorkers: 1,
     testTimeout: 180_000,

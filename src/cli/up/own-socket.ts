@@ -11,7 +11,7 @@ type Handle = {
   getsockname?(out: { port?: number }): number;
   close?(): void;
 };
-type Bind = (address: string, port: number, family: 4 | 6, fd: -1, flags: 0) => Handle | number;
+type Bind = (address: string, port: number, family: 4 | 6, fd: -1, flags: 0) => Handle | number | undefined;
 
 /**
  * Binds a socket and does not listen: whoever listens in Node also accepts. The first child listens at it, and from then on the system queues clients for as long as this process has it
@@ -20,14 +20,24 @@ type Bind = (address: string, port: number, family: 4 | 6, fd: -1, flags: 0) => 
 export function bindOwnSocket(wanted: OwnPort): OwnSocket | undefined {
   const family = isIP(wanted.listen);
   const { _createServerHandle: bind } = net as { _createServerHandle?: Bind };
-  if (family === 0 || bind === undefined) return undefined; // a name may stand for several addresses
+  if (family === 0 || typeof bind !== "function") return undefined; // a name may stand for several addresses
   for (const port of candidates(wanted)) {
-    const handle = bind(wanted.listen, port, family === 6 ? 6 : 4, -1, 0);
+    const handle = handleOf(bind, wanted.listen, port, family === 6 ? 6 : 4);
+    if (handle === undefined) return undefined;
     const socket = typeof handle === "number" ? getSystemErrorName(handle) : boundTo(handle, port);
     if (typeof socket !== "string") return socket;
     if (socket !== "EADDRINUSE") throw portRefusal(wanted, withCode(socket));
   }
   throw portRefusal(wanted, withCode("EADDRINUSE"));
+}
+
+/** What it gives; undefined if it is not what it was in the versions of Node that we know. */
+function handleOf(bind: Bind, address: string, port: number, family: 4 | 6): Handle | number | undefined {
+  try {
+    return bind(address, port, family, -1, 0) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The socket of a handle; undefined if it has no descriptor. An address in use shows only here. */

@@ -48,7 +48,7 @@ beforeAll(async () => {
     folder: join(folder, "image"),
     base: { ...base, npm_config_prefer_offline: "true" },
   });
-  for (const port of ["4222", "8222", "8765", "8766", "8767", "8768", "8002", "8021", "8022", "8023"])
+  for (const port of ["4222", "8222", "8765", "8766", "8767", "8768", "8769", "8002", "8021", "8022", "8023"])
     ports.set(port, await freePort());
   const paths = new Map([
     ["/tmp", join(folder, "tmp")], // first, because the others are below this machine's
@@ -83,7 +83,7 @@ test("the image prints its help", async () => {
 });
 
 test("every service of the demo becomes ready in its order, and an event reaches the coordinator", async () => {
-  for (const [name, service] of startOrder(composition, ["demo"])) {
+  for (const [name, service] of startOrder(composition, ["demo", "tokens"])) {
     for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
       const before = running.get(other);
       expect(before, `${name} after ${other}`).toBeDefined();
@@ -98,7 +98,9 @@ test("every service of the demo becomes ready in its order, and an event reaches
   }
   const servers = ["serve-1", "serve-2", "serve-3", ...("path" in nginx ? ["nginx"] : [])];
   const ours = ["console", "coordinator", "gateway", "nats", "provision", "prune", "relay"];
-  expect([...running.keys()].toSorted()).toEqual([...ours, ...servers, "worker", "session-prune"].toSorted());
+  expect([...running.keys()].toSorted()).toEqual(
+    [...ours, ...servers, "worker", "session-prune", "tokens"].toSorted(),
+  );
 
   const gateway = `http://127.0.0.1:${ports.get("8766")}`;
   const ready = await (await fetch(`${gateway}/_relay/ready`)).json();

@@ -17,6 +17,7 @@ const NAMESPACE = "runner-relay";
 const OUTSIDE: Readonly<Record<string, End>> = {
   internet: { address: "203.0.113.7" },
   metadata: { address: "169.254.169.254" },
+  "api-server": { address: "172.18.0.2" },
   neighbour: { address: "10.1.2.3" },
   dns: { namespace: "kube-system", labels: { "k8s-app": "kube-dns" } },
   "openshift-dns": {
@@ -32,15 +33,27 @@ const OUTSIDE: Readonly<Record<string, End>> = {
   monitoring: { namespace: "monitoring", labels: {} },
   tenant: {
     namespace: "tenant",
-    labels: { "runner-relay/broker": "client", "app.kubernetes.io/name": "nats" },
+    labels: {
+      "runner-relay/broker": "client",
+      "runner-relay/sessions": "client",
+      "app.kubernetes.io/name": "nats",
+    },
   },
+  pod: {
+    namespace: "pods",
+    namespaceLabels: { "runner-relay/sessions": "clients" },
+    labels: { "runner-relay/sessions": "client" },
+  },
+  "other-pod": { namespace: "pods", namespaceLabels: { "runner-relay/sessions": "clients" }, labels: {} },
 };
-const PORTS = [53, 80, 443, 4222, 5353, 6222, 8002, 8222, 8766, 8767, 8768];
+const PORTS = [53, 80, 443, 4222, 5353, 6222, 6443, 8002, 8003, 8222, 8766, 8767, 8768, 8769];
 
-const BROKER = ["relay", "serve", "worker", "console", "provision", "prune", "session-prune"].map(
-  (it) => `${it} nats 4222`,
-);
-const INSIDE = [...BROKER, "nats nats 6222", "console nats 8222"];
+const OF_BROKER = ["relay", "serve", "tokens", "worker", "console", "provision", "prune", "session-prune"];
+const BROKER = OF_BROKER.map((it) => `${it} nats 4222`);
+const PODS = ["pod serve 8002", "pod tokens 8769"];
+/** The API server may have any private address, so that others on its ports cannot be told from it. */
+const REVIEWS = ["api-server", "neighbour"].flatMap((it) => [`tokens ${it} 443`, `tokens ${it} 6443`]);
+const INSIDE = [...BROKER, ...PODS, ...REVIEWS, "nats nats 6222", "console nats 8222"];
 const CLUSTER = [...INSIDE, "relay internet 443", "monitoring relay 8767", "monitoring serve 8002"];
 const EXPECTED: Record<Overlay, string[]> = {
   local: [...INSIDE, "runner nats 4222", "runner nats 8222"],

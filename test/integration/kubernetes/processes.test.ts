@@ -82,7 +82,7 @@ test("every probe passes", async () => {
         }
     }),
   );
-  expect(asked).toBe(3 * (3 + 2 + 1 + 1 + 1 + 1 + 2));
+  expect(asked).toBe(3 * (3 + 2 + 1 + 1 + 1 + 1 + 1 + 2));
 });
 
 test("three servers have each stream", async () => {

@@ -83,6 +83,7 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
       "etc/runner-relay/serve-password": `${password("SERVE")}\n`,
       "etc/runner-relay/worker-password": `${password("WORKER")}\n`,
       "etc/runner-relay/session-prune-password": `${password("SESSION_PRUNE")}\n`,
+      "etc/runner-relay/tokens-password": `${password("TOKENS")}\n`,
       "etc/runner-relay/sessions-key": "a-key-with-all-scopes-0123456789\n",
       "etc/runner-relay/api-key": "a-key-of-the-coordinator\n",
       "etc/runner-relay/environment": "RUNNER_RELAY_COORDINATOR_URL=http://127.0.0.1:8765\n",
@@ -132,8 +133,9 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   expect(await sh("cat /run/runner-relay-prune.service.log")).toContain("nothing to prune");
 
   // agent sessions: a turn is run, and what was deleted is erased
-  await sh("systemctl start runner-relay-serve runner-relay-worker");
+  await sh("systemctl start runner-relay-serve runner-relay-worker runner-relay-tokens");
   await ready("http://127.0.0.1:8002/ready");
+  await ready("http://127.0.0.1:8769/ready");
   const call = async (method: string, path: string, body = ""): Promise<string> =>
     sh(
       `curl -s -X ${method} http://127.0.0.1:8002${path} -H 'Authorization: Bearer a-key-with-all-scopes-0123456789' -H 'Content-Type: application/json' ${body === "" ? "" : `-d '${body}'`}`,
@@ -145,6 +147,12 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   expect(await sh("stat -c '%a %U' /var/lib/runner-relay-worker/workspaces/*/*")).toBe(
     "700 runner-relay-worker\n",
   );
+  const { join_secret: secret } = JSON.parse(await call("POST", "/sessions/s1/join-secrets")) as {
+    join_secret: string;
+  };
+  const kind = "urn:runner-relay:token-type:join-secret";
+  const form = `-d grant_type=urn:ietf:params:oauth:grant-type:token-exchange -d subject_token_type=${kind} -d subject_token=${secret}`;
+  expect(await sh(`curl -s http://127.0.0.1:8769/token ${form}`)).toContain('"session_id":"s1"');
   expect(await call("DELETE", "/sessions/s1")).toContain('"deleted":true');
 
   // with the socket unit, systemd keeps the port while the service restarts
@@ -161,9 +169,9 @@ test("under a real systemd every unit starts as it stands, restarts, stops and d
   await eventually(async () =>
     expect((JSON.parse(await sh(info)) as StatusJson).agentSessions).toMatchObject({ log: { messages: 0 } }),
   );
-  await sh("systemctl stop runner-relay-serve runner-relay-worker runner-relay-session-prune");
-  for (const unit of ["runner-relay-serve", "runner-relay-worker", "runner-relay-session-prune"])
-    expect(await show(unit, "Result"), unit).toBe("success");
+  const services = ["serve", "worker", "tokens", "session-prune"].map((it) => `runner-relay-${it}`);
+  await sh(`systemctl stop ${services.join(" ")}`);
+  for (const unit of services) expect(await show(unit, "Result"), unit).toBe("success");
 
   await sh("systemctl kill -s KILL runner-relay-relay");
   await eventually(async () => expect(await show("runner-relay-relay", "NRestarts")).toBe("1"));

@@ -2,7 +2,16 @@ import { decodeJwt, decodeProtectedHeader, jwtVerify, createLocalJWKSet, type JS
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { podClient } from "../../support/pod-client.ts";
 import { openSse } from "../../support/sse-reader.ts";
-import { EXCHANGE, JWT, knows, podToken, tokenStage, type OAuthAnswer, type TokenStage } from "./stage.ts";
+import {
+  EXCHANGE,
+  JWT,
+  knows,
+  podToken,
+  tokenStage,
+  type OAuthAnswer,
+  type Reviews,
+  type TokenStage,
+} from "./stage.ts";
 
 let stage: TokenStage;
 
@@ -148,10 +157,20 @@ test.each<[string, () => string]>([
   expect(answer.json["error_description"]).not.toContain("audience"); // only the log says why
 });
 
-test.each<[string, () => { status: number; body: string } | "silence"]>([
+test("an API server that redirects is not followed: the service's login goes nowhere else", async () => {
+  const before = stage.reviewed();
+  // as good as another host: it would be asked once more
+  stage.review(() => ({ status: 307, body: "", headers: { location: "/elsewhere" } }));
+  expect(await exchange(podToken("uid-1"))).toMatchObject({ status: 503 });
+  expect(stage.reviewed()).toBe(before + 1);
+});
+
+test.each<[string, () => ReturnType<Reviews>]>([
   ["fails", () => ({ status: 500, body: "{}" })],
   ["does not let the service ask", () => ({ status: 403, body: "{}" })],
   ["answers too much", () => ({ status: 201, body: `{"a":"${"x".repeat(70_000)}"}` })],
+  ["answers 10 MB", () => ({ status: 201, body: `{"a":"${"x".repeat(10_000_000)}"}` })],
+  ["answers too deep", () => ({ status: 201, body: `${"[".repeat(30_000)}${"]".repeat(30_000)}` })],
   ["answers no JSON", () => ({ status: 201, body: "hello" })],
   ["says nothing for five seconds", () => "silence"],
 ])(

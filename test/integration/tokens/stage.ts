@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { pino } from "pino";
 import { systemClock } from "../../../src/shared/base/clock.ts";
+import type { Cluster } from "../../../src/tokens/token-review.ts";
 import { startTokens, type Tokens } from "../../../src/tokens/tokens.ts";
 import type { TestBroker } from "../../support/broker.ts";
 import { startTestServe, type TestServe } from "../../support/serve.ts";
@@ -19,7 +20,7 @@ export const JOIN = "urn:runner-relay:token-type:join-secret";
 export type Reviews = (
   token: string,
   asked: Record<string, unknown>,
-) => { status: number; body: string } | "silence";
+) => { status: number; body: string; headers?: Record<string, string> } | "silence";
 
 export type OAuthAnswer = { status: number; headers: Headers; json: Record<string, unknown> };
 
@@ -58,7 +59,8 @@ export function knows(uid: string, more: { account?: string; audiences?: string[
   });
 }
 
-export async function tokenStage(options: { older?: boolean } = {}): Promise<TokenStage> {
+/** `cluster`: a real API server, instead of one that says what the test wants. */
+export async function tokenStage(options: { older?: boolean; cluster?: Cluster } = {}): Promise<TokenStage> {
   const broker = await sessionsBroker();
   const serve = await startTestServe(broker);
   let how: Reviews = () => "silence";
@@ -76,7 +78,7 @@ export async function tokenStage(options: { older?: boolean } = {}): Promise<Tok
       listen: "127.0.0.1",
       port: 0,
       tls: undefined,
-      cluster: {
+      cluster: options.cluster ?? {
         url: `http://127.0.0.1:${(cluster.address() as AddressInfo).port}`,
         caFile: join(folder, "none"),
         tokenFile: join(folder, "token"),
@@ -128,7 +130,7 @@ async function startApi(answer: Reviews): Promise<Server> {
     request.on("end", () => {
       const asked = JSON.parse(Buffer.concat(chunks).toString()) as { spec: { token: string } };
       const given = answer(asked.spec.token, { ...asked, authorization: request.headers.authorization });
-      if (given !== "silence") response.writeHead(given.status).end(given.body);
+      if (given !== "silence") response.writeHead(given.status, given.headers).end(given.body);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

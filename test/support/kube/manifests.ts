@@ -62,7 +62,13 @@ export type PodSpec = {
   topologySpreadConstraints?: { topologyKey: string }[];
   initContainers?: Container[];
   containers: Container[];
-  volumes?: { name: string; configMap?: object; secret?: { secretName: string }; emptyDir?: object }[];
+  volumes?: {
+    name: string;
+    configMap?: object;
+    secret?: { secretName: string };
+    emptyDir?: object;
+    projected?: { sources: object[] };
+  }[];
 };
 
 export type Template = { metadata: { labels: Record<string, string> }; spec: PodSpec };

@@ -5,6 +5,8 @@ import { EXCHANGE, readRequest } from "../../../src/tokens/request.ts";
 const JWT = "urn:ietf:params:oauth:token-type:jwt";
 const RIGHT = { grant_type: EXCHANGE, subject_token: "t", subject_token_type: JWT };
 const read = (form: Record<string, string>): unknown => readRequest(new URLSearchParams(form));
+const many = (count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, "x"]));
 
 test.each<[string, Record<string, string>, object]>([
   ["a pod's token", RIGHT, { subject: { kind: "pod", token: "t" }, scopes: ["read", "write"] }],
@@ -27,6 +29,8 @@ test.each<[string, Record<string, string>, object]>([
   ["somebody who acts for another", { ...RIGHT, actor_token: "x" }, { error: "invalid_request" }],
   ["another kind of token", { ...RIGHT, requested_token_type: "urn:x" }, { error: "invalid_request" }],
   ["another grant", { ...RIGHT, grant_type: "password" }, { error: "unsupported_grant_type" }],
+  ["many parameters", { ...RIGHT, ...many(61) }, { kind: "request" }],
+  ["too many parameters", { ...RIGHT, ...many(62) }, { error: "invalid_request" }],
   ["no grant", {}, { error: "invalid_request" }],
   ["no token", { ...RIGHT, subject_token: "" }, { error: "invalid_request" }],
   ["another type", { ...RIGHT, subject_token_type: "urn:x" }, { error: "invalid_request" }],

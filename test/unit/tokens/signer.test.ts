@@ -47,3 +47,32 @@ test("keys follow each other: each is published before it signs, and found until
   });
   signer.close();
 });
+
+test("after the machine slept, no token is signed by a key whose public half may be gone", async () => {
+  const clock = createFakeClock();
+  const published: string[] = [];
+  let fails = false;
+  const signer = await createSigner({
+    clock,
+    log: silentLogger(),
+    async publish({ kid }) {
+      if (fails) throw new Error("the broker is away");
+      published.push(kid);
+    },
+  });
+  const signedBy = async (): Promise<string | undefined> =>
+    decodeProtectedHeader((await signer.sign(SESSION, ["read"])).token).kid;
+  const usable = (FOUND_SECONDS - TOKEN_SECONDS) * 1000;
+  clock.setWall(clock.wall() + usable - 1); // timers stood still
+  expect(await signedBy()).toBe(published[0]);
+  clock.setWall(clock.wall() + 1);
+  fails = true;
+  await expect(signedBy()).rejects.toThrow("the broker is away");
+  fails = false;
+  const several = await Promise.all([signedBy(), signedBy(), signedBy()]);
+  expect(published).toHaveLength(2);
+  expect(new Set(several)).toEqual(new Set([published[1]]));
+  clock.setWall(0); // a clock that is set back changes nothing
+  expect(await signedBy()).toBe(published[1]);
+  signer.close();
+});

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Server } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import net, { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { bindOwnSocket } from "../../../../src/cli/up/own-socket.ts";
 import type { OwnPort } from "../../../../src/shared/http/door/own-port.ts";
 
@@ -47,3 +47,24 @@ test("a port that was asked for and is taken, and an address of another machine,
 test("for a name nothing is bound: it may stand for several addresses", () => {
   expect(bindOwnSocket(wanted({ listen: "localhost" }))).toBeUndefined();
 });
+
+describe("what Node does not document is not counted on: nothing is bound, and the server opens its port itself", () => {
+  const inNode = net as { _createServerHandle?: unknown };
+  const { _createServerHandle: original } = inNode;
+  afterEach(() => void (inNode._createServerHandle = original));
+
+  test.each<[string, unknown]>([
+    ["it is gone", undefined],
+    ["it takes other arguments", () => raise(new TypeError("an object is expected"))],
+    ["it returns nothing", () => undefined],
+    ["its handle has no descriptor", () => ({ getsockname: () => 0, close: () => undefined })],
+    ["its handle does not tell the port", () => ({ fd: 7, close: () => undefined })],
+  ])("%s", (_, instead) => {
+    inNode._createServerHandle = instead;
+    expect(bindOwnSocket(wanted({}))).toBeUndefined();
+  });
+});
+
+function raise(error: Error): never {
+  throw error;
+}

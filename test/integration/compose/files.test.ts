@@ -32,7 +32,7 @@ test("an .env of before gets what is missing, and keeps the rest", async () => {
 test("secrets are needed, and only the services that use them have them", () => {
   expect(() => readComposition(read("docker-compose.yml"), {})).toThrow(/make-env/);
   expect(() => readComposition(read("docker-compose.yml"), made)).toThrow(/COORDINATOR_URL is missing/);
-  expect(new Set(Object.values(made)).size).toBe(11);
+  expect(new Set(Object.values(made)).size).toBe(12);
   for (const value of Object.values(made)) expect(value).toMatch(/^p[0-9a-f]{48}$/);
   const secrets = new Set<string | number>(Object.values(made));
   for (const [name, { environment }] of Object.entries(composition.services)) {

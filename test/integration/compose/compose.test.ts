@@ -62,7 +62,7 @@ beforeAll(async () => {
   mount(join(ROOT, "deploy/nats"), join(folder, "etc"), place);
   mount(join(ROOT, "deploy/nginx"), join(folder, "nginx"), onThisMachine(place));
   mkdirSync(join(folder, "tmp"));
-}, 180_000);
+}, 600_000); // it installs the image's packages, which a loaded machine does in minutes
 
 afterAll(async () => {
   for (const { process: child } of [...running.values()].toReversed()) {

@@ -112,10 +112,10 @@ async function fill(folder: string, files: Record<string, string>): Promise<void
   const targets = join(folder, "targets");
   for (const path of [units, targets, join(folder, "usr/local/bin"), join(folder, "etc/sysusers.d")])
     await mkdir(path, { recursive: true });
-  for (const name of ["default", "basic", "sysinit", "shutdown", "network-online", "timers"])
+  for (const name of ["default", "basic", "sysinit", "shutdown", "network-online", "sockets", "timers"])
     await writeFile(join(targets, `${name}.target`), "[Unit]\nDefaultDependencies=no\n");
   for (const name of await readdir(UNITS)) {
-    if (/\.(?:service|timer)$/.test(name)) await copyFile(join(UNITS, name), join(units, name));
+    if (/\.(?:service|socket|timer)$/.test(name)) await copyFile(join(UNITS, name), join(units, name));
     if (!name.endsWith(".service")) continue;
     // there is no journal inside
     await mkdir(join(units, `${name}.d`));

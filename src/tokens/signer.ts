@@ -84,27 +84,34 @@ export async function createSigner(deps: {
   }
 
   return {
-    async sign({ user, id, name }, scopes) {
-      const { SignJWT } = await import("jose");
-      const { kid, secret } = await present();
-      const now = Math.floor(clock.wall() / 1000);
-      const token = await new SignJWT({ session: id, sid: name, scope: scopes.join(" "), client_id: id })
-        .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
-        .setIssuer(TOKEN_ISSUER)
-        .setAudience(TOKEN_AUDIENCE)
-        .setSubject(user)
-        .setJti(randomBytes(16).toString("base64url"))
-        .setIssuedAt(now)
-        .setNotBefore(now)
-        .setExpirationTime(now + TOKEN_SECONDS)
-        .sign(secret);
-      return { token, seconds: TOKEN_SECONDS };
-    },
+    sign: async (session, scopes) => ({
+      token: await signedBy(await present(), session, { scopes, now: Math.floor(clock.wall() / 1000) }),
+      seconds: TOKEN_SECONDS,
+    }),
     close() {
       closed = true;
       cancel();
     },
   };
+}
+
+/** `now`: in seconds. */
+async function signedBy(
+  { kid, secret }: Key,
+  { user, id, name }: TokenSession,
+  { scopes, now }: { scopes: readonly TokenScope[]; now: number },
+): Promise<string> {
+  const { SignJWT } = await import("jose");
+  return await new SignJWT({ session: id, sid: name, scope: scopes.join(" "), client_id: id })
+    .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
+    .setIssuer(TOKEN_ISSUER)
+    .setAudience(TOKEN_AUDIENCE)
+    .setSubject(user)
+    .setJti(randomBytes(16).toString("base64url"))
+    .setIssuedAt(now)
+    .setNotBefore(now)
+    .setExpirationTime(now + TOKEN_SECONDS)
+    .sign(secret);
 }
 
 async function makeKey(

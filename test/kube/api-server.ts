@@ -5,7 +5,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../src/cli/up/free-port.ts";
-import { vi } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { ETCD, KUBE_APISERVER, KUBECTL, programOf } from "./programs.ts";
 
 /** A real API server with a real store, without nodes and controllers: it checks, keeps and answers. */
@@ -106,7 +106,7 @@ export async function startApiServer(): Promise<ApiServer> {
       const { ok, said } = kubectl(["get", "--raw", "/readyz"]);
       if (!ok) throw new Error(said);
     };
-    await vi.waitFor(check, { timeout: START_MS, interval: 250 });
+    await eventually(check, 250, START_MS);
   } catch (error) {
     await running.stop();
     throw error;

@@ -53,6 +53,10 @@ export function createPowerDisk(home: string): PowerDisk {
     mounted = false;
   };
   ends.defer(unmount);
+  // An interrupted campaign removes its folder at its exit, so nothing may be mounted there by then.
+  const atExit = (): void => ends.dispose();
+  process.prependListener("exit", atExit);
+  ends.defer(() => process.removeListener("exit", atExit));
   return {
     folder,
     sync: () => run("sync", "-f", folder),

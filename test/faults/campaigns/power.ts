@@ -37,7 +37,15 @@ const LOGS_BYTES = 4 * 1024 ** 3;
 /** What one cut must still have. */
 type Cut = { image: string; events: Acknowledged; sessions: Acknowledged };
 type Count = { cuts: number; acknowledged: number; lost: number; losing: number; unacknowledged: number };
-type Tally = { events: Count; sessions: Count; staged: Set<string>; batches: number; singles: number };
+type Tally = {
+  events: Count;
+  sessions: Count;
+  staged: Set<string>;
+  batches: number;
+  singles: number;
+  /** Cuts after which a broker started. */
+  started: number;
+};
 
 /** The power goes at random moments under load, also inside a sync, and what was staged in memory is gone (DURABLE-1). */
 export async function power(options: PowerOptions, report: Report): Promise<void> {
@@ -60,7 +68,7 @@ export async function power(options: PowerOptions, report: Report): Promise<void
   report.check(
     "control: the server's default loses events",
     bare.lost > 0,
-    `${bare.lost} of ${bare.acknowledged}, in ${bare.losing} of ${bare.cuts} cuts`,
+    `${bare.lost} of ${bare.acknowledged}, in ${bare.losing} of ${bare.cuts} cuts; ${control.started} brokers started`,
   );
 }
 
@@ -70,7 +78,14 @@ async function cutOften(
 ): Promise<Tally> {
   const random = seededRandom(seed);
   const none = (): Count => ({ cuts: 0, acknowledged: 0, lost: 0, losing: 0, unacknowledged: 0 });
-  const tally: Tally = { events: none(), sessions: none(), staged: new Set(), batches: 0, singles: 0 };
+  const tally: Tally = {
+    events: none(),
+    sessions: none(),
+    staged: new Set(),
+    batches: 0,
+    singles: 0,
+    started: 0,
+  };
   for (let disks = 0; tally.events.cuts < cuts; disks++) {
     const home = mkdtempSync(join(tmpdir(), "rr-power-"));
     try {
@@ -130,6 +145,7 @@ async function lookInto(disk: PowerDisk, cut: Cut, always: boolean, tally: Tally
       if (always) throw error;
       return undefined; // the store of the control may be beyond a start
     });
+    if (broker !== undefined) tally.started++;
     count(tally.events, cut.events, await messagesOf(broker, EVENTS_STREAM));
     count(tally.sessions, cut.sessions, await messagesOf(broker, SESSIONS_STREAM));
     await broker?.[Symbol.asyncDispose]();

@@ -195,3 +195,30 @@ test("no tmpfs, and one that is small", async ({ skip }) => {
     execFileSync("umount", ["-l", small]);
   }
 });
+
+test("a tmpfs that somebody mounts there is used by the server, which empties it and leaves the mount", async ({
+  skip,
+}) => {
+  await using folder = await temporaryFolder();
+  const { broker, gateway, end } = await startLog(folder.path, "disk");
+  const place = batchesFolder(folder.path);
+  process.kill(broker.pid(), "SIGTERM");
+  await broker.exited;
+  mkdirSync(place, { recursive: true });
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", place], { stdio: "ignore" });
+  } catch {
+    return skip("needs the right to mount a tmpfs");
+  }
+  try {
+    const { dev } = lstatSync(place);
+    writeFileSync(join(place, "left"), "by an earlier server");
+    await broker.restart();
+    await eventually(async () => expect(await batch(gateway)).toMatchObject({ count: 3 }));
+    expect(readdirSync(place)).toEqual([]);
+    expect(lstatSync(place).dev).toBe(dev);
+    await end();
+  } finally {
+    execFileSync("umount", ["-l", place]);
+  }
+});

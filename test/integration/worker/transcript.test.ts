@@ -14,8 +14,8 @@ import { agentOf } from "../../../src/agents/conduct.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { watch } from "../../../src/shared/session-log/follow/watch.ts";
 import { eventually } from "../../support/eventually.ts";
-import { follower, sweeper } from "../session-log/harness.ts";
-import { startOwnerWorld, type OwnerWorld } from "./owner-world.ts";
+import { agent, follower, sweeper } from "../session-log/harness.ts";
+import { scripted, startOwnerWorld, type OwnerWorld } from "./owner-world.ts";
 
 /** A worker's log keeps what an agent's back end remembers, and only owners of the session see it. */
 
@@ -156,4 +156,19 @@ test("what is kept goes with the turns that retention removes", async () => {
   await world.turn("d");
   await eventually(() => expect(turns).toHaveLength(4));
   expect(turns[3]?.loaded).toEqual([entry(2)]);
+});
+
+test("TURN-1: an owner that was killed right behind what it kept is followed by another one", async () => {
+  await world.turn("a");
+  const before = await agent(world.broker, world.session, world.client.signal);
+  for (const kind of ["owner", "turn_started", "transcript"])
+    expect((await before.writer.append(before.event(kind, "a"))).kind).toBe("stored");
+  await world.own(scripted().agent);
+  await eventually(async () =>
+    expect((await world.events()).at(-1)).toMatchObject({
+      type: "turn_ended",
+      turn_id: "a",
+      data: { outcome: "interrupted" },
+    }),
+  );
 });

@@ -9,6 +9,7 @@ import { createEventSpans } from "./coordinator/spans.ts";
 import { createSuperseded } from "./coordinator/superseded.ts";
 import {
   createLanes,
+  createLeaderReader,
   createLogReader,
   createSettlement,
   knownHere,
@@ -85,6 +86,7 @@ function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "answers" | "run
     holdAbove: options.holdAbove,
     turn,
     read: createLogReader(nc),
+    readLeader: createLeaderReader(opened.jsm),
     lagMs: opened.stream.replicas > 1 ? REPLICA_LAG_MS : 0,
     settled: (entry, how) => counts.settled(how, entry.arrivedAt, clock.now()),
     fence: circle.shardOf,

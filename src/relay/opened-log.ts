@@ -24,7 +24,8 @@ export async function openLog(
 ): Promise<OpenedLog> {
   const { nc } = deps;
   const jsm = await jetstreamManager(nc, { checkAPI: false });
-  const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
+  // without direct gets, because a copy may answer with a value that is long gone, or that there is none (ADR 0055)
+  const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: false });
   const stream = await claimLog({ jsm, kv, url, retarget });
   const watch = createLogWatch({
     ...deps,

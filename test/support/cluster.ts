@@ -18,10 +18,16 @@ import { inboxOf, natsServerPath } from "./broker.ts";
 
 const SERVERS = 3;
 
+/** A user that the product does not have. */
+const FREE = { user: "free", password: "may-do-anything" };
+const FREE_USER = `{ user: "${FREE.user}", password: "${FREE.password}" }\n`;
+
 /** Three nats-servers that replicate, with the product's own users. */
 export type Cluster = {
   access(role: BrokerRole): BrokerAccess;
   connect(role: BrokerRole): Promise<NatsConnection>;
+  /** A connection of a user who may do anything, to one server: to play a part of the servers themselves. */
+  connectFreely(server: number): Promise<NatsConnection>;
   /** Process ids of the servers; undefined for one that is down. */
   pids(): (number | undefined)[];
   /** kill -9, and a start on the same store `downMs` later. Resolves when it is ready again. */
@@ -56,7 +62,7 @@ export async function startCluster(): Promise<Cluster> {
     node.process = await spawnServer({ ...options, clock: systemClock, log: silentLogger() });
   };
   for (const node of nodes) {
-    writeFileSync(join(node.dir, "users.conf"), usersConfig(users));
+    writeFileSync(join(node.dir, "users.conf"), usersConfig(users).replace("users: [", `users: [${FREE_USER}`));
     writeFileSync(join(node.dir, "nats-server.conf"), configOf(node, nodes));
   }
   scope.defer(async () => {
@@ -75,6 +81,12 @@ export async function startCluster(): Promise<Cluster> {
         name: `test ${role}`,
         inboxPrefix: inboxOf(role),
       });
+      connections.push(connection);
+      return connection;
+    },
+    async connectFreely(server) {
+      const one = { servers: servers.slice(server, server + 1), ...FREE };
+      const connection = await connectBroker(one, { name: "test free", inboxPrefix: "_INBOX_free" });
       connections.push(connection);
       return connection;
     },

@@ -49,7 +49,7 @@ export const PAGE_BEARER = { authorization: `Bearer ${PAGE_TOKEN}` } as const;
 
 /** Starts a relay on a provisioned broker: `await using relay = await startTestRelay(broker, coordinator.url)`. */
 export async function startTestRelay(
-  broker: TestBroker,
+  broker: { connect(role: "relay"): Promise<NatsConnection> },
   coordinatorUrl: string,
   options: TestRelayOptions = {},
 ): Promise<TestRelay> {

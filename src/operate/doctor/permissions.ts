@@ -35,6 +35,7 @@ const TRIALS: Trial[] = [
     what: `read ${stream}`,
     subject: `$JS.API.DIRECT.GET.${stream}`,
   })),
+  { what: `ask the leader of ${STATE_STREAM}`, subject: `$JS.API.STREAM.MSG.GET.${STATE_STREAM}` },
   { what: "redrive and replay", subject: "rr.replay.0.doctor.doctor.event", publish: true },
   {
     what: "drop dead letters",

@@ -2,7 +2,7 @@ import type { Answers } from "../coordinator/answers.ts";
 import { createAfterOutage, type AfterOutage } from "./after-outage.ts";
 import { Budget } from "./budget.ts";
 import { createEntrance, type Entrance } from "./entrance.ts";
-import { createFetch } from "./fetch.ts";
+import { createFetch, type LeaderWord } from "./fetch.ts";
 import { Flow, type SessionBacklog } from "./flow.ts";
 import type { Lane } from "./lane.ts";
 import { Memory } from "./memory.ts";
@@ -37,6 +37,8 @@ export type DispatcherDeps = Pick<
     isHolding: (token: string) => boolean;
     /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
     read: (session: string, from: number) => Promise<Stored[] | undefined>;
+    /** The first event of a session from a number on, as the log's leader has it. */
+    readLeader: (session: string, from: number) => Promise<LeaderWord>;
   };
 
 export type Dispatcher = Entrance &

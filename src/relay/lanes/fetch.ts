@@ -9,12 +9,17 @@ import type { TurnOutcome } from "./turn-outcome.ts";
 const GONE_AFTER = 5;
 const GONE_PAUSE_MS: number = REPLICA_LAG_MS / (GONE_AFTER - 1);
 
+/** The event that the log's leader named, or that there is none; undefined where it does not answer or does not know so far. */
+export type LeaderWord = Stored | "none" | undefined;
+
 /** Reads the message of a lane's head from the log, and those that follow it. Returns an outcome if that is not possible. */
 export function createFetch(deps: {
   log: Logger;
   budget: Budget;
   /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
   read: (session: string, from: number) => Promise<Stored[] | undefined>;
+  /** The first event of a session from a number on, as the log's leader has it. */
+  readLeader: (session: string, from: number) => Promise<LeaderWord>;
 }): (lane: Lane) => Promise<TurnOutcome | undefined> {
   const { log, budget } = deps;
 
@@ -25,6 +30,14 @@ export function createFetch(deps: {
     if (stored === undefined) return { kind: "retry", reason: "the log cannot be read", counts: false };
     if (lane.peek() !== head) return { kind: "again" }; // cleared meanwhile
     const bySeq = new Map(stored.map((message) => [message.seq, message]));
+    if (!bySeq.has(head.seq)) {
+      // a copy that lags behind has nothing, or has not got so far
+      const word = await deps.readLeader(lane.session, head.seq);
+      if (lane.peek() !== head) return { kind: "again" };
+      if (word === undefined)
+        return { kind: "retry", reason: "the log's leader cannot be asked", counts: false };
+      if (word !== "none") bySeq.set(word.seq, word);
+    }
     for (let i = 0; i < MAX_WHOLE; i++) {
       const entry = lane.peek(i);
       const message = entry === undefined ? undefined : bySeq.get(entry.seq);
@@ -38,7 +51,7 @@ export function createFetch(deps: {
       lane.notFound = 0;
       return undefined;
     }
-    // a replica may lag behind, so an event is gone only if it stays away, or if later events of the session are there without it
+    // an event is gone only if the leader said so again and again, or if a copy has later events of the session without it as well
     if (++lane.notFound < GONE_AFTER && stored.length === 0) {
       const reason = "the log does not have the event yet";
       return { kind: "retry", reason, counts: false, retryAfterMs: GONE_PAUSE_MS };

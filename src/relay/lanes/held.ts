@@ -20,6 +20,7 @@ import type { HeldTable } from "./held/table.ts";
 import { Terms } from "./held/terms.ts";
 import type { Entry, Lane } from "./lane.ts";
 import { placesOf } from "./places.ts";
+import type { LeaderWord } from "./fetch.ts";
 import type { Stored } from "./stored.ts";
 
 // held/enter.ts holds a session · held/refill.ts reads its events from the log · held/resume.ts lets it go on · held/leave.ts ends its pointer · held/load.ts takes over
@@ -39,6 +40,8 @@ export type HeldDeps = {
   dispatcher: Dispatcher;
   table: HeldTable;
   read(session: string, from: number): Promise<Stored[] | undefined>;
+  /** The first event of a session from a number on, as the log's leader has it. */
+  readLeader(session: string, from: number): Promise<LeaderWord>;
   /** How far a replica that `read` asks may lag behind, milliseconds; 0 where there is only one. */
   lagMs: number;
   /** The shard's fence and its memory of what is settled, which also hold for entries that are read from the log. */

@@ -22,7 +22,7 @@ export type { Dispatcher, DispatcherDeps } from "./dispatcher.ts";
 export type { HeldSessions } from "./held-sessions.ts";
 export type { Entry, Lane } from "./lane.ts";
 export { createSettlement, knownHere, type Settlement } from "./settlement.ts";
-export { createLogReader } from "./stored.ts";
+export { createLeaderReader, createLogReader } from "./stored.ts";
 export type { Ending, TurnContext, TurnOutcome } from "./turn-outcome.ts";
 
 type Own =

@@ -1,9 +1,13 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
 import { errorText, isCoded } from "../../shared/base/errors.ts";
+import { askLeader } from "../../shared/log/follow/leader.ts";
+import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { parseEventSubject, sessionFilter, type EventAddress } from "../../shared/log/schema/subjects.ts";
 import type { Death } from "../coordinator/dead-letters.ts";
 import { readDirect } from "../source/direct.ts";
+import type { LeaderWord } from "./fetch.ts";
 
 /** Messages fetched at once: what a lane keeps whole. */
 const BATCH = 100;
@@ -76,5 +80,31 @@ export function createLogReader(
       const address = addressOf(subject, data);
       return address === undefined ? [] : [{ seq, data, ...envelopeOf(data, address, seq) }];
     });
+  };
+}
+
+/** Asks the log's leader for the first event of a session from a number on, because a copy may not have got so far. */
+export function createLeaderReader(
+  jsm: JetStreamManager,
+): (session: string, from: number) => Promise<LeaderWord> {
+  return async (session, from) => {
+    try {
+      for (let next = from; ;) {
+        const query = { seq: next, next_by_subj: sessionFilter(session) };
+        const found = await askLeader(jsm, EVENTS_STREAM, query);
+        if (found === null) {
+          // one that was the leader, and does not know yet that it is not, may never have had the event
+          const { state } = await jsm.streams.info(EVENTS_STREAM);
+          return state.last_seq >= from ? "none" : undefined;
+        }
+        const { seq, subject, data } = found;
+        const address = addressOf(subject, data);
+        if (address !== undefined) return { seq, data, ...envelopeOf(data, address, seq) };
+        next = seq + 1;
+      }
+    } catch (error) {
+      if (isCoded(error)) throw error;
+      return undefined;
+    }
   };
 }

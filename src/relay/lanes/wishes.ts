@@ -8,7 +8,7 @@ import {
 } from "../../shared/log/state/control.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { STATE_BUCKET, STATE_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
-import { walk } from "../../shared/log/follow/walk.ts";
+import { readLast, walkState } from "../../shared/log/state/state-store.ts";
 
 /** What an operator wants of one session. */
 export type Wish = ControlRecord & {
@@ -104,8 +104,7 @@ async function readSessions(
   target: Known,
   changing: (token: string, wish: Wish | undefined) => void,
 ): Promise<void> {
-  const all = subjectOf("control.*");
-  for await (const { seq, subject, data, header } of walk(jsm, STATE_STREAM, all, target.from)) {
+  for await (const { seq, subject, data, header } of walkState(jsm, "control.*", target.from)) {
     if (seq < target.from) continue; // another reader was faster
     target.from = seq + 1;
     const token = subject.slice(subjectOf("control.").length);
@@ -123,8 +122,8 @@ async function readSessions(
 }
 
 async function readPause(jsm: JetStreamManager, target: Known): Promise<void> {
-  const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(stateKey.paused) });
-  // a replica that lags behind may answer with an older one, or with none
+  const message = await readLast(jsm, stateKey.paused);
+  // who was the bucket's leader may answer for a moment as if it still were
   if (message === null || message.seq <= target.pauseRevision) return;
   const { seq, data, header, time } = message;
   target.pauseRevision = seq;

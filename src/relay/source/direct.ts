@@ -1,8 +1,10 @@
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { PATIENCE_MS } from "../../shared/log/follow/patience.ts";
 import { RELAY_INBOX } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 
-const TIMEOUT_MS = 3000;
+/** Between two messages of an answer that has begun. */
+const SILENCE_MS = 3000;
 /** A replica may lag behind the leader by this time. Until it is over, a message that the replica does not have may still exist. */
 export const REPLICA_LAG_MS = 8000;
 /** End of a page; nothing matched. Every other status is a failure. */
@@ -32,23 +34,43 @@ function messageOf({ data }: Msg): LogMessage | undefined {
  * read now. Like the client's `getBatch`, but without decoding headers: decoding throws at headers that any publisher may store, and a session behind such a
  * message would wait for ever.
  */
-export function readDirect(
+export async function readDirect(
   nc: NatsConnection,
-  query: { from: number; filter: string; batch: number; maxBytes: number },
+  query: DirectQuery,
 ): Promise<LogMessage[] | undefined> {
-  const { promise, resolve } = Promise.withResolvers<LogMessage[] | undefined>();
+  for (const firstMs of PATIENCE_MS) {
+    const answer = await tryDirect(nc, query, firstMs);
+    if (answer !== "silence") return answer;
+  }
+  return undefined;
+}
+
+type DirectQuery = { from: number; filter: string; batch: number; maxBytes: number };
+
+/** `silence` if the copy that was asked does not begin to answer in time: the next try may go to another one. */
+function tryDirect(
+  nc: NatsConnection,
+  query: DirectQuery,
+  firstMs: number,
+): Promise<LogMessage[] | "silence" | undefined> {
+  const { promise, resolve } = Promise.withResolvers<LogMessage[] | "silence" | undefined>();
   const found: LogMessage[] = [];
   const inbox = createInbox(RELAY_INBOX);
   const subscription = nc.subscribe(inbox, {
     callback(error, msg) {
       if (error !== null) return resolve(undefined);
       const message = messageOf(msg);
-      if (message !== undefined) return void found.push(message);
+      if (message !== undefined) {
+        found.push(message);
+        clearTimeout(timer);
+        timer = setTimeout(() => resolve(undefined), SILENCE_MS);
+        return;
+      }
       const code = msg.headers?.code;
       resolve(code === END || code === NOTHING ? found : undefined);
     },
   });
-  const timer = setTimeout(() => resolve(undefined), TIMEOUT_MS);
+  let timer = setTimeout(() => resolve("silence"), firstMs);
   const { from: seq, filter, batch, maxBytes } = query;
   const request = JSON.stringify({ seq, next_by_subj: filter, batch, max_bytes: maxBytes });
   try {

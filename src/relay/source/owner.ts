@@ -1,6 +1,7 @@
 import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import { codedError, errorText } from "../../shared/base/errors.ts";
+import { readState } from "../../shared/log/state/state-store.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 
 /**
@@ -18,8 +19,8 @@ export async function claimLog(deps: {
     if (!(cause instanceof JetStreamApiError)) throw cause; // a broker that does not answer may have the log all the same
     throw codedError("stream_missing", `${EVENTS_STREAM}: ${errorText(cause)}; run \`provision\``, { cause });
   });
-  const entry = await kv.get(stateKey.coordinator);
-  const owner = entry?.operation === "PUT" ? entry.string() : undefined;
+  const stored = await readState(jsm, stateKey.coordinator);
+  const owner = stored && new TextDecoder().decode(stored.value);
   const log = { created: info.created, replicas: info.config.num_replicas };
   if (owner === url) return log;
   if (owner !== undefined && info.state.messages > 0 && !deps.retarget) {
@@ -28,6 +29,8 @@ export async function claimLog(deps: {
       `the log belongs to ${owner}, not to ${url}; pass --retarget to send the pending events to ${url}`,
     );
   }
-  await kv.put(stateKey.coordinator, url);
+  // by compare-and-set: who knows of no owner may be wrong, and then another one's log would be taken
+  if (stored === undefined) await kv.create(stateKey.coordinator, new TextEncoder().encode(url));
+  else await kv.update(stateKey.coordinator, url, stored.revision);
   return log;
 }

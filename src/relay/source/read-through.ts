@@ -6,6 +6,7 @@ import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { tellDamage } from "../../shared/log/state/damage.ts";
 import type { LogCheck } from "../../shared/log/state/log-check.ts";
 import { noteUnreadable } from "../../shared/log/state/note-damage.ts";
+import { askLeader } from "../../shared/log/follow/leader.ts";
 import { REPLICA_LAG_MS } from "./direct.ts";
 import { readPage, scrub, type Unsettled } from "./scrub.ts";
 
@@ -26,7 +27,7 @@ export async function readThrough(
   const ranges = await scrub(
     {
       read: (from) => readPage(nc, from),
-      has: async (seq) => (await jsm.direct.getMessage(EVENTS_STREAM, { seq })) !== null,
+      has: async (seq) => (await askLeader(jsm, EVENTS_STREAM, { seq })) !== null,
       first: async () => (await jsm.streams.info(EVENTS_STREAM)).state.first_seq,
       clock,
       goesOn,

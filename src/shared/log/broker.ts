@@ -7,6 +7,7 @@ import {
   type ConnectionOptions,
   type NatsConnection,
 } from "@nats-io/transport-node";
+import { leaveHungServers } from "./hung-server.ts";
 import { codedError, errorText, type CodedError } from "../base/errors.ts";
 import { showUrl } from "../base/show-url.ts";
 import { tolerateOddHeaders } from "../base/odd-headers.ts";
@@ -32,6 +33,8 @@ export type BrokerAccess = {
 /** How long a service that starts waits for a broker that does not answer. A broker that is restarting is back by then, and a wrong address is reported soon. */
 export const BROKER_WAIT_MS = 3000;
 const AGAIN_MS = 100;
+/** How long a server may take to answer a new connection. One of several that hangs must not delay a start for long. */
+const TRY_MS = { one: 5000, several: 1500 };
 
 /**
  * Connects and keeps connecting for ever after. The first attempt fails loudly after `timeoutMs` (`broker_refused` when the broker
@@ -54,7 +57,9 @@ export async function connectBroker(
           },
         }
       : {};
+  const hung = leaveHungServers();
   const settings: ConnectionOptions = {
+    reconnectToServer: hung.next,
     servers,
     name: options.name,
     inboxPrefix: options.inboxPrefix,
@@ -62,7 +67,7 @@ export async function connectBroker(
     reconnectTimeWait: 100,
     reconnectJitter: 50,
     reconnectJitterTLS: 50,
-    timeout: options.timeoutMs ?? 5000,
+    timeout: options.timeoutMs ?? (servers.length > 1 ? TRY_MS.several : TRY_MS.one),
     pingInterval: 5000, // a silent peer is noticed after 3 × 5 s
     maxPingOut: 2,
     noAsyncTraces: true, // a stack per request costs 22 % of a publish
@@ -77,7 +82,9 @@ export async function connectBroker(
   const until = performance.now() + (options.waitMs ?? 0);
   for (;;) {
     try {
-      return await connect(settings);
+      const nc = await connect(settings);
+      if (servers.length > 1 || nc.info?.cluster !== undefined) hung.watch(nc);
+      return nc;
     } catch (cause) {
       const error = failureOf(access, cause);
       if (error.code !== "log_unreachable" || performance.now() > until) throw error;

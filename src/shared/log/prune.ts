@@ -7,15 +7,21 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { acksCount, decodeCheckpoint } from "./state/checkpoint.ts";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { codedError } from "../base/errors.ts";
 import { readHeld } from "./state/held.ts";
 import { isIdle } from "./state/idle.ts";
 import { checkLog, shortenedText } from "./state/log-check.ts";
 import { SHARDS } from "./schema/partition.ts";
-import { consumerName, EVENTS_STREAM, stateKey } from "./schema/topology.ts";
+import { consumerName, EVENTS_STREAM, STATE_STREAM, stateKey } from "./schema/topology.ts";
+import { askLeader } from "./follow/leader.ts";
 import { encodePruned } from "./state/pruned.ts";
 import { putState, readState } from "./state/state-store.ts";
+
+/** How often in a row a leader may know less than was written, an election long. */
+const LOOKS = 50;
+const BETWEEN_LOOKS_MS = 200;
 
 /** What is known of one shard. */
 type ShardProgress = {
@@ -70,9 +76,10 @@ export async function runPrune(
   const shards = await Promise.all(
     Array.from({ length: SHARDS }, (_, shard) => progressOf({ nc, jsm }, shard, log)),
   );
+  if (log.config.num_replicas > 1) await passLeader(nc, jsm, log.created);
   const held = await readHeld(jsm);
   const oldest = new Date(options.clock.wall() - options.retentionMs);
-  const young = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: oldest });
+  const young = await askLeader(jsm, EVENTS_STREAM, { start_time: oldest });
   const below = pruneBelow({
     firstSeq,
     lastSeq,
@@ -85,6 +92,23 @@ export async function runPrune(
   await putState(nc, stateKey.pruned, encodePruned({ created: log.created, below })); // first: what is gone otherwise is an alarm
   const { purged } = await jsm.streams.purge(EVENTS_STREAM, { seq: below });
   return { removed: purged, below };
+}
+
+/**
+ * A bucket's leader that does not know yet that there is another one could still name no held sessions, while the consumers' leaders know that their events are
+ * acknowledged. What is written passes by the real one. So the record of the last prune is written again, and what is read after that must not be older.
+ */
+async function passLeader(nc: NatsConnection, jsm: JetStreamManager, created: string): Promise<void> {
+  const stored = await readState(jsm, stateKey.pruned);
+  const revision = await putState(
+    nc,
+    stateKey.pruned,
+    stored?.value ?? encodePruned({ created, below: 0 }),
+  );
+  for (let look = 1; (await jsm.streams.info(STATE_STREAM)).state.last_seq < revision; look++) {
+    if (look === LOOKS) throw new Error(`the leader of ${STATE_STREAM} is behind; nothing is pruned`);
+    await delay(BETWEEN_LOOKS_MS);
+  }
 }
 
 async function progressOf(

@@ -55,9 +55,10 @@ export type GatewayUser = {
 export type Permissions = { publish: readonly string[]; subscribe: readonly string[] };
 
 const STATE_STREAM = `KV_${STATE_BUCKET}`;
-// Only by direct gets. A consumer of the bucket could be a push consumer, and then the server itself would publish to any subject that its creator chose.
+// Single keys are read from the bucket's leader (MSG.GET), because a copy may be behind; pages by direct gets. A consumer of the bucket could be a push consumer, and then the server itself would publish to any subject that its creator chose.
 const readState = [
   `$JS.API.STREAM.INFO.${STATE_STREAM}`,
+  `$JS.API.STREAM.MSG.GET.${STATE_STREAM}`,
   `$JS.API.DIRECT.GET.${STATE_STREAM}`,
   `$JS.API.DIRECT.GET.${STATE_STREAM}.>`,
 ];
@@ -96,6 +97,7 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
       ...["INFO", "MSG.NEXT", "UNPIN", "RESET"].map((verb) => `$JS.API.CONSUMER.${verb}.${EVENTS_STREAM}.*`),
       `$JS.ACK.${EVENTS_STREAM}.>`,
+      `$JS.API.STREAM.MSG.GET.${EVENTS_STREAM}`,
       `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
       `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
       "rr.dead.>",
@@ -182,8 +184,7 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       `$KV.${STATE_BUCKET}.${stateKey.pruned}`,
       `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
       `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
-      `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
-      `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
+      `$JS.API.STREAM.MSG.GET.${EVENTS_STREAM}`,
       ...readState,
     ],
     subscribe: [`${PRUNE_INBOX}.>`],

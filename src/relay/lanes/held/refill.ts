@@ -3,6 +3,7 @@ import { errorText } from "../../../shared/base/errors.ts";
 import type { Logger } from "../../../shared/base/logger.ts";
 import type { Shard } from "../../source/shard.ts";
 import type { Dispatcher } from "../dispatcher.ts";
+import type { LeaderWord } from "../fetch.ts";
 import type { Stored } from "../stored.ts";
 import { entryOf, logSource, RETRY_MS, skipped } from "./entries.ts";
 import type { Leave } from "./leave.ts";
@@ -37,17 +38,16 @@ export class Refill {
   }
 
   async #read(token: string, pointer: Pointer): Promise<void> {
-    const { table, log, move } = this.#deps;
+    const { table, move } = this.#deps;
     const { session } = pointer.record;
     const { reading } = drainingOf(table, token) ?? {};
-    const stored = await this.#deps.read(session, pointer.cursor).catch((error: unknown) => {
-      log.error({ session, err: errorText(error) }, "held session cannot be read");
-      return undefined;
-    });
+    const stored = await this.#deps.read(session, pointer.cursor).catch((error: unknown) =>
+      this.#failed(pointer, error),
+    );
     if (reading === undefined || drainingOf(table, token)?.reading !== reading) return;
     move(token, { on: "read_over" });
     if (stored === undefined) this.fillLater(token);
-    else if (stored.length === 0) this.#atEnd(token, pointer);
+    else if (stored.length === 0) await this.#atEnd(token, pointer);
     else this.#accept(token, pointer, stored);
   }
 
@@ -69,7 +69,7 @@ export class Refill {
   }
 
   /** Everything was read: the session joins the live stream once none of its events waits and the pointer is deleted. */
-  #atEnd(token: string, pointer: Pointer): void {
+  async #atEnd(token: string, pointer: Pointer): Promise<void> {
     const { clock, dispatcher, table } = this.#deps;
     const lane = dispatcher.open(pointer.record.session, token, pointer.shard);
     if (lane.length + lane.inFlight.length > 0) return; // asked again when they are settled
@@ -77,7 +77,28 @@ export class Refill {
     const ours = this.#deps.fence(pointer.shard).mayForward();
     const changes = table.change(token) !== undefined; // it is about to stand still
     if (changes || clock.now() < pointer.joinsAt || !ours) return this.fillLater(token);
-    this.#deps.leave(token, pointer);
+    await this.#leave(token, pointer);
+  }
+
+  /** A copy that lags behind has no more events either: so the log's leader has the last word. */
+  async #leave(token: string, pointer: Pointer): Promise<void> {
+    const { table, move, fence } = this.#deps;
+    move(token, { on: "read" });
+    const { reading } = drainingOf(table, token) ?? {};
+    const word = await this.#deps
+      .readLeader(pointer.record.session, pointer.cursor)
+      .catch((error: unknown) => this.#failed(pointer, error));
+    if (reading === undefined || drainingOf(table, token)?.reading !== reading) return;
+    move(token, { on: "read_over" });
+    if (word === undefined) this.fillLater(token);
+    else if (word !== "none") this.#accept(token, pointer, [word]);
+    else if (table.change(token) !== undefined || !fence(pointer.shard).mayForward()) this.fillLater(token);
+    else this.#deps.leave(token, pointer);
+  }
+
+  #failed({ record: { session } }: Pointer, error: unknown): undefined {
+    this.#deps.log.error({ session, err: errorText(error) }, "held session cannot be read");
+    return undefined;
   }
 }
 
@@ -90,6 +111,8 @@ export type RefillDeps = {
   leave: Leave;
   /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
   read(session: string, from: number): Promise<Stored[] | undefined>;
+  /** The first event of a session from a number on, as the log's leader has it. */
+  readLeader(session: string, from: number): Promise<LeaderWord>;
   /** The shard's fence and its memory of what is settled, which also hold for entries that are read from the log. */
   fence(shard: number): Pick<Shard, "mayForward" | "verify" | "settled">;
 };

@@ -1,4 +1,5 @@
-import { JetStreamError, type JetStreamManager, type StoredMsg } from "@nats-io/jetstream";
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import { readPage } from "./page.ts";
 
 /**
  * Messages asked for at once, and their most bytes. With each page the broker counts what follows, with the store held: up to 60 ms in the middle
@@ -9,7 +10,7 @@ const PAGE_BYTES: number = 8 * 1024 * 1024;
 
 /**
  * Every message of a stream that matches a subject filter, upwards from a sequence, by direct gets: no consumer is needed, and no reader's
- * place in the log moves. What is written meanwhile is met at the end. A small page is enough for a caller that looks for the first few only.
+ * place in the log moves. The copy that answers may lag behind, so that the end is not proven. What is written meanwhile is met at the end. A small page is enough for a caller that looks for the first few only.
  */
 export async function* walk(
   jsm: JetStreamManager,
@@ -19,22 +20,13 @@ export async function* walk(
   pageSize: number = PAGE,
 ): AsyncGenerator<StoredMsg> {
   for (let seq = from; ;) {
-    const first = seq;
-    const page = await jsm.direct.getBatch(stream, {
-      seq: first,
-      next_by_subj: filter,
-      batch: pageSize,
-      max_bytes: PAGE_BYTES,
-    });
-    try {
-      for await (const message of page) {
-        seq = message.seq + 1;
-        yield message;
-      }
-    } catch (error) {
-      if (!isNoMessage(error)) throw error;
+    const query = { seq, next_by_subj: filter, batch: pageSize, max_bytes: PAGE_BYTES };
+    const page = await readPage(jsm, stream, query);
+    if (page.length === 0) return;
+    for (const message of page) {
+      seq = message.seq + 1;
+      yield message;
     }
-    if (seq === first) return;
   }
 }
 
@@ -54,8 +46,4 @@ export async function* walkOneByOne(
     seq = message.seq + 1;
     yield message;
   }
-}
-
-function isNoMessage(error: unknown): boolean {
-  return error instanceof JetStreamError && "code" in error && error.code === 404;
 }

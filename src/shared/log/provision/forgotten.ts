@@ -4,6 +4,7 @@ import { acksCount } from "../state/checkpoint.ts";
 import { recordDamage, type Damage } from "../state/damage.ts";
 import type { LogCheck } from "../state/log-check.ts";
 import { stampMs } from "../state/log-end.ts";
+import { askLeader } from "../follow/leader.ts";
 import { CONSUMER_NOT_FOUND } from "./mend.ts";
 import { consumerName, EVENTS_STREAM, shardSubjects } from "../schema/topology.ts";
 import type { ShardStart } from "./checkpoints.ts";
@@ -15,7 +16,7 @@ export type Forgotten = { shard: number; seq: number; at: number };
  * Finds out whether the state bucket lost its newest records. Then older checkpoints are in their place, and pointers of sessions that were held since then
  * may be missing. The consumers are kept elsewhere and still know those events as acknowledged. After a start of the broker their acks are not believed
  * ({@link acksCount}), so nothing is lost: relays deliver again from the checkpoint. A kill of the broker leaves the same traces, for at most a quarter of a
- * second. It costs one question for each shard of an earlier process, and one direct get where something was found. Records and returns what is surely lost.
+ * second. It costs one question for each shard of an earlier process, and one more where something was found. Records and returns what is surely lost.
  */
 export async function findForgotten(
   { nc, jsm, wall }: { nc: NatsConnection; jsm: JetStreamManager; wall: () => number },
@@ -45,9 +46,9 @@ async function forgottenOf(
   const acked = await ackFloor(jsm, consumerName(shard));
   if (acked <= floor) return undefined;
   const [filter = ""] = shardSubjects(shard);
-  const message = await jsm.direct.getMessage(EVENTS_STREAM, { seq: floor + 1, next_by_subj: filter });
+  const message = await askLeader(jsm, EVENTS_STREAM, { seq: floor + 1, next_by_subj: filter });
   if (message === null || message.seq > acked) return undefined; // the ack floor also passes over events of other shards
-  const last = await jsm.direct.getMessage(EVENTS_STREAM, { seq: acked });
+  const last = await askLeader(jsm, EVENTS_STREAM, { seq: acked });
   return { shard, seq: message.seq, at: stampMs((last ?? message).timestamp) };
 }
 

@@ -8,6 +8,7 @@ import { announced, removalsOf } from "./removals.ts";
 import { countOf, startingAt, rangesOf, without, type Range } from "./ranges.ts";
 import { Settled } from "./settled.ts";
 import { readState, type Stored } from "./state-store.ts";
+import { askLeader } from "../follow/leader.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 
 // log-end.ts decides · log-mark.ts and checkpoint.ts are what is remembered · ../../../relay/source/log-watch.ts looks again and again · ../provision/mend.ts mends
@@ -152,7 +153,7 @@ function distinct(anchors: readonly Anchor[]): Anchor[] {
 
 /** True if another message has the anchor's number now. A number without a message is no sign: it may have been pruned. */
 export async function isReplaced(jsm: JetStreamManager, { seq, at }: Required<Anchor>): Promise<boolean> {
-  const message = seq === 0 ? null : await jsm.direct.getMessage(EVENTS_STREAM, { seq });
+  const message = seq === 0 ? null : await askLeader(jsm, EVENTS_STREAM, { seq });
   return message !== null && Math.abs(stampMs(message.timestamp) - at) >= 1;
 }
 
@@ -162,11 +163,11 @@ function isGone({ anchor, there }: Probe): boolean {
 
 async function probe(jsm: JetStreamManager, anchor: Anchor): Promise<Probe> {
   if (anchor.at === undefined) return { anchor, there: undefined, next: undefined };
-  const message = await jsm.direct.getMessage(EVENTS_STREAM, { seq: anchor.seq });
+  const message = await askLeader(jsm, EVENTS_STREAM, { seq: anchor.seq });
   const there = message === null ? undefined : stampMs(message.timestamp);
   if (there !== undefined && Math.abs(there - anchor.at) < 1) return { anchor, there, next: undefined };
   const later = new Date(Math.floor(anchor.at) + 1);
-  const next = await jsm.direct.getMessage(EVENTS_STREAM, { start_time: later });
+  const next = await askLeader(jsm, EVENTS_STREAM, { start_time: later });
   return { anchor, there, next: next?.seq };
 }
 

@@ -3,8 +3,8 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { encodeHeld, type HeldPlace } from "./held.ts";
 import type { LogCheck } from "./log-check.ts";
 import { sessionToken } from "../schema/session-id.ts";
-import { writeState } from "./state-store.ts";
-import { STATE_STREAM, STATE_BUCKET, stateKey } from "../schema/topology.ts";
+import { readLast, writeState } from "./state-store.ts";
+import { stateKey } from "../schema/topology.ts";
 
 /** A record that says that a session is held. A deletion of its pointer before revision `since` was about an earlier hold. */
 export type HeldClaim = { place: HeldPlace; since: number };
@@ -62,7 +62,7 @@ export async function restorePointers(
   for (const claim of joined(claims)) {
     const [session, from, reason] = claim.place;
     const key = stateKey.held(sessionToken(session));
-    const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: `$KV.${STATE_BUCKET}.${key}` });
+    const message = await readLast(jsm, key);
     const last =
       message === null ? undefined : { seq: message.seq, deleted: message.header.has("KV-Operation") };
     if (!isLost(claim, last)) continue;

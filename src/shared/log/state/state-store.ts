@@ -1,6 +1,8 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { STATE_BUCKET, STATE_STREAM } from "../schema/topology.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { askLeader } from "../follow/leader.ts";
 import { walk } from "../follow/walk.ts";
 
 /** A key's value. A conditional write names the revision. `at`: when it was written, milliseconds since 1970. */
@@ -8,17 +10,21 @@ export type Stored = { value: Uint8Array; revision: number; at: number };
 
 const subjectOf = (key: string): string => `$KV.${STATE_BUCKET}.${key}`;
 
-/** The value of a key. Undefined if it was never written, or was deleted. */
+/** The value of a key, asked of the bucket's leader. Undefined if it was never written, or was deleted. */
 export async function readState(jsm: JetStreamManager, key: string): Promise<Stored | undefined> {
-  const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(key) });
+  const message = await readLast(jsm, key);
   if (message === null || message.header.has("KV-Operation")) return undefined;
   return storedOf(message);
 }
 
 /** The revision that a conditional write of a key must name now. A deletion has one too; 0 if the key was never written. */
 export async function readRevision(jsm: JetStreamManager, key: string): Promise<number> {
-  const message = await jsm.direct.getMessage(STATE_STREAM, { last_by_subj: subjectOf(key) });
-  return message?.seq ?? 0;
+  return (await readLast(jsm, key))?.seq ?? 0;
+}
+
+/** The newest write of a key, which may be a deletion, as the bucket's leader has it; null for none. */
+export function readLast(jsm: JetStreamManager, key: string): Promise<StoredMsg | null> {
+  return askLeader(jsm, STATE_STREAM, { last_by_subj: subjectOf(key) });
 }
 
 /** Values are small: 50,000 of them are read in 0.6 s, with pages of 1,000 in 1.6 s. */
@@ -39,12 +45,39 @@ export async function decodeStates<T>(
   decode: (stored: Stored, key: string) => T,
 ): Promise<Map<string, T>> {
   const found = new Map<string, T>();
-  for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter), 1, PAGE)) {
+  for await (const message of walkState(jsm, filter)) {
     const key = message.subject.slice(subjectOf("").length);
     if (message.header.has("KV-Operation")) found.delete(key);
     else found.set(key, decode(storedOf(message), key));
   }
   return found;
+}
+
+/** How long a copy of the bucket may be behind its leader before a reader gives up, and how often it looks. */
+const LAG = { ms: 10_000, pauseMs: 100 };
+
+/**
+ * Every write of the keys that match a filter, upwards from a revision, deletions too. Pages come from any copy of the bucket, and one that lags behind ends
+ * too early, or has nothing. So it is over only when it reached what the leader named as the newest one at the start. Throws if no copy gets there in 10 s.
+ */
+export async function* walkState(
+  jsm: JetStreamManager,
+  filter: string,
+  from = 1,
+): AsyncGenerator<StoredMsg> {
+  let next = from;
+  const until = performance.now() + LAG.ms;
+  for (;;) {
+    const newest = (await readLast(jsm, filter))?.seq ?? 0;
+    if (newest < next) return;
+    for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter), next, PAGE)) {
+      next = message.seq + 1;
+      yield message;
+    }
+    if (newest < next) return;
+    if (performance.now() > until) throw new Error(`a copy of ${STATE_STREAM} is behind its leader`);
+    await delay(LAG.pauseMs);
+  }
 }
 
 function storedOf({ data, seq, time }: StoredMsg): Stored {

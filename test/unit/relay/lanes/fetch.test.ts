@@ -33,8 +33,39 @@ describe("BOUND-1: thin entries", () => {
     expect(world.turns[0]?.entries[0]?.seq).toBe(6);
   });
 
-  test("an event that a lagging replica does not have yet is waited for; what stays away is settled as gone", async () => {
+  test("SETTLE-1: an event that a copy does not have is taken from the leader, however often the copy says so", async () => {
     const world = await thinHead();
+    world.reads.pop()?.answer([]);
+    await promises();
+    expect(world.turns[0]?.entries[0]).toMatchObject({ seq: 6, envelope: { id: "e6" } });
+    expect(world.settled.has(6)).toBe(false);
+  });
+
+  test("SETTLE-1: nor is it gone because a copy has later ones of its session", async () => {
+    const world = await thinHead();
+    world.reads.pop()?.answer(world.stored("a", 7, 50));
+    await promises();
+    expect(world.turns[0]?.entries[0]).toMatchObject({ seq: 6, envelope: { id: "e6" } });
+  });
+
+  test("SETTLE-1: a leader that does not know so far, or does not answer, says nothing about the event", async () => {
+    const world = await thinHead();
+    const { readLeader } = world;
+    world.readLeader = () => undefined;
+    for (let i = 0; i < 20; i++) {
+      world.reads.pop()?.answer([]);
+      await world.clock.pass(60_000);
+    }
+    expect(world.settled.has(6)).toBe(false);
+    world.readLeader = readLeader;
+    world.reads.pop()?.answer([]);
+    await promises();
+    expect(world.turns[0]?.entries[0]?.seq).toBe(6);
+  });
+
+  test("an event that the leader does not have either is waited for; what stays away is settled as gone", async () => {
+    const world = await thinHead();
+    world.readLeader = () => "none";
     const before = world.clock.now();
     world.reads.pop()?.answer(undefined);
     await world.clock.pass(60_000);
@@ -51,8 +82,9 @@ describe("BOUND-1: thin entries", () => {
     expect(world.clock.now() - before).toBeGreaterThan(8000);
   });
 
-  test("an event that later ones of its session stand without is gone", async () => {
+  test("an event that later ones of its session stand without, at the leader too, is gone", async () => {
     const world = await thinHead();
+    world.readLeader = (session) => world.stored(session, 7, 1)[0] ?? "none";
     world.reads.pop()?.answer(world.stored("a", 7, 50));
     await promises();
     expect(world.settled.get(6)).toBe("gone");

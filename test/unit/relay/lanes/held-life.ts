@@ -3,6 +3,7 @@ import type { Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
 import type { HeldSessions } from "../../../../src/relay/lanes/held-sessions.ts";
 import { createLanes } from "../../../../src/relay/lanes/index.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
+import type { LeaderWord } from "../../../../src/relay/lanes/fetch.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
 import type { TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
 import { Settled } from "../../../../src/shared/log/state/settled.ts";
@@ -108,6 +109,17 @@ export function live(shared: Lasting, options: HeldWorldOptions, past: Past): Li
     }
   };
 
+  const readLeader = async (session: string, from: number): Promise<LeaderWord> => {
+    try {
+      const found = await call(() => shared.log.find((it) => it.session === session && it.seq >= from));
+      if (found === undefined) return "none";
+      const { seq } = found;
+      return { seq, envelope: envelopeOf(found), data: new Uint8Array(1), death: undefined };
+    } catch {
+      return undefined;
+    }
+  };
+
   const { dispatcher, held, control, deliver, clear, prepare } = createLanes({
     nc,
     jsm,
@@ -124,6 +136,7 @@ export function live(shared: Lasting, options: HeldWorldOptions, past: Past): Li
     holdAbove,
     turn,
     read,
+    readLeader,
     lagMs: LAG_MS,
     settled(entry) {
       shared.delivered.add(entry.seq);

@@ -14,6 +14,12 @@ export type StateBucket = {
   call<T>(work: () => T): Promise<T>;
 };
 
+type BatchQuery = {
+  seq: number;
+  next_by_subj: string;
+  callback(done: object | null, message: StoredMsg | undefined): void;
+};
+
 /** The bucket of the world, whose broker may be slow, down or odd. `store` writes a key, or deletes it, and returns the revision. */
 export function stateBucket(
   shared: Lasting,
@@ -61,14 +67,16 @@ export function stateBucket(
       .sort((a, b) => a.seq - b.seq) as unknown as StoredMsg[];
   const jsm = {
     direct: {
-      getBatch: (_stream: string, { seq, next_by_subj: filter }: { seq: number; next_by_subj: string }) =>
-        call(() => messages(filter).filter((message) => message.seq >= seq)).then((found) =>
-          (async function* () {
-            yield* found;
-          })(),
-        ),
-      getMessage: (_stream: string, { last_by_subj: subject }: { last_by_subj: string }) =>
-        call(() => messages(subject).find((message) => message.subject === subject) ?? null),
+      async getBatch(_stream: string, { seq, next_by_subj: filter, callback }: BatchQuery) {
+        const found = await call(() => messages(filter).filter((message) => message.seq >= seq));
+        for (const message of found) callback(null, message);
+        callback({}, undefined);
+        return { stop() {} };
+      },
+    },
+    streams: {
+      getMessage: (_stream: string, { last_by_subj: filter }: { last_by_subj: string }) =>
+        call(() => messages(filter).at(-1) ?? null),
     },
   } as unknown as JetStreamManager;
   return { nc, kv, jsm, call };

@@ -7,6 +7,7 @@ import type { Attempt } from "../../../../src/relay/coordinator/client.ts";
 import type { Gate, GateState } from "../../../../src/relay/coordinator/gate.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { Source } from "../../../../src/relay/source/source.ts";
+import type { LeaderWord } from "../../../../src/relay/lanes/fetch.ts";
 import type { Stored } from "../../../../src/relay/lanes/stored.ts";
 import type { Ending, TurnContext, TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
 import { decodeHeld } from "../../../../src/shared/log/state/held.ts";
@@ -35,6 +36,8 @@ export type World = {
   /** Pointers of sessions that are being written. */
   holds: { session: string; reason: string; fail(): void }[];
   reads: { session: string; from: number; answer(stored: Stored[] | undefined): void }[];
+  /** What the log's leader says when it is asked; by default what is in the log. */
+  readLeader(session: string, from: number): LeaderWord;
   verifies: ((allowed: boolean) => void)[];
   broken: string[];
   append(session: string): number;
@@ -97,6 +100,7 @@ export function createWorld(options: WorldOptions = {}): World {
     lagMs: 0,
     turn,
     read: (session, from) => new Promise((resolve) => world.reads.push({ session, from, answer: resolve })),
+    readLeader: async (session, from) => world.readLeader(session, from),
     settled(entry, how) {
       if (!settled.has(entry.seq)) world.broken.push(`${entry.seq} told as ${how} before its source knew`);
       settled.set(entry.seq, how);
@@ -119,6 +123,7 @@ export function createWorld(options: WorldOptions = {}): World {
     told: new Map(),
     holds: [],
     reads: [],
+    readLeader: (session, from) => world.stored(session, from, 1)[0] ?? "none",
     verifies: [],
     broken: [],
     append(session) {

@@ -7,7 +7,6 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { acksCount, decodeCheckpoint } from "./state/checkpoint.ts";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { codedError } from "../base/errors.ts";
 import { readHeld } from "./state/held.ts";
@@ -107,7 +106,7 @@ async function passLeader(nc: NatsConnection, jsm: JetStreamManager, created: st
   );
   for (let look = 1; (await jsm.streams.info(STATE_STREAM)).state.last_seq < revision; look++) {
     if (look === LOOKS) throw new Error(`the leader of ${STATE_STREAM} is behind; nothing is pruned`);
-    await delay(BETWEEN_LOOKS_MS);
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
   }
 }
 

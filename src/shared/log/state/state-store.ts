@@ -1,7 +1,6 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { STATE_BUCKET, STATE_STREAM } from "../schema/topology.ts";
-import { setTimeout as delay } from "node:timers/promises";
 import { askLeader } from "../follow/leader.ts";
 import { walk } from "../follow/walk.ts";
 
@@ -54,7 +53,7 @@ export async function decodeStates<T>(
 }
 
 /** How long a copy of the bucket may be behind its leader before a reader gives up, and how often it looks. */
-const LAG = { ms: 10_000, pauseMs: 100 };
+const LAG = { looks: 100, pauseMs: 100 };
 
 /**
  * Every write of the keys that match a filter, upwards from a revision, deletions too. Pages come from any copy of the bucket, and one that lags behind ends
@@ -66,8 +65,7 @@ export async function* walkState(
   from = 1,
 ): AsyncGenerator<StoredMsg> {
   let next = from;
-  const until = performance.now() + LAG.ms;
-  for (;;) {
+  for (let look = 1; ; look++) {
     const newest = (await readLast(jsm, filter))?.seq ?? 0;
     if (newest < next) return;
     for await (const message of walk(jsm, STATE_STREAM, subjectOf(filter), next, PAGE)) {
@@ -75,8 +73,8 @@ export async function* walkState(
       yield message;
     }
     if (newest < next) return;
-    if (performance.now() > until) throw new Error(`a copy of ${STATE_STREAM} is behind its leader`);
-    await delay(LAG.pauseMs);
+    if (look === LAG.looks) throw new Error(`a copy of ${STATE_STREAM} is behind its leader`);
+    await new Promise((resolve) => setTimeout(resolve, LAG.pauseMs));
   }
 }
 

@@ -62,7 +62,10 @@ export async function startCluster(): Promise<Cluster> {
     node.process = await spawnServer({ ...options, clock: systemClock, log: silentLogger() });
   };
   for (const node of nodes) {
-    writeFileSync(join(node.dir, "users.conf"), usersConfig(users).replace("users: [", `users: [${FREE_USER}`));
+    writeFileSync(
+      join(node.dir, "users.conf"),
+      usersConfig(users).replace("users: [", `users: [${FREE_USER}`),
+    );
     writeFileSync(join(node.dir, "nats-server.conf"), configOf(node, nodes));
   }
   scope.defer(async () => {

@@ -2,7 +2,7 @@ import type { Answers } from "../coordinator/answers.ts";
 import { createAfterOutage, type AfterOutage } from "./after-outage.ts";
 import { Budget } from "./budget.ts";
 import { createEntrance, type Entrance } from "./entrance.ts";
-import { createFetch, type LeaderWord } from "./fetch.ts";
+import { createFetch } from "./fetch.ts";
 import { Flow, type SessionBacklog } from "./flow.ts";
 import type { Lane } from "./lane.ts";
 import { Memory } from "./memory.ts";
@@ -12,7 +12,7 @@ import { Pump, type PumpDeps } from "./pump.ts";
 import { ReadyLanes } from "./ready.ts";
 import { Roster } from "./roster.ts";
 import type { InFlight } from "./share.ts";
-import type { Stored } from "./stored.ts";
+import type { LeaderWord, Stored } from "./stored.ts";
 import { createUnderWay } from "./under-way.ts";
 import { createWaiters } from "./waiters.ts";
 

@@ -2,15 +2,12 @@ import type { Logger } from "../../shared/base/logger.ts";
 import type { Budget } from "./budget.ts";
 import { MAX_WHOLE, type Lane } from "./lane.ts";
 import { REPLICA_LAG_MS } from "../source/direct.ts";
-import type { Stored } from "./stored.ts";
+import type { LeaderWord, Stored } from "./stored.ts";
 import type { TurnOutcome } from "./turn-outcome.ts";
 
 /** Reads in a row that find nothing, this far apart, before an event counts as deleted. */
 const GONE_AFTER = 5;
 const GONE_PAUSE_MS: number = REPLICA_LAG_MS / (GONE_AFTER - 1);
-
-/** The event that the log's leader named, or that there is none; undefined where it does not answer or does not know so far. */
-export type LeaderWord = Stored | "none" | undefined;
 
 /** Reads the message of a lane's head from the log, and those that follow it. Returns an outcome if that is not possible. */
 export function createFetch(deps: {

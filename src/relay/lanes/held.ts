@@ -20,8 +20,7 @@ import type { HeldTable } from "./held/table.ts";
 import { Terms } from "./held/terms.ts";
 import type { Entry, Lane } from "./lane.ts";
 import { placesOf } from "./places.ts";
-import type { LeaderWord } from "./fetch.ts";
-import type { Stored } from "./stored.ts";
+import type { LeaderWord, Stored } from "./stored.ts";
 
 // held/enter.ts holds a session · held/refill.ts reads its events from the log · held/resume.ts lets it go on · held/leave.ts ends its pointer · held/load.ts takes over
 // held/state.ts names the states · held/held-phase.ts moves from one to the next · held/table.ts has those that are not free · held/carry-out.ts carries that out · held/pointers.ts writes · held/terms.ts counts takeovers

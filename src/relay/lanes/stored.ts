@@ -7,7 +7,6 @@ import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { parseEventSubject, sessionFilter, type EventAddress } from "../../shared/log/schema/subjects.ts";
 import type { Death } from "../coordinator/dead-letters.ts";
 import { readDirect } from "../source/direct.ts";
-import type { LeaderWord } from "./fetch.ts";
 
 /** Messages fetched at once: what a lane keeps whole. */
 const BATCH = 100;
@@ -15,6 +14,9 @@ const MAX_BYTES: number = 1024 * 1024;
 
 /** One event as it lies in the log. */
 export type Stored = { seq: number; envelope: Envelope; data: Uint8Array; death: Death | undefined };
+
+/** The event that the log's leader named, or that there is none; undefined where it does not answer or does not know so far. */
+export type LeaderWord = Stored | "none" | undefined;
 
 /**
  * An envelope in the form in which the relay works with it. If it cannot be decoded, its subject gives it a form, so that it can become a dead letter like

@@ -7,7 +7,7 @@ import {
   type PauseRecord,
 } from "../../shared/log/state/control.ts";
 import type { Logger } from "../../shared/base/logger.ts";
-import { STATE_BUCKET, STATE_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
+import { STATE_BUCKET, stateKey } from "../../shared/log/schema/topology.ts";
 import { readLast, walkState } from "../../shared/log/state/state-store.ts";
 
 /** What an operator wants of one session. */

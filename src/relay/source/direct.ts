@@ -29,22 +29,6 @@ function messageOf({ data }: Msg): LogMessage | undefined {
   return { subject, seq: Number(seq), data: Buffer.from(data) }; // the socket's buffer is shared and large
 }
 
-/**
- * The next messages of the log from a sequence on that match a filter, at most `batch` and about `maxBytes` of them; undefined when the log cannot be
- * read now. Like the client's `getBatch`, but without decoding headers: decoding throws at headers that any publisher may store, and a session behind such a
- * message would wait for ever.
- */
-export async function readDirect(
-  nc: NatsConnection,
-  query: DirectQuery,
-): Promise<LogMessage[] | undefined> {
-  for (const firstMs of PATIENCE_MS) {
-    const answer = await tryDirect(nc, query, firstMs);
-    if (answer !== "silence") return answer;
-  }
-  return undefined;
-}
-
 type DirectQuery = { from: number; filter: string; batch: number; maxBytes: number };
 
 /** `silence` if the copy that was asked does not begin to answer in time: the next try may go to another one. */
@@ -56,6 +40,7 @@ function tryDirect(
   const { promise, resolve } = Promise.withResolvers<LogMessage[] | "silence" | undefined>();
   const found: LogMessage[] = [];
   const inbox = createInbox(RELAY_INBOX);
+  let timer = setTimeout(() => resolve("silence"), firstMs);
   const subscription = nc.subscribe(inbox, {
     callback(error, msg) {
       if (error !== null) return resolve(undefined);
@@ -70,7 +55,6 @@ function tryDirect(
       resolve(code === END || code === NOTHING ? found : undefined);
     },
   });
-  let timer = setTimeout(() => resolve("silence"), firstMs);
   const { from: seq, filter, batch, maxBytes } = query;
   const request = JSON.stringify({ seq, next_by_subj: filter, batch, max_bytes: maxBytes });
   try {
@@ -82,4 +66,17 @@ function tryDirect(
     clearTimeout(timer);
     if (!subscription.isClosed()) subscription.unsubscribe();
   });
+}
+
+/**
+ * The next messages of the log from a sequence on that match a filter, at most `batch` and about `maxBytes` of them; undefined when the log cannot be
+ * read now. Like the client's `getBatch`, but without decoding headers: decoding throws at headers that any publisher may store, and a session behind such a
+ * message would wait for ever.
+ */
+export async function readDirect(nc: NatsConnection, query: DirectQuery): Promise<LogMessage[] | undefined> {
+  for (const firstMs of PATIENCE_MS) {
+    const answer = await tryDirect(nc, query, firstMs);
+    if (answer !== "silence") return answer;
+  }
+  return undefined;
 }

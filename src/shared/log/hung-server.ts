@@ -16,14 +16,14 @@ export type Silence = { tickedAt: number; askedAt: number | undefined; heard: nu
 export function tickOf(
   before: Silence,
   now: { at: number; heard: number },
-): { then: Silence; does: "nothing" | "ask" | "leave" } {
+): { next: Silence; does: "nothing" | "ask" | "leave" } {
   const { at, heard } = now;
-  if (before.askedAt === undefined) return { then: { tickedAt: at, askedAt: at, heard }, does: "ask" };
+  if (before.askedAt === undefined) return { next: { tickedAt: at, askedAt: at, heard }, does: "ask" };
   const alive = heard !== before.heard || at - before.tickedAt > STALL_MS;
   const askedAt = alive ? at : before.askedAt;
   const silent = at - askedAt >= SILENT_MS;
   return {
-    then: { tickedAt: at, askedAt: silent ? undefined : askedAt, heard },
+    next: { tickedAt: at, askedAt: silent ? undefined : askedAt, heard },
     does: silent ? "leave" : "nothing",
   };
 }
@@ -33,12 +33,15 @@ type Known = Pick<Server, "listen" | "lastConnect">;
 
 /** Leaves servers that hang. `next` goes into the client's settings, and `watch` is called with the connection. */
 export type HungServers = {
-  next(pool: readonly Server[]): Server | null;
-  watch(nc: NatsConnection): void;
+  next: (pool: readonly Server[]) => Server | null;
+  watch: (nc: NatsConnection) => void;
 };
 
 /** The server to try instead of one that hangs: one that was not tried since. Undefined: as the client chooses. Pure. */
-export function insteadOf<S extends Known>(left: { listen: string; at: number }, pool: readonly S[]): S | undefined {
+export function insteadOf<S extends Known>(
+  left: { listen: string; at: number },
+  pool: readonly S[],
+): S | undefined {
   return pool.find(({ listen, lastConnect }) => listen !== left.listen && lastConnect < left.at);
 }
 
@@ -55,8 +58,8 @@ export function leaveHungServers(): HungServers {
       const answered = (): void => void (silence.askedAt = undefined);
       const timer = setInterval(() => {
         if (nc.isClosed() || nc.isDraining()) return;
-        const { then, does } = tickOf(silence, { at: performance.now(), heard: nc.stats().inBytes });
-        silence = then;
+        const { next, does } = tickOf(silence, { at: performance.now(), heard: nc.stats().inBytes });
+        silence = next;
         if (does === "ask") nc.rtt().then(answered, answered);
         if (does !== "leave") return;
         left = { listen: nc.getServer(), at: Date.now() };

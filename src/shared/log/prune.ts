@@ -99,11 +99,7 @@ export async function runPrune(
  */
 async function passLeader(nc: NatsConnection, jsm: JetStreamManager, created: string): Promise<void> {
   const stored = await readState(jsm, stateKey.pruned);
-  const revision = await putState(
-    nc,
-    stateKey.pruned,
-    stored?.value ?? encodePruned({ created, below: 0 }),
-  );
+  const revision = await putState(nc, stateKey.pruned, stored?.value ?? encodePruned({ created, below: 0 }));
   for (let look = 1; (await jsm.streams.info(STATE_STREAM)).state.last_seq < revision; look++) {
     if (look === LOOKS) throw new Error(`the leader of ${STATE_STREAM} is behind; nothing is pruned`);
     await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));

@@ -21,7 +21,7 @@ function playEmptyCopy(nc: NatsConnection, stream: string): { asked(): number; e
       callback(_error, msg) {
         asked++;
         // as the server writes it; the client's own way to send a status does not exist
-        void statusTo(nc, msg.reply ?? "");
+        statusTo(nc, msg.reply ?? "");
       },
     }),
   );
@@ -90,7 +90,8 @@ async function withoutLeaders(nc: NatsConnection): Promise<number> {
     }
     for (const name of shards) {
       const { cluster: raft } = await jsm.consumers.info(EVENTS_STREAM, name);
-      if (raft?.leader === "n2") await nc.request(`$JS.API.CONSUMER.LEADER.STEPDOWN.${EVENTS_STREAM}.${name}`);
+      if (raft?.leader === "n2")
+        await nc.request(`$JS.API.CONSUMER.LEADER.STEPDOWN.${EVENTS_STREAM}.${name}`);
     }
   };
   const leaders = async (): Promise<(string | undefined)[]> => [
@@ -130,7 +131,8 @@ test("one of three servers hangs: its clients leave it, another relay starts and
   try {
     const stoppedAt = performance.now();
     void (async () => {
-      for await (const { type } of there.status()) if (type === "reconnect") left.resolve(performance.now() - stoppedAt);
+      for await (const { type } of there.status())
+        if (type === "reconnect") left.resolve(performance.now() - stoppedAt);
     })();
     expect(await left.promise).toBeLessThan(LEFT_MS);
     await first.close();

@@ -3,8 +3,7 @@ import { errorText } from "../../../shared/base/errors.ts";
 import type { Logger } from "../../../shared/base/logger.ts";
 import type { Shard } from "../../source/shard.ts";
 import type { Dispatcher } from "../dispatcher.ts";
-import type { LeaderWord } from "../fetch.ts";
-import type { Stored } from "../stored.ts";
+import type { LeaderWord, Stored } from "../stored.ts";
 import { entryOf, logSource, RETRY_MS, skipped } from "./entries.ts";
 import type { Leave } from "./leave.ts";
 import type { Pointer } from "./state.ts";
@@ -41,9 +40,9 @@ export class Refill {
     const { table, move } = this.#deps;
     const { session } = pointer.record;
     const { reading } = drainingOf(table, token) ?? {};
-    const stored = await this.#deps.read(session, pointer.cursor).catch((error: unknown) =>
-      this.#failed(pointer, error),
-    );
+    const stored = await this.#deps
+      .read(session, pointer.cursor)
+      .catch((error: unknown) => this.#failed(pointer, error));
     if (reading === undefined || drainingOf(table, token)?.reading !== reading) return;
     move(token, { on: "read_over" });
     if (stored === undefined) this.fillLater(token);
@@ -82,7 +81,7 @@ export class Refill {
 
   /** A copy that lags behind has no more events either: so the log's leader has the last word. */
   async #leave(token: string, pointer: Pointer): Promise<void> {
-    const { table, move, fence } = this.#deps;
+    const { table, move } = this.#deps;
     move(token, { on: "read" });
     const { reading } = drainingOf(table, token) ?? {};
     const word = await this.#deps
@@ -92,7 +91,8 @@ export class Refill {
     move(token, { on: "read_over" });
     if (word === undefined) this.fillLater(token);
     else if (word !== "none") this.#accept(token, pointer, [word]);
-    else if (table.change(token) !== undefined || !fence(pointer.shard).mayForward()) this.fillLater(token);
+    else if (table.change(token) !== undefined || !this.#deps.fence(pointer.shard).mayForward())
+      this.fillLater(token);
     else this.#deps.leave(token, pointer);
   }
 

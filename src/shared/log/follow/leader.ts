@@ -4,9 +4,14 @@ import { codedError } from "../../base/errors.ts";
 import { violationOf } from "../../base/violation.ts";
 import { PATIENCE_MS } from "./patience.ts";
 
+/** JetStream's "no message found". */
+const NO_MESSAGE = 10037;
+
 /** One message of a stream: by its number, the next of a subject from a number or time on, or the last of a subject. */
 export type LeaderQuery =
-  { last_by_subj: string } | { seq: number; next_by_subj?: string } | { start_time: Date };
+  | { last_by_subj: string }
+  | { seq: number; next_by_subj?: string }
+  | { start_time: Date };
 
 /**
  * A message as the stream's leader has it; null for none. A direct get may be answered by a copy that is thousands of messages behind, or that has
@@ -31,8 +36,6 @@ export async function askLeader(
     }
   }
 }
-
-const NO_MESSAGE = 10037;
 
 function forbidden(stream: string, cause: unknown): Error {
   const subject = `$JS.API.STREAM.MSG.GET.${stream}`;

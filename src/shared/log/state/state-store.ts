@@ -59,11 +59,7 @@ const LAG = { looks: 100, pauseMs: 100 };
  * Every write of the keys that match a filter, upwards from a revision, deletions too. Pages come from any copy of the bucket, and one that lags behind ends
  * too early, or has nothing. So it is over only when it reached what the leader named as the newest one at the start. Throws if no copy gets there in 10 s.
  */
-export async function* walkState(
-  jsm: JetStreamManager,
-  filter: string,
-  from = 1,
-): AsyncGenerator<StoredMsg> {
+export async function* walkState(jsm: JetStreamManager, filter: string, from = 1): AsyncGenerator<StoredMsg> {
   let next = from;
   for (let look = 1; ; look++) {
     const newest = (await readLast(jsm, filter))?.seq ?? 0;

@@ -7,8 +7,8 @@ function leftAt(ticks: number, heardAt: (at: number) => number, stallAt?: number
   let at = 0;
   for (let i = 0; i < ticks; i++) {
     at += at === stallAt ? 10_000 : 250;
-    const { then, does } = tickOf(silence, { at, heard: heardAt(at) });
-    silence = then;
+    const { next, does } = tickOf(silence, { at, heard: heardAt(at) });
+    silence = next;
     if (does === "leave") return at;
   }
   return undefined;

@@ -13,7 +13,8 @@ import { sessionToken } from "../../../../src/shared/log/schema/session-id.ts";
 import { eventSubject } from "../../../../src/shared/log/schema/subjects.ts";
 import { stateKey } from "../../../../src/shared/log/schema/topology.ts";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
-import { envelopeOf, scriptedAnswers, scriptedGate } from "./world.ts";
+import { scriptedAnswers, scriptedGate } from "./scripted.ts";
+import { envelopeOf } from "./world.ts";
 import type { HeldWorldOptions, Lasting } from "./lasting.ts";
 import { stateBucket } from "./state-bucket.ts";
 

@@ -12,7 +12,8 @@ import type { Homecomings } from "../../../../src/relay/turns/unregistered.ts";
 import type { Envelope } from "../../../../src/shared/log/schema/envelope.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
-import { entryOf, envelopeOf, scriptedGate } from "./world.ts";
+import { scriptedGate } from "./scripted.ts";
+import { entryOf, envelopeOf } from "./world.ts";
 
 export function response(status: number, body: unknown = { ok: true }): AttemptResult {
   const text = typeof body === "string" ? body : JSON.stringify(body);

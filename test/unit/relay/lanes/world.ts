@@ -2,9 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { createLanes, type Dispatcher, type HeldSessions } from "../../../../src/relay/lanes/index.ts";
-import type { Answers } from "../../../../src/relay/coordinator/answers.ts";
 import type { Attempt } from "../../../../src/relay/coordinator/client.ts";
-import type { Gate, GateState } from "../../../../src/relay/coordinator/gate.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { Source } from "../../../../src/relay/source/source.ts";
 import type { LeaderWord, Stored } from "../../../../src/relay/lanes/stored.ts";
@@ -13,13 +11,11 @@ import { decodeHeld } from "../../../../src/shared/log/state/held.ts";
 import { Settled } from "../../../../src/shared/log/state/settled.ts";
 import type { Envelope } from "../../../../src/shared/log/schema/envelope.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
+import { scriptedAnswers, scriptedGate, type ScriptedGate } from "./scripted.ts";
 import { createFakeClock, promises, type FakeClock } from "../../../support/fake-clock.ts";
 
 /** One turn that was started and waits for its outcome. */
 export type Turn = { lane: Lane; entries: Entry[]; probe: boolean; finish(outcome: TurnOutcome): void };
-
-/** A gate that opens and closes when it is told to. */
-export type ScriptedGate = Gate & { set(permit: "all" | "one" | "none"): void };
 
 /** Everything around the lanes of a relay, scripted; what breaks an invariant is collected in `broken`. */
 export type World = {
@@ -259,46 +255,3 @@ export function entryOf(
     arrivedAt,
   };
 }
-
-export function scriptedGate(): ScriptedGate {
-  let permit: "all" | "one" | "none" = "all";
-  const states: Record<"all" | "one" | "none", GateState> = {
-    all: { phase: "up" },
-    one: { phase: "away", since: 0, text: "", probe: true },
-    none: { phase: "away", since: 0, text: "", probe: false },
-  };
-  return {
-    state: () => states[permit],
-    upMs: () => 0,
-    nextProbeAt: () => undefined,
-    probeNow() {},
-    permit: () => permit,
-    takeProbe() {
-      permit = "none";
-    },
-    verdict: () => true,
-    answered() {},
-    doubt() {},
-    pause() {},
-    resume() {},
-    start() {},
-    stop() {},
-    set(next) {
-      permit = next;
-    },
-  };
-}
-
-export function scriptedAnswers(tell: (to: string, what: string) => void): Answers {
-  return {
-    hand: (to) => tell(to, "answer"),
-    handRefusal: (to) => {
-      tell(to, "refusal");
-      return Promise.resolve(true);
-    },
-    accepted: (to, reason) => tell(to, reason),
-    close() {},
-  };
-}
-
-export { promises };

@@ -44,5 +44,3 @@ export function scriptedAnswers(tell: (to: string, what: string) => void): Answe
     close() {},
   };
 }
-
-export { promises };

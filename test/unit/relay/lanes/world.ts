@@ -255,3 +255,5 @@ export function entryOf(
     arrivedAt,
   };
 }
+
+export { promises };

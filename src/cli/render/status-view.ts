@@ -9,6 +9,7 @@ import { agentSessionsOf } from "./agent-sessions-view.ts";
 import { showPause } from "./pause-text.ts";
 import { renderTable, showAge, showBytes, type Cell } from "./table.ts";
 import { renderFacts, type Fact } from "./facts.ts";
+import { inStep, replicasText } from "../../shared/messages/checks/replicas.ts";
 import { paint, type Screen, type Style } from "./screen.ts";
 
 export type StatusOptions = {
@@ -73,6 +74,7 @@ function factsOf(status: Status, now: number): Fact[] {
       name: "log",
       text: `${counted(log.messages, "event")}, ${showBytes(log.bytes)} of ${showBytes(log.maxBytes)} (${full} %)${log.messages === 0 ? "" : `, sequences ${log.firstSeq} to ${log.lastSeq}`}`,
     },
+    ...serversFact(log),
     {
       name: "durability",
       text: [durability.durability, ...durability.problems],
@@ -81,6 +83,12 @@ function factsOf(status: Status, now: number): Fact[] {
     { name: "coordinator", text: status.coordinator ?? "none yet" },
     ...relays,
   ];
+}
+
+function serversFact({ servers, replicas }: Status["log"]): Fact[] {
+  if (servers === undefined) return [];
+  const style = inStep(servers) === replicas ? "good" : servers.leader === undefined ? "bad" : "wait";
+  return [{ name: "servers", text: replicasText(servers), style }];
 }
 
 function showRates({ seconds, in: came, out, emptyInSeconds }: Rates): string {

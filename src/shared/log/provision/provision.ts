@@ -4,7 +4,7 @@ import {
   type JetStreamManager,
   type StreamInfo,
 } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { errors, type NatsConnection } from "@nats-io/nats-core";
 import type { Damage } from "../state/damage.ts";
 import { codedError, errorText } from "../../base/errors.ts";
 import { checkLog } from "../state/log-check.ts";
@@ -159,8 +159,19 @@ async function openManager(nc: NatsConnection): Promise<JetStreamManager> {
         { cause },
       );
     }
+    if (isForming(cause))
+      throw codedError(
+        "log_unreachable",
+        `JetStream is not ready (${errorText(cause)}): the servers' cluster is still forming, or fewer than half of them run; run this again when they do`,
+        { cause },
+      );
     throw codedError("broker_refused", `JetStream does not answer this user: ${errorText(cause)}`, { cause });
   }
+}
+
+/** Servers that have no leader yet say that they are unavailable, or nothing. A permission that is missing is named by the broker at once. */
+function isForming(cause: unknown): boolean {
+  return cause instanceof JetStreamApiError ? cause.status === 503 : cause instanceof errors.TimeoutError;
 }
 
 /** Makes the log with the window that we want, or else with the longest that the broker allows. */

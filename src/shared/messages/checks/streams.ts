@@ -29,6 +29,7 @@ import { SESSION_STATE_STREAM, SESSIONS_STREAM } from "../../session-log/topolog
 import { fail, ok, warn, type Line } from "./line.ts";
 import { ackPendingNote } from "../../log/provision/limits.ts";
 import { reading, type Reading } from "./reading.ts";
+import { inStep, NO_MAJORITY_TODO, replicasOf, replicasText, type Replicas } from "./replicas.ts";
 
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
@@ -122,7 +123,8 @@ const SKIPPED =
 /** `othersExist`: the other streams say that this one was there. */
 function judgeStream(name: string, info: StreamReading, othersExist: boolean): Line {
   const check = `stream ${name}`;
-  if (info.kind === "failed") return fail(check, info.why, "check broker and permissions");
+  if (info.kind === "failed")
+    return fail(check, info.why, `check broker and permissions. With several servers: ${NO_MAJORITY_TODO}`);
   if (info.value === undefined)
     return fail(
       check,
@@ -135,19 +137,25 @@ function judgeStream(name: string, info: StreamReading, othersExist: boolean): L
     return fail(check, differences.join("; "), "decide which is right; `provision` only raises limits");
   if (widen !== undefined)
     return warn(check, `not as it must be: ${Object.keys(widen).join(", ")}`, provisionIt());
-  const behind = (cluster?.replicas ?? []).filter(({ current, offline }) => offline === true || !current);
-  if (cluster !== undefined && config.num_replicas > 1 && (cluster.leader === undefined || behind.length > 0))
-    return warn(
-      check,
-      cluster.leader === undefined
-        ? "its replicas have no leader, so nothing can be stored"
-        : `${behind.length} of ${config.num_replicas} replicas behind or offline: ${behind.map((it) => it.name).join(", ")}`,
-      "check these servers of the cluster; events are kept while more than half of the replicas answer",
-    );
-  return ok(
-    check,
-    `as provisioned; ${config.num_replicas} replica(s), ${showBytes(state.bytes)} of ${showBytes(config.max_bytes)}`,
-  );
+  const replicas = replicasOf({ config, ...(cluster === undefined ? {} : { cluster }) });
+  const unwell = replicas && judgeReplicas(check, replicas, config.num_replicas);
+  if (unwell !== undefined) return unwell;
+  const copies = `${config.num_replicas} replica(s)${replicas === undefined ? "" : ` (${replicasText(replicas)})`}`;
+  return ok(check, `as provisioned; ${copies}, ${showBytes(state.bytes)} of ${showBytes(config.max_bytes)}`);
+}
+
+/** Undefined if all servers of a stream are in step. */
+function judgeReplicas(check: string, replicas: Replicas, all: number): Line | undefined {
+  const [have, need] = [inStep(replicas), Math.floor(all / 2) + 1];
+  const text = replicasText(replicas);
+  if (replicas.leader === undefined) return fail(check, `nothing can be stored: ${text}`, NO_MAJORITY_TODO);
+  if (have >= all) return undefined;
+  const counts = `${have} of ${all} in step, and ${need} are needed`;
+  const todo =
+    have > need
+      ? "start or check the other servers of the cluster"
+      : `start or check the other servers of the cluster: if one more fails, nothing can be stored`;
+  return warn(check, `${counts}: ${text}`, todo);
 }
 
 /** The plan to compare a stream with. Sizes are taken from the stream itself, so that only the other settings are compared. */
@@ -166,15 +174,19 @@ function judgeConsumers(consumers: StreamFacts["consumers"]): Line {
   const check = "consumers";
   const problems: string[] = [];
   let missing = false;
+  let silent = false;
   for (const { shard, config } of consumers) {
     const name = consumerName(shard);
-    if (config.kind === "failed") problems.push(`${name}: ${config.why}`);
-    else if (config.value === undefined) {
+    if (config.kind === "failed") {
+      silent = true;
+      problems.push(`${name}: ${config.why}`);
+    } else if (config.value === undefined) {
       missing = true;
       problems.push(`${name} does not exist`);
     } else problems.push(...compareConsumer(consumerPlan(shard), config.value).map((it) => `${name}: ${it}`));
   }
   if (problems.length === 0) return judgeRoom(check, consumers);
+  if (silent) return fail(check, problems.join("; "), NO_MAJORITY_TODO); // it may have no leader, and is not gone
   const todo = missing
     ? `${provisionIt()}; the checkpoints know what is settled`
     : `delete it and run \`${ownCommand("provision")}\`; the checkpoints know what is settled`;

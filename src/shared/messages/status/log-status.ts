@@ -5,6 +5,7 @@ import { readDepartures, type Departure } from "../../log/state/departure.ts";
 import { readState } from "../../log/state/state-store.ts";
 import { sessionFilter } from "../../log/schema/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../log/schema/topology.ts";
+import { replicasOf, type Replicas } from "../checks/replicas.ts";
 import { readBacklog, type Backlog } from "./backlog.ts";
 
 /** How the log is: what of a status the broker alone tells, for `status` and for the console's page, which must say the same. */
@@ -17,6 +18,8 @@ export type LogStatus = {
     lastSeq: number;
     created: string;
     replicas: number;
+    /** How the servers stand that have it; absent for a log on one server. */
+    servers?: Replicas;
   };
   backlog: Backlog;
   /** Time of acceptance of the oldest pending event, ISO. It is a little too old while acknowledgements are out of order. */
@@ -47,6 +50,7 @@ export async function readLogStatus(
     readDamages(jsm),
     readDepartures(jsm),
   ]);
+  const servers = replicasOf(log);
   const oldestWaiting = await oldestOf(jsm, backlog);
   const status: LogStatus = {
     log: {
@@ -57,6 +61,7 @@ export async function readLogStatus(
       lastSeq: log.state.last_seq,
       created: log.created,
       replicas: log.config.num_replicas,
+      ...(servers === undefined ? {} : { servers }),
     },
     backlog,
     ...(oldestWaiting === undefined ? {} : { oldestWaiting }),

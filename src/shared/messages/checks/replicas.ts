@@ -22,10 +22,10 @@ export function replicasOf({
   const { leader, replicas = [] } = cluster;
   return {
     ...(leader === undefined || leader === "" ? {} : { leader }),
-    others: replicas.map(({ name, current, offline, lag = 0 }) => ({
-      name,
-      state: offline === true ? "offline" : current ? "in step" : "behind",
-      lag,
+    others: replicas.map((it) => ({
+      name: it.name,
+      state: it.offline === true ? "offline" : it.current ? "in step" : "behind",
+      lag: "lag" in it ? it.lag : 0, // the broker leaves the field out for none
     })),
   };
 }

@@ -19,19 +19,19 @@ const peer = (name: string, change: object = {}): Peer =>
 
 describe("servers that replicate", () => {
   test.each<[Raft, string, string]>([
-    [{ leader: "n0", replicas: [peer("n1"), peer("n2")] } as Raft, "ok", "leader n0, n1 in step, n2 in step"],
+    [{ leader: "n0", replicas: [peer("n1"), peer("n2")] }, "ok", "leader n0, n1 in step, n2 in step"],
     [
-      { leader: "n0", replicas: [peer("n1"), peer("n2", { current: false, lag: 128 })] } as Raft,
+      { leader: "n0", replicas: [peer("n1"), peer("n2", { current: false, lag: 128 })] },
       "warn",
       "2 of 3 in step, and 2 are needed: leader n0, n1 in step, n2 behind (128 operations to catch up)",
     ],
     [
-      { leader: "n0", replicas: [peer("n1"), peer("n2", { offline: true })] } as Raft,
+      { leader: "n0", replicas: [peer("n1"), peer("n2", { offline: true })] },
       "warn",
       "2 of 3 in step, and 2 are needed: leader n0, n1 in step, n2 offline",
     ],
     [
-      { replicas: [peer("n1"), peer("n2")] } as Raft,
+      { replicas: [peer("n1"), peer("n2")] },
       "fail",
       "nothing can be stored: no leader, n1 in step, n2 in step",
     ],
@@ -42,9 +42,7 @@ describe("servers that replicate", () => {
   });
 
   test("a log on one server has none", () => {
-    expect(
-      replicasOf({ config: { ...config, num_replicas: 1 }, cluster: { leader: "n0" } as Raft }),
-    ).toBeUndefined();
+    expect(replicasOf({ config: { ...config, num_replicas: 1 }, cluster: { leader: "n0" } })).toBeUndefined();
     expect(replicasText({ others: [] })).toBe("no leader");
   });
 

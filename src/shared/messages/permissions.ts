@@ -185,6 +185,8 @@ const PERMISSIONS: Record<Exclude<BrokerRole, "gateway">, Permissions> = {
       `$JS.API.STREAM.INFO.${DEAD_STREAM}`,
       `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
       `$JS.API.STREAM.MSG.GET.${EVENTS_STREAM}`,
+      `$JS.API.DIRECT.GET.${EVENTS_STREAM}`,
+      `$JS.API.DIRECT.GET.${EVENTS_STREAM}.>`,
       ...readState,
     ],
     subscribe: [`${PRUNE_INBOX}.>`],

@@ -23,6 +23,7 @@ const RULES: [RegExp, string][] = [
   [/\b\d+(?:\.\d+)?\/s\b/g, "<n>/s"],
   [/\b(?:\d+(?:\.\d+)?(?:y|d|h|m|s|ms|µs)(?: |(?=\d)|\b)){1,5}/g, "<age> "],
   [/\b\d+(?:\.\d+)? (?:s|ms|seconds)\b/g, "<age>"],
+  [/"seconds": \d+(?:\.\d+)?/g, '"seconds": <n>'], // a whole one has no fraction
   [/\b\d+\.\d+(?:\.\d+)?\b/g, "<n>"],
   [/\brequeued as sequence \d+/g, "requeued as sequence <seq>"], // what the `nats` CLI put there before, where it is
   [/─+/g, "─"],

@@ -1,39 +1,13 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { systemClock } from "../../../src/shared/base/clock.ts";
 import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { consumerName, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
-import { runPrune } from "../../../src/shared/log/prune.ts";
-import { readHeld } from "../../../src/shared/log/state/held.ts";
 import { startCluster, type Cluster } from "../../support/cluster.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createAppender, startTestRelay } from "../../support/relay.ts";
-
-/** No part of the product: a copy of a stream that has nothing yet. It gets its share of direct gets, beside the servers' own copies. */
-function playEmptyCopy(nc: NatsConnection, stream: string): { asked(): number; end(): void } {
-  let asked = 0;
-  const ends = [`$JS.API.DIRECT.GET.${stream}`, `$JS.API.DIRECT.GET.${stream}.>`].map((subject) =>
-    nc.subscribe(subject, {
-      queue: "_sys_",
-      callback(_error, msg) {
-        asked++;
-        // as the server writes it; the client's own way to send a status does not exist
-        statusTo(nc, msg.reply ?? "");
-      },
-    }),
-  );
-  return { asked: () => asked, end: () => ends.forEach((it) => it.unsubscribe()) };
-}
-
-function statusTo(nc: NatsConnection, reply: string): void {
-  const raw = "NATS/1.0 404 Message Not Found\r\n\r\n";
-  (nc as unknown as { protocol: { sendCommand(line: string): void } }).protocol.sendCommand(
-    `HPUB ${reply} ${raw.length} ${raw.length}\r\n${raw}\r\n`,
-  );
-}
 
 let cluster: Cluster;
 
@@ -43,37 +17,6 @@ beforeAll(async () => {
   await eventually(() => provision(admin, { replicas: 3, logBytes: 64 * 1024 * 1024 }));
 }, 60_000);
 afterAll(() => cluster[Symbol.asyncDispose]());
-
-test("SETTLE-1: copies that have nothing: a held session is loaded and sent, `prune` removes nothing of it, and no relay ends", async () => {
-  await using coordinator = await startCoordinator({ autoCreateSessions: true });
-  coordinator.faults.set([{ session: "ses_held", action: { kind: "status", status: 503 } }]);
-  const { append } = createAppender(await cluster.connect("gateway"));
-  const operator = await jetstreamManager(await cluster.connect("operator"), { checkAPI: false });
-  const prune = await cluster.connect("prune");
-  const free = await Promise.all([0, 1, 2].map((server) => cluster.connectFreely(server)));
-  const first = await startTestRelay(cluster, coordinator.url, { holdAbove: 20 });
-  await append("ses_other");
-  const firstHeld = (await append("ses_held")).seq;
-  for (let i = 1; i < 60; i++) await append("ses_held");
-  await expect.poll(async () => (await readHeld(operator)).size).toBe(1);
-  const copies = free.flatMap((nc) => [STATE_STREAM, EVENTS_STREAM].map((name) => playEmptyCopy(nc, name)));
-  const clock = { ...systemClock, wall: () => Date.now() + 60_000 };
-  for (let i = 0; i < 10; i++) {
-    const { below } = await runPrune(prune, { retentionMs: 0, clock });
-    expect(below).toBeLessThanOrEqual(firstHeld);
-  }
-  await first.close();
-  await using second = await startTestRelay(cluster, coordinator.url, { relay: "b", holdAbove: 20 });
-  await append("ses_held");
-  coordinator.faults.clear();
-  const delivered = (): number =>
-    coordinator.writes("ses_held").filter(({ status }) => status === 201).length;
-  await expect.poll(delivered).toBe(61);
-  expect(coordinator.summary()).toMatchObject({ inverted: 0, stale: 0 });
-  expect([...first.fatal, ...second.fatal]).toEqual([]);
-  expect(copies.reduce((sum, copy) => sum + copy.asked(), 0)).toBeGreaterThan(0);
-  for (const copy of copies) copy.end();
-}, 90_000);
 
 /** Measured 1.4 s to leave, and 0.1 s to start; a loaded machine takes longer, and without the watch it is 15 s. */
 const LEFT_MS = 6000;

@@ -12,6 +12,8 @@ import { UP_TABLE } from "./up/table.ts";
 /** Exit codes for failures that a restart cannot fix, as in gateway and relay. A child with such a failure ends with 78 itself. */
 const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "config_invalid",
+  "port_taken",
+  "listen_refused",
   "broker_refused",
   "checkpoint_missing",
   "checkpoint_mismatch",

@@ -37,8 +37,8 @@ export type DispatcherDeps = Pick<
     isHolding: (token: string) => boolean;
     /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
     read: (session: string, from: number) => Promise<Stored[] | undefined>;
-    /** The first event of a session from a number on, as the log's leader has it. */
-    readLeader: (session: string, from: number) => Promise<LeaderWord>;
+    /** The first event of a session from a number on, as the log's leader has it, which knows at least the number `known`. */
+    readLeader: (session: string, from: number, known: number) => Promise<LeaderWord>;
   };
 
 export type Dispatcher = Entrance &

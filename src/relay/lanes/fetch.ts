@@ -15,8 +15,8 @@ export function createFetch(deps: {
   budget: Budget;
   /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
   read: (session: string, from: number) => Promise<Stored[] | undefined>;
-  /** The first event of a session from a number on, as the log's leader has it. */
-  readLeader: (session: string, from: number) => Promise<LeaderWord>;
+  /** The first event of a session from a number on, as the log's leader has it, which knows at least the number `known`. */
+  readLeader: (session: string, from: number, known: number) => Promise<LeaderWord>;
 }): (lane: Lane) => Promise<TurnOutcome | undefined> {
   const { log, budget } = deps;
 
@@ -29,7 +29,7 @@ export function createFetch(deps: {
     const bySeq = new Map(stored.map((message) => [message.seq, message]));
     if (!bySeq.has(head.seq)) {
       // a copy that lags behind has nothing, or has not got so far
-      const word = await deps.readLeader(lane.session, head.seq);
+      const word = await deps.readLeader(lane.session, head.seq, head.seq);
       if (lane.peek() !== head) return { kind: "again" };
       if (word === undefined)
         return { kind: "retry", reason: "the log's leader cannot be asked", counts: false };

@@ -39,8 +39,8 @@ export type HeldDeps = {
   dispatcher: Dispatcher;
   table: HeldTable;
   read(session: string, from: number): Promise<Stored[] | undefined>;
-  /** The first event of a session from a number on, as the log's leader has it. */
-  readLeader(session: string, from: number): Promise<LeaderWord>;
+  /** The first event of a session from a number on, as the log's leader has it, which knows at least the number `known`. */
+  readLeader(session: string, from: number, known: number): Promise<LeaderWord>;
   /** How far a replica that `read` asks may lag behind, milliseconds; 0 where there is only one. */
   lagMs: number;
   /** The shard's fence and its memory of what is settled, which also hold for entries that are read from the log. */

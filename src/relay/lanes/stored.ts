@@ -85,11 +85,14 @@ export function createLogReader(
   };
 }
 
-/** Asks the log's leader for the first event of a session from a number on, because a copy may not have got so far. */
+/**
+ * Asks the log's leader for the first event of a session from a number on, because a copy may not have got so far. `known` is a number that was in the log: a server that
+ * has not got so far is not the leader any more, and its "none" does not count.
+ */
 export function createLeaderReader(
   jsm: JetStreamManager,
-): (session: string, from: number) => Promise<LeaderWord> {
-  return async (session, from) => {
+): (session: string, from: number, known: number) => Promise<LeaderWord> {
+  return async (session, from, known) => {
     try {
       for (let next = from; ;) {
         const query = { seq: next, next_by_subj: sessionFilter(session) };
@@ -97,7 +100,7 @@ export function createLeaderReader(
         if (found === null) {
           // one that was the leader, and does not know yet that it is not, may never have had the event
           const { state } = await jsm.streams.info(EVENTS_STREAM);
-          return state.last_seq >= from ? "none" : undefined;
+          return state.last_seq >= known ? "none" : undefined;
         }
         const { seq, subject, data } = found;
         const address = addressOf(subject, data);

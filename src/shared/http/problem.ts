@@ -19,6 +19,7 @@ const RETRY_AFTER: Partial<Record<HttpErrorCode, number>> = {
   too_many_sessions: 5,
   too_many_writes: 1,
   gateway_stopping: 2,
+  caller_tokens_full: 5, // turns begin when workers are free
   session_backlog_full: 5,
   turns_full: 5,
   sessions_full: 30, // retention makes room

@@ -178,7 +178,14 @@ const PUBLISH: Rule[] = [
       [`$JS.API.DIRECT.GET.${stream}.rr.dead.id.1.r.s.event`, ...read],
       // of a relay there is nothing else in that stream that it writes
       [`$JS.API.DIRECT.GET.${stream}.rr.ev.1.r.s.event`, ...read.filter((role) => !dead || role !== "relay")],
-      [`$JS.API.STREAM.MSG.GET.${stream}`, ...(log || dead ? (["operator"] as const) : []), "admin"],
+      // the leader's word, by those who decide on it (ADR 0055): of the log the relay and prune, of the bucket all who read it
+      [
+        `$JS.API.STREAM.MSG.GET.${stream}`,
+        ...(dead ? [] : (["relay", "prune"] as const)),
+        ...(log || dead ? [] : (["console"] as const)),
+        "operator",
+        "admin",
+      ],
       [`$JS.API.STREAM.MSG.DELETE.${stream}`, ...(dead ? (["console", "operator"] as const) : []), "admin"],
       [`$JS.API.STREAM.PURGE.${stream}`, ...(log ? (["prune"] as const) : []), "admin"],
       ...["CREATE", "UPDATE", "DELETE", "SNAPSHOT", "RESTORE", "PEER.REMOVE", "LEADER.STEPDOWN"].map(

@@ -84,12 +84,14 @@ export class Refill {
     const { table, move } = this.#deps;
     move(token, { on: "read" });
     const { reading } = drainingOf(table, token) ?? {};
+    const { cursor, lastPassed } = pointer;
     const word = await this.#deps
-      .readLeader(pointer.record.session, pointer.cursor)
+      .readLeader(pointer.record.session, cursor, Math.max(cursor - 1, lastPassed))
       .catch((error: unknown) => this.#failed(pointer, error));
     if (reading === undefined || drainingOf(table, token)?.reading !== reading) return;
     move(token, { on: "read_over" });
     if (word === undefined) this.fillLater(token);
+    else if (pointer.lastPassed !== lastPassed) this.fill(token); // meanwhile an event was left to the log, which the answer may not know
     else if (word !== "none") this.#accept(token, pointer, [word]);
     else if (table.change(token) !== undefined || !this.#deps.fence(pointer.shard).mayForward())
       this.fillLater(token);
@@ -111,8 +113,8 @@ export type RefillDeps = {
   leave: Leave;
   /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
   read(session: string, from: number): Promise<Stored[] | undefined>;
-  /** The first event of a session from a number on, as the log's leader has it. */
-  readLeader(session: string, from: number): Promise<LeaderWord>;
+  /** The first event of a session from a number on, as the log's leader has it, which knows at least the number `known`. */
+  readLeader(session: string, from: number, known: number): Promise<LeaderWord>;
   /** The shard's fence and its memory of what is settled, which also hold for entries that are read from the log. */
   fence(shard: number): Pick<Shard, "mayForward" | "verify" | "settled">;
 };

@@ -64,6 +64,19 @@ describe("a held session", () => {
     expect(world.broken).toEqual([]);
   });
 
+  test("SETTLE-1: does not join while the consumer leaves one more of its events to the log", async () => {
+    for (let wait = 0; wait < 4000; wait += 100) {
+      const world = await held();
+      world.sick.clear();
+      world.broker.delayMs = 200; // a copy is asked, then the leader
+      await world.life.clock.pass(wait);
+      world.append(hot);
+      world.life.deliver(1);
+      await world.life.clock.pass(60_000);
+      expect([wait, world.delivered.size, world.bucket.has(key)]).toEqual([wait, 8, false]);
+    }
+  });
+
   test("SETTLE-1: a deletion that arrives late does not take the pointer that the shard's new owner wrote", async () => {
     const world = await held();
     world.sick.clear();

@@ -28,10 +28,11 @@ export function stateBucket(
 ): StateBucket {
   /** The bucket's calls take their time; half of those that fail have done their work. */
   async function call<T>(work: () => T): Promise<T> {
-    const done = shared.broker.down ? undefined : work();
+    const done = shared.broker.down ? undefined : { value: work() };
     await new Promise<void>((resolve) => void clock.after(shared.broker.delayMs, resolve));
-    if (done === undefined && shared.broker.down) throw new Error("timeout");
-    return done ?? work();
+    if (done !== undefined) return done.value; // as it was then: "none" as well
+    if (shared.broker.down) throw new Error("timeout");
+    return work();
   }
 
   const kv = {

@@ -1,5 +1,6 @@
+import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import { describe, expect, test } from "vitest";
-import { envelopeOf as storedEnvelope } from "../../../../src/relay/lanes/stored.ts";
+import { createLeaderReader, envelopeOf as storedEnvelope } from "../../../../src/relay/lanes/stored.ts";
 import { encodeEnvelope } from "../../../../src/shared/log/schema/envelope.ts";
 import { CodedError } from "../../../../src/shared/base/errors.ts";
 import type { EventAddress } from "../../../../src/shared/log/schema/subjects.ts";
@@ -32,4 +33,19 @@ describe("what cannot be read", () => {
     const newer = encodeEnvelope({ ...envelopeOf({ seq: 7, session: "s" }), v: 99 });
     expect(() => storedEnvelope(newer, address, 3)).toThrow(CodedError);
   });
+});
+
+test.each([
+  ["knows the number: there is nothing more", 7, "none"],
+  ["has got further: nothing more either", 9, "none"],
+  ["has not got so far: it is not the leader any more", 6, undefined],
+] as const)("SETTLE-1: at the log's end, a server that %s", async (_, last, word) => {
+  const jsm = {
+    streams: {
+      getMessage: () =>
+        Promise.reject(new JetStreamApiError({ code: 404, err_code: 10037, description: "" })),
+      info: () => Promise.resolve({ state: { last_seq: last } }),
+    },
+  } as unknown as JetStreamManager;
+  expect(await createLeaderReader(jsm)("s", 8, 7)).toBe(word);
 });

@@ -178,8 +178,9 @@ test("the guard removes a turn's folder when its worker is gone, without another
   const { world, start, turns } = await plantedWorld();
   await using _ = world;
   const run = await start();
-  await world.begin(waits(join(world.data, "never")), { caller: CALLER });
-  await eventually(() => expect(children().length).toBeGreaterThan(0));
+  const ran = join(world.data, "ran");
+  await world.begin(`touch ${ran}; ${waits(join(world.data, "never"))}`, { caller: CALLER });
+  await eventually(() => expect(existsSync(ran)).toBe(true)); // before it runs, only the next worker would know of its folder
   run.process.kill("SIGKILL");
   await eventually(() => expect([...children(), ...readdirSync(turns)]).toEqual([]));
 });

@@ -37,7 +37,7 @@ function firstEvents(gateway: string, many: number): Promise<number[]> {
 test("the first events after a start have the coordinator's own answer, at the first start and at later ones", async () => {
   const where = await folder();
   for (const start of ["first", "second", "third"]) {
-    const up = startUp(where);
+    const up = startUp(where, { args: ["--answer-wait", "30s"] }); // a slow machine is no reason for a 202
     const { gateway } = await up.ready();
     expect(await firstEvents(gateway, 24), start).toEqual(Array.from({ length: 24 }, () => 201));
     expect((await up.stop()).code).toBe(0);

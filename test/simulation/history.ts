@@ -5,7 +5,7 @@ import { withGlobals } from "./globals.ts";
 import { pauseFor, resumeAll } from "./operator.ts";
 import { inTurn, type SimProcess } from "./schedule.ts";
 import { isFault, stepsOf, type Part, type Step } from "./steps.ts";
-import { judge, type Verdict } from "./verdict.ts";
+import { heldIn, judge, type Verdict } from "./verdict.ts";
 import { USUAL, World, type WorldOptions } from "./world.ts";
 
 /** How long a world may take to become quiet after its last fault, simulated milliseconds. */
@@ -159,6 +159,7 @@ function isQuiet(world: World): boolean {
   const dead = broker.streams.get(DEAD_STREAM);
   if (log === undefined || dead === undefined) return false;
   if (world.options.relays === false) return sent.every(isTold);
+  if (heldIn(world).length > 0) return false;
   const over = new Set(coordinator.arrivals.filter(({ applied }) => applied).map(({ key }) => key));
   for (const { subject } of dead.messages.values()) over.add(subject.split(".")[2] ?? "");
   const ids = new Set<string>();

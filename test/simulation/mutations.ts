@@ -175,6 +175,20 @@ export const MUTATIONS: readonly Mutation[] = [
     "const revision = await Promise.resolve(1);",
   ),
   one(
+    "a held session's pointer stays",
+    "whole",
+    `${RELAY}/lanes/stored.ts`,
+    "state.last_seq >= known",
+    "state.last_seq > known",
+  ),
+  one(
+    "a held session joins although one more event was left to the log",
+    "whole",
+    `${RELAY}/lanes/held/refill.ts`,
+    "    else if (pointer.lastPassed !== lastPassed) this.fill(token);",
+    "    else if (false) this.fill(token);",
+  ),
+  one(
     "pointers are not read at a takeover",
     "whole",
     `${RELAY}/lanes/index.ts`,

@@ -1,4 +1,9 @@
-import { DEAD_STREAM, EVENTS_STREAM } from "../../src/shared/log/schema/topology.ts";
+import {
+  DEAD_STREAM,
+  EVENTS_STREAM,
+  STATE_BUCKET,
+  STATE_STREAM,
+} from "../../src/shared/log/schema/topology.ts";
 import type { World } from "./world.ts";
 
 /** What a history shows; every list is empty if nothing is wrong. */
@@ -19,6 +24,15 @@ function placesOf(world: World, problems: string[]): Map<string, number> {
     places.set(id, seq);
   }
   return places;
+}
+
+/** Sessions whose pointers into the log are still there. */
+export function heldIn(world: World): string[] {
+  const prefix = `$KV.${STATE_BUCKET}.held.`;
+  const last = new Map<string, string | undefined>();
+  for (const { subject, head } of world.broker.streams.get(STATE_STREAM)?.messages.values() ?? [])
+    if (subject.startsWith(prefix)) last.set(subject.slice(prefix.length), head);
+  return [...last].filter(([, head]) => !/^KV-Operation: /m.test(head ?? "")).map(([token]) => token);
 }
 
 /** Within an epoch a session's numbers in the log are 1, 2, 3 … */
@@ -83,6 +97,7 @@ export function judge(world: World): Verdict {
       problems.push(`ORDER-1: ${session}:${n} lies before ${before.n} in the log`);
     last.set(session, { place, n });
   }
+  for (const token of heldIn(world)) problems.push(`${token} is still held, though all is well`);
   checkNumbers(world, problems);
   for (const it of world.unfenced) problems.push(`ORDER-1: ${it}`);
   for (const it of sent)

@@ -1,6 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
 import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { consumerName, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
@@ -61,7 +61,10 @@ test("one of three servers hangs: its clients leave it, another relay starts and
   const hung = await withoutLeaders(await cluster.connect("admin"));
   const { append } = createAppender(await cluster.connect("gateway"));
   const there = await cluster.connectFreely(hung);
-  const first = await startTestRelay(cluster, coordinator.url, { retarget: true });
+  const lines: string[] = [];
+  const onLine = (line: string): void => void lines.push(line);
+  const first = await startTestRelay(cluster, coordinator.url, { retarget: true, onLine });
+  onTestFailed(() => console.log(lines.join("")));
   const sessions = Array.from({ length: 40 }, (_, i) => `ses_${i}`);
   const round = async (): Promise<void> => {
     for (const session of sessions) await append(session).catch(() => append(session));

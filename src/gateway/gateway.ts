@@ -119,7 +119,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const passing = createPassing({ ...shared, connection, options, kept, up, tracing, clock, logger });
   const { tunnel, shield } = passing;
   const listeners = [tunnel, shield];
-  scope.use(hearRelays({ ...shared, ...names, connection, listeners, clock, logger }));
+  const { gateway } = options;
+  scope.use(hearRelays({ ...shared, ...names, gateway, connection, listeners, clock, logger }));
   const served = createServing({
     listen: options.listen,
     token: options.inboundToken,

@@ -98,13 +98,15 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     { options, deps, opened, circle },
     { gateChanged: first.resolve, stopping: () => stopping },
   );
-  const telling = createTelling({ options, deps, opened, forwarding, connected });
+  const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), ...forwarding });
+  const { wholeOnly } = presence;
+  const telling = createTelling({ options, deps, opened, forwarding, connected, wholeOnly });
   const { tunnel, metrics, standing, state } = telling;
   circle.state.set(state);
   const chores = createChores({ clock, log, connected });
   const parts: Parts = { deps, opened, forwarding, telling, chores };
   connection.set(followBroker(parts));
-  const { gate, lanes, shards } = forwarding;
+  const { gate, lanes } = forwarding;
   scope.defer(async () => {
     forwarding.answers.close();
     credentials.close();
@@ -125,7 +127,6 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
     status: standing.status,
   });
   scope.defer(() => admin.close());
-  const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), shards });
   scope.defer(() => presence.stop());
   scope.defer(() => save(parts));
   scope.defer(() => coordinator.close()); // what is still on its way is given up before another relay may send it

@@ -28,6 +28,8 @@ type Given = {
   forwarding: Forwarding;
   /** Is the broker there? */
   connected: () => boolean;
+  /** Does another relay run that publishes no briefs? */
+  wholeOnly: () => boolean;
   /** Random name of this process. */
   instance: string;
 };
@@ -82,11 +84,12 @@ function metricsOf({ deps, opened, forwarding, connected }: Given, tunnel: Relay
 
 /** Makes the parts that report on a relay. They publish nothing before `state.start()`, but the tunnel takes requests at once. */
 export function createTelling(parts: Omit<Given, "instance">): Telling {
-  const { options, deps, opened, forwarding, connected } = parts;
+  const { options, deps, opened, forwarding, connected, wholeOnly } = parts;
   const { nc, clock } = deps;
   const { relay } = options;
   const instance = randomBytes(6).toString("hex");
-  const standing = createStanding({ ...deps, ...forwarding, relay, instance, connected });
+  const standing = createStanding({ ...deps, ...forwarding, relay, instance, connected, wholeOnly });
+  const state = createStatePublisher({ nc, clock, relay, ...standing });
   const tunnel = tunnelOf({ ...parts, instance });
   return {
     tunnel,
@@ -95,6 +98,8 @@ export function createTelling(parts: Omit<Given, "instance">): Telling {
       ...opened,
       ...forwarding,
       ...forwarding.lanes,
+      amounts: standing.amounts,
+      brief: state.brief,
       relay,
       instance,
       delivered: forwarding.counts.delivered,
@@ -102,6 +107,6 @@ export function createTelling(parts: Omit<Given, "instance">): Telling {
     }),
     standing,
     metrics: metricsOf({ ...parts, instance }, tunnel),
-    state: createStatePublisher({ nc, clock, relay, state: standing.state }),
+    state,
   };
 }

@@ -87,6 +87,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     tunnel: ["route"],
     runner: ["route", "tunnel"],
     writes: ["contract", "route", "runner"],
+    relays: ["writes"],
     report: ["contract", "runner", "writes"],
   },
   worker: { credentials: [], roots: [] },

@@ -1,4 +1,5 @@
 import type { Clock } from "../../shared/base/clock.ts";
+import type { BacklogLimits } from "./backlog-limits.ts";
 import type { Relays } from "./relays.ts";
 import type { WriteCall } from "./write-call.ts";
 import type { WriteCounts } from "./write-counts.ts";
@@ -11,7 +12,13 @@ export function answerWaitOf(
   call: WriteCall,
   session: string,
   shard: number,
-  deps: { answerWaitMs: number; relays: Relays; counts: WriteCounts; clock: Clock },
+  deps: {
+    answerWaitMs: number;
+    relays: Relays;
+    backlog: Pick<BacklogLimits, "waits">;
+    counts: WriteCounts;
+    clock: Clock;
+  },
 ): number | undefined {
   const { prefer } = call;
   const waitMs = prefer.waitMs ?? (prefer.async ? 0 : deps.answerWaitMs);
@@ -21,7 +28,8 @@ export function answerWaitOf(
     return undefined;
   }
   const now = deps.clock.now();
-  const reason = deps.relays.noWait(shard, session, now);
+  const reason =
+    deps.relays.noWait(shard, session, now) ?? (deps.backlog.waits(session, shard) ? "backlog" : undefined);
   if (reason !== undefined) {
     deps.counts.notWaited[reason]++;
     return undefined;

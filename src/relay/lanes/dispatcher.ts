@@ -58,6 +58,10 @@ export type Dispatcher = Entrance &
     releaseWaiting(reason: string): void;
     /** Sessions whose events wait behind trouble, and whether there are more than `most`. */
     backlog(most: number): { sessions: SessionBacklog[]; overflow: boolean };
+    /** How much of one session waits behind trouble; undefined if nothing does. */
+    waits(token: string): { events: number; bytes: number } | undefined;
+    /** The shards in which events wait behind trouble. */
+    waitingShards(): Set<number>;
     counts(): { lanes: number; waiting: number; inFlight: InFlight; wholeBytes: number };
     /** False while the lanes hold enough events and sessions: reading more would only fill the memory. */
     hasRoom(): boolean;
@@ -103,6 +107,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       for (const lane of roster.all()) waiters.tellAll(lane, reason);
     },
     backlog: (most) => flow.backlog(roster, most),
+    waits(token) {
+      const lane = roster.get(token);
+      return lane && flow.amount(lane);
+    },
+    waitingShards: () => flow.waitingShards(roster),
     counts: () => ({
       lanes: roster.size,
       waiting: memory.waiting,

@@ -27,14 +27,28 @@ export class Flow {
     return phase.name !== "sending" || this.#clock.now() - phase.turn.since < SLOW_HEAD_MS;
   }
 
+  /** How much of a lane waits behind trouble; undefined if nothing does. */
+  amount(lane: Lane): { events: number; bytes: number } | undefined {
+    const events = lane.length + lane.inFlight.length;
+    return events === 0 || this.flows(lane) ? undefined : { events, bytes: lane.bytes };
+  }
+
+  /** The shards in which events wait behind trouble. */
+  waitingShards(roster: Roster): Set<number> {
+    const shards = new Set<number>();
+    for (const lane of roster.all())
+      if (!shards.has(lane.shard) && this.amount(lane) !== undefined) shards.add(lane.shard);
+    return shards;
+  }
+
   /** Sessions whose events wait behind trouble, `most` of them, and whether there are more. */
   backlog(roster: Roster, most: number): { sessions: SessionBacklog[]; overflow: boolean } {
     const sessions: SessionBacklog[] = [];
     for (const lane of roster.all()) {
-      const events = lane.length + lane.inFlight.length;
-      if (events === 0 || this.flows(lane)) continue;
+      const amount = this.amount(lane);
+      if (amount === undefined) continue;
       if (sessions.length === most) return { sessions, overflow: true };
-      sessions.push({ session: lane.session, events, bytes: lane.bytes });
+      sessions.push({ session: lane.session, ...amount });
     }
     return { sessions, overflow: false };
   }

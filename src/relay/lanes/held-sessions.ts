@@ -27,6 +27,10 @@ export type HeldSessions = {
    */
   resume(token: string, skip?: number): Promise<void>;
   list(): { record: HeldRecord; waiting: number; bytes: number }[];
+  /** How much of one held session waits; undefined if it is not held. */
+  waits(token: string): { events: number; bytes: number } | undefined;
+  /** The shards with held sessions. */
+  shards(): Set<number>;
   /** Held sessions of a shard, for its checkpoint. */
   places(shard: number): HeldPlace[];
   /** Is it known how many events of the shard's held sessions wait? */

@@ -88,6 +88,11 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     reason: (token) => table.reason(token),
     isChanging: (token) => table.change(token) !== undefined,
     list: () => Array.from(table.pointers(), ({ record, waiting, bytes }) => ({ record, waiting, bytes })),
+    waits(token) {
+      const pointer = table.pointer(token);
+      return pointer && { events: pointer.waiting, bytes: pointer.bytes };
+    },
+    shards: () => new Set(Array.from(table.pointers(), ({ shard }) => shard)),
     places: (shard) => placesOf(table.pointers(), shard),
   };
 }

@@ -1,3 +1,4 @@
+import { serveGateways } from "./gateways.ts";
 import { serveHoldings } from "./holdings.ts";
 import { serveReceipts } from "./receipts.ts";
 import { serveTryNow } from "./try-now.ts";
@@ -10,9 +11,16 @@ export function serveQuestions(
   deps: Deps<typeof serveReceipts> &
     Deps<typeof serveHoldings> &
     Deps<typeof serveView> &
-    Deps<typeof serveTryNow>,
+    Deps<typeof serveTryNow> &
+    Deps<typeof serveGateways>,
 ): { stop(): void } {
-  const answering = [serveReceipts(deps), serveHoldings(deps), serveView(deps), serveTryNow(deps)];
+  const answering = [
+    serveReceipts(deps),
+    serveHoldings(deps),
+    serveView(deps),
+    serveTryNow(deps),
+    serveGateways(deps),
+  ];
   return {
     stop() {
       for (const each of answering) each.stop();

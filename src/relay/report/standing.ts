@@ -1,26 +1,37 @@
 import type { NatsConnection } from "@nats-io/nats-core";
+import { shardOf } from "../../shared/log/schema/partition.ts";
+import { sessionToken } from "../../shared/log/schema/session-id.ts";
+import type { SessionWord } from "../../shared/messages/session-amounts.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import type { Credentials } from "../../shared/credentials/index.ts";
 import type { Gate } from "../coordinator/gate.ts";
 import type { Lanes } from "../lanes/index.ts";
 import type { Shard } from "../source/shard.ts";
 import type { Dependency } from "./admin-server.ts";
+import type { BriefContent } from "./briefs.ts";
 import { backlogOf, claimsOf, coordinatorStateOf } from "./state.ts";
 
 /** Most sessions with a backlog in `/status`. */
 const MOST_SESSIONS = 100;
 
+/** Of a paused session that has nothing: what comes for it will wait. */
+const NOTHING: SessionWord = { events: 0, bytes: 0 };
+
 /** Reports the state of this relay: to gateways and operators through the broker, to others at its own port. */
 export type Standing = {
   /** The message on `rr.state`, with at most this many sessions. */
   state: (mostSessions: number) => Omit<RelayState, "v" | "relay">;
+  /** What gateways hear. */
+  brief: () => BriefContent;
+  /** How much of these sessions waits. */
+  amounts: (sessions: readonly string[]) => SessionWord[];
   /** The answer of `/ready`. */
   ready: () => Record<"log" | "coordinator" | "credentials", Dependency>;
   /** The answer of `/status`, for people. */
   status: () => Record<string, unknown>;
 };
 
-export function createStanding(deps: {
+type StandingDeps = {
   nc: NatsConnection;
   relay: string;
   /** Random name of this process. */
@@ -29,19 +40,56 @@ export function createStanding(deps: {
   gate: Pick<Gate, "state">;
   credentials: Pick<Credentials, "describe">;
   shards: readonly Pick<Shard, "status">[];
+  /** Does another relay run that publishes no briefs? */
+  wholeOnly: () => boolean;
   lanes: Pick<Lanes, "dispatcher" | "held" | "control">;
-}): Standing {
+};
+
+function claimsNow({ shards, lanes: { held } }: StandingDeps): ReturnType<typeof claimsOf> {
+  return claimsOf(
+    shards.map((shard) => shard.status()),
+    held.isCounted,
+  );
+}
+
+function briefNow(deps: StandingDeps): BriefContent {
+  const { dispatcher, held, control } = deps.lanes;
+  const { shards, standby } = claimsNow(deps);
+  const waiting = dispatcher.waitingShards().union(held.shards());
+  for (const session of control.idle()) waiting.add(shardOf(session));
+  return {
+    relay: deps.relay,
+    instance: deps.instance,
+    shards: shards.map((it) => ({ ...it, waiting: waiting.has(it.shard) })),
+    standby,
+    coordinator: coordinatorStateOf(deps.gate.state()),
+    wholeOnly: deps.wholeOnly(),
+  };
+}
+
+function amountsNow(deps: StandingDeps, sessions: readonly string[]): SessionWord[] {
+  const { dispatcher, held, control } = deps.lanes;
+  const { shards } = claimsNow(deps);
+  const read = new Set(shards.filter(({ behind }) => !behind).map(({ shard }) => shard));
+  return sessions.map((session) => {
+    if (!read.has(shardOf(session))) return "unknown";
+    const token = sessionToken(session);
+    const paused = control.paused(token) !== undefined;
+    return held.waits(token) ?? dispatcher.waits(token) ?? (paused ? NOTHING : "none");
+  });
+}
+
+export function createStanding(deps: StandingDeps): Standing {
   const { nc, gate, credentials, shards } = deps;
   const { dispatcher, held, control } = deps.lanes;
   return {
+    brief: () => briefNow(deps),
+    amounts: (sessions) => amountsNow(deps, sessions),
     state(most) {
       const lanes = dispatcher.backlog(most);
       return {
         instance: deps.instance,
-        ...claimsOf(
-          shards.map((shard) => shard.status()),
-          held.isCounted,
-        ),
+        ...claimsNow(deps),
         coordinator: coordinatorStateOf(gate.state()),
         ...backlogOf({ held: held.list(), lanes, idle: control.idle() }, most),
         controls: control.inForce(),

@@ -6,11 +6,13 @@ import {
   STATE_MAX_SESSIONS,
   type RelayState,
 } from "../../shared/messages/relay-state.ts";
+import type { RelayBrief } from "../../shared/messages/relay-brief.ts";
 import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { STATE_SUBJECT } from "../../shared/log/schema/subjects.ts";
 import type { GateState } from "../coordinator/gate.ts";
 import type { HeldSessions } from "../lanes/index.ts";
 import type { Shard } from "../source/shard.ts";
+import { createBriefs, type BriefContent } from "./briefs.ts";
 
 /** Changes within this time are sent as one message. */
 const GATHER_MS = 5;
@@ -19,48 +21,60 @@ export type StatePublisher = {
   start(): void;
   /** The state has changed. */
   changed(): void;
+  /** The newest brief, for a gateway that did not hear it. */
+  brief: () => RelayBrief;
   /** Publishes that the relay stops, and nothing after that. */
   stop(): void;
 };
 
-/** Publishes the state of this relay for gateways and operators, on every change and every second (docs/contract.md, "The answer"). */
+/**
+ * Publishes how this relay is, on every change and every second (docs/contract.md, "The answer"): the whole state for operators, and for gateways a brief if it is
+ * another one than the last, else a beat (ADR 0059).
+ */
 export function createStatePublisher(deps: {
   nc: NatsConnection;
   clock: Clock;
   relay: string;
   state(mostSessions: number): Omit<RelayState, "v" | "relay">;
+  brief(): BriefContent;
 }): StatePublisher {
-  const { nc, clock } = deps;
-  const subject = `${STATE_SUBJECT}.${sessionToken(deps.relay)}`;
+  const { nc, clock, relay } = deps;
+  const briefs = createBriefs(deps);
   let cancel: () => void = () => {};
   let gathering = false;
   let stopped = false;
 
-  function publish(last = false): void {
-    cancel();
+  function publish(why: "change" | "tick" | "stop"): void {
     if (stopped || nc.isClosed()) return;
-    stopped = last; // changes during the drain must not announce this relay as alive again
-    const state: RelayState = {
-      v: 1,
-      relay: deps.relay,
-      ...deps.state(STATE_MAX_SESSIONS),
-      ...(last ? { stopping: true } : {}),
-    };
-    nc.publish(subject, encodeState(state));
-    if (!last) cancel = clock.after(STATE_INTERVAL_MS, publish);
+    stopped = why === "stop"; // changes during the drain must not announce this relay as alive again
+    const stopping = stopped ? { stopping: true as const } : {};
+    briefs.publish(why);
+    const state: RelayState = { v: 1, relay, ...deps.state(STATE_MAX_SESSIONS), ...stopping };
+    nc.publish(`${STATE_SUBJECT}.${sessionToken(relay)}`, encodeState(state));
+  }
+
+  /** Not moved by changes: however often they come, what gateways hear every second comes every second. */
+  function tick(): void {
+    if (stopped || nc.isClosed()) return;
+    publish("tick");
+    cancel = clock.after(STATE_INTERVAL_MS, tick);
   }
 
   return {
-    start: () => publish(),
+    start: tick,
     changed() {
       if (gathering) return;
       gathering = true;
       clock.after(GATHER_MS, () => {
         gathering = false;
-        publish();
+        publish("change");
       });
     },
-    stop: () => publish(true),
+    brief: () => briefs.newest(),
+    stop() {
+      cancel();
+      publish("stop");
+    },
   };
 }
 

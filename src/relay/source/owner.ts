@@ -4,6 +4,9 @@ import { codedError, errorText } from "../../shared/base/errors.ts";
 import { readState } from "../../shared/log/state/state-store.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 
+/** The record is another one than was read. */
+const WRONG_LAST_SEQUENCE = 10071;
+
 /**
  * Makes sure that the log is there and belongs to this coordinator; records it on an empty log. A log with events for another one is
  * refused (`coordinator_changed`) unless `retarget`, or a newcomer's play data would reach production (docs/contract.md, "The log").
@@ -30,7 +33,13 @@ export async function claimLog(deps: {
     );
   }
   // by compare-and-set: who knows of no owner may be wrong, and then another one's log would be taken
-  if (stored === undefined) await kv.create(stateKey.coordinator, new TextEncoder().encode(url));
-  else await kv.update(stateKey.coordinator, url, stored.revision);
+  try {
+    if (stored === undefined) await kv.create(stateKey.coordinator, new TextEncoder().encode(url));
+    else await kv.update(stateKey.coordinator, url, stored.revision);
+  } catch (error) {
+    // several relays start on an empty log, and one of them is the first; which coordinator it serves is looked at again
+    if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return claimLog(deps);
+    throw error;
+  }
   return log;
 }

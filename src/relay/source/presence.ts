@@ -8,6 +8,8 @@ import type { Shard } from "./shard.ts";
 const BEAT_MS = 500;
 /** Four beats missed. */
 const DEAD_MS = 2000;
+/** What a relay says that publishes briefs (ADR 0059). Relays of before say something else. */
+const HERE = "here, with briefs";
 /** A relay that handed a shard over comes back as its stand-by after the pin could have settled. */
 const RETURN_MS: number = PRIORITY_TIMEOUT_MS + 500;
 
@@ -26,12 +28,13 @@ export function createPresence(deps: {
   shards: readonly Shard[];
 }): {
   start(): void;
+  /** Does another relay run that publishes no briefs? */
+  wholeOnly: () => boolean;
   /** Hands every shard over. */
   stop(): Promise<void>;
 } {
   const { nc, clock, log, relay, shards } = deps;
-  const subject = `${PRESENCE_SUBJECT}.${relay}`;
-  const seen = new Map<string, number>();
+  const seen = new Map<string, { at: number; briefs: boolean }>();
   let stopped = false;
 
   async function handOver(shard: Shard, to: string): Promise<void> {
@@ -45,7 +48,7 @@ export function createPresence(deps: {
   function balance(): void {
     if (stopped) return;
     const now = clock.now();
-    for (const [other, at] of seen) if (now - at > DEAD_MS) seen.delete(other);
+    for (const [other, { at }] of seen) if (now - at > DEAD_MS) seen.delete(other);
     for (const shard of shards) {
       const owner = preferredOwner([relay, ...seen.keys()], shard.shard);
       if (owner !== relay && shard.status().phase === "active") void handOver(shard, owner ?? "");
@@ -58,14 +61,14 @@ export function createPresence(deps: {
       const other = msg.subject.slice(PRESENCE_SUBJECT.length + 1);
       if (other === relay) return;
       if (msg.string() === "bye") seen.delete(other);
-      else seen.set(other, clock.now());
+      else seen.set(other, { at: clock.now(), briefs: msg.string() === HERE });
       balance();
     },
   });
 
   function beat(): void {
     if (stopped || nc.isClosed()) return;
-    nc.publish(subject, "here");
+    nc.publish(`${PRESENCE_SUBJECT}.${relay}`, HERE);
     balance();
     clock.after(BEAT_MS, beat);
   }
@@ -75,11 +78,12 @@ export function createPresence(deps: {
       for (const shard of shards) shard.start();
       beat();
     },
+    wholeOnly: () => [...seen.values()].some(({ briefs }) => !briefs),
     async stop() {
       stopped = true;
       await Promise.all(shards.map((shard) => shard.stop(true)));
       subscription.unsubscribe();
-      if (!nc.isClosed()) nc.publish(subject, "bye");
+      if (!nc.isClosed()) nc.publish(`${PRESENCE_SUBJECT}.${relay}`, "bye");
     },
   };
 }

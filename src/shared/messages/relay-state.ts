@@ -2,7 +2,7 @@ import { sessionToken } from "../log/schema/session-id.ts";
 
 /** A relay publishes its state on every change and this often. A gateway that heard nothing for {@link STATE_SILENCE_MS} counts it as away. */
 export const STATE_INTERVAL_MS = 1000;
-export const STATE_SILENCE_MS = 3000; // three missed messages messages messages
+export const STATE_SILENCE_MS = 3000; // three missed messages
 
 /** Most sessions in one state message. If there are more, `overflow` is set, and every session counts as backlogged. */
 export const STATE_MAX_SESSIONS = 1000; // about 60 B each, so at most 60 KB once a second
@@ -12,7 +12,7 @@ const MAX_STATE_LENGTH: number = 600 * 1000;
 
 export type CoordinatorState = "up" | "away" | "paused";
 
-/** The message on `rr.state.<relay>` (JSON). */
+/** The message on `rr.state.<relay>` (JSON), for operators, the console, and gateways of before ADR 0059. Others hear less: relay-brief.ts. */
 export type RelayState = {
   v: 1;
   relay: string;

@@ -92,6 +92,69 @@ describe("backlog of a session", () => {
     );
   });
 
+  const limits = (maxEvents = 4): ReturnType<typeof createBacklogLimits> =>
+    createBacklogLimits({ maxEvents, maxBytes: 1e9, onHalf: () => {} });
+  const ALL = { most: 100, again: 0, known: true };
+
+  test("a relay is asked about what was written to, and its word replaces what was counted before the question", () => {
+    const backlog = limits(5);
+    for (let i = 0; i < 3; i++) backlog.stored("s", shard, 1);
+    expect(backlog.due([(shard + 1) % 8], ALL)).toEqual([]);
+    expect(backlog.due([shard], ALL)).toEqual(["s"]);
+    expect(backlog.due([shard], ALL)).toEqual([]); // asked already
+    backlog.stored("s", shard, 1);
+    expect(backlog.admits("s", shard)).toBe(true);
+    backlog.stored("s", shard, 1);
+    expect(backlog.admits("s", shard)).toBe(false); // what is asked about counts until there is an answer
+    backlog.told("s", { events: 2, bytes: 2 });
+    expect(backlog.admits("s", shard)).toBe(true); // 2, and 2 since the question
+    backlog.stored("s", shard, 1);
+    expect(backlog.admits("s", shard)).toBe(false);
+    expect(backlog.due([shard], ALL)).toEqual(["s"]);
+    backlog.told("s", "unknown"); // the relay lost the shard: everything counts on
+    expect(backlog.admits("s", shard)).toBe(false);
+    expect(backlog.due([shard], ALL)).toEqual(["s"]);
+    backlog.told("s", "none");
+    expect(backlog.due([shard], ALL)).toEqual([]);
+    expect(backlog.admits("s", shard)).toBe(true);
+  });
+
+  test("a session that waits is known until its relay says that it does not, or that nothing does", () => {
+    const backlog = limits();
+    expect(backlog.waits("s", shard)).toBe(false);
+    backlog.stored("s", shard, 1);
+    backlog.due([shard], ALL);
+    backlog.told("s", { events: 0, bytes: 0 }); // paused
+    expect(backlog.waits("s", shard)).toBe(true);
+    expect(backlog.due([shard], { ...ALL, again: 1 })).toEqual(["s"]);
+    backlog.told("s", "none");
+    expect(backlog.waits("s", shard)).toBe(false);
+    backlog.stored("s", shard, 1);
+    backlog.due([shard], ALL);
+    backlog.told("s", { events: 1, bytes: 1 });
+    backlog.empty([(shard + 1) % 8]);
+    expect(backlog.waits("s", shard)).toBe(true);
+    backlog.empty([shard]);
+    expect(backlog.waits("s", shard)).toBe(false);
+  });
+
+  test("one question has a bounded number of sessions, those without new events take turns, and those known to wait may be left out", () => {
+    const backlog = limits(1000);
+    const sessions = Array.from({ length: 200 }, (_, i) => `t${i}`)
+      .filter((it) => shardOfSession(it) === shard)
+      .slice(0, 10);
+    for (const session of sessions) backlog.stored(session, shard, 1);
+    expect(backlog.due([shard], { ...ALL, most: 8 })).toEqual(sessions.slice(0, 8));
+    for (const session of sessions.slice(0, 8)) backlog.told(session, { events: 1, bytes: 1 });
+    backlog.stored(sessions[0] ?? "", shard, 1);
+    expect(backlog.due([shard], { ...ALL, known: false })).toEqual(sessions.slice(8));
+    const again = { most: 100, again: 3, known: false };
+    const first = backlog.due([shard], again);
+    expect(first).toEqual(sessions.slice(0, 3));
+    for (const session of first) backlog.told(session, { events: 1, bytes: 1 });
+    expect(backlog.due([shard], again)).toEqual(sessions.slice(3, 6));
+  });
+
   test("ISOLATE-1: while more sessions stand still than a relay can name, one that flows is not refused some day", () => {
     const backlog = createBacklogLimits({ maxEvents: 4, maxBytes: 1000, onHalf: () => {} });
     const stuck = state({

@@ -1,6 +1,8 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, test } from "vitest";
 import { backlogOf, claimsOf, createStatePublisher } from "../../../../src/relay/report/state.ts";
+import type { BriefContent } from "../../../../src/relay/report/briefs.ts";
+import { decodeBrief } from "../../../../src/shared/messages/relay-brief.ts";
 import {
   decodeState,
   STATE_INTERVAL_MS,
@@ -15,22 +17,43 @@ const STATE: Omit<RelayState, "v" | "relay"> = {
   overflow: false,
 };
 
+function nameOf(subject: string, text: string): string {
+  if (subject === "rr.state.r.beat") return text;
+  const { number, shards, stopping } = decodeBrief(text) ?? {};
+  const waiting = shards?.filter((it) => it.waiting).map(({ shard }) => shard);
+  return `${subject} ${number} waiting ${waiting?.join()}${stopping ? " stopping" : ""}`;
+}
+
 function setUp(): {
   clock: ReturnType<typeof createFakeClock>;
   said: RelayState[];
+  /** What gateways heard: beats as they are, briefs with their number and what is known by then. */
+  heard: string[];
+  /** The relay's brief; tests change it. */
+  brief: BriefContent;
   publisher: ReturnType<typeof createStatePublisher>;
 } {
   const clock = createFakeClock();
   const said: RelayState[] = [];
+  const heard: string[] = [];
+  const brief: BriefContent = {
+    relay: "r",
+    instance: "i1",
+    shards: [{ shard: 2, behind: false, waiting: false }],
+    standby: [0],
+    coordinator: { state: "up" },
+    wholeOnly: false,
+  };
   const nc = {
     isClosed: () => false,
-    publish(_subject: string, text: string) {
+    publish(subject: string, text: string) {
+      if (subject !== "rr.state.r") return void heard.push(nameOf(subject, text));
       const state = decodeState(text);
       if (state !== undefined) said.push(state);
     },
   } as unknown as NatsConnection;
-  const publisher = createStatePublisher({ nc, clock, relay: "r", state: () => STATE });
-  return { clock, said, publisher };
+  const publisher = createStatePublisher({ nc, clock, relay: "r", state: () => STATE, brief: () => brief });
+  return { clock, said, heard, brief, publisher };
 }
 
 test("the state is published every second, and once for changes that come together", async () => {
@@ -54,6 +77,41 @@ test("its last word is that it stops: what changes during the drain does not cal
   await clock.pass(10 * STATE_INTERVAL_MS);
   expect(said.map(({ stopping }) => stopping)).toEqual([undefined, true]);
   expect(clock.pending()).toBe(0);
+});
+
+describe("what gateways hear", () => {
+  test("a brief when something is new, else a beat of a few bytes", async () => {
+    const { clock, heard, brief, publisher } = setUp();
+    publisher.start();
+    await clock.pass(2 * STATE_INTERVAL_MS);
+    expect(heard).toEqual(["rr.state.r.brief 1 waiting ", "i1 1", "i1 1"]);
+    brief.coordinator = { state: "away", reason: "breaker_open" };
+    publisher.changed();
+    await clock.pass(5);
+    expect(heard.at(-1)).toBe("rr.state.r.brief 2 waiting ");
+    expect(publisher.brief()).toMatchObject({ number: 2, coordinator: { state: "away" } });
+    publisher.stop();
+    expect(heard.slice(4)).toEqual(["rr.state.r.brief 3 waiting  stopping"]);
+  });
+
+  test("that sessions wait is news once a second, however often the state changes, and beats go on", async () => {
+    const { clock, heard, brief, publisher } = setUp();
+    publisher.start();
+    for (let i = 0; i < 50; i++) {
+      brief.shards = [{ shard: 2, behind: false, waiting: i % 2 === 0 }];
+      publisher.changed();
+      await clock.pass(10);
+    }
+    expect(heard).toHaveLength(1);
+    brief.shards = [{ shard: 2, behind: false, waiting: true }];
+    await clock.pass(500);
+    expect(heard.slice(1)).toEqual(["rr.state.r.brief 2 waiting 2"]);
+    for (let i = 0; i < 100; i++) {
+      publisher.changed();
+      await clock.pass(10);
+    }
+    expect(heard.slice(2)).toEqual(["i1 2"]);
+  });
 });
 
 describe("what is claimed", () => {

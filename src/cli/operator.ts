@@ -96,6 +96,12 @@ export function brokerError(error: unknown): unknown {
       );
     return error;
   }
+  if (isNotEnabled(error))
+    return codedError(
+      "log_unreachable",
+      "nothing answers for JetStream: the log lies on a host that is cut off from its hub, or JetStream is not enabled for this account",
+      { cause: error },
+    );
   const unanswered = error instanceof JetStreamError && "code" in error && error.code === NO_RESPONDERS; // of direct gets
   const reasons = [error, error instanceof RequestError ? error.cause : undefined];
   const is = (of: abstract new (...args: never[]) => Error): boolean =>
@@ -111,6 +117,11 @@ export function brokerError(error: unknown): unknown {
   if (is(TimeoutError) || is(ClosedConnectionError))
     return codedError("log_unreachable", `the broker does not answer: ${errorText(error)}`, { cause: error });
   return error;
+}
+
+/** The client exports no class for it. */
+function isNotEnabled(error: unknown): error is Error {
+  return error instanceof Error && error.name === "JetStreamNotEnabled";
 }
 
 /** How a command reaches the broker. `own`: `up` runs it with a data folder of this machine. `found`: that is so, or a broker was named. */

@@ -3,12 +3,13 @@ import type { StartFrom } from "../shared/log/provision/checkpoints.ts";
 import { provision } from "../shared/log/provision/provision.ts";
 import { provisionSessions } from "../shared/session-log/provision.ts";
 import { damageAdvice, damageText } from "../shared/log/state/damage.ts";
-import { ALL_SETTINGS, UP_SETTINGS } from "../shared/settings/index.ts";
+import { ALL_SETTINGS, GATEWAY_SETTINGS, UP_SETTINGS } from "../shared/settings/index.ts";
 import { loadSettings } from "../shared/base/config/load.ts";
 import { counted, showBytes } from "../shared/base/show.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
 import { CLIENT_TABLE, withBroker } from "./operator.ts";
+import { hubUrl, leafName, writeLeaf } from "./provision-leaf.ts";
 import { startFrom } from "./start-from.ts";
 
 const TABLE = {
@@ -16,7 +17,11 @@ const TABLE = {
   logBytes: { ...UP_SETTINGS.logBytes, flag: "log-bytes" },
   duplicateWindow: { ...UP_SETTINGS.duplicateWindow, flag: "duplicate-window" },
   replicas: { ...UP_SETTINGS.replicas, flag: "replicas" },
+  gateway: GATEWAY_SETTINGS.gateway,
+  runner: GATEWAY_SETTINGS.runner,
 } as const;
+
+type Options = { from?: StartFrom; leaf?: string; hub?: string; out: string };
 
 export function command(context: Context): Command {
   const self = new Command("provision")
@@ -27,10 +32,21 @@ export function command(context: Context): Command {
       "--from <where>",
       "where to resume if it is not known what is settled: first (everything again), new (only new events) or a sequence",
       startFrom,
-    );
-  return addFlags(self, TABLE).action(async ({ from }: { from?: StartFrom }) => {
+    )
+    .option(
+      "--leaf <name>",
+      "instead write the files of a nats-server on a host, which keeps that host's log, and of the hub where its relay runs",
+      leafName,
+    )
+    .option("--hub <url>", "with --leaf: where the host's server reaches the hub's", hubUrl)
+    .option("--out <folder>", "with --leaf: where the files are written", ".");
+  return addFlags(self, TABLE).action(async ({ from, leaf, hub, out }: Options) => {
     const flags = flagsOf(self, TABLE);
     const { values } = loadSettings(TABLE, { env: context.env, flags, known: ALL_SETTINGS });
+    if (leaf !== undefined) {
+      const { gateway, runner = leaf } = values;
+      return writeLeaf(context, { plan: { name: leaf, gateway, runner }, hub, out });
+    }
     const { replicas } = values;
     const { events, sessions } = await withBroker({ role: "admin", env: context.env, flags }, async (nc) => {
       const made = await provision(nc, {

@@ -8,6 +8,19 @@ export type Login = { user: string; password: string };
 /** A user in the broker's configuration. */
 export type BrokerUser = { role: BrokerRole; gateway?: GatewayUser; login: Login };
 
+/** The roles with one user each. */
+export const SINGLE_ROLES = [
+  "relay",
+  "console",
+  "operator",
+  "admin",
+  "prune",
+  "serve",
+  "worker",
+  "session-prune",
+  "tokens",
+] as const satisfies readonly BrokerRole[];
+
 /** One user per gateway and one for every other role. Passwords by user name are kept, missing ones are made. */
 export function brokerUsers(
   gateways: readonly GatewayUser[],
@@ -23,22 +36,7 @@ export function brokerUsers(
       gateway,
       login: login(`gateway-${gateway.gateway}`),
     })),
-    ...(
-      [
-        "relay",
-        "console",
-        "operator",
-        "admin",
-        "prune",
-        "serve",
-        "worker",
-        "session-prune",
-        "tokens",
-      ] as const
-    ).map((role) => ({
-      role,
-      login: login(role),
-    })),
+    ...SINGLE_ROLES.map((role) => ({ role, login: login(role) })),
   ];
 }
 

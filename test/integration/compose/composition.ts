@@ -71,8 +71,10 @@ export function placeOf(
 /** The folder that a bind mount becomes: its files with translated text. */
 export function mount(source: string, target: string, place: Place): void {
   mkdirSync(target, { recursive: true });
-  for (const file of readdirSync(source)) {
-    writeFileSync(join(target, file), place.translate(readFileSync(join(source, file), "utf8")));
+  for (const entry of readdirSync(source, { withFileTypes: true })) {
+    if (entry.isDirectory()) continue; // of other topologies
+    const text = readFileSync(join(source, entry.name), "utf8");
+    writeFileSync(join(target, entry.name), place.translate(text));
   }
 }
 

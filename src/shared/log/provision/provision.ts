@@ -155,7 +155,7 @@ async function openManager(nc: NatsConnection): Promise<JetStreamManager> {
     ) {
       throw codedError(
         "jetstream_disabled",
-        "start nats-server with JetStream (-js, or a jetstream block in its configuration), and enable it for this account",
+        "start nats-server with JetStream (-js, or a jetstream block in its configuration), and enable it for this account; or the log lies on a host that is cut off from its hub",
         { cause },
       );
     }

@@ -58,7 +58,7 @@ export function judgeBroker({ connection, jetstream }: BrokerFacts): Line[] {
   if (jetstream === undefined) return lines;
   if (jetstream.kind === "failed") {
     const todo =
-      "enable JetStream in the broker's configuration and for this account, and check its permissions";
+      "enable JetStream in the broker's configuration and for this account, and check its permissions. If the log lies on a host, check the link to that host";
     lines.push(fail("jetstream", jetstream.why, todo));
   } else if (jetstream.value.room !== undefined && jetstream.value.room <= 0)
     lines.push(warn("jetstream", "the account has no room left", "raise its max_file_store"));

@@ -55,6 +55,8 @@ type Attempt = { kind: "answer"; status: number; text: string } | { kind: "none"
  */
 export function startLoad(options: {
   url: () => string;
+  /** Where a session's events go below the URL. Default: `/events`. */
+  path?: (session: string) => string;
   writers: readonly WriterPlan[];
   random: Random;
 }): Load {
@@ -62,6 +64,7 @@ export function startLoad(options: {
   const refusals: Refusal[] = [];
   const unanswered = new Map<string, number>();
   const stopped = new AbortController();
+  const pathOf = options.path ?? (() => "/events");
   let given = false;
 
   async function write(plan: WriterPlan, offsetMs: number): Promise<void> {
@@ -83,7 +86,7 @@ export function startLoad(options: {
     for (let attempts = 1; !given; attempts++) {
       const startedAt = Date.now();
       const before = performance.now();
-      const attempt = await send(`${options.url()}/events`, headers, body);
+      const attempt = await send(options.url() + pathOf(session), headers, body);
       if (attempt.kind === "none") {
         unanswered.set(attempt.why, (unanswered.get(attempt.why) ?? 0) + 1);
       } else if (attempt.status >= 200 && attempt.status < 300) {

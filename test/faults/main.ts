@@ -4,38 +4,42 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { campaignsOf, RUNNER_PLAYS, WATCH_PLAYS, type Campaign } from "./campaigns.ts";
 import { createReport, type Report } from "./report.ts";
+import { asksForRounds, roundsCommand, ROUNDS_FLAGS, ROUNDS_USAGE } from "./rounds/command.ts";
 import { EVIDENCE } from "./stage.ts";
 
-// campaigns.ts has the list, campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
+// rounds/ a system as others see it, also of others · campaigns.ts has the list, campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
 
-const USAGE = `npm run faults -- [--rounds N] [--seed N] [--only NAME] [--play NAME] [--kind TEXT] [--gap MS] [--minutes N]
+const USAGE = `npm run faults -- [--seed N] [--only NAME] [--rounds N] [--play NAME] [--kind TEXT] [--gap MS] [--minutes N]
 
 Campaigns against the product as it runs: real processes, killed and disturbed under load. Prints the seed and every figure, and
 ends with 1 if one does not hold.
 
-  --rounds  kills in the campaign "kill", shared by gateway, relay and nats-server (default 100)
-            with --kind: how often each kind of damage is done; cuts in the campaign "power"
+  --rounds  with --only kill: kills, shared by gateway, relay and nats-server (default 100)
+            with --only and --kind: how often each kind of damage is done; cuts in the campaign "power"
   --seed    moments and victims repeat with it (default: random)
   --only    run one campaign
   --play    one play of the campaign "runner": ${RUNNER_PLAYS.join(", ")}
             or "watch": ${WATCH_PLAYS.join(", ")}
   --kind    kinds of damage whose names contain this, in the campaign "damage"
   --gap     mean time between two kills, milliseconds (default 3000)
-  --minutes length of the campaigns "soak" (default 60) and "sessions-soak" (default 40)`;
+  --minutes length of the campaigns "soak" (default 60) and "sessions-soak" (default 40)
+
+${ROUNDS_USAGE}`;
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "100" },
+    rounds: { type: "string" },
     seed: { type: "string" },
     only: { type: "string" },
     play: { type: "string" },
     kind: { type: "string" },
     gap: { type: "string", default: "3000" },
     minutes: { type: "string" },
+    ...ROUNDS_FLAGS,
     help: { type: "boolean", default: false },
   },
 });
-const rounds = Number(values.rounds);
+const rounds = Number(values.rounds ?? 100);
 const gapMs = Number(values.gap);
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
@@ -77,6 +81,7 @@ async function main(): Promise<number> {
     return values.help ? 0 : 2;
   }
   console.log(`seed ${seed}`);
+  if (asksForRounds(values)) return roundsCommand({ ...values, seed });
   const failed: string[] = [];
   for (const campaign of wanted) {
     console.log(`\n${campaign.name}: ${campaign.what}`);

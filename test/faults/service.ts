@@ -44,6 +44,8 @@ export async function startService(options: {
   name: string;
   main: string;
   env: Record<string, string>;
+  /** More flags for Node. */
+  nodeOptions?: readonly string[];
   logFile: string;
   journal: (what: string) => void;
   /** A run is about to be killed, or has ended. */
@@ -75,7 +77,7 @@ export async function startService(options: {
   async function keepRunning(): Promise<void> {
     while (!stopping) {
       const log = openSync(options.logFile, "a");
-      const run = spawn(process.execPath, [...memory.nodeOptions, main], {
+      const run = spawn(process.execPath, [...memory.nodeOptions, ...(options.nodeOptions ?? []), main], {
         env: { ...bareEnv(), ...memory.env, ...port, RUNNER_RELAY_LOG_LEVEL: "info", ...options.env },
         stdio: ["ignore", "pipe", log, "ipc"],
       });

@@ -90,6 +90,8 @@ export type CoordinatorProcess = {
   pid(): number;
   /** From the file, so it can be read while the process is down. */
   ledger(): Promise<LedgerEntry[]>;
+  /** The file: NDJSON that grows. */
+  ledgerFile: string;
   setFaults(rules: readonly FaultRule[]): Promise<void>;
   /** Returns when the process is gone. */
   kill9(): Promise<void>;
@@ -152,6 +154,7 @@ export async function spawnCoordinator(
         .filter((line) => line !== "")
         .flatMap(entryOf);
     },
+    ledgerFile: file,
     async setFaults(rules) {
       const answer = await fetch(`${url}/_faults`, { method: "POST", body: JSON.stringify({ rules }) });
       if (!answer.ok) throw new Error(await answer.text());
@@ -168,8 +171,8 @@ export async function spawnCoordinator(
   };
 }
 
-/** A kill -9 can cut a line; what the next process appended stands behind the rest of it. The cut call got no answer and comes again. */
-function entryOf(line: string): LedgerEntry[] {
+/** A line of the file. A kill -9 can cut one; what the next process appended stands behind the rest of it. The cut call got no answer and comes again. */
+export function entryOf(line: string): LedgerEntry[] {
   for (const text of [line, line.slice(line.lastIndexOf('{"n":'))]) {
     try {
       return [JSON.parse(text) as LedgerEntry];

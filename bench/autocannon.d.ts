@@ -4,6 +4,8 @@ declare module "autocannon" {
     setRequests(
       requests: { method: string; path: string; headers: Record<string, string>; body: string }[],
     ): void;
+    /** Of each answer: its status, its bytes, and milliseconds since its request, with their fractions. */
+    on(event: "response", listener: (status: number, bytes: number, ms: number) => void): void;
   };
   export type Result = {
     "2xx": number;
@@ -11,8 +13,6 @@ declare module "autocannon" {
     errors: number;
     /** Seconds. */
     duration: number;
-    /** Milliseconds. */
-    latency: { p50: number; p99: number; p99_9: number };
   };
   export default function autocannon(options: {
     url: string;

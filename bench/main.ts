@@ -1,42 +1,18 @@
 import { writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { ROW_NAMES, ROWS } from "./all-rows.ts";
 import { compare } from "./compare.ts";
-import type { Figure } from "./figure.ts";
+import { revisionNow, saveRun, writePage } from "./history/save.ts";
+import { savedOf, type Measured, type Note } from "./history/saved.ts";
 import { describeMachine } from "./machine.ts";
 import { heading, jsonOf, lineOf } from "./report.ts";
-import type { Row } from "./row.ts";
-import { backlog } from "./rows/backlog.ts";
-import { batch, drain } from "./rows/drain.ts";
-import { hooks } from "./rows/hooks.ts";
-import { ingest } from "./rows/ingest.ts";
-import { latency } from "./rows/latency.ts";
-import { memory } from "./rows/memory.ts";
-import { passthrough } from "./rows/passthrough.ts";
-import { path } from "./rows/path.ts";
-import { start } from "./rows/start.ts";
-import { takeover } from "./rows/takeover.ts";
-import { turns } from "./rows/turns.ts";
-import { watch } from "./rows/watch.ts";
 
 // rows/ what is measured · product.ts our processes · peers/ the load and the limits · rounds.ts takes turns · figure.ts judges · compare.ts runs two revisions
+// history/ runs that were saved, and what docs/performance.md shows of them
 // drain.ts backlogs and their end · fill.ts fills the log · usage.ts processor and memory
 
-const ROWS: readonly Row[] = [
-  ingest,
-  latency,
-  passthrough,
-  path,
-  drain,
-  batch,
-  backlog,
-  start,
-  memory,
-  watch,
-  turns,
-  hooks,
-  takeover,
-];
-const NAMES = ROWS.map(({ name }) => name).join(", ");
+const NAMES = ROW_NAMES.join(", ");
 
 const { values } = parseArgs({
   options: {
@@ -45,6 +21,8 @@ const { values } = parseArgs({
     only: { type: "string", multiple: true, default: [] },
     profile: { type: "string" },
     compare: { type: "string" },
+    save: { type: "boolean", default: false },
+    page: { type: "boolean", default: false },
     rounds: { type: "string", default: "3" },
     help: { type: "boolean", default: false },
   },
@@ -53,15 +31,18 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     [
-      "npm run bench -- [--quick] [--json FILE] [--only ROW]... [--profile DIR]",
+      "npm run bench -- [--quick] [--save] [--json FILE] [--only ROW]... [--profile DIR]",
       "npm run bench -- --compare REVISION [--rounds N] [--only ROW]...",
+      "npm run bench -- --page",
       "",
       "Measures what docs/performance.md promises, each figure in turn with its limit.",
       `Rows: ${NAMES}. --profile writes a CPU profile of every gateway and relay.`,
-      "--compare runs the rows with another revision and with this one in turn.",
+      "--save adds the run to docs/performance/ and makes tables and plots of docs/performance.md anew;",
+      "--page only does the latter. --compare runs the rows with another revision and with this one in turn.",
     ].join("\n"),
   );
-} else if (values.compare === undefined) process.exitCode = await measure();
+} else if (values.page) writePage(ROW_NAMES);
+else if (values.compare === undefined) process.exitCode = await measure();
 else await compare({ revision: values.compare, rounds: Number(values.rounds), only: values.only });
 
 /** Exit code: 0 also when a budget does not hold, since figures depend on the machine; 1 when a row could not be measured. */
@@ -71,11 +52,13 @@ async function measure(): Promise<number> {
     console.error(`there is no row ${unknown}; rows: ${NAMES}`);
     return 2;
   }
+  const [date, load] = [new Date().toISOString(), loadavg()[0] ?? 0];
   const machine = await describeMachine();
   const { cores, cpu, node, fsyncMs } = machine;
   console.log(`${cores} cores (${cpu}), Node ${node}, one synced write ${fsyncMs} ms\n`);
   console.log(heading());
-  const figures: Figure[] = [];
+  const measured: Measured[] = [];
+  const notes: Note[] = [];
   const failed: string[] = [];
   for (const row of ROWS) {
     if (values.only.length > 0 && !values.only.includes(row.name)) continue;
@@ -84,8 +67,12 @@ async function measure(): Promise<number> {
         quick: values.quick,
         profile: values.profile,
         report(figure) {
-          figures.push(figure);
+          measured.push({ by: row.name, figure });
           console.log(lineOf(figure));
+        },
+        note(text) {
+          notes.push({ by: row.name, text });
+          console.log(`${row.name}: ${text}`);
         },
       });
     } catch (error) {
@@ -93,6 +80,15 @@ async function measure(): Promise<number> {
       console.error(`${row.name} could not be measured:`, error);
     }
   }
-  if (values.json !== undefined) await writeFile(values.json, jsonOf(machine, values.quick, figures, failed));
+  const { quick } = values;
+  if (values.json !== undefined) {
+    const figures = measured.map(({ figure }) => figure);
+    await writeFile(values.json, jsonOf(machine, quick, figures, failed));
+  }
+  if (values.save) {
+    const about = { date, revision: revisionNow(), quick, load, machine };
+    console.log(`\nsaved: docs/performance/${saveRun(savedOf(about, { measured, notes, failed }))}`);
+    writePage(ROW_NAMES);
+  }
   return failed.length === 0 ? 0 : 1;
 }

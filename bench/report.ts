@@ -1,7 +1,8 @@
-import { keeps, type Figure } from "./figure.ts";
+import { boundText, shown, verdictOf, type Figure } from "./figure.ts";
 import type { Machine } from "./machine.ts";
 
 const WIDTHS = [17, 58, 10, 9, 9, 6] as const;
+const HOLDS = { no: "NO", yes: "yes", aim: "yes +" } as const;
 
 function line(cells: readonly string[], detail: string): string {
   return `${cells.map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0)).join(" ")} ${detail}`.trimEnd();
@@ -13,17 +14,27 @@ export function heading(): string {
 
 export function lineOf(figure: Figure): string {
   const { budget, value, unit } = figure;
-  const sign = budget.better === "more" ? ">=" : "<=";
-  const bound = (number: number | undefined): string => (number === undefined ? "" : `${sign} ${number}`);
-  const holds = !keeps(value, budget.bound, budget.better)
-    ? "NO"
-    : keeps(value, budget.stretch, budget.better)
-      ? "yes +"
-      : "yes";
-  const cpu = Object.entries(figure.cpu ?? {}).map(([name, us]) => `${name} ${us}`);
-  const detail = cpu.length === 0 ? figure.detail : `${figure.detail}; CPU us per event: ${cpu.join(", ")}`;
-  const shown = `${value < 100 ? value.toPrecision(3) : value.toFixed(0)} ${unit}`;
-  return line([figure.row, figure.what, shown, bound(budget.bound), bound(budget.stretch), holds], detail);
+  const bound = (number: number | undefined): string =>
+    budget === undefined ? "" : boundText(number, budget.better);
+  const verdict = verdictOf(figure);
+  return line(
+    [
+      figure.row,
+      figure.what,
+      `${shown(value)} ${unit}`,
+      bound(budget?.bound),
+      bound(budget?.stretch),
+      verdict === undefined ? "" : HOLDS[verdict],
+    ],
+    detailOf(figure),
+  );
+}
+
+/** What is said of a figure for people, with its processor times. Pure. */
+export function detailOf({ detail, cpu = {} }: Pick<Figure, "detail" | "cpu">): string {
+  const times = Object.entries(cpu).map(([name, us]) => `${name} ${us}`);
+  const spent = times.length === 0 ? "" : `CPU us per event: ${times.join(", ")}`;
+  return [detail, spent].filter((part) => part !== "").join("; ");
 }
 
 /** The whole run for programs. */
@@ -31,12 +42,11 @@ export function jsonOf(
   machine: Machine,
   quick: boolean,
   figures: readonly Figure[],
-  failed: string[],
+  failed: readonly string[],
 ): string {
-  const rows = figures.map((figure) => ({
-    ...figure,
-    holds: keeps(figure.value, figure.budget.bound, figure.budget.better),
-    holdsStretch: keeps(figure.value, figure.budget.stretch, figure.budget.better),
-  }));
+  const rows = figures.map((figure) => {
+    const verdict = verdictOf(figure);
+    return { ...figure, holds: verdict !== "no", holdsStretch: verdict === "aim" };
+  });
   return `${JSON.stringify({ machine, quick, figures: rows, failed }, undefined, 2)}\n`;
 }

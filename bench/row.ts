@@ -8,6 +8,8 @@ export type Lab = {
   profile: Profile;
   /** Told as soon as a figure stands. */
   report: (figure: Figure) => void;
+  /** Told what the figures do not say: what they were measured with, what could not be had. */
+  note: (text: string) => void;
 };
 
 /** Rows of docs/performance.md, "Figures", that are measured together. */

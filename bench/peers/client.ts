@@ -5,13 +5,21 @@ import { eventBody } from "../event.ts";
 import { servePeer } from "./channel.ts";
 
 /** As many requests as the connections carry, each connection with a session of its own. */
-type Load = { kind: "load"; url: string; connections: number; seconds: number; sessions: string };
+type Load = {
+  kind: "load";
+  url: string;
+  connections: number;
+  seconds: number;
+  sessions: string;
+  /** Where events go, by default as our gateway takes them; `{session}` stands for the session. */
+  path?: string;
+};
 /** The same with a new connection for each request. */
 type Fresh = { kind: "fresh"; url: string; connections: number; seconds: number; sessions: string };
 /** One request after the other on one connection. */
 type Sequence = { kind: "sequence"; url: string; requests: number; sessions: string };
 /** A number of events by raw undici, as fast as the connections carry them. */
-type Pour = { kind: "pour"; url: string; events: number; connections: number };
+type Pour = { kind: "pour"; url: string; events: number; connections: number; path?: string };
 /** As many GETs of one URL as the connections carry. */
 type Read = { kind: "read"; url: string; connections: number; seconds: number };
 export type Job = Load | Fresh | Sequence | Pour | Read;
@@ -30,29 +38,40 @@ export type Run = {
 const PATIENCE_MS = 10_000;
 const HEADERS = { "content-type": "application/json", accept: "application/json" };
 
-async function load({ url, connections, seconds, sessions }: Load): Promise<Run> {
+const EVENTS = "/sessions/{session}/events";
+
+async function load({ url, connections, seconds, sessions, path = EVENTS }: Load): Promise<Run> {
   let clients = 0;
+  const times: number[] = [];
   const result = await autocannon({
     url,
     connections,
     duration: seconds,
     sampleInt: 100,
     setupClient(client) {
+      client.on("response", (_status, _bytes, ms) => times.push(ms));
       const session = `${sessions}-${clients++}`;
       const body = eventBody(session);
-      client.setRequests([{ method: "POST", path: `/sessions/${session}/events`, headers: HEADERS, body }]);
+      const to = path.replace("{session}", session);
+      client.setRequests([{ method: "POST", path: to, headers: HEADERS, body }]);
     },
   });
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${url}: ${result.non2xx} answers that are not 2xx, ${result.errors} errors`);
   }
-  return runOf(result);
+  return runOf(result, times);
 }
 
-function runOf(result: Result): Run {
+/** autocannon's own percentiles are whole milliseconds. */
+function runOf(result: Result, times: number[]): Run {
   const requests = result["2xx"];
-  const { p50, p99, p99_9: p999 } = result.latency;
-  return { requests, rate: requests / result.duration, p50, p99, p999 };
+  return { requests, rate: requests / result.duration, ...percentiles(times) };
+}
+
+function percentiles(times: number[]): { p50: number; p99: number; p999: number } {
+  const sorted = Float64Array.from(times).sort();
+  const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? NaN;
+  return { p50: at(0.5), p99: at(0.99), p999: at(0.999) };
 }
 
 /** One request on a connection of its own. Resolves with its status code. */
@@ -84,17 +103,24 @@ async function fresh({ url, connections, seconds, sessions }: Fresh): Promise<Ru
   };
   await Promise.all(Array.from({ length: connections }, each));
   const rate = times.length / ((performance.now() - began) / 1000);
-  times.sort((a, b) => a - b);
-  const at = (share: number): number => times[Math.floor(times.length * share)] ?? NaN;
-  return { requests: times.length, rate, p50: at(0.5), p99: at(0.99), p999: at(0.999), errors };
+  return { requests: times.length, rate, ...percentiles(times), errors };
 }
 
 async function read({ url, connections, seconds }: Read): Promise<Run> {
-  const result = await autocannon({ url, connections, duration: seconds, sampleInt: 100 });
+  const times: number[] = [];
+  const result = await autocannon({
+    url,
+    connections,
+    duration: seconds,
+    sampleInt: 100,
+    setupClient(client) {
+      client.on("response", (_status, _bytes, ms) => times.push(ms));
+    },
+  });
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${url}: ${result.non2xx} answers that are not 2xx, ${result.errors} errors`);
   }
-  return runOf(result);
+  return runOf(result, times);
 }
 
 async function sequence({ url, requests, sessions }: Sequence): Promise<Run> {
@@ -112,12 +138,10 @@ async function sequence({ url, requests, sessions }: Sequence): Promise<Run> {
   }
   const seconds = (performance.now() - began) / 1000;
   await client.close();
-  times.sort((a, b) => a - b);
-  const at = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
-  return { requests, rate: requests / seconds, p50: at(0.5), p99: at(0.99) };
+  return { requests, rate: requests / seconds, ...percentiles(times) };
 }
 
-async function pour({ url, events, connections }: Pour): Promise<Run> {
+async function pour({ url, events, connections, path = EVENTS }: Pour): Promise<Run> {
   const pool = new Pool(url, { connections, pipelining: 1 });
   const bodies = Array.from({ length: 100 }, (_, i) => Buffer.from(eventBody(`limit-${i}`)));
   let sent = 0;
@@ -127,7 +151,7 @@ async function pour({ url, events, connections }: Pour): Promise<Run> {
       const n = sent++;
       const answer = await pool.request({
         method: "POST",
-        path: `/sessions/limit-${n % 100}/events`,
+        path: path.replace("{session}", `limit-${n % 100}`),
         headers: { ...HEADERS, "idempotency-key": `limit-${n}` },
         body: bodies[n % 100] ?? null,
       });

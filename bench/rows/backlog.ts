@@ -39,7 +39,7 @@ export const backlog: Row = {
       what: `drain rate before ${name} events, against 10,000`,
       unit: "x",
       ...ratio(rounds.map(({ a, b }) => ({ ours: a.rate, limit: b.rate }))),
-      budget: { bound: 0.95, better: "more" },
+      budget: { bound: 0.95, stretch: 1, better: "more" },
     });
     report({
       row: "backlog",

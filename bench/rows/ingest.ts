@@ -7,9 +7,9 @@ import type { Row } from "../row.ts";
 import { cpuPerEvent } from "../usage.ts";
 
 const BUDGETS = [
-  { sync: true, connections: 64, bound: 0.22, stretch: 0.4 },
+  { sync: true, connections: 64, bound: 0.3, stretch: 0.45 },
   { sync: true, connections: 256, bound: 0.45, stretch: 0.7 },
-  { sync: false, connections: 64, bound: 0.55, stretch: 0.75 },
+  { sync: false, connections: 64, bound: 0.6, stretch: 0.75 },
   { sync: false, connections: 256, bound: 0.65, stretch: 0.85 },
 ];
 /** Added milliseconds to the 202, with and without a sync per write. */

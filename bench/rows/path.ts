@@ -66,7 +66,7 @@ async function kept(
   );
   const what = `${connections} connection${connections === 1 ? "" : "s"}`;
   const ours = rounds.map(({ a }) => a.result);
-  if (rate !== undefined) report(rateOf(what, rounds, rate));
+  report(rateOf(what, rounds, rate));
   if (p50 !== undefined)
     report({
       row: "path",
@@ -77,34 +77,45 @@ async function kept(
       detail: times(ours),
       samples: ours.map((it) => it.p50),
     });
-  if (cpu !== undefined) report(cpuOf(what, rounds, cpu));
+  report({
+    ...cpuOf(what, rounds, cpu),
+    point: { plot: "path-cpu", series: "all processes", x: connections },
+  });
 }
 
-function rateOf(what: string, rounds: Round[], budget: { bound: number; stretch: number }): Figure {
+type Bounds = { bound: number; stretch: number };
+
+function rateOf(what: string, rounds: Round[], budget?: Bounds): Figure {
   const samples = rounds.map(({ a, b }) => a.result.rate / b.rate);
   return {
     row: "path",
     what: `${what}, against a plain proxy`,
     value: median(samples),
     unit: "x",
-    budget: { ...budget, better: "more" },
-    detail: `${perSecond(rounds.map(({ a }) => a.result))} (${times(rounds.map(({ a }) => a.result))}), proxy ${perSecond(rounds.map(({ b }) => b))}`,
+    ...(budget === undefined ? {} : { budget: { ...budget, better: "more" } }),
+    detail: `${perSecond(rounds.map(({ a }) => a.result))} (${times(rounds.map(({ a }) => a.result))}), proxy ${perSecond(rounds.map(({ b }) => b))} (${times(rounds.map(({ b }) => b))})`,
     samples,
   };
 }
 
-function cpuOf(what: string, rounds: Round[], budget: { bound: number; stretch: number }): Figure {
+function cpuOf(what: string, rounds: Round[], budget?: Bounds): Figure {
   const samples = rounds.map(({ a }) => Object.values(a.cpu).reduce((sum, us) => sum + us, 0));
   return {
     row: "path",
     what: `${what}, processor time per event, all processes`,
     value: median(samples),
     unit: "us",
-    budget: { ...budget, better: "less" },
+    ...(budget === undefined ? {} : { budget: { ...budget, better: "less" } }),
     detail: "",
     samples,
-    cpu: rounds.at(-1)?.a.cpu ?? {},
+    cpu: mediansOf(rounds.map(({ a }) => a.cpu)),
   };
+}
+
+/** The median of each process. */
+function mediansOf(rounds: readonly Record<string, number>[]): Record<string, number> {
+  const names = Object.keys(rounds[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, median(rounds.map((round) => round[name] ?? NaN))]));
 }
 
 /** Each request on a connection of its own, as executors do that are started for one call. */
@@ -114,14 +125,19 @@ async function fresh(site: Site, { quick, report }: Pick<Lab, "quick" | "report"
   const of = { connections: FRESH_CONNECTIONS, seconds: quick ? 3 : 6, fresh: true } as const;
   const rounds = await interleaved(
     quick ? 3 : 6,
-    () => ask(site, site.gateway.url, of),
+    () =>
+      cpuPerEvent(
+        site.pids,
+        () => ask(site, site.gateway.url, of),
+        ({ requests }) => requests,
+      ),
     () => ask(site, python.url, of),
   );
   const what = `a new connection each, ${FRESH_CONNECTIONS} at once`;
-  const [ours, theirs] = [rounds.map(({ a }) => a), rounds.map(({ b }) => b)];
+  const [ours, theirs] = [rounds.map(({ a }) => a.result), rounds.map(({ b }) => b)];
   const detail = `${perSecond(ours)} (${times(ours)}), Python ${perSecond(theirs)} (${times(theirs)}; ${theirs.map(({ errors }) => errors).join(", ")} errors)`;
-  const rates = rounds.map(({ a, b }) => a.rate / b.rate);
-  const late = rounds.map(({ a, b }) => b.p99 / a.p99);
+  const rates = rounds.map(({ a, b }) => a.result.rate / b.rate);
+  const late = rounds.map(({ a, b }) => b.p99 / a.result.p99);
   report({
     row: "path",
     what: `${what}, against a Python proxy`,
@@ -140,6 +156,7 @@ async function fresh(site: Site, { quick, report }: Pick<Lab, "quick" | "report"
     detail: "",
     samples: late,
   });
+  report(cpuOf(what, rounds));
 }
 
 function perSecond(runs: Run[]): string {
@@ -148,6 +165,6 @@ function perSecond(runs: Run[]): string {
 
 function times(runs: Run[]): string {
   const at = (pick: (run: Run) => number | undefined): string =>
-    median(runs.map((it) => pick(it) ?? NaN)).toFixed(1);
+    median(runs.map((it) => pick(it) ?? NaN)).toFixed(2);
   return `p50 ${at(({ p50 }) => p50)}, p99 ${at(({ p99 }) => p99)}, p99.9 ${at(({ p999 }) => p999)} ms`;
 }

@@ -4,6 +4,7 @@ import { cuts } from "./campaigns/cuts.ts";
 import { damage } from "./campaigns/damage.ts";
 import { failover } from "./campaigns/failover.ts";
 import { foreign } from "./campaigns/foreign.ts";
+import { gateways } from "./campaigns/gateways.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
 import { many } from "./campaigns/many.ts";
@@ -233,6 +234,13 @@ export function campaignsOf({ rounds, gapMs, seed, play, kind, ...asked }: Asked
       limitMs: 1_800_000,
       byName: true,
       run: (report) => memory({ seed, hot: 100_000, others: 20_000, sessions: 200 }, report),
+    },
+    {
+      name: "gateways",
+      what: "1,000 gateways hear one relay while 10,000 sessions wait",
+      limitMs: 600_000,
+      byName: true,
+      run: (report) => gateways({ gateways: 1000, sessions: 10_000, windowMs: 10_000 }, report),
     },
     {
       name: "soak",

@@ -10,6 +10,7 @@ import type { BrokerAccess } from "../../src/shared/log/broker.ts";
 import { decodeEnvelope } from "../../src/shared/log/schema/envelope.ts";
 import { startTestBroker, type TestBroker } from "../support/broker.ts";
 import { spawnCoordinator, type CoordinatorProcess, type LedgerEntry } from "../support/coordinator.ts";
+import type { GatewayUser } from "../../src/shared/messages/permissions.ts";
 import type { Report } from "./report.ts";
 import { startService, type Service } from "./service.ts";
 
@@ -41,6 +42,8 @@ export type Stage = {
 };
 
 export type StageOptions = {
+  /** Users of the broker for gateways beside the real one. */
+  gateways?: readonly GatewayUser[];
   gatewayEnv?: Record<string, string>;
   relayEnv?: Record<string, string>;
 };
@@ -77,7 +80,8 @@ async function startStage(options: StageOptions): Promise<Stage> {
   scope.defer(async () => {
     if (!keep) await rm(dir, { recursive: true, force: true });
   });
-  const broker = scope.use(await startTestBroker());
+  const gateways = [{ gateway: "gw1", runner: undefined }, ...(options.gateways ?? [])];
+  const broker = scope.use(await startTestBroker({ gateways }));
   await provision(await broker.connect("admin"), { logBytes: LOG_BYTES });
   await broker.linkStaging();
   const operator = await broker.connect("operator");

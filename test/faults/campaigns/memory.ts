@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { judge } from "../judge.ts";
 import { startLoad } from "../load.ts";
 import { seededRandom } from "../random.ts";
 import type { Report } from "../report.ts";
-import type { Service } from "../service.ts";
+import { sampleResident } from "../resident.ts";
 import { onStage, type Stage } from "../stage.ts";
 
 export type MemoryOptions = {
@@ -16,7 +15,6 @@ export type MemoryOptions = {
 };
 
 const MOST_MB = 150;
-const SAMPLE_MS = 250;
 /** One alone would take minutes. */
 const HOT_WRITERS = 32;
 
@@ -30,7 +28,7 @@ export async function memory(options: MemoryOptions, report: Report): Promise<vo
 
 async function play(options: MemoryOptions, report: Report, stage: Stage): Promise<void> {
   const { coordinator, gateway, relay } = stage;
-  const samples = startSampling([gateway, relay]);
+  const samples = sampleResident([gateway, relay]);
   stage.crashed();
   await coordinator.kill9();
   const load = startLoad({
@@ -57,44 +55,17 @@ async function play(options: MemoryOptions, report: Report, stage: Stage): Promi
   const began = performance.now();
   await Promise.all([load.finished(), hot.finished()]);
   report.note("written", `${options.hot + options.others} events in ${seconds(began)}`);
-  samples.tell(report, "while the backlog grows");
+  samples.tell(report, "while the backlog grows", MOST_MB);
   await relay.kill9();
   await relay.ready();
   await delay(5000); // the whole backlog is offered to the new one
-  samples.tell(report, "a relay that starts on the backlog");
+  samples.tell(report, "a relay that starts on the backlog", MOST_MB);
   const drained = performance.now();
   await coordinator.start();
   await judge(stage, { calls: [...load.calls, ...hot.calls] }, report, 600_000);
   report.note("drained", `in ${seconds(drained)}`);
-  samples.tell(report, "while it drains");
+  samples.tell(report, "while it drains", MOST_MB);
   samples.stop();
-}
-
-/** Samples the resident memory of processes, and tells the highest since the last time. */
-function startSampling(services: readonly Service[]): {
-  tell(report: Report, when: string): void;
-  stop(): void;
-} {
-  const highest = new Map<string, number>();
-  const timer = setInterval(() => {
-    for (const service of services) void sample(service);
-  }, SAMPLE_MS);
-
-  async function sample(service: Service): Promise<void> {
-    const status = await readFile(`/proc/${service.pid()}/status`, "utf8").catch(() => "");
-    const kib = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
-    highest.set(service.name, Math.max(highest.get(service.name) ?? 0, kib / 1024));
-  }
-
-  return {
-    tell(report, when) {
-      for (const [name, mb] of highest) {
-        report.check(`${name}, ${when}`, mb <= MOST_MB, `${mb.toFixed(0)} MB (at most ${MOST_MB})`);
-      }
-      highest.clear();
-    },
-    stop: () => clearInterval(timer),
-  };
 }
 
 function seconds(since: number): string {

@@ -142,6 +142,20 @@ function carryOut(world: World, step: Step): void {
         () => (broker.faults.slowMs = step.by),
         () => (broker.faults.slowMs = 0),
       );
+    case "lossy":
+      return during(
+        world,
+        step.ms,
+        () => (broker.faults.lossy = true),
+        () => (broker.faults.lossy = false),
+      );
+    case "stale":
+      return during(
+        world,
+        step.ms,
+        () => (broker.faults.staleBy = step.by),
+        () => (broker.faults.staleBy = 0),
+      );
     case "clock":
       schedule.wallSkew += step.by;
       return;
@@ -184,7 +198,12 @@ function play(options: HistoryOptions): History {
   const world = new World(
     seed,
     disk,
-    { ...USUAL, ...options.world, relays: part === "whole" },
+    {
+      ...USUAL,
+      ...options.world,
+      relays: part !== "log",
+      ...(part === "routed" ? { servers: 3, replicated: true } : {}),
+    },
     onTrace &&
       ((level, fields, text) =>
         onTrace(

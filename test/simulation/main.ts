@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { patchSources } from "./sources.ts";
 import type { Part, Step } from "./steps.ts";
 
-// `npm run simulate -- --histories N --seed S [--part log|whole|sessions] [--trace] [--out FILE]`
+// `npm run simulate -- --histories N --seed S [--part log|whole|routed|sessions] [--trace] [--out FILE]`
 // Without `--trace`: runs N histories from a seed on, and prints what was reached. With it: runs the one history of the seed, and prints every step.
 
 patchSources();
@@ -25,7 +25,8 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
   },
 });
-const part = values.part === "log" || values.part === "sessions" ? values.part : "whole";
+const PARTS = ["log", "whole", "routed", "sessions"] as const;
+const part = partOf(values.part);
 const seed = Number(values.seed);
 const disk = await provisionedDisk();
 
@@ -36,6 +37,12 @@ async function shrunk(way: Part, failing: number): Promise<readonly Step[]> {
     stepsOf(failing, way),
     async (steps) => (await runHistory({ ...options, steps })).problems.length > 0,
   );
+}
+
+function partOf(name: string): (typeof PARTS)[number] {
+  const part = PARTS.find((it) => it === name);
+  if (part === undefined) throw new Error(`--part is one of ${PARTS.join(", ")}`);
+  return part;
 }
 
 async function traced(): Promise<number> {

@@ -233,5 +233,12 @@ export const MUTATIONS: readonly Mutation[] = [
     '  if (!entry.source.mayForward()) return { kind: "fenced" };\n',
     "",
   ),
+  one(
+    "a last delivery that was lost is not looked for",
+    "routed",
+    `${RELAY}/source/shard.ts`,
+    "        tail.start();\n",
+    "",
+  ),
   ...SESSION_MUTATIONS,
 ];

@@ -32,7 +32,7 @@ test("a seed is the same history of sessions every time", async () => {
   expect(other.hash).not.toBe(first.hash);
 });
 
-test.each(["log", "whole"] as const)("a seed is the same history every time: %s", async (part) => {
+test.each(["log", "whole", "routed"] as const)("a seed is the same history every time: %s", async (part) => {
   const hashes = new Set<string>();
   for (let seed = 1; seed <= 5; seed++) {
     const first = await runHistory(optionsOf({ disk, part }, seed));
@@ -69,6 +69,12 @@ describe("DURABLE-1, ORDER-1, SETTLE-1, ONCE-1 in histories with faults", () => 
     for (const answer of ["200", "401", "422", "502", "503", "connect", "reset"])
       expect(coordinator[answer]).toBeGreaterThan(0);
     expect(repeats).toBeGreaterThan(0);
+  });
+
+  test("150 histories of the whole way, where deliveries are lost between servers and copies are behind or empty", async () => {
+    const { failed, faults, broker } = await campaign("routed", 150);
+    expect(failed).toEqual([]);
+    expect([faults["lossy"], faults["stale"], broker["stale"], broker["10158"]]).not.toContain(undefined);
   });
 });
 

@@ -12,6 +12,8 @@ export type Fault =
   | { do: "poison"; session: number; ms: number }
   | { do: "full" | "busy" | "batches"; ms: number }
   | { do: "slow" | "hang"; ms: number; by: number }
+  | { do: "lossy"; ms: number }
+  | { do: "stale"; ms: number; by: number }
   | { do: "reset_consumers" }
   | { do: "clock"; by: number }
   | { do: "pause"; session: number; ms: number }
@@ -37,8 +39,8 @@ function between(random: Random, least: number, most: number): number {
 
 type Maker = (random: Random) => Fault;
 
-/** What part of the way of an event a history is about: into the log only, which is quick to run, or the whole. */
-export type Part = "log" | "whole";
+/** What part of the way of an event a history is about: into the log only, which is quick to run, the whole, or the whole where the broker is several servers. */
+export type Part = "log" | "whole" | "routed";
 
 /** Faults on the way into the log, equally likely. */
 const LOG_FAULTS: readonly Maker[] = [
@@ -54,6 +56,9 @@ const LOG_FAULTS: readonly Maker[] = [
   (r) => ({ do: "clock", by: between(r, -3_600_000, 3_600_000) }),
 ];
 
+/** Somebody else resets the consumers. */
+const RESET: Maker = () => ({ do: "reset_consumers" });
+
 /** Every kind of fault, equally likely. */
 const FAULTS: readonly Maker[] = [
   (r) => ({ do: "cut_gateway", ms: between(r, 30, 1500) }),
@@ -64,7 +69,7 @@ const FAULTS: readonly Maker[] = [
   () => ({ do: "restart_relay" }),
   () => ({ do: "second_relay" }),
   () => ({ do: "second_relay" }),
-  () => ({ do: "reset_consumers" }),
+  RESET,
   (r) => ({ do: "stop_relay", ms: between(r, 500, 7000) }),
   (r) => ({ do: "stop_gateway", ms: between(r, 100, 3000) }),
   (r) => ({ do: "mood", mood: pick(r, MOODS), ms: between(r, 50, 1500) }),
@@ -79,6 +84,20 @@ const FAULTS: readonly Maker[] = [
   (r) => ({ do: "pause", session: between(r, 0, SESSIONS - 1), ms: between(r, 100, 1500) }),
 ];
 
+/**
+ * What happens between servers as well: deliveries are lost on a route that breaks, and a copy answers that is behind, or empty. No consumer is reset by somebody
+ * else here: when exactly as many deliveries are lost after that as came before it, the numbers fit, and nothing can tell (docs/reliability.md).
+ */
+const ROUTED_FAULTS: readonly Maker[] = [
+  ...FAULTS.filter((maker) => maker !== RESET),
+  (r) => ({ do: "lossy", ms: between(r, 5, 300) }),
+  (r) => ({ do: "lossy", ms: between(r, 5, 300) }),
+  (r) => ({ do: "stale", ms: between(r, 50, 3000), by: r.next() < 0.5 ? between(r, 1, 30) : 1_000_000 }),
+  (r) => ({ do: "stale", ms: between(r, 50, 3000), by: r.next() < 0.5 ? between(r, 1, 30) : 1_000_000 }),
+];
+
+const FAULTS_OF: Record<Part, readonly Maker[]> = { log: LOG_FAULTS, whole: FAULTS, routed: ROUTED_FAULTS };
+
 /** Steps of a history; at least two of them are faults. */
 export const STEPS = 50;
 const LEAST_FAULTS = 2;
@@ -91,7 +110,7 @@ export function isFault(step: Step): boolean {
 function stepOf(random: Random, fault: boolean, part: Part): Step {
   // mostly close together, now and then with a pause in between
   const wait = random.next() < 0.1 ? between(random, 100, 600) : random.exponential(8);
-  if (fault) return { wait, ...pick(random, part === "log" ? LOG_FAULTS : FAULTS)(random) };
+  if (fault) return { wait, ...pick(random, FAULTS_OF[part])(random) };
   if (random.next() < 0.1) return { wait, do: "resend" };
   const burst = random.next() < 0.06 ? between(random, 4, 14) : between(random, 1, 2);
   return {

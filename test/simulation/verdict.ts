@@ -1,9 +1,13 @@
+import { shardOf } from "../../src/shared/log/schema/partition.ts";
 import {
+  consumerName,
   DEAD_STREAM,
   EVENTS_STREAM,
   STATE_BUCKET,
   STATE_STREAM,
 } from "../../src/shared/log/schema/topology.ts";
+import { parseEventSubject } from "../../src/shared/log/schema/subjects.ts";
+import { decodeHeld, type HeldRecord } from "../../src/shared/log/state/held.ts";
 import type { World } from "./world.ts";
 
 /** What a history shows; every list is empty if nothing is wrong. */
@@ -26,13 +30,28 @@ function placesOf(world: World, problems: string[]): Map<string, number> {
   return places;
 }
 
-/** Sessions whose pointers into the log are still there. */
+function isOwned({ broker }: World, session: string): boolean {
+  return (broker.consumers.get(EVENTS_STREAM)?.get(consumerName(shardOf(session)))?.pin ?? "") !== "";
+}
+
+/**
+ * Sessions whose pointers into the log should be gone: those of a shard that a relay has, and those with events that wait. A pointer behind the last event of
+ * a shard that no relay has goes with the shard's next event.
+ */
 export function heldIn(world: World): string[] {
   const prefix = `$KV.${STATE_BUCKET}.held.`;
-  const last = new Map<string, string | undefined>();
-  for (const { subject, head } of world.broker.streams.get(STATE_STREAM)?.messages.values() ?? [])
-    if (subject.startsWith(prefix)) last.set(subject.slice(prefix.length), head);
-  return [...last].filter(([, head]) => !/^KV-Operation: /m.test(head ?? "")).map(([token]) => token);
+  const records = new Map<string, HeldRecord>();
+  for (const { subject, head, data } of world.broker.streams.get(STATE_STREAM)?.messages.values() ?? []) {
+    if (!subject.startsWith(prefix)) continue;
+    if (/^KV-Operation: /m.test(head ?? "")) records.delete(subject);
+    else records.set(subject, decodeHeld(data));
+  }
+  const newest = new Map<string, number>();
+  for (const { seq, subject } of world.broker.streams.get(EVENTS_STREAM)?.messages.values() ?? [])
+    newest.set(parseEventSubject(subject)?.session ?? "", seq);
+  return [...records.values()]
+    .filter(({ session, from }) => from <= (newest.get(session) ?? 0) || isOwned(world, session))
+    .map(({ session }) => session);
 }
 
 /** Within an epoch a session's numbers in the log are 1, 2, 3 … */

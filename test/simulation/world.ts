@@ -21,6 +21,8 @@ export type WorldOptions = BrokerOptions &
   Pick<RelayOptions, "poisonPolicy" | "holdAbove"> & {
     /** False: only the way into the log. */
     relays?: boolean;
+    /** Servers that keep the streams. Default: 1. */
+    servers?: number;
   };
 
 export const USUAL: WorldOptions = { syncAlways: true, poisonPolicy: "skip" };
@@ -79,6 +81,7 @@ export class World {
     this.lines = countLines(onLine);
     this.broker = new SimBroker(schedule, this.random, options);
     this.broker.load(disk);
+    for (const { config } of this.broker.streams.values()) config.num_replicas = options.servers ?? 1;
     this.coordinator = new SimCoordinator(schedule, this.random);
     this.gateway = this.#newGateway();
     this.coordinator.onSend = (session, process) => this.#checkFence(session, process);

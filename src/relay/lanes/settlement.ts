@@ -11,6 +11,7 @@ import { consumerName, EVENTS_STREAM, stateKey } from "../../shared/log/schema/t
 import type { Lane } from "./lane.ts";
 import { readDirect } from "../source/direct.ts";
 import type { Shard } from "../source/shard.ts";
+import { createLeaderReader } from "./stored.ts";
 
 /** Messages read at once to see whether they are settled. */
 const PAGE = 100;
@@ -63,12 +64,36 @@ export function knownHere(deps: {
   };
 }
 
+/** The pointers of held sessions, as the bucket has them. */
+function createPointerView({ jsm, kv }: Pick<SettlementDeps, "jsm" | "kv">): {
+  /** The session's lowest unsettled sequence; Infinity if it is not held. */
+  heldFrom: (session: string) => Promise<number>;
+  /** Has a session no event that is held? Its pointer may stand behind the last one for a while. */
+  nothingHeld: (session: string) => Promise<boolean>;
+} {
+  const readLeader = createLeaderReader(jsm);
+  async function heldFrom(session: string): Promise<number> {
+    const key = stateKey.held(sessionToken(session));
+    const entry = await kv.get(key);
+    if (entry?.operation !== "PUT") return Infinity;
+    return heldUnder(key, { value: entry.value, at: entry.created.getTime() }).from;
+  }
+  return {
+    heldFrom,
+    async nothingHeld(session) {
+      const from = await heldFrom(session);
+      return from === Infinity || (await readLeader(session, from, from - 1)) === "none";
+    },
+  };
+}
+
 /**
  * This relay knows at once what it settled itself. For shards that another relay serves it reads the checkpoint, which is at most a quarter of a second old.
  * Events of a held session count as settled and are acked, so its pointer is read after that.
  */
 export function createSettlement(deps: SettlementDeps): Settlement {
   const { nc, jsm, kv } = deps;
+  const { heldFrom, nothingHeld } = createPointerView(deps);
 
   async function memoryOf(shard: number): Promise<Settled> {
     const own = deps.settled(shard);
@@ -96,13 +121,6 @@ export function createSettlement(deps: SettlementDeps): Settlement {
     return unknown.length === 0 || Math.max(...unknown) <= (await ackFloor(shard));
   }
 
-  async function heldFrom(session: string): Promise<number> {
-    const key = stateKey.held(sessionToken(session));
-    const entry = await kv.get(key);
-    if (entry?.operation !== "PUT") return Infinity;
-    return heldUnder(key, { value: entry.value, at: entry.created.getTime() }).from;
-  }
-
   return {
     async floor(shard) {
       await deps.whole();
@@ -123,7 +141,7 @@ export function createSettlement(deps: SettlementDeps): Settlement {
         const page = await readDirect(nc, { ...query, from });
         if (page === undefined) throw new Error("the log cannot be read");
         const last = page.at(-1);
-        if (last === undefined) return (await heldFrom(session)) === Infinity;
+        if (last === undefined) return nothingHeld(session);
         const seqs = page.map(({ seq }) => seq);
         if (!(await allSettled(shard, seqs))) return false;
         from = last.seq + 1;

@@ -9,7 +9,7 @@ const API_TIMEOUT_MS = 2000;
 export type ConsumerInfo = Kept & {
   num_ack_pending?: number;
   num_pending?: number;
-  delivered?: { stream_seq: number };
+  delivered?: { consumer_seq: number; stream_seq: number };
   priority_groups?: { group: string; pinned_client_id?: string }[];
 };
 

@@ -7,8 +7,14 @@ import type { ShardMemory } from "./shard-memory.ts";
 /** How often a shard to which nothing is delivered asks whether events wait there without an owner. */
 const CHECK_MS = 1000;
 
-/** The sequence up to which an idle consumer says that everything is over, once this was found to be true. It is checked once. */
-type Claim = { upTo: number };
+/** A reset that found nothing is not repeated for this long: a copy of the log that is behind says so as well. */
+const NOTHING_MS = 60_000;
+
+/**
+ * What was found out of an idle consumer. `upTo`: the sequence up to which it says that everything is over, once this was found to be true; it is checked once.
+ * `nothing`: from this sequence on there was nothing to deliver, which happens where a held session's pointer stands behind its last event.
+ */
+type Claim = { upTo: number; nothing?: { from: number; until: number } };
 
 export type OrphanDeps = {
   clock: Clock;
@@ -45,7 +51,7 @@ async function falselyAcked(deps: OrphanDeps, upTo: number, claim: Claim): Promi
 
 /** Makes the broker deliver events without an owner again. */
 async function adopt(deps: OrphanDeps, claim: Claim): Promise<void> {
-  const { log, shard, consumer, waiting } = deps;
+  const { clock, log, shard, consumer, waiting } = deps;
   if (!waiting()) return;
   const info = await consumer.info();
   if (pinnedBy(info) !== "" || !waiting()) return;
@@ -58,10 +64,12 @@ async function adopt(deps: OrphanDeps, claim: Claim): Promise<void> {
   // events of held sessions are acked, so none is delivered and no relay is pinned: deliver again those that can be passed at once
   const from = acked ?? (await deps.heldFrom(shard));
   if (from === undefined || !waiting()) return;
+  if (claim.nothing?.from === from && clock.now() < claim.nothing.until) return;
   const why =
     acked === undefined ? "held events without an owner" : "the checkpoint counts after the broker's start";
   log.info({ shard, from }, why);
-  await consumer.reset(from);
+  const { num_pending: pending = 0, num_ack_pending: unacked = 0 } = await consumer.reset(from);
+  if (pending + unacked === 0) claim.nothing = { from, until: clock.now() + NOTHING_MS };
 }
 
 /**

@@ -38,7 +38,9 @@ export type ShardEvent =
   /** `toCatchUp`: what the consumer has to deliver now. */
   | { on: "reset_answered"; turn: number; toCatchUp: number }
   /** A step of the takeover failed, and it is tried again. */
-  | { on: "failed"; turn: number };
+  | { on: "failed"; turn: number }
+  /** The consumer does not stand right before the delivery `next`: what it sent did not come. */
+  | { on: "tail_lost"; turn: number; next: number };
 
 export type ShardEffect =
   /** Pulls, and looks for events without an owner; ends both. */
@@ -66,6 +68,12 @@ const FORGET: ShardEffect = { do: "forget" };
 /** The pin with which this relay takes the shard's events; undefined without one. Pure. */
 export function pinOf(state: ShardState): string | undefined {
   return "pin" in state ? state.pin : undefined;
+}
+
+/** The delivery sequence that comes next; undefined where none is expected. Pure. */
+export function nextOf(state: ShardState): number | undefined {
+  if (state.phase === "active") return state.expected;
+  return state.phase === "resetting" && state.toCatchUp !== undefined ? 1 : undefined;
 }
 
 /** The lanes are cleared and the consumer is reset: nothing counts until it starts again at 1 (docs/facts.md, "Takeover"). */
@@ -137,6 +145,9 @@ function afterAnswer(state: ShardState, event: Extract<ShardEvent, { turn: numbe
       return [afterReset(state, event.toCatchUp), NOTHING];
     case "failed":
       return [{ phase: "taking_over", turn, pin }, NOTHING];
+    case "tail_lost":
+      if (nextOf(state) !== event.next) return [state, NOTHING];
+      return takeOver(pin, state, "the last delivery was lost");
   }
 }
 
@@ -159,6 +170,7 @@ export function stepShard(state: ShardState, event: ShardEvent): Then {
     case "prepared":
     case "reset_answered":
     case "failed":
+    case "tail_lost":
       return event.turn === state.turn ? afterAnswer(state, event) : [state, NOTHING];
   }
 }

@@ -12,6 +12,7 @@ import { handOver } from "./handover.ts";
 import { watchForOrphans, type OrphanWatch } from "./orphans.ts";
 import { Pull, type Delivery } from "./pull.ts";
 import {
+  nextOf,
   stepShard,
   AT_FIRST,
   pinOf,
@@ -21,9 +22,10 @@ import {
 } from "./shard-phase.ts";
 import { createShardMemory, type ShardMemory } from "./shard-memory.ts";
 import type { ShardSource } from "./source.ts";
+import { watchTail, type TailWatch } from "./tail.ts";
 import { carryOutTakeover } from "./takeover.ts";
 
-// shard-phase.ts decides · pull.ts asks for messages · consumer.ts asks about the consumer · takeover.ts takes over, handover.ts gives back · orphans.ts finds events without an owner ·
+// shard-phase.ts decides · pull.ts asks for messages · consumer.ts asks about the consumer · takeover.ts takes over, handover.ts gives back · orphans.ts finds events without an owner, tail.ts a last delivery that was lost ·
 // fence.ts and lease.ts say whether we may send · acks.ts tells the broker what is over · shard-memory.ts and checkpoint-store.ts remember · keeper.ts knows whose acks count
 // A shard is the unit that relays share and that one relay takes over from another, so everything that must be thrown away together at a takeover is here.
 // Which relay should own which shard (presence.ts) is kept out of it: two relays that both believe they own one are still safe, because the pin and the lease decide.
@@ -98,6 +100,7 @@ type Parts = {
   acks: Acks;
   memory: ShardMemory;
   orphans: OrphanWatch;
+  tail: TailWatch;
   /** The held sessions; undefined while they are not all known. */
   held: () => HeldPlace[] | undefined;
 };
@@ -128,6 +131,16 @@ function createParts(deps: ShardDeps): Parts {
       pin: () => pinOf(state()),
       pinnedPullAt: () => pull.pinnedPullAt,
       lost: () => send({ on: "pin_lost" }),
+    }),
+    tail: watchTail({
+      ...deps,
+      consumer,
+      place() {
+        const { turn } = state();
+        const next = nextOf(state());
+        return next === undefined ? undefined : { turn, next, done: !memory.settled.held };
+      },
+      lost: ({ turn, next }) => send({ on: "tail_lost", turn, next }),
     }),
     orphans: watchForOrphans({ ...deps, consumer, memory, waiting: () => state().phase === "waiting" }),
   };
@@ -174,7 +187,7 @@ async function checkConsumer({ deps, consumer }: Parts): Promise<void> {
 
 /** Carries out what shard-phase.ts decides. */
 function effectsOf(parts: Parts, source: ShardSource): (effect: ShardEffect) => void {
-  const { deps, machine, pull, fence, acks, memory, orphans } = parts;
+  const { deps, machine, pull, fence, acks, memory, orphans, tail } = parts;
   const { send } = machine;
   const turn = (): number => machine.state().turn;
   return function carryOut(effect) {
@@ -185,8 +198,10 @@ function effectsOf(parts: Parts, source: ShardSource): (effect: ShardEffect) => 
           pinLost: () => send({ on: "pin_lost" }),
           consumerGone: () => void checkConsumer(parts),
         });
+        tail.start();
         return orphans.start();
       case "end_pull":
+        tail.stop();
         orphans.stop();
         return pull.stop();
       case "renew_pull":

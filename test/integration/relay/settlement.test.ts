@@ -5,7 +5,14 @@ import { describe, expect, it } from "vitest";
 import { createSettlement } from "../../../src/relay/lanes/settlement.ts";
 import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
-import { consumerName, EVENTS_STREAM, STATE_BUCKET } from "../../../src/shared/log/schema/topology.ts";
+import { sessionToken } from "../../../src/shared/log/schema/session-id.ts";
+import { encodeHeld } from "../../../src/shared/log/state/held.ts";
+import {
+  consumerName,
+  EVENTS_STREAM,
+  STATE_BUCKET,
+  stateKey,
+} from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { createAppender, provisioned, startTestRelay } from "../../support/relay.ts";
@@ -40,6 +47,26 @@ describe("what is settled, seen by a relay that does not serve the shard", () =>
     await expect.poll(() => other.allOver("ses_a")).toBe(true);
     expect(coordinator.writes("ses_a").filter(({ status }) => status === 201)).toHaveLength(250);
     expect(relay.fatal).toEqual([]);
+  });
+
+  it("ORDER-1: a held session's pointer behind its last event holds nothing; one before it does", async () => {
+    await using broker = await provisioned(await startTestBroker());
+    const nc = await broker.connect("relay");
+    const settlement = await settlementOf(nc);
+    const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: true });
+    const { append } = createAppender(await broker.connect("gateway"));
+    await append("ses_other");
+    const point = (from: number): Promise<number> =>
+      kv.put(
+        stateKey.held(sessionToken("ses_a")),
+        encodeHeld({ v: 1, session: "ses_a", from, reason: "backlog", text: "", since: 0 }),
+      );
+    await point(2);
+    expect(await settlement.allOver("ses_a")).toBe(true);
+    await append("ses_other"); // number 2
+    expect(await settlement.allOver("ses_a")).toBe(true);
+    await append("ses_a");
+    expect(await settlement.allOver("ses_a")).toBe(false);
   });
 
   it("SETTLE-1: what a relay delivered right before it died is delivered, though it had no time to write that down", async () => {

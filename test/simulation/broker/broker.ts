@@ -120,7 +120,7 @@ export class SimBroker implements ApiState {
       wall: this.wall,
       after: (ms, fn) => this.schedule.after(ms, fn, null),
       newPin: () => `PIN${(++this.#names).toString().padStart(19, "0")}`,
-      send: (message) => this.route(message),
+      send: (message) => (this.faults.lossy ? 0 : this.route(message)),
     });
     this.consumers.get(stream.config.name)?.set(config.durable_name ?? "", consumer);
     return consumer;

@@ -56,5 +56,10 @@ export const shardPhase: Machine<ShardState, ShardEvent> = {
       { on: "failed", turn: 0 },
       { on: "failed", turn: 1 },
     ],
+    tail_lost: [
+      { on: "tail_lost", turn: 0, next: 2 },
+      { on: "tail_lost", turn: 1, next: 1 },
+      { on: "tail_lost", turn: 1, next: 2 },
+    ],
   } satisfies Record<ShardEvent["on"], ShardEvent[]>,
 };

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   AT_FIRST,
+  nextOf,
   pinOf,
   stepShard,
   type ShardEffect,
@@ -27,6 +28,7 @@ const step = fc.record<Step>({
         "pin_lost",
         "pin_refused",
         "failed",
+        "tail_lost",
       ),
     },
   ),
@@ -50,6 +52,8 @@ function eventOf(state: ShardState, { event, deliverySeq, pin, ago, toCatchUp }:
     case "prepared":
     case "failed":
       return { on: event, turn };
+    case "tail_lost":
+      return { on: event, turn, next: (nextOf(state) ?? 1) + deliverySeq };
     case "started":
     case "stopped":
     case "reconnected":

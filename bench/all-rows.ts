@@ -1,4 +1,5 @@
 import type { Row } from "./row.ts";
+import { away } from "./rows/away.ts";
 import { backlog } from "./rows/backlog.ts";
 import { batch, drain } from "./rows/drain.ts";
 import { hooks } from "./rows/hooks.ts";
@@ -7,6 +8,8 @@ import { latency } from "./rows/latency.ts";
 import { memory } from "./rows/memory.ts";
 import { passthrough } from "./rows/passthrough.ts";
 import { path } from "./rows/path.ts";
+import { rivals } from "./rows/rivals.ts";
+import { scale } from "./rows/scale.ts";
 import { start } from "./rows/start.ts";
 import { takeover } from "./rows/takeover.ts";
 import { turns } from "./rows/turns.ts";
@@ -21,6 +24,9 @@ export const ROWS: readonly Row[] = [
   drain,
   batch,
   backlog,
+  away,
+  rivals,
+  scale,
   start,
   memory,
   watch,

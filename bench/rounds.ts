@@ -6,6 +6,18 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** Runs several things in turn, A B C C B A …, for the same reason as {@link interleaved}. Each round has the results in the order of the ways. */
+export async function inTurns<T>(rounds: number, ways: readonly (() => Promise<T>)[]): Promise<T[][]> {
+  const results: T[][] = [];
+  for (let i = 0; i < rounds; i++) {
+    const order = i % 2 === 0 ? ways : ways.toReversed();
+    const round: T[] = [];
+    for (const way of order) round.push(await way());
+    results.push(i % 2 === 0 ? round : round.toReversed());
+  }
+  return results;
+}
+
 /**
  * Runs two things in turn, A B B A …, so that a machine that becomes slower or faster meanwhile favours neither: what is compared is
  * each pair's own ratio.

@@ -3,7 +3,7 @@ import type { Profile } from "./product.ts";
 
 /** What a row is given. */
 export type Lab = {
-  /** Fewer and shorter rounds: the whole table within four minutes. */
+  /** Fewer and shorter rounds: the whole table within twelve minutes. */
   quick: boolean;
   profile: Profile;
   /** Told as soon as a figure stands. */
@@ -13,4 +13,9 @@ export type Lab = {
 };
 
 /** Rows of docs/performance.md, "Figures", that are measured together. */
-export type Row = { name: string; run(lab: Lab): Promise<void> };
+export type Row = {
+  name: string;
+  /** Takes minutes: left out of `--quick`, unless `--only` names it. */
+  long?: true;
+  run(lab: Lab): Promise<void>;
+};

@@ -31,6 +31,21 @@ const OF_POINTS: readonly { plot: string; title: string; x: string; y: string }[
     x: "connections",
     y: "microseconds per event",
   },
+  { plot: "scale-rate", title: "Drain rate over the backlog", x: "events that wait", y: "events per second" },
+  { plot: "scale-relay", title: "Peak memory of a relay over the backlog", x: "events that wait", y: "MB" },
+  { plot: "scale-broker", title: "Memory of the broker over the backlog", x: "events that wait", y: "MB" },
+  {
+    plot: "scale-commands",
+    title: "Largest memory of status, deliveries and replay",
+    x: "events that wait",
+    y: "MB",
+  },
+  {
+    plot: "scale-start",
+    title: "Start of a relay to its first event",
+    x: "events that wait",
+    y: "milliseconds",
+  },
 ];
 
 /** All pictures that the runs give; those without any value are left out. Runs are in the order of time. Pure. */

@@ -19,7 +19,15 @@ type Fresh = { kind: "fresh"; url: string; connections: number; seconds: number;
 /** One request after the other on one connection. */
 type Sequence = { kind: "sequence"; url: string; requests: number; sessions: string };
 /** A number of events by raw undici, as fast as the connections carry them. */
-type Pour = { kind: "pour"; url: string; events: number; connections: number; path?: string };
+type Pour = {
+  kind: "pour";
+  url: string;
+  events: number;
+  connections: number;
+  path?: string;
+  /** How many take turns; 100 by default. */
+  sessions?: number;
+};
 /** As many GETs of one URL as the connections carry. */
 type Read = { kind: "read"; url: string; connections: number; seconds: number };
 export type Job = Load | Fresh | Sequence | Pour | Read;
@@ -141,9 +149,9 @@ async function sequence({ url, requests, sessions }: Sequence): Promise<Run> {
   return { requests, rate: requests / seconds, ...percentiles(times) };
 }
 
-async function pour({ url, events, connections, path = EVENTS }: Pour): Promise<Run> {
+async function pour({ url, events, connections, path = EVENTS, sessions = 100 }: Pour): Promise<Run> {
   const pool = new Pool(url, { connections, pipelining: 1 });
-  const bodies = Array.from({ length: 100 }, (_, i) => Buffer.from(eventBody(`limit-${i}`)));
+  const bodies = Array.from({ length: sessions }, (_, i) => Buffer.from(eventBody(`limit-${i}`)));
   let sent = 0;
   const began = performance.now();
   const send = async (): Promise<void> => {
@@ -151,11 +159,12 @@ async function pour({ url, events, connections, path = EVENTS }: Pour): Promise<
       const n = sent++;
       const answer = await pool.request({
         method: "POST",
-        path: path.replace("{session}", `limit-${n % 100}`),
+        path: path.replace("{session}", `limit-${n % sessions}`),
         headers: { ...HEADERS, "idempotency-key": `limit-${n}` },
-        body: bodies[n % 100] ?? null,
+        body: bodies[n % sessions] ?? null,
       });
       await answer.body.dump();
+      if (answer.statusCode >= 300) throw new Error(`${url}: ${answer.statusCode}`);
     }
   };
   await Promise.all(Array.from({ length: connections }, send));

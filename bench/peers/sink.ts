@@ -3,6 +3,8 @@ import { servePeer } from "./channel.ts";
 
 /** Count `total` events; the clock starts at the one after `warm`. Each answer comes `delayMs` after its request. */
 export type Count = { total: number; warm: number; delayMs: number };
+/** Refuses every connection, or takes them again. */
+export type Presence = { away: boolean };
 /** From the event number `warm` to the last. */
 export type Counted = { events: number; ms: number };
 
@@ -14,6 +16,8 @@ const OK = answer(201, '{"ok":true}');
 const HEALTHY = answer(200, '{"status":"ok"}');
 const BATCH_ITEM = /"key":"([^"]+)"/g;
 
+let away = false;
+const sockets = new Set<Socket>();
 let seen = 0;
 let startedAt = 0;
 let delayMs = 0;
@@ -46,6 +50,9 @@ function reply(socket: Socket, head: string, body: string): void {
 }
 
 const server = createServer({ noDelay: true }, (socket) => {
+  if (away) return void socket.destroy();
+  sockets.add(socket);
+  socket.on("close", () => sockets.delete(socket));
   let rest = "";
   socket.setEncoding("latin1");
   socket.on("error", () => {});
@@ -67,7 +74,13 @@ server.listen(0, "127.0.0.1", () => {
   servePeer(
     `http://127.0.0.1:${port}`,
     (ask) =>
-      new Promise<Counted>((resolve) => {
+      new Promise<Counted | undefined>((resolve) => {
+        const { away: now } = ask as Partial<Presence>;
+        if (now !== undefined) {
+          away = now;
+          if (away) for (const socket of sockets) socket.destroy();
+          return resolve(undefined);
+        }
         seen = 0;
         startedAt = performance.now();
         ({ delayMs, warm, total } = ask as Count);

@@ -1,0 +1,32 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { brokerVariables } from "../src/cli/up/environment.ts";
+import type { TestBroker } from "../test/support/broker.ts";
+import { peakBytes } from "./usage.ts";
+
+const MAIN = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+const LOOK_MS = 20;
+
+/** What a command of an operator took. */
+export type Took = { bytes: number; ms: number; code: number };
+
+/** Runs a command of `runner-relay` against a broker, as its operator. Its largest memory is looked at until it ends; it never becomes smaller. */
+export async function runAsOperator(broker: TestBroker, args: readonly string[]): Promise<Took> {
+  const began = performance.now();
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env["PATH"], ...brokerVariables(broker.access("operator")) },
+    stdio: "ignore",
+  });
+  const ended = once(child, "exit") as Promise<[number | null]>;
+  let over = false;
+  void ended.then(() => (over = true));
+  let bytes = NaN;
+  while (!over) {
+    bytes = (await peakBytes(child.pid ?? 0)) ?? bytes;
+    await Promise.race([ended, delay(LOOK_MS)]);
+  }
+  const [code] = await ended;
+  return { bytes, ms: performance.now() - began, code: code ?? -1 };
+}

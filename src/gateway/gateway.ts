@@ -206,7 +206,7 @@ function writesOf(
 
 function ownRoutesOf(
   { options, connection, version, durability, linesDropped, clock }: GatewayDeps,
-  { counts, commits, relays, waiting }: Shared,
+  { counts, commits, relays, waiting, backlog }: Shared,
   { log, committer, acceptance }: Storing,
   { tunnel, shield, runners, passed }: Passing,
   stopping: () => boolean,
@@ -230,9 +230,10 @@ function ownRoutesOf(
     durability,
     stopping,
     relays,
+    backlog,
     mismatches: () => runners.mismatches(),
     leaving: () => shield.leaving(),
     metrics,
-    now: () => clock.now(),
+    clock,
   });
 }

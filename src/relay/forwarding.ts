@@ -104,6 +104,7 @@ function shardsOf({ options, deps, opened }: Given, lanes: Lanes, stopping: () =
     ...deps,
     kv: opened.kv,
     relay: sessionToken(options.relay),
+    elsewhere: opened.elsewhere,
     created: opened.stream.created,
     whole: () => opened.watch.whole(),
     deliver: lanes.deliver,

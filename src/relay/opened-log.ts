@@ -4,6 +4,7 @@ import { STATE_BUCKET } from "../shared/log/schema/topology.ts";
 import type { Circle } from "./circle.ts";
 import type { RelayDeps, RelayOptions } from "./options.ts";
 import { waitingHere } from "./report/waiting.ts";
+import { liesElsewhere } from "./source/log-link.ts";
 import { createLogWatch, type LogWatch } from "./source/log-watch.ts";
 import { claimLog } from "./source/owner.ts";
 
@@ -14,6 +15,8 @@ export type OpenedLog = {
   /** `created`: as the broker says it. */
   stream: { created: string; replicas: number };
   watch: LogWatch;
+  /** Does it lie on another server than the one that we are connected to? */
+  elsewhere: boolean;
 };
 
 /** Opens the log. Throws coded errors for one that does not fit (docs/contract.md, "Memory of what is settled"). */
@@ -33,5 +36,5 @@ export async function openLog(
     waiting: () => waitingHere({ ...circle.lanes.get(), shards: circle.shards.get() }),
   });
   await watch.whole();
-  return { jsm, kv, stream, watch };
+  return { jsm, kv, stream, watch, elsewhere: await liesElsewhere(nc, jsm) };
 }

@@ -10,7 +10,8 @@ import { openLog, type OpenedLog } from "./opened-log.ts";
 import type { RelayDeps, RelayOptions } from "./options.ts";
 import { LEAVING_LOOK_MS } from "./registrations/index.ts";
 import { BEAT_MS } from "./source/fence.ts";
-import { confirmLeases, LEASE_CONFIRM_MS } from "./source/lease.ts";
+import { confirmLeases, hasLeases, LEASE_CONFIRM_MS } from "./source/lease.ts";
+import { followLog } from "./source/log-link.ts";
 import { MARK_MS } from "./source/log-watch.ts";
 import { createPresence } from "./source/presence.ts";
 import { createTelling, type Telling } from "./telling.ts";
@@ -34,13 +35,12 @@ export type Relay = { adminUrl: string; close(): Promise<void> };
 /** What a relay consists of. */
 type Parts = { deps: RelayDeps; opened: OpenedLog; forwarding: Forwarding; telling: Telling; chores: Chores };
 
-/** Tells the parts when the connection to the broker is lost, and when there is a new one. */
-function followBroker({ deps, opened: { watch }, forwarding, telling, chores }: Parts): Connection {
-  const { nc, log, fatal } = deps;
-  const { shards, lanes } = forwarding;
-  return followConnection({
-    nc,
-    fatal,
+/** Tells the parts when the log is lost, and when it is there again. */
+function announceLog({ opened: { watch }, forwarding: { shards, lanes }, telling, chores }: Parts): {
+  lost: () => void;
+  regained: () => void;
+} {
+  return {
     lost() {
       watch.disconnected();
       chores.disconnected();
@@ -49,15 +49,47 @@ function followBroker({ deps, opened: { watch }, forwarding, telling, chores }: 
     },
     regained() {
       watch.reconnected();
-      log.info("broker reconnected");
       for (const shard of shards) shard.reconnected();
       telling.tunnel.reconnected();
       telling.state.changed();
     },
-  });
+  };
 }
 
-function startChores({ deps: { nc }, opened: { watch }, forwarding, chores }: Parts): void {
+/** Follows the connection to the broker, and the log where that lies elsewhere. `up`: both are there. */
+function followBroker(parts: Parts): Connection & { stop(): void } {
+  const { deps, opened, forwarding } = parts;
+  const { nc, clock, log, fatal } = deps;
+  const { lost, regained } = announceLog(parts);
+  const connection = followConnection({
+    nc,
+    fatal,
+    lost,
+    regained() {
+      log.info("broker reconnected");
+      regained();
+    },
+  });
+  if (!opened.elsewhere) return { ...connection, stop: () => undefined };
+  const link = followLog({
+    nc,
+    clock,
+    connected: () => connection.up(),
+    leased: forwarding.shards,
+    lost() {
+      log.warn("the log does not answer: its host is cut off from this hub, or its server is down");
+      lost();
+    },
+    regained() {
+      log.info("the log answers again");
+      regained();
+    },
+  });
+  return { up: () => connection.up() && link.up(), leave: () => connection.leave(), stop: () => link.stop() };
+}
+
+function startChores({ deps: { nc }, opened, forwarding, chores }: Parts): void {
+  const { watch } = opened;
   const { shards, runners, lanes } = forwarding;
   for (const shard of shards) chores.every(CHECKPOINT_MS, () => shard.save(), "checkpoint not written");
   chores.every(CHECKPOINT_MS, () => lanes.held.save(), "held sessions could not be written");
@@ -65,7 +97,10 @@ function startChores({ deps: { nc }, opened: { watch }, forwarding, chores }: Pa
   chores.every(CONTROL_MS, () => lanes.control.tick(), "operators' requests could not be read");
   const beat = async (): Promise<void> => shards.forEach((shard) => shard.beat());
   chores.every(BEAT_MS, beat, "leases could not be looked at");
-  chores.every(LEASE_CONFIRM_MS, () => confirmLeases(nc, shards), "leases could not be confirmed");
+  const confirm = async (): Promise<void> => {
+    if (hasLeases(shards)) await confirmLeases(() => nc.flush(), shards);
+  };
+  if (!opened.elsewhere) chores.every(LEASE_CONFIRM_MS, confirm, "leases could not be confirmed");
   chores.every(LEAVING_LOOK_MS, () => runners.leaving.look(), "runners to be removed could not be checked");
 }
 
@@ -105,7 +140,8 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   circle.state.set(state);
   const chores = createChores({ clock, log, connected });
   const parts: Parts = { deps, opened, forwarding, telling, chores };
-  connection.set(followBroker(parts));
+  const followed = followBroker(parts);
+  connection.set(followed);
   const { gate, lanes } = forwarding;
   scope.defer(async () => {
     forwarding.answers.close();
@@ -136,7 +172,10 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   scope.defer(() => state.stop());
   scope.defer(() => gate.stop());
   startChores(parts);
-  scope.defer(() => chores.stop());
+  scope.defer(() => {
+    chores.stop();
+    followed.stop();
+  });
   await lanes.control.read(); // a pause outlives relays: nothing is sent before it is known
   gate.start();
   presence.start();

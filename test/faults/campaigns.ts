@@ -7,6 +7,7 @@ import { foreign } from "./campaigns/foreign.ts";
 import { gateways } from "./campaigns/gateways.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
+import { leaf } from "./campaigns/leaf.ts";
 import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
 import { orphans } from "./campaigns/orphans.ts";
@@ -42,12 +43,13 @@ export type Asked = {
   /** Undefined: as long as each campaign takes by itself. */
   minutes: number | undefined;
   seed: number;
+  seconds: number;
   play: string | undefined;
   kind: string | undefined;
 };
 
 /** All campaigns, in the order in which they run. */
-export function campaignsOf({ rounds, gapMs, seed, play, kind, ...asked }: Asked): Campaign[] {
+export function campaignsOf({ rounds, gapMs, seconds, seed, play, kind, ...asked }: Asked): Campaign[] {
   const minutes = asked.minutes ?? 60;
   const sessionsMinutes = asked.minutes ?? 40;
   return [
@@ -93,6 +95,25 @@ export function campaignsOf({ rounds, gapMs, seed, play, kind, ...asked }: Asked
       what: "1 GiB up and down, a reader of a byte a second, a silent stream",
       limitMs: 300_000,
       run: (report) => tunnel({ bytes: 1024 ** 3, events: 1000, silentMs: 60_000, slowMs: 20_000 }, report),
+    },
+    {
+      name: "leaf",
+      what: `3 hosts with a log each: one is cut off for ${seconds} s twice, the hub is killed 20 times, the hosts' servers 9 times`,
+      limitMs: 600_000 + seconds * 4000,
+      run: (report) =>
+        leaf(
+          {
+            seed,
+            hosts: 3,
+            sessions: 10,
+            perSecond: 5,
+            cutMs: seconds * 1000,
+            hubKills: 20,
+            hostKills: 9,
+            calmMs: 3000,
+          },
+          report,
+        ),
     },
     {
       name: "cuts",

@@ -25,6 +25,8 @@ export type Call = Acknowledged & {
   endedAt: number;
   ms: number;
   attempts: number;
+  /** Path of its receipt, with the query, at a 202. */
+  receipt?: string;
 };
 
 /** An answer that was no 2xx. */
@@ -92,10 +94,8 @@ export function startLoad(options: {
       } else if (attempt.status >= 200 && attempt.status < 300) {
         const ms = performance.now() - before;
         const { status } = attempt;
-        const eventId =
-          status === 202 ? (JSON.parse(attempt.text) as { event_id: string }).event_id : undefined;
         const call = { marker, session, status, startedAt, endedAt: startedAt + ms, ms, attempts };
-        calls.push(eventId === undefined ? call : { ...call, eventId });
+        calls.push(status === 202 ? { ...call, ...receiptOf(attempt.text) } : call);
         return;
       } else {
         refusals.push({ marker, status: attempt.status, at: startedAt, text: attempt.text });
@@ -129,6 +129,11 @@ export function startLoad(options: {
       throw new Error(`events are not acknowledged after ${patienceMs} ms: ${why}`);
     },
   };
+}
+
+function receiptOf(accepted: string): { eventId: string; receipt: string } {
+  const { event_id: id, stream_seq: seq } = JSON.parse(accepted) as { event_id: string; stream_seq: number };
+  return { eventId: id, receipt: `/_relay/deliveries/${id}?seq=${seq}` };
 }
 
 function bodyOf(session: string, marker: string): string {

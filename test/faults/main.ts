@@ -9,7 +9,7 @@ import { EVIDENCE } from "./stage.ts";
 
 // rounds/ a system as others see it, also of others · campaigns.ts has the list, campaigns/ one file per campaign · stage.ts the product as processes · load.ts the executors · judge.ts and checker.ts the verdict
 
-const USAGE = `npm run faults -- [--seed N] [--only NAME] [--rounds N] [--play NAME] [--kind TEXT] [--gap MS] [--minutes N]
+const USAGE = `npm run faults -- [--seed N] [--only NAME] [--rounds N] [--play NAME] [--kind TEXT] [--gap MS] [--seconds N] [--minutes N]
 
 Campaigns against the product as it runs: real processes, killed and disturbed under load. Prints the seed and every figure, and
 ends with 1 if one does not hold.
@@ -22,6 +22,7 @@ ends with 1 if one does not hold.
             or "watch": ${WATCH_PLAYS.join(", ")}
   --kind    kinds of damage whose names contain this, in the campaign "damage"
   --gap     mean time between two kills, milliseconds (default 3000)
+  --seconds how long a host is cut off in the campaign "leaf" (default 30)
   --minutes length of the campaigns "soak" (default 60) and "sessions-soak" (default 40)
 
 ${ROUNDS_USAGE}`;
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     play: { type: "string" },
     kind: { type: "string" },
     gap: { type: "string", default: "3000" },
+    seconds: { type: "string", default: "30" },
     minutes: { type: "string" },
     ...ROUNDS_FLAGS,
     help: { type: "boolean", default: false },
@@ -42,9 +44,10 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds ?? 100);
 const gapMs = Number(values.gap);
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+const seconds = Number(values.seconds);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
 const { play, kind } = values;
-const campaigns = campaignsOf({ rounds, gapMs, minutes, seed, play, kind });
+const campaigns = campaignsOf({ rounds, gapMs, seconds, minutes, seed, play, kind });
 
 // Logs of 1 GiB are not to stay behind, whatever ends this process; evidence is.
 const home = mkdtempSync(join(tmpdir(), "rr-campaigns-"));
@@ -75,7 +78,7 @@ async function main(): Promise<number> {
     values.help ||
     wanted.length === 0 ||
     noPlay ||
-    ![rounds, gapMs, minutes ?? 1, seed].every(Number.isFinite)
+    ![rounds, gapMs, seconds, minutes ?? 1, seed].every(Number.isFinite)
   ) {
     console.log(`${USAGE}\n\nCampaigns: ${campaigns.map(({ name }) => name).join(", ")}`);
     return values.help ? 0 : 2;

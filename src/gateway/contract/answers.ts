@@ -110,7 +110,22 @@ export const READINESS = {
           type: "object",
           additionalProperties: false,
           required: ["state"],
-          properties: { state: { enum: ["up", "away"] } },
+          properties: {
+            state: { enum: ["up", "away"] },
+            since: {
+              type: "string",
+              description:
+                "`away`: when a relay was heard last. Missing if none was since the gateway started.",
+            },
+            waiting: {
+              type: "object",
+              description:
+                "`away`: what this gateway stored and no relay is known to have delivered, since the gateway started.",
+              additionalProperties: false,
+              required: ["events", "bytes"],
+              properties: { events: { type: "integer" }, bytes: { type: "integer" } },
+            },
+          },
         },
         coordinator: {
           type: "object",

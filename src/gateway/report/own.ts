@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { Clock } from "../../shared/base/clock.ts";
 import type { Durability } from "../../shared/log/durability/durability.ts";
 import type { Refusal } from "../../shared/log/append/acceptance.ts";
 import type { Metrics } from "./metrics.ts";
@@ -7,6 +8,7 @@ import { openApi } from "./openapi.ts";
 import { askReceipt, questionOf } from "./receipts.ts";
 import type { Health, Index, Readiness } from "../contract/answers.ts";
 import { writeLines } from "../contract/writes.ts";
+import type { BacklogLimits } from "../writes/backlog-limits.ts";
 import type { Relays } from "../writes/relays.ts";
 import { refuseMethod, send, sendProblem } from "../../shared/http/reply.ts";
 import type { Affinity, Mismatch, KeptRemoval } from "../runner/index.ts";
@@ -21,11 +23,12 @@ export type OwnDeps = {
   durability: () => Durability;
   stopping: () => boolean;
   relays: Relays;
+  backlog: Pick<BacklogLimits, "total">;
   mismatches: () => Mismatch[];
   /** Runners whose removal is still pending at this gateway. */
   leaving: () => KeptRemoval[];
   metrics: Metrics;
-  now: () => number;
+  clock: Pick<Clock, "now" | "wall">;
 };
 
 /** The gateway's own resources below `/_relay`, by name. */
@@ -114,14 +117,15 @@ function ready(deps: OwnDeps, response: ServerResponse): void {
     written: wireOf(written),
   }));
   const leaving = deps.leaving().map(({ runner }) => runner);
-  const { relay, coordinator, reason } = deps.relays.summary(deps.now());
+  const { relay, coordinator, reason, silentMs } = deps.relays.summary(deps.clock.now());
+  const since = silentMs === undefined ? {} : { since: new Date(deps.clock.wall() - silentMs).toISOString() };
   const isReady = log.state === "up" && !deps.stopping();
   const readiness: Readiness = {
     ready: isReady,
     ...(deps.stopping() ? { stopping: true as const } : {}),
     dependencies: {
       log,
-      relay: { state: relay },
+      relay: relay === "up" ? { state: relay } : { state: relay, ...since, waiting: deps.backlog.total() },
       coordinator: { state: coordinator, ...(reason === undefined ? {} : { reason }) },
     },
     durability: deps.durability(),

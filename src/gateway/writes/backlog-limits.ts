@@ -12,6 +12,8 @@ export type DueLimits = { most: number; again: number; known: boolean };
 export type BacklogLimits = {
   /** False if the session has reached its limit. */
   admits(session: string, shard: number): boolean;
+  /** How much waits of all sessions that were written to here. */
+  total(): Amount;
   /** Did a relay tell that the session has a backlog? */
   waits(session: string, shard: number): boolean;
   /** Counts a stored event. */
@@ -65,6 +67,7 @@ export function createBacklogLimits(options: {
       const { events, bytes } = amountOf(session, shard) ?? NOTHING;
       return events < maxEvents && bytes < maxBytes;
     },
+    total: () => sumOf(shards.map((counts) => counts.total())),
     waits: (session, shard) => shards[shard]?.waits(session) ?? false,
     stored(session, shard, bytes) {
       shards[shard]?.stored(session, bytes);
@@ -87,6 +90,13 @@ export function createBacklogLimits(options: {
       shards[shardOf(session)]?.told(session, word);
       forgive();
     },
+  };
+}
+
+function sumOf(amounts: readonly Amount[]): Amount {
+  return {
+    events: amounts.reduce((sum, { events }) => sum + events, 0),
+    bytes: amounts.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }
 

@@ -27,6 +27,8 @@ export type Relays = {
     relay: "up" | "away";
     coordinator: "up" | "away" | "paused" | "unknown";
     reason?: string;
+    /** If all relays are away: how long ago the last one was heard. Undefined if none ever was. */
+    silentMs?: number;
   };
 };
 
@@ -36,6 +38,7 @@ export function createRelays(): Relays {
   const known = new Map<string, KnownRelay>();
   /** Shards whose answers could be awaited after the last message. */
   let live = new Set<number>();
+  let heardAt: number | undefined;
 
   /** The relay that forwards for the shard, or otherwise the one that would: an idle shard has no owner until something comes for it. */
   function ownerOf(shard: number, now: number): KnownRelay | undefined {
@@ -61,6 +64,7 @@ export function createRelays(): Relays {
 
   return {
     take(state, now) {
+      heardAt = now;
       if (state.stopping) known.delete(state.relay);
       else {
         known.set(state.relay, {
@@ -86,14 +90,23 @@ export function createRelays(): Relays {
       if (overflow || owner.shards.get(shard)?.behind || owner.backlogged.has(session)) return "backlog";
       return undefined;
     },
-    summary(now) {
-      const fresh = [...known.values()].filter((relay) => now - relay.at < STATE_SILENCE_MS);
-      if (fresh.length === 0) return { relay: "away", coordinator: "unknown" };
-      const { state, reason } =
-        fresh.map((relay) => relay.state.coordinator).find((coordinator) => coordinator.state !== "up") ?? UP;
-      return { relay: "up", coordinator: state, ...(reason === undefined ? {} : { reason }) };
-    },
+    summary: (now) => summaryOf([...known.values()], heardAt, now),
   };
+}
+
+function summaryOf(
+  known: readonly KnownRelay[],
+  heardAt: number | undefined,
+  now: number,
+): ReturnType<Relays["summary"]> {
+  const fresh = known.filter((relay) => now - relay.at < STATE_SILENCE_MS);
+  if (fresh.length === 0) {
+    const silent = heardAt === undefined ? {} : { silentMs: now - heardAt };
+    return { relay: "away", coordinator: "unknown", ...silent };
+  }
+  const { state, reason } =
+    fresh.map((relay) => relay.state.coordinator).find((coordinator) => coordinator.state !== "up") ?? UP;
+  return { relay: "up", coordinator: state, ...(reason === undefined ? {} : { reason }) };
 }
 
 function newer(relay: KnownRelay, than: KnownRelay | undefined): KnownRelay {

@@ -23,6 +23,18 @@ export class ShardCounts {
     return sum;
   }
 
+  /** Of all sessions. */
+  total(): Amount {
+    const sum = { events: 0, bytes: 0 };
+    for (const amounts of [this.#since, this.#asked, this.#reported]) {
+      for (const { events, bytes } of amounts.values()) {
+        sum.events += events;
+        sum.bytes += bytes;
+      }
+    }
+    return sum;
+  }
+
   /** Did a relay tell that the session has a backlog? */
   waits(session: string): boolean {
     return this.#reported.has(session);

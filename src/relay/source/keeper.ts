@@ -6,7 +6,11 @@ export type Kept = { cluster?: { leader?: string } };
 /**
  * Id of the broker's process that keeps a consumer. Undefined if we are connected to another process: then we would not notice that this one ends, which can make its acks wrong. Pure.
  */
-export function keeperOf(info: ServerInfo | undefined, { cluster }: Kept): string | undefined {
-  if (info?.jetstream !== true) return undefined; // a leaf node that only passes on
+export function keeperOf(
+  info: ServerInfo | undefined,
+  { cluster }: Kept,
+  elsewhere = false,
+): string | undefined {
+  if (elsewhere || info?.jetstream !== true) return undefined; // a hub, or a leaf node that only passes on
   return cluster === undefined || cluster.leader === info.server_name ? info.server_id : undefined;
 }

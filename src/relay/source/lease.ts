@@ -1,4 +1,3 @@
-import type { NatsConnection } from "@nats-io/nats-core";
 import { PRIORITY_TIMEOUT_MS } from "../../shared/log/schema/topology.ts";
 
 /** Time between the end of our lease and the moment at which the broker may pin another relay. */
@@ -28,13 +27,17 @@ export class Lease {
   }
 }
 
-/** Confirms the leases of shards whose newest pull with a pin has reached the broker. */
-export async function confirmLeases(
-  nc: Pick<NatsConnection, "flush">,
-  shards: readonly { pinnedPullAt(): number; confirm(at: number): void }[],
-): Promise<void> {
+/** A shard whose lease can be confirmed. */
+export type Leased = { pinnedPullAt(): number; confirm(at: number): void };
+
+/** Confirms the leases of shards whose newest pull with a pin has reached the broker. `reach`: resolves when everything that was sent before has. */
+export async function confirmLeases(reach: () => Promise<unknown>, shards: readonly Leased[]): Promise<void> {
   const pulls = shards.map((shard) => ({ shard, at: shard.pinnedPullAt() })).filter(({ at }) => at > 0);
-  if (pulls.length === 0) return;
-  await nc.flush();
+  await reach();
   for (const { shard, at } of pulls) shard.confirm(at);
+}
+
+/** Is there a lease to confirm? */
+export function hasLeases(shards: readonly Leased[]): boolean {
+  return shards.some((shard) => shard.pinnedPullAt() > 0);
 }

@@ -39,6 +39,8 @@ export type ShardDeps = {
   log: Logger;
   relay: string;
   shard: number;
+  /** Does the log lie on another server than the one that we are connected to (log-link.ts)? */
+  elsewhere: boolean;
   checkpoints: CheckpointStore;
   /** Resolves when the log was found to be whole since the connection was made; throws `log_shortened`. */
   whole(): Promise<void>;

@@ -16,6 +16,8 @@ export type TakeoverDeps = {
   clock: Clock;
   log: Logger;
   shard: number;
+  /** Does the log lie on another server than the one that we are connected to? */
+  elsewhere: boolean;
   consumer: Consumer;
   fence: Fence;
   memory: ShardMemory;
@@ -38,7 +40,7 @@ async function tryOnce(deps: TakeoverDeps, turn: number, over: () => boolean): P
   send({ on: "prepared", turn });
   const info = await consumer.reset(acksCount ? undefined : memory.settled.floor + 1);
   if (over()) return;
-  const keeper = keeperOf(nc.info, info);
+  const keeper = keeperOf(nc.info, info, deps.elsewhere);
   memory.setKeeper(keeper === asked ? keeper : undefined);
   send({
     on: "reset_answered",

@@ -37,7 +37,11 @@ test("health, readiness with every dependency by name, description, metrics", as
   });
   expect((await call(url, "GET", "/_relay/ready")).json).toEqual({
     ready: true,
-    dependencies: { log: { state: "up" }, relay: { state: "away" }, coordinator: { state: "unknown" } },
+    dependencies: {
+      log: { state: "up" },
+      relay: { state: "away", waiting: { events: 0, bytes: 0 } },
+      coordinator: { state: "unknown" },
+    },
     durability: "fsync",
   });
   const { json } = await call(url, "GET", "/_relay/openapi.json");

@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EVENTS_STREAM, STATE_BUCKET, stateKey } from "../../../src/shared/log/schema/topology.ts";
-import { firstApplied } from "../../faults/checker.ts";
+import { firstApplied, unexcused } from "../../faults/checker.ts";
 import { startLeafHome, type LeafHome, type LeafHost } from "../../faults/leaf/home.ts";
 import { runCommand } from "../../support/command.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -52,14 +52,20 @@ async function stateOf(host: LeafHost, { receipt }: Stored): Promise<string> {
   return /"state":"(\w+)"/.exec(text)?.[1] ?? `${answer.status} ${text}`;
 }
 
+type RelayShown = { state: string; since?: string; waiting?: { events: number; bytes: number } };
+
 async function relayAt(host: LeafHost): Promise<string> {
+  return (await relayOf(host)).state;
+}
+
+async function relayOf(host: LeafHost): Promise<RelayShown> {
   const ready = (await (await fetch(`${host.gatewayService.url()}/_relay/ready`)).json()) as {
     ready: boolean;
     durability: string;
-    dependencies: { relay: { state: string } };
+    dependencies: { relay: RelayShown };
   };
   expect(ready).toMatchObject({ ready: true, durability: "fsync" });
-  return ready.dependencies.relay.state;
+  return ready.dependencies.relay;
 }
 
 /** A command at the hub, for the log of this host. */
@@ -80,6 +86,10 @@ test.each<Cut>(["refused", "silent"])(
     const waiting: (Stored & { marker: string })[] = [];
     for (let i = 0; i < 30; i++) waiting.push(await send(one, `${how}-${i % 3}`));
     expect(await stateOf(one, before), "receipts are the relay's").toContain("relay_unavailable");
+    expect(await relayOf(one), "since when, and what waits of this gateway").toMatchObject({
+      since: expect.stringMatching(/^20/),
+      waiting: { events: expect.toSatisfy((events: number) => events >= 30) },
+    });
     const elsewhere = await send(other, `${how}-other`);
     await eventually(async () => expect(await stateOf(other, elsewhere)).toBe("delivered"));
     expect(firstApplied(await home.arrivals()).has(waiting[0]?.marker ?? "")).toBe(false);
@@ -138,6 +148,30 @@ test("at the hub, commands for a host that is cut off say so, and nothing is to 
   expect((await atHub(one, "operator", "doctor")).stdout).toContain("check the link to that host");
   one.link.mend();
   await eventually(async () => expect(await relayAt(one)).toBe("up"));
+});
+
+test("ONCE-1: a relay whose host is cut off says so and sends nothing more, so that a relay that follows it repeats nothing else", async () => {
+  const session = "slow";
+  const moments: number[] = [];
+  await home.coordinator.setFaults([{ session, action: { kind: "delay", ms: 50 } }]);
+  const sent: Stored[] = [];
+  for (let i = 0; i < 200; i++) sent.push(await send(one, session));
+  const arrived = async (): Promise<number> =>
+    (await home.arrivals()).filter(({ marker }) => marker?.startsWith(`${session}:`)).length;
+  const before = await arrived();
+  await expect.poll(arrived).toBeGreaterThan(before + 5);
+  moments.push(Date.now());
+  one.link.cut("refused");
+  const { origin } = new URL(one.relay.url());
+  await expect.poll(async () => (await fetch(`${origin}/ready`)).status).toBe(503);
+  moments.push(Date.now());
+  await one.relay.kill9();
+  one.link.mend();
+  await home.coordinator.setFaults([]);
+  for (const stored of sent)
+    await eventually(async () => expect(await stateOf(one, stored)).toBe("delivered"));
+  const own = (await home.arrivals()).filter(({ marker }) => marker?.startsWith(`${session}:`));
+  expect(unexcused(own, moments)).toEqual([]);
 });
 
 test("SETTLE-1: each log is pruned from the hub, below what is not settled, and the other one is not", async () => {

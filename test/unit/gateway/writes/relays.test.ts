@@ -45,6 +45,16 @@ describe("whether an answer can be waited for", () => {
     expect(relays.silenced(5000)).toEqual([]);
   });
 
+  test("how long nobody was heard: unknown before the first word, nothing while a relay is up", () => {
+    const relays = createRelays();
+    expect(relays.summary(0)).toEqual({ relay: "away", coordinator: "unknown" });
+    relays.take(state(), 1000);
+    expect(relays.summary(3999)).toEqual({ relay: "up", coordinator: "up" });
+    expect(relays.summary(61_000)).toMatchObject({ relay: "away", silentMs: 60_000 });
+    relays.take(state({ stopping: true }), 62_000);
+    expect(relays.summary(63_000)).toMatchObject({ relay: "away", silentMs: 1000 });
+  });
+
   test("shards are reported as lost once, when their relay stops, pauses or hands them over", () => {
     const relays = createRelays();
     const both = [

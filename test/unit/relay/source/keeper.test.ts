@@ -18,4 +18,7 @@ test.each<{ why: string; info: Partial<ServerInfo> | undefined; kept: Kept; keep
   { why: "no connection", info: undefined, kept: {}, keeper: undefined },
 ])("SETTLE-1: whose acks count: $why", ({ info, kept, keeper }) => {
   expect(keeperOf(info as ServerInfo | undefined, kept)).toBe(keeper);
+  expect(keeperOf(info as ServerInfo | undefined, kept, true), "a hub that has streams of its own").toBe(
+    undefined,
+  );
 });

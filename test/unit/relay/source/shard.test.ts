@@ -51,6 +51,7 @@ function stage(): Stage {
     },
   } as unknown as NatsConnection;
   const shard = createShard({
+    elsewhere: false,
     nc,
     clock,
     log: silentLogger(),

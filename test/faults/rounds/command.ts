@@ -35,7 +35,7 @@ export type RoundsFlags = {
   out?: string | undefined;
 };
 
-export const ROUNDS_USAGE = `npm run faults -- --rounds N [--seed N] [--subject NAME] [--nemesis TEXT] [--resume FILE] [--minutes N]
+export const ROUNDS_USAGE = `npm run faults -- --rounds N [--seed N] [--subject NAME] [--nemesis EXPRESSION] [--resume FILE] [--minutes N]
 npm run faults -- --check FILE [--out FILE]
 npm run faults -- --control NAME [--out FILE]
 
@@ -43,7 +43,7 @@ Rounds against a system as others see it: executors send events over HTTP, a coo
 for a few seconds, and a checker holds the two against each other. Ends with 1 if it objects.
 
   --subject what is tested: ${Object.keys(SUBJECTS).join(", ")} (default ours)
-  --nemesis only disturbances whose names contain this
+  --nemesis only disturbances whose names match this expression
   --resume  file of the history: goes on behind its last round; begun if there is none (default: a new file)
   --minutes a piece ends after this, and --resume adds the next one (default 40)
   --check   checks a history again

@@ -16,7 +16,7 @@ export type RunOptions = {
   /** Of the whole run, in all its pieces. */
   rounds: number;
   seed: number;
-  /** Nemeses whose names contain this. */
+  /** Expression that the names of the nemeses match. */
   nemesis?: string;
   control?: string;
   /** Where the history is, and goes on. */
@@ -37,11 +37,16 @@ export async function runRounds(options: RunOptions): Promise<void> {
   print(`history: ${options.file}`);
   await using scope = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), EVIDENCE));
+  let whole = false;
+  scope.defer(async () => {
+    if (whole) await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
   const coordinator = scope.use(await spawnCoordinator());
   const link = scope.use(await startLink("subject – coordinator", endOf(coordinator.url)));
   const subject = scope.use(await options.subject({ coordinatorUrl: `http://${link.address}`, dir }));
   const nemeses = nemesesOf(subject, coordinator, link);
-  const names = nemeses.map(({ name }) => name).filter((name) => name.includes(options.nemesis ?? ""));
+  const wanted = new RegExp(options.nemesis ?? "");
+  const names = nemeses.map(({ name }) => name).filter((name) => wanted.test(name));
   if (names.length === 0) throw new Error(`no nemesis of ${nemeses.map(({ name }) => name).join(", ")}`);
   const { add: record } = openHistory(options.file);
   record([runLine(options, subject, piece)]);
@@ -68,7 +73,7 @@ export async function runRounds(options: RunOptions): Promise<void> {
   await settle(table, acknowledgedIn(readHistory(options.file), piece)); // what was late has the same time once more
   if (round <= options.rounds)
     print(`${options.rounds - round + 1} rounds are left: --resume ${options.file}`);
-  await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  whole = true;
 }
 
 function runLine({ name, seed, control }: RunOptions, subject: Subject, piece: number): RunLine {

@@ -5,13 +5,11 @@ import type { Counts } from "../tally.ts";
 export type Mistake = {
   what: string;
   patches: readonly Patch[];
-  /** What the names of the nemeses contain. */
+  /** Expression that the names of the nemeses match. */
   nemesis: string;
   rounds: number;
   seen: (total: Counts) => boolean;
 };
-
-const RESET = "await consumer.reset(acksCount ? undefined : memory.settled.floor + 1);";
 
 /** Each is made in the real process, as its sources are loaded; nothing is written. */
 export const MISTAKES: Record<string, Mistake> = {
@@ -28,17 +26,27 @@ export const MISTAKES: Record<string, Mistake> = {
     rounds: 3,
     seen: ({ keyless }) => keyless > 0,
   },
-  "no-reset": {
-    what: "a takeover resets nothing",
-    patches: [{ file: "/src/relay/source/takeover.ts", find: RESET, replace: "await consumer.info();" }],
-    nemesis: "kill -9: relay",
-    rounds: 4,
+  "ack-first": {
+    what: "an event is settled before it is delivered",
+    patches: [
+      {
+        file: "/src/relay/source/shard.ts",
+        find: "if (!over) return deps.deliver(source, delivery);",
+        replace: "if (!over) { source.pass(seq, deliverySeq); return deps.deliver(source, delivery); }",
+      },
+    ],
+    nemesis: "coordinator is slow|kill -9: relay",
+    rounds: 6,
     seen: ({ lost }) => lost > 0,
   },
   "no-guard": {
     what: "a takeover resets to the beginning, and what is settled is not passed over",
     patches: [
-      { file: "/src/relay/source/takeover.ts", find: RESET, replace: "await consumer.reset(1);" },
+      {
+        file: "/src/relay/source/takeover.ts",
+        find: "await consumer.reset(acksCount ? undefined : memory.settled.floor + 1);",
+        replace: "await consumer.reset(1);",
+      },
       {
         file: "/src/relay/source/shard.ts",
         find: "const over = settled.has(seq);",

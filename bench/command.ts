@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { brokerVariables } from "../src/cli/up/environment.ts";
 import type { TestBroker } from "../test/support/broker.ts";
+import { COMPILED } from "./product.ts";
 import { peakBytes } from "./usage.ts";
 
 const MAIN = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -16,7 +17,7 @@ export type Took = { bytes: number; ms: number; code: number };
 export async function runAsOperator(broker: TestBroker, args: readonly string[]): Promise<Took> {
   const began = performance.now();
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env["PATH"], ...brokerVariables(broker.access("operator")) },
+    env: { PATH: process.env["PATH"], ...COMPILED, ...brokerVariables(broker.access("operator")) },
     stdio: "ignore",
   });
   const ended = once(child, "exit") as Promise<[number | null]>;

@@ -102,7 +102,7 @@ export function startStandIn(): Promise<Product> {
 
 /** Code that is kept compiled, as `up` does: a process that compiles everything needs 17 MB more from then on. */
 const compiled = compileCacheFolder(process.env);
-const COMPILED = compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled };
+export const COMPILED = compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled };
 
 const MEMORY: Record<string, ChildMemory> = { gateway: OF_GATEWAY, sessions: OF_SERVE, worker: OF_WORKER };
 

@@ -3,10 +3,10 @@ import { servePeer } from "./channel.ts";
 
 /** Count `total` events; the clock starts at the one after `warm`. Each answer comes `delayMs` after its request. */
 export type Count = { total: number; warm: number; delayMs: number };
-/** Refuses every connection, or takes them again. */
-export type Presence = { away: boolean };
-/** From the event number `warm` to the last. */
-export type Counted = { events: number; ms: number };
+/** Refuses every connection from now on, until the next `Count`. */
+export type Leave = { away: true };
+/** From the event number `warm` to the last. `firstMs`: from the question to the first event. */
+export type Counted = { events: number; ms: number; firstMs: number };
 
 /**
  * A coordinator that costs next to nothing, so that it limits neither side: requests are cut from the stream by their content length,
@@ -20,6 +20,8 @@ let away = false;
 const sockets = new Set<Socket>();
 let seen = 0;
 let startedAt = 0;
+let askedAt = 0;
+let firstMs = 0;
 let delayMs = 0;
 let warm = 0;
 let total = Infinity;
@@ -31,9 +33,11 @@ function answer(status: number, body: string): string {
 
 function count(events: number): void {
   const before = seen;
+  if (before === 0) firstMs = performance.now() - askedAt;
   seen += events;
   if (before < warm && seen >= warm) startedAt = performance.now();
-  if (before < total && seen >= total) done({ events: total - warm, ms: performance.now() - startedAt });
+  if (before < total && seen >= total)
+    done({ events: total - warm, ms: performance.now() - startedAt, firstMs });
 }
 
 function reply(socket: Socket, head: string, body: string): void {
@@ -75,14 +79,13 @@ server.listen(0, "127.0.0.1", () => {
     `http://127.0.0.1:${port}`,
     (ask) =>
       new Promise<Counted | undefined>((resolve) => {
-        const { away: now } = ask as Partial<Presence>;
-        if (now !== undefined) {
-          away = now;
-          if (away) for (const socket of sockets) socket.destroy();
+        away = "away" in (ask as Count | Leave);
+        if (away) {
+          for (const socket of sockets) socket.destroy();
           return resolve(undefined);
         }
         seen = 0;
-        startedAt = performance.now();
+        startedAt = askedAt = performance.now();
         ({ delayMs, warm, total } = ask as Count);
         done = resolve;
       }),

@@ -43,11 +43,10 @@ async function measure(lab: Lab, sink: Peer<Count, Counted>, size: Size): Promis
   await broker.restart();
   const restartMs = performance.now() - began;
 
-  const first = sink.ask({ total: 1, warm: 0, delayMs: 0 });
+  const [total, warm] = [Math.min(UNTIL, events * 0.9), Math.min(WARM, events / 5)];
+  const counted = sink.ask({ total, warm, delayMs: 0 });
   await using relay = await startRelay(broker, sink.url, lab.profile);
-  const { ms: startMs } = await first;
-  const warm = Math.min(WARM, events / 5);
-  const { events: seen, ms } = await sink.ask({ total: Math.min(UNTIL, events * 0.9), warm, delayMs: 0 });
+  const { events: seen, ms, firstMs } = await counted;
 
   const report = reporter(lab, size);
   report({ what: "drain rate", plot: "scale-rate", value: (seen * 1000) / ms, unit: "/s" });
@@ -61,7 +60,7 @@ async function measure(lab: Lab, sink: Peer<Count, Counted>, size: Size): Promis
   const brokerBytes = (await residentBytes(broker.pid())) ?? NaN;
   report({ what: "broker, memory", plot: "scale-broker", value: brokerBytes / MIB, unit: "MB" });
   const start = { what: "start of a relay to its first event", plot: "scale-start", unit: "ms" } as const;
-  report({ ...start, value: startMs, detail: `restart of the broker before it ${Math.round(restartMs)} ms` });
+  report({ ...start, value: firstMs, detail: `restart of the broker before it ${Math.round(restartMs)} ms` });
   report({ what: "largest memory of a command", plot: "scale-commands", ...commands, unit: "MB" });
 }
 

@@ -53,6 +53,7 @@ async function measure(): Promise<number> {
     return 2;
   }
   const [date, load] = [new Date().toISOString(), loadavg()[0] ?? 0];
+  const revision = values.save ? revisionNow() : ""; // of what runs, even if somebody changes files meanwhile
   const machine = await describeMachine();
   const { cores, cpu, node, fsyncMs } = machine;
   console.log(`${cores} cores (${cpu}), Node ${node}, one synced write ${fsyncMs} ms\n`);
@@ -87,9 +88,12 @@ async function measure(): Promise<number> {
     await writeFile(values.json, jsonOf(machine, quick, figures, failed));
   }
   if (values.save) {
-    const about = { date, revision: revisionNow(), quick, load, machine };
-    console.log(`\nsaved: docs/performance/${saveRun(savedOf(about, { measured, notes, failed }))}`);
-    writePage(ROW_NAMES);
+    const run = savedOf({ date, revision, quick, load, machine }, { measured, notes, failed });
+    if (run.figures.length === 0) console.error("nothing was measured, so nothing is saved");
+    else {
+      console.log(`\nsaved: docs/performance/${saveRun(run)}`);
+      writePage(ROW_NAMES);
+    }
   }
   return failed.length === 0 ? 0 : 1;
 }

@@ -72,7 +72,7 @@ async function largestCommand(
   const all = [
     ["status", "--json"],
     ["deliveries", "--session", `scale-${sessions - 1}`, "--last", "100", "--json"],
-    ["replay", "--dry-run", "--json"],
+    ["replay", "--from-seq", "1", "--dry-run", "--json"],
   ];
   const memory: number[] = [];
   const texts: string[] = [];

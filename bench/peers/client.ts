@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { request } from "node:http";
 import autocannon, { type Result } from "autocannon";
 import { Client, Pool } from "undici";
@@ -152,6 +153,7 @@ async function sequence({ url, requests, sessions }: Sequence): Promise<Run> {
 async function pour({ url, events, connections, path = EVENTS, sessions = 100 }: Pour): Promise<Run> {
   const pool = new Pool(url, { connections, pipelining: 1 });
   const bodies = Array.from({ length: sessions }, (_, i) => Buffer.from(eventBody(`limit-${i}`)));
+  const keys = randomUUID(); // a key that comes again is no new event
   let sent = 0;
   const began = performance.now();
   const send = async (): Promise<void> => {
@@ -160,7 +162,7 @@ async function pour({ url, events, connections, path = EVENTS, sessions = 100 }:
       const answer = await pool.request({
         method: "POST",
         path: path.replace("{session}", `limit-${n % sessions}`),
-        headers: { ...HEADERS, "idempotency-key": `limit-${n}` },
+        headers: { ...HEADERS, "idempotency-key": `${keys}-${n}` },
         body: bodies[n % sessions] ?? null,
       });
       await answer.body.dump();

@@ -1,8 +1,8 @@
+import { eventSubject } from "../test/support/eight-shards.ts";
 import { randomBytes } from "node:crypto";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { encodeEnvelope, ENVELOPE_VERSION } from "../src/shared/log/schema/envelope.ts";
 import { HEADER } from "../src/shared/base/headers.ts";
-import { eventSubject } from "../src/shared/log/schema/subjects.ts";
 import { eventBody } from "./event.ts";
 
 const RUNNER = "bench";

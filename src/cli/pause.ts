@@ -1,9 +1,11 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { Command } from "commander";
 import { ownCommand } from "../shared/base/own-command.ts";
 import { awaitEffect, type Effect } from "../operate/control-wait.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { codedError } from "../shared/base/errors.ts";
 import { openControl } from "../shared/log/state/control.ts";
+import { readShardCount } from "../shared/log/state/read-shard-count.ts";
 import { shardOf } from "../shared/log/schema/partition.ts";
 import { isStopped, servedShards, type RelayState } from "../shared/messages/relay-state.ts";
 import { confirm } from "./confirm.ts";
@@ -42,7 +44,8 @@ export function command(context: Context): Command {
       } else {
         const { record, revision } = await control.pauseSession(session, text);
         since = record.at;
-        effect = await awaitEffect(nc, (state) => follows(state, session, revision));
+        const shardCount = await readShardCount(await jetstreamManager(nc, { checkAPI: false }));
+        effect = await awaitEffect(nc, (state) => follows(state, { session, shardCount }, revision));
       }
       const what = session === undefined ? "everything is" : `session ${session} is`;
       if (json)
@@ -54,8 +57,12 @@ export function command(context: Context): Command {
 }
 
 /** Has the relay carried out a request of this revision, or does it not serve the session? A stand-by relay counts, because it may take over the session at any moment. */
-export function follows(state: RelayState, session: string, revision: number): boolean {
-  return (state.controls ?? 0) >= revision || !servedShards([state]).has(shardOf(session));
+export function follows(
+  state: RelayState,
+  { session, shardCount }: { session: string; shardCount: number },
+  revision: number,
+): boolean {
+  return (state.controls ?? 0) >= revision || !servedShards([state]).has(shardOf(session, shardCount));
 }
 
 /** One line for people. Pure. */

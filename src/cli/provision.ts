@@ -17,6 +17,7 @@ const TABLE = {
   logBytes: { ...UP_SETTINGS.logBytes, flag: "log-bytes" },
   duplicateWindow: { ...UP_SETTINGS.duplicateWindow, flag: "duplicate-window" },
   replicas: { ...UP_SETTINGS.replicas, flag: "replicas" },
+  shards: { ...UP_SETTINGS.shards, flag: "shards" },
   gateway: GATEWAY_SETTINGS.gateway,
   runner: GATEWAY_SETTINGS.runner,
 } as const;
@@ -52,6 +53,7 @@ export function command(context: Context): Command {
       const made = await provision(nc, {
         replicas,
         duplicateWindowMs: values.duplicateWindow,
+        ...(values.shards === undefined ? {} : { shards: values.shards }),
         ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
         ...(from === undefined ? {} : { from }),
       });

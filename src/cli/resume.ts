@@ -1,3 +1,4 @@
+import { readShardCount } from "../shared/log/state/read-shard-count.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
@@ -134,7 +135,11 @@ async function resumeSession({ nc, jsm }: Deps, session: string, skipHead: boole
     }
   };
   const watched = watch();
-  const effect = await awaitEffect(nc, (state) => carriedOut && follows(state, session, revision));
+  const shardCount = await readShardCount(jsm);
+  const effect = await awaitEffect(
+    nc,
+    (state) => carriedOut && follows(state, { session, shardCount }, revision),
+  );
   watching.abort();
   await watched;
   return effect;

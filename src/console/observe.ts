@@ -1,5 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { DEFAULT_SHARDS } from "../shared/log/schema/partition.ts";
 import type { Clock } from "../shared/base/clock.ts";
 import { followConnection } from "../shared/log/connection.ts";
 import { readLogStatus } from "../shared/messages/status/log-status.ts";
@@ -113,6 +114,7 @@ export function observe(deps: {
 function sourcesOf({ known }: Reading, views: readonly RelayView[]): SessionSources {
   return {
     ...lanesOf(views),
+    shardCount: known?.status.backlog.shards.length ?? DEFAULT_SHARDS,
     held: known?.status.backlog.held ?? [],
     wishes: known?.status.controls.sessions ?? [],
   };

@@ -57,6 +57,8 @@ export type GatewayDeps = {
   options: GatewayOptions;
   /** A connection as the gateway's user. The caller closes it, after {@link Gateway.close}. */
   connection: NatsConnection;
+  /** Partitions of the log. */
+  shardCount: number;
   keptPort: KeptPort;
   /** An entrance that was taken already. By default {@link Gateway.listen} takes one. */
   entrance?: Entrance;
@@ -159,7 +161,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   };
 }
 
-function createShared({ options, times, clock, logger }: GatewayDeps): Shared {
+function createShared({ options, shardCount, times, clock, logger }: GatewayDeps): Shared {
   return {
     names: createNames(options),
     counts: createCounts(),
@@ -167,6 +169,7 @@ function createShared({ options, times, clock, logger }: GatewayDeps): Shared {
     relays: createRelays(),
     waiting: createWaiting(clock),
     backlog: createBacklogLimits({
+      shardCount,
       maxEvents: options.sessionMaxEvents,
       maxBytes: options.sessionMaxBytes,
       onHalf: (session, amount) =>
@@ -178,7 +181,7 @@ function createShared({ options, times, clock, logger }: GatewayDeps): Shared {
 }
 
 function writesOf(
-  { options, connection, keySecret, durability, tracing, clock, logger }: GatewayDeps,
+  { options, connection, shardCount, keySecret, durability, tracing, clock, logger }: GatewayDeps,
   shared: Shared,
   { committer }: Storing,
   { runs, findRun }: Passing,
@@ -189,7 +192,7 @@ function writesOf(
     runs,
     findRun,
     judge: createJudge({ hostname: options.hostname, profile: options.profile }),
-    addressOf: createAddresses(runner),
+    addressOf: createAddresses(runner, shardCount),
     newId: newToken,
     keyedId: keyedIds(keySecret),
     answerWaitMs: options.answerWaitMs,

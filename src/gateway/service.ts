@@ -6,10 +6,11 @@ import type { Environment } from "../shared/base/config/load.ts";
 import type { Durability } from "../shared/log/durability/durability.ts";
 import { codedError, errorText } from "../shared/base/errors.ts";
 import type { Logger, SecretRegistry } from "../shared/base/logger.ts";
-import { gatewayInbox } from "../shared/log/schema/subjects.ts";
+import { gatewayInbox, runnerName } from "../shared/log/schema/subjects.ts";
 import { startTracing } from "../shared/base/tracing.ts";
 import { VERSION } from "../shared/base/version.ts";
 import { createDurabilityWatch, type DurabilityWatch } from "./durability-watch.ts";
+import { findShardCount } from "./find-shards.ts";
 import type { Entrance } from "./entrance.ts";
 import { createGateway, type GatewayOptions } from "./gateway.ts";
 import { keptRuns, keptRunners, keptShield } from "./runner/index.ts";
@@ -58,7 +59,9 @@ async function start(deps: ServiceDeps): Promise<Service> {
   const durability = await checkedDurability(values, connection, logger);
   const keySecret = keptKeySecret(data, logger);
   secrets.add(keySecret);
+  const shardCount = await findShardCount(connection, runnerName(values));
   const gateway = createGateway({
+    shardCount,
     options: optionsOf(values, deps.drainMs),
     connection,
     keptPort: deps.keptPort,

@@ -15,6 +15,7 @@ import {
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import { walk } from "../shared/log/follow/walk.ts";
 import { lastFrom } from "../shared/log/follow/positions.ts";
+import { readShardCount } from "../shared/log/state/read-shard-count.ts";
 import { readSettlement, type IsSettled } from "../shared/log/state/settlement.ts";
 import { becameOf } from "../shared/log/state/verdicts.ts";
 import type { SessionStanding } from "../shared/messages/standing/session-standing.ts";
@@ -49,7 +50,7 @@ const AT_ONCE = 16;
 /** The state of the last events of a session, oldest first. */
 export async function deliveriesOf(deps: Deps, session: string, last: number): Promise<Delivery[]> {
   const { jsm } = deps;
-  const filter = sessionFilter(session);
+  const filter = sessionFilter(session, await readShardCount(jsm));
   const events: Event[] = [];
   for await (const message of walk(jsm, EVENTS_STREAM, filter, await lastFrom(jsm, filter, last))) {
     const event = eventOf(message);
@@ -122,7 +123,7 @@ async function search(
   id: string,
   { session, searching }: Where,
 ): Promise<Event | undefined> {
-  const filter = session === undefined ? EVERYTHING : sessionFilter(session);
+  const filter = session === undefined ? EVERYTHING : sessionFilter(session, await readShardCount(jsm));
   const { first_seq: first, last_seq: last } = (await jsm.streams.info(EVENTS_STREAM)).state;
   const stride = session === undefined ? STRIDE : last; // one session has few events
   for (let end = last; end >= first; end -= stride) {

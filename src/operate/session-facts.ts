@@ -12,7 +12,9 @@ import type { RelayState } from "../shared/messages/relay-state.ts";
 import { countFrom } from "../shared/messages/status/backlog.ts";
 import { decodeControl } from "../shared/log/state/control.ts";
 import { heldUnder } from "../shared/log/state/held.ts";
+import { readShardCount } from "../shared/log/state/read-shard-count.ts";
 import { readState } from "../shared/log/state/state-store.ts";
+import { sessionFilter } from "../shared/log/schema/subjects.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import { stateKey } from "../shared/log/schema/topology.ts";
 
@@ -55,16 +57,22 @@ export async function readStanding(deps: Deps, session: string): Promise<Session
   }
 }
 
-async function storedOf({ jsm }: Deps, session: string): Promise<Pick<SessionSources, "held" | "wishes">> {
+async function storedOf(
+  { jsm }: Deps,
+  session: string,
+): Promise<Pick<SessionSources, "shardCount" | "held" | "wishes">> {
   const token = sessionToken(session);
-  const [pointer, wish] = await Promise.all([
+  const [pointer, wish, shardCount] = await Promise.all([
     readState(jsm, stateKey.held(token)),
     readState(jsm, stateKey.control(token)),
+    readShardCount(jsm),
   ]);
   const record = pointer && heldUnder(stateKey.held(token), pointer);
   const control = wish && decodeControl(wish.value);
+  const filter = sessionFilter(session, shardCount);
   return {
-    held: record === undefined ? [] : [{ ...record, events: await countFrom(jsm, session, record.from) }],
+    shardCount,
+    held: record === undefined ? [] : [{ ...record, events: await countFrom(jsm, filter, record.from) }],
     wishes: control === undefined ? [] : [control],
   };
 }

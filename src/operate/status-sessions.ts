@@ -35,11 +35,12 @@ export function sessionsOf(
   { backlog, wishes, lanes }: Known,
 ): WaitingSessions {
   const sessions = new Map<string, WaitingSession>();
-  for (const row of allStandings({ ...lanes, held: backlog.held, wishes }))
+  for (const row of allStandings({ ...lanes, shardCount: backlog.shards.length, held: backlog.held, wishes }))
     if (row.events > 0 || row.state === "paused") sessions.set(row.session, row);
   for (const { session, events, bytes } of relays.flatMap((relay) => relay.backlog)) {
     const known = sessions.get(session);
-    if (known === undefined && events > 0) sessions.set(session, { ...waiting(session, events), bytes });
+    if (known === undefined && events > 0)
+      sessions.set(session, { ...waiting(session, events, backlog), bytes });
     else if (known !== undefined && bytes > 0) sessions.set(session, { ...known, bytes });
   }
   noteHeld(sessions, backlog);
@@ -50,8 +51,15 @@ export function sessionsOf(
 }
 
 /** A session of which only its number of events is known. */
-function waiting(session: string, events: number): WaitingSession {
-  return { session, shard: shardOf(session), state: "waiting", events, attempts: 0, reason: "" };
+function waiting(session: string, events: number, { shards }: Backlog): WaitingSession {
+  return {
+    session,
+    shard: shardOf(session, shards.length),
+    state: "waiting",
+    events,
+    attempts: 0,
+    reason: "",
+  };
 }
 
 function noteHeld(sessions: Map<string, WaitingSession>, { held }: Backlog): void {
@@ -73,7 +81,13 @@ export async function sampleWaiting(
   const { backlog, wishes } = known;
   const settled = await readSettlement(jsm);
   const sessions = new Map<string, WaitingSession>();
-  for (const row of allStandings({ lanes: [], moreLanes: 0, held: backlog.held, wishes }))
+  for (const row of allStandings({
+    lanes: [],
+    moreLanes: 0,
+    shardCount: backlog.shards.length,
+    held: backlog.held,
+    wishes,
+  }))
     if (row.events > 0 || row.state === "paused") sessions.set(row.session, row);
   noteHeld(sessions, backlog);
   const first = Math.min(
@@ -91,7 +105,7 @@ export async function sampleWaiting(
       if (session === undefined || settled(session, seq)) continue;
       const counted = sessions.get(session);
       if (counted?.held !== undefined) continue; // its events were counted by the broker
-      if (counted === undefined) sessions.set(session, waiting(session, 1));
+      if (counted === undefined) sessions.set(session, waiting(session, 1, backlog));
       else counted.events++;
     }
   }

@@ -1,7 +1,8 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { decodeEnvelope, type Envelope } from "../shared/log/schema/envelope.ts";
 import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
-import { shardOf } from "../shared/log/schema/partition.ts";
+import { partitionOf } from "../shared/log/schema/partition.ts";
+import { readShardCount } from "../shared/log/state/read-shard-count.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import {
   EVERYTHING,
@@ -52,7 +53,7 @@ const MOST_UNDECIDED_BYTES: number = 32 * 1024 * 1024;
  */
 export async function* tail(deps: Deps, options: TailOptions): AsyncGenerator<Tailed> {
   const { connection, jsm } = deps;
-  const filter = filterOf(options.filter);
+  const filter = filterOf(options.filter, await connection.whileUp(readShardCount(jsm)));
   let next: number | undefined;
   let undecided: Tailed[] = [];
   yield* followLog(deps, {
@@ -90,10 +91,11 @@ async function readPage(jsm: JetStreamManager, filter: string, from: number): Pr
   return page;
 }
 
-function filterOf({ session, kind, runner }: TailFilter): string {
+function filterOf({ session, kind, runner }: TailFilter, shardCount: number): string {
   if (session === undefined && kind === undefined && runner === undefined) return EVERYTHING;
-  const [shard, token] = session === undefined ? ["*", "*"] : [shardOf(session), sessionToken(session)];
-  return `rr.*.${shard}.${runner === undefined ? "*" : sessionToken(runner)}.${token}.${kind ?? "*"}`;
+  const [partition, token] =
+    session === undefined ? ["*", "*"] : [partitionOf(session, shardCount), sessionToken(session)];
+  return `rr.*.${partition}.${runner === undefined ? "*" : sessionToken(runner)}.${token}.${kind ?? "*"}`;
 }
 
 /** Undefined for a subject that is not ours. */

@@ -47,13 +47,15 @@ export type ForwardingEvents = {
   stopping: () => boolean;
 };
 
-function settlementOf({ deps: { nc }, opened: { jsm, kv, watch }, circle }: Given): Settlement {
+function settlementOf({ deps: { nc }, opened: { jsm, kv, watch, shardCount }, circle }: Given): Settlement {
   return createSettlement({
     nc,
     jsm,
+    shardCount,
     kv,
     whole: () => watch.whole(),
     ...knownHere({
+      shardCount,
       shardOf: circle.shardOf,
       lane: (session) => circle.lanes.get().dispatcher.lane(sessionToken(session)),
     }),
@@ -66,7 +68,7 @@ function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "answers" | "run
   const turn = createTurns({
     ...deps,
     ...parts,
-    deadLetters: createDeadLetters(nc, opened.jsm),
+    deadLetters: createDeadLetters(nc, opened.jsm, opened.shardCount),
     superseded: createSuperseded(nc),
     homecoming: parts.runners.homecoming,
     policy: options.poisonPolicy,
@@ -85,8 +87,8 @@ function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "answers" | "run
     batchMax: options.batch?.max ?? 1,
     holdAbove: options.holdAbove,
     turn,
-    read: createLogReader(nc),
-    readLeader: createLeaderReader(opened.jsm),
+    read: createLogReader(nc, opened.shardCount),
+    readLeader: createLeaderReader(opened.jsm, opened.shardCount),
     lagMs: opened.stream.replicas > 1 ? REPLICA_LAG_MS : 0,
     settled: (entry, how) => counts.settled(how, entry.arrivedAt, clock.now()),
     fence: circle.shardOf,
@@ -103,6 +105,7 @@ function shardsOf({ options, deps, opened }: Given, lanes: Lanes, stopping: () =
   return createShards({
     ...deps,
     kv: opened.kv,
+    shardCount: opened.shardCount,
     relay: sessionToken(options.relay),
     elsewhere: opened.elsewhere,
     created: opened.stream.created,
@@ -141,6 +144,7 @@ export function createForwarding(given: Omit<Given, "counts">, events: Forwardin
   const runners = createRunners({
     ...deps,
     jsm: opened.jsm,
+    shardCount: opened.shardCount,
     kv: opened.kv,
     settlement,
     up: () => gate.state().phase === "up",

@@ -14,6 +14,8 @@ export type OpenedLog = {
   kv: KV;
   /** `created`: as the broker says it. */
   stream: { created: string; replicas: number };
+  /** How many shards it has. */
+  shardCount: number;
   watch: LogWatch;
   /** Does it lie on another server than the one that we are connected to? */
   elsewhere: boolean;
@@ -29,12 +31,13 @@ export async function openLog(
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   // without direct gets, because a copy may answer with a value that is long gone, or that there is none (ADR 0055)
   const kv = await new Kvm(jetstream(nc)).open(STATE_BUCKET, { bindOnly: true, allow_direct: false });
-  const stream = await claimLog({ jsm, kv, url, retarget });
+  const { shardCount, ...stream } = await claimLog({ jsm, kv, url, retarget });
   const watch = createLogWatch({
     ...deps,
     jsm,
+    shardCount,
     waiting: () => waitingHere({ ...circle.lanes.get(), shards: circle.shards.get() }),
   });
   await watch.whole();
-  return { jsm, kv, stream, watch, elsewhere: await liesElsewhere(nc, jsm) };
+  return { jsm, kv, stream, shardCount, watch, elsewhere: await liesElsewhere(nc, jsm) };
 }

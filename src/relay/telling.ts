@@ -59,6 +59,7 @@ function metricsOf({ deps, opened, forwarding, connected }: Given, tunnel: Relay
   const { dispatcher, held, control } = forwarding.lanes;
   const reading = createLogReading({
     jsm: opened.jsm,
+    shardCount: opened.shardCount,
     clock,
     connected,
     shards: () => shards,
@@ -88,7 +89,15 @@ export function createTelling(parts: Omit<Given, "instance">): Telling {
   const { nc, clock } = deps;
   const { relay } = options;
   const instance = randomBytes(6).toString("hex");
-  const standing = createStanding({ ...deps, ...forwarding, relay, instance, connected, wholeOnly });
+  const standing = createStanding({
+    ...deps,
+    ...opened,
+    ...forwarding,
+    relay,
+    instance,
+    connected,
+    wholeOnly,
+  });
   const state = createStatePublisher({ nc, clock, relay, ...standing });
   const tunnel = tunnelOf({ ...parts, instance });
   return {

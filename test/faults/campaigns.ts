@@ -19,6 +19,7 @@ import { restart } from "./campaigns/restart.ts";
 import { replay } from "./campaigns/replay.ts";
 import { runner, RUNNER_PLAYS } from "./campaigns/runner.ts";
 import { sessionsSoak } from "./campaigns/sessions-soak.ts";
+import { shards } from "./campaigns/shards.ts";
 import { soak } from "./campaigns/soak.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
@@ -262,6 +263,26 @@ export function campaignsOf({ rounds, gapMs, seconds, seed, play, kind, ...asked
       limitMs: 600_000,
       byName: true,
       run: (report) => gateways({ gateways: 1000, sessions: 10_000, windowMs: 10_000 }, report),
+    },
+    {
+      name: "shards",
+      what: "64 shards and 12 relays, one of which is killed at a time",
+      limitMs: 900_000,
+      byName: true,
+      run: (report) =>
+        shards(
+          {
+            seed,
+            shards: 64,
+            relays: 12,
+            rounds: Math.min(rounds, 20),
+            sessions: 256,
+            perSecond: 1,
+            awayMs: 4000,
+            calmMs: 3000,
+          },
+          report,
+        ),
     },
     {
       name: "soak",

@@ -5,6 +5,7 @@ import { createRelays } from "../../src/gateway/writes/relays.ts";
 import { createWaiting } from "../../src/gateway/writes/waiting.ts";
 import { systemClock } from "../../src/shared/base/clock.ts";
 import { silentLogger } from "../../src/shared/base/logger.ts";
+import { DEFAULT_SHARDS } from "../../src/shared/log/schema/partition.ts";
 import { answerInbox } from "../../src/shared/log/schema/subjects.ts";
 import type { TestBroker } from "../support/broker.ts";
 
@@ -47,7 +48,7 @@ export async function startSimulatedGateways(broker: TestBroker, count: number):
   const scope = new DisposableStack();
   for (const [index, connection] of connections.entries()) {
     const gateway = simulatedName(index);
-    const backlog = createBacklogLimits({ maxEvents: 1e6, maxBytes: 1e12, onHalf: () => undefined });
+    const backlog = createBacklogLimits({ shardCount: DEFAULT_SHARDS, maxEvents: 1e6, maxBytes: 1e12, onHalf: () => undefined });
     backlogs.push(backlog);
     scope.use(
       hearRelays({

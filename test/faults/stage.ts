@@ -44,6 +44,8 @@ export type Stage = {
 export type StageOptions = {
   /** Users of the broker for gateways beside the real one. */
   gateways?: readonly GatewayUser[];
+  /** Partitions of the log, if not the usual number. */
+  shards?: number;
   gatewayEnv?: Record<string, string>;
   relayEnv?: Record<string, string>;
 };
@@ -82,7 +84,10 @@ async function startStage(options: StageOptions): Promise<Stage> {
   });
   const gateways = [{ gateway: "gw1", runner: undefined }, ...(options.gateways ?? [])];
   const broker = scope.use(await startTestBroker({ gateways }));
-  await provision(await broker.connect("admin"), { logBytes: LOG_BYTES });
+  await provision(await broker.connect("admin"), {
+    logBytes: LOG_BYTES,
+    ...(options.shards === undefined ? {} : { shards: options.shards }),
+  });
   await broker.linkStaging();
   const operator = await broker.connect("operator");
   const coordinator = scope.use(await spawnCoordinator());

@@ -1,13 +1,9 @@
+import { eventSubject } from "../support/eight-shards.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connectBroker, type BrokerAccess } from "../../src/shared/log/broker.ts";
-import {
-  eventSubject,
-  gatewayInbox,
-  questionSubject,
-  RECEIPT_SUBJECT,
-} from "../../src/shared/log/schema/subjects.ts";
+import { gatewayInbox, questionSubject, RECEIPT_SUBJECT } from "../../src/shared/log/schema/subjects.ts";
 import { decodeMessage } from "../../src/shared/messages/tunnel/frame.ts";
 import { encodeOpening, TUNNEL_SUBJECT } from "../../src/shared/messages/tunnel/opening.ts";
 import { BOMB_RUNNER, messageBombOf, type MessageBomb } from "./message-bombs.ts";

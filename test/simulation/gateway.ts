@@ -1,8 +1,8 @@
+import { eventSubject } from "../support/eight-shards.ts";
 import { createStoring, type Storing } from "../../src/gateway/storing.ts";
 import type { Clock } from "../../src/shared/base/clock.ts";
 import { sharedLines } from "../../src/shared/log/append/message.ts";
 import type { Outcome } from "../../src/shared/log/append/write.ts";
-import { eventSubject } from "../../src/shared/log/schema/subjects.ts";
 import { SimConnection } from "./broker/connection.ts";
 import type { SimBroker } from "./broker/broker.ts";
 import type { SimProcess } from "./schedule.ts";

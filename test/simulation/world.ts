@@ -1,7 +1,7 @@
+import { shardOf } from "../support/eight-shards.ts";
 import type { RelayOptions } from "../../src/relay/options.ts";
 import type { Clock } from "../../src/shared/base/clock.ts";
 import { provision } from "../../src/shared/log/provision/provision.ts";
-import { shardOf } from "../../src/shared/log/schema/partition.ts";
 import { ADMIN_INBOX } from "../../src/shared/log/schema/subjects.ts";
 import { consumerName, EVENTS_STREAM } from "../../src/shared/log/schema/topology.ts";
 import { seededRandom, type Random } from "../faults/random.ts";

@@ -1,3 +1,4 @@
+import { eventSubject } from "./eight-shards.ts";
 import {
   headers as natsHeaders,
   TimeoutError,
@@ -18,7 +19,7 @@ import { ALL_SETTINGS, RELAY_SETTINGS } from "../../src/shared/settings/index.ts
 import { encodeEnvelope, ENVELOPE_VERSION, type Envelope } from "../../src/shared/log/schema/envelope.ts";
 import { HEADER } from "../../src/shared/base/headers.ts";
 import { createLogger, SecretRegistry } from "../../src/shared/base/logger.ts";
-import { eventSubject, type Origin } from "../../src/shared/log/schema/subjects.ts";
+import { type Origin } from "../../src/shared/log/schema/subjects.ts";
 import { decodeState, type RelayState } from "../../src/shared/messages/relay-state.ts";
 import type { TestBroker } from "./broker.ts";
 

@@ -50,6 +50,7 @@ export async function openLog(options: {
       const { damage, limits, isNew } = await provision(admin, {
         replicas: values.replicas,
         duplicateWindowMs: values.duplicateWindow,
+        ...(values.shards === undefined ? {} : { shards: values.shards }),
         ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
         ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
         ...(from === undefined ? {} : { from }),

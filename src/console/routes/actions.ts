@@ -1,3 +1,4 @@
+import { readShardCount } from "../../shared/log/state/read-shard-count.ts";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../../shared/base/errors.ts";
@@ -111,7 +112,7 @@ async function aboutRedrive(jsm: JetStreamManager, seq: number | undefined): Pro
   if (letter === undefined) throw goneLetter();
   const later = await jsm.direct.getMessage(EVENTS_STREAM, {
     seq: letter.origSeq + 1,
-    next_by_subj: sessionFilter(letter.session),
+    next_by_subj: sessionFilter(letter.session, await readShardCount(jsm)),
   });
   return { action: "redrive", letter, overtaken: later !== null };
 }

@@ -69,7 +69,12 @@ async function examine(deps: Parameters<typeof createChecker>[0]): Promise<Check
     ...judgeStreams(streams),
     ...judgeDamage(damage),
     ...judgeRoom({ streams: streams.streams, free: undefined }),
-    ...judgeRelays({ heard: { kind: "read", value: states }, views, local: undefined }),
+    ...judgeRelays({
+      shardCount: streams.consumers.length,
+      heard: { kind: "read", value: states },
+      views,
+      local: undefined,
+    }),
     ...sessionLines(log, views, wall),
     ...judgeRunners(runners, wall),
     ...judgeDead(dead, wall),

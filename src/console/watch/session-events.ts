@@ -6,6 +6,7 @@ import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.
 import { EVERYTHING, parseEventSubject, sessionFilter, type Kind } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { findDeadLetter } from "../../shared/log/state/dead-letters.ts";
+import { readShardCount } from "../../shared/log/state/read-shard-count.ts";
 import { readSettlement, type IsSettled } from "../../shared/log/state/settlement.ts";
 import { becameOf, type Became } from "../../shared/log/state/verdicts.ts";
 import { HEADER } from "../../shared/base/headers.ts";
@@ -116,7 +117,7 @@ export function createSessionEvents(jsm: JetStreamManager): SessionEvents {
 
   return {
     async page(session, { before, size }) {
-      const filter = sessionFilter(session);
+      const filter = sessionFilter(session, await readShardCount(jsm));
       const [total, after] = await Promise.all([
         countFrom(jsm, filter, 1),
         before === undefined ? 0 : countFrom(jsm, filter, before),

@@ -10,10 +10,10 @@ const MAX_KEPT = 10_000;
 export type Address = { shard: number; of: Record<WriteKind, { subject: string; lines: string }> };
 
 /** Addresses of sessions, computed once: encoding and hashing would cost every request as much as its parsing. */
-export function createAddresses(runner: string): (session: string) => Address {
+export function createAddresses(runner: string, shardCount: number): (session: string) => Address {
   const kept = new Map<string, Address>();
   const kindOf = (session: string, kind: WriteKind): { subject: string; lines: string } => ({
-    subject: eventSubject(runner, session, kind),
+    subject: eventSubject(runner, session, kind, shardCount),
     lines: sharedLines(session, kind),
   });
   return (session) => {
@@ -21,7 +21,7 @@ export function createAddresses(runner: string): (session: string) => Address {
     if (address === undefined) {
       if (kept.size >= MAX_KEPT) kept.clear();
       address = {
-        shard: shardOf(session),
+        shard: shardOf(session, shardCount),
         of: {
           bind: kindOf(session, "bind"),
           event: kindOf(session, "event"),

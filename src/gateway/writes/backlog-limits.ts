@@ -1,7 +1,10 @@
-import { SHARDS, shardOf } from "../../shared/log/schema/partition.ts";
+import { shardNumbers, shardOf } from "../../shared/log/schema/partition.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import type { Amount, SessionWord } from "../../shared/messages/session-amounts.ts";
 import { ShardCounts } from "./shard-counts.ts";
+
+/** Sessions counted while no relay reports: about 15 MB at the most. */
+const MAX_SESSIONS = 100_000;
 
 const NOTHING: Amount = { events: 0, bytes: 0 };
 
@@ -36,12 +39,14 @@ export type BacklogLimits = {
  * do not retry: an operator must know before the first refusal.
  */
 export function createBacklogLimits(options: {
+  /** Shards of the log. */
+  shardCount: number;
   maxEvents: number;
   maxBytes: number;
   onHalf: (session: string, amount: Amount) => void;
 }): BacklogLimits {
-  const { maxEvents, maxBytes, onHalf } = options;
-  const shards = Array.from({ length: SHARDS }, () => new ShardCounts());
+  const { shardCount, maxEvents, maxBytes, onHalf } = options;
+  const shards = shardNumbers(shardCount).map(() => new ShardCounts(Math.ceil(MAX_SESSIONS / shardCount)));
   const alarmed = new Set<string>();
 
   const amountOf = (session: string, shard: number): Amount | undefined => shards[shard]?.amountOf(session);
@@ -57,7 +62,7 @@ export function createBacklogLimits(options: {
   /** Sessions that are below half again may be alarmed about again. */
   function forgive(): void {
     for (const session of alarmed) {
-      const amount = amountOf(session, shardOf(session));
+      const amount = amountOf(session, shardOf(session, shardCount));
       if (amount === undefined || !isHalf(amount)) alarmed.delete(session);
     }
   }
@@ -87,7 +92,7 @@ export function createBacklogLimits(options: {
         limits,
       ),
     told(session, word) {
-      shards[shardOf(session)]?.told(session, word);
+      shards[shardOf(session, shardCount)]?.told(session, word);
       forgive();
     },
   };
@@ -108,7 +113,7 @@ function takeWhole(shards: readonly ShardCounts[], state: RelayState): void {
   const current = new Set(state.shards.filter(({ behind }) => !behind).map(({ shard }) => shard));
   for (const shard of current) shards[shard]?.clear();
   for (const { session, events, bytes } of state.backlog) {
-    const shard = shardOf(session);
+    const shard = shardOf(session, shards.length);
     if (current.has(shard)) shards[shard]?.report(session, { events, bytes });
   }
 }

@@ -1,4 +1,3 @@
-import { SHARDS } from "../../shared/log/schema/partition.ts";
 import { STATE_SILENCE_MS, type RelayState } from "../../shared/messages/relay-state.ts";
 
 /** A relay, as its last state says. */
@@ -56,9 +55,9 @@ export function createRelays(): Relays {
   function lost(now: number): number[] {
     const before = live;
     live = new Set();
-    for (let shard = 0; shard < SHARDS; shard++) {
-      if (ownerOf(shard, now)?.state.coordinator.state === "up") live.add(shard);
-    }
+    for (const { shards, standby } of known.values())
+      for (const shard of [...shards.keys(), ...standby])
+        if (ownerOf(shard, now)?.state.coordinator.state === "up") live.add(shard);
     return [...before].filter((shard) => !live.has(shard));
   }
 

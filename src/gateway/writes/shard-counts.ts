@@ -1,8 +1,5 @@
 import type { Amount, SessionWord } from "../../shared/messages/session-amounts.ts";
 
-/** Sessions counted per shard while no relay reports: 8 × 12,500 = 100,000, about 15 MB at the most. */
-const MAX_SESSIONS = 12_500;
-
 type Amounts = Map<string, Amount>;
 
 /** How much of each session of one shard waits: what its relay told last, plus what was accepted here since it was asked. */
@@ -12,6 +9,12 @@ export class ShardCounts {
   /** Accepted here before that, while the answer is under way. */
   readonly #asked: Amounts = new Map();
   readonly #reported: Amounts = new Map();
+  /** Most sessions in each of them. */
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   amountOf(session: string): Amount {
     const sum = { events: 0, bytes: 0 };
@@ -41,7 +44,7 @@ export class ShardCounts {
   }
 
   stored(session: string, bytes: number): void {
-    add(this.#since, session, { events: 1, bytes });
+    this.#add(this.#since, session, { events: 1, bytes });
   }
 
   /** Nothing waits. */
@@ -71,29 +74,29 @@ export class ShardCounts {
     const amount = this.#since.get(session);
     if (amount === undefined) return;
     this.#since.delete(session);
-    add(this.#asked, session, amount);
+    this.#add(this.#asked, session, amount);
   }
 
   told(session: string, word: SessionWord): void {
     const asked = this.#asked.get(session);
     this.#asked.delete(session);
     if (word === "unknown") {
-      if (asked !== undefined) add(this.#since, session, asked);
+      if (asked !== undefined) this.#add(this.#since, session, asked);
       return;
     }
     this.#reported.delete(session); // and to the end, so that the others' turn comes
     if (word !== "none") this.#reported.set(session, word);
   }
-}
 
-function add(amounts: Amounts, session: string, more: Amount): void {
-  const amount = amounts.get(session);
-  if (amount === undefined) {
-    if (amounts.size >= MAX_SESSIONS) forgetFirst(amounts);
-    amounts.set(session, { ...more });
-  } else {
-    amount.events += more.events;
-    amount.bytes += more.bytes;
+  #add(amounts: Amounts, session: string, more: Amount): void {
+    const amount = amounts.get(session);
+    if (amount === undefined) {
+      if (amounts.size >= this.#most) forgetFirst(amounts);
+      amounts.set(session, { ...more });
+    } else {
+      amount.events += more.events;
+      amount.bytes += more.bytes;
+    }
   }
 }
 

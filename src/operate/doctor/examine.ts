@@ -137,7 +137,7 @@ async function examineBroker(
     ...judgeDamage(damage),
     ...judgeRoom({ streams: streams.streams, free }),
     judgeClock(clock),
-    ...judgeRelays({ heard, views, local }),
+    ...judgeRelays({ shardCount: streams.consumers.length, heard, views, local }),
     ...(log.kind === "read" ? judgeCoordinatorSessions(views, log.value.status, patient.wall()) : []),
     ...judgeRunners(runners, patient.wall()),
     ...judgeDead(dead, patient.wall()),

@@ -2,9 +2,8 @@ import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { Envelope } from "../../shared/log/schema/envelope.ts";
 import { readableEnvelope } from "../readable-envelope.ts";
 import { digestOf, STATE_FIELDS } from "../../shared/messages/holdings.ts";
-import { shardOf } from "../../shared/log/schema/partition.ts";
-import { sessionToken } from "../../shared/log/schema/session-id.ts";
-import { parseEventSubject } from "../../shared/log/schema/subjects.ts";
+import { readShardCount } from "../../shared/log/state/read-shard-count.ts";
+import { parseEventSubject, sessionFilter } from "../../shared/log/schema/subjects.ts";
 import { parseJsonWithin } from "../../shared/base/json-scan.ts";
 import { EVENTS_STREAM, MAX_PAYLOAD } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
@@ -30,7 +29,7 @@ export async function gatherOne(
   session: string,
   settlement: IsSettled,
 ): Promise<Gathered> {
-  const filter = `rr.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
+  const filter = sessionFilter(session, await readShardCount(jsm));
   const gathered = emptyGathered();
   for await (const message of walk(jsm, EVENTS_STREAM, filter)) add(gathered, message, settlement);
   return gathered;
@@ -42,7 +41,7 @@ export async function gatherOne(
  */
 export async function gatherMany(
   jsm: JetStreamManager,
-  partition: number,
+  partition: string,
   sessions: ReadonlySet<string>,
   settlement: IsSettled,
 ): Promise<Map<string, Gathered>> {

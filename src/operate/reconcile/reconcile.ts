@@ -7,7 +7,8 @@ import { decodeEnvelope } from "../../shared/log/schema/envelope.ts";
 import { codedError, errorText } from "../../shared/base/errors.ts";
 import { HOLDINGS_ANSWER, type Holdings, type StateField } from "../../shared/messages/holdings.ts";
 import { parseJsonWithin } from "../../shared/base/json-scan.ts";
-import { SHARDS } from "../../shared/log/schema/partition.ts";
+import { partitionToken, shardNumbers } from "../../shared/log/schema/partition.ts";
+import { readShardCount } from "../../shared/log/state/read-shard-count.ts";
 import { readState } from "../../shared/log/state/state-store.ts";
 import { HOLDINGS_SUBJECT, type Kind } from "../../shared/log/schema/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
@@ -123,7 +124,9 @@ async function* gathering(
       if (flying.length >= AT_ONCE) yield flying.shift()!;
     }
   } else {
-    for (let partition = 0; partition < SHARDS; partition++) {
+    const shardCount = await readShardCount(jsm);
+    for (const shard of shardNumbers(shardCount)) {
+      const partition = partitionToken(shard, shardCount);
       for (const group of await sessionGroups(jsm, partition, options.from)) {
         options.found((found += group.size));
         const all = await gatherMany(
@@ -220,13 +223,14 @@ async function sendAll(
   { run, throttle }: { run: string; throttle: Throttle },
   signal: AbortSignal,
 ): Promise<number> {
+  const to = { nc: deps.nc, shardCount: await readShardCount(deps.jsm) };
   let sent = 0;
   for (const { seq } of missing) {
     if (!(await throttle.mayGo(signal, () => {}))) break;
     const message = await deps.jsm.direct.getMessage(EVENTS_STREAM, { seq });
     if (message === null) continue; // the event was pruned meanwhile
     const headers = new Map(message.header.keys().map((name) => [name, message.header.get(name)]));
-    await putAgain(deps.nc, run, { seq, headers, envelope: decodeEnvelope(message.data) });
+    await putAgain(to, run, { seq, headers, envelope: decodeEnvelope(message.data) });
     sent++;
   }
   return sent;

@@ -12,7 +12,7 @@ const MOST_AT_ONCE = 200_000;
  */
 export async function sessionGroups(
   jsm: JetStreamManager,
-  partition: number,
+  partition: string,
   from: number,
 ): Promise<Set<string>[]> {
   const { state } = await jsm.streams.info(EVENTS_STREAM, { subjects_filter: `rr.ev.${partition}.>` });
@@ -45,7 +45,7 @@ export function groupsOf(
   return groups;
 }
 
-async function sessionsFrom(jsm: JetStreamManager, partition: number, from: number): Promise<Set<string>> {
+async function sessionsFrom(jsm: JetStreamManager, partition: string, from: number): Promise<Set<string>> {
   const found = new Set<string>();
   for await (const { subject } of walk(jsm, EVENTS_STREAM, `rr.ev.${partition}.*.*.*`, from)) {
     const session = parseEventSubject(subject)?.session;

@@ -52,6 +52,8 @@ export type Looked = {
 
 export type LookDeps = {
   jsm: JetStreamManager;
+  /** Partitions of the log. */
+  shardCount: number;
   settlement: IsSettled;
   /** The sequence at which a session last ended; 0 if it did not. */
   finished: (session: string) => Promise<number>;
@@ -69,7 +71,7 @@ export async function* look(
   range: { from: number; to: number; position: { filter: number; seq: number } },
   slowly: boolean,
 ): AsyncGenerator<Looked> {
-  const filters = filtersOf(selection);
+  const filters = filtersOf(selection, deps.shardCount);
   for (const [filter, subjects] of filters.entries()) {
     if (filter < range.position.filter) continue;
     const from = filter === range.position.filter ? Math.max(range.from, range.position.seq + 1) : range.from;

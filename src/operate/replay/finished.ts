@@ -1,7 +1,7 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
 import { isCoded } from "../../shared/base/errors.ts";
-import { shardOf } from "../../shared/log/schema/partition.ts";
+import { partitionOf } from "../../shared/log/schema/partition.ts";
 import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
 import { walk } from "../../shared/log/follow/walk.ts";
@@ -24,12 +24,18 @@ const MOST_KNOWN = 10_000;
  * The sequence at which a run report last ended a session, 0 if none did. A bind below it would open a finished session again. A bind above it
  * belongs to a resume, and the relay asks the coordinator about it (late binds).
  */
-export function createFinished(jsm: JetStreamManager): (session: string) => Promise<number> {
+export function createFinished(
+  jsm: JetStreamManager,
+  shardCount: number,
+): (session: string) => Promise<number> {
   const known = new Map<string, number>();
   return async (session) => {
     const before = known.get(session);
     if (before !== undefined) return before;
-    const last = await lastEnd(jsm, `rr.ev.${shardOf(session)}.*.${sessionToken(session)}.run`);
+    const last = await lastEnd(
+      jsm,
+      `rr.ev.${partitionOf(session, shardCount)}.*.${sessionToken(session)}.run`,
+    );
     if (known.size >= MOST_KNOWN) known.clear();
     known.set(session, last);
     return last;

@@ -39,7 +39,11 @@ function replayId(run: string, eventId: string): string {
  * in order (ORDER-1). One at a time is fast enough for a replay (ADR 0011). The address for an answer is left out, because no executor waits for
  * one any more. Throws `log_full`, `log_refused`, and `log_unreachable` if the broker stays away.
  */
-export async function putAgain(nc: NatsConnection, run: string, again: Again): Promise<number> {
+export async function putAgain(
+  { nc, shardCount }: { nc: NatsConnection; shardCount: number },
+  run: string,
+  again: Again,
+): Promise<number> {
   const { seq, envelope } = again;
   const head = headers();
   for (const name of KEPT) {
@@ -52,7 +56,7 @@ export async function putAgain(nc: NatsConnection, run: string, again: Again): P
   head.set(HEADER.replayRun, run);
   const { answer: _, ...kept } = envelope;
   const payload = encodeEnvelope({ ...kept, replayOf });
-  const subject = eventSubject(envelope.runner, envelope.session, envelope.kind, "replay");
+  const subject = eventSubject(envelope.runner, envelope.session, envelope.kind, shardCount, "replay");
   const giveUpAt = performance.now() + PATIENCE_MS;
   for (;;) {
     let reply;

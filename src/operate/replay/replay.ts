@@ -1,3 +1,4 @@
+import { readShardCount } from "../../shared/log/state/read-shard-count.ts";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/base/clock.ts";
@@ -65,8 +66,12 @@ export async function* previewReplay(deps: ReplayDeps, record: ReplayRecord): As
 
 /** What is known when a run begins. An event that becomes a dead letter later was sent by someone else meanwhile. */
 async function facts({ nc, jsm }: ReplayDeps): Promise<LookDeps> {
-  const [settlement, dead] = await Promise.all([readSettlement(jsm, nc.info?.server_id), deadIds(jsm)]);
-  return { jsm, settlement, finished: createFinished(jsm), dead };
+  const [settlement, dead, shardCount] = await Promise.all([
+    readSettlement(jsm, nc.info?.server_id),
+    deadIds(jsm),
+    readShardCount(jsm),
+  ]);
+  return { jsm, shardCount, settlement, finished: createFinished(jsm, shardCount), dead };
 }
 
 /**
@@ -131,13 +136,14 @@ export async function runReplay(
   const throttle = createThrottle(deps, options.rate);
 
   try {
-    const looked = look(await facts(deps), record.selection, record, true);
+    const known = await facts(deps);
+    const looked = look(known, record.selection, record, true);
     for await (const { seq, filter, choice, envelope, headers, left } of looked) {
       if (choice.kind === "leave") record.leftOut[choice.why]++;
       if (choice.kind === "send" && envelope !== undefined) {
         const waits = (because: string): void => options.told(record, left + 1, because);
         if (!(await throttle.mayGo(signal, waits))) break;
-        record.put = await putAgain(nc, record.run, { seq, headers, envelope });
+        record.put = await putAgain({ nc, ...known }, record.run, { seq, headers, envelope });
         record.sent++;
       }
       record.position = { filter, seq };

@@ -1,5 +1,5 @@
 import { codedError } from "../../shared/base/errors.ts";
-import { shardOf } from "../../shared/log/schema/partition.ts";
+import { partitionOf } from "../../shared/log/schema/partition.ts";
 import { sessionIdProblem, sessionToken } from "../../shared/log/schema/session-id.ts";
 import { isKind, type Kind } from "../../shared/log/schema/subjects.ts";
 
@@ -70,10 +70,15 @@ export function parseSelection(text: SelectionText, now: number): Selection {
 }
 
 /** Subject filters, one per session. They are read one after the other, so that a session's events stay in order (ORDER-1). */
-export function filtersOf({ sessions, kinds }: Pick<Selection, "sessions" | "kinds">): string[] {
+export function filtersOf(
+  { sessions, kinds }: Pick<Selection, "sessions" | "kinds">,
+  shardCount: number,
+): string[] {
   const kind = kinds.length === 1 ? kinds[0] : "*";
   if (sessions.length === 0) return [`rr.ev.*.*.*.${kind}`];
-  return sessions.map((session) => `rr.ev.${shardOf(session)}.*.${sessionToken(session)}.${kind}`);
+  return sessions.map(
+    (session) => `rr.ev.${partitionOf(session, shardCount)}.*.${sessionToken(session)}.${kind}`,
+  );
 }
 
 /** True if a kind is selected. Run reports must be named, because a restarted coordinator knows no runner and the reports would block their session. */

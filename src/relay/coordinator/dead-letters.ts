@@ -73,7 +73,11 @@ function headersOf(letter: DeadLetter, more: string): MsgHdrs {
  * A repeat is refused at any later time by the expected last sequence of its subject; a message id would protect for an hour only. An event can have several
  * letters, if it was redriven or replayed and died again at another place in the log. Each stays, with its own reason, until an operator redrives or drops it.
  */
-export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): DeadLetters {
+export function createDeadLetters(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  shardCount: number,
+): DeadLetters {
   async function publish(letter: DeadLetter, subject: string, lastSeq: number): Promise<boolean> {
     const fits = letter.payload.length + MAX_HEAD_BYTES <= (nc.info?.max_payload ?? Infinity);
     const payload = fits ? letter.payload : new Uint8Array();
@@ -91,7 +95,7 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
 
   return {
     async put(letter) {
-      const subject = deadSubject(letter.id, letter.runner, letter.session, letter.kind);
+      const subject = deadSubject(letter.id, letter.runner, letter.session, letter.kind, shardCount);
       try {
         if (await publish(letter, subject, 0)) return { kind: "stored" };
         let lastSeq = 0;

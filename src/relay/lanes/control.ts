@@ -28,6 +28,8 @@ export type ControlDeps = {
   gate: Gate;
   dispatcher: Dispatcher;
   held: HeldSessions;
+  /** Shards of the log. */
+  shardCount: number;
   /** Does this relay forward for the shard now? */
   owns: (shard: number) => boolean;
   /** Would this relay forward for the shard if something came for it? One of several relays would. */
@@ -85,7 +87,11 @@ export function createRelayControl(deps: ControlDeps): RelayControl {
   function idle(): string[] {
     const sessions: string[] = [];
     for (const [token, { action, session }] of wishes.all()) {
-      if (action === "pause" && held.reason(token) === undefined && deps.serves(shardOf(session)))
+      if (
+        action === "pause" &&
+        held.reason(token) === undefined &&
+        deps.serves(shardOf(session, deps.shardCount))
+      )
         sessions.push(session);
     }
     return sessions;

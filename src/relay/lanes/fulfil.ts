@@ -19,6 +19,8 @@ export type FulfilDeps = {
   dispatcher: Dispatcher;
   held: HeldSessions;
   wishes: Wishes;
+  /** Shards of the log. */
+  shardCount: number;
   /** Does this relay forward for the shard now? */
   owns: (shard: number) => boolean;
 };
@@ -28,14 +30,16 @@ export type FulfilDeps = {
  * what failed is tried again by the next call.
  */
 export function createFulfil(deps: FulfilDeps): () => Promise<void> {
-  const { nc, jsm, clock, dispatcher, held, wishes, owns } = deps;
+  const { nc, jsm, clock, dispatcher, held, wishes, shardCount, owns } = deps;
   const { ended } = wishes;
 
   async function keepPaused(token: string, { session, text }: Wish): Promise<void> {
     const reason = held.reason(token);
     if (reason !== undefined && reason !== "backlog") return;
     const lane =
-      reason === undefined ? dispatcher.lane(token) : dispatcher.open(session, token, shardOf(session));
+      reason === undefined
+        ? dispatcher.lane(token)
+        : dispatcher.open(session, token, shardOf(session, shardCount));
     if (lane === undefined) return;
     dispatcher.halt(lane);
     await held.hold(lane, "paused", text);
@@ -43,7 +47,7 @@ export function createFulfil(deps: FulfilDeps): () => Promise<void> {
 
   /** The relay that has the shard carries it out. If no relay has it, a held session gives it an owner (shard.ts); any other session needs none. */
   async function resume(token: string, { session, skip, revision, seenAt }: Wish): Promise<void> {
-    if (owns(shardOf(session))) {
+    if (owns(shardOf(session, shardCount))) {
       await held.resume(token, skip);
       ended.delete(token); // or what is parked from here on would be resumed once more when the wish is gone
     } else if (clock.now() - seenAt < ORPHAN_MS) return;
@@ -72,7 +76,7 @@ export function createFulfil(deps: FulfilDeps): () => Promise<void> {
     const works: Promise<void>[] = [];
     for (const [token, wish] of wishes.all()) {
       if (wish.action === "resume") works.push(resume(token, wish));
-      else if (owns(shardOf(wish.session))) works.push(keepPaused(token, wish));
+      else if (owns(shardOf(wish.session, shardCount))) works.push(keepPaused(token, wish));
     }
     for (const work of goingOn()) works.push(work);
     const failed = (await Promise.allSettled(works)).find(({ status }) => status === "rejected");

@@ -38,6 +38,8 @@ export type HeldDeps = {
   log: Logger;
   dispatcher: Dispatcher;
   table: HeldTable;
+  /** Shards of the log. */
+  shardCount: number;
   read(session: string, from: number): Promise<Stored[] | undefined>;
   /** The first event of a session from a number on, as the log's leader has it, which knows at least the number `known`. */
   readLeader(session: string, from: number, known: number): Promise<LeaderWord>;
@@ -70,7 +72,9 @@ export function createHeldSessions(deps: HeldDeps): HeldSessions {
     isCounted: (shard) => loading.isCounted(shard),
     async lowestFrom(shard, goesOn) {
       const records = [...(await readHeld(jsm)).values()];
-      const due = records.filter((record) => shardOf(record.session) === shard && goesOn(record));
+      const due = records.filter(
+        (record) => shardOf(record.session, deps.shardCount) === shard && goesOn(record),
+      );
       return due.length === 0 ? undefined : Math.min(...due.map(({ from }) => from));
     },
     takes: (token, seq, bytes) => takes(table, token, seq, bytes),

@@ -1,4 +1,4 @@
-import { SHARDS } from "../../shared/log/schema/partition.ts";
+import { shardNumbers } from "../../shared/log/schema/partition.ts";
 import { parseEventSubject } from "../../shared/log/schema/subjects.ts";
 import { Gaps } from "../source/gaps.ts";
 import type { Delivery } from "../source/pull.ts";
@@ -62,7 +62,7 @@ export type Lanes = {
 };
 
 export function createLanes(deps: LanesDeps): Lanes {
-  const gaps = Array.from({ length: SHARDS }, () => new Gaps());
+  const gaps = shardNumbers(deps.shardCount).map(() => new Gaps());
   const table = new HeldTable();
   const isHolding = (token: string): boolean => table.change(token) !== undefined;
   const dispatcher = createDispatcher({ ...deps, settled, paused: isPaused, park, isHolding });

@@ -33,6 +33,8 @@ export type Settlement = {
 type SettlementDeps = {
   nc: NatsConnection;
   jsm: JetStreamManager;
+  /** Shards of the log. */
+  shardCount: number;
   kv: KV;
   /** Resolves when the log was held against what is remembered of it: numbers that came again mean other events. */
   whole(): Promise<void>;
@@ -44,6 +46,7 @@ type SettlementDeps = {
 
 /** What a relay knows of the shards that it serves. */
 export function knownHere(deps: {
+  shardCount: number;
   shardOf: (shard: number) => Pick<Shard, "status" | "settled">;
   lane: (session: string) => Lane | undefined;
 }): Pick<SettlementDeps, "settled" | "here"> {
@@ -53,7 +56,7 @@ export function knownHere(deps: {
       return it.status().phase === "active" ? it.settled : undefined;
     },
     here(session) {
-      const { phase, delivered } = deps.shardOf(shardOf(session)).status();
+      const { phase, delivered } = deps.shardOf(shardOf(session, deps.shardCount)).status();
       if (phase !== "active") return undefined;
       const lane = deps.lane(session);
       return {
@@ -92,7 +95,7 @@ function createPointerView({ jsm, kv }: Pick<SettlementDeps, "jsm" | "kv">): {
  * Events of a held session count as settled and are acked, so its pointer is read after that.
  */
 export function createSettlement(deps: SettlementDeps): Settlement {
-  const { nc, jsm, kv } = deps;
+  const { nc, jsm, shardCount, kv } = deps;
   const { heldFrom, nothingHeld } = createPointerView(deps);
 
   async function memoryOf(shard: number): Promise<Settled> {
@@ -128,14 +131,14 @@ export function createSettlement(deps: SettlementDeps): Settlement {
     },
     async isOver(session, seq) {
       await deps.whole();
-      return (await allSettled(shardOf(session), [seq])) && seq < (await heldFrom(session));
+      return (await allSettled(shardOf(session, shardCount), [seq])) && seq < (await heldFrom(session));
     },
     async allOver(session) {
       await deps.whole();
       const here = deps.here(session);
       if (here?.waits) return false;
-      const shard = shardOf(session);
-      const query = { filter: sessionFilter(session), batch: PAGE, maxBytes: PAGE_BYTES };
+      const shard = shardOf(session, shardCount);
+      const query = { filter: sessionFilter(session, shardCount), batch: PAGE, maxBytes: PAGE_BYTES };
       let from = here?.next ?? (await memoryOf(shard)).floor + 1;
       for (let pages = 0; pages < MOST_PAGES; pages++) {
         const page = await readDirect(nc, { ...query, from });

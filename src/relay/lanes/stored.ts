@@ -74,9 +74,10 @@ export function addressOf(subject: string, data: Uint8Array): EventAddress | und
 /** Reads a session's events from the log, by direct gets: no consumer is needed, and no other reader's place in the log moves. */
 export function createLogReader(
   nc: NatsConnection,
+  shardCount: number,
 ): (session: string, from: number) => Promise<Stored[] | undefined> {
   return async (session, from) => {
-    const filter = sessionFilter(session);
+    const filter = sessionFilter(session, shardCount);
     const page = await readDirect(nc, { from, filter, batch: BATCH, maxBytes: MAX_BYTES });
     return page?.flatMap(({ seq, subject, data }) => {
       const address = addressOf(subject, data);
@@ -91,11 +92,12 @@ export function createLogReader(
  */
 export function createLeaderReader(
   jsm: JetStreamManager,
+  shardCount: number,
 ): (session: string, from: number, known: number) => Promise<LeaderWord> {
   return async (session, from, known) => {
     try {
       for (let next = from; ;) {
-        const query = { seq: next, next_by_subj: sessionFilter(session) };
+        const query = { seq: next, next_by_subj: sessionFilter(session, shardCount) };
         const found = await askLeader(jsm, EVENTS_STREAM, query);
         if (found === null) {
           // one that was the leader, and does not know yet that it is not, may never have had the event

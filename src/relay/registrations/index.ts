@@ -35,6 +35,8 @@ export type RunnerTimes = Partial<LeavingTimes & { homeWithinMs: number }>;
 export function createRunners(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
+  /** Shards of the log. */
+  shardCount: number;
   kv: KV;
   clock: Clock;
   log: Logger;

@@ -3,7 +3,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../shared/base/clock.ts";
 import { decodeEnvelope, type Envelope } from "../../shared/log/schema/envelope.ts";
 import { readHeld } from "../../shared/log/state/held.ts";
-import { SHARDS, shardOf } from "../../shared/log/schema/partition.ts";
+import { partitionOf, partitionToken, shardNumbers, shardOf } from "../../shared/log/schema/partition.ts";
 import { sessionToken } from "../../shared/log/schema/session-id.ts";
 import { readDirect } from "../source/direct.ts";
 import type { Settlement } from "../lanes/index.ts";
@@ -68,10 +68,12 @@ async function read(
 export function createReports(deps: {
   nc: NatsConnection;
   jsm: JetStreamManager;
+  /** Shards of the log. */
+  shardCount: number;
   clock: Clock;
   settlement: Pick<Settlement, "isOver" | "floor">;
 }): Reports {
-  const { nc, jsm, clock, settlement } = deps;
+  const { nc, jsm, shardCount, clock, settlement } = deps;
 
   async function left(reports: readonly Report[]): Promise<Report[]> {
     const over = await Promise.all(reports.map(({ session, seq }) => settlement.isOver(session, seq)));
@@ -79,15 +81,18 @@ export function createReports(deps: {
   }
 
   async function of(runner: string): Promise<Report[] | undefined> {
-    const floors = await Promise.all(Array.from({ length: SHARDS }, (_, shard) => settlement.floor(shard)));
-    const floorOf = (session: string): number => floors[shardOf(session)] ?? 0;
+    const floors = await Promise.all(shardNumbers(shardCount).map((shard) => settlement.floor(shard)));
+    const floorOf = (session: string): number => floors[shardOf(session, shardCount)] ?? 0;
     // events of a held session are acknowledged and may lie below the floor of the shard
     const held = [...(await readHeld(jsm)).values()].filter(({ session, from }) => from <= floorOf(session));
     if (held.length > MOST_HELD) return undefined;
     const places = [
-      ...floors.map((floor, shard) => ({ filter: `rr.*.${shard}.*.*.run`, from: floor + 1 })),
+      ...floors.map((floor, shard) => ({
+        filter: `rr.*.${partitionToken(shard, shardCount)}.*.*.run`,
+        from: floor + 1,
+      })),
       ...held.map(({ session, from }) => ({
-        filter: `rr.*.${shardOf(session)}.*.${sessionToken(session)}.run`,
+        filter: `rr.*.${partitionOf(session, shardCount)}.*.${sessionToken(session)}.run`,
         from,
       })),
     ];

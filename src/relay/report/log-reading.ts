@@ -45,8 +45,12 @@ function lowestOfEach(all: readonly Unsettled[]): Unsettled[] {
 }
 
 /** When the first event of a shard from a sequence on was stored, wall clock; `Infinity` for none. */
-async function storedAt(jsm: JetStreamManager, { shard, from }: Unsettled): Promise<number> {
-  const [subject = ""] = shardSubjects(shard);
+async function storedAt(
+  jsm: JetStreamManager,
+  { shard, from }: Unsettled,
+  shardCount: number,
+): Promise<number> {
+  const [subject = ""] = shardSubjects(shard, shardCount);
   try {
     const found = await jsm.direct.getMessage(EVENTS_STREAM, { seq: from, next_by_subj: subject });
     return found?.time.getTime() ?? Infinity;
@@ -61,12 +65,13 @@ export function createLogReading(deps: {
   jsm: JetStreamManager;
   clock: Clock;
   connected: () => boolean;
+  shardCount: number;
   shards: () => readonly Pick<Shard, "status">[];
   held: HeldSessions["list"];
   /** Pending events in a session's lane. */
   inLane: (session: string) => number;
 }): LogReader {
-  const { jsm, clock } = deps;
+  const { jsm, shardCount, clock } = deps;
   let last: LogReading | undefined;
 
   function active(): ReturnType<Shard["status"]>[] {
@@ -77,13 +82,16 @@ export function createLogReading(deps: {
   }
 
   async function ask(): Promise<LogReading> {
-    const held = deps.held().map(({ record }) => ({ shard: shardOf(record.session), from: record.from }));
+    const held = deps.held().map(({ record: { session, from } }) => ({
+      shard: shardOf(session, shardCount),
+      from,
+    }));
     const floors = active().map(({ shard, floor }) => ({ shard, from: floor + 1 }));
     const [log, dead, damages, ...stored] = await Promise.all([
       jsm.streams.info(EVENTS_STREAM),
       jsm.streams.info(DEAD_STREAM),
       readDamages(jsm),
-      ...[...floors, ...lowestOfEach(held)].map((one) => storedAt(jsm, one)),
+      ...[...floors, ...lowestOfEach(held)].map((one) => storedAt(jsm, one, shardCount)),
     ]);
     const oldest = Math.min(...stored);
     return {

@@ -37,6 +37,8 @@ type StandingDeps = {
   /** Random name of this process. */
   instance: string;
   connected: () => boolean;
+  /** Shards of the log. */
+  shardCount: number;
   gate: Pick<Gate, "state">;
   credentials: Pick<Credentials, "describe">;
   shards: readonly Pick<Shard, "status">[];
@@ -56,7 +58,7 @@ function briefNow(deps: StandingDeps): BriefContent {
   const { dispatcher, held, control } = deps.lanes;
   const { shards, standby } = claimsNow(deps);
   const waiting = dispatcher.waitingShards().union(held.shards());
-  for (const session of control.idle()) waiting.add(shardOf(session));
+  for (const session of control.idle()) waiting.add(shardOf(session, deps.shardCount));
   return {
     relay: deps.relay,
     instance: deps.instance,
@@ -72,7 +74,7 @@ function amountsNow(deps: StandingDeps, sessions: readonly string[]): SessionWor
   const { shards } = claimsNow(deps);
   const read = new Set(shards.filter(({ behind }) => !behind).map(({ shard }) => shard));
   return sessions.map((session) => {
-    if (!read.has(shardOf(session))) return "unknown";
+    if (!read.has(shardOf(session, deps.shardCount))) return "unknown";
     const token = sessionToken(session);
     const paused = control.paused(token) !== undefined;
     return held.waits(token) ?? dispatcher.waits(token) ?? (paused ? NOTHING : "none");

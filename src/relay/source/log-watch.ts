@@ -54,6 +54,8 @@ export type LogWatchDeps = {
   jsm: JetStreamManager;
   clock: Pick<Clock, "wall" | "after">;
   log: Logger;
+  /** Shards of the log. */
+  shardCount: number;
   waiting: () => WaitingHere;
   fatal: (error: Error) => void;
 };
@@ -161,7 +163,8 @@ async function writeMark(watched: Watched): Promise<void> {
   const grown = log.state.last_seq > known.seq; // behind an end that was lost, perhaps
   if (stored !== undefined && (isLessThan(log, known) || (grown && (await isReplaced(jsm, known)))))
     return lookAgain(deps);
-  const next = nextMark(known, { log, dead, removed: removalsOf(counted, dead).removed }, deps.waiting());
+  const facts = { log, dead, removed: removalsOf(counted, dead).removed };
+  const next = nextMark(known, facts, deps.waiting(), deps.shardCount);
   if (next === undefined) return;
   const revision = stored?.revision ?? (await readRevision(jsm, stateKey.mark));
   await writeState(nc, stateKey.mark, encodeMark(next), revision);

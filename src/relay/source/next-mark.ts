@@ -30,10 +30,11 @@ export function nextMark(
   known: LogMark,
   { log, dead, removed }: { log: StreamInfo; dead: StreamInfo; removed: number },
   { sessions, shards, held }: WaitingHere,
+  shardCount: number,
 ): LogMark | undefined {
   const at = stampMs(log.state.last_ts);
   const seq = Math.max(log.state.last_seq, known.seq);
-  const elsewhere = ([session]: [string, ...unknown[]]): boolean => !shards.has(shardOf(session));
+  const elsewhere = ([session]: [string, ...unknown[]]): boolean => !shards.has(shardOf(session, shardCount));
   const others = (known.waiting ?? []).filter(elsewhere);
   const waiting = [...sessions, ...others].sort(([, a], [, b]) => b - a).slice(0, MOST_SESSIONS);
   const missing = startingAt(known.holes ?? [], log.state.first_seq);

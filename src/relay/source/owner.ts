@@ -2,6 +2,7 @@ import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import { codedError, errorText } from "../../shared/base/errors.ts";
 import { readState } from "../../shared/log/state/state-store.ts";
+import { shardCountOf } from "../../shared/log/schema/partition.ts";
 import { EVENTS_STREAM, stateKey } from "../../shared/log/schema/topology.ts";
 
 /** The record is another one than was read. */
@@ -16,7 +17,7 @@ export async function claimLog(deps: {
   kv: KV;
   url: string;
   retarget: boolean;
-}): Promise<{ created: string; replicas: number }> {
+}): Promise<{ created: string; replicas: number; shardCount: number }> {
   const { jsm, kv, url } = deps;
   const info = await jsm.streams.info(EVENTS_STREAM).catch((cause: unknown) => {
     if (!(cause instanceof JetStreamApiError)) throw cause; // a broker that does not answer may have the log all the same
@@ -24,7 +25,11 @@ export async function claimLog(deps: {
   });
   const stored = await readState(jsm, stateKey.coordinator);
   const owner = stored && new TextDecoder().decode(stored.value);
-  const log = { created: info.created, replicas: info.config.num_replicas };
+  const log = {
+    created: info.created,
+    replicas: info.config.num_replicas,
+    shardCount: shardCountOf(info.config),
+  };
   if (owner === url) return log;
   if (owner !== undefined && info.state.messages > 0 && !deps.retarget) {
     throw codedError(

@@ -4,7 +4,6 @@ import { acksCount } from "../../shared/log/state/checkpoint.ts";
 import type { Clock } from "../../shared/base/clock.ts";
 import type { LogCheck } from "../../shared/log/state/log-check.ts";
 import { isIdle } from "../../shared/log/state/idle.ts";
-import { SHARDS } from "../../shared/log/schema/partition.ts";
 import { rangesOf, without, type Range } from "../../shared/log/state/ranges.ts";
 import { EVERYTHING } from "../../shared/log/schema/subjects.ts";
 import { consumerName, EVENTS_STREAM } from "../../shared/log/schema/topology.ts";
@@ -40,9 +39,8 @@ export async function unsettledOf(
 ): Promise<Unsettled> {
   const { first_seq: first, last_seq: to } = log.state;
   const floors = await Promise.all(
-    Array.from({ length: SHARDS }, async (_, shard) => {
+    checkpoints.map(async (known, shard) => {
       const consumer = await consumerOf(jsm, consumerName(shard));
-      const known = checkpoints[shard];
       const floor = known?.settled.floor ?? 0;
       const counts = acksCount(known?.checkpoint, nc.info?.server_id);
       return isIdle(consumer, { floor, firstSeq: first, acksCount: counts }) ? Infinity : floor;

@@ -116,6 +116,7 @@ export const ERRORS = {
   jetstream_disabled: { title: "JetStream is not enabled on the nats-server" },
   sessions_unavailable: { title: "There is no log of sessions" },
   stream_missing: { title: "The log does not exist" },
+  shards_fixed: { title: "The log has another number of shards" },
   stream_differs: { title: "The log exists with other settings" },
   consumer_missing: { title: "A consumer of the log does not exist" },
   consumer_differs: { title: "A consumer starts after events that still have to be sent" },

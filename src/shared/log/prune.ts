@@ -12,7 +12,7 @@ import { codedError } from "../base/errors.ts";
 import { readHeld } from "./state/held.ts";
 import { isIdle } from "./state/idle.ts";
 import { checkLog, shortenedText } from "./state/log-check.ts";
-import { SHARDS } from "./schema/partition.ts";
+import { shardCountOf, shardNumbers } from "./schema/partition.ts";
 import { consumerName, EVENTS_STREAM, STATE_STREAM, stateKey } from "./schema/topology.ts";
 import { askLeader } from "./follow/leader.ts";
 import { encodePruned } from "./state/pruned.ts";
@@ -73,7 +73,7 @@ export async function runPrune(
   const { first_seq: firstSeq, last_seq: lastSeq } = log.state;
   if (log.state.messages === 0) return { removed: 0, below: firstSeq };
   const shards = await Promise.all(
-    Array.from({ length: SHARDS }, (_, shard) => progressOf({ nc, jsm }, shard, log)),
+    shardNumbers(shardCountOf(log.config)).map((shard) => progressOf({ nc, jsm }, shard, log)),
   );
   if (log.config.num_replicas > 1) await passLeader(nc, jsm, log.created);
   const held = await readHeld(jsm);

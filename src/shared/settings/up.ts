@@ -1,3 +1,4 @@
+import { DEFAULT_SHARDS, MOST_SHARDS } from "../log/schema/partition.ts";
 import type { Setting } from "../base/config/setting.ts";
 
 const MIB = 1024 * 1024;
@@ -48,6 +49,11 @@ export const UP_SETTINGS = {
     kind: { type: "integer", min: 1, max: 5 },
     fallback: 1,
     help: "copies of the log, for a broker cluster",
+  },
+  shards: {
+    env: "RUNNER_RELAY_SHARDS",
+    kind: { type: "integer", min: 1, max: MOST_SHARDS },
+    help: `partitions of a new log, which relays share (default: ${DEFAULT_SHARDS}); an existing log keeps its number`,
   },
   staging: {
     env: "RUNNER_RELAY_STAGING",

@@ -1,7 +1,7 @@
 import { Agent } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { shardOf } from "../../../src/shared/log/schema/partition.ts";
+import { shardOf } from "../../support/eight-shards.ts";
 import { readWaiting } from "../../../src/shared/log/state/settlement.ts";
 import { call } from "../../integration/gateway/harness.ts";
 import { createAppender } from "../../support/relay.ts";

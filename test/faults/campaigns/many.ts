@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { fillLog } from "../../../bench/fill.ts";
@@ -31,7 +32,7 @@ export async function many(options: ManyOptions, report: Report): Promise<void> 
 async function letters({ letters: count }: ManyOptions, report: Report, { broker }: Stage): Promise<void> {
   const nc = await broker.connect("relay");
   const jsm = await jetstreamManager(nc, { checkAPI: false });
-  const dead = createDeadLetters(nc, jsm);
+  const dead = createDeadLetters(nc, jsm, SHARDS);
   const payload = Buffer.alloc(500, 1);
   let next = 0;
   await Promise.all(

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,6 @@ import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { openReplay, previewReplay } from "../../../src/operate/replay/replay.ts";
 import { encodeCheckpoint, freshCheckpoint } from "../../../src/shared/log/state/checkpoint.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
-import { SHARDS } from "../../../src/shared/log/schema/partition.ts";
 import { STATE_BUCKET, stateKey } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { spawnCoordinator, type CoordinatorProcess } from "../../support/coordinator.ts";

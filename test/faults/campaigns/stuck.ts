@@ -1,5 +1,5 @@
+import { SHARDS, shardOf } from "../../support/eight-shards.ts";
 import { setTimeout as delay } from "node:timers/promises";
-import { SHARDS, shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { check, type Arrival } from "../checker.ts";
 import { judge } from "../judge.ts";
 import { startLoad } from "../load.ts";

@@ -1,3 +1,4 @@
+import { deadSubject, eventSubject } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/nats-core";
 import { expect, onTestFinished, test } from "vitest";
@@ -5,7 +6,6 @@ import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { encodeSessionEnvelope } from "../../../src/shared/session-log/event/session-envelope.ts";
 import { encodeEnvelope, type Envelope } from "../../../src/shared/log/schema/envelope.ts";
 import { HEADER } from "../../../src/shared/base/headers.ts";
-import { deadSubject, eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { DEAD_STREAM, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { runCommand } from "../../support/command.ts";

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { onTestFinished } from "vitest";
 import { createDeadLetters } from "../../../src/relay/coordinator/dead-letters.ts";
@@ -50,7 +51,7 @@ export async function bury(
   seq = 1,
 ): Promise<void> {
   const nc = await broker.connect("relay");
-  const letters = createDeadLetters(nc, await jetstreamManager(nc, { checkAPI: false }));
+  const letters = createDeadLetters(nc, await jetstreamManager(nc, { checkAPI: false }), SHARDS);
   const at = 1_700_000_000_000;
   const envelope = {
     v: ENVELOPE_VERSION,

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { request as httpRequest, type Agent, type IncomingHttpHeaders } from "node:http";
 import { connect as connectSocket } from "node:net";
 import { jetstreamManager } from "@nats-io/jetstream";
@@ -8,16 +9,17 @@ import {
   type GatewayDeps,
   type GatewayOptions,
 } from "../../../src/gateway/gateway.ts";
+import { findShardCount } from "../../../src/gateway/find-shards.ts";
 import { encodeAnswer, type Answer } from "../../../src/shared/messages/answer.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { decodeEnvelope, type Envelope } from "../../../src/shared/log/schema/envelope.ts";
 import { createLogger } from "../../../src/shared/base/logger.ts";
-import { SHARDS } from "../../../src/shared/log/schema/partition.ts";
 import { encodeState, type RelayState } from "../../../src/shared/messages/relay-state.ts";
 import {
   FLOW_PREFIX,
   inboxOwner,
   RECEIPT_SUBJECT,
+  runnerName,
   STATE_SUBJECT,
 } from "../../../src/shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
@@ -32,7 +34,7 @@ export type TestGateway = Gateway & {
 export async function startTestGateway(
   broker: TestBroker,
   options: Partial<GatewayOptions> = {},
-  deps: Partial<GatewayDeps> = {},
+  deps: Partial<Omit<GatewayDeps, "shardCount">> = {},
 ): Promise<TestGateway> {
   const connection = await broker.connect("gateway", options.gateway);
   let kept: number | undefined;
@@ -53,6 +55,7 @@ export async function startTestGateway(
       ...options,
     },
     connection,
+    shardCount: await findShardCount(connection, runnerName({ runner: undefined, hostname: "dev-machine", profile: "coding", ...options })),
     keptPort: { read: () => kept, keep: (port) => void (kept = port) },
     keptRuns: { read: () => [], write() {} },
     keptRunners: { read: () => [], write() {} },

@@ -1,3 +1,4 @@
+import { eventSubject } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -9,7 +10,6 @@ import {
   freshCheckpoint,
 } from "../../../src/shared/log/state/checkpoint.ts";
 import { decodeHeld, encodeHeld } from "../../../src/shared/log/state/held.ts";
-import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import {
   consumerName,
   DEAD_STREAM,

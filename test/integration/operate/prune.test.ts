@@ -1,3 +1,4 @@
+import { SHARDS, eventSubject, shardOf } from "../../support/eight-shards.ts";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
@@ -9,8 +10,6 @@ import { encodeCheckpoint, freshCheckpoint } from "../../../src/shared/log/state
 import type { Clock } from "../../../src/shared/base/clock.ts";
 import { decodeMark, encodeMark } from "../../../src/shared/log/state/log-mark.ts";
 import { encodeHeld } from "../../../src/shared/log/state/held.ts";
-import { shardOf, SHARDS } from "../../../src/shared/log/schema/partition.ts";
-import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { streamFolder } from "../../support/store.ts";

@@ -1,7 +1,7 @@
+import { SHARDS, sessionFilter } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { createFinished } from "../../../src/operate/replay/finished.ts";
-import { sessionFilter } from "../../../src/shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { walk, walkOneByOne } from "../../../src/shared/log/follow/walk.ts";
 import { startTestBroker } from "../../support/broker.ts";
@@ -37,7 +37,7 @@ test("a session's end is its last report that ends a run, not a later one that b
   const { append, reader } = await setUp();
   const report = (name: string) => ({ kind: "run" as const, run: { id: "run1", report: name } });
   await append("s1", {}, report("started"));
-  const finished = (): Promise<number> => createFinished(reader)("s1");
+  const finished = (): Promise<number> => createFinished(reader, SHARDS)("s1");
   expect(await finished()).toBe(0);
   const { seq } = await append("s1", {}, report("completed"));
   expect(await finished()).toBe(seq);

@@ -1,6 +1,6 @@
+import { eventSubject } from "../../support/eight-shards.ts";
 import { expect, onTestFinished, test } from "vitest";
 import { encodeEnvelope } from "../../../src/shared/log/schema/envelope.ts";
-import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { operatorCli } from "../../support/operator.ts";
 import { createAppender, provisioned } from "../../support/relay.ts";

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
@@ -20,7 +21,7 @@ async function setUp(letters: number, sync = true) {
   const broker = await provisioned(await startTestBroker({ sync }));
   onTestFinished(() => broker[Symbol.asyncDispose]());
   const nc = await broker.connect("relay");
-  const { put } = createDeadLetters(nc, await jetstreamManager(nc, { checkAPI: false }));
+  const { put } = createDeadLetters(nc, await jetstreamManager(nc, { checkAPI: false }), SHARDS);
   await Promise.all(
     Array.from({ length: letters }, (_, i) =>
       put({

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { createDeadLetters, type Death } from "../../../src/relay/coordinator/dead-letters.ts";
@@ -17,7 +18,7 @@ async function setUp(sync = true) {
   const broker = await provisioned(await startTestBroker({ sync }));
   onTestFinished(() => broker[Symbol.asyncDispose]());
   const relay = await broker.connect("relay");
-  const letters = createDeadLetters(relay, await jetstreamManager(relay, { checkAPI: false }));
+  const letters = createDeadLetters(relay, await jetstreamManager(relay, { checkAPI: false }), SHARDS);
   const operator = await broker.connect("operator");
   const jsm = await jetstreamManager(operator, { checkAPI: false });
   return {

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
@@ -157,7 +158,7 @@ test.concurrent("relays and gateways that hang are said as what they are, and th
 test("dead letters whose refusal no executor received are named", async () => {
   await using broker = await start();
   const jsm = await jetstreamManager(await broker.connect("relay"), { checkAPI: false });
-  const letters = createDeadLetters(await broker.connect("relay"), jsm);
+  const letters = createDeadLetters(await broker.connect("relay"), jsm, SHARDS);
   const letter = { runner: "r", session: "s", kind: "event", seq: 1, payload: new Uint8Array() } as const;
   const death = { reason: "no", status: 422, attempts: 1 };
   const said = async (): Promise<string[]> =>

@@ -1,7 +1,7 @@
+import { eventSubject } from "../../support/eight-shards.ts";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { operatorCli } from "../../support/operator.ts";
 import { createAppender, provisioned } from "../../support/relay.ts";

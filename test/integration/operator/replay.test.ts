@@ -1,8 +1,8 @@
+import { eventSubject } from "../../support/eight-shards.ts";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
 import { findDeadLetter } from "../../../src/shared/log/state/dead-letters.ts";
 import { HEADER, UPSTREAM_HEADER } from "../../../src/shared/base/headers.ts";
-import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { EVENTS_STREAM, stateKey } from "../../../src/shared/log/schema/topology.ts";
 import { readState } from "../../../src/shared/log/state/state-store.ts";
 import { walk } from "../../../src/shared/log/follow/walk.ts";

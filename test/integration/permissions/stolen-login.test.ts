@@ -1,9 +1,10 @@
+import { eventSubject } from "../../support/eight-shards.ts";
 import { createHash } from "node:crypto";
 import { headers, PermissionViolationError, type NatsConnection } from "@nats-io/nats-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { MAX_STREAMS_PER_GATEWAY } from "../../../src/relay/tunnel/limits.ts";
 import { encodeEnvelope, type Envelope } from "../../../src/shared/log/schema/envelope.ts";
-import { eventSubject, questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
+import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import { decodeMessage, encodeMessage, type Frame } from "../../../src/shared/messages/tunnel/frame.ts";
 import { encodeOpening, TUNNEL_SUBJECT } from "../../../src/shared/messages/tunnel/opening.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";

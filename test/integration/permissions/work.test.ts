@@ -1,3 +1,4 @@
+import { deadSubject, eventSubject, shardOf } from "../../support/eight-shards.ts";
 import { jetstream, jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
@@ -6,14 +7,7 @@ import { systemClock } from "../../../src/shared/base/clock.ts";
 import { createControl, readControls } from "../../../src/shared/log/state/control.ts";
 import { readLogStatus } from "../../../src/shared/messages/status/log-status.ts";
 import { readStates } from "../../../src/shared/log/state/state-store.ts";
-import {
-  deadSubject,
-  eventSubject,
-  questionSubject,
-  RECEIPT_SUBJECT,
-  VIEW_SUBJECT,
-} from "../../../src/shared/log/schema/subjects.ts";
-import { shardOf } from "../../../src/shared/log/schema/partition.ts";
+import { questionSubject, RECEIPT_SUBJECT, VIEW_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import {
   consumerName,
   DEAD_STREAM,

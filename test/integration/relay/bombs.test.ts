@@ -1,3 +1,4 @@
+import { eventSubject } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,7 +8,6 @@ import { deadLetters } from "../../../src/shared/log/state/dead-letters.ts";
 import { encodeEnvelope, type Envelope } from "../../../src/shared/log/schema/envelope.ts";
 import { pack } from "../../../src/shared/base/msgpack.ts";
 import { putState } from "../../../src/shared/log/state/state-store.ts";
-import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { stateKey } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";

@@ -1,7 +1,7 @@
+import { shardOf } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
-import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { consumerName, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { startCluster, type Cluster } from "../../support/cluster.ts";

@@ -1,5 +1,5 @@
+import { shardOf } from "../../support/eight-shards.ts";
 import { describe, expect, it } from "vitest";
-import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { consumerName, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator, type TestCoordinator } from "../../support/coordinator.ts";

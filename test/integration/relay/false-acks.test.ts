@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
@@ -5,7 +6,6 @@ import { runPrune } from "../../../src/shared/log/prune.ts";
 import { readSettlement } from "../../../src/shared/log/state/settlement.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { isCoded } from "../../../src/shared/base/errors.ts";
-import { SHARDS } from "../../../src/shared/log/schema/partition.ts";
 import { consumerName, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";

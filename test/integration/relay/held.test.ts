@@ -1,9 +1,9 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { openControl } from "../../../src/shared/log/state/control.ts";
 import { readHeld, type HeldRecord } from "../../../src/shared/log/state/held.ts";
-import { SHARDS } from "../../../src/shared/log/schema/partition.ts";
 import { consumerName, EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";

@@ -1,3 +1,4 @@
+import { shardOf } from "../../support/eight-shards.ts";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
@@ -8,7 +9,6 @@ import { openControl } from "../../../src/shared/log/state/control.ts";
 import { decodeCheckpoint } from "../../../src/shared/log/state/checkpoint.ts";
 import { readDamages } from "../../../src/shared/log/state/damage.ts";
 import { isCoded } from "../../../src/shared/base/errors.ts";
-import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { readState } from "../../../src/shared/log/state/state-store.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import {

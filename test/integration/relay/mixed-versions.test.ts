@@ -1,6 +1,6 @@
+import { shardOf } from "../../support/eight-shards.ts";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, it } from "vitest";
-import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { decodeState, type RelayState } from "../../../src/shared/messages/relay-state.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";

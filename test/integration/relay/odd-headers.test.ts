@@ -1,9 +1,9 @@
+import { eventSubject } from "../../support/eight-shards.ts";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
 import { encodeEnvelope } from "../../../src/shared/log/schema/envelope.ts";
-import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
 import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { walk } from "../../../src/shared/log/follow/walk.ts";
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";

@@ -1,9 +1,9 @@
+import { SHARDS, shardOf } from "../../support/eight-shards.ts";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, it } from "vitest";
 import { createSettlement } from "../../../src/relay/lanes/settlement.ts";
-import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { questionSubject, RECEIPT_SUBJECT } from "../../../src/shared/log/schema/subjects.ts";
 import { sessionToken } from "../../../src/shared/log/schema/session-id.ts";
 import { encodeHeld } from "../../../src/shared/log/state/held.ts";
@@ -23,6 +23,7 @@ async function settlementOf(nc: NatsConnection): Promise<ReturnType<typeof creat
   return createSettlement({
     nc,
     jsm,
+    shardCount: SHARDS,
     kv,
     whole: () => Promise.resolve(),
     settled: () => undefined,

@@ -1,7 +1,7 @@
+import { shardOf } from "../../support/eight-shards.ts";
 import { describe, expect, it } from "vitest";
 import { openControl } from "../../../src/shared/log/state/control.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
-import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { servedShards } from "../../../src/shared/messages/relay-state.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, it } from "vitest";
 import { runPrune } from "../../../src/shared/log/prune.ts";
@@ -108,7 +109,7 @@ it("a receipt says where an event is: pending, delivered, superseded, dead, drop
   const kept = await jsm.direct.getMessage(EVENTS_STREAM, { seq: refused.seq });
   if (kept === null) throw new Error("no event");
   const replay = async (run: string): Promise<number> =>
-    putAgain(operator, run, {
+    putAgain({ nc: operator, shardCount: SHARDS }, run, {
       seq: refused.seq,
       headers: new Map(kept.header.keys().map((name) => [name, kept.header.get(name)])),
       envelope: decodeEnvelope(kept.data),

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../support/eight-shards.ts";
 import { createGateway, type Gateway, type GatewayDeps } from "../../../src/gateway/gateway.ts";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { silentLogger } from "../../../src/shared/base/logger.ts";
@@ -23,6 +24,7 @@ export async function startStack(
 ): Promise<Stack> {
   const broker = await provisioned(await startTestBroker());
   const gateway = createGateway({
+    shardCount: SHARDS,
     options: {
       port: 0,
       listen: "127.0.0.1",

@@ -1,6 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Clock } from "../../../shared/base/clock.ts";
 import { shardOf } from "../../../shared/log/schema/partition.ts";
+import { sessionFilter } from "../../../shared/log/schema/subjects.ts";
 import { sessionToken } from "../../../shared/log/schema/session-id.ts";
 import { readHeld, type HeldRecord } from "../../../shared/log/state/held.ts";
 import { countFrom, heldByWeight } from "../../../shared/messages/status/backlog.ts";
@@ -21,6 +22,8 @@ export type LoadDeps = {
   clock: Clock;
   dispatcher: Dispatcher;
   table: HeldTable;
+  /** Shards of the log. */
+  shardCount: number;
   terms: Terms;
   pointers: Pointers;
   move: MoveHeld;
@@ -60,7 +63,7 @@ export class Load {
     const records = await readHeld(jsm);
     if (terms.current(shard) !== term) return;
     for (const record of records.values()) {
-      if (shardOf(record.session) !== shard) continue;
+      if (shardOf(record.session, this.#deps.shardCount) !== shard) continue;
       const token = sessionToken(record.session);
       move(token, { on: "load", pointer: this.#found(token, record, shard) });
       refill.fillLater(token); // after the reset, when the shard may forward
@@ -94,14 +97,14 @@ export class Load {
    * left to the log since then are included.
    */
   async #count(shard: number): Promise<void> {
-    const { jsm, clock, table, terms } = this.#deps;
+    const { jsm, clock, table, terms, shardCount } = this.#deps;
     const term = terms.current(shard);
     const loaded = [...table.pointers()].filter((pointer) => pointer.shard === shard);
     this.#uncounted.add(shard);
     for (const pointer of loaded.sort((a, b) => heldByWeight(a.record, b.record)).slice(0, MOST_COUNTED)) {
       const { session, from } = pointer.record;
       for (let events: number | undefined; events === undefined;) {
-        events = await countFrom(jsm, session, from).catch(() => undefined);
+        events = await countFrom(jsm, sessionFilter(session, shardCount), from).catch(() => undefined);
         if (terms.current(shard) !== term) return;
         if (events !== undefined) pointer.waiting = Math.max(pointer.waiting, events);
         else await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));

@@ -4,7 +4,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { decodeCheckpoint, encodeCheckpoint, freshCheckpoint, type Checkpoint } from "../state/checkpoint.ts";
 import { codedError } from "../../base/errors.ts";
 import { decodeHeld, encodeHeld } from "../state/held.ts";
-import { shardOf, SHARDS } from "../schema/partition.ts";
+import { shardCountOf, shardNumbers, shardOf } from "../schema/partition.ts";
 import { EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 import { readRevision, readState, readStates, writeState } from "../state/state-store.ts";
 
@@ -63,8 +63,6 @@ function floorOf(log: LogState, from: StartFrom): number {
 /** Where each shard's consumer starts; `restart` ones must be made anew. */
 export type ShardStart = { shard: number; floor: number; restart: boolean };
 
-const SHARD_NUMBERS: readonly number[] = Array.from({ length: SHARDS }, (_, shard) => shard);
-
 /**
  * Reads every shard's checkpoint and writes those that are due. Throws `checkpoint_missing` or `checkpoint_mismatch`, but first waits a moment for
  * another `provision` that may have just made the log and is about to write them.
@@ -77,10 +75,9 @@ export async function ensureCheckpoints(options: {
 }): Promise<ShardStart[]> {
   const { nc, jsm, from } = options;
   let log = stateOf(options.log);
+  const shards = shardNumbers(shardCountOf(options.log.config));
   for (let attempt = 1; ; attempt++) {
-    const stored = await Promise.all(
-      SHARD_NUMBERS.map((shard) => readState(jsm, stateKey.checkpoint(shard))),
-    );
+    const stored = await Promise.all(shards.map((shard) => readState(jsm, stateKey.checkpoint(shard))));
     const checkpoints = stored.map((it) => (it === undefined ? undefined : decodeCheckpoint(it.value)));
     // A floor above an end that was read before it proves nothing, because a relay may be at work. So the end is read once more, after the floor.
     if (checkpoints.some((it) => it !== undefined && it.floor > log.lastSeq)) {
@@ -96,7 +93,7 @@ export async function ensureCheckpoints(options: {
       }
       starts.push({ shard, floor: verdict.floor, restart: restarts(verdict, checkpoints[shard]) });
     }
-    if (starts.length === SHARDS) {
+    if (starts.length === shards.length) {
       await moveHeld(nc, jsm, log, checkpoints, starts);
       for (const { shard, floor } of starts) {
         if (verdicts[shard]?.kind === "valid") continue;
@@ -130,7 +127,7 @@ async function moveHeld(
   if (!starts.some((start) => start.restart)) return;
   for (const [key, { value, revision }] of await readStates(jsm, stateKey.held("*"))) {
     const held = decodeHeld(value);
-    const shard = shardOf(held.session);
+    const shard = shardOf(held.session, starts.length);
     const start = starts[shard];
     if (start === undefined || !start.restart) continue;
     const sameLog = checkpoints[shard]?.stream === log.created;

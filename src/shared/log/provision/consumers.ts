@@ -19,12 +19,13 @@ const CONSUMER_EXISTS: readonly number[] = [10148, 10105, 10013, 10012];
 export async function ensureConsumer(
   jsm: JetStreamManager,
   start: ShardStart,
+  shardCount: number,
   telling: Telling,
 ): Promise<void> {
-  const plan = consumerPlan(start.shard);
+  const plan = consumerPlan(start.shard, shardCount);
   const name = plan.durable_name;
   if (start.restart) await deleteConsumer(jsm, name);
-  const first = await firstSeq(jsm, start);
+  const first = await firstSeq(jsm, start, shardCount);
   try {
     const info = await jsm.consumers.info(EVENTS_STREAM, name);
     await verify(jsm, plan, info, telling);
@@ -48,8 +49,13 @@ export async function ensureConsumer(
  * Where a consumer starts: behind what is settled, but at a held session's next event at the latest. Events of held sessions are acknowledged when they come.
  * If the consumer skipped them, nothing might come at all; a shard that delivers nothing has no owner, and the session would never be released.
  */
-async function firstSeq(jsm: JetStreamManager, { shard, floor }: ShardStart): Promise<number> {
-  const held = [...(await readHeld(jsm)).values()].filter(({ session }) => shardOf(session) === shard);
+async function firstSeq(
+  jsm: JetStreamManager,
+  { shard, floor }: ShardStart,
+  shardCount: number,
+): Promise<number> {
+  const records = [...(await readHeld(jsm)).values()];
+  const held = records.filter(({ session }) => shardOf(session, shardCount) === shard);
   return Math.max(1, Math.min(floor + 1, ...held.map(({ from }) => from)));
 }
 

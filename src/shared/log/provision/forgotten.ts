@@ -26,7 +26,7 @@ export async function findForgotten(
 ): Promise<Damage[]> {
   const broker = nc.info?.server_id;
   const asked = starts.filter(({ shard }) => !acksCount(checkpoints[shard]?.checkpoint, broker));
-  const found = await Promise.all(asked.map((start) => forgottenOf(jsm, start)));
+  const found = await Promise.all(asked.map((start) => forgottenOf(jsm, start, checkpoints.length)));
   const forgotten = found.filter((it) => it !== undefined);
   for (const { shard, seq } of forgotten)
     changes.push(
@@ -41,11 +41,12 @@ export async function findForgotten(
 async function forgottenOf(
   jsm: JetStreamManager,
   { shard, floor, restart }: ShardStart,
+  shardCount: number,
 ): Promise<Forgotten | undefined> {
   if (restart) return undefined;
   const acked = await ackFloor(jsm, consumerName(shard));
   if (acked <= floor) return undefined;
-  const [filter = ""] = shardSubjects(shard);
+  const [filter = ""] = shardSubjects(shard, shardCount);
   const message = await askLeader(jsm, EVENTS_STREAM, { seq: floor + 1, next_by_subj: filter });
   if (message === null || message.seq > acked) return undefined; // the ack floor also passes over events of other shards
   const last = await askLeader(jsm, EVENTS_STREAM, { seq: acked });

@@ -1,5 +1,5 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
-import { SHARDS } from "../schema/partition.ts";
+import { DEFAULT_SHARDS } from "../schema/partition.ts";
 import { codedError, type CodedError } from "../../base/errors.ts";
 import { showAge } from "../../base/show.ts";
 import {
@@ -41,7 +41,7 @@ const HELP: Readonly<Record<number, string>> = {
   10023: ROOM,
   [FULL]: ROOM,
   10122: "the account's disk_max_stream_bytes must be larger, or the log smaller (--log-bytes)",
-  10026: `the account's max_consumers must be ${2 * SHARDS} or more: ${SHARDS} of ${EVENTS_STREAM} are the relays', commands that read the log need some for a while`,
+  10026: `the account's max_consumers must be ${2 * DEFAULT_SHARDS} or more: one for each shard of ${EVENTS_STREAM} (${DEFAULT_SHARDS}, or --shards) is the relays', commands that read the log need some for a while`,
   10027: `the account's max_streams must leave room for 3: ${EVENTS_STREAM}, ${DEAD_STREAM} and ${STATE_STREAM}`,
   10121: `max_ack_pending (of the account, or in the broker's jetstream limits) must be ${MAX_ACK_PENDING}, or ${LEAST_ACK_PENDING} at the least`,
   10005: COPIES,

@@ -7,7 +7,6 @@ import { encodeHeld, decodeHeld, type HeldRecord } from "../state/held.ts";
 import { readPruned, type LogCheck } from "../state/log-check.ts";
 import { stampMs } from "../state/log-end.ts";
 import { encodeMark, type LogMark } from "../state/log-mark.ts";
-import { SHARDS } from "../schema/partition.ts";
 import { lossOf, shapeOf } from "../state/note-damage.ts";
 import { countOf, rangesOf, without, type Range } from "../state/ranges.ts";
 import { readRevision, readStates, writeState } from "../state/state-store.ts";
@@ -59,7 +58,7 @@ export async function mendLog(
     await conditionally(nc, stateKey.checkpoint(shard), value, it.revision);
   }
   await cutHeld(nc, jsm, kept);
-  await Promise.all(Array.from({ length: SHARDS }, (_, shard) => deleteConsumer(jsm, consumerName(shard))));
+  await Promise.all(checkpoints.map((_, shard) => deleteConsumer(jsm, consumerName(shard))));
   const unused = log.state.last_seq <= kept; // no new event has a lost event's number yet
   const passed = (await passNumbers(nc, jsm, highest)) && unused;
   const now = await markOf(jsm, check);

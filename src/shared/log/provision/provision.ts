@@ -9,11 +9,13 @@ import type { Damage } from "../state/damage.ts";
 import { codedError, errorText } from "../../base/errors.ts";
 import { checkLog } from "../state/log-check.ts";
 import { findForgotten } from "./forgotten.ts";
+import { DEFAULT_SHARDS, shardCountOf } from "../schema/partition.ts";
 import {
   DUPLICATE_WINDOW_MS,
   EVENTS_STREAM,
   LEAST_DUPLICATE_WINDOW_MS,
   MIN_BROKER_VERSION,
+  STATE_STREAM,
 } from "../schema/topology.ts";
 import { ensureCheckpoints, type StartFrom } from "./checkpoints.ts";
 import { noteDamage } from "../state/note-damage.ts";
@@ -33,6 +35,8 @@ export type ProvisionOptions = {
   /** Free disk of the broker's store, where it is known; sizes a new log when `logBytes` is not given. */
   freeBytes?: number;
   replicas?: number;
+  /** Partitions of a new log; default {@link DEFAULT_SHARDS}. An existing log keeps its number, and another one is refused. */
+  shards?: number;
   duplicateWindowMs?: number;
   /** Where shards without a valid checkpoint start, if the operator chose. */
   from?: StartFrom;
@@ -58,7 +62,7 @@ const OFFLINE = /\bis offline\b/;
 /**
  * Makes the log, the dead-letter stream, the relay's state and the consumers, or widens what is there (docs/contract.md, "The log"). Idempotent, and safe
  * when two run at once. Throws `log_unreachable`, `broker_too_old`, `broker_limited`, `jetstream_disabled`, `stream_differs`, `checkpoint_missing`,
- * `checkpoint_mismatch`.
+ * `checkpoint_mismatch`, `shards_fixed`.
  */
 export async function provision(nc: NatsConnection, options: ProvisionOptions = {}): Promise<Provisioned> {
   try {
@@ -88,12 +92,14 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     ensureStream(jsm, deadPlan(replicas), changes),
   ]);
   const before = await rememberedLog(jsm);
-  const isNew = (await infoOf(jsm, EVENTS_STREAM)) === undefined;
+  const existing = await infoOf(jsm, EVENTS_STREAM);
+  const isNew = existing === undefined;
+  const shardCount = shardCountFor(existing, options.shards);
   if (before !== undefined && options.from === undefined && isNew)
     throw goneError(before, "the broker has no log");
   const log = await withinWindow(duplicateWindowMs, limits, (windowMs) => {
     const planOf = (bytes: number): StreamPlan =>
-      eventsPlan({ bytes, replicas, duplicateWindowMs: windowMs });
+      eventsPlan({ bytes, replicas, duplicateWindowMs: windowMs, shardCount });
     return ensureLog(jsm, options, planOf, changes);
   });
   const check = await checkLog(jsm);
@@ -119,7 +125,7 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
   });
   noted.push(...(await findForgotten(deps, starts, check, changes)));
   if (mended === undefined) await ensureMark({ nc, jsm }, latest);
-  await Promise.all(starts.map((start) => ensureConsumer(jsm, start, telling)));
+  await Promise.all(starts.map((start) => ensureConsumer(jsm, start, starts.length, telling)));
   return {
     stream: {
       created: log.created,
@@ -131,6 +137,17 @@ async function makeAll(nc: NatsConnection, options: ProvisionOptions): Promise<P
     limits: [...limits],
     damage: noted,
   };
+}
+
+/** The partitions of the log. Throws `shards_fixed` if an existing one has another number than was asked for. */
+function shardCountFor(existing: StreamInfo | undefined, wanted: number | undefined): number {
+  if (existing === undefined) return wanted ?? DEFAULT_SHARDS;
+  const found = shardCountOf(existing.config);
+  if (wanted === undefined || wanted === found) return found;
+  throw codedError(
+    "shards_fixed",
+    `${EVENTS_STREAM} has ${found} shards, not ${wanted}, and the number is part of the subject of every event. Leave --shards out to go on with it. For another number let relays send everything, then delete the streams ${EVENTS_STREAM} and ${STATE_STREAM} and run this again`,
+  );
 }
 
 /** Throws `broker_too_old` for a nats-server without consumer reset. */

@@ -8,6 +8,7 @@ import {
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { nanos, type WithRequired } from "@nats-io/nats-core";
+import { shardMetadata } from "../schema/partition.ts";
 import {
   ACK_WAIT_MS,
   consumerName,
@@ -15,7 +16,7 @@ import {
   DEAD_STREAM,
   DEAD_SUBJECTS,
   EVENTS_STREAM,
-  EVENTS_SUBJECTS,
+  eventsSubjects,
   LOG_SHARE_OF_FREE_DISK,
   MAX_ACK_PENDING,
   MAX_LOG_BYTES,
@@ -58,11 +59,13 @@ export function eventsPlan(options: {
   bytes: number;
   replicas: number;
   duplicateWindowMs: number;
+  shardCount: number;
 }): StreamPlan {
   return {
     ...common,
     name: EVENTS_STREAM,
-    subjects: [...EVENTS_SUBJECTS],
+    subjects: eventsSubjects(options.shardCount),
+    metadata: shardMetadata(options.shardCount),
     max_bytes: options.bytes,
     max_msgs_per_subject: -1,
     num_replicas: options.replicas,
@@ -98,7 +101,7 @@ export function statePlan(replicas: number): StreamPlan {
 }
 
 /** A shard's consumer (docs/facts.md, "Consuming in order"). Where it starts is the checkpoint's matter. */
-export function consumerPlan(shard: number): ConsumerPlan {
+export function consumerPlan(shard: number, shardCount: number): ConsumerPlan {
   return {
     durable_name: consumerName(shard),
     ack_policy: AckPolicy.Explicit,
@@ -106,7 +109,7 @@ export function consumerPlan(shard: number): ConsumerPlan {
     ack_wait: nanos(ACK_WAIT_MS),
     max_deliver: -1,
     max_ack_pending: MAX_ACK_PENDING,
-    filter_subjects: shardSubjects(shard),
+    filter_subjects: shardSubjects(shard, shardCount),
     priority_policy: "pinned_client",
     priority_groups: [PRIORITY_GROUP],
     priority_timeout: nanos(PRIORITY_TIMEOUT_MS),

@@ -1,4 +1,4 @@
-import { shardOf } from "./partition.ts";
+import { partitionOf } from "./partition.ts";
 import { sessionToken, textOfToken } from "./session-id.ts";
 
 /** What a durable write is; the last token of its subject. */
@@ -12,8 +12,14 @@ export type Origin = "ev" | "replay";
 export type EventAddress = { origin: Origin; partition: number; runner: string; session: string; kind: Kind };
 
 /** `rr.ev.<partition>.<runner>.<session>.<kind>` (docs/architecture.md, "The log"). */
-export function eventSubject(runner: string, session: string, kind: Kind, origin: Origin = "ev"): string {
-  return `rr.${origin}.${shardOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
+export function eventSubject(
+  runner: string,
+  session: string,
+  kind: Kind,
+  shardCount: number,
+  origin: Origin = "ev",
+): string {
+  return `rr.${origin}.${partitionOf(session, shardCount)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
 }
 
 /** All events of a runner. */
@@ -27,8 +33,14 @@ export function runnerName(of: { runner: string | undefined; hostname: string; p
 }
 
 /** `rr.dead.<event_id>.<partition>.<runner>.<session>.<kind>`: the id comes first, so that one direct get answers a receipt. */
-export function deadSubject(eventId: string, runner: string, session: string, kind: Kind): string {
-  return `rr.dead.${eventId}.${shardOf(session)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
+export function deadSubject(
+  eventId: string,
+  runner: string,
+  session: string,
+  kind: Kind,
+  shardCount: number,
+): string {
+  return `rr.dead.${eventId}.${partitionOf(session, shardCount)}.${sessionToken(runner)}.${sessionToken(session)}.${kind}`;
 }
 
 /** Reads an event's subject back; undefined if it is none. */
@@ -39,7 +51,7 @@ export function parseEventSubject(subject: string): EventAddress | undefined {
   try {
     return {
       origin,
-      partition: Number(partition),
+      partition: Number(partition.split("-").at(-1)),
       runner: textOfToken(runner),
       session: textOfToken(session),
       kind,
@@ -56,8 +68,8 @@ export function parseEventSubject(subject: string): EventAddress | undefined {
 export const EVERYTHING = ">";
 
 /** Subject filter for everything of one session, live and replayed. */
-export function sessionFilter(session: string): string {
-  return `rr.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
+export function sessionFilter(session: string, shardCount: number): string {
+  return `rr.*.${partitionOf(session, shardCount)}.*.${sessionToken(session)}.*`;
 }
 
 export function isKind(text: string | undefined): text is Kind {

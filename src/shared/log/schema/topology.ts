@@ -1,6 +1,14 @@
+import { DEFAULT_SHARDS, partitionToken, shardNumbers } from "./partition.ts";
+import { PASSED_SUBJECT } from "./subjects.ts";
+
 /** The log (docs/contract.md, "The log"). */
 export const EVENTS_STREAM = "RR_EVENTS";
-export const EVENTS_SUBJECTS: readonly string[] = ["rr.ev.>", "rr.replay.>"];
+/** Its subjects. A log that has not the usual number of partitions takes the subjects of its own partitions only: see `partitionToken`. */
+export function eventsSubjects(shardCount: number): string[] {
+  if (shardCount === DEFAULT_SHARDS) return ["rr.ev.>", "rr.replay.>"];
+  const tokens = shardNumbers(shardCount).map((shard) => partitionToken(shard, shardCount));
+  return [...tokens.flatMap((token) => [`rr.ev.${token}.>`, `rr.replay.${token}.>`]), PASSED_SUBJECT];
+}
 /** Dead letters. */
 export const DEAD_STREAM = "RR_DEAD";
 export const DEAD_SUBJECTS: readonly string[] = ["rr.dead.>"];
@@ -52,8 +60,8 @@ export const LEAST_ACK_PENDING = 1000;
 export const ACK_WAIT_MS: number = 60 * 60 * 1000;
 
 /** Subjects that a shard's consumer reads: `rr.ev` and `rr.replay` of its partition, by one filter. */
-export function shardSubjects(shard: number): string[] {
-  return [`rr.*.${shard}.>`];
+export function shardSubjects(shard: number, shardCount: number): string[] {
+  return [`rr.*.${partitionToken(shard, shardCount)}.>`];
 }
 
 /** Keys in {@link STATE_BUCKET}. Tokens are made by `sessionToken`. */

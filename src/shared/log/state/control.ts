@@ -1,3 +1,4 @@
+import { readShardCount } from "./read-shard-count.ts";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "../../base/clock.ts";
@@ -153,7 +154,10 @@ async function checkResume(
   if (!skipHead) return undefined;
   const head =
     held &&
-    (await jsm.direct.getMessage(EVENTS_STREAM, { seq: held.from, next_by_subj: sessionFilter(session) }));
+    (await jsm.direct.getMessage(EVENTS_STREAM, {
+      seq: held.from,
+      next_by_subj: sessionFilter(session, await readShardCount(jsm)),
+    }));
   if (!head) throw codedError("nothing_found", `no event of session ${session} is held`);
   return head.seq;
 }

@@ -1,6 +1,5 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { HEADER } from "../../base/headers.ts";
-import { shardOf } from "../schema/partition.ts";
 import { sessionToken, textOfToken } from "../schema/session-id.ts";
 import { EVERYTHING, isKind, type Kind } from "../schema/subjects.ts";
 import { DEAD_STREAM } from "../schema/topology.ts";
@@ -27,7 +26,7 @@ export type DeadLetter = {
 
 /** Subject filter of all dead letters, or those of one session. */
 export function deadFilter(session?: string): string {
-  return session === undefined ? EVERYTHING : `rr.dead.*.${shardOf(session)}.*.${sessionToken(session)}.*`;
+  return session === undefined ? EVERYTHING : `rr.dead.*.*.*.${sessionToken(session)}.*`;
 }
 
 /**

@@ -2,11 +2,12 @@ import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { decodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { judgeEnd, stampMs, type Anchor, type LogEnd, type Probe } from "./log-end.ts";
 import { decodeMark, type LogMark } from "./log-mark.ts";
-import { SHARDS } from "../schema/partition.ts";
+import { shardNumbers } from "../schema/partition.ts";
 import { prunedBelow } from "./pruned.ts";
 import { announced, removalsOf } from "./removals.ts";
 import { countOf, startingAt, rangesOf, without, type Range } from "./ranges.ts";
 import { Settled } from "./settled.ts";
+import { readShardCount } from "./read-shard-count.ts";
 import { readState, type Stored } from "./state-store.ts";
 import { askLeader } from "../follow/leader.ts";
 import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../schema/topology.ts";
@@ -19,6 +20,7 @@ export type LogCheck = {
   log: StreamInfo;
   /** What is remembered, with the revisions that a conditional write has to name. */
   mark: { mark: LogMark; revision: number } | undefined;
+  /** One for each shard. */
   checkpoints: ({ checkpoint: Checkpoint; settled: Settled; revision: number } | undefined)[];
   /** Numbers that went missing within the log, or at its beginning without having been pruned, since the mark was written. */
   holes: Range[];
@@ -52,11 +54,12 @@ export async function checkLog(jsm: JetStreamManager): Promise<LogCheck> {
 }
 
 async function lookAt(jsm: JetStreamManager): Promise<LogCheck> {
+  const shards = shardNumbers(await readShardCount(jsm));
   // The records are read before the log: both may grow meanwhile, and the records must not seem to be ahead.
   const [stored, removedBefore, ...points] = await Promise.all([
     readState(jsm, stateKey.mark),
     readState(jsm, stateKey.removed),
-    ...Array.from({ length: SHARDS }, (_, shard) => readState(jsm, stateKey.checkpoint(shard))),
+    ...shards.map((shard) => readState(jsm, stateKey.checkpoint(shard))),
   ]);
   const mark = stored && { mark: decodeMark(stored.value), revision: stored.revision };
   const checkpoints = points.map(checkpointOf);

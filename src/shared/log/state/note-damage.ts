@@ -150,10 +150,11 @@ async function stillWaiting(
 ): Promise<number> {
   const { end, log, mark, checkpoints } = check;
   if (mark === undefined || mark.mark.created !== log.created) return 0;
-  const settled = checkpoints[shardOf(session)]?.settled;
+  const settled = checkpoints[shardOf(session, checkpoints.length)]?.settled;
   const last = Math.min(mark.mark.seq, end.kind === "whole" ? Infinity : end.kept);
   let left = 0;
-  for await (const { seq } of walk(jsm, EVENTS_STREAM, sessionFilter(session), (settled?.floor ?? 0) + 1)) {
+  const filter = sessionFilter(session, checkpoints.length);
+  for await (const { seq } of walk(jsm, EVENTS_STREAM, filter, (settled?.floor ?? 0) + 1)) {
     if (seq > last) break;
     if (settled?.has(seq) !== true && ++left === most) break;
   }

@@ -1,3 +1,4 @@
+import { readShardCount } from "./read-shard-count.ts";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { DeadLetter } from "./dead-letters.ts";
 import { HEADER } from "../../base/headers.ts";
@@ -57,11 +58,18 @@ export async function overtaken(
   const firsts = new Map<string, number>();
   for (const { session, origSeq } of send) if (!firsts.has(session)) firsts.set(session, origSeq);
   const sessions: string[] = [];
+  const shardCount = firsts.size === 0 ? 0 : await readShardCount(jsm);
   let looked = 0;
   for (const [session, first] of firsts) {
     if (looked++ === MOST_SESSIONS) return { sessions, all: false };
     let seen = 0;
-    for await (const message of walk(jsm, EVENTS_STREAM, sessionFilter(session), first + 1, PAGE)) {
+    for await (const message of walk(
+      jsm,
+      EVENTS_STREAM,
+      sessionFilter(session, shardCount),
+      first + 1,
+      PAGE,
+    )) {
       const of = /^RR_DEAD:(\d+)$/.exec(message.header.get(HEADER.replayOf))?.[1];
       const isDead = dead.has(message.seq) || (of !== undefined && letters.has(Number(of)));
       if (!isDead || ++seen === MOST_EVENTS) {

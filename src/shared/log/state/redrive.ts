@@ -1,3 +1,4 @@
+import { readShardCount } from "./read-shard-count.ts";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { codedError } from "../../base/errors.ts";
@@ -27,7 +28,7 @@ export async function redrive(
   older: readonly number[] = [],
 ): Promise<number> {
   return removing(deps, older.length + 1, async (remove) => {
-    const at = await putBack(deps.nc, letter);
+    const at = await putBack(deps, letter);
     for (const seq of [...older, letter.seq]) await remove(seq);
     return at;
   });
@@ -52,7 +53,7 @@ export async function redriveAll(
         if (!goesOn()) return;
         const letter = await readDeadLetter(deps.jsm, seq);
         if (letter === undefined) continue;
-        const at = await putBack(deps.nc, letter);
+        const at = await putBack(deps, letter);
         for (const it of older.get(id) ?? []) await remove(it.seq);
         await remove(seq);
         count++;
@@ -67,14 +68,20 @@ export async function redriveAll(
  * The message id differs from the event's own, which the broker would recognize, and is the same for every try with this letter, so that a second try after a
  * crash does not send the event twice within the broker's window. The coordinator gets the event id as its key, as before (docs/contract.md, "Idempotency").
  */
-async function putBack(nc: NatsConnection, letter: DeadLetter): Promise<number> {
+async function putBack({ nc, jsm }: Deps, letter: DeadLetter): Promise<number> {
   const head = headers();
   head.set(HEADER.id, `${redriveIdPrefix(letter.id)}${letter.seq}`);
   head.set(HEADER.session, letter.session);
   head.set(HEADER.kind, letter.kind);
   head.set(HEADER.contentType, ENVELOPE_TYPE);
   head.set(HEADER.replayOf, `${DEAD_STREAM}:${letter.seq}`);
-  const subject = eventSubject(letter.runner, letter.session, letter.kind, "replay");
+  const subject = eventSubject(
+    letter.runner,
+    letter.session,
+    letter.kind,
+    await readShardCount(jsm),
+    "replay",
+  );
   const reply = await nc.request(subject, letter.payload, { headers: head, timeout: 5000 });
   const ack = readAck(reply.string());
   if (ack.kind !== "stored") throw codedError("log_refused", `${letter.id}: ${ack.detail}`);

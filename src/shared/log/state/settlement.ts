@@ -1,9 +1,10 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { acksCount, decodeCheckpoint } from "./checkpoint.ts";
 import { readHeld } from "./held.ts";
-import { shardOf, SHARDS } from "../schema/partition.ts";
+import { shardCountOf, shardNumbers, shardOf } from "../schema/partition.ts";
 import { sessionToken } from "../schema/session-id.ts";
 import { Settled } from "./settled.ts";
+import { readShardCount } from "./read-shard-count.ts";
 import { readState } from "./state-store.ts";
 import { consumerName, EVENTS_STREAM, stateKey } from "../schema/topology.ts";
 
@@ -15,9 +16,10 @@ export type IsSettled = (session: string, seq: number) => boolean;
  * read. The acknowledgements count only if `broker`, the id of the broker's process, matches. Events of held sessions are acknowledged but not settled.
  */
 export async function readSettlement(jsm: JetStreamManager, broker?: string): Promise<IsSettled> {
-  const { created } = await jsm.streams.info(EVENTS_STREAM);
+  const { created, config } = await jsm.streams.info(EVENTS_STREAM);
+  const shardCount = shardCountOf(config);
   const shards = await Promise.all(
-    Array.from({ length: SHARDS }, async (_, shard) => {
+    shardNumbers(shardCount).map(async (shard) => {
       const [stored, consumer] = await Promise.all([
         readState(jsm, stateKey.checkpoint(shard)),
         jsm.consumers.info(EVENTS_STREAM, consumerName(shard)),
@@ -31,7 +33,7 @@ export async function readSettlement(jsm: JetStreamManager, broker?: string): Pr
   );
   const held = await readHeld(jsm);
   return (session, seq) => {
-    if (!(shards[shardOf(session)]?.has(seq) ?? false)) return false;
+    if (!(shards[shardOf(session, shardCount)]?.has(seq) ?? false)) return false;
     const pointer = held.size === 0 ? undefined : held.get(stateKey.held(sessionToken(session)));
     return pointer === undefined || seq < pointer.from;
   };
@@ -40,7 +42,9 @@ export async function readSettlement(jsm: JetStreamManager, broker?: string): Pr
 /** Events at the relays' consumers that are not acknowledged yet. */
 export async function readWaiting(jsm: JetStreamManager): Promise<number> {
   const shards = await Promise.all(
-    Array.from({ length: SHARDS }, (_, shard) => jsm.consumers.info(EVENTS_STREAM, consumerName(shard))),
+    shardNumbers(await readShardCount(jsm)).map((shard) =>
+      jsm.consumers.info(EVENTS_STREAM, consumerName(shard)),
+    ),
   );
   return shards.reduce((sum, { num_pending, num_ack_pending }) => sum + num_pending + num_ack_pending, 0);
 }

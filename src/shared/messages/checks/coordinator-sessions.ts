@@ -16,7 +16,12 @@ export function judgeCoordinatorSessions(
   known: Pick<LogStatus, "backlog" | "controls">,
   now: number,
 ): Line[] {
-  const sources = { ...lanesOf(views), held: known.backlog.held, wishes: known.controls.sessions };
+  const sources = {
+    ...lanesOf(views),
+    shardCount: known.backlog.shards.length,
+    held: known.backlog.held,
+    wishes: known.controls.sessions,
+  };
   const still = allStandings(sources).filter((row) => standsStill(row) && row.state !== "waiting");
   if (still.length === 0) return [ok("sessions of the coordinator", "none is stuck")];
   const lines = still

@@ -1,6 +1,6 @@
 import { ownCommand } from "../../base/own-command.ts";
 import { showAge, showTime } from "../../base/show.ts";
-import { SHARDS } from "../../log/schema/partition.ts";
+import { DEFAULT_SHARDS, shardNumbers } from "../../log/schema/partition.ts";
 import { servedShards, type RelayState } from "../relay-state.ts";
 import type { RelayView } from "../standing/relay-view.ts";
 import { fail, ok, warn, type Line } from "./line.ts";
@@ -38,6 +38,8 @@ export function withReason(local: LocalRelay, gate: RelayGate | undefined, now: 
 }
 
 export type RelayFacts = {
+  /** Shards of the log, as far as it is known. */
+  shardCount?: number;
   heard: Reading<readonly RelayState[]>;
   /** What they say of their gates in words. Those that did not answer are missing. */
   views?: readonly Pick<RelayView, "relay" | "gate">[];
@@ -46,7 +48,7 @@ export type RelayFacts = {
 };
 
 /** Judges the relays, and from their reports the credentials and the coordinator. Pure. */
-export function judgeRelays({ heard, views = [], local }: RelayFacts): Line[] {
+export function judgeRelays({ shardCount = DEFAULT_SHARDS, heard, views = [], local }: RelayFacts): Line[] {
   if (heard.kind === "failed")
     return [fail("relays", heard.why, "check broker and permissions"), ...judgeLocal(local)];
   const states = heard.value;
@@ -56,7 +58,7 @@ export function judgeRelays({ heard, views = [], local }: RelayFacts): Line[] {
   }
   const served = servedShards(states);
   const names = states.map(({ relay }) => relay).join(", ");
-  const missing = Array.from({ length: SHARDS }, (_, shard) => shard).filter((shard) => !served.has(shard));
+  const missing = shardNumbers(shardCount).filter((shard) => !served.has(shard));
   const relays =
     missing.length === 0
       ? ok("relays", names)

@@ -6,7 +6,7 @@ import {
 } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";
 import { ownCommand } from "../../base/own-command.ts";
-import { SHARDS } from "../../log/schema/partition.ts";
+import { DEFAULT_SHARDS, shardCountOf, shardNumbers } from "../../log/schema/partition.ts";
 import { showBytes } from "../../base/show.ts";
 import {
   consumerName,
@@ -50,24 +50,24 @@ export type StreamFacts = {
 
 export async function readStreams(jsm: JetStreamManager, sync: SyncKnowledge): Promise<StreamFacts> {
   const names = [EVENTS_STREAM, DEAD_STREAM, STATE_STREAM, SESSIONS_STREAM, SESSION_STATE_STREAM];
-  const [streams, consumers] = await Promise.all([
-    Promise.all(
-      names.map(async (name) => ({
-        name,
-        info: await reading(() => unless(STREAM_NOT_FOUND, jsm.streams.info(name))),
-      })),
-    ),
-    Promise.all(
-      Array.from({ length: SHARDS }, async (_, shard) => ({
-        shard,
-        config: await reading(
-          async () =>
-            (await unless(CONSUMER_NOT_FOUND, jsm.consumers.info(EVENTS_STREAM, consumerName(shard))))
-              ?.config,
-        ),
-      })),
-    ),
-  ]);
+  const streams = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      info: await reading(() => unless(STREAM_NOT_FOUND, jsm.streams.info(name))),
+    })),
+  );
+  const log = streams[0]?.info;
+  const shardCount =
+    log?.kind === "read" && log.value !== undefined ? shardCountOf(log.value.config) : DEFAULT_SHARDS;
+  const consumers = await Promise.all(
+    shardNumbers(shardCount).map(async (shard) => ({
+      shard,
+      config: await reading(
+        async () =>
+          (await unless(CONSUMER_NOT_FOUND, jsm.consumers.info(EVENTS_STREAM, consumerName(shard))))?.config,
+      ),
+    })),
+  );
   return { streams, consumers, sync };
 }
 
@@ -90,7 +90,12 @@ export function judgeStreams({ streams, consumers, sync }: StreamFacts): Line[] 
   const sessions = judgeSessionStreams(ofSessions, ofSessions.some(exists));
   const log = streams.find(({ name }) => name === EVENTS_STREAM)?.info;
   if (log?.kind !== "read" || log.value === undefined) return [...lines, ...sessions];
-  return [...lines, ...sessions, judgeConsumers(consumers), ...judgeSync(sync, log.value)];
+  return [
+    ...lines,
+    ...sessions,
+    judgeConsumers(consumers, shardCountOf(log.value.config)),
+    ...judgeSync(sync, log.value),
+  ];
 }
 
 function isOfSessions({ name }: { name: string }): boolean {
@@ -167,23 +172,29 @@ function planOf(
   if (name === DEAD_STREAM) return { ...deadPlan(replicas), max_bytes: bytes };
   if (name === SESSIONS_STREAM) return sessionsPlan({ bytes, replicas });
   if (name === SESSION_STATE_STREAM) return { ...sessionStatePlan(replicas), max_bytes: bytes };
-  return eventsPlan({ bytes, replicas, duplicateWindowMs: millis(config.duplicate_window) });
+  return eventsPlan({
+    bytes,
+    replicas,
+    duplicateWindowMs: millis(config.duplicate_window),
+    shardCount: shardCountOf(config),
+  });
 }
 
-function judgeConsumers(consumers: StreamFacts["consumers"]): Line {
+function judgeConsumers(consumers: StreamFacts["consumers"], shardCount: number): Line {
   const check = "consumers";
   const problems: string[] = [];
   let missing = false;
   let silent = false;
   for (const { shard, config } of consumers) {
     const name = consumerName(shard);
+    const plan = consumerPlan(shard, shardCount);
     if (config.kind === "failed") {
       silent = true;
       problems.push(`${name}: ${config.why}`);
     } else if (config.value === undefined) {
       missing = true;
       problems.push(`${name} does not exist`);
-    } else problems.push(...compareConsumer(consumerPlan(shard), config.value).map((it) => `${name}: ${it}`));
+    } else problems.push(...compareConsumer(plan, config.value).map((it) => `${name}: ${it}`));
   }
   if (problems.length === 0) return judgeRoom(check, consumers);
   if (silent) return fail(check, problems.join("; "), NO_MAJORITY_TODO); // it may have no leader, and is not gone

@@ -36,6 +36,8 @@ export type SessionSources = {
   lanes: Iterable<LaneView & { gate?: GateView }>;
   /** Further lanes that relays did not list. */
   moreLanes: number;
+  /** Shards of the log. */
+  shardCount: number;
   /** Held sessions of the whole log. */
   held: Backlog["held"];
   wishes: readonly ControlRecord[];
@@ -107,22 +109,24 @@ function* standings(
   for (const lane of sources.lanes) {
     if (!wanted(lane.session)) continue;
     rest.delete(lane.session);
-    yield standing(lane.session, lane, held.get(lane.session), wishes.get(lane.session));
+    yield standing(lane.session, sources, lane, held.get(lane.session), wishes.get(lane.session));
   }
-  for (const session of rest) yield standing(session, undefined, held.get(session), wishes.get(session));
+  for (const session of rest)
+    yield standing(session, sources, undefined, held.get(session), wishes.get(session));
 }
 
 type Lane = LaneView & { gate?: GateView };
 
 function standing(
   session: string,
+  { shardCount }: Pick<SessionSources, "shardCount">,
   lane: Lane | undefined,
   held: Backlog["held"][number] | undefined,
   wish: ControlRecord | undefined,
 ): SessionStanding {
   const base = {
     session,
-    shard: lane?.shard ?? shardOf(session),
+    shard: lane?.shard ?? shardOf(session, shardCount),
     events: held?.events ?? lane?.events ?? 0,
     attempts: lane?.attempts ?? 0,
   };

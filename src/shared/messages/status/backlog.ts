@@ -1,6 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { readHeld, type HeldRecord } from "../../log/state/held.ts";
-import { SHARDS } from "../../log/schema/partition.ts";
+import { shardNumbers } from "../../log/schema/partition.ts";
+import { readShardCount } from "../../log/state/read-shard-count.ts";
 import { sessionFilter } from "../../log/schema/subjects.ts";
 import { consumerName, EVENTS_STREAM } from "../../log/schema/topology.ts";
 import { walk } from "../../log/follow/walk.ts";
@@ -25,8 +26,9 @@ const AT_ONCE = 32;
 
 /** Reads the backlog: the consumers report pending events, and those of held sessions are counted by subject, from their positions. */
 export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
+  const shardCount = await readShardCount(jsm);
   const shards = await Promise.all(
-    Array.from({ length: SHARDS }, async (_, shard) => {
+    shardNumbers(shardCount).map(async (shard) => {
       const info = await jsm.consumers.info(EVENTS_STREAM, consumerName(shard));
       return {
         shard,
@@ -37,7 +39,7 @@ export async function readBacklog(jsm: JetStreamManager): Promise<Backlog> {
     }),
   );
   const records = [...(await readHeld(jsm)).values()];
-  const held = await countAll(jsm, records.sort(heldByWeight).slice(0, MOST_HELD));
+  const held = await countAll(jsm, records.sort(heldByWeight).slice(0, MOST_HELD), shardCount);
   const events = [
     ...shards.map(({ pending, inFlight }) => pending + inFlight),
     ...held.map((session) => session.events),
@@ -62,20 +64,30 @@ export function heldByWeight(a: HeldRecord, b: HeldRecord): number {
   return Number(b.reason === "backlog") - Number(a.reason === "backlog") || a.since - b.since;
 }
 
-async function countAll(jsm: JetStreamManager, records: readonly HeldRecord[]): Promise<Backlog["held"]> {
+async function countAll(
+  jsm: JetStreamManager,
+  records: readonly HeldRecord[],
+  shardCount: number,
+): Promise<Backlog["held"]> {
   const counted: Backlog["held"] = [];
   const next = records.entries();
   const worker = async (): Promise<void> => {
     for (const [i, { session, reason, text, since, from }] of next)
-      counted[i] = { session, reason, text, since, from, events: await countFrom(jsm, session, from) };
+      counted[i] = {
+        session,
+        reason,
+        text,
+        since,
+        from,
+        events: await countFrom(jsm, sessionFilter(session, shardCount), from),
+      };
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return counted;
 }
 
-/** Counts the messages of a session from a sequence on. The first one tells how many follow. */
-export async function countFrom(jsm: JetStreamManager, session: string, from: number): Promise<number> {
-  for await (const { pending } of walk(jsm, EVENTS_STREAM, sessionFilter(session), Math.max(1, from), 1))
-    return pending + 1;
+/** Counts the messages that match a filter from a sequence on. The first one tells how many follow. */
+export async function countFrom(jsm: JetStreamManager, filter: string, from: number): Promise<number> {
+  for await (const { pending } of walk(jsm, EVENTS_STREAM, filter, Math.max(1, from), 1)) return pending + 1;
   return 0;
 }

@@ -4,7 +4,7 @@ import { readDamages, type Damage } from "../../log/state/damage.ts";
 import { readDepartures, type Departure } from "../../log/state/departure.ts";
 import { readState } from "../../log/state/state-store.ts";
 import { sessionFilter } from "../../log/schema/subjects.ts";
-import { DEAD_STREAM, EVENTS_STREAM, stateKey } from "../../log/schema/topology.ts";
+import { DEAD_STREAM, EVENTS_STREAM, shardSubjects, stateKey } from "../../log/schema/topology.ts";
 import { replicasOf, type Replicas } from "../checks/replicas.ts";
 import { readBacklog, type Backlog } from "./backlog.ts";
 
@@ -76,11 +76,14 @@ export async function readLogStatus(
 }
 
 async function oldestOf(jsm: JetStreamManager, { shards, held }: Backlog): Promise<string | undefined> {
+  const shardCount = shards.length;
   const firsts = [
     ...shards
       .filter((it) => it.pending + it.inFlight > 0)
-      .map((it) => ({ seq: it.ackFloor + 1, subject: `rr.*.${it.shard}.>` })),
-    ...held.filter((it) => it.events > 0).map((it) => ({ seq: it.from, subject: sessionFilter(it.session) })),
+      .map((it) => ({ seq: it.ackFloor + 1, subject: shardSubjects(it.shard, shardCount)[0] ?? "" })),
+    ...held
+      .filter((it) => it.events > 0)
+      .map((it) => ({ seq: it.from, subject: sessionFilter(it.session, shardCount) })),
   ].sort((a, b) => a.seq - b.seq);
   let oldest: { seq: number; time: Date } | undefined;
   for (const { seq, subject } of firsts) {

@@ -1,7 +1,7 @@
+import { shardOf } from "../../../support/eight-shards.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createBacklogLimits } from "../../../../src/gateway/writes/backlog-limits.ts";
-import { shardOf } from "../../../../src/shared/log/schema/partition.ts";
 import type { RelayState } from "../../../../src/shared/messages/relay-state.ts";
 
 describe("backlog of a session", () => {
@@ -20,6 +20,7 @@ describe("backlog of a session", () => {
   test("429 at the limit of events or bytes, alarm at half, once", () => {
     const alarms: string[] = [];
     const backlog = createBacklogLimits({
+      shardCount: 8,
       maxEvents: 4,
       maxBytes: 1000,
       onHalf: (session, { events }) => void alarms.push(`${session}:${events}`),
@@ -38,6 +39,7 @@ describe("backlog of a session", () => {
   test("a relay's report replaces what was counted, where it is whole", () => {
     const alarms: string[] = [];
     const backlog = createBacklogLimits({
+      shardCount: 8,
       maxEvents: 4,
       maxBytes: 1000,
       onHalf: (session) => void alarms.push(session),
@@ -76,7 +78,12 @@ describe("backlog of a session", () => {
           },
         ),
         (story) => {
-          const backlog = createBacklogLimits({ maxEvents: 20, maxBytes: 1e9, onHalf: () => {} });
+          const backlog = createBacklogLimits({
+            shardCount: 8,
+            maxEvents: 20,
+            maxBytes: 1e9,
+            onHalf: () => {},
+          });
           let taken = 0;
           for (const step of story) {
             if (step === "owner") backlog.reported(owner(taken));
@@ -93,7 +100,7 @@ describe("backlog of a session", () => {
   });
 
   const limits = (maxEvents = 4): ReturnType<typeof createBacklogLimits> =>
-    createBacklogLimits({ maxEvents, maxBytes: 1e9, onHalf: () => {} });
+    createBacklogLimits({ shardCount: 8, maxEvents, maxBytes: 1e9, onHalf: () => {} });
   const ALL = { most: 100, again: 0, known: true };
 
   test("a relay is asked about what was written to, and its word replaces what was counted before the question", () => {
@@ -156,7 +163,7 @@ describe("backlog of a session", () => {
   });
 
   test("ISOLATE-1: while more sessions stand still than a relay can name, one that flows is not refused some day", () => {
-    const backlog = createBacklogLimits({ maxEvents: 4, maxBytes: 1000, onHalf: () => {} });
+    const backlog = createBacklogLimits({ shardCount: 8, maxEvents: 4, maxBytes: 1000, onHalf: () => {} });
     const stuck = state({
       coordinator: { state: "up" },
       overflow: true,

@@ -47,7 +47,7 @@ function streams(
     consumer?: Reading<undefined>;
   } = {},
 ): StreamFacts {
-  const log = eventsPlan({ bytes: 100 * MIB, replicas: 1, duplicateWindowMs: 1000 });
+  const log = eventsPlan({ bytes: 100 * MIB, replicas: 1, duplicateWindowMs: 1000, shardCount: 8 });
   return {
     streams: [
       {
@@ -64,7 +64,7 @@ function streams(
       config:
         shard === 3 && change.consumer !== undefined
           ? change.consumer
-          : read(consumerPlan(shard) as ConsumerConfig),
+          : read(consumerPlan(shard, 8) as ConsumerConfig),
     })),
     sync: { kind: "always" },
   };

@@ -1,3 +1,4 @@
+import { SHARDS, eventSubject } from "../../../support/eight-shards.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { choose } from "../../../../src/operate/replay/choose.ts";
@@ -12,7 +13,7 @@ import {
   wantsKind,
 } from "../../../../src/operate/replay/selection.ts";
 import { isCoded } from "../../../../src/shared/base/errors.ts";
-import { KINDS, eventSubject, parseEventSubject } from "../../../../src/shared/log/schema/subjects.ts";
+import { KINDS, parseEventSubject } from "../../../../src/shared/log/schema/subjects.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 const usage = expect.objectContaining({ code: "usage" }) as Error;
@@ -61,7 +62,7 @@ describe("selection", () => {
     const text = fc.string({ minLength: 1, maxLength: 20, unit: "grapheme" });
     fc.assert(
       fc.property(text, text, text, fc.constantFrom(...KINDS), (wanted, session, runner, kind) => {
-        const [filter = ""] = filtersOf({ sessions: [wanted], kinds: [] });
+        const [filter = ""] = filtersOf({ sessions: [wanted], kinds: [] }, SHARDS);
         const subject = eventSubject(runner, session, kind);
         expect(parseEventSubject(subject)?.session).toBe(session);
         expect(matches(filter, subject)).toBe(session === wanted);

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../../support/eight-shards.ts";
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
 import { putAgain, type Again } from "../../../../src/operate/replay/put.ts";
@@ -42,7 +43,7 @@ const again: Again = {
 
 test("the body stays as it was, with a mark and without an address for the answer", async () => {
   const { nc, sent } = scripted({ seq: 25 });
-  expect(await putAgain(nc, "run", again)).toBe(25);
+  expect(await putAgain({ nc, shardCount: SHARDS }, "run", again)).toBe(25);
   const { body, answer, replayOf } = decodeEnvelope(sent[0]?.payload ?? new Uint8Array());
   expect([Buffer.from(body).toString(), answer, replayOf]).toEqual([
     '{"a":12345678901234567890}',
@@ -53,7 +54,7 @@ test("the body stays as it was, with a mark and without an address for the answe
 
 test("ORDER-1: while it is unknown whether it is stored, it is put again under the same id before anything else", async () => {
   const { nc, sent } = scripted(undefined, undefined, { seq: 2, duplicate: true });
-  expect(await putAgain(nc, "run", again)).toBe(2);
+  expect(await putAgain({ nc, shardCount: SHARDS }, "run", again)).toBe(2);
   expect(sent.map(({ id }) => id)).toEqual(["replay-run-e1", "replay-run-e1", "replay-run-e1"]);
 });
 
@@ -63,7 +64,7 @@ test("a full log and a refusal end it", async () => {
     stream: "RR_EVENTS",
     seq: 0,
   });
-  await expect(putAgain(full.nc, "run", again)).rejects.toMatchObject({ code: "log_full" });
+  await expect(putAgain({ nc: full.nc, shardCount: SHARDS }, "run", again)).rejects.toMatchObject({ code: "log_full" });
   const refused = scripted({ error: { err_code: 1, description: "no" }, stream: "RR_EVENTS", seq: 0 });
-  await expect(putAgain(refused.nc, "run", again)).rejects.toMatchObject({ code: "log_refused" });
+  await expect(putAgain({ nc: refused.nc, shardCount: SHARDS }, "run", again)).rejects.toMatchObject({ code: "log_refused" });
 });

@@ -1,3 +1,4 @@
+import { SHARDS, eventSubject } from "../../../support/eight-shards.ts";
 import { CONTROL_MS, type RelayControl } from "../../../../src/relay/lanes/control.ts";
 import type { Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
 import type { HeldSessions } from "../../../../src/relay/lanes/held-sessions.ts";
@@ -10,7 +11,6 @@ import type { Shard } from "../../../../src/relay/source/shard.ts";
 import { encodeEnvelope } from "../../../../src/shared/log/schema/envelope.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
 import { sessionToken } from "../../../../src/shared/log/schema/session-id.ts";
-import { eventSubject } from "../../../../src/shared/log/schema/subjects.ts";
 import { stateKey } from "../../../../src/shared/log/schema/topology.ts";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
 import { scriptedAnswers, scriptedGate } from "./scripted.ts";
@@ -121,6 +121,7 @@ export function live(shared: Lasting, options: HeldWorldOptions, past: Past): Li
   };
 
   const { dispatcher, held, control, deliver, clear, prepare } = createLanes({
+    shardCount: SHARDS,
     nc,
     jsm,
     kv,

@@ -1,6 +1,6 @@
+import { shardOf } from "../../../support/eight-shards.ts";
 import type { ControlRecord } from "../../../../src/shared/log/state/control.ts";
 import { decodeHeld } from "../../../../src/shared/log/state/held.ts";
-import { shardOf } from "../../../../src/shared/log/schema/partition.ts";
 import { stateKey } from "../../../../src/shared/log/schema/topology.ts";
 import { live, type Life, type Past } from "./held-life.ts";
 import type { HeldWorldOptions, Lasting } from "./lasting.ts";

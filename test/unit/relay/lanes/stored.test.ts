@@ -1,3 +1,4 @@
+import { SHARDS } from "../../../support/eight-shards.ts";
 import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import { describe, expect, test } from "vitest";
 import { createLeaderReader, envelopeOf as storedEnvelope } from "../../../../src/relay/lanes/stored.ts";
@@ -47,5 +48,5 @@ test.each([
       info: () => Promise.resolve({ state: { last_seq: last } }),
     },
   } as unknown as JetStreamManager;
-  expect(await createLeaderReader(jsm)("s", 8, 7)).toBe(word);
+  expect(await createLeaderReader(jsm, SHARDS)("s", 8, 7)).toBe(word);
 });

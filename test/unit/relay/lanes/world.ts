@@ -1,3 +1,4 @@
+import { SHARDS } from "../../../support/eight-shards.ts";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
@@ -79,6 +80,7 @@ export function createWorld(options: WorldOptions = {}): World {
   } as unknown as KV;
 
   const lanes = createLanes({
+    shardCount: SHARDS,
     nc: {} as NatsConnection,
     jsm: {} as JetStreamManager,
     kv,

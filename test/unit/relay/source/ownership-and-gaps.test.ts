@@ -1,9 +1,9 @@
+import { SHARDS } from "../../../support/eight-shards.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Gaps } from "../../../../src/relay/source/gaps.ts";
 import { Lease, LEASE_MARGIN_MS } from "../../../../src/relay/source/lease.ts";
 import { preferredOwner } from "../../../../src/relay/source/presence.ts";
-import { SHARDS } from "../../../../src/shared/log/schema/partition.ts";
 import { PRIORITY_TIMEOUT_MS } from "../../../../src/shared/log/schema/topology.ts";
 
 describe("Gaps", () => {

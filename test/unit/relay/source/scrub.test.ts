@@ -137,6 +137,6 @@ test("a consumer that is missing is said by its code: nothing would be delivered
   const jsm = { consumers: { info: () => Promise.reject(error) } } as unknown as JetStreamManager;
   const nc = {} as NatsConnection;
   const log = { state: { first_seq: 1, last_seq: 1 } };
-  const check = { log, checkpoints: [] } as unknown as LogCheck;
+  const check = { log, checkpoints: Array.from({ length: 8 }, () => undefined) } as unknown as LogCheck;
   await expect(unsettledOf({ nc, jsm }, check)).rejects.toMatchObject({ code: "consumer_missing" });
 });

@@ -1,7 +1,7 @@
+import { SHARDS } from "../../../support/eight-shards.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { pruneBelow } from "../../../../src/shared/log/prune.ts";
-import { SHARDS } from "../../../../src/shared/log/schema/partition.ts";
 
 /** One event of a model log: which shard, whether it is settled, whether its session is held, how old it is. */
 type ModelEvent = { shard: number; settled: boolean; held: boolean; young: boolean };

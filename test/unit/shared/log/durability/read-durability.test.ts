@@ -9,7 +9,7 @@ import {
 } from "../../../../../src/shared/log/durability/read-durability.ts";
 import { eventsPlan } from "../../../../../src/shared/log/provision/streams.ts";
 
-const stream = eventsPlan({ bytes: 1, replicas: 1, duplicateWindowMs: 1 }) as StreamConfig;
+const stream = eventsPlan({ bytes: 1, replicas: 1, duplicateWindowMs: 1, shardCount: 8 }) as StreamConfig;
 
 test("HONEST-1: fsync is claimed only if the broker is known to sync and nothing speaks against it", () => {
   expect(judgeDurability({ kind: "always" }, stream)).toEqual({ durability: "fsync", problems: [] });

@@ -11,7 +11,7 @@ import {
 import { freshCheckpoint } from "../../../../../src/shared/log/state/checkpoint.ts";
 
 const GIB = 1024 ** 3;
-const plan = eventsPlan({ bytes: 1000, replicas: 1, duplicateWindowMs: 60_000 });
+const plan = eventsPlan({ bytes: 1000, replicas: 1, duplicateWindowMs: 60_000, shardCount: 8 });
 const made = plan as StreamConfig;
 
 describe("an existing stream", () => {
@@ -65,7 +65,7 @@ describe("what the broker publishes of a stream", () => {
 });
 
 describe("an existing consumer", () => {
-  const wanted = consumerPlan(2);
+  const wanted = consumerPlan(2, 8);
   const existing = { ...wanted, opt_start_seq: 77 } as ConsumerConfig;
   test("may start anywhere, its filters in any order", () => {
     const filters = (existing.filter_subjects ?? []).toReversed();

@@ -1,12 +1,16 @@
+import {
+  SHARDS,
+  deadSubject,
+  eventSubject,
+  sessionFilter,
+  shardOf,
+} from "../../../../support/eight-shards.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { SHARDS, shardOf } from "../../../../../src/shared/log/schema/partition.ts";
 import { sessionIdProblem } from "../../../../../src/shared/log/schema/session-id.ts";
 import {
   answerInbox,
   askingGateway,
-  deadSubject,
-  eventSubject,
   gatewayInbox,
   inboxOwner,
   isAnswerTo,
@@ -15,7 +19,6 @@ import {
   parseEventSubject,
   questionSubject,
   RECEIPT_SUBJECT,
-  sessionFilter,
 } from "../../../../../src/shared/log/schema/subjects.ts";
 
 const id = fc

@@ -5,7 +5,12 @@ import { replicasOf, replicasText } from "../../../../../src/shared/messages/che
 import { judgeStreams } from "../../../../../src/shared/messages/checks/streams.ts";
 import { read } from "./readings.ts";
 
-const config = eventsPlan({ bytes: 1024 * 1024, replicas: 3, duplicateWindowMs: 120_000 }) as StreamConfig;
+const config = eventsPlan({
+  bytes: 1024 * 1024,
+  replicas: 3,
+  duplicateWindowMs: 120_000,
+  shardCount: 8,
+}) as StreamConfig;
 type Raft = NonNullable<StreamInfo["cluster"]>;
 type Peer = NonNullable<Raft["replicas"]>[number];
 
@@ -55,7 +60,7 @@ describe("servers that replicate", () => {
       ],
       consumers: [
         { shard: 0, config: { kind: "failed", why: "no answer within 3 s" } },
-        { shard: 1, config: read({ ...consumerPlan(1), max_deliver: 3 } as ConsumerConfig) },
+        { shard: 1, config: read({ ...consumerPlan(1, 8), max_deliver: 3 } as ConsumerConfig) },
       ],
       sync: { kind: "always" },
     });

@@ -1,3 +1,4 @@
+import { SHARDS } from "../../../../support/eight-shards.ts";
 import { describe, expect, test } from "vitest";
 import {
   firstStandings,
@@ -11,7 +12,7 @@ function lane(session: string, more: Partial<LaneView> = {}): LaneView {
 }
 
 function sources(more: Partial<SessionSources>): SessionSources {
-  return { lanes: [], moreLanes: 0, held: [], wishes: [], ...more };
+  return { lanes: [], moreLanes: 0, shardCount: SHARDS, held: [], wishes: [], ...more };
 }
 
 const held = (session: string, reason: string, events = 5): SessionSources["held"][number] => ({

@@ -1,0 +1,102 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { hearRelays, type Hearing } from "../../../src/shared/messages/hearing.ts";
+import { firstApplied } from "../checker.ts";
+import { judge } from "../judge.ts";
+import { startLoad } from "../load.ts";
+import { seededRandom } from "../random.ts";
+import { ms, quantile, type Report } from "../report.ts";
+import type { Service } from "../service.ts";
+import { onStage, type Stage } from "../stage.ts";
+
+export type ShardsOptions = {
+  seed: number;
+  shards: number;
+  relays: number;
+  /** Relays that are killed, one after the other. */
+  rounds: number;
+  sessions: number;
+  perSecond: number;
+  /** How long a killed one is away: longer than the pin's 3 s, so that others take over. */
+  awayMs: number;
+  /** Between two kills. */
+  calmMs: number;
+};
+
+const SHARE_MS = 60_000;
+
+/** A log of many shards and many relays: each has its share, and takeovers keep the order (ORDER-1). */
+export async function shards(options: ShardsOptions, report: Report): Promise<void> {
+  await onStage(report, (stage) => play(options, report, stage), { shards: options.shards });
+}
+
+async function play(options: ShardsOptions, report: Report, stage: Stage): Promise<void> {
+  const random = seededRandom(options.seed);
+  const relays = [stage.relay];
+  for (let i = 1; i < options.relays; i++)
+    relays.push(await stage.addRelay(`relay-${String(i).padStart(2, "0")}`));
+  const hearing = hearRelays(await stage.broker.connect("operator"));
+  const load = startLoad({
+    url: () => stage.gateway.url(),
+    random,
+    writers: Array.from({ length: options.sessions }, (_, i) => ({
+      session: `shards-${i}`,
+      perSecond: options.perSecond,
+      async: i % 2 === 0,
+    })),
+  });
+  await tellShares("at first", options, report, hearing);
+  const silences: number[] = [];
+  for (let round = 0; round < options.rounds; round++) {
+    const victim = relays[Math.floor(random.next() * relays.length)] as Service;
+    const from = Date.now();
+    await victim.kill9(options.awayMs);
+    await delay(options.awayMs);
+    await victim.ready();
+    await delay(options.calmMs);
+    silences.push(longestWait(await stage.arrivals(), load.calls, from));
+  }
+  await tellShares("after the kills", options, report, hearing);
+  await load.stop();
+  hearing.stop();
+  const findings = await judge(stage, load, report);
+  report.note("kills", String(options.rounds));
+  report.note("repeats", `${findings.repeats.length} of ${findings.delivered}`);
+  report.note(
+    "longest time from acceptance to delivery in a round, median and most",
+    `${ms(quantile(silences, 0.5))}, ${ms(Math.max(0, ...silences))}`,
+  );
+}
+
+/** Waits until every relay has as many shards as any other, or one more. A shard without events has no owner, so that the load has to reach all of them. */
+async function tellShares(
+  when: string,
+  { shards: count, relays }: ShardsOptions,
+  report: Report,
+  hearing: Hearing,
+): Promise<void> {
+  const [least, most] = [Math.floor(count / relays), Math.ceil(count / relays)];
+  const shares = (): number[] => hearing.now().map((state) => state.shards.length);
+  const isShared = (): boolean => {
+    const found = shares();
+    return found.length === relays && found.every((share) => share >= least && share <= most);
+  };
+  const began = performance.now();
+  while (!isShared() && performance.now() - began < SHARE_MS) await delay(100);
+  report.check(
+    `shards of each relay, ${when}`,
+    isShared(),
+    `${shares().join(" ")} (${least} or ${most} each), after ${ms(performance.now() - began)}`,
+  );
+}
+
+function longestWait(
+  arrivals: Parameters<typeof firstApplied>[0],
+  calls: readonly { marker: string; endedAt: number }[],
+  from: number,
+): number {
+  const delivered = firstApplied(arrivals);
+  const waits = calls
+    .filter(({ endedAt }) => endedAt >= from)
+    .map(({ marker, endedAt }) => (delivered.get(marker) ?? endedAt) - endedAt);
+  return Math.max(0, ...waits);
+}

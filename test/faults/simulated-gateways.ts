@@ -48,7 +48,12 @@ export async function startSimulatedGateways(broker: TestBroker, count: number):
   const scope = new DisposableStack();
   for (const [index, connection] of connections.entries()) {
     const gateway = simulatedName(index);
-    const backlog = createBacklogLimits({ shardCount: DEFAULT_SHARDS, maxEvents: 1e6, maxBytes: 1e12, onHalf: () => undefined });
+    const backlog = createBacklogLimits({
+      shardCount: DEFAULT_SHARDS,
+      maxEvents: 1e6,
+      maxBytes: 1e12,
+      onHalf: () => undefined,
+    });
     backlogs.push(backlog);
     scope.use(
       hearRelays({

@@ -55,7 +55,10 @@ export async function startTestGateway(
       ...options,
     },
     connection,
-    shardCount: await findShardCount(connection, runnerName({ runner: undefined, hostname: "dev-machine", profile: "coding", ...options })),
+    shardCount: await findShardCount(
+      connection,
+      runnerName({ runner: undefined, hostname: "dev-machine", profile: "coding", ...options }),
+    ),
     keptPort: { read: () => kept, keep: (port) => void (kept = port) },
     keptRuns: { read: () => [], write() {} },
     keptRunners: { read: () => [], write() {} },

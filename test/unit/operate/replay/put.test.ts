@@ -64,7 +64,11 @@ test("a full log and a refusal end it", async () => {
     stream: "RR_EVENTS",
     seq: 0,
   });
-  await expect(putAgain({ nc: full.nc, shardCount: SHARDS }, "run", again)).rejects.toMatchObject({ code: "log_full" });
+  await expect(putAgain({ nc: full.nc, shardCount: SHARDS }, "run", again)).rejects.toMatchObject({
+    code: "log_full",
+  });
   const refused = scripted({ error: { err_code: 1, description: "no" }, stream: "RR_EVENTS", seq: 0 });
-  await expect(putAgain({ nc: refused.nc, shardCount: SHARDS }, "run", again)).rejects.toMatchObject({ code: "log_refused" });
+  await expect(putAgain({ nc: refused.nc, shardCount: SHARDS }, "run", again)).rejects.toMatchObject({
+    code: "log_refused",
+  });
 });

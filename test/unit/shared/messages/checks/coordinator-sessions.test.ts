@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { judgeCoordinatorSessions } from "../../../../../src/shared/messages/checks/coordinator-sessions.ts";
 import type { LaneView, RelayView } from "../../../../../src/shared/messages/standing/relay-view.ts";
 
-const NOTHING_HELD = { backlog: { held: [] }, controls: { sessions: [] } } as unknown as Parameters<
-  typeof judgeCoordinatorSessions
->[1];
+const NOTHING_HELD = {
+  backlog: { held: [], shards: [] },
+  controls: { sessions: [] },
+} as unknown as Parameters<typeof judgeCoordinatorSessions>[1];
 
 function viewOf(gate: RelayView["gate"], lane: Partial<LaneView>): RelayView {
   const lanes = [

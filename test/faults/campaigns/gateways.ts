@@ -19,8 +19,8 @@ export type GatewaysOptions = {
 };
 
 const MOST_MB = 150;
-/** 96 MB with a thousand connections and users and an empty log; the rest is what Go has not collected yet. */
-const MOST_BROKER_MB = 200;
+/** 96 MB with a thousand connections and users and an empty log; the rest is mostly what Go has not collected yet. */
+const MOST_BROKER_MB = 300;
 /** All traffic between gateways and relays but for events and answers (ADR 0059). */
 const MOST_BYTES_PER_SECOND = 1024 ** 2;
 const WRITERS = 64;

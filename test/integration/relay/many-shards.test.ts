@@ -4,7 +4,7 @@ import { findShardCount } from "../../../src/gateway/find-shards.ts";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { eventSubject } from "../../../src/shared/log/schema/subjects.ts";
-import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
+import { EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { readBacklog } from "../../../src/shared/messages/status/backlog.ts";
 import { startTestBroker } from "../../support/broker.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
@@ -25,6 +25,10 @@ describe("a log with another number of shards (ADR 0060)", () => {
     for (const shards of [8, 64])
       await expect(provision(nc, { ...LOG, shards })).rejects.toMatchObject({ code: "shards_fixed" });
     expect((await provision(nc, { ...LOG, shards: 12 })).changes).toEqual([]);
+    // docs/scaling.md: drained, and made anew
+    for (const stream of [EVENTS_STREAM, STATE_STREAM]) await jsm.streams.delete(stream);
+    await provision(nc, { ...LOG, shards: 64 });
+    expect((await jsm.streams.info(EVENTS_STREAM)).state.consumer_count).toBe(64);
   });
 
   it.each([1, 7, 8, 64])(

@@ -1,4 +1,4 @@
-import { shardOf } from "../../src/shared/log/schema/partition.ts";
+import { shardOf } from "../support/eight-shards.ts";
 import {
   consumerName,
   DEAD_STREAM,

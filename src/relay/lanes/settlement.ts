@@ -68,13 +68,17 @@ export function knownHere(deps: {
 }
 
 /** The pointers of held sessions, as the bucket has them. */
-function createPointerView({ jsm, kv }: Pick<SettlementDeps, "jsm" | "kv">): {
+function createPointerView({
+  jsm,
+  kv,
+  shardCount,
+}: Pick<SettlementDeps, "jsm" | "kv" | "shardCount">): {
   /** The session's lowest unsettled sequence; Infinity if it is not held. */
   heldFrom: (session: string) => Promise<number>;
   /** Has a session no event that is held? Its pointer may stand behind the last one for a while. */
   nothingHeld: (session: string) => Promise<boolean>;
 } {
-  const readLeader = createLeaderReader(jsm);
+  const readLeader = createLeaderReader(jsm, shardCount);
   async function heldFrom(session: string): Promise<number> {
     const key = stateKey.held(sessionToken(session));
     const entry = await kv.get(key);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { shardNumbers, shardOf } from "../../../src/shared/log/schema/partition.ts";
 import { hearRelays, type Hearing } from "../../../src/shared/messages/hearing.ts";
 import { firstApplied } from "../checker.ts";
 import { judge } from "../judge.ts";
@@ -38,8 +39,8 @@ async function play(options: ShardsOptions, report: Report, stage: Stage): Promi
   const load = startLoad({
     url: () => stage.gateway.url(),
     random,
-    writers: Array.from({ length: options.sessions }, (_, i) => ({
-      session: `shards-${i}`,
+    writers: sessionsOf(options).map((session, i) => ({
+      session,
       perSecond: options.perSecond,
       async: i % 2 === 0,
     })),
@@ -67,7 +68,18 @@ async function play(options: ShardsOptions, report: Report, stage: Stage): Promi
   );
 }
 
-/** Waits until every relay has as many shards as any other, or one more. A shard without events has no owner, so that the load has to reach all of them. */
+/** As many sessions of each shard: one without events would have no owner. */
+function sessionsOf({ shards: count, sessions }: ShardsOptions): string[] {
+  const of = shardNumbers(count).map((): string[] => []);
+  for (let i = 0; of.some((some) => some.length < sessions / count); i++) {
+    const session = `shards-${i}`;
+    const some = of[shardOf(session, count)];
+    if (some !== undefined && some.length < sessions / count) some.push(session);
+  }
+  return of.flat();
+}
+
+/** Waits until every relay has as many shards as any other, or one more. */
 async function tellShares(
   when: string,
   { shards: count, relays }: ShardsOptions,

@@ -4,7 +4,7 @@ import { cuts } from "./campaigns/cuts.ts";
 import { damage } from "./campaigns/damage.ts";
 import { failover } from "./campaigns/failover.ts";
 import { foreign } from "./campaigns/foreign.ts";
-import { gateways } from "./campaigns/gateways.ts";
+import { growth } from "./campaigns/growth.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
 import { leaf } from "./campaigns/leaf.ts";
@@ -19,7 +19,6 @@ import { restart } from "./campaigns/restart.ts";
 import { replay } from "./campaigns/replay.ts";
 import { runner, RUNNER_PLAYS } from "./campaigns/runner.ts";
 import { sessionsSoak } from "./campaigns/sessions-soak.ts";
-import { shards } from "./campaigns/shards.ts";
 import { soak } from "./campaigns/soak.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
@@ -257,33 +256,7 @@ export function campaignsOf({ rounds, gapMs, seconds, seed, play, kind, ...asked
       byName: true,
       run: (report) => memory({ seed, hot: 100_000, others: 20_000, sessions: 200 }, report),
     },
-    {
-      name: "gateways",
-      what: "1,000 gateways hear one relay while 10,000 sessions wait",
-      limitMs: 600_000,
-      byName: true,
-      run: (report) => gateways({ gateways: 1000, sessions: 10_000, windowMs: 10_000 }, report),
-    },
-    {
-      name: "shards",
-      what: "64 shards and 12 relays, one of which is killed at a time",
-      limitMs: 900_000,
-      byName: true,
-      run: (report) =>
-        shards(
-          {
-            seed,
-            shards: 64,
-            relays: 12,
-            rounds: Math.min(rounds, 20),
-            sessions: 256,
-            perSecond: 1,
-            awayMs: 4000,
-            calmMs: 3000,
-          },
-          report,
-        ),
-    },
+    ...growth({ seed, rounds }),
     {
       name: "soak",
       what: `${minutes} minutes of 150 events a second, 50 new sessions every minute`,

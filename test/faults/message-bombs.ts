@@ -5,7 +5,7 @@ import type { Random } from "./random.ts";
 
 /** A message that is built to be expensive for who reads it, from somebody with a gateway's login. */
 export type MessageBomb =
-  /** Put into the log. `unreadable`: no envelope, whoever reads it. */
+  /** Put into the log. `unreadable`: no envelope for any reader. */
   | { kind: "event"; session: string; payload: Uint8Array; unreadable: boolean }
   /** A question to relays, or the opening of a request. */
   | { kind: "question"; of: "receipt" | "http"; payload: Uint8Array }

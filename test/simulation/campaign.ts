@@ -27,7 +27,7 @@ function worldOf(seed: number): HistoryOptions["world"] {
   };
 }
 
-/** The settings that a history of a campaign has, for whoever repeats it. */
+/** The settings that a history of a campaign has, so that it can be repeated. */
 export function optionsOf(
   options: Pick<CampaignOptions, "disk" | "world"> & { part: Part },
   seed: number,

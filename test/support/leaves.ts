@@ -162,7 +162,7 @@ function serverOf(options: {
   };
 }
 
-/** A nats-server says who it is to whoever connects. */
+/** A nats-server says who it is to anyone who connects. */
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
   try {

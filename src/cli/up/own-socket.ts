@@ -14,7 +14,7 @@ type Handle = {
 type Bind = (address: string, port: number, family: 4 | 6, fd: -1, flags: 0) => Handle | number | undefined;
 
 /**
- * Binds a socket and does not listen: whoever listens in Node also accepts. The first child listens at it, and from then on the system queues clients for as long as this process has it
+ * Binds a socket and does not listen: a process that listens in Node also accepts. The first child listens at it, and from then on the system queues clients for as long as this process has it
  * open, whether or not a child runs. Undefined where that cannot be done. Throws `port_taken` and `listen_refused`.
  */
 export function bindOwnSocket(wanted: OwnPort): OwnSocket | undefined {

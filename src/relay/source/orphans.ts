@@ -2,6 +2,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { errorText, isCoded } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { pinnedBy, type Consumer } from "./consumer.ts";
+import { createLooks, type Looks } from "./looks.ts";
 import type { ShardMemory } from "./shard-memory.ts";
 
 /** How often a shard to which nothing is delivered asks whether events wait there without an owner. */
@@ -31,9 +32,7 @@ export type OrphanDeps = {
 };
 
 /** Looks for events of a shard that no relay has. */
-export type OrphanWatch = {
-  start(): void;
-  stop(): void;
+export type OrphanWatch = Looks & {
   /** Forgets what was found out about the consumer's acks, because the broker may be another process now. */
   forget(): void;
 };
@@ -78,7 +77,6 @@ async function adopt(deps: OrphanDeps, claim: Claim): Promise<void> {
  */
 export function watchForOrphans(deps: OrphanDeps): OrphanWatch {
   const { clock, log, shard } = deps;
-  let cancel: (() => void) | undefined;
   let claim: Claim = { upTo: 0 };
 
   const look = async (): Promise<void> => {
@@ -89,23 +87,8 @@ export function watchForOrphans(deps: OrphanDeps): OrphanWatch {
       log.debug({ shard, err: errorText(error) }, "shard could not be checked");
     }
   };
-  const lookAgain = (): void => {
-    const mine = clock.after(CHECK_MS, () => {
-      void look().finally(() => {
-        if (cancel === mine) lookAgain(); // otherwise it was ended meanwhile
-      });
-    });
-    cancel = mine;
-  };
-
   return {
-    start() {
-      if (cancel === undefined) lookAgain();
-    },
-    stop() {
-      cancel?.();
-      cancel = undefined;
-    },
+    ...createLooks(clock, { waitMs: () => CHECK_MS, look }),
     forget: () => void (claim = { upTo: 0 }),
   };
 }

@@ -2,6 +2,7 @@ import type { Clock } from "../../shared/base/clock.ts";
 import { errorText, isCoded } from "../../shared/base/errors.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import type { Consumer, ConsumerInfo } from "./consumer.ts";
+import { createLooks, type Looks } from "./looks.ts";
 
 /** How often a shard to which nothing comes is compared with its consumer: one question of each shard in this time costs the broker nothing that shows. */
 const CHECK_MS = 2000;
@@ -24,7 +25,7 @@ export type TailDeps = {
 };
 
 /** Notices that the last delivery of a shard was lost, or that its consumer was reset by another client and the first one since then was. */
-export type TailWatch = { start(): void; stop(): void };
+export type TailWatch = Looks;
 
 /** Does the consumer stand where the shard does? After a reset by another client the numbers may be equal by chance; but then it waits for acks. Pure. */
 export function agrees(
@@ -45,7 +46,6 @@ function same(a: Place | undefined, b: Place | undefined): boolean {
  */
 export function watchTail(deps: TailDeps): TailWatch {
   const { clock, log, shard, consumer, place } = deps;
-  let cancel: (() => void) | undefined;
   /** Where the shard was at the last look. */
   let before: Place | undefined;
   let suspected: Place | undefined;
@@ -62,27 +62,12 @@ export function watchTail(deps: TailDeps): TailWatch {
     deps.lost(now);
   }
 
-  function lookAgain(): void {
-    const mine = clock.after(suspected === undefined ? CHECK_MS : AGAIN_MS, () => {
-      void look()
-        .catch((error: unknown) => {
-          if (isCoded(error)) return deps.fatal(error);
-          log.debug({ shard, err: errorText(error) }, "shard could not be compared with its consumer");
-        })
-        .finally(() => {
-          if (cancel === mine) lookAgain(); // otherwise it was ended meanwhile
-        });
-    });
-    cancel = mine;
-  }
-
-  return {
-    start() {
-      if (cancel === undefined) lookAgain();
-    },
-    stop() {
-      cancel?.();
-      cancel = undefined;
-    },
-  };
+  return createLooks(clock, {
+    waitMs: () => (suspected === undefined ? CHECK_MS : AGAIN_MS),
+    look: () =>
+      look().catch((error: unknown) => {
+        if (isCoded(error)) return deps.fatal(error);
+        log.debug({ shard, err: errorText(error) }, "shard could not be compared with its consumer");
+      }),
+  });
 }

@@ -2,7 +2,7 @@ import { readShortFile } from "../../shared/base/short-file.ts";
 import type { ServiceToken } from "./fetch.ts";
 import { tokenIn } from "./read.ts";
 
-/** The worker's own token, as the settings name it. `file`: where it was read from, and is read again each time, because whoever rotates it (Kubernetes does so) replaces the file. */
+/** The worker's own token, as the settings name it. `file`: where it was read from, and is read again each time, because rotation replaces the file, as in Kubernetes. */
 export type ServiceTokenSource = { value: string | undefined; file: string | undefined };
 
 /** `learn` is called with each token that was not known yet, so that no log line shows it. A file that cannot be read, or has no token, changes nothing. */

@@ -110,7 +110,7 @@ describe.each(OVERLAYS)("%s", (overlay: Overlay) => {
     }
   });
 
-  test("HONEST-1: whoever says how durable the log is asks every server", () => {
+  test("HONEST-1: each process that says how durable the log is asks every server", () => {
     const servers = [0, 1, 2].map((it) => `http://nats-${it}.nats:8222`).join(",");
     expect(named("StatefulSet", "nats")?.spec?.replicas).toBe(3);
     const asked = containers.filter(({ container }) => ["gateway", "console"].includes(container.name));

@@ -6,7 +6,7 @@ import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { operatorCli } from "../../support/operator.ts";
 import { createAppender, provisioned } from "../../support/relay.ts";
 
-/** What no client library writes, but whoever may publish events can store. */
+/** What no client library writes, but any user who may publish events can store. */
 const HEADS = ["bad name: x\r\n\r\n", "X: a\nb\r\n\r\n", ": y\r\n\r\n", "X: no end"].map(
   (it) => `NATS/1.0\r\n${it}`,
 );

@@ -73,7 +73,7 @@ export async function worker(
 export type Agent = {
   writer: OwnerWriter;
   event(kind: string, turn?: string, data?: object): OwnerEvent;
-  /** A turn with some texts. Resolves when its end is in the log; `stored` is told of each event. */
+  /** A turn with some texts. Resolves when its end is in the log; `stored` gets each event. */
   turn(texts: number, stored?: (kind: string, seq: number) => void): Promise<void>;
 };
 

@@ -139,7 +139,7 @@ test("a path that cannot be decoded, one that is not there, and one without this
   });
 });
 
-test("without the key nothing is told of what is there", async () => {
+test("without the key no answer says what is there", async () => {
   for (const headers of [
     { authorization: "" },
     { authorization: "Bearer wrong" },

@@ -93,7 +93,7 @@ describe("sessions by REST", () => {
     });
   });
 
-  test("have no MCP servers of their own, whoever asks", async () => {
+  test("have no MCP servers of their own, for no user", async () => {
     const id = await world.make("ann");
     for (const method of ["GET", "POST", "DELETE"])
       for (const one of [id, "never-there"])

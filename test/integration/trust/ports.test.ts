@@ -128,7 +128,7 @@ test("up opens six ports, all on loopback, and none but the gateway's shows or t
   expect(await firstLine(nats)).toMatch(/^INFO \{.*"auth_required":true/);
 });
 
-/** What the broker says to whoever connects. */
+/** What the broker says to anyone who connects. */
 function firstLine(url: string): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {

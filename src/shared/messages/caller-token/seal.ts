@@ -24,7 +24,7 @@ export async function newAnswerKey(): Promise<AnswerKey> {
   };
 }
 
-/** A token for whoever has the private key, and for nobody who reads the message on its way: brokers can log what they carry. */
+/** A token for the holder of the private key, and for nobody who reads the message on its way: brokers can log what they carry. */
 export async function seal(token: string, turn: string, key: PublicKey): Promise<Uint8Array> {
   const { CompactEncrypt, importJWK } = await import("jose");
   const sealed = await new CompactEncrypt(Buffer.from(token))

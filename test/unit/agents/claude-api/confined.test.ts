@@ -83,7 +83,7 @@ test("a file that is too large is not read", async () => {
   await expect(readText(work, "large")).rejects.toThrow(/at most/);
 });
 
-test("whoever swaps a folder for a link meanwhile gains nothing", async () => {
+test("a folder that is swapped for a link meanwhile opens nothing", async () => {
   writeFileSync(join(work, "sub", "secret"), "mine");
   const swap = (): void => {
     renameSync(join(work, "sub"), join(work, "sub2"));

@@ -52,7 +52,7 @@ describe("beats", () => {
     expect(briefs.brief(text({ instance: "i2", number: 1 }), 2)?.instance).toBe("i2");
   });
 
-  test("a relay that stops is told of, and forgotten", () => {
+  test("a relay that stops is reported, and forgotten", () => {
     const briefs = createBriefs(0);
     briefs.brief(text(), 0);
     expect(briefs.brief(text({ number: 2, stopping: true }), 1)?.stopping).toBe(true);

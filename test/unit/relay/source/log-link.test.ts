@@ -25,7 +25,7 @@ test.each<{ why: string; info: object | undefined; domain: string | undefined; e
   expect(await liesElsewhere({ info } as Pick<NatsConnection, "info">, jsmOf(domain))).toBe(elsewhere);
 });
 
-/** A log that answers as it is told, and what was said of it. */
+/** A log whose answers the test sets, and what was said of it. */
 function world() {
   const clock = createFakeClock();
   const said: string[] = [];

@@ -17,6 +17,8 @@ import type { BrokerRole } from "../../src/shared/messages/permissions.ts";
 import { inboxOf, natsServerPath } from "./broker.ts";
 
 const SERVERS = 3;
+/** An address where no server is. */
+const NOBODY = "127.0.0.1:1";
 
 /** A user that the product does not have. */
 const FREE = { user: "free", password: "may-do-anything" };
@@ -37,7 +39,10 @@ export type Cluster = {
 
 type Node = { name: string; port: number; routePort: number; dir: string; process?: ServerProcess };
 
-export async function startCluster(): Promise<Cluster> {
+/** Address by which a server reaches the port of another one for servers. */
+export type Route = (from: number, to: number, port: number) => Promise<string>;
+
+export async function startCluster(options: { route?: Route } = {}): Promise<Cluster> {
   await using scope = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "rr-cluster-"));
   scope.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
@@ -58,15 +63,18 @@ export async function startCluster(): Promise<Cluster> {
   }
   const start = async (node: Node): Promise<void> => {
     const configFile = join(node.dir, "nats-server.conf");
-    const options = { binary, configFile, runDir: node.dir, admin, guard };
-    node.process = await spawnServer({ ...options, clock: systemClock, log: silentLogger() });
+    const server = { binary, configFile, runDir: node.dir, admin, guard };
+    node.process = await spawnServer({ ...server, clock: systemClock, log: silentLogger() });
   };
-  for (const node of nodes) {
+  for (const [from, node] of nodes.entries()) {
     writeFileSync(
       join(node.dir, "users.conf"),
       usersConfig(users).replace("users: [", `users: [${FREE_USER}`),
     );
-    writeFileSync(join(node.dir, "nats-server.conf"), configOf(node, nodes));
+    writeFileSync(
+      join(node.dir, "nats-server.conf"),
+      configOf(node, await routesOf(from, nodes, options.route)),
+    );
   }
   scope.defer(async () => {
     for (const node of nodes) await node.process?.stop();
@@ -108,8 +116,20 @@ export async function startCluster(): Promise<Cluster> {
   };
 }
 
-function configOf({ name, port, routePort, dir }: Node, nodes: readonly Node[]): string {
-  const routes = nodes.map((node) => `"nats://127.0.0.1:${node.routePort}"`);
+/** Lines of a server's configuration that say how it reaches the others. */
+async function routesOf(from: number, nodes: readonly Node[], route: Route | undefined): Promise<string> {
+  const routes: string[] = [];
+  for (const [to, { routePort }] of nodes.entries()) {
+    const address =
+      route === undefined || to === from ? `127.0.0.1:${routePort}` : await route(from, to, routePort);
+    routes.push(`"nats://${address}"`);
+  }
+  // Servers tell each other where one that comes is: that must not lead past the routes.
+  const advertise = route === undefined ? "" : `, advertise: "${NOBODY}"`;
+  return `routes: [${routes.join(", ")}]${advertise}`;
+}
+
+function configOf({ name, port, routePort, dir }: Node, routes: string): string {
   return `include "users.conf"
 server_name: "${name}"
 host: "127.0.0.1"
@@ -117,7 +137,7 @@ port: ${port}
 pid_file: "${join(dir, "nats-server.pid")}"
 ports_file_dir: "${dir}"
 max_payload: ${MAX_PAYLOAD}
-cluster { name: "test", host: "127.0.0.1", port: ${routePort}, routes: [${routes.join(", ")}] }
+cluster { name: "test", host: "127.0.0.1", port: ${routePort}, ${routes} }
 jetstream { store_dir: "${join(dir, "store")}", max_memory_store: 64M, max_file_store: 1000T }
 `;
 }

@@ -1,4 +1,4 @@
-import { objections, type Counts, type Row } from "../rounds/tally.ts";
+import { foldedRows, objections, type Counts, type Row } from "../rounds/tally.ts";
 import type { ControlResult, Result, RoundsResult } from "./results.ts";
 
 // The tables of docs/reliability.md. All pure.
@@ -115,28 +115,21 @@ function controls(found: readonly ControlResult[]): string {
 
 /** Pairs count as their first nemesis with a kill beside it. */
 function folded(rows: readonly Row[]): Row[] {
-  const sums = new Map<string, Row>();
-  for (const row of rows) {
-    const [first = "", second] = row.nemesis.split(" + ");
-    const nemesis = second === undefined ? first : `${first}, and a kill`;
-    const sum = sums.get(nemesis);
-    if (sum === undefined) sums.set(nemesis, { ...row, nemesis });
-    else for (const name of countsIn(row)) sum[name] += row[name];
-  }
-  return [...sums.values()].sort((a, b) => (a.nemesis < b.nemesis ? -1 : 1));
-}
-
-function countsIn(row: Row): (keyof Counts)[] {
-  return (Object.keys(row) as (keyof Row)[]).filter((name) => name !== "nemesis");
+  return foldedRows(
+    rows.map((row) => {
+      const [first = "", second] = row.nemesis.split(" + ");
+      return second === undefined ? row : { ...row, nemesis: `${first}, and a kill` };
+    }),
+  );
 }
 
 function cells(row: Row): string[] {
   return [row.nemesis, ...COUNTED.map(([name]) => number(row[name]))];
 }
 
-function madeOf({ versions, date, seed, pieces }: RoundsResult): string {
+function madeOf({ versions, date, seeds, pieces }: RoundsResult): string {
   const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `${programs.join(", ")}; ${date}, seed ${seed}, ${pieces === 1 ? "one piece" : `${pieces} pieces`}.`;
+  return `${programs.join(", ")}; ${date}, ${seeds.length === 1 ? "seed" : "seeds"} ${seeds.join(", ")}, ${pieces === 1 ? "one piece" : `${pieces} pieces`}.`;
 }
 
 function number(value: number): string {

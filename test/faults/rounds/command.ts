@@ -2,8 +2,8 @@ import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { CONTROLS, runControl } from "./controls/control.ts";
-import { readHistory } from "./history.ts";
-import { roundsResult, writeResult } from "../reliability/results.ts";
+import { lastPiece, readHistory } from "./history.ts";
+import { addResult, roundsResult, writeResult } from "../reliability/results.ts";
 import { EVIDENCE } from "../stage.ts";
 import { runRounds } from "./run.ts";
 import { SUBJECTS } from "./subjects.ts";
@@ -21,6 +21,7 @@ export const ROUNDS_FLAGS = {
   check: { type: "string" },
   control: { type: "string" },
   out: { type: "string" },
+  add: { type: "string" },
 } as const;
 
 export type RoundsFlags = {
@@ -33,10 +34,11 @@ export type RoundsFlags = {
   check?: string | undefined;
   control?: string | undefined;
   out?: string | undefined;
+  add?: string | undefined;
 };
 
-export const ROUNDS_USAGE = `npm run faults -- --rounds N [--seed N] [--subject NAME] [--nemesis EXPRESSION] [--resume FILE] [--minutes N]
-npm run faults -- --check FILE [--out FILE]
+export const ROUNDS_USAGE = `npm run faults -- --rounds N [--seed N] [--subject NAME] [--nemesis EXPRESSION] [--resume FILE] [--minutes N] [--out FILE | --add FILE]
+npm run faults -- --check FILE [--out FILE | --add FILE]
 npm run faults -- --control NAME [--out FILE]
 
 Rounds against a system as others see it: executors send events over HTTP, a coordinator records what arrives, something is disturbed
@@ -48,6 +50,7 @@ for a few seconds, and a checker holds the two against each other. Ends with 1 i
   --minutes a piece ends after this, and --resume adds the next one (default 40)
   --check   checks a history again
   --out     writes the result as JSON, for \`npm run reliability\`
+  --add     adds the newest piece of the history to such a result
   --control breaks the product on purpose, and ends with 0 only if the check sees it: ${CONTROLS.join(", ")}`;
 
 const MOST_MINUTES = 40;
@@ -65,7 +68,7 @@ export function asksForRounds(flags: Omit<RoundsFlags, "seed"> & { only?: string
 
 /** Runs rounds or checks a history; the exit code. */
 export async function roundsCommand(flags: RoundsFlags): Promise<number> {
-  if (flags.check !== undefined) return verdictOn(flags.check, flags.out);
+  if (flags.check !== undefined) return verdictOn(flags.check, flags);
   const { subject: name = "ours", control, seed } = flags;
   const subject = SUBJECTS[name];
   if (subject === undefined || (control !== undefined && !CONTROLS.includes(control))) {
@@ -91,7 +94,7 @@ export async function roundsCommand(flags: RoundsFlags): Promise<number> {
     settleMs: SETTLE_MS,
     print,
   });
-  return verdictOn(file, flags.out);
+  return verdictOn(file, flags);
 }
 
 /** The file that was named, or a new one, which stays. */
@@ -101,8 +104,10 @@ function fileOf({ resume, seed }: RoundsFlags, name: string): string {
   return file;
 }
 
-function verdictOn(file: string, out: string | undefined): number {
-  const tally = tallyOf(readHistory(file));
+function verdictOn(file: string, { out, add }: Pick<RoundsFlags, "out" | "add">): number {
+  const lines = readHistory(file);
+  const tally = tallyOf(lines);
+  if (add !== undefined) addResult(add, roundsResult(tallyOf(lastPiece(lines))));
   if (out !== undefined) writeResult(out, roundsResult(tally));
   for (const line of shownTally(tally)) console.log(line);
   return objections(tally.total).length === 0 && tally.total.rounds > 0 ? 0 : 1;

@@ -59,6 +59,16 @@ export function readHistory(file: string): Line[] {
     });
 }
 
+/** What the newest piece of a run wrote. Pure. */
+export function lastPiece(lines: readonly Line[]): Line[] {
+  return lines.slice(
+    Math.max(
+      0,
+      lines.findLastIndex(({ is }) => is === "run"),
+    ),
+  );
+}
+
 /** Name of a session of a round. */
 export function sessionOf(piece: number, round: number, n: number): string {
   return `${roundKey(piece, round)}-${n}`;

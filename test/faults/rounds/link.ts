@@ -10,7 +10,9 @@ export type LinkState =
   /** Bytes wait. */
   | { kind: "stalled" }
   /** Bytes arrive this much later, in their order. */
-  | { kind: "slow"; ms: number };
+  | { kind: "slow"; ms: number }
+  /** Of what arrives, each has this chance to be late by so much, once or several times over, and all behind it waits: what programs notice of packets that are lost. */
+  | { kind: "lossy"; chance: number; ms: number };
 
 /** A network between two programs, on a port of its own, that can be disturbed. */
 export type Link = {
@@ -23,7 +25,11 @@ export type Link = {
 
 const OPEN: LinkState = { kind: "open" };
 
-export async function startLink(name: string, to: { host: string; port: number }): Promise<Link> {
+export async function startLink(
+  name: string,
+  to: { host: string; port: number },
+  random: () => number = Math.random,
+): Promise<Link> {
   const sockets = new Set<Socket>();
   let state = OPEN;
 
@@ -31,7 +37,7 @@ export async function startLink(name: string, to: { host: string; port: number }
   function pass(from: Socket, other: Socket): void {
     let last = Promise.resolve();
     const inTurn = (act: () => void): void => {
-      const due = performance.now() + (state.kind === "slow" ? state.ms : 0);
+      const due = performance.now() + latenessIn(state, random);
       last = last.then(async () => {
         const rest = due - performance.now();
         if (rest > 0) await delay(rest);
@@ -73,6 +79,15 @@ export async function startLink(name: string, to: { host: string; port: number }
       await once(server, "close");
     },
   };
+}
+
+/** How late something arrives. A packet that was lost is sent again after a while, and after twice that when it is lost again. */
+function latenessIn(state: LinkState, random: () => number): number {
+  if (state.kind === "slow") return state.ms;
+  if (state.kind !== "lossy") return 0;
+  let late = 0;
+  for (let again = state.ms; random() < state.chance; again *= 2) late += again;
+  return late;
 }
 
 /** Host and port of a URL or a `host:port`. */

@@ -12,6 +12,9 @@ const MOST_DOWN_MS = 500;
 const KILL = "kill -9: ";
 const COORDINATOR_KILLED = `${KILL}coordinator`;
 const SLOW_LINK_MS = 200;
+/** What Linux waits at least before it sends a packet again. */
+const SENT_AGAIN_MS = 200;
+const LOST = 0.05;
 /** Ends of the markers that the coordinator refuses for good in the round of the poison: sessions that do not wait for its answer, and events that are sent meanwhile. */
 const POISON = [0, 2, 4].map((session) => `-${session}:15"`);
 
@@ -81,11 +84,12 @@ function stopOf(part: Part): Nemesis {
   };
 }
 
-function disturbancesOf(link: Link): Nemesis[] {
+function disturbancesOf(link: Pick<Link, "name" | "set">): Nemesis[] {
   const states: Record<string, LinkState> = {
     cut: { kind: "cut" },
     stalled: { kind: "stalled" },
     delayed: { kind: "slow", ms: SLOW_LINK_MS },
+    "as with lost packets": { kind: "lossy", chance: LOST, ms: SENT_AGAIN_MS },
   };
   return Object.entries(states).map(([how, state]) => ({
     name: `link ${how}: ${link.name}`,

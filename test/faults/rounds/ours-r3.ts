@@ -4,18 +4,32 @@ import packageFile from "../../../package.json" with { type: "json" };
 import { startCluster, type Cluster } from "../../support/cluster.ts";
 import { deadMarkers } from "../stage.ts";
 import { brokerVersion } from "./broker-version.ts";
+import { startLink, type Link, type LinkState } from "./link.ts";
 import { startProduct } from "./product.ts";
-import type { Part, Stand, Subject } from "./subject.ts";
+import type { OwnNemesis, Part, Stand, Subject } from "./subject.ts";
 
 const LOG_BYTES = 1024 ** 3;
 const SERVERS = [0, 1, 2];
+const PAIRS = SERVERS.flatMap((a) => SERVERS.filter((b) => a < b).map((b): [number, number] => [a, b]));
+/** A server notices after up to 4 s that a leader is silent, and others elect one then; a leader without the others steps down after 10 s. */
+const ALONE_MS = 12_000;
 /** A cluster that has just formed may not place a stream yet. */
 const PROVISION_MS = 60_000;
 
-/** The product on three servers that replicate: a gateway and two relays. Its clients hear of every server, so that no network can be put between. */
+/** The product on three servers that replicate: a gateway and two relays. Its clients hear of every server, so that no network can be put between them and the servers. */
 export async function startOursR3(stand: Stand): Promise<Subject> {
   await using scope = new AsyncDisposableStack();
-  const cluster = scope.use(await startCluster());
+  const between = scope.use(new AsyncDisposableStack());
+  const links: PairLink[] = [];
+  const cluster = scope.use(
+    await startCluster({
+      async route(from, to, port) {
+        const link = between.use(await startLink(nameOf(from, to), { host: "127.0.0.1", port }));
+        links.push({ servers: [from, to], link });
+        return link.address;
+      },
+    }),
+  );
   const admin = await cluster.connect("admin");
   for (const end = performance.now() + PROVISION_MS; ; await delay(500)) {
     try {
@@ -39,8 +53,8 @@ export async function startOursR3(stand: Stand): Promise<Subject> {
       "as shipped; one gateway, two relays, three nats-servers that replicate, with the server's default sync interval",
     url: product.url,
     parts: [...product.parts, ...SERVERS.map((n) => serverOf(cluster, n))],
-    links: [],
-    own: [],
+    links: PAIRS.map((pair) => joined(links, pair)),
+    own: [...product.own, ...SERVERS.map((n) => alone(links, n))],
     dead: () => deadMarkers(operator),
     [Symbol.asyncDispose]: () => home.disposeAsync(),
   };
@@ -61,4 +75,36 @@ function serverOf(cluster: Cluster, n: number): Part {
     },
     ready: () => restarted,
   };
+}
+
+/** The network by which one server reaches another. */
+type PairLink = { servers: [from: number, to: number]; link: Link };
+
+function nameOf(a: number, b: number): string {
+  return `nats-server ${Math.min(a, b)} – nats-server ${Math.max(a, b)}`;
+}
+
+/** The networks between two servers, whichever of them connects, as one. */
+function joined(links: readonly PairLink[], pair: readonly [number, number]): Pick<Link, "name" | "set"> {
+  const both = links.filter(({ servers }) => servers.every((server) => pair.includes(server)));
+  return { name: nameOf(...pair), set: (state) => setAll(both, state) };
+}
+
+/** One server is cut off from the others, for long enough that they elect leaders without it. Clients still reach it. */
+function alone(links: readonly PairLink[], server: number): OwnNemesis {
+  const its = links.filter(({ servers }) => servers.includes(server));
+  return {
+    name: `cut off from the others for ${ALONE_MS / 1000} s: nats-server ${server}`,
+    async start(forMs) {
+      setAll(its, { kind: "cut" });
+      return async () => {
+        await delay(ALONE_MS - forMs);
+        setAll(its, { kind: "open" });
+      };
+    },
+  };
+}
+
+function setAll(links: readonly PairLink[], state: LinkState): void {
+  for (const { link } of links) link.set(state);
 }

@@ -10,13 +10,14 @@ import packageFile from "../../../package.json" with { type: "json" };
 import { without } from "../../support/up.ts";
 import { deadMarkers } from "../stage.ts";
 import { brokerVersion } from "./broker-version.ts";
+import { createClock, jumpsOf } from "./clock.ts";
 import { mountSmallDisk } from "./small-disk.ts";
 import type { Part, Stand, Subject } from "./subject.ts";
 import { startSupervised } from "./supervised.ts";
 
 const MAIN = new URL("../../../src/cli/main.ts", import.meta.url).pathname;
 /** `up` asks for much less for its logs. */
-const DISK = "512m";
+const DISK_BYTES = 512 * 1024 ** 2;
 const READY_MS = 90_000;
 const LOOK_MS = 50;
 /** Children of `up`, and what is on their command lines. */
@@ -26,17 +27,28 @@ const CHILDREN = { gateway: "gateway", relay: "relay", "nats-server": "nats-serv
 export async function startOursUp({ coordinatorUrl, dir }: Stand): Promise<Subject> {
   await using scope = new AsyncDisposableStack();
   const folder = join(dir, "up");
-  const disk = mountSmallDisk(folder, DISK);
+  const disk = mountSmallDisk(folder, DISK_BYTES);
   if (disk !== undefined) scope.use(disk);
   const dataDir = join(folder, "data");
   const readyFile = join(dir, "ready.json");
+  const clock = createClock(dir, "up");
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const files = ["--data", dataDir, "--ready-file", readyFile];
   const up = scope.use(
     await startSupervised({
       name: "up",
-      command: [process.execPath, MAIN, "up", ...files, "--coordinator", coordinatorUrl, "--port", `${port}`],
+      command: [
+        process.execPath,
+        ...clock.nodeOptions,
+        MAIN,
+        "up",
+        ...files,
+        "--coordinator",
+        coordinatorUrl,
+        "--port",
+        `${port}`,
+      ],
       env: { ...without([]), HOME: process.env["HOME"] ?? "" },
       logFile: join(dir, "up.log"),
       port,
@@ -63,7 +75,7 @@ export async function startOursUp({ coordinatorUrl, dir }: Stand): Promise<Subje
     url: () => url,
     parts: [{ ...up, ready: well }, ...children],
     links: [],
-    own: disk === undefined ? [] : [disk.full(well)],
+    own: [...jumpsOf(clock), ...(disk?.troubles(well) ?? [])],
     dead: () => deadIn(dataDir, readyFile),
     [Symbol.asyncDispose]: () => home.disposeAsync(),
   };

@@ -34,7 +34,7 @@ export async function startOurs(stand: Stand, relayNode: readonly string[] = [])
     url: product.url,
     parts: [...product.parts, brokerOf(broker)],
     links: [gatewayLink, relayLink],
-    own: [],
+    own: product.own,
     dead: () => deadMarkers(operator),
     [Symbol.asyncDispose]: () => home.disposeAsync(),
   };

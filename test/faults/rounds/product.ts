@@ -1,13 +1,21 @@
 import { join } from "node:path";
 import type { BrokerAccess } from "../../../src/shared/log/broker.ts";
 import { startService, type Service } from "../service.ts";
-import type { Part, Stand } from "./subject.ts";
+import { createClock, jumpsOf } from "./clock.ts";
+import type { OwnNemesis, Part, Stand } from "./subject.ts";
 
 /** One of them stands by. */
 const RELAYS = ["relay-a", "relay-b"];
+const GATEWAY = "gateway";
 
 /** A gateway and two relays, as processes of their own. */
-export type Product = { url: () => string; parts: Part[]; [Symbol.asyncDispose](): Promise<void> };
+export type Product = {
+  url: () => string;
+  parts: Part[];
+  /** Their clocks jump. */
+  own: OwnNemesis[];
+  [Symbol.asyncDispose](): Promise<void>;
+};
 
 export async function startProduct(
   { coordinatorUrl, dir }: Stand,
@@ -21,6 +29,9 @@ export async function startProduct(
 ): Promise<Product> {
   await using scope = new AsyncDisposableStack();
   const common = { journal: () => undefined };
+  const clocks = [...RELAYS, GATEWAY].map((name) => createClock(dir, name));
+  const clockOf = (name: string): readonly string[] =>
+    clocks.find((clock) => clock.name === name)?.nodeOptions ?? [];
   const relays: Service[] = [];
   for (const name of RELAYS) {
     const env = {
@@ -29,16 +40,17 @@ export async function startProduct(
       RUNNER_RELAY_RELAY: name,
     };
     const logFile = join(dir, `${name}.log`);
-    const nodeOptions = options.relayNode ?? [];
+    const nodeOptions = [...clockOf(name), ...(options.relayNode ?? [])];
     const main = "relay/main.ts";
     relays.push(scope.use(await startService({ ...common, name, main, logFile, nodeOptions, env })));
   }
   const gateway = scope.use(
     await startService({
       ...common,
-      name: "gateway",
+      name: GATEWAY,
       main: "gateway/main.ts",
       logFile: join(dir, "gateway.log"),
+      nodeOptions: clockOf(GATEWAY),
       env: {
         ...loginEnv(options.gatewayAccess),
         RUNNER_RELAY_DATA: join(dir, "gateway"),
@@ -51,6 +63,7 @@ export async function startProduct(
   return {
     url: () => gateway.url(),
     parts: [gateway, ...relays].map(partOf),
+    own: clocks.flatMap(jumpsOf),
     [Symbol.asyncDispose]: () => home.disposeAsync(),
   };
 }

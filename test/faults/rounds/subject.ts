@@ -24,7 +24,7 @@ export type Subject = {
   /** Path for the events of a session, below the URL. Default: `/events`. */
   path?: (session: string) => string;
   parts: readonly Part[];
-  links: readonly Link[];
+  links: readonly Pick<Link, "name" | "set">[];
   own: readonly OwnNemesis[];
   /** Markers of the events that it put aside with a reason that an operator can see. */
   dead(this: void): Promise<Set<string>>;

@@ -55,21 +55,28 @@ type Round = {
 export function tallyOf(lines: readonly Line[]): Tally {
   const { rounds, runs, dead, begins } = sorted(lines);
   const tally: Tally = { runs, rows: [], total: none(), examples: {}, unfinished: 0 };
-  const rows = new Map<string, Row>();
+  const rows: Row[] = [];
   for (const round of rounds.values()) {
     if (round.settled === undefined) {
       tally.unfinished++;
       continue;
     }
     const counts = countsOf(round, { dead, begins }, tally.examples);
-    add(tally.total, counts);
-    const nemesis = round.nemeses.join(" + ");
-    const row = rows.get(nemesis) ?? { nemesis, ...none() };
-    rows.set(nemesis, row);
-    add(row, counts);
+    tally.total = summed(tally.total, counts);
+    rows.push({ nemesis: round.nemeses.join(" + "), ...counts });
   }
-  tally.rows = [...rows.values()].sort((a, b) => (a.nemesis < b.nemesis ? -1 : 1));
+  tally.rows = foldedRows(rows);
   return tally;
+}
+
+/** One row for each nemesis, by its name. Pure. */
+export function foldedRows(rows: readonly Row[]): Row[] {
+  const sums = new Map<string, Row>();
+  for (const row of rows) {
+    const { nemesis } = row;
+    sums.set(nemesis, { nemesis, ...summed(sums.get(nemesis) ?? none(), row) });
+  }
+  return [...sums.values()].sort((a, b) => (a.nemesis < b.nemesis ? -1 : 1));
 }
 
 /** What a checker must object to in a history of what keeps the invariants. */
@@ -183,6 +190,9 @@ function none(): Counts {
   };
 }
 
-function add(to: Counts, counts: Counts): void {
-  for (const name of Object.keys(none()) as (keyof Counts)[]) to[name] += counts[name];
+/** Two counts as one. Pure. */
+export function summed(a: Counts, b: Counts): Counts {
+  const sum = none();
+  for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] = a[name] + b[name];
+  return sum;
 }

@@ -5,11 +5,14 @@ import { endOf, startLink, type Link } from "../../../faults/rounds/link.ts";
 import { eventually } from "../../../support/eventually.ts";
 
 /** A client and an echo with a link between them, and what came back. */
-async function through(): Promise<{ link: Link; dial(): Promise<Socket>; heard(): string }> {
+async function through(
+  random?: () => number,
+): Promise<{ link: Link; dial(): Promise<Socket>; heard(): string }> {
   let heard = "";
   const server = createServer((socket) => void socket.pipe(socket).on("error", () => undefined));
   await once(server.listen(0, "127.0.0.1"), "listening");
-  const link = await startLink("l", { host: "127.0.0.1", port: (server.address() as AddressInfo).port });
+  const to = { host: "127.0.0.1", port: (server.address() as AddressInfo).port };
+  const link = await startLink("l", to, random);
   const sockets: Socket[] = [];
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();
@@ -58,6 +61,19 @@ test("bytes of a slow link keep their order when it is well again", async () => 
   link.set({ kind: "open" });
   socket.write("3");
   await settled(() => heard() === "123");
+});
+
+test("what is lost on the way comes later, after twice the time when it is lost again, and nothing overtakes it", async () => {
+  const chances = [0, 0, 1]; // lost, lost again, then not
+  const { link, dial, heard } = await through(() => chances.shift() ?? 1);
+  const socket = await dial();
+  link.set({ kind: "lossy", chance: 0.5, ms: 40 });
+  const from = performance.now();
+  socket.write("1");
+  await settled(() => chances.length === 0);
+  socket.write("2");
+  await settled(() => heard() === "12");
+  expect(performance.now() - from).toBeGreaterThanOrEqual(40 + 80);
 });
 
 test("a cut link breaks what there is and takes nothing new", async () => {

@@ -24,7 +24,8 @@ export function createAcks(deps: { clock: Clock; send: (deliverySeq: number, seq
   };
   return {
     add(deliverySeq, seq) {
-      if (waiting.length === 0) deps.clock.after(Math.ceil(GATHER_MS - (deps.clock.now() % GATHER_MS)), flush);
+      if (waiting.length === 0)
+        deps.clock.after(Math.ceil(GATHER_MS - (deps.clock.now() % GATHER_MS)), flush);
       waiting.push({ deliverySeq, seq });
     },
     flush,

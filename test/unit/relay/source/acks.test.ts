@@ -4,8 +4,7 @@ import { createFakeClock } from "../../../support/fake-clock.ts";
 
 function acksOf(clock = createFakeClock()) {
   const sent: { at: number; seq: number }[] = [];
-  const make = () =>
-    createAcks({ clock, send: (_deliverySeq, seq) => sent.push({ at: clock.now(), seq }) });
+  const make = () => createAcks({ clock, send: (_deliverySeq, seq) => sent.push({ at: clock.now(), seq }) });
   return { clock, sent, make };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -36,6 +36,8 @@ export type Stage = {
   /** Moments (wall clock) that excuse repeats: a relay or the broker ended, or what a campaign tells by {@link Stage.crashed}. */
   crashes: readonly number[];
   crashed(this: void): void;
+  /** How often the product logged this message. */
+  logged(message: string): Promise<number>;
   /** Leaves logs, journal and ledger in a folder, for a person who looks for the reason; returns it. */
   keepEvidence(): Promise<string>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -157,6 +159,11 @@ async function startStage(options: StageOptions): Promise<Stage> {
     crashes,
     crashed,
     settled: (markers, timeoutMs) => areSettled({ arrivals, dead }, markers, timeoutMs),
+    async logged(message) {
+      const logs = (await readdir(dir)).filter((name) => name.endsWith(".log"));
+      const texts = await Promise.all(logs.map((name) => readFile(join(dir, name), "utf8")));
+      return texts.join("").split(`"msg":${JSON.stringify(message)}`).length - 1;
+    },
     async keepEvidence() {
       keep = true;
       await writeFile(join(dir, "journal.txt"), `${done.join("\n")}\n`);

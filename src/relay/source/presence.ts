@@ -3,71 +3,121 @@ import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { PRESENCE_SUBJECT } from "../../shared/log/schema/subjects.ts";
 import { PRIORITY_TIMEOUT_MS } from "../../shared/log/schema/topology.ts";
+import { createRoll, HERE } from "./roll.ts";
 import type { Shard } from "./shard.ts";
 
+// roll.ts knows which relays are there · shares.ts says which of them should serve what · here they say so to each other, and give shards away
+
 const BEAT_MS = 500;
-/** Four beats missed. */
-const DEAD_MS = 2000;
-/** What a relay says that publishes briefs (ADR 0059). Relays of before say something else. */
-const HERE = "here, with briefs";
-/** A relay that handed a shard over comes back as its stand-by after the pin could have settled. */
+/** Last part of the subject on which a relay says which shard it gives to whom. */
+const GIVES = "gives";
+/** A relay that stood aside for another one comes back as its stand-by after the pin could have settled. */
 const RETURN_MS: number = PRIORITY_TIMEOUT_MS + 500;
 
-/** The relay that should serve a shard: the sorted relays take turns. Safety does not depend on it, because the broker's pin decides. Pure. */
-export function preferredOwner(relays: readonly string[], shard: number): string | undefined {
-  const sorted = [...relays].sort();
-  return sorted[shard % sorted.length];
-}
+type Shared = Pick<Shard, "shard" | "start" | "stop" | "status">;
 
-/** Balances shards over relays: each one says that it is there, and hands over shards that another one should serve. */
-export function createPresence(deps: {
-  nc: NatsConnection;
+export type PresenceDeps = {
+  nc: Pick<NatsConnection, "publish" | "subscribe" | "isClosed">;
   clock: Clock;
   log: Logger;
   relay: string;
-  shards: readonly Shard[];
-}): {
+  shards: readonly Shared[];
+};
+
+export type Presence = {
   start(): void;
   /** Does another relay run that publishes no briefs? */
   wholeOnly: () => boolean;
   /** Hands every shard over. */
   stop(): Promise<void>;
-} {
-  const { nc, clock, log, relay, shards } = deps;
-  const seen = new Map<string, { at: number; briefs: boolean }>();
-  let stopped = false;
+};
 
-  async function handOver(shard: Shard, to: string): Promise<void> {
-    log.info({ shard: shard.shard, to }, "handed over a shard");
-    await shard.stop(true);
+/** What a relay does with shards that others should have. */
+type Giving = {
+  /** Gives away what others should have now, and stands aside where the owner is another one than before. */
+  balance(owners: readonly string[]): void;
+  /** Another relay gives a shard away. */
+  given(shard: number, to: string): void;
+};
+
+/**
+ * The broker gives a free shard to any relay that waits for it. So all but the one that should have it stand aside for a while when a shard is to change hands; otherwise it
+ * would go from one wrong relay to the next, each with a takeover, until chance finds the right one. After that they wait again: a relay that does not take what it should
+ * have keeps nobody from it for long.
+ */
+function createGiving({ nc, clock, log, relay, shards }: PresenceDeps, running: () => boolean): Giving {
+  let before: readonly string[] = [];
+
+  /** Stops consuming a shard, and waits for it again a little later. */
+  async function leave(shard: Shared, unpin: boolean): Promise<void> {
+    await shard.stop(unpin);
     clock.after(RETURN_MS, () => {
-      if (!stopped) shard.start();
+      if (running()) shard.start();
     });
   }
 
-  function balance(): void {
-    if (stopped) return;
-    const now = clock.now();
-    for (const [other, { at }] of seen) if (now - at > DEAD_MS) seen.delete(other);
-    for (const shard of shards) {
-      const owner = preferredOwner([relay, ...seen.keys()], shard.shard);
-      if (owner !== relay && shard.status().phase === "active") void handOver(shard, owner ?? "");
-    }
+  function handOver(shard: Shared, to: string): void {
+    log.info({ shard: shard.shard, to }, "handed over a shard");
+    nc.publish(`${PRESENCE_SUBJECT}.${relay}.${GIVES}`, `${shard.shard} ${to}`);
+    void leave(shard, true);
   }
 
-  const subscription = nc.subscribe(`${PRESENCE_SUBJECT}.*`, {
-    callback(error: Error | null, msg: Msg) {
-      if (error !== null) return;
-      const other = msg.subject.slice(PRESENCE_SUBJECT.length + 1);
-      if (other === relay) return;
-      if (msg.string() === "bye") seen.delete(other);
-      else seen.set(other, { at: clock.now(), briefs: msg.string() === HERE });
-      balance();
+  return {
+    balance(owners) {
+      for (const shard of shards) {
+        const owner = owners[shard.shard] ?? relay;
+        const changed = before[shard.shard] !== owner;
+        const { phase } = shard.status();
+        if (owner === relay) {
+          if (changed) shard.start(); // it may stand aside for another relay, which is gone
+        } else if (phase === "active") handOver(shard, owner);
+        else if (changed && phase === "waiting") void leave(shard, false);
+      }
+      before = owners;
     },
-  });
+    given(number, to) {
+      const shard = shards[number];
+      if (shard === undefined) return;
+      if (to === relay) shard.start();
+      else if (shard.status().phase === "waiting") void leave(shard, false);
+    },
+  };
+}
+
+/** Balances shards over relays: each one says that it is there, and hands over shards that another one should serve. */
+export function createPresence(deps: PresenceDeps): Presence {
+  const { nc, clock, relay, shards } = deps;
+  let running = false;
+  const roll = createRoll({ clock, relay, shardCount: shards.length });
+  const giving = createGiving(deps, () => running);
+
+  function balance(): void {
+    if (running) giving.balance(roll.owners());
+  }
+
+  function onBeat(other: string, says: string): void {
+    if (other === relay) return;
+    if (says === "bye") roll.left(other);
+    else roll.heard(other, says);
+    balance();
+  }
+
+  function onGift(text: string): void {
+    const [shard = "", to = ""] = text.split(" ");
+    if (running) giving.given(Number(shard), to);
+  }
+
+  const hear = (subject: string, heard: (msg: Msg) => void): { unsubscribe(): void } =>
+    nc.subscribe(`${PRESENCE_SUBJECT}.${subject}`, {
+      callback(error: Error | null, msg: Msg) {
+        if (error === null) heard(msg);
+      },
+    });
+  const beats = hear("*", (msg) => onBeat(msg.subject.slice(PRESENCE_SUBJECT.length + 1), msg.string()));
+  const gifts = hear(`*.${GIVES}`, (msg) => onGift(msg.string()));
 
   function beat(): void {
-    if (stopped || nc.isClosed()) return;
+    if (!running || nc.isClosed()) return;
     nc.publish(`${PRESENCE_SUBJECT}.${relay}`, HERE);
     balance();
     clock.after(BEAT_MS, beat);
@@ -75,14 +125,16 @@ export function createPresence(deps: {
 
   return {
     start() {
+      running = true;
       for (const shard of shards) shard.start();
       beat();
     },
-    wholeOnly: () => [...seen.values()].some(({ briefs }) => !briefs),
+    wholeOnly: roll.wholeOnly,
     async stop() {
-      stopped = true;
+      running = false;
       await Promise.all(shards.map((shard) => shard.stop(true)));
-      subscription.unsubscribe();
+      beats.unsubscribe();
+      gifts.unsubscribe();
       if (!nc.isClosed()) nc.publish(`${PRESENCE_SUBJECT}.${relay}`, "bye");
     },
   };

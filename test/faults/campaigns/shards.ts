@@ -24,6 +24,7 @@ export type ShardsOptions = {
 };
 
 const SHARE_MS = 60_000;
+const WHOSE = { killed: "sessions of the killed relay", others: "sessions of the others" };
 
 /** A log of many shards and many relays: each has its share, and takeovers keep the order (ORDER-1). */
 export async function shards(options: ShardsOptions, report: Report): Promise<void> {
@@ -46,26 +47,45 @@ async function play(options: ShardsOptions, report: Report, stage: Stage): Promi
     })),
   });
   await tellShares("at first", options, report, hearing);
-  const silences: number[] = [];
+  const waits: { killed: number; others: number }[] = [];
   for (let round = 0; round < options.rounds; round++) {
     const victim = relays[Math.floor(random.next() * relays.length)] as Service;
+    const its = new Set(
+      hearing
+        .now()
+        .find(({ relay }) => relay === victim.name)
+        ?.shards.map(({ shard }) => shard),
+    );
     const from = Date.now();
     await victim.kill9(options.awayMs);
     await delay(options.awayMs);
     await victim.ready();
     await delay(options.calmMs);
-    silences.push(longestWait(await stage.arrivals(), load.calls, from));
+    const arrivals = await stage.arrivals();
+    const calls = load.calls.filter(({ endedAt }) => endedAt >= from);
+    const [killed, others] = [true, false].map((ofIts) =>
+      longestWait(
+        arrivals,
+        calls.filter(({ session }) => its.has(shardOf(session, options.shards)) === ofIts),
+      ),
+    ) as [number, number];
+    waits.push({ killed, others });
   }
   await tellShares("after the kills", options, report, hearing);
   await load.stop();
   hearing.stop();
   const findings = await judge(stage, load, report);
   report.note("kills", String(options.rounds));
+  report.note("shards handed over", String(await stage.logged("handed over a shard")));
+  report.note("events without an owner", String(await stage.logged("events without an owner")));
   report.note("repeats", `${findings.repeats.length} of ${findings.delivered}`);
-  report.note(
-    "longest time from acceptance to delivery in a round, median and most",
-    `${ms(quantile(silences, 0.5))}, ${ms(Math.max(0, ...silences))}`,
-  );
+  for (const whose of ["killed", "others"] as const) {
+    const longest = waits.map((wait) => wait[whose]);
+    report.note(
+      `longest wait for delivery in a round, median and most: ${WHOSE[whose]}`,
+      `${ms(quantile(longest, 0.5))}, ${ms(Math.max(0, ...longest))}`,
+    );
+  }
 }
 
 /** As many sessions of each shard: one without events would have no owner. */
@@ -104,11 +124,7 @@ async function tellShares(
 function longestWait(
   arrivals: Parameters<typeof firstApplied>[0],
   calls: readonly { marker: string; endedAt: number }[],
-  from: number,
 ): number {
   const delivered = firstApplied(arrivals);
-  const waits = calls
-    .filter(({ endedAt }) => endedAt >= from)
-    .map(({ marker, endedAt }) => (delivered.get(marker) ?? endedAt) - endedAt);
-  return Math.max(0, ...waits);
+  return Math.max(0, ...calls.map(({ marker, endedAt }) => (delivered.get(marker) ?? endedAt) - endedAt));
 }

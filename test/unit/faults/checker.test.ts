@@ -112,6 +112,7 @@ describe("ONCE-1: only a crash shortly after excuses a repeat", () => {
     { crashes: [6000], first: 5000, again: 9000, excused: true },
     { crashes: [6001], first: 5000, again: 9000, excused: false },
     { crashes: [4000], first: 5000, again: 9000, excused: false },
+    { crashes: [4850], first: 5000, again: 9000, excused: true },
     { crashes: [], first: 5000, again: 9000, excused: false },
     { crashes: [4000, 5900], first: 5000, again: 5500, excused: false },
     { crashes: [1000, 5100, 7000], first: 5000, again: 5200, excused: true },

@@ -1,9 +1,7 @@
-import { SHARDS } from "../../../support/eight-shards.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Gaps } from "../../../../src/relay/source/gaps.ts";
 import { Lease, LEASE_MARGIN_MS } from "../../../../src/relay/source/lease.ts";
-import { preferredOwner } from "../../../../src/relay/source/presence.ts";
 import { PRIORITY_TIMEOUT_MS } from "../../../../src/shared/log/schema/topology.ts";
 
 describe("Gaps", () => {
@@ -72,36 +70,5 @@ describe("ORDER-1: the lease", () => {
     lease.confirm(10_000);
     lease.confirm(9000);
     expect(lease.holds(10_000 + LASTS - 1)).toBe(true);
-  });
-});
-
-describe("preferredOwner", () => {
-  const relays = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 10 });
-
-  test("all relays agree, whatever order they heard of each other in", () => {
-    fc.assert(
-      fc.property(relays, fc.nat(SHARDS - 1), (ids, shard) => {
-        const owner = preferredOwner(ids, shard);
-        expect(ids).toContain(owner);
-        expect(preferredOwner(ids.toReversed(), shard)).toBe(owner);
-      }),
-    );
-  });
-
-  test("shards are spread evenly: no relay has two more than another", () => {
-    fc.assert(
-      fc.property(relays, (ids) => {
-        const load = ids.map(
-          (id) =>
-            Array.from({ length: SHARDS }, (_, shard) => shard).filter((s) => preferredOwner(ids, s) === id)
-              .length,
-        );
-        expect(Math.max(...load) - Math.min(...load)).toBeLessThanOrEqual(1);
-      }),
-    );
-  });
-
-  test("no owner without relays", () => {
-    expect(preferredOwner([], 3)).toBeUndefined();
   });
 });

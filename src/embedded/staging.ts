@@ -1,34 +1,22 @@
-import { createHash } from "node:crypto";
-import {
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  rmdirSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  symlinkSync,
-  unlinkSync,
-} from "node:fs";
+import { lstatSync, readlinkSync, rmdirSync, statfsSync, statSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../shared/base/errors.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { EVENTS_STREAM } from "../shared/log/schema/topology.ts";
 import {
-  chooseStaging,
-  isStagingFailure,
-  type MemoryFacts,
-  type StagingFolder,
-  type StagingPlace,
-} from "./staging-place.ts";
+  folderAt,
+  makeStagingFolder,
+  MEMORY,
+  removeForgotten,
+  removeOwn,
+  stagingFolder,
+} from "./staging-folder.ts";
+import { chooseStaging, isStagingFailure, type MemoryFacts, type StagingPlace } from "./staging-place.ts";
 
-/** The file system in memory that every Linux has. */
-const MEMORY = "/dev/shm";
 const TMPFS = 0x01021994; // of statfs(2)
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
-const OTHERS = 0o077;
 /** How often a link is tried, a millisecond apart, while a batch is staged on the disk. One batch takes 3 ms. */
 const LINK_TRIES = 100;
 
@@ -37,7 +25,7 @@ const LINK_TRIES = 100;
  * was not acknowledged and is worth nothing after a crash, so it may lie in memory; the log itself is synced as before (ADR 0054).
  */
 export type Staging = {
-  /** Removes what an earlier server left, and decides. Call it before each start of a server, while none runs. */
+  /** Removes what earlier servers left, also those of data folders that are gone, and decides. Call it before each start of a server, while none runs. */
   prepare(): void;
   /** Links the log's folder of batches, if there is a log. The server removes the link at its start. */
   link(): Promise<void>;
@@ -80,9 +68,9 @@ export function createStaging(options: {
       removeLink(batches);
       try {
         folder = stagingFolder(dataDir, memory);
-        removeOwn(folder);
+        removeLeft(memory, folder);
         const next = chooseStaging(asked, readMemory(memory, folder), "start");
-        if (next.where === "memory") mkdirSync(folder, { mode: 0o700 });
+        if (next.where === "memory") makeStagingFolder(folder, dataDir);
         use(next);
       } catch (error) {
         use({ where: "disk", asked: false, why: errorText(error) });
@@ -119,13 +107,6 @@ export function batchesFolder(dataDir: string): string {
   return join(dataDir, "broker/store/jetstream/$G/streams", EVENTS_STREAM, "batches");
 }
 
-/** The folder in memory for a data folder: no two have the same, also in containers that share the memory. */
-export function stagingFolder(dataDir: string, memory: string = MEMORY): string {
-  const { dev, ino } = statSync(dataDir);
-  const name = createHash("sha256").update(`${dev}:${ino}`).digest("hex").slice(0, 16);
-  return join(memory, `runner-relay-${process.getuid?.() ?? 0}-${name}`);
-}
-
 /** Where a data folder's broker stages batches now, as another process finds it. `why`: what is wrong with the memory, if anything is. */
 export function readStaging(
   dataDir: string,
@@ -150,11 +131,10 @@ function readMemory(memory: string, folder: string): MemoryFacts {
   }
 }
 
-function folderAt(folder: string): StagingFolder {
-  const found = lstatSync(folder, { throwIfNoEntry: false });
-  if (found === undefined) return "missing";
-  const own = found.isDirectory() && found.uid === process.getuid?.() && (found.mode & OTHERS) === 0;
-  return own ? "own" : "foreign";
+/** Removes what earlier servers left: in the folder of this data folder, and in those of data folders that are gone. */
+function removeLeft(memory: string, folder: string): void {
+  removeOwn(folder);
+  if (readMemory(memory, folder).kind === "tmpfs") removeForgotten(memory);
 }
 
 /** True if the link is there, or there is no log yet. A folder of the server's is replaced only while it is empty, so that no batch loses its store. */
@@ -183,15 +163,6 @@ function removeLink(batches: string): void {
     if (linkedTo(batches) !== undefined) unlinkSync(batches);
   } catch {
     // the store is gone, or cannot be read: the server's start tells
-  }
-}
-
-function removeOwn(folder: string): void {
-  try {
-    if (folder !== "" && folderAt(folder) === "own")
-      rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  } catch {
-    // what stays is looked at by the next start
   }
 }
 

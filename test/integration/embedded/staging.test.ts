@@ -5,6 +5,8 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -14,7 +16,8 @@ import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { orphanGuard } from "../../../src/embedded/orphan.ts";
 import { startBroker, type Broker } from "../../../src/embedded/server.ts";
-import { batchesFolder, createStaging, linkedTo, stagingFolder } from "../../../src/embedded/staging.ts";
+import { batchesFolder, createStaging, linkedTo } from "../../../src/embedded/staging.ts";
+import { stagingFolder } from "../../../src/embedded/staging-folder.ts";
 import { connectBroker } from "../../../src/shared/log/broker.ts";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { silentLogger } from "../../../src/shared/base/logger.ts";
@@ -100,7 +103,7 @@ describe.runIf(canStage)("batches in memory", () => {
     await broker.exited;
     await broker.restart();
     expect(linkedTo(link)).toBe(memory);
-    expect(readdirSync(memory)).toEqual([]);
+    expect(readdirSync(memory)).toEqual([".of"]);
     await eventually(async () => expect(await batch(gateway)).toMatchObject({ count: 3 }));
 
     await end();
@@ -144,6 +147,58 @@ describe.runIf(canStage)("batches in memory", () => {
     await linking;
     expect(linkedTo(link)).toBe(stagingFolder(folder.path));
   });
+});
+
+describe.runIf(canStage)("a start removes what brokers left that were killed", () => {
+  const start = (dataDir: string) => createStaging({ dataDir, asked: "memory", log: silentLogger() });
+
+  /** What a broker leaves that is killed. */
+  function leave(folder: string, name: string): { dataDir: string; memory: string } {
+    const dataDir = join(folder, name);
+    mkdirSync(dataDir);
+    const memory = stagingFolder(dataDir);
+    onTestFinished(() => rmSync(memory, { recursive: true, force: true }));
+    start(dataDir).prepare();
+    expect(existsSync(memory)).toBe(true);
+    return { dataDir, memory };
+  }
+
+  /** What another start leaves. It is made first: a folder that is removed leaves its number to the next one. */
+  function anotherStart(folder: string): (left: readonly { memory: string }[]) => boolean[] {
+    const dataDir = join(folder, "another");
+    mkdirSync(dataDir);
+    return (left) => {
+      const another = start(dataDir);
+      another.prepare();
+      another.remove();
+      return left.map(({ memory }) => existsSync(memory));
+    };
+  }
+
+  test("if the data folder is gone, or another one is in its place", async () => {
+    await using folder = await temporaryFolder();
+    const kept = anotherStart(folder.path);
+    const left = ["gone", "replaced", "there"].map((name) => leave(folder.path, name));
+    rmSync(join(folder.path, "gone"), { recursive: true });
+    renameSync(join(folder.path, "replaced"), join(folder.path, "elsewhere"));
+    mkdirSync(join(folder.path, "replaced"));
+    expect(kept(left)).toEqual([false, false, true]);
+  });
+
+  test.each(["no note", "a note by the mounts of another container", "a note that was cut off"])(
+    "but not with %s",
+    async (what) => {
+      await using folder = await temporaryFolder();
+      const kept = anotherStart(folder.path);
+      const left = leave(folder.path, "gone");
+      const note = join(left.memory, ".of");
+      if (what === "no note") rmSync(note);
+      else if (what.endsWith("off")) writeFileSync(note, readFileSync(note, "utf8").slice(0, -1));
+      else writeFileSync(note, JSON.stringify({ mounts: "mnt:[1]", dataDir: left.dataDir }));
+      rmSync(left.dataDir, { recursive: true });
+      expect(kept([left])).toEqual([true]);
+    },
+  );
 });
 
 describe.runIf(canStage)("what is in the place of the folder", () => {

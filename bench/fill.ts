@@ -1,11 +1,14 @@
-import { eventSubject } from "../test/support/eight-shards.ts";
 import { randomBytes } from "node:crypto";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { encodeEnvelope, ENVELOPE_VERSION } from "../src/shared/log/schema/envelope.ts";
+import { shardOf } from "../src/shared/log/schema/partition.ts";
+import { sessionToken } from "../src/shared/log/schema/session-id.ts";
 import { HEADER } from "../src/shared/base/headers.ts";
 import { eventBody } from "./event.ts";
 
 const RUNNER = "bench";
+/** The usual number of partitions. The product's own constant and its function of subjects are not used: `--compare` runs this with revisions that have them otherwise. */
+const SHARDS = 8;
 /** Messages of one atomic batch; the broker takes at most 1,000. */
 const BATCH = 1000;
 /** Batches under way at once. */
@@ -18,7 +21,9 @@ export async function fillLog(
 ): Promise<void> {
   const { events, sessions, prefix } = options;
   const names = Array.from({ length: sessions }, (_, i) => `${prefix}-${i}`);
-  const subjects = names.map((name) => eventSubject(RUNNER, name, "event"));
+  const subjects = names.map(
+    (name) => `rr.ev.${shardOf(name, SHARDS)}.${RUNNER}.${sessionToken(name)}.event`,
+  );
   const bodies = names.map((name) => Buffer.from(eventBody(name)));
   const epoch = randomBytes(4).toString("hex");
   const at = Date.now();

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { request } from "node:http";
-import autocannon, { type Result } from "autocannon";
+import autocannon, { type Client as Connection, type Result } from "autocannon";
 import { Client, Pool } from "undici";
 import { eventBody } from "../event.ts";
 import { servePeer } from "./channel.ts";
@@ -49,8 +49,20 @@ const HEADERS = { "content-type": "application/json", accept: "application/json"
 
 const EVENTS = "/sessions/{session}/events";
 
-async function load({ url, connections, seconds, sessions, path = EVENTS }: Load): Promise<Run> {
+function load({ sessions, path = EVENTS, ...of }: Load): Promise<Run> {
   let clients = 0;
+  return shoot(of, (client) => {
+    const session = `${sessions}-${clients++}`;
+    const to = path.replace("{session}", session);
+    client.setRequests([{ method: "POST", path: to, headers: HEADERS, body: eventBody(session) }]);
+  });
+}
+
+/** As many requests as the connections carry; `setup` says what each of them sends. */
+async function shoot(
+  { url, connections, seconds }: Read | Omit<Load, "sessions" | "path">,
+  setup: (client: Connection) => void = () => undefined,
+): Promise<Run> {
   const times: number[] = [];
   const result = await autocannon({
     url,
@@ -59,10 +71,7 @@ async function load({ url, connections, seconds, sessions, path = EVENTS }: Load
     sampleInt: 100,
     setupClient(client) {
       client.on("response", (_status, _bytes, ms) => times.push(ms));
-      const session = `${sessions}-${clients++}`;
-      const body = eventBody(session);
-      const to = path.replace("{session}", session);
-      client.setRequests([{ method: "POST", path: to, headers: HEADERS, body }]);
+      setup(client);
     },
   });
   if (result.non2xx > 0 || result.errors > 0) {
@@ -113,23 +122,6 @@ async function fresh({ url, connections, seconds, sessions }: Fresh): Promise<Ru
   await Promise.all(Array.from({ length: connections }, each));
   const rate = times.length / ((performance.now() - began) / 1000);
   return { requests: times.length, rate, ...percentiles(times), errors };
-}
-
-async function read({ url, connections, seconds }: Read): Promise<Run> {
-  const times: number[] = [];
-  const result = await autocannon({
-    url,
-    connections,
-    duration: seconds,
-    sampleInt: 100,
-    setupClient(client) {
-      client.on("response", (_status, _bytes, ms) => times.push(ms));
-    },
-  });
-  if (result.non2xx > 0 || result.errors > 0) {
-    throw new Error(`${url}: ${result.non2xx} answers that are not 2xx, ${result.errors} errors`);
-  }
-  return runOf(result, times);
 }
 
 async function sequence({ url, requests, sessions }: Sequence): Promise<Run> {
@@ -185,7 +177,7 @@ servePeer("", (question): Promise<Run> => {
     case "sequence":
       return sequence(job);
     case "read":
-      return read(job);
+      return shoot(job);
     case "pour":
       return pour(job);
   }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
 import { freePort } from "../../src/cli/up/free-port.ts";
 import { usersConfig } from "../../src/embedded/config.ts";
 import { orphanGuard } from "../../src/embedded/orphan.ts";
@@ -30,6 +31,8 @@ export type Cluster = {
   connect(role: BrokerRole): Promise<NatsConnection>;
   /** A connection of a user who may do anything, to one server: to play a part of the servers themselves. */
   connectFreely(server: number): Promise<NatsConnection>;
+  /** The same without our look at servers that hang: the client by itself leaves one after 15 s. */
+  connectUnwatched(server: number): Promise<NatsConnection>;
   /** Process ids of the servers; undefined for one that is down. */
   pids(): (number | undefined)[];
   /** kill -9, and a start on the same store `downMs` later. Resolves when it is ready again. */
@@ -84,23 +87,31 @@ export async function startCluster(options: { route?: Route } = {}): Promise<Clu
   scope.defer(() => Promise.allSettled(connections.map((it) => it.close())).then(() => undefined));
   const servers = nodes.map(({ port }) => `nats://127.0.0.1:${port}`);
   const access = (role: BrokerRole): BrokerAccess => ({ servers, ...loginOf(users, role) });
+  const kept = async (connecting: Promise<NatsConnection>): Promise<NatsConnection> => {
+    const connection = await connecting;
+    connections.push(connection);
+    return connection;
+  };
   const home = scope.move();
   return {
     access,
-    async connect(role) {
-      const connection = await connectBroker(access(role), {
-        name: `test ${role}`,
-        inboxPrefix: inboxOf(role),
-      });
-      connections.push(connection);
-      return connection;
-    },
-    async connectFreely(server) {
+    connect: (role) =>
+      kept(connectBroker(access(role), { name: `test ${role}`, inboxPrefix: inboxOf(role) })),
+    connectFreely(server) {
       const one = { servers: servers.slice(server, server + 1), ...FREE };
-      const connection = await connectBroker(one, { name: "test free", inboxPrefix: "_INBOX_free" });
-      connections.push(connection);
-      return connection;
+      return kept(connectBroker(one, { name: "test free", inboxPrefix: "_INBOX_free" }));
     },
+    connectUnwatched: (server) =>
+      kept(
+        connect({
+          servers: servers.slice(server, server + 1),
+          user: FREE.user,
+          pass: FREE.password,
+          maxReconnectAttempts: -1,
+          pingInterval: 5000,
+          maxPingOut: 2,
+        }),
+      ),
     pids: () => nodes.map((node) => node.process?.pid),
     async kill(server, downMs) {
       const node = nodes[server];

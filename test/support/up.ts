@@ -35,6 +35,7 @@ export type Up = {
   output: { stdout: string; stderr: string };
   dataDir: string;
   readyFile: string;
+  /** Rejects with its last lines if it has ended. */
   ready(): Promise<ReadyInfo>;
   /** Ends it as a service manager would; the exit code and how long it took. */
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; ms: number }>;
@@ -60,6 +61,8 @@ const LEFT_OUT = {
   console: { RUNNER_RELAY_STATUS_PAGE: "off" },
 };
 export type LeftOut = keyof typeof LEFT_OUT;
+/** Lines of `up` that tell why it ended. */
+const LAST_LINES = 20;
 
 /** Starts gateway, broker, relay and, without `--coordinator`, the stand-in. The rest of what a person's `up` starts is in `also`. */
 export function startUp(
@@ -87,14 +90,18 @@ export function startUp(
     output,
     dataDir,
     readyFile,
-    ready: () =>
-      eventually(async () => {
-        if (child.exitCode !== null) throw new Error(`up ended: ${output.stderr}`);
-        const info = JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo;
+    async ready() {
+      const info = await eventually(async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return undefined;
+        const found = JSON.parse(await readFile(readyFile, "utf8")) as ReadyInfo;
         // the file is written first: what is printed after it may still be on its way
-        if (!output.stdout.includes(info.gateway)) throw new Error("up has not printed its addresses yet");
-        return info;
-      }),
+        if (!output.stdout.includes(found.gateway)) throw new Error("up has not printed its addresses yet");
+        return found;
+      });
+      if (info !== undefined) return info;
+      const [code] = await ended;
+      throw new Error(`up ended with ${code ?? child.signalCode}: ${lastLines(output.stderr)}`);
+    },
     async stop(signal = "SIGTERM") {
       const startedAt = performance.now();
       child.kill(signal);
@@ -103,6 +110,10 @@ export function startUp(
     },
     processes: () => processesOf(dataDir),
   };
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split("\n").slice(-LAST_LINES).join("\n");
 }
 
 /** Settings that leave out what is not in `also`. */

@@ -97,3 +97,8 @@ test.runIf(findExecutable("script", process.env["PATH"]) !== undefined)(
     expect(await screenOfUp(where, "--log-format json")).toContain('{"level"');
   },
 );
+
+test("a test that waits for `up` hears that it has ended, and why", async () => {
+  const up = startUp(await folder(), { args: ["--answer-wait", "soon"] });
+  await expect(up.ready()).rejects.toThrow(/^up ended with \d+: .*--answer-wait/s);
+});

@@ -76,7 +76,7 @@ export async function startLeaves(count: number): Promise<Leaves> {
   const connections: NatsConnection[] = [];
   const hosts: Host[] = [];
   for (const plan of plans) {
-    const link = scope.use(await startLink({ host: "127.0.0.1", port: leafPort }));
+    const link = scope.use(await startLink(`${plan.name} – hub`, { host: "127.0.0.1", port: leafPort }));
     const [ownPort, monitorPort] = [await freePort(), await freePort()];
     const config = join(dir, plan.name, "nats-server.conf");
     const text = readFileSync(config, "utf8")
@@ -86,7 +86,7 @@ export async function startLeaves(count: number): Promise<Leaves> {
     writeFileSync(config, text);
     const env = {
       ...passwords(leafVariables(plan).host),
-      HUB_URL: `nats://${plan.name}-link:${PASSWORD}@127.0.0.1:${link.port}`,
+      HUB_URL: `nats://${plan.name}-link:${PASSWORD}@${link.address}`,
     };
     const server = serverOf({ ...run, config, port: ownPort, env });
     scope.defer(() => server.kill());

@@ -3,7 +3,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { systemClock } from "../../../src/shared/base/clock.ts";
 import { runPrune } from "../../../src/shared/log/prune.ts";
 import { EVENTS_STREAM } from "../../../src/shared/log/schema/topology.ts";
-import type { Cut } from "../../support/link.ts";
+import type { LinkState } from "../../support/link.ts";
 import { firstApplied } from "../checker.ts";
 import { judge } from "../judge.ts";
 import { startLeafHome, type LeafHome, type LeafHost } from "../leaf/home.ts";
@@ -54,7 +54,7 @@ export async function leaf(options: LeafOptions, report: Report): Promise<void> 
   );
   const play: Play = { options, home, loads, random, report };
   await delay(options.calmMs);
-  for (const how of ["refused", "silent"] as const) await cutOff(play, how);
+  for (const how of ["cut", "stalled"] as const) await cutOff(play, how);
   await killHub(play);
   await killHosts(play);
   for (const load of loads) await load.stop();
@@ -64,13 +64,16 @@ export async function leaf(options: LeafOptions, report: Report): Promise<void> 
   for (const [i, host] of home.hosts.entries()) await tellLog(host, loads[i]?.calls ?? [], report);
 }
 
-async function cutOff({ options, home, loads, report }: Play, how: Cut): Promise<void> {
+async function cutOff(
+  { options, home, loads, report }: Play,
+  how: LinkState["kind"] & ("cut" | "stalled"),
+): Promise<void> {
   const [host] = home.hosts as [LeafHost];
   home.crashes.push(Date.now());
-  host.link.cut(how);
+  host.link.set({ kind: how });
   await delay(options.cutMs);
   home.crashes.push(Date.now());
-  host.link.mend();
+  host.link.set({ kind: "open" });
   const { waited, took } = await untilCaughtUp(home, loads);
   report.check(
     `cut off (${how}) for ${options.cutMs / 1000} s: caught up`,

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isCoded } from "../../../src/shared/base/errors.ts";
-import type { ReadEvent } from "../../../src/shared/session-log/follow/stored-event.ts";
 import { leaseHolder } from "../../../src/shared/session-log/ownership/lease.ts";
 import { createSession } from "../../../src/shared/session-log/registry/create.ts";
 import type { Session } from "../../../src/shared/session-log/registry/entry.ts";
@@ -15,7 +14,8 @@ import { seededRandom, type Random } from "../random.ts";
 import { ms, quantile, type Report } from "../report.ts";
 import type { Service } from "../service.ts";
 import { lateWrites, sessionVerdict } from "../session-verdict.ts";
-import { startStallingProxy, type StallingProxy } from "../stalling-proxy.ts";
+import { wholeLog } from "../whole-log.ts";
+import { endOf, startLink, type Link } from "../../support/link.ts";
 import { startWorkerService } from "../worker-service.ts";
 
 export type TurnsPlan = {
@@ -34,7 +34,7 @@ const TAKEOVER_MS = 5000;
 const END_MS = 120_000;
 
 /** `network`: what lies between it and the broker. */
-type Worker = { service: Service; network: StallingProxy };
+type Worker = { service: Service; network: Link };
 
 type Stage = {
   dir: string;
@@ -80,9 +80,8 @@ async function startStage(plan: TurnsPlan, scope: AsyncDisposableStack): Promise
     }),
   );
   const workers: Worker[] = [];
-  const { hostname: host, port } = new URL(broker.url);
   for (let i = 0; i < plan.workers; i++) {
-    const network = scope.use(await startStallingProxy({ host, port: Number(port) }));
+    const network = scope.use(await startLink(`worker ${i} – broker`, endOf(broker.url)));
     const url = `nats://${network.address}`;
     const service = scope.use(await startWorkerService(broker, `w${i}`, dir, url));
     workers.push({ service, network });
@@ -129,9 +128,9 @@ async function disturb(stage: Stage, forMs: number, report: Report): Promise<num
       victim.service.signal("SIGCONT");
     } else if (dice < 0.85) {
       done.stall++;
-      victim.network.stall();
+      victim.network.set({ kind: "stalled" });
       await delay(2000 + random.next() * 6000);
-      victim.network.go();
+      victim.network.set({ kind: "open" });
     } else {
       done.broker++;
       await broker.kill9();
@@ -200,7 +199,7 @@ async function judge({ dir, client, sessions }: Stage, total: number, report: Re
   const violations: string[] = [];
   let [ended, owners, lines, late] = [0, 0, 0, 0];
   for (const session of sessions) {
-    const verdict = sessionVerdict(await readAll(client, session));
+    const verdict = sessionVerdict(await wholeLog(client.pages, session.name));
     violations.push(...verdict.violations.map((it) => `${session.id}: ${it}`));
     const missing = verdict.asked.filter((turn) => !verdict.ended.includes(turn));
     violations.push(...missing.map((turn) => `${turn} did not end`));
@@ -221,14 +220,4 @@ async function judge({ dir, client, sessions }: Stage, total: number, report: Re
     violations.slice(0, 5).join("; ") || "as they must be",
   );
   report.check("nothing written by an owner before", late === 0 && lines > 0, `${late} lines`);
-}
-
-async function readAll(client: Registry, { name }: Session): Promise<ReadEvent[]> {
-  const all: ReadEvent[] = [];
-  for (let from = 1; ;) {
-    const { events, more } = await client.pages.read(`rr.ses.${name}.>`, from);
-    all.push(...events);
-    from = (all.at(-1)?.seq ?? 0) + 1;
-    if (!more) return all;
-  }
 }

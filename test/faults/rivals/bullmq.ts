@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { freePort } from "../../../src/cli/up/free-port.ts";
 import { runCommand } from "../../../src/embedded/command.ts";
 import { bareEnv } from "../../support/bare-env.ts";
-import { startLink } from "../rounds/link.ts";
+import { startLink } from "../../support/link.ts";
 import type { Stand, Subject } from "../rounds/subject.ts";
 import { fetchPackages, fetchRedis } from "./fetch.ts";
 import { startSupervised } from "../rounds/supervised.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../../src/cli/up/free-port.ts";
-import { startLink } from "../rounds/link.ts";
+import { startLink } from "../../support/link.ts";
 import type { Stand, Subject } from "../rounds/subject.ts";
 import { fetchPackages } from "./fetch.ts";
 import { startSupervised } from "../rounds/supervised.ts";

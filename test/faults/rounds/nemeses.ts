@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { CoordinatorProcess, FaultRule } from "../../support/coordinator.ts";
 import { seededRandom, type Random } from "../random.ts";
-import type { Link, LinkState } from "./link.ts";
+import type { Link, LinkState } from "../../support/link.ts";
 import type { OwnNemesis, Part, Subject } from "./subject.ts";
 
 /** What is done to a subject: begins, and returns what ends it. */

@@ -4,7 +4,7 @@ import packageFile from "../../../package.json" with { type: "json" };
 import { startCluster, type Cluster } from "../../support/cluster.ts";
 import { deadMarkers } from "../stage.ts";
 import { brokerVersion } from "./broker-version.ts";
-import { startLink, type Link, type LinkState } from "./link.ts";
+import { startLink, type Link, type LinkState } from "../../support/link.ts";
 import { startProduct } from "./product.ts";
 import type { OwnNemesis, Part, Stand, Subject } from "./subject.ts";
 

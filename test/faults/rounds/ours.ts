@@ -4,7 +4,7 @@ import packageFile from "../../../package.json" with { type: "json" };
 import { startTestBroker, type TestBroker } from "../../support/broker.ts";
 import { deadMarkers } from "../stage.ts";
 import { brokerVersion } from "./broker-version.ts";
-import { endOf, startLink } from "./link.ts";
+import { endOf, startLink } from "../../support/link.ts";
 import { startProduct } from "./product.ts";
 import type { Part, Stand, Subject } from "./subject.ts";
 

@@ -5,7 +5,7 @@ import { spawnCoordinator } from "../../support/coordinator.ts";
 import { EVIDENCE } from "../stage.ts";
 import { openHistory, readHistory, type Line, type RunLine } from "./history.ts";
 import { tailLedger } from "./ledger-tail.ts";
-import { endOf, startLink } from "./link.ts";
+import { endOf, startLink } from "../../support/link.ts";
 import { nemesesOf, planOf } from "./nemeses.ts";
 import { playRound, settle, type Table } from "./round.ts";
 import type { Stand, Subject } from "./subject.ts";

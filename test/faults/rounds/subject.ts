@@ -1,4 +1,4 @@
-import type { Link } from "./link.ts";
+import type { Link } from "../../support/link.ts";
 
 /** A process of a subject, under a supervisor that starts it again whenever it ends. */
 export type Part = {

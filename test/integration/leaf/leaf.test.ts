@@ -6,7 +6,6 @@ import { firstApplied, unexcused } from "../../faults/checker.ts";
 import { startLeafHome, type LeafHome, type LeafHost } from "../../faults/leaf/home.ts";
 import { runCommand } from "../../support/command.ts";
 import { eventually } from "../../support/eventually.ts";
-import type { Cut } from "../../support/link.ts";
 import type { Finished } from "../../support/up.ts";
 
 // The files of `provision --leaf`, read by real servers: a hub, and two hosts with a log and a gateway each, whose relays run at the hub.
@@ -76,12 +75,12 @@ function atHub(host: LeafHost, role: "operator" | "prune" | "admin", ...args: st
   });
 }
 
-test.each<Cut>(["refused", "silent"])(
+test.each(["cut", "stalled"] as const)(
   "a host whose link is %s goes on with 202 and catches up in order; the other one notices nothing",
   async (how) => {
     const before = await send(one, `${how}-1`);
     await eventually(async () => expect(await stateOf(one, before)).toBe("delivered"));
-    one.link.cut(how);
+    one.link.set({ kind: how });
     await eventually(async () => expect(await relayAt(one)).toBe("away"));
     const waiting: (Stored & { marker: string })[] = [];
     for (let i = 0; i < 30; i++) waiting.push(await send(one, `${how}-${i % 3}`));
@@ -93,7 +92,7 @@ test.each<Cut>(["refused", "silent"])(
     const elsewhere = await send(other, `${how}-other`);
     await eventually(async () => expect(await stateOf(other, elsewhere)).toBe("delivered"));
     expect(firstApplied(await home.arrivals()).has(waiting[0]?.marker ?? "")).toBe(false);
-    one.link.mend();
+    one.link.set({ kind: "open" });
     for (const stored of waiting)
       await eventually(async () => expect(await stateOf(one, stored)).toBe("delivered"));
     const came = (await home.arrivals()).map(({ marker }) => marker);
@@ -136,7 +135,7 @@ test("commands at the hub reach the log of their host, and of no other", async (
 });
 
 test("at the hub, commands for a host that is cut off say so, and nothing is to be made or deleted", async () => {
-  one.link.cut("refused");
+  one.link.set({ kind: "cut" });
   await eventually(async () => expect(await relayAt(one)).toBe("away"));
   for (const words of [["status"], ["tail", "--no-follow"], ["dead", "ls"], ["resume", "--session", "s"]]) {
     const { code, stderr } = await atHub(one, "operator", ...words);
@@ -146,7 +145,7 @@ test("at the hub, commands for a host that is cut off say so, and nothing is to 
   expect((await atHub(one, "prune", "prune")).stderr).toContain("log_unreachable");
   expect((await atHub(one, "admin", "provision")).stderr).toContain("a host that is cut off from its hub");
   expect((await atHub(one, "operator", "doctor")).stdout).toContain("check the link to that host");
-  one.link.mend();
+  one.link.set({ kind: "open" });
   await eventually(async () => expect(await relayAt(one)).toBe("up"));
 });
 
@@ -161,12 +160,12 @@ test("ONCE-1: a relay whose host is cut off says so and sends nothing more, so t
   const before = await arrived();
   await expect.poll(arrived).toBeGreaterThan(before + 5);
   moments.push(Date.now());
-  one.link.cut("refused");
+  one.link.set({ kind: "cut" });
   const { origin } = new URL(one.relay.url());
   await expect.poll(async () => (await fetch(`${origin}/ready`)).status).toBe(503);
   moments.push(Date.now());
   await one.relay.kill9();
-  one.link.mend();
+  one.link.set({ kind: "open" });
   await home.coordinator.setFaults([]);
   for (const stored of sent)
     await eventually(async () => expect(await stateOf(one, stored)).toBe("delivered"));

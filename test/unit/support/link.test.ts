@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { endOf, startLink, type Link } from "../../../faults/rounds/link.ts";
-import { eventually } from "../../../support/eventually.ts";
+import { endOf, startLink, type Link } from "../../support/link.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** A client and an echo with a link between them, and what came back. */
 async function through(

@@ -8,6 +8,7 @@ import { growth } from "./campaigns/growth.ts";
 import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
 import { leaf } from "./campaigns/leaf.ts";
+import { long } from "./campaigns/long.ts";
 import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
 import { orphans } from "./campaigns/orphans.ts";
@@ -18,8 +19,6 @@ import { replicas } from "./campaigns/replicas.ts";
 import { restart } from "./campaigns/restart.ts";
 import { replay } from "./campaigns/replay.ts";
 import { runner, RUNNER_PLAYS } from "./campaigns/runner.ts";
-import { sessionsSoak } from "./campaigns/sessions-soak.ts";
-import { soak } from "./campaigns/soak.ts";
 import { stuck } from "./campaigns/stuck.ts";
 import { tunnel } from "./campaigns/tunnel.ts";
 import { turns } from "./campaigns/turns.ts";
@@ -49,9 +48,7 @@ export type Asked = {
 };
 
 /** All campaigns, in the order in which they run. */
-export function campaignsOf({ rounds, gapMs, seconds, seed, play, kind, ...asked }: Asked): Campaign[] {
-  const minutes = asked.minutes ?? 60;
-  const sessionsMinutes = asked.minutes ?? 40;
+export function campaignsOf({ rounds, gapMs, seconds, minutes, seed, play, kind }: Asked): Campaign[] {
   return [
     {
       name: "outage",
@@ -257,32 +254,6 @@ export function campaignsOf({ rounds, gapMs, seconds, seed, play, kind, ...asked
       run: (report) => memory({ seed, hot: 100_000, others: 20_000, sessions: 200 }, report),
     },
     ...growth({ seed, rounds }),
-    {
-      name: "soak",
-      what: `${minutes} minutes of 150 events a second, 50 new sessions every minute`,
-      limitMs: minutes * 80_000 + 300_000,
-      byName: true,
-      run: (report) => soak({ seed, minutes, sessions: 50, perSecond: 3 }, report),
-    },
-    {
-      name: "sessions-soak",
-      what: `${sessionsMinutes} minutes of turns, watchers and restarts behind nginx`,
-      limitMs: sessionsMinutes * 80_000 + 300_000,
-      byName: true,
-      run: (report) =>
-        sessionsSoak(
-          {
-            seed,
-            minutes: sessionsMinutes,
-            sessions: 6,
-            watchers: 48,
-            brief: 4,
-            events: 40,
-            everyMs: 100,
-            restartMs: 20_000,
-          },
-          report,
-        ),
-    },
+    ...long({ seed, minutes }),
   ];
 }

@@ -23,7 +23,7 @@ ends with 1 if one does not hold.
   --kind    kinds of damage whose names contain this, in the campaign "damage"
   --gap     mean time between two kills, milliseconds (default 3000)
   --seconds how long a host is cut off in the campaign "leaf" (default 30)
-  --minutes length of the campaigns "soak" (default 60) and "sessions-soak" (default 40)
+  --minutes length of the campaigns "soak" (default 60), "sessions-soak" and "mixed" (default 40)
 
 ${ROUNDS_USAGE}`;
 

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { spawnCoordinator, type CoordinatorProcess } from "../../support/coordinator.ts";
 import { judge } from "../judge.ts";
 import { startLoad, type WriterPlan } from "../load.ts";
+import { startPoller } from "../poller.ts";
 import { seededRandom } from "../random.ts";
 import { ms, quantile, type Report } from "../report.ts";
 import { areSettled, arrivalsAt, deadMarkers } from "../stage.ts";
@@ -23,7 +24,6 @@ export type RestartOptions = {
 const MOST_STOP_MS = 500;
 const MOST_GAP_MS = 1000;
 const MOST_FAILURES = 3;
-const POLL_LIMIT_MS = 35_000;
 /** Longer than the drain: what is on the wire at the stop is cut off, and repeated. */
 const SLOW_MS = 400;
 
@@ -165,56 +165,6 @@ function startProbe(url: string): { stop(): Promise<number[]> } {
       stopped = true;
       await running;
       return gaps;
-    },
-  };
-}
-
-/** Polls as a runner does, and never dies of it: how many polls failed in a row at the worst. */
-async function startPoller(url: string): Promise<{
-  worst(): number;
-  failures(): number;
-  reasons(): string;
-  stop(): Promise<void>;
-}> {
-  const stopping = new AbortController();
-  const reasons = new Map<string, number>();
-  let [worst, row] = [0, 0];
-  const registered = await fetch(`${url}/runner/register`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ hostname: "host-1", project_dir: "/p", executor_profile: "coding" }),
-  });
-  const { runner_id: runner } = (await registered.json()) as { runner_id: string };
-  async function poll(): Promise<string | undefined> {
-    try {
-      const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(POLL_LIMIT_MS)]);
-      const answer = await fetch(`${url}/runner/runs?runner_id=${runner}`, { signal });
-      const text = await answer.text();
-      return answer.ok ? undefined : `${answer.status} ${/"code":"(\w+)"/.exec(text)?.[1] ?? text}`;
-    } catch (error) {
-      const { cause } = error as { cause?: { code?: string } };
-      return cause?.code ?? String(error);
-    }
-  }
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      const failure = await poll();
-      if (stopping.signal.aborted) return;
-      row = failure === undefined ? 0 : row + 1;
-      worst = Math.max(worst, row);
-      if (failure === undefined) continue;
-      reasons.set(failure, (reasons.get(failure) ?? 0) + 1);
-      await delay(row * 1000, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  }
-  const running = run();
-  return {
-    worst: () => worst,
-    failures: () => [...reasons.values()].reduce((sum, n) => sum + n, 0),
-    reasons: () => [...reasons].map(([why, n]) => `${n} ${why}`).join(", ") || "none",
-    async stop() {
-      stopping.abort();
-      await running;
     },
   };
 }

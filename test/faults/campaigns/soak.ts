@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { residentBytes } from "../../../bench/usage.ts";
 import { judge } from "../judge.ts";
-import { startLoad, type Call } from "../load.ts";
 import { seededRandom } from "../random.ts";
 import { ms, quantile, type Report } from "../report.ts";
 import { onStage, type Stage } from "../stage.ts";
+import { playWaves } from "../waves.ts";
 
 export type SoakOptions = {
   seed: number;
@@ -39,20 +39,11 @@ async function play(options: SoakOptions, report: Report, stage: Stage): Promise
       void residentBytes(pid()).then((bytes) => samples.push((bytes ?? NaN) / MIB));
   }, SAMPLE_MS);
   const random = seededRandom(options.seed);
-  const calls: Call[] = [];
-  for (let minute = 0; minute < options.minutes; minute++) {
-    const load = startLoad({
-      url: () => gateway.url(),
-      random,
-      writers: Array.from({ length: options.sessions }, (_, i) => ({
-        session: `m${minute}-${i}`,
-        perSecond: options.perSecond,
-        events: WAVE_S * options.perSecond,
-      })),
-    });
-    await load.finished();
-    calls.push(...load.calls);
-  }
+  const { sessions, perSecond, minutes } = options;
+  const calls = await playWaves(
+    { url: () => gateway.url(), random, sessions, perSecond, seconds: WAVE_S },
+    (wave) => wave < minutes,
+  );
   await delay(SAMPLE_MS);
   clearInterval(timer);
   for (const { name, ours, samples } of watched) {

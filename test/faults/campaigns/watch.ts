@@ -2,18 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { status } from "@grpc/grpc-js";
 import { freePort } from "../../../src/cli/up/free-port.ts";
 import type { BrokerAccess } from "../../../src/shared/log/broker.ts";
-import { podClient, type PodClient } from "../../support/pod-client.ts";
 import { seededRandom, type Random } from "../random.ts";
 import type { Report } from "../report.ts";
 import { startService, type Service } from "../service.ts";
 import { EVIDENCE } from "../stage.ts";
 import { startBrokerHome, type BrokerHome } from "../watch/broker-home.ts";
 import { compare } from "../watch/comparison.ts";
+import { startPushing } from "../watch/pushing.ts";
 import { watchSession, type Protocol, type Seen } from "../watch/watcher.ts";
-import { startWriters, type Push, type Writers, type WrittenSession } from "../watch/writers.ts";
+import { startWriters, type Writers, type WrittenSession } from "../watch/writers.ts";
 
 // watch/broker-home.ts is the broker, one server or three · watch/writers.ts fills the log · watch/watcher.ts comes and goes, watch/visit.ts is one connection of it ·
 // watch/comparison.ts judges
@@ -44,15 +43,6 @@ const KEY = "key-of-the-campaign";
 const SERVERS = 3;
 const FROZEN_MS = 2500;
 const DOWN_MS = 500;
-/** A pod's own limit for a push, its pause before the next try, and after what it tries again. */
-const PUSH_MS = 5000;
-const AGAIN_MS = 100;
-const AGAIN: readonly status[] = [
-  status.UNAVAILABLE,
-  status.DEADLINE_EXCEEDED,
-  status.CANCELLED,
-  status.INTERNAL,
-];
 /** After the last event everything is there within this. */
 const COMPLETE_MS = 120_000;
 
@@ -89,7 +79,7 @@ async function perform(
     servers.push(scope.use(await startServer(`serve-${i}`, broker.access("serve"), dir)));
   const { sessions: count, perSecond } = options;
   const urls = (): string[] => servers.map((it) => it.url());
-  const push = startPushing(scope, urls, random);
+  const push = startPushing(scope, { urls, key: KEY, user: USER, random });
   const writers = await startWriters(broker, { user: USER, sessions: count, perSecond, random, push });
   const written = new AbortController();
   const watching = startWatchers(writers.sessions, servers, written.signal, options);
@@ -121,33 +111,6 @@ function startServer(name: string, access: BrokerAccess, dir: string): Promise<S
       },
     }),
   );
-}
-
-/** Pushes by gRPC, to any of the servers, until one of them has stored it: a repeat with the same key is the same event. */
-function startPushing(scope: AsyncDisposableStack, urls: () => string[], random: Random): Push {
-  const clients = new Map<string, PodClient>();
-  scope.defer(() => {
-    for (const client of clients.values()) client.close();
-  });
-  const clientFor = (url: string): PodClient => {
-    const client = clients.get(url) ?? podClient(url, { key: KEY, user: USER });
-    clients.set(url, client);
-    return client;
-  };
-  return async (session, key) => {
-    for (;;) {
-      const all = urls();
-      const client = clientFor(all[Math.floor(random.next() * all.length)] ?? "");
-      try {
-        const { seq } = await client.push(session, "assistant", "x".repeat(100), { key, timeoutMs: PUSH_MS });
-        return Number(seq);
-      } catch (error) {
-        const { code } = error as { code?: status };
-        if (code === undefined || !AGAIN.includes(code)) throw error;
-        await delay(random.exponential(AGAIN_MS));
-      }
-    }
-  };
 }
 
 type Watched = { session: WrittenSession; by: Protocol; seen: Seen };

@@ -3,7 +3,7 @@ import { isNotice, openSessions, type Session } from "../../../src/client/sessio
 /** Sequences of each session, by its id, as they are read without a proxy. */
 export async function storedIn(
   direct: { url: string; key: string },
-  sessions: readonly Session[],
+  sessions: readonly Pick<Session, "session_id" | "user_id">[],
 ): Promise<Map<string, number[]>> {
   await using client = openSessions(direct);
   const stored = new Map<string, number[]>();

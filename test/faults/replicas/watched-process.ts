@@ -1,63 +1,60 @@
 import { readdir, readFile } from "node:fs/promises";
 import { residentBytes } from "../../../bench/usage.ts";
-import { growthOf, type Sample } from "../flat.ts";
-import type { Report } from "../report.ts";
+import { growthOver, type Sample } from "../flat.ts";
+import { quantile, type Report } from "../report.ts";
 
-/** A process that runs for the whole campaign. `ours`: its memory is judged; that of others depends on what they store. */
-export type WatchedProcess = { name: string; pid: () => number; ours: boolean };
+/** A process that is started again when it ends. `ours`: its memory is judged; that of others depends on what they store. */
+export type WatchedProcess = { name: string; pid: () => number | undefined; ours: boolean };
+
+/** What one run of a process had. */
+type Life = { pid: number; memory: Sample[]; descriptors: Sample[] };
+type Figure = "memory" | "descriptors";
 
 const SAMPLE_MS = 5000;
 const MIB = 1024 ** 2;
-/** The first part of the time, in which caches fill and code is compiled. */
-const WARM_UP = 0.25;
 /** Flat: what is judged grows by no more than this share of its median, or by this much. A heap breathes by some per cent; a descriptor more or less is a watcher. */
 const MOST_GROWTH = 0.08;
-const MOST_MIB = 8;
-const MOST_DESCRIPTORS = 8;
+const MOST: Record<Figure, number> = { memory: 8, descriptors: 8 };
+const UNIT: Record<Figure, string> = { memory: " MB", descriptors: "" };
 
-/** Looks at memory and descriptors of processes until `judge`, which reports how they grew behind the warm-up. */
+/** Looks at memory and descriptors of processes until `judge`, which reports how they grew behind the warm-up of each life, and from the first life to the last. */
 export function watchProcesses(processes: readonly WatchedProcess[]): { judge(report: Report): void } {
-  const taken = processes.map((it) => ({ ...it, memory: [] as Sample[], descriptors: [] as Sample[] }));
+  const taken = processes.map((it) => ({ ...it, lives: [] as Life[] }));
   const timer = setInterval(() => {
-    for (const it of taken)
-      void Promise.all([residentBytes(it.pid()), descriptorsOf(it.pid())]).then(([bytes, descriptors]) => {
-        const at = performance.now();
-        if (bytes !== undefined) it.memory.push({ at, value: bytes / MIB });
-        if (descriptors !== undefined) it.descriptors.push({ at, value: descriptors });
-      });
+    for (const { pid, lives } of taken) void sample(pid(), lives);
   }, SAMPLE_MS);
   return {
     judge(report) {
       clearInterval(timer);
-      for (const { name, ours, memory, descriptors } of taken) {
-        judge(report, {
-          name: `${name}, memory`,
-          unit: "MB",
-          samples: memory,
-          most: ours ? MOST_MIB : undefined,
-        });
-        judge(report, {
-          name: `${name}, descriptors`,
-          unit: "",
-          samples: descriptors,
-          most: MOST_DESCRIPTORS,
-        });
+      for (const { name, ours, lives } of taken) {
+        judge(report, { name, figure: "memory", lives, counts: ours });
+        judge(report, { name, figure: "descriptors", lives, counts: true });
       }
     },
   };
 }
 
+async function sample(pid: number | undefined, lives: Life[]): Promise<void> {
+  if (pid === undefined) return;
+  const [bytes, descriptors] = await Promise.all([residentBytes(pid), descriptorsOf(pid)]);
+  if (bytes === undefined || descriptors === undefined) return; // it ended meanwhile
+  if (lives.at(-1)?.pid !== pid) lives.push({ pid, memory: [], descriptors: [] });
+  const at = performance.now();
+  lives.at(-1)?.memory.push({ at, value: bytes / MIB });
+  lives.at(-1)?.descriptors.push({ at, value: descriptors });
+}
+
 function judge(
   report: Report,
-  of: { name: string; unit: string; samples: readonly Sample[]; most: number | undefined },
+  of: { name: string; figure: Figure; lives: readonly Life[]; counts: boolean },
 ): void {
-  const samples = of.samples.slice(Math.floor(of.samples.length * WARM_UP));
-  const values = samples.map(({ value }) => value).toSorted((a, b) => a - b);
-  const median = values[Math.floor(values.length / 2)] ?? NaN;
-  const growth = growthOf(samples);
-  const shown = `median ${median.toFixed(0)} ${of.unit}, largest ${values.at(-1)?.toFixed(0)}, grew by ${growth.toFixed(1)} in ${samples.length} samples`;
-  if (of.most === undefined) return report.note(of.name, shown);
-  report.check(of.name, growth <= Math.max(of.most, median * MOST_GROWTH), shown);
+  const { figure } = of;
+  const name = `${of.name}, ${figure}`;
+  const { medians, largest, growth } = growthOver(of.lives.map((life) => life[figure]));
+  if (medians.length === 0) return report.note(name, "no life was long enough");
+  const shown = `median of each life ${medians.map((it) => it.toFixed(0)).join(", ")}${UNIT[figure]}, largest ${largest.toFixed(0)}, grew by ${growth.toFixed(1)} at most`;
+  if (!of.counts) return report.note(name, shown);
+  report.check(name, growth <= Math.max(MOST[figure], quantile(medians, 0.5) * MOST_GROWTH), shown);
 }
 
 async function descriptorsOf(pid: number): Promise<number | undefined> {

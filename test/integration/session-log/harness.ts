@@ -49,7 +49,10 @@ export async function follower(broker: TestBroker, signal: AbortSignal): Promise
 export type Registry = PutDeps & { keys: Pages; pages: Pages; random: () => string };
 
 /** What a process has that makes, lists and deletes sessions: one of serve's. */
-export async function registry(broker: TestBroker, signal: AbortSignal): Promise<Registry> {
+export async function registry(
+  broker: { connect(role: "serve"): Promise<NatsConnection> },
+  signal: AbortSignal,
+): Promise<Registry> {
   const nc = await broker.connect("serve");
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2000 });
   const clock = systemClock;

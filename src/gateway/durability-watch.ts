@@ -4,7 +4,7 @@ import type { Logger } from "../shared/base/logger.ts";
 import type { Durability } from "../shared/log/durability/durability.ts";
 import { readSync, type SyncSources } from "../shared/log/durability/read-durability.ts";
 
-/** How long a broker that did not tell is left alone: a server that is started again takes seconds. */
+/** Time between two questions. A server that is started again takes seconds. */
 const AGAIN_MS = 30_000;
 
 export type DurabilityWatch = {
@@ -16,7 +16,8 @@ export type DurabilityWatch = {
 
 /**
  * Checks whether the broker syncs every write (HONEST-1), by its configuration file or the monitoring pages of its servers. The check is repeated after every
- * reconnect, because a restarted broker may have a new configuration, and every 30 s while one does not tell.
+ * reconnect, because a restarted broker may have a new configuration; and every 30 s where pages are asked, because the servers that this process is not
+ * connected to restart unnoticed, or where a file cannot be read. A file that can be read says nothing new by itself: it counts from the next restart on.
  */
 export function createDurabilityWatch(deps: {
   connection: Pick<NatsConnection, "status">;
@@ -34,8 +35,10 @@ export function createDurabilityWatch(deps: {
     cancel();
     const sync = await read(sources);
     current = sync.kind === "always" ? "fsync" : "unverified";
-    if (sync.kind !== "unknown" || !canTell) return current;
-    logger.warn({ detail: sync.why }, "durability of the broker cannot be checked");
+    const isRead = sync.kind !== "unknown" && sources.configFile !== undefined;
+    if (isRead || !canTell) return current;
+    if (sync.kind === "unknown")
+      logger.warn({ detail: sync.why }, "durability of the broker cannot be checked");
     cancel();
     cancel = clock.after(AGAIN_MS, () => void check());
     return current;

@@ -1,5 +1,6 @@
 import { bombsGateway } from "./campaigns/bombs-gateway.ts";
 import { bombsRelay } from "./campaigns/bombs-relay.ts";
+import { cluster, CLUSTER_PLAYS } from "./campaigns/cluster.ts";
 import { cuts } from "./campaigns/cuts.ts";
 import { damage } from "./campaigns/damage.ts";
 import { failover } from "./campaigns/failover.ts";
@@ -15,6 +16,7 @@ import { orphans } from "./campaigns/orphans.ts";
 import { outage } from "./campaigns/outage.ts";
 import { power } from "./campaigns/power.ts";
 import { DEFAULT_RATE } from "../../src/operate/replay/pace.ts";
+import { prune } from "./campaigns/prune.ts";
 import { replicas } from "./campaigns/replicas.ts";
 import { restart } from "./campaigns/restart.ts";
 import { replay } from "./campaigns/replay.ts";
@@ -25,7 +27,7 @@ import { turns } from "./campaigns/turns.ts";
 import { watch, WATCH_PLAYS } from "./campaigns/watch.ts";
 import type { Report } from "./report.ts";
 
-export { RUNNER_PLAYS, WATCH_PLAYS };
+export { CLUSTER_PLAYS, RUNNER_PLAYS, WATCH_PLAYS };
 
 export type Campaign = {
   name: string;
@@ -66,6 +68,24 @@ export function campaignsOf({ rounds, gapMs, seconds, minutes, seed, play, kind 
       limitMs: 300_000 + rounds * (gapMs + 4000),
       run: (report) =>
         kill({ seed, rounds, gapMs, waiting: 8, async: 24, perSecond: 25, leastPerSecond: 400 }, report),
+    },
+    {
+      name: "prune",
+      what: "a log that is pruned all the time beside relays that are killed, and sessions that are paused",
+      limitMs: 600_000,
+      run: (report) =>
+        prune(
+          {
+            seed,
+            sessions: 24,
+            perSecond: 10,
+            kills: Math.min(rounds, 24),
+            calmMs: 4000,
+            retentionMs: 500,
+            everyMs: 50,
+          },
+          report,
+        ),
     },
     {
       name: "stuck",
@@ -111,6 +131,12 @@ export function campaignsOf({ rounds, gapMs, seconds, minutes, seed, play, kind 
           },
           report,
         ),
+    },
+    {
+      name: "cluster",
+      what: "three servers that replicate: leaders killed, a server stopped, a leader alone, and what is told of them",
+      limitMs: 1_200_000,
+      run: (report) => cluster({ play, seed, rounds }, report),
     },
     {
       name: "cuts",

@@ -12,6 +12,8 @@ export type WriterPlan = {
   perSecond: number;
   /** Asks for a 202 at once. */
   async?: boolean;
+  /** Says that it waits for this long (`Prefer: wait`), seconds, and does. */
+  waitS?: number;
   /** Ends after this many; by default at `stop`. */
   events?: number;
 };
@@ -46,6 +48,8 @@ export type Load = {
 
 /** Existing executors give up after this. */
 const TIMEOUT_MS = 5000;
+/** For an answer that comes when the time that was asked for is over. */
+const GRACE_MS = 2000;
 const BODY_BYTES = 400;
 
 type Attempt = { kind: "answer"; status: number; text: string } | { kind: "none"; why: string };
@@ -85,10 +89,12 @@ export function startLoad(options: {
     const body = bodyOf(session, marker);
     const headers: Record<string, string> = { "idempotency-key": randomUUID() };
     if (plan.async) headers["prefer"] = "respond-async";
+    if (plan.waitS !== undefined) headers["prefer"] = `wait=${plan.waitS}`;
+    const timeoutMs = plan.waitS === undefined ? TIMEOUT_MS : plan.waitS * 1000 + GRACE_MS;
     for (let attempts = 1; !given; attempts++) {
       const startedAt = Date.now();
       const before = performance.now();
-      const attempt = await send(options.url() + pathOf(session), headers, body);
+      const attempt = await send(options.url() + pathOf(session), { headers, body, timeoutMs });
       if (attempt.kind === "none") {
         unanswered.set(attempt.why, (unanswered.get(attempt.why) ?? 0) + 1);
       } else if (attempt.status >= 200 && attempt.status < 300) {
@@ -144,7 +150,10 @@ function bodyOf(session: string, marker: string): string {
 }
 
 /** One attempt on a connection of its own. Never throws. */
-function send(url: string, headers: Record<string, string>, body: string): Promise<Attempt> {
+function send(
+  url: string,
+  { headers, body, timeoutMs }: { headers: Record<string, string>; body: string; timeoutMs: number },
+): Promise<Attempt> {
   return new Promise((resolve) => {
     const outgoing = request(url, {
       method: "POST",
@@ -156,7 +165,7 @@ function send(url: string, headers: Record<string, string>, body: string): Promi
         "content-length": Buffer.byteLength(body),
       },
     });
-    const timer = setTimeout(() => end({ kind: "none", why: "time-out" }), TIMEOUT_MS);
+    const timer = setTimeout(() => end({ kind: "none", why: "time-out" }), timeoutMs);
 
     function end(attempt: Attempt): void {
       clearTimeout(timer);

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { campaignsOf, RUNNER_PLAYS, WATCH_PLAYS, type Campaign } from "./campaigns.ts";
+import { campaignsOf, CLUSTER_PLAYS, RUNNER_PLAYS, WATCH_PLAYS, type Campaign } from "./campaigns.ts";
 import { createReport, type Report } from "./report.ts";
 import { asksForRounds, roundsCommand, ROUNDS_FLAGS, ROUNDS_USAGE } from "./rounds/command.ts";
 import { EVIDENCE } from "./stage.ts";
@@ -20,6 +20,7 @@ ends with 1 if one does not hold.
   --only    run one campaign
   --play    one play of the campaign "runner": ${RUNNER_PLAYS.join(", ")}
             or "watch": ${WATCH_PLAYS.join(", ")}
+            or "cluster": ${CLUSTER_PLAYS.join(", ")}
   --kind    kinds of damage whose names contain this, in the campaign "damage"
   --gap     mean time between two kills, milliseconds (default 3000)
   --seconds how long a host is cut off in the campaign "leaf" (default 30)
@@ -73,7 +74,8 @@ async function main(): Promise<number> {
   const wanted = campaigns.filter(({ name, byName }) =>
     values.only === undefined ? !byName : name === values.only,
   );
-  const noPlay = values.play !== undefined && ![...RUNNER_PLAYS, ...WATCH_PLAYS].includes(values.play);
+  const noPlay =
+    values.play !== undefined && ![...RUNNER_PLAYS, ...WATCH_PLAYS, ...CLUSTER_PLAYS].includes(values.play);
   if (
     values.help ||
     wanted.length === 0 ||

@@ -37,15 +37,34 @@ export type Cluster = {
   pids(): (number | undefined)[];
   /** kill -9, and a start on the same store `downMs` later. Resolves when it is ready again. */
   kill(server: number, downMs: number): Promise<void>;
+  /** kill -9, for good. */
+  crash(server: number): Promise<void>;
+  /** A start on the same store. Resolves when JetStream answers. `syncs`: from now on, else as before. */
+  start(server: number, syncs?: boolean): Promise<void>;
+  /** URLs of the servers' monitoring pages. */
+  monitors: readonly string[];
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-type Node = { name: string; port: number; routePort: number; dir: string; process?: ServerProcess };
+type Node = {
+  name: string;
+  port: number;
+  routePort: number;
+  monitorPort: number;
+  dir: string;
+  /** Every write is on the disk before it is acknowledged. */
+  syncs: boolean;
+  process?: ServerProcess;
+};
 
 /** Address by which a server reaches the port of another one for servers. */
 export type Route = (from: number, to: number, port: number) => Promise<string>;
 
-export async function startCluster(options: { route?: Route } = {}): Promise<Cluster> {
+/** `syncs`: with `sync_interval: always`, instead of the server's default. */
+export async function startCluster({
+  syncs = false,
+  route,
+}: { syncs?: boolean; route?: Route } = {}): Promise<Cluster> {
   await using scope = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "rr-cluster-"));
   scope.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
@@ -55,30 +74,28 @@ export async function startCluster(options: { route?: Route } = {}): Promise<Clu
   const admin = loginOf(users, "admin");
   const nodes: Node[] = [];
   for (let i = 0; i < SERVERS; i++) {
-    const node = {
+    const node: Node = {
       name: `n${i}`,
       port: await freePort(),
       routePort: await freePort(),
+      monitorPort: await freePort(),
       dir: join(dir, `n${i}`),
+      syncs,
     };
     mkdirSync(node.dir);
     nodes.push(node);
   }
+  const routes: string[] = []; // one proxy each, also after a restart
   const start = async (node: Node): Promise<void> => {
     const configFile = join(node.dir, "nats-server.conf");
+    const from = nodes.indexOf(node);
+    routes[from] ??= await routesOf(from, nodes, route);
+    writeFileSync(configFile, configOf(node, routes[from]));
     const server = { binary, configFile, runDir: node.dir, admin, guard };
     node.process = await spawnServer({ ...server, clock: systemClock, log: silentLogger() });
   };
-  for (const [from, node] of nodes.entries()) {
-    writeFileSync(
-      join(node.dir, "users.conf"),
-      usersConfig(users).replace("users: [", `users: [${FREE_USER}`),
-    );
-    writeFileSync(
-      join(node.dir, "nats-server.conf"),
-      configOf(node, await routesOf(from, nodes, options.route)),
-    );
-  }
+  const usersText = usersConfig(users).replace("users: [", `users: [${FREE_USER}`);
+  for (const node of nodes) writeFileSync(join(node.dir, "users.conf"), usersText);
   scope.defer(async () => {
     for (const node of nodes) await node.process?.stop();
   });
@@ -91,6 +108,20 @@ export async function startCluster(options: { route?: Route } = {}): Promise<Clu
     const connection = await connecting;
     connections.push(connection);
     return connection;
+  };
+  const crash = async (server: number): Promise<void> => {
+    const node = nodes[server];
+    const running = node?.process;
+    if (node === undefined || running === undefined) return;
+    delete node.process;
+    process.kill(running.pid, "SIGKILL");
+    await running.exited;
+  };
+  const startAgain = async (server: number, nowSyncs?: boolean): Promise<void> => {
+    const node = nodes[server];
+    if (node === undefined || node.process !== undefined) return;
+    node.syncs = nowSyncs ?? node.syncs;
+    await start(node);
   };
   const home = scope.move();
   return {
@@ -114,15 +145,13 @@ export async function startCluster(options: { route?: Route } = {}): Promise<Clu
       ),
     pids: () => nodes.map((node) => node.process?.pid),
     async kill(server, downMs) {
-      const node = nodes[server];
-      const running = node?.process;
-      if (node === undefined || running === undefined) return;
-      delete node.process;
-      process.kill(running.pid, "SIGKILL");
-      await running.exited;
+      await crash(server);
       await delay(downMs);
-      await start(node);
+      await startAgain(server);
     },
+    crash,
+    start: startAgain,
+    monitors: nodes.map(({ monitorPort }) => `http://127.0.0.1:${monitorPort}`),
     [Symbol.asyncDispose]: () => home.disposeAsync(),
   };
 }
@@ -140,15 +169,16 @@ async function routesOf(from: number, nodes: readonly Node[], route: Route | und
   return `routes: [${routes.join(", ")}]${advertise}`;
 }
 
-function configOf({ name, port, routePort, dir }: Node, routes: string): string {
+function configOf({ name, port, routePort, monitorPort, dir, syncs }: Node, routes: string): string {
   return `include "users.conf"
 server_name: "${name}"
 host: "127.0.0.1"
 port: ${port}
+http: "127.0.0.1:${monitorPort}"
 pid_file: "${join(dir, "nats-server.pid")}"
 ports_file_dir: "${dir}"
 max_payload: ${MAX_PAYLOAD}
 cluster { name: "test", host: "127.0.0.1", port: ${routePort}, ${routes} }
-jetstream { store_dir: "${join(dir, "store")}", max_memory_store: 64M, max_file_store: 1000T }
+jetstream { store_dir: "${join(dir, "store")}", max_memory_store: 64M, max_file_store: 1000T${syncs ? ", sync_interval: always" : ""} }
 `;
 }

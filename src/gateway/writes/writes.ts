@@ -216,6 +216,7 @@ function handedOver(
       body,
       answer: waitMs === undefined ? undefined : deps.answerSubject(id),
       trace: publishing?.context ?? call.trace,
+      patienceMs: call.prefer.waitMs,
       settle,
     });
     call.handedOver = true;

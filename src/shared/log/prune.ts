@@ -13,7 +13,7 @@ import { readHeld } from "./state/held.ts";
 import { isIdle } from "./state/idle.ts";
 import { checkLog, shortenedText } from "./state/log-check.ts";
 import { shardCountOf, shardNumbers } from "./schema/partition.ts";
-import { consumerName, EVENTS_STREAM, STATE_STREAM, stateKey } from "./schema/topology.ts";
+import { consumerName, EVENTS_STREAM, shardSubjects, STATE_STREAM, stateKey } from "./schema/topology.ts";
 import { askLeader } from "./follow/leader.ts";
 import { encodePruned } from "./state/pruned.ts";
 import { putState, readState } from "./state/state-store.ts";
@@ -109,8 +109,9 @@ async function passLeader(nc: NatsConnection, jsm: JetStreamManager, created: st
 async function progressOf(
   { nc, jsm }: { nc: NatsConnection; jsm: JetStreamManager },
   shard: number,
-  { created, state }: StreamInfo,
+  log: StreamInfo,
 ): Promise<ShardProgress> {
+  const { created, state } = log;
   const [consumer, stored] = await Promise.all([
     consumerInfo(jsm, shard),
     readState(jsm, stateKey.checkpoint(shard)),
@@ -122,7 +123,26 @@ async function progressOf(
     firstSeq: state.first_seq,
     acksCount: acksCount(checkpoint, nc.info?.server_id),
   };
-  return { floor, idle: consumer !== undefined && isIdle(consumer, known) };
+  if (consumer === undefined || !isIdle(consumer, known)) return { floor, idle: false };
+  const next = await notDelivered(jsm, log, {
+    shard,
+    after: Math.max(known.floor, consumer.delivered.stream_seq),
+  });
+  return next === undefined ? { floor, idle: true } : { floor: next - 1, idle: false };
+}
+
+/**
+ * The shard's first event above one that was delivered, for the log's leader: a consumer's leader whose own copy of the log is behind says that nothing
+ * is pending. Undefined for none, and for a log on one server.
+ */
+async function notDelivered(
+  jsm: JetStreamManager,
+  { config }: StreamInfo,
+  { shard, after }: { shard: number; after: number },
+): Promise<number | undefined> {
+  if (config.num_replicas === 1) return undefined;
+  const [subject = ""] = shardSubjects(shard, shardCountOf(config));
+  return (await askLeader(jsm, EVENTS_STREAM, { seq: after + 1, next_by_subj: subject }))?.seq;
 }
 
 async function consumerInfo(jsm: JetStreamManager, shard: number): Promise<ConsumerInfo | undefined> {

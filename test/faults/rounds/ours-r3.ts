@@ -1,20 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { provision } from "../../../src/shared/log/provision/provision.ts";
 import packageFile from "../../../package.json" with { type: "json" };
 import { startCluster, type Cluster } from "../../support/cluster.ts";
+import { provisionWhenFormed } from "../cluster/home.ts";
 import { deadMarkers } from "../stage.ts";
 import { brokerVersion } from "./broker-version.ts";
 import { startLink, type Link, type LinkState } from "../../support/link.ts";
 import { startProduct } from "./product.ts";
 import type { OwnNemesis, Part, Stand, Subject } from "./subject.ts";
 
-const LOG_BYTES = 1024 ** 3;
 const SERVERS = [0, 1, 2];
 const PAIRS = SERVERS.flatMap((a) => SERVERS.filter((b) => a < b).map((b): [number, number] => [a, b]));
 /** A server notices after up to 4 s that a leader is silent, and others elect one then; a leader without the others steps down after 10 s. */
 const ALONE_MS = 12_000;
-/** A cluster that has just formed may not place a stream yet. */
-const PROVISION_MS = 60_000;
 
 /** The product on three servers that replicate: a gateway and two relays. Its clients hear of every server, so that no network can be put between them and the servers. */
 export async function startOursR3(stand: Stand): Promise<Subject> {
@@ -30,15 +27,7 @@ export async function startOursR3(stand: Stand): Promise<Subject> {
       },
     }),
   );
-  const admin = await cluster.connect("admin");
-  for (const end = performance.now() + PROVISION_MS; ; await delay(500)) {
-    try {
-      await provision(admin, { logBytes: LOG_BYTES, replicas: SERVERS.length });
-      break;
-    } catch (error) {
-      if (performance.now() > end) throw error;
-    }
-  }
+  await provisionWhenFormed(cluster);
   const operator = await cluster.connect("operator");
   const product = scope.use(
     await startProduct(stand, {

@@ -1,10 +1,9 @@
-import { shardOf } from "../../support/eight-shards.ts";
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { shardOf } from "../../support/eight-shards.ts";
 import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
-import { consumerName, EVENTS_STREAM, STATE_STREAM } from "../../../src/shared/log/schema/topology.ts";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
 import { startCluster, type Cluster } from "../../support/cluster.ts";
+import { relieve } from "../../support/cluster-leaders.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createAppender, startTestRelay } from "../../support/relay.ts";
@@ -18,48 +17,14 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cluster[Symbol.asyncDispose]());
 
-/** The server that leads none of what a relay needs, so that nothing has to be elected. Leaders are moved away from it. */
-async function withoutLeaders(nc: NatsConnection): Promise<number> {
-  const streams = [EVENTS_STREAM, STATE_STREAM, "RR_DEAD"];
-  const jsm = await jetstreamManager(nc, { timeout: 5000 });
-  const shards = Array.from({ length: 8 }, (_, shard) => consumerName(shard));
-  const stepDown = async (): Promise<void> => {
-    for (const stream of streams) {
-      const { cluster: raft } = await jsm.streams.info(stream);
-      if (raft?.leader === "n2") await nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`);
-    }
-    for (const name of shards) {
-      const { cluster: raft } = await jsm.consumers.info(EVENTS_STREAM, name);
-      if (raft?.leader === "n2")
-        await nc.request(`$JS.API.CONSUMER.LEADER.STEPDOWN.${EVENTS_STREAM}.${name}`);
-    }
-  };
-  const leaders = async (): Promise<(string | undefined)[]> => [
-    ...(await Promise.all(streams.map(async (name) => (await jsm.streams.info(name)).cluster?.leader))),
-    ...(await Promise.all(
-      shards.map(async (name) => (await jsm.consumers.info(EVENTS_STREAM, name)).cluster?.leader),
-    )),
-  ];
-  await expect
-    .poll(
-      async () => {
-        await stepDown();
-        const now = await leaders();
-        return now.every((it) => it === "n0" || it === "n1");
-      },
-      { timeout: 30_000, interval: 500 },
-    )
-    .toBe(true);
-  return 2;
-}
-
 async function reconnected(nc: NatsConnection): Promise<void> {
   for await (const { type } of nc.status()) if (type === "reconnect") return;
 }
 
 test("one of three servers hangs: its clients leave it, another relay starts and takes over beside it", async () => {
   await using coordinator = await startCoordinator({ autoCreateSessions: true });
-  const hung = await withoutLeaders(await cluster.connect("admin"));
+  const hung = 2;
+  await relieve(await cluster.connect("admin"), hung);
   const { append } = createAppender(await cluster.connect("gateway"));
   // its pings come first, so that it leaves first if the other one is not watched either
   const unwatched = await cluster.connectUnwatched(hung);

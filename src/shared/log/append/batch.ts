@@ -1,4 +1,4 @@
-import { timeoutFor, type Entry } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import type { Trying } from "./trying.ts";
 
 /** Commits all at once. Returns what is left for singles: nothing, or everything that was not given up. */
@@ -11,7 +11,7 @@ export async function asBatch(trying: Trying, entries: Entry[]): Promise<Entry[]
     const from = clock.now();
     const ack = await log.batch(
       left.map((entry) => numbering.messageOf(entry)),
-      timeoutFor(left, from),
+      patience.timeoutFor(left),
     );
     const ms = clock.now() - from;
     const count = left.length;

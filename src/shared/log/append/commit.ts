@@ -4,7 +4,7 @@ import { createFifo, type Fifo } from "../../base/fifo.ts";
 import { asBatch } from "./batch.ts";
 import type { Choice } from "./choice.ts";
 import { MAX_BATCH, MAX_BATCH_BYTES, MAX_SINGLES } from "./choice.ts";
-import { entryOf, type Entry } from "./entry.ts";
+import { entryOf, GIVE_UP_MS, type Entry } from "./entry.ts";
 import type { Log, LogMessage } from "./log.ts";
 import { createNumbering } from "./numbering.ts";
 import { createOutcomes } from "./outcomes.ts";
@@ -22,11 +22,8 @@ import type { Outcome, SessionNumber, Write } from "./write.ts";
 // Numbers are given here and nowhere earlier, so that the order in the log is the order of the numbers whatever happened before. The broker is behind a port,
 // because what matters most (which of several writes are stored after a failure) is tested against a log that fails in every way.
 
-/** A write that could not be stored for this long is given up: executors hang up after 5 s. */
-export const GIVE_UP_MS = 4000;
-
 export type Committer = {
-  /** Queues a write. Its `settle` is called exactly once, within about {@link GIVE_UP_MS} unless commits go on succeeding slowly. */
+  /** Queues a write. Its `settle` is called exactly once, within about {@link GIVE_UP_MS}, or its own patience, unless commits go on succeeding slowly. */
   add(write: Write): void;
   /** Writes that wait or are on their way. */
   readonly waiting: number;
@@ -83,7 +80,7 @@ export function createCommitter(deps: CommitterDeps): Committer {
 
   return {
     add(write) {
-      queue.push(entryOf(write, clock.now() + GIVE_UP_MS));
+      queue.push(entryOf(write, clock.now() + Math.max(GIVE_UP_MS, write.patienceMs ?? 0)));
       if (running) return;
       running = true;
       // After the poll phase: all requests that this turn of the event loop reads share the commit. No timer, so a lone one pays nothing.

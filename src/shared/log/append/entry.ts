@@ -2,6 +2,8 @@ import type { LogMessage } from "./log.ts";
 import type { Fate } from "./wave.ts";
 import type { SessionNumber, Write } from "./write.ts";
 
+/** A write that could not be stored for this long is given up: executors hang up after 5 s, unless they say that they wait for longer. */
+export const GIVE_UP_MS = 4000;
 /** Longest wait for one answer of the broker. */
 const PUBLISH_TIMEOUT_MS = 3000;
 /** Shortest, when little is left until the writes are given up. */
@@ -26,14 +28,16 @@ export function entryOf(write: Write, deadline: number): Entry {
   return { write, session, keyed, deadline, numbered: undefined, uncertain: undefined, settled: false };
 }
 
-/** Entries wait in the order of their arrival, so the first is the oldest. Pure. */
-export function nextDeadline(entries: readonly Entry[]): number {
-  return entries[0]?.deadline ?? Infinity;
+/** When the next of these is given up. A deadline that has passed is that of a write that stays behind an older one of its session. Pure. */
+export function nextDeadline(entries: Iterable<Entry>, now: number): number {
+  let next = Infinity;
+  for (const { deadline } of entries) if (deadline > now && deadline < next) next = deadline;
+  return next;
 }
 
 /** How long the broker may take to answer a try of these, milliseconds. Pure. */
-export function timeoutFor(entries: readonly Entry[], now: number): number {
-  return Math.min(PUBLISH_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, nextDeadline(entries) - now));
+export function timeoutFor(entries: Iterable<Entry>, now: number): number {
+  return Math.min(PUBLISH_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, nextDeadline(entries, now) - now));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { MAX_SINGLES } from "./choice.ts";
-import { isForeign, leavesGap, timeoutFor, type Entry } from "./entry.ts";
+import { isForeign, leavesGap, type Entry } from "./entry.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { Trying } from "./trying.ts";
 import { judgeWave, pickWave, type Fate } from "./wave.ts";
@@ -16,7 +16,7 @@ export async function asSingles(trying: Trying, entries: Entry[], serialFirst: b
     const from = clock.now();
     const acks = await log.singles(
       wave.map((entry) => numbering.messageOf(entry)),
-      timeoutFor(wave, from),
+      patience.timeoutFor(left),
     );
     const ms = clock.now() - from;
     const count = wave.length;

@@ -39,6 +39,8 @@ export type Write = {
   /** Subject on which the coordinator's answer is awaited. */
   readonly answer: string | undefined;
   readonly trace: TraceContext | undefined;
+  /** How long its client waits for it, milliseconds. Absent, or shorter than the usual time: as long as usual. */
+  readonly patienceMs?: number | undefined;
   /** Called exactly once. */
   readonly settle: (outcome: Outcome) => void;
 };

@@ -15,12 +15,16 @@ import {
 
 export type Sent = { id: string; session: string; outcomes: Outcome[]; at: number; told: number };
 
+const PATIENT_MS = 10_000;
+
 export type Plan = {
   /** Writes that arrive together; the next group arrives `afterMs` later, or when the one before is done. */
   groups: { afterMs: number; sessions: number[] }[];
   faults: Fault[];
   denied: number[];
   keyed: number[];
+  /** Writes whose clients wait for {@link PATIENT_MS}. */
+  patient: number[];
   /** Keyed writes that an earlier process stored. */
   known: number[];
   /** A stranger stored those that are not keyed. */
@@ -37,6 +41,7 @@ export async function run(plan: Plan): Promise<{ sent: Sent[]; log: SimulatedLog
   const total = plan.groups.reduce((sum, group) => sum + group.sessions.length, 0);
   const idOf = (i: number): string => `id${i}`;
   const keyed = new Set(plan.keyed.map((i) => idOf(i % Math.max(1, total))));
+  const patient = new Set(plan.patient.map((i) => idOf(i % Math.max(1, total))));
   const sessions = plan.groups.flatMap((group) => group.sessions);
   const before = [...new Set(plan.known.map((i) => i % Math.max(1, total)))]
     .filter((i) => keyed.has(idOf(i)) || plan.stranger === true)
@@ -63,12 +68,11 @@ export async function run(plan: Plan): Promise<{ sent: Sent[]; log: SimulatedLog
       const id = idOf(sent.length);
       const entry: Sent = { id, session: `s${session}`, outcomes: [], at: clock.now(), told: 0 };
       sent.push(entry);
-      committer.add(
-        write(id, entry.session, keyed.has(id), (outcome) => {
-          entry.outcomes.push(outcome);
-          entry.told = clock.now();
-        }),
-      );
+      const asked = write(id, entry.session, keyed.has(id), (outcome) => {
+        entry.outcomes.push(outcome);
+        entry.told = clock.now();
+      });
+      committer.add(patient.has(id) ? { ...asked, patienceMs: PATIENT_MS } : asked);
     }
     await new Promise<void>((resolve) => clock.after(group.afterMs, resolve));
   }
@@ -135,6 +139,7 @@ export const plans: fc.Arbitrary<Plan> = fc.record({
   faults: fc.array(fault, { maxLength: 12 }),
   denied: fc.array(fc.nat(60), { maxLength: 2 }),
   keyed: fc.array(fc.nat(60), { maxLength: 6 }),
+  patient: fc.array(fc.nat(60), { maxLength: 6 }),
   known: fc.array(fc.nat(60), { maxLength: 6 }),
   sideBySide: fc.boolean(),
   batchFrom: fc.constantFrom(1, 2, 5, 100),
@@ -185,6 +190,7 @@ export function plain(part: Partial<Plan>): Plan {
     faults: [],
     denied: [],
     keyed: [],
+    patient: [],
     known: [],
     sideBySide: false,
     batchFrom: 100,

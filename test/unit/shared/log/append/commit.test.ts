@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createCommitter, GIVE_UP_MS, type Committer } from "../../../../../src/shared/log/append/commit.ts";
+import { createCommitter, type Committer } from "../../../../../src/shared/log/append/commit.ts";
+import { GIVE_UP_MS } from "../../../../../src/shared/log/append/entry.ts";
 import type { Outcome } from "../../../../../src/shared/log/append/write.ts";
 import { createSequences } from "../../../../../src/shared/log/append/sequence.ts";
 import { silentLogger } from "../../../../../src/shared/base/logger.ts";
@@ -97,6 +98,22 @@ describe("group commit", () => {
       expect(it.told - it.at).toBeLessThanOrEqual(GIVE_UP_MS + 100);
     }
     expect(sent[3]?.outcomes[0]).toMatchObject({ kind: "stored", number: { seq: 1 } });
+  });
+
+  test("ORDER-1: a write whose client waits for longer is tried for longer, others are not, and a newer one of its session stays behind it", async () => {
+    const plan = plain({
+      groups: [
+        { afterMs: 500, sessions: [0] },
+        { afterMs: 10, sessions: [0, 1, 2] },
+      ],
+      patient: [0],
+      faults: [{ kind: "cut", stored: 0, downMs: 8000 }],
+    });
+    const { sent, log } = await run(plan);
+    check(plan, sent, log);
+    const told = sent.map(({ outcomes }) => outcomes[0]?.kind);
+    expect(told).toEqual(["stored", "stored", "failed", "failed"]);
+    for (const it of sent.slice(2)) expect(it.told - it.at).toBeLessThan(GIVE_UP_MS + 100);
   });
 
   test("a key that an earlier process used is answered with the original sequence, and makes no gap", async () => {

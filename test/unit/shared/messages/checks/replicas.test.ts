@@ -26,7 +26,7 @@ describe("servers that replicate", () => {
   test.each<[Raft, string, string]>([
     [{ leader: "n0", replicas: [peer("n1"), peer("n2")] }, "ok", "leader n0, n1 in step, n2 in step"],
     [
-      { leader: "n0", replicas: [peer("n1"), peer("n2", { current: false, lag: 128 })] },
+      { leader: "n0", replicas: [peer("n1"), peer("n2", { current: false, active: 1e8, lag: 128 })] },
       "warn",
       "2 of 3 in step, and 2 are needed: leader n0, n1 in step, n2 behind (128 operations to catch up)",
     ],
@@ -35,6 +35,12 @@ describe("servers that replicate", () => {
       "warn",
       "2 of 3 in step, and 2 are needed: leader n0, n1 in step, n2 offline",
     ],
+    [
+      { leader: "n0", replicas: [peer("n1"), peer("n2", { current: false, lag: 2 })] },
+      "warn",
+      "leader n0, n1 in step, n2 silent (2 operations to catch up)",
+    ],
+    [{ leader: "n0", replicas: [peer("n1"), peer("n2", { active: 6e9 })] }, "warn", "n1 in step, n2 silent"],
     [
       { replicas: [peer("n1"), peer("n2")] },
       "fail",

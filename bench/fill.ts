@@ -14,6 +14,11 @@ const BATCH = 1000;
 /** Batches under way at once. */
 const LANES = 4;
 
+/** Subject of a session's events in a log of the usual number of partitions. */
+export function subjectOf(runner: string, session: string): string {
+  return `rr.ev.${shardOf(session, SHARDS)}.${sessionToken(runner)}.${sessionToken(session)}.event`;
+}
+
 /** Puts events into the log without a gateway: sessions `<prefix>-0`, `<prefix>-1` … in turn, each numbered from 1. */
 export async function fillLog(
   nc: NatsConnection,
@@ -21,9 +26,7 @@ export async function fillLog(
 ): Promise<void> {
   const { events, sessions, prefix } = options;
   const names = Array.from({ length: sessions }, (_, i) => `${prefix}-${i}`);
-  const subjects = names.map(
-    (name) => `rr.ev.${shardOf(name, SHARDS)}.${RUNNER}.${sessionToken(name)}.event`,
-  );
+  const subjects = names.map((name) => subjectOf(RUNNER, name));
   const bodies = names.map((name) => Buffer.from(eventBody(name)));
   const epoch = randomBytes(4).toString("hex");
   const at = Date.now();

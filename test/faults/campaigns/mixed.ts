@@ -53,6 +53,7 @@ const STRETCHES = 4;
 const WITH_KILLS = 0.3;
 const LEAST_MS = 1000;
 const MOST_MS = 3000;
+const NOTE_MS = 20;
 const WAVE_S = 30;
 const SETTLE_MS = 120_000;
 /** Calls of sessions are repeated for longer than everything is away. */
@@ -150,18 +151,18 @@ async function startPods(
   return made;
 }
 
-/** Notes the moments that excuse repeats. */
+/** Notes the moments that excuse repeats, all the while that a fault lasts: a broker that is stopped stores no checkpoint, and a link that stalls keeps answers back. */
 function noted({ name, start }: Nemesis, crashes: number[]): Nemesis {
   const note = (): void => void crashes.push(Date.now());
   return {
     name,
     async start(forMs) {
       note();
+      const timer = setInterval(note, NOTE_MS);
       const end = await start(forMs);
-      note();
       return async () => {
-        note();
         await end();
+        clearInterval(timer);
         note();
       };
     },

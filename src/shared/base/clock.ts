@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds since 1970. */
   wall(): number;
-  /** Runs `fn` once after `ms`; the returned function cancels it. Never keeps the process alive. */
+  /** Runs `fn` once after `ms`, soon if that is over; the returned function cancels it. Never keeps the process alive. */
   after(ms: number, fn: () => void): () => void;
 }
 
@@ -12,7 +12,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(ms, fn) {
-    const timer = setTimeout(fn, ms);
+    const timer = setTimeout(fn, Math.max(0, ms)); // a process that stood still may be late, and Node warns of a negative time
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -2,7 +2,14 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { InvalidArgumentError } from "commander";
-import { HUB_ACCOUNTS, isLeafName, leafFiles, leafVariables, type LeafPlan } from "../embedded/leaf.ts";
+import {
+  HUB_ACCOUNTS,
+  isLeafName,
+  leafFiles,
+  leafVariables,
+  logOfHub,
+  type LeafPlan,
+} from "../embedded/leaf.ts";
 import { replaceFile } from "../shared/base/atomic-file.ts";
 import { codedError } from "../shared/base/errors.ts";
 import type { Context } from "./context.ts";
@@ -61,7 +68,20 @@ export function writeLeaf(
   const link = `${plan.name}-link:${atHub.get(variables.link)}`;
   const url = { HUB_URL: hub.replace("://", `://${link}@`) };
   keepPasswords(tell, join(out, plan.name, PASSWORDS), variables.host, url);
+  const log = logOfHub(plan, atHub.get(variables.relay) ?? "");
+  replaceSecret(tell, join(out, log.path), log.text, "the relay's login at the hub");
   if (!changed) print("everything is in place");
+}
+
+type Tell = (file: string, what: string) => void;
+
+/** Writes a file that only its owner may read, if it is another one than before. */
+function replaceSecret(tell: Tell, file: string, text: string, what: string): void {
+  const before = existsSync(file) ? readFileSync(file, "utf8") : undefined;
+  if (text === before) return;
+  mkdirSync(dirname(file), { recursive: true });
+  replaceFile(file, text);
+  tell(file, `${before === undefined ? "written" : "replaced"}: ${what}`);
 }
 
 /**
@@ -69,7 +89,7 @@ export function writeLeaf(
  * with a digit as a number. Returns what the file has then.
  */
 function keepPasswords(
-  tell: (file: string, what: string) => void,
+  tell: Tell,
   file: string,
   names: readonly string[],
   others: Readonly<Record<string, string>>,
@@ -79,10 +99,7 @@ function keepPasswords(
   for (const name of names) if (!values.has(name)) values.set(name, `p${randomBytes(24).toString("hex")}`);
   for (const [name, value] of Object.entries(others)) values.set(name, value);
   const text = Array.from(values, ([name, value]) => `${name}=${value}\n`).join("");
-  if (text !== before) {
-    replaceFile(file, text);
-    tell(file, `${before === undefined ? "written" : "replaced"}: passwords, for its server's environment`);
-  }
+  replaceSecret(tell, file, text, "passwords, for its server's environment");
   return values;
 }
 

@@ -30,6 +30,8 @@ export type DeployedFile = {
 
 /** The folder with a file for each host's account. */
 export const HUB_ACCOUNTS = "hub/accounts";
+/** The folder with a file for each log that the relay process of the hub serves. */
+const HUB_LOGS = "hub/logs";
 
 /** The users that an account at the hub has: those who work with the log, and none that writes events. */
 const AT_HUB = ["relay", "console", "operator", "admin", "prune"] as const satisfies readonly BrokerRole[];
@@ -57,13 +59,30 @@ export function leafFiles(plan: LeafPlan, hosts: readonly string[]): DeployedFil
   ];
 }
 
-/** Names of the variables with the passwords that each server needs in its environment, and of the one by which the host's server logs in at the hub. Pure. */
-export function leafVariables({ name }: LeafPlan): { host: string[]; hub: string[]; link: string } {
+/** Names of the variables with the passwords that each server needs in its environment, and of those by which the host's server and its relay log in at the hub. Pure. */
+export function leafVariables({ name }: LeafPlan): {
+  host: string[];
+  hub: string[];
+  link: string;
+  relay: string;
+} {
   const link = passwordVariable(`${name}-link`);
   return {
     host: ["GATEWAY_PASSWORD", ...SINGLE_ROLES.map(passwordVariable)],
     hub: [...AT_HUB.map((role) => passwordVariable(`${name}-${role}`)), link],
     link,
+    relay: passwordVariable(`${name}-relay`),
+  };
+}
+
+/** The file by which a relay process at the hub serves this log besides others (`RUNNER_RELAY_LOGS`). It has a secret. Pure. */
+export function logOfHub({ name }: Pick<LeafPlan, "name">, password: string): DeployedFile {
+  return {
+    path: `${HUB_LOGS}/${name}.env`,
+    text: `# The log of the host ${name}, for \`runner-relay relay --logs\`. Written by \`runner-relay provision --leaf ${name}\`.
+NATS_USER=${name}-relay
+NATS_PASSWORD=${password}
+`,
   };
 }
 

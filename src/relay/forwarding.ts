@@ -13,6 +13,8 @@ import {
   createLogReader,
   createSettlement,
   knownHere,
+  MAX_WHOLE_BYTES,
+  ownConnections,
   type Lanes,
   type Settlement,
 } from "./lanes/index.ts";
@@ -81,7 +83,8 @@ function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "answers" | "run
     ...deps,
     ...opened,
     ...parts,
-    connections: options.connections,
+    connections: deps.part?.connections ?? ownConnections(options.connections),
+    mostWholeBytes: deps.part?.mostWholeBytes ?? (() => MAX_WHOLE_BYTES),
     attemptTimeoutMs: options.attemptTimeoutMs,
     exhaustAfterMs: options.exhaustAfterMs,
     batchMax: options.batch?.max ?? 1,

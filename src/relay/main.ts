@@ -6,13 +6,14 @@ import {
   ALL_SETTINGS,
   BROKER_SETTINGS,
   COMMON_SETTINGS,
+  LOGS_SETTINGS,
   RELAY_SETTINGS,
   brokerAccess,
 } from "../shared/settings/index.ts";
 import { pageTokenOf } from "../shared/http/door/page-token.ts";
 import { newSecret, PAGE_TOKEN_FILE } from "../shared/http/door/secret-file.ts";
 import { drainTime } from "../shared/base/drain.ts";
-import { codedError, errorText, isCoded, type ErrorCode } from "../shared/base/errors.ts";
+import { codedError, errorText, isCoded } from "../shared/base/errors.ts";
 import { EXIT_RETRY } from "../shared/base/fatal-exit.ts";
 import type { Logger } from "../shared/base/logger.ts";
 import { keptPortIn } from "../shared/base/kept-port.ts";
@@ -23,26 +24,17 @@ import { VERSION } from "../shared/base/version.ts";
 import { RELAY_INBOX } from "../shared/log/schema/subjects.ts";
 import { createCredentials } from "../shared/credentials/index.ts";
 import { createCoordinator } from "./coordinator/client.ts";
+import { NEEDS_SOMEBODY } from "./logs/again.ts";
 import { parseAllowList, type AllowRule } from "./tunnel/index.ts";
-import type { RelayOptions } from "./options.ts";
-import { startRelay } from "./relay.ts";
+import type { RelayDeps, RelayOptions } from "./options.ts";
+import { startRelay, type Relay } from "./relay.ts";
 import { startAdminServer } from "./report/admin-server.ts";
+import { serveLogs } from "./several-logs.ts";
 
 /** A stop that takes longer than this is ended. */
 const LAST_RESORT_MS = 10_000;
 
-const NEEDS_SOMEBODY: readonly ErrorCode[] = [
-  "config_invalid",
-  "broker_refused",
-  "checkpoint_missing",
-  "checkpoint_mismatch",
-  "coordinator_changed",
-  "schema_newer",
-  "listen_refused",
-  "port_taken",
-];
-
-const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...RELAY_SETTINGS };
+const TABLE = { ...COMMON_SETTINGS, ...BROKER_SETTINGS, ...RELAY_SETTINGS, ...LOGS_SETTINGS };
 
 /** A relay that cannot keep a token forwards all the same. Nobody can read its `/status` then. */
 function pageTokenOrShut(chosen: string | undefined, dataDir: string, log: Logger): string {
@@ -112,6 +104,25 @@ function optionsOf(
   };
 }
 
+/** Serves the log at NATS_URL. */
+async function serveLog(
+  options: RelayOptions,
+  {
+    values,
+    secrets,
+    ...deps
+  }: Omit<RelayDeps, "nc" | "coordinator"> & Pick<Begun<Values>, "values" | "secrets">,
+): Promise<Relay> {
+  const { coordinatorUrl: url, connections, attemptTimeoutMs } = options;
+  const nc = await connectBroker(brokerAccess(values), {
+    name: `relay ${options.relay}`,
+    inboxPrefix: RELAY_INBOX,
+    waitMs: BROKER_WAIT_MS,
+  });
+  const coordinator = createCoordinator({ url, connections, attemptTimeoutMs, secrets });
+  return startRelay(options, { ...deps, nc, coordinator });
+}
+
 async function start(begun: Begun<Values>): Promise<Running> {
   const { values, secretFiles, env, dataDir, clock, log, secrets, linesDropped, fatal } = begun;
   const pageToken = pageTokenOrShut(values.pageToken, dataDir, log);
@@ -124,15 +135,10 @@ async function start(begun: Begun<Values>): Promise<Running> {
   const tracing = await startTracing({ env, process: about, log, secrets });
   const random = Math.random;
   const credentials = createCredentials({ values, secretFiles }, { clock, random, log, secrets });
-  const nc = await connectBroker(brokerAccess(values), {
-    name: `relay ${relay}`,
-    inboxPrefix: RELAY_INBOX,
-    waitMs: BROKER_WAIT_MS,
-  });
-  const { connections, attemptTimeout: attemptTimeoutMs } = values;
-  const coordinator = createCoordinator({ url, connections, attemptTimeoutMs, secrets });
-  const deps = { nc, clock, random, log, coordinator, credentials, tracing, openAdmin: startAdminServer };
-  const running = await startRelay(options, { ...deps, linesDropped, fatal });
+  const deps = { clock, random, log, credentials, tracing, openAdmin: startAdminServer, linesDropped };
+  const running = await (values.logs === undefined
+    ? serveLog(options, { ...deps, values, secrets, fatal })
+    : serveLogs(values.logs, options, { ...deps, secrets, env }));
   const tokenFrom =
     values.pageToken === undefined ? join(dataDir, PAGE_TOKEN_FILE) : "RUNNER_RELAY_PAGE_TOKEN";
   return {

@@ -4,6 +4,7 @@ import type { Logger } from "../shared/base/logger.ts";
 import type { Tracing } from "../shared/base/tracing.ts";
 import type { Credentials } from "../shared/credentials/index.ts";
 import type { Coordinator } from "./coordinator/client.ts";
+import type { Connections } from "./lanes/index.ts";
 import type { RunnerTimes } from "./registrations/index.ts";
 import type { startAdminServer } from "./report/admin-server.ts";
 import type { AllowRule } from "./tunnel/index.ts";
@@ -21,6 +22,7 @@ export type RelayOptions = {
   keptPort?: number | undefined;
   /** It opens everything on the admin port. */
   pageToken: string;
+  /** Most to the coordinator at once, of all relays of the process. */
   connections: number;
   attemptTimeoutMs: number;
   /** Until the head of an answer that is passed through; of a runner's own calls. */
@@ -53,8 +55,19 @@ export type RelayDeps = {
   openAdmin: typeof startAdminServer;
   /** Undefined: nothing is traced. */
   tracing?: Tracing | undefined;
-  /** Log lines that could not be written so far. */
-  linesDropped: () => number;
+  /** Log lines that could not be written so far. Undefined: the process has several relays, and tells of itself elsewhere. */
+  linesDropped?: (() => number) | undefined;
   /** Ends the process with a failure that a restart cannot heal by itself. */
   fatal: (error: Error) => void;
+  /** What this relay has in a process with several. Undefined: all that a process may have. */
+  part?: RelayPart | undefined;
+};
+
+/** The part of a process that one of its relays has. */
+export type RelayPart = {
+  connections: Connections;
+  /** Most bytes of messages that are kept whole. */
+  mostWholeBytes: () => number;
+  /** Aborted when the relay is given up from one moment to the next, as if its process were killed. */
+  gone: AbortSignal;
 };

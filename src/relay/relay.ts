@@ -56,11 +56,23 @@ function announceLog({ opened: { watch }, forwarding: { shards, lanes }, telling
   };
 }
 
-/** Follows the connection to the broker, and the log where that lies elsewhere. `up`: both are there. */
-function followBroker(parts: Parts): Connection & { stop(): void } {
+/** The way to the log. `up`: connection and log are there; `since` when that is so, or not so, wall time. */
+type Way = Connection & { since(): number; stop(): void };
+
+/** Follows the connection to the broker, and the log where that lies elsewhere. */
+function followBroker(parts: Parts): Way {
   const { deps, opened, forwarding } = parts;
   const { nc, clock, log, fatal } = deps;
-  const { lost, regained } = announceLog(parts);
+  const announced = announceLog(parts);
+  let since = clock.wall();
+  const lost = (): void => {
+    since = clock.wall();
+    announced.lost();
+  };
+  const regained = (): void => {
+    since = clock.wall();
+    announced.regained();
+  };
   const connection = followConnection({
     nc,
     fatal,
@@ -70,7 +82,7 @@ function followBroker(parts: Parts): Connection & { stop(): void } {
       regained();
     },
   });
-  if (!opened.elsewhere) return { ...connection, stop: () => undefined };
+  if (!opened.elsewhere) return { ...connection, since: () => since, stop: () => undefined };
   const link = followLog({
     nc,
     clock,
@@ -85,7 +97,12 @@ function followBroker(parts: Parts): Connection & { stop(): void } {
       regained();
     },
   });
-  return { up: () => connection.up() && link.up(), leave: () => connection.leave(), stop: () => link.stop() };
+  return {
+    up: () => connection.up() && link.up(),
+    since: () => since,
+    leave: () => connection.leave(),
+    stop: () => link.stop(),
+  };
 }
 
 function startChores({ deps: { nc }, opened, forwarding, chores }: Parts): void {
@@ -126,8 +143,9 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   let stopping = false;
   await using scope = new AsyncDisposableStack();
   const circle = createCircle();
-  const connection = later<Connection>("the connection");
+  const connection = later<Way>("the connection");
   const connected = (): boolean => connection.get().up();
+  const connectedSince = (): number => connection.get().since();
   const opened = await openLog(options, deps, circle);
   const forwarding = createForwarding(
     { options, deps, opened, circle },
@@ -135,7 +153,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   );
   const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), ...forwarding });
   const { wholeOnly } = presence;
-  const telling = createTelling({ options, deps, opened, forwarding, connected, wholeOnly });
+  const telling = createTelling({ options, deps, opened, forwarding, connected, connectedSince, wholeOnly });
   const { tunnel, metrics, standing, state } = telling;
   circle.state.set(state);
   const chores = createChores({ clock, log, connected });
@@ -143,6 +161,7 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const followed = followBroker(parts);
   connection.set(followed);
   const { gate, lanes } = forwarding;
+  deps.part?.gone.addEventListener("abort", () => void tunnel.close().catch(() => {}), { once: true });
   scope.defer(async () => {
     forwarding.answers.close();
     credentials.close();

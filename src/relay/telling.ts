@@ -5,8 +5,8 @@ import { stoppedBy } from "./coordinator/gate.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import type { RelayDeps, RelayOptions } from "./options.ts";
-import { createLogReading } from "./report/log-reading.ts";
-import { createMetrics, type Metrics } from "./report/metrics.ts";
+import { createLogReading, unreadOf } from "./report/log-reading.ts";
+import { createMetrics, showProcess, type Metrics } from "./report/metrics.ts";
 import { serveQuestions } from "./report/questions.ts";
 import { createStanding, type Standing } from "./report/standing.ts";
 import { createStatePublisher, type StatePublisher } from "./report/state.ts";
@@ -26,8 +26,9 @@ type Given = {
   deps: RelayDeps;
   opened: OpenedLog;
   forwarding: Forwarding;
-  /** Is the broker there? */
+  /** Is the log there? And since when is that so, wall time? */
   connected: () => boolean;
+  connectedSince: () => number;
   /** Does another relay run that publishes no briefs? */
   wholeOnly: () => boolean;
   /** Random name of this process. */
@@ -53,7 +54,17 @@ function tunnelOf({ options, deps, forwarding, instance }: Given): RelayTunnel {
   });
 }
 
-function metricsOf({ deps, opened, forwarding, connected }: Given, tunnel: RelayTunnel): Metrics {
+/** Counts the events that are not in a lane yet. */
+function countUnread({ shards, lanes: { dispatcher, held } }: Forwarding): () => number {
+  const inLane = (session: string): number => dispatcher.lane(sessionToken(session))?.length ?? 0;
+  return () => unreadOf({ shards: () => shards, held: () => held.list(), inLane });
+}
+
+function metricsOf(
+  { deps, opened, forwarding, connected }: Given,
+  tunnel: RelayTunnel,
+  unread: () => number,
+): Metrics {
   const { clock, credentials } = deps;
   const { registry, gate, runners, shards } = forwarding;
   const { dispatcher, held, control } = forwarding.lanes;
@@ -64,31 +75,31 @@ function metricsOf({ deps, opened, forwarding, connected }: Given, tunnel: Relay
     connected,
     shards: () => shards,
     held: () => held.list(),
-    inLane: (session) => dispatcher.lane(sessionToken(session))?.length ?? 0,
   });
+  if (deps.linesDropped !== undefined) showProcess(registry, deps.linesDropped);
   return createMetrics(registry, {
     waiting: () => dispatcher.counts().waiting,
     lanes: () => dispatcher.counts().lanes,
     wholeBytes: () => dispatcher.counts().wholeBytes,
     passing: () => tunnel.size,
     gate: () => gate.state(),
-    unread: () => reading.unread(),
+    unread,
     log: () => reading.read(),
     wall: () => clock.wall(),
     tokenExpiresInMs: () => credentials.describe().tokenExpiresInMs,
     paused: () => stoppedBy(gate.state()) !== undefined,
     heldSessions: () => control.counts(),
     leaving: () => runners.leaving.size,
-    linesDropped: deps.linesDropped,
   });
 }
 
 /** Makes the parts that report on a relay. They publish nothing before `state.start()`, but the tunnel takes requests at once. */
 export function createTelling(parts: Omit<Given, "instance">): Telling {
-  const { options, deps, opened, forwarding, connected, wholeOnly } = parts;
+  const { options, deps, opened, forwarding, connected, connectedSince, wholeOnly } = parts;
   const { nc, clock } = deps;
   const { relay } = options;
   const instance = randomBytes(6).toString("hex");
+  const unread = countUnread(forwarding);
   const standing = createStanding({
     ...deps,
     ...opened,
@@ -96,6 +107,8 @@ export function createTelling(parts: Omit<Given, "instance">): Telling {
     relay,
     instance,
     connected,
+    connectedSince,
+    unread,
     wholeOnly,
   });
   const state = createStatePublisher({ nc, clock, relay, ...standing });
@@ -115,7 +128,7 @@ export function createTelling(parts: Omit<Given, "instance">): Telling {
       foreign: forwarding.counts.foreign,
     }),
     standing,
-    metrics: metricsOf({ ...parts, instance }, tunnel),
+    metrics: metricsOf({ ...parts, instance }, tunnel, unread),
     state,
   };
 }

@@ -10,6 +10,7 @@ import { hang } from "./campaigns/hang.ts";
 import { kill } from "./campaigns/kill.ts";
 import { leaf } from "./campaigns/leaf.ts";
 import { long } from "./campaigns/long.ts";
+import { logs } from "./campaigns/logs.ts";
 import { many } from "./campaigns/many.ts";
 import { memory } from "./campaigns/memory.ts";
 import { orphans } from "./campaigns/orphans.ts";
@@ -113,14 +114,15 @@ export function campaignsOf({ rounds, gapMs, seconds, minutes, seed, play, kind 
       limitMs: 300_000,
       run: (report) => tunnel({ bytes: 1024 ** 3, events: 1000, silentMs: 60_000, slowMs: 20_000 }, report),
     },
-    {
-      name: "leaf",
-      what: `3 hosts with a log each: one is cut off for ${seconds} s twice, the hub is killed 20 times, the hosts' servers 9 times`,
+    ...(["each", "one"] as const).map((relays) => ({
+      name: relays === "each" ? "leaf" : "leaf-one",
+      what: `3 hosts with a log each, ${relays === "each" ? "a relay for each" : "one relay for all"}: one is cut off for ${seconds} s twice, the hub is killed 20 times, the hosts' servers 9 times`,
       limitMs: 600_000 + seconds * 4000,
-      run: (report) =>
+      run: (report: Report) =>
         leaf(
           {
             seed,
+            relays,
             hosts: 3,
             sessions: 10,
             perSecond: 5,
@@ -131,6 +133,12 @@ export function campaignsOf({ rounds, gapMs, seconds, minutes, seed, play, kind 
           },
           report,
         ),
+    })),
+    {
+      name: "logs",
+      what: "one relay process at rest with 1, 10 and 20 logs: memory and processor time",
+      limitMs: 300_000,
+      run: (report) => logs({ counts: [1, 10, 20], restMs: 10_000 }, report),
     },
     {
       name: "cluster",

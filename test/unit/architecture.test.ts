@@ -80,6 +80,7 @@ const ROOMS: Record<string, Record<string, readonly string[]>> = {
     registrations: ["coordinator", "source", "lanes"],
     tunnel: ["coordinator", "registrations"],
     report: ["coordinator", "source", "lanes", "turns", "registrations"],
+    logs: ["coordinator", "lanes", "report"],
   },
   gateway: {
     contract: [],

@@ -1,12 +1,12 @@
-/** Whole messages in all lanes of one relay together, bytes (BOUND-1). */
-const MAX_WHOLE_BYTES: number = 32 * 1024 * 1024;
+/** Whole messages in all lanes of one process together, bytes (BOUND-1). */
+export const MAX_WHOLE_BYTES: number = 32 * 1024 * 1024;
 
 /** Counts the bytes of messages that are kept whole. */
 export class Budget {
-  readonly #limit: number;
+  readonly #limit: () => number;
   #used = 0;
 
-  constructor(limit: number = MAX_WHOLE_BYTES) {
+  constructor(limit: () => number) {
     this.#limit = limit;
   }
 
@@ -16,7 +16,7 @@ export class Budget {
 
   /** Takes the bytes if there is room. */
   tryTake(bytes: number): boolean {
-    if (this.#used + bytes > this.#limit) return false;
+    if (this.#used + bytes > this.#limit()) return false;
     this.#used += bytes;
     return true;
   }

@@ -17,7 +17,7 @@ import { createUnderWay } from "./under-way.ts";
 import { createWaiters } from "./waiters.ts";
 
 // lane.ts keeps one session's order · lane-phase.ts says what a lane is doing · moves.ts moves it on · roster.ts has all lanes · entrance.ts puts entries into them ·
-// ready.ts queues lanes · share.ts divides the connections · pump.ts starts turns · outcomes.ts says what came of them · under-way.ts ends attempts ·
+// ready.ts queues lanes · connections.ts says how many there are · share.ts divides them · pump.ts starts turns · outcomes.ts says what came of them · under-way.ts ends attempts ·
 // after-outage.ts wakes lanes · flow.ts tells lanes that flow from those that wait · memory.ts keeps entries whole or thin · fetch.ts reads the bodies of thin ones ·
 // waiters.ts tells gateways when it takes longer · ../turns/turn.ts sends one head · ../turns/batch.ts sends several
 // Order is a matter of one lane, and fairness a matter between lanes. They are apart, so that no rule of fairness can break the order. A lane learns only the
@@ -33,6 +33,8 @@ export type DispatcherDeps = Pick<
   Pick<OutcomesDeps, "random" | "exhaustAfterMs" | "settled"> & {
     answers: Answers;
     attemptTimeoutMs: number;
+    /** Most bytes of messages that are kept whole. */
+    mostWholeBytes: () => number;
     /** Is the session's pointer being written? Its lane is kept then. */
     isHolding: (token: string) => boolean;
     /** Reads messages of a session from the log, `from` first, in order; undefined when the log cannot be read now. */
@@ -76,7 +78,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { gate, connections } = deps;
   const roster = new Roster(deps.isHolding);
   const ready = new ReadyLanes();
-  const budget = new Budget();
+  const budget = new Budget(deps.mostWholeBytes);
   const memory = new Memory(budget);
   const waiters = createWaiters(deps.answers);
   const underWay = createUnderWay({
@@ -118,7 +120,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       inFlight: pump.inFlight,
       wholeBytes: memory.wholeBytes,
     }),
-    hasRoom: () => memory.waiting < READ_AHEAD || ready.size < connections,
+    hasRoom: () => memory.waiting < READ_AHEAD || ready.size < connections.most(),
     posted: (shard) => postedOf(roster.all(), shard),
     drain: () => pump.drain(),
   };

@@ -17,11 +17,13 @@ import type { Ending } from "./turn-outcome.ts";
 // These four need one another: a held session is not dispatched, a paused session is held, and a session that was sent to its end is no longer held. They are
 // joined here and nowhere else, so that each of them gets what it needs as an argument and can be tested alone.
 
+export { ownConnections, shareConnections, type Connections } from "./connections.ts";
 export { CONTROL_MS } from "./control.ts";
 export type { Dispatcher, DispatcherDeps } from "./dispatcher.ts";
 export type { HeldSessions } from "./held-sessions.ts";
 export type { Entry, Lane } from "./lane.ts";
 export { createSettlement, knownHere, type Settlement } from "./settlement.ts";
+export { MAX_WHOLE_BYTES } from "./budget.ts";
 export { createLeaderReader, createLogReader } from "./stored.ts";
 export type { Ending, TurnContext, TurnOutcome } from "./turn-outcome.ts";
 

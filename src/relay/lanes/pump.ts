@@ -3,6 +3,7 @@ import type { Logger } from "../../shared/base/logger.ts";
 import { stoppedBy, type Gate } from "../coordinator/gate.ts";
 import type { Source } from "../source/source.ts";
 import { batchSize } from "./batch-size.ts";
+import type { Connections } from "./connections.ts";
 import type { RunningTurn } from "./lane-phase.ts";
 import type { Entry, Lane } from "./lane.ts";
 import type { Moves } from "./moves.ts";
@@ -23,7 +24,7 @@ export type PumpDeps = {
   clock: Clock;
   log: Logger;
   gate: Gate;
-  connections: number;
+  connections: Connections;
   /** Most entries that one turn takes; 1 without a batch endpoint. */
   batchMax: number;
   /** Sends the entries, which are the lane's first ones, and resolves to the outcome. */
@@ -66,14 +67,22 @@ export class Pump {
 
   /** Starts whatever may start now. */
   run(): void {
-    const { gate, ready, connections, underWay } = this.#deps;
+    const wanting = this.#startAll();
+    this.#deps.connections.used(this.total, wanting);
+    if (wanting) this.#deps.underWay.makeRoom();
+  }
+
+  /** Returns whether a lane that has not failed lately waits for a connection. */
+  #startAll(): boolean {
+    const { gate, ready, connections } = this.#deps;
     while (this.#drained === undefined) {
       const permit = gate.permit();
-      if (permit === "none") return;
-      const lane = ready.next(permit === "all" ? this.#inFlight : undefined, connections);
-      if (lane === undefined) return ready.healthy ? underWay.makeRoom() : undefined;
+      if (permit === "none") return false;
+      const lane = ready.next(permit === "all" ? this.#inFlight : undefined, connections.most());
+      if (lane === undefined) return ready.healthy;
       this.#start(lane, permit === "one");
     }
+    return false;
   }
 
   /** Starts nothing more; resolves when nothing is in flight. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/base/clock.ts";
 import type { Attempt } from "../coordinator/client.ts";
+import type { Connections } from "./connections.ts";
 import { failingShare, mustYield, slowAfter } from "./share.ts";
 
 type Tracked = { attempt: Attempt; since: number; slow: boolean; tell: () => void };
@@ -20,7 +21,7 @@ export type UnderWay = {
 /** Ends attempts that take too long, and those that must make room for others (`crowded`). */
 export function createUnderWay(deps: {
   clock: Clock;
-  connections: number;
+  connections: Pick<Connections, "most">;
   attemptTimeoutMs: number;
   /** Does a healthy lane wait for a connection? */
   crowded: () => boolean;
@@ -53,11 +54,12 @@ export function createUnderWay(deps: {
   }
 
   function makeRoom(): void {
-    if (slow <= failingShare(deps.connections)) return; // the usual case: this is asked at every turn while all connections are busy
+    const connections = deps.connections.most();
+    if (slow <= failingShare(connections)) return; // the usual case: this is asked at every turn while all connections are busy
     const now = clock.now();
     const all = [...attempts];
     const ages = all.map(({ since }) => now - since);
-    for (const index of mustYield(ages, typicalMs, deps.connections)) all[index]?.attempt.abort("yielded");
+    for (const index of mustYield(ages, typicalMs, connections)) all[index]?.attempt.abort("yielded");
   }
 
   return {

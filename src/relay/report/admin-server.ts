@@ -3,9 +3,10 @@ import { openOwnPort } from "../../shared/http/door/own-port.ts";
 import { createShutApp } from "../../shared/http/door/shut-app.ts";
 import { isLoopback } from "../../shared/http/guard.ts";
 import { USUAL_PORT } from "../../shared/settings/index.ts";
+import type { Metrics } from "./metrics.ts";
 
-/** A dependency of the relay, and whether it is available. */
-export type Dependency = { ok: boolean; detail: string };
+/** A dependency of the relay, and whether it is available. Of the log also since when that is so, and how much the relay knows to wait there. */
+export type Dependency = { ok: boolean; detail: string; since?: string; waiting?: { events: number } };
 
 /** These show no session and no body, so that supervisors need no token. */
 const OPEN: ReadonlySet<string> = new Set(["/health", "/ready"]);
@@ -23,15 +24,18 @@ export async function startAdminServer(deps: {
   /** With it, `/status` may be read. */
   token: string;
   ready(): Record<string, Dependency>;
+  /** Of a process that serves several logs: how each is. */
+  logs?(): Record<string, unknown>;
   status(): unknown;
-  metrics: { text(): Promise<string>; contentType: string };
+  metrics: Metrics;
 }): Promise<{ url: string; close(): Promise<void> }> {
   const { app } = createShutApp({ ...deps, open: isLoopback(deps.listen) ? OPEN_ON_LOOPBACK : OPEN });
   app.get("/health", () => ({ status: "alive", version: deps.version }));
   app.get("/ready", (_request, reply) => {
     const dependencies = deps.ready();
     const ready = Object.values(dependencies).every(({ ok }) => ok);
-    return reply.code(ready ? 200 : 503).send({ ready, dependencies });
+    const logs = deps.logs?.();
+    return reply.code(ready ? 200 : 503).send({ ready, dependencies, ...(logs && { logs }) });
   });
   app.get("/status", () => deps.status());
   app.get("/metrics", async (_request, reply) =>

@@ -25,8 +25,6 @@ export type LogReading = {
 export type LogReader = {
   /** Reads the figures when metrics are requested. Undefined if nothing is known yet. */
   read(): Promise<LogReading | undefined>;
-  /** Events of this relay's shards and held sessions that are not in a lane. */
-  unread(): number;
 };
 
 type Unsettled = { shard: number; from: number };
@@ -60,6 +58,10 @@ async function storedAt(
   }
 }
 
+function activeOf(shards: readonly Pick<Shard, "status">[]): ReturnType<Shard["status"]>[] {
+  return shards.map((shard) => shard.status()).filter(({ phase }) => phase === "active");
+}
+
 /** Costs two info requests, plus direct gets for each shard's floor and for the lowest event of its held sessions, which may be below the floor. */
 export function createLogReading(deps: {
   jsm: JetStreamManager;
@@ -68,25 +70,16 @@ export function createLogReading(deps: {
   shardCount: number;
   shards: () => readonly Pick<Shard, "status">[];
   held: HeldSessions["list"];
-  /** Pending events in a session's lane. */
-  inLane: (session: string) => number;
 }): LogReader {
   const { jsm, shardCount, clock } = deps;
   let last: LogReading | undefined;
-
-  function active(): ReturnType<Shard["status"]>[] {
-    return deps
-      .shards()
-      .map((shard) => shard.status())
-      .filter(({ phase }) => phase === "active");
-  }
 
   async function ask(): Promise<LogReading> {
     const held = deps.held().map(({ record: { session, from } }) => ({
       shard: shardOf(session, shardCount),
       from,
     }));
-    const floors = active().map(({ shard, floor }) => ({ shard, from: floor + 1 }));
+    const floors = activeOf(deps.shards()).map(({ shard, floor }) => ({ shard, from: floor + 1 }));
     const [log, dead, damages, ...stored] = await Promise.all([
       jsm.streams.info(EVENTS_STREAM),
       jsm.streams.info(DEAD_STREAM),
@@ -111,14 +104,22 @@ export function createLogReading(deps: {
       last = (await Promise.race([ask().catch(() => undefined), enough])) ?? last;
       return last;
     },
-    unread() {
-      const ahead = active().reduce((sum, { pending }) => sum + pending, 0);
-      return deps
-        .held()
-        .reduce(
-          (sum, { record, waiting }) => sum + Math.max(0, waiting - deps.inLane(record.session)),
-          ahead,
-        );
-    },
   };
+}
+
+/** What a relay knows of the events that it has to settle. */
+export type Unread = {
+  shards: () => readonly Pick<Shard, "status">[];
+  held: HeldSessions["list"];
+  /** Pending events in a session's lane. */
+  inLane: (session: string) => number;
+};
+
+/** Events of a relay's shards and held sessions that are not in a lane. */
+export function unreadOf({ shards, held, inLane }: Unread): number {
+  const ahead = activeOf(shards()).reduce((sum, { pending }) => sum + pending, 0);
+  return held().reduce(
+    (sum, { record, waiting }) => sum + Math.max(0, waiting - inLane(record.session)),
+    ahead,
+  );
 }

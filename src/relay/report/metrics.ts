@@ -1,4 +1,4 @@
-import type { Registry } from "prom-client";
+import type { MetricObjectWithValues, MetricValue, Registry } from "prom-client";
 import { DAMAGE_CODES } from "../../shared/log/state/damage.ts";
 import type { HeldReason } from "../../shared/log/state/held.ts";
 import type { GateState } from "../coordinator/gate.ts";
@@ -46,11 +46,15 @@ export type Levels = {
   heldSessions: () => Record<HeldReason, number>;
   /** The runners that are to be removed. */
   leaving: () => number;
-  linesDropped: () => number;
 };
 
 /** A relay's counters and present state, in Prometheus' form. */
-export type Metrics = { text(): Promise<string>; contentType: string };
+export type Metrics = {
+  text(): Promise<string>;
+  /** The same as prom-client's objects. */
+  json(): Promise<MetricObjectWithValues<MetricValue<string>>[]>;
+  contentType: string;
+};
 
 function nameOf(state: GateState): (typeof STATES)[number] {
   switch (state.phase) {
@@ -101,17 +105,22 @@ function showGate({ level, levels }: Instruments, now: Levels): void {
   );
 }
 
-function showProcess({ level, count }: Instruments, now: Levels): void {
+function showRequests({ level }: Instruments, now: Levels): void {
   level(
     "runner_relay_leaving_runners",
     "Runners that will be removed, or that are gone while one of their reports is pending",
     now.leaving,
   );
   level("runner_relay_passing_requests", "Passed-through requests under way", now.passing);
+}
+
+/** Adds what a process has once, however many relays it has. `linesDropped`: log lines that could not be written so far. */
+export function showProcess(registry: Registry, linesDropped: () => number): void {
+  const { level, count } = instrumentsIn(registry);
   count(
     "runner_relay_log_lines_dropped_total",
     "Log lines that were dropped because stderr could not be written",
-    now.linesDropped,
+    linesDropped,
   );
   level("runner_relay_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
 }
@@ -153,12 +162,16 @@ export function createMetrics(registry: Registry, now: Levels): Metrics {
   let reading: Promise<LogReading | undefined> = Promise.resolve(undefined);
   showLanes(instruments, now);
   showGate(instruments, now);
-  showProcess(instruments, now);
+  showRequests(instruments, now);
   showLog(instruments, now.wall, () => reading);
   return {
     text() {
       reading = now.log();
       return registry.metrics();
+    },
+    json() {
+      reading = now.log();
+      return registry.getMetricsAsJSON();
     },
     contentType: registry.contentType,
   };

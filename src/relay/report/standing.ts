@@ -37,6 +37,10 @@ type StandingDeps = {
   /** Random name of this process. */
   instance: string;
   connected: () => boolean;
+  /** Since when that is so, wall time. */
+  connectedSince: () => number;
+  /** Events that are not in a lane yet. */
+  unread: () => number;
   /** Shards of the log. */
   shardCount: number;
   gate: Pick<Gate, "state">;
@@ -101,7 +105,12 @@ export function createStanding(deps: StandingDeps): Standing {
       const connected = deps.connected();
       const { kind, lastError } = credentials.describe();
       return {
-        log: { ok: !nc.isClosed() && connected, detail: connected ? nc.getServer() : "disconnected" },
+        log: {
+          ok: !nc.isClosed() && connected,
+          detail: connected ? nc.getServer() : "disconnected",
+          since: new Date(deps.connectedSince()).toISOString(),
+          waiting: { events: dispatcher.counts().waiting + deps.unread() },
+        },
         coordinator: {
           ok: gate.state().phase === "up",
           detail: coordinatorStateOf(gate.state()).reason ?? "up",

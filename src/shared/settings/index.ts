@@ -3,6 +3,7 @@ import { BROKER_SETTINGS } from "./broker.ts";
 import { CONSOLE_SETTINGS } from "./console.ts";
 import { COMMON_SETTINGS } from "./every-process.ts";
 import { GATEWAY_SETTINGS } from "./gateway.ts";
+import { LOGS_SETTINGS } from "./logs.ts";
 import { MCP_SETTINGS } from "./mcp.ts";
 import { RELAY_SETTINGS } from "./relay.ts";
 import { SESSION_LIMITS } from "./session-limits.ts";
@@ -24,6 +25,7 @@ export {
   COMMON_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
+  LOGS_SETTINGS,
   CONSOLE_SETTINGS,
   SESSIONS_SETTINGS,
   SESSIONS_ACCESS_SETTINGS,
@@ -43,6 +45,7 @@ export const ALL_SETTINGS: readonly Record<string, Setting>[] = [
   BROKER_SETTINGS,
   GATEWAY_SETTINGS,
   RELAY_SETTINGS,
+  LOGS_SETTINGS,
   CONSOLE_SETTINGS,
   SESSIONS_SETTINGS,
   SESSIONS_ACCESS_SETTINGS,

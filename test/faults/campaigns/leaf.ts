@@ -14,6 +14,8 @@ import { ms, quantile, type Report } from "../report.ts";
 export type LeafOptions = {
   seed: number;
   hosts: number;
+  /** A relay process for each host, or one for all. */
+  relays: "each" | "one";
   /** Writers of each host, and the events of each in a second. */
   sessions: number;
   perSecond: number;
@@ -40,7 +42,7 @@ type Play = { options: LeafOptions; home: LeafHome; loads: readonly Load[]; rand
 /** Hosts with a log each, relays at a hub: a host is cut off, and the servers of hub and hosts are killed, while executors go on (docs/operations/leaves.md). */
 export async function leaf(options: LeafOptions, report: Report): Promise<void> {
   const random = seededRandom(options.seed);
-  await using home = await startLeafHome(options.hosts);
+  await using home = await startLeafHome(options.hosts, options);
   const loads = home.hosts.map((host) =>
     startLoad({
       url: () => host.gatewayService.url(),

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { provision } from "../../../src/shared/log/provision/provision.ts";
@@ -11,6 +11,8 @@ import { areSettled, arrivalsAt, deadMarkers } from "../stage.ts";
 /** Hosts with a log and a gateway each, their relays at a hub, and a coordinator that remembers every arrival. */
 export type LeafHome = {
   hub: Server;
+  /** The folder with the login of each host's relay. */
+  logs: string;
   coordinator: CoordinatorProcess;
   hosts: LeafHost[];
   arrivals(): Promise<LedgerEntry[]>;
@@ -24,18 +26,30 @@ export type LeafHome = {
 
 export type LeafHost = Host & { gatewayService: Service; relay: Service };
 
-/** Logs of the processes go to `dir`, which stays; without it, into a folder that is removed at the end. */
-export async function startLeafHome(count: number, dir?: string): Promise<LeafHome> {
+/**
+ * Logs of the processes go to `dir`, which stays; without it, into a folder that is removed at the end. `relays`: a process for each host, or one for all of
+ * them, which is the `relay` of each then.
+ */
+export async function startLeafHome(
+  count: number,
+  { dir, relays = "each" }: { dir?: string; relays?: "each" | "one" } = {},
+): Promise<LeafHome> {
   await using scope = new AsyncDisposableStack();
   const place = dir ?? (await mkdtemp(join(tmpdir(), "rr-leaf-home-")));
   if (dir === undefined) scope.defer(() => rm(place, { recursive: true, force: true }));
+  const logs = join(place, "logs");
   const crashes: number[] = [];
   const coordinator = scope.use(await spawnCoordinator());
   const leaves = scope.use(await startLeaves(count));
   const hosts: LeafHost[] = [];
   for (const host of leaves.hosts) {
     await provision(await host.connect("host", "admin"), { logBytes: LOG_BYTES });
-    const relay = scope.use(await relayOf(host, coordinator.url, place, crashes));
+    await addLog(logs, host);
+  }
+  const all =
+    relays === "one" ? scope.use(await startRelayOfAll(logs, coordinator.url, place, crashes)) : undefined;
+  for (const host of leaves.hosts) {
+    const relay = all ?? scope.use(await relayOf(host, coordinator.url, place, crashes));
     const gatewayService = scope.use(await gatewayOf(host, place));
     hosts.push({ ...host, relay, gatewayService });
   }
@@ -46,6 +60,7 @@ export async function startLeafHome(count: number, dir?: string): Promise<LeafHo
   const home = scope.move();
   return {
     hub: leaves.hub,
+    logs,
     coordinator,
     hosts,
     arrivals,
@@ -72,6 +87,35 @@ function relayOf(host: Host, coordinator: string, dir: string, crashes: number[]
       RUNNER_RELAY_RELAY: name,
     },
   });
+}
+
+/** One relay process for all logs of the folder. */
+export function startRelayOfAll(
+  logs: string,
+  coordinator: string,
+  dir: string,
+  crashes: number[],
+): Promise<Service> {
+  return startService({
+    name: "relay",
+    main: "relay/main.ts",
+    logFile: join(dir, "relay.log"),
+    journal: () => undefined,
+    crashed: () => void crashes.push(Date.now()),
+    env: {
+      RUNNER_RELAY_LOGS: logs,
+      RUNNER_RELAY_COORDINATOR_URL: coordinator,
+      RUNNER_RELAY_RELAY: "relay",
+    },
+  });
+}
+
+/** Adds a file to a folder of logs, as `provision --leaf` does. */
+export async function addLog(folder: string, host: Host, password?: string): Promise<void> {
+  const { servers, user, password: right } = host.access("hub", "relay");
+  await mkdir(folder, { recursive: true });
+  const text = `NATS_URL=${servers.join(",")}\nNATS_USER=${user}\nNATS_PASSWORD=${password ?? right}\n`;
+  await writeFile(join(folder, `${host.name}.env`), text);
 }
 
 function gatewayOf(host: Host, dir: string): Promise<Service> {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { accessOf } from "../../../src/relay/logs/files.ts";
 import { hubUrl, leafName, writeLeaf } from "../../../src/cli/provision-leaf.ts";
 
 const DEPLOY = resolve(import.meta.dirname, "../../../deploy/nats");
@@ -35,7 +36,7 @@ test("deploy/nats has what `provision --leaf leaf1 --runner runner-1` writes", a
 
 test("a second leaf gets its account beside the first; passwords and what was edited stay, and only their owner reads passwords", () => {
   const { out, write, read } = folder();
-  expect(write()).toHaveLength(7);
+  expect(write()).toHaveLength(8);
   const passwords = read("hub/passwords.env");
   const own = read("leaf1/passwords.env");
   expect(passwords).toMatch(/^LEAF1_RELAY_PASSWORD=p[0-9a-f]{48}$/m);
@@ -56,8 +57,30 @@ test("a second leaf gets its account beside the first; passwords and what was ed
     "leaf1/users.conf replaced",
   );
   expect(read("leaf1/passwords.env")).toBe(own);
-  for (const file of ["hub", "leaf1", "leaf2"])
-    expect(statSync(join(out, file, "passwords.env")).mode & 0o777).toBe(0o600);
+  for (const file of [
+    "hub/passwords.env",
+    "leaf1/passwords.env",
+    "leaf2/passwords.env",
+    "hub/logs/leaf1.env",
+  ])
+    expect(statSync(join(out, file)).mode & 0o777).toBe(0o600);
+});
+
+test("a relay process at the hub finds the login of each log", () => {
+  const { write, read } = folder();
+  write();
+  write("leaf2");
+  for (const name of ["leaf1", "leaf2"]) {
+    const [, password] =
+      new RegExp(`^${name.toUpperCase()}_RELAY_PASSWORD=(.*)$`, "m").exec(read("hub/passwords.env")) ?? [];
+    expect(accessOf({ kind: "text", text: read(`hub/logs/${name}.env`) }, { NATS_URL: "tls://hub" })).toEqual(
+      {
+        servers: ["tls://hub"],
+        user: `${name}-relay`,
+        password,
+      },
+    );
+  }
 });
 
 test.each(["hub", "Leaf", "1leaf", "a_b", "a--b", "a-", "a.b", "", "a".repeat(33)])(

@@ -2,7 +2,7 @@ import { SHARDS, eventSubject } from "../../../support/eight-shards.ts";
 import { CONTROL_MS, type RelayControl } from "../../../../src/relay/lanes/control.ts";
 import type { Dispatcher } from "../../../../src/relay/lanes/dispatcher.ts";
 import type { HeldSessions } from "../../../../src/relay/lanes/held-sessions.ts";
-import { createLanes } from "../../../../src/relay/lanes/index.ts";
+import { createLanes, MAX_WHOLE_BYTES, ownConnections } from "../../../../src/relay/lanes/index.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { LeaderWord, Stored } from "../../../../src/relay/lanes/stored.ts";
 import type { TurnOutcome } from "../../../../src/relay/lanes/turn-outcome.ts";
@@ -130,7 +130,7 @@ export function live(shared: Lasting, options: HeldWorldOptions, past: Past): Li
     log: silentLogger(),
     gate: scriptedGate(),
     answers: scriptedAnswers(() => {}),
-    connections: 8,
+    connections: ownConnections(8),
     attemptTimeoutMs: 30_000,
     exhaustAfterMs: 1e9,
     batchMax,
@@ -139,6 +139,7 @@ export function live(shared: Lasting, options: HeldWorldOptions, past: Past): Li
     read,
     readLeader,
     lagMs: LAG_MS,
+    mostWholeBytes: () => MAX_WHOLE_BYTES,
     settled(entry) {
       shared.delivered.add(entry.seq);
       settledHere.add(entry.seq);

@@ -2,7 +2,13 @@ import { SHARDS } from "../../../support/eight-shards.ts";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { createLanes, type Dispatcher, type HeldSessions } from "../../../../src/relay/lanes/index.ts";
+import {
+  createLanes,
+  MAX_WHOLE_BYTES,
+  ownConnections,
+  type Dispatcher,
+  type HeldSessions,
+} from "../../../../src/relay/lanes/index.ts";
 import type { Attempt } from "../../../../src/relay/coordinator/client.ts";
 import type { Entry, Lane } from "../../../../src/relay/lanes/lane.ts";
 import type { Source } from "../../../../src/relay/source/source.ts";
@@ -89,12 +95,13 @@ export function createWorld(options: WorldOptions = {}): World {
     log: silentLogger(),
     gate,
     answers: scriptedAnswers((to, what) => world.told.set(to, what)),
-    connections: options.connections ?? 4,
+    connections: ownConnections(options.connections ?? 4),
     attemptTimeoutMs: options.attemptTimeoutMs ?? 30_000,
     exhaustAfterMs: options.exhaustAfterMs ?? 900_000,
     batchMax: options.batchMax ?? 1,
     holdAbove: undefined,
     lagMs: 0,
+    mostWholeBytes: () => MAX_WHOLE_BYTES,
     turn,
     read: (session, from) => new Promise((resolve) => world.reads.push({ session, from, answer: resolve })),
     readLeader: async (session, from) => world.readLeader(session, from),

@@ -45,14 +45,14 @@ type Giving = {
  * would go from one wrong relay to the next, each with a takeover, until chance finds the right one. After that they wait again: a relay that does not take what it should
  * have keeps nobody from it for long.
  */
-function createGiving({ nc, clock, log, relay, shards }: PresenceDeps, running: () => boolean): Giving {
+function createGiving({ nc, clock, log, relay, shards }: PresenceDeps, works: () => boolean): Giving {
   let before: readonly string[] = [];
 
   /** Stops consuming a shard, and waits for it again a little later. */
   async function leave(shard: Shared, unpin: boolean): Promise<void> {
     await shard.stop(unpin);
     clock.after(RETURN_MS, () => {
-      if (running()) shard.start();
+      if (works()) shard.start();
     });
   }
 
@@ -89,10 +89,12 @@ export function createPresence(deps: PresenceDeps): Presence {
   const { nc, clock, relay, shards } = deps;
   let running = false;
   const roll = createRoll({ clock, relay, shardCount: shards.length });
-  const giving = createGiving(deps, () => running);
+  /** A connection that was closed for good takes no subscription of a shard that comes back. */
+  const works = (): boolean => running && !nc.isClosed();
+  const giving = createGiving(deps, works);
 
   function balance(): void {
-    if (running) giving.balance(roll.owners());
+    if (works()) giving.balance(roll.owners());
   }
 
   function onBeat(other: string, says: string): void {
@@ -104,7 +106,7 @@ export function createPresence(deps: PresenceDeps): Presence {
 
   function onGift(text: string): void {
     const [shard = "", to = ""] = text.split(" ");
-    if (running) giving.given(Number(shard), to);
+    if (works()) giving.given(Number(shard), to);
   }
 
   const hear = (subject: string, heard: (msg: Msg) => void): { unsubscribe(): void } =>
@@ -117,7 +119,7 @@ export function createPresence(deps: PresenceDeps): Presence {
   const gifts = hear(`*.${GIVES}`, (msg) => onGift(msg.string()));
 
   function beat(): void {
-    if (!running || nc.isClosed()) return;
+    if (!works()) return;
     nc.publish(`${PRESENCE_SUBJECT}.${relay}`, HERE);
     balance();
     clock.after(BEAT_MS, beat);

@@ -67,6 +67,7 @@ function stage(): {
       const shards = places.map((place, shard) => ({
         shard,
         start() {
+          if (!alive.has(relay)) throw new Error("closed connection");
           place.pulling.add(relay);
           pin(place, shard);
         },
@@ -132,6 +133,16 @@ describe("many relays", () => {
     await clock.pass(1000);
     expect(places.map(({ pinned }) => pinned)).toEqual(sharesOf(NAMES, SHARDS));
     expect(Math.max(...places.map(({ gotBy }) => gotBy.length))).toBe(2);
+  });
+
+  test("a relay whose connection ends while it stands aside does not come back", async () => {
+    const { clock, places, join, kill } = stage();
+    for (const name of NAMES) join(name);
+    await clock.pass(1000);
+    expect(places.some(({ pulling }) => !pulling.has("relay-03"))).toBe(true);
+    kill("relay-03");
+    await clock.pass(10_000);
+    expect(places.some(({ pulling }) => pulling.has("relay-03"))).toBe(false);
   });
 
   test("beside a relay of before they share as it does", async () => {

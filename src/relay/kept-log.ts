@@ -10,7 +10,7 @@ import type { LogState, Told } from "./logs/standing.ts";
 import type { RelayDeps, RelayOptions, RelayPart } from "./options.ts";
 import { startRelay, type Relay } from "./relay.ts";
 
-/** After being served for so long, a log that fails is tried again as soon as one that never failed. */
+/** A log that was served for this long and then fails is tried again after the shortest pause, as after its first failure. */
 const STEADY_MS = 60_000;
 /** A stop that takes longer is ended. */
 const LAST_RESORT_MS = 8000;

@@ -26,7 +26,7 @@ import type { Dependency } from "./report/admin-server.ts";
 const LOOK_MS = 2000;
 /** The process is ready when each log was tried once, or after this time: a host that is away holds up nobody. */
 const FIRST_MS = 3000;
-/** However many logs there are, a log keeps so many bytes of messages whole: some hundred events. */
+/** Every log keeps at least this many bytes of messages whole, which is some hundred events. */
 const LEAST_WHOLE_BYTES = 256 * 1024;
 
 export type SeveralDeps = Pick<RelayDeps, "clock" | "random" | "log" | "tracing" | "openAdmin"> & {

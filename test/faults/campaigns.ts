@@ -142,7 +142,7 @@ export function campaignsOf({ rounds, gapMs, seconds, minutes, seed, play, kind 
     },
     {
       name: "cluster",
-      what: "three servers that replicate: leaders killed, a server stopped, a leader alone, and what is told of them",
+      what: "three servers that replicate: leaders killed, a server stopped, a leader alone, and what `status` and `doctor` say of them",
       limitMs: 1_200_000,
       run: (report) => cluster({ play, seed, rounds }, report),
     },

@@ -6,7 +6,7 @@ export type Connections = {
   used(inUse: number, wanting: boolean): void;
 };
 
-/** A log has so many in any case: the quarter for sessions in trouble is a connection then, and three are left (share.ts, ISOLATE-1). */
+/** Every log may use at least this many: a quarter of them, one connection, serves sessions in trouble, and three serve the others (share.ts, ISOLATE-1). */
 const LEAST = 4;
 
 /** All of them, for a relay that serves one log. */

@@ -48,7 +48,7 @@ const CHILDREN: readonly ChildName[] = ["gateway", "relay", "nats-server", "serv
 /** Nothing tells when an answer was lost, so that no repeat could be excused. */
 const NOT_HERE = /answers are lost/;
 const KILL = /^kill -9: (?!coordinator)/;
-/** The time has so many stretches, and kills come in the first part of each: what runs on behind it lives long enough to be judged. */
+/** The campaign divides its time into this many stretches. It kills only in the first part of each, so that processes then live long enough to be judged. */
 const STRETCHES = 4;
 const WITH_KILLS = 0.3;
 const LEAST_MS = 1000;

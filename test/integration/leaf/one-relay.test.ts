@@ -89,7 +89,7 @@ test("ONCE-1: the process is killed and started again: both logs go on, and noth
   }
 });
 
-test("a log whose file is wrong is told with its code, and served when it is right; one without a file is served no longer", async () => {
+test("/ready names the code of a log whose file is wrong; the relay serves the log when its file is right, and no longer when the file is gone", async () => {
   await addLog(home.logs, one, "wrong");
   await eventually(async () =>
     expect(await ready()).toMatchObject({

@@ -15,6 +15,7 @@ import { startFrom } from "./start-from.ts";
 const TABLE = {
   ...CLIENT_TABLE,
   logBytes: { ...UP_SETTINGS.logBytes, flag: "log-bytes" },
+  sessionsBytes: { ...UP_SETTINGS.sessionsBytes, flag: "sessions-bytes" },
   duplicateWindow: { ...UP_SETTINGS.duplicateWindow, flag: "duplicate-window" },
   replicas: { ...UP_SETTINGS.replicas, flag: "replicas" },
   shards: { ...UP_SETTINGS.shards, flag: "shards" },
@@ -57,7 +58,12 @@ export function command(context: Context): Command {
         ...(values.logBytes === undefined ? {} : { logBytes: values.logBytes }),
         ...(from === undefined ? {} : { from }),
       });
-      return { events: made, sessions: await provisionSessions(nc, { replicas, isNew: made.isNew }) };
+      const sessionsMade = await provisionSessions(nc, {
+        replicas,
+        isNew: made.isNew,
+        ...(values.sessionsBytes === undefined ? {} : { bytes: values.sessionsBytes }),
+      });
+      return { events: made, sessions: sessionsMade };
     });
     const { limits, stream, damage } = events;
     const changes = [...events.changes, ...(sessions.kind === "there" ? sessions.changes : [])];

@@ -54,17 +54,19 @@ type Node = {
   dir: string;
   /** Every write is on the disk before it is acknowledged. */
   syncs: boolean;
+  maxFileStore: string;
   process?: ServerProcess;
 };
 
 /** Address by which a server reaches the port of another one for servers. */
 export type Route = (from: number, to: number, port: number) => Promise<string>;
 
-/** `syncs`: with `sync_interval: always`, instead of the server's default. */
+/** `syncs`: with `sync_interval: always`, instead of the server's default. `maxFileStore`: what the streams of one server may reserve, as nats-server writes it. */
 export async function startCluster({
   syncs = false,
+  maxFileStore = "1000T",
   route,
-}: { syncs?: boolean; route?: Route } = {}): Promise<Cluster> {
+}: { syncs?: boolean; maxFileStore?: string; route?: Route } = {}): Promise<Cluster> {
   await using scope = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "rr-cluster-"));
   scope.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
@@ -81,6 +83,7 @@ export async function startCluster({
       monitorPort: await freePort(),
       dir: join(dir, `n${i}`),
       syncs,
+      maxFileStore,
     };
     mkdirSync(node.dir);
     nodes.push(node);
@@ -169,7 +172,10 @@ async function routesOf(from: number, nodes: readonly Node[], route: Route | und
   return `routes: [${routes.join(", ")}]${advertise}`;
 }
 
-function configOf({ name, port, routePort, monitorPort, dir, syncs }: Node, routes: string): string {
+function configOf(
+  { name, port, routePort, monitorPort, dir, syncs, maxFileStore }: Node,
+  routes: string,
+): string {
   return `include "users.conf"
 server_name: "${name}"
 host: "127.0.0.1"
@@ -179,6 +185,6 @@ pid_file: "${join(dir, "nats-server.pid")}"
 ports_file_dir: "${dir}"
 max_payload: ${MAX_PAYLOAD}
 cluster { name: "test", host: "127.0.0.1", port: ${routePort}, ${routes} }
-jetstream { store_dir: "${join(dir, "store")}", max_memory_store: 64M, max_file_store: 1000T${syncs ? ", sync_interval: always" : ""} }
+jetstream { store_dir: "${join(dir, "store")}", max_memory_store: 64M, max_file_store: ${maxFileStore}${syncs ? ", sync_interval: always" : ""} }
 `;
 }

@@ -62,6 +62,7 @@ export async function openLog(options: {
       const sessions = await provisionSessions(admin, {
         replicas: values.replicas,
         isNew,
+        ...(values.sessionsBytes === undefined ? {} : { bytes: values.sessionsBytes }),
         ...(home.freeBytes === undefined ? {} : { freeBytes: home.freeBytes }),
       });
       sessionsThere = sessions.kind === "there";

@@ -6,7 +6,7 @@ import { ensureStream, infoOf } from "../log/provision/ensure-stream.ts";
 import { hasNoRoom, refusalOf } from "../log/provision/limits.ts";
 import { EVENTS_STREAM } from "../log/schema/topology.ts";
 import { sessionsPlan, sessionStatePlan } from "./plans.ts";
-import { LEAST_SESSIONS_BYTES, MAX_SESSIONS_BYTES, sessionsBytes } from "./size.ts";
+import { LEAST_SESSIONS_BYTES, sessionsBytes, sizeBeside } from "./size.ts";
 import { SESSIONS_STREAM } from "./topology.ts";
 
 // size.ts says how large · plans.ts what there must be · ../log/provision/ensure-stream.ts makes it or widens it
@@ -24,6 +24,8 @@ export type SessionsProvisioned =
   | { kind: "absent"; why: string };
 
 export type SessionsOptions = {
+  /** Size of the log of sessions, bytes, if an operator set it. An existing one only grows. */
+  bytes?: number;
   replicas: number;
   /** True if the log of events was made just now. */
   isNew: boolean;
@@ -32,8 +34,8 @@ export type SessionsOptions = {
 };
 
 /**
- * Makes the log of sessions and the bucket of what is known about them, or widens what is there. Idempotent, and safe when two run at once. Throws only what
- * keeps the log of events from working as well.
+ * Makes the log of sessions and the bucket of what is known about them, or widens what is there. Idempotent, and safe when two run at once. Throws what
+ * keeps the log of events from working as well, and `broker_limited` where the broker has no room for a size that an operator set.
  */
 export async function provisionSessions(
   nc: NatsConnection,
@@ -43,8 +45,10 @@ export async function provisionSessions(
     return await make(await jetstreamManager(nc, { checkAPI: false, timeout: 10_000 }), options);
   } catch (error) {
     if (isCoded(error, "stream_differs")) return { kind: "absent", why: error.message };
-    if (error instanceof JetStreamApiError) return { kind: "absent", why: refusalOf(error).message };
-    throw error;
+    if (!(error instanceof JetStreamApiError)) throw error;
+    const refusal = refusalOf(error);
+    if (options.bytes !== undefined) throw refusal;
+    return { kind: "absent", why: refusal.message };
   }
 }
 
@@ -52,7 +56,7 @@ async function make(jsm: JetStreamManager, options: SessionsOptions): Promise<Se
   const { replicas } = options;
   const changes: string[] = [];
   const existing = await infoOf(jsm, SESSIONS_STREAM);
-  const bytes = existing?.config.max_bytes ?? (await sizeOfNew(jsm, options));
+  const bytes = options.bytes ?? existing?.config.max_bytes ?? (await sizeOfNew(jsm, options));
   if (bytes === undefined) {
     const least = showBytes(LEAST_SESSIONS_BYTES);
     return { kind: "absent", why: `the disk has no room for ${least} beside the log of events` };
@@ -63,7 +67,7 @@ async function make(jsm: JetStreamManager, options: SessionsOptions): Promise<Se
       const { config } = await ensureStream(jsm, sessionsPlan({ bytes: size, replicas }), changes);
       return { kind: "there", maxBytes: config.max_bytes, changes };
     } catch (error) {
-      const full = hasNoRoom(error);
+      const full = hasNoRoom(error) && options.bytes === undefined;
       if (!full || size / 2 < LEAST_SESSIONS_BYTES) throw error;
     }
   }
@@ -73,8 +77,8 @@ async function sizeOfNew(
   jsm: JetStreamManager,
   { freeBytes, isNew }: SessionsOptions,
 ): Promise<number | undefined> {
-  if (freeBytes === undefined) return MAX_SESSIONS_BYTES; // the broker says if that is too much
   const { config, state } = await jsm.streams.info(EVENTS_STREAM);
+  if (freeBytes === undefined) return sizeBeside(config.max_bytes); // the broker says if that is too much
   return sessionsBytes({
     freeBytes,
     isNew,

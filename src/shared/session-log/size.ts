@@ -1,4 +1,4 @@
-import { DEAD_BYTES, STATE_BYTES } from "../log/schema/topology.ts";
+import { DEAD_BYTES, LOG_SHARE_OF_FREE_DISK, STATE_BYTES } from "../log/schema/topology.ts";
 
 const MIB = 1024 * 1024;
 /** Largest log of sessions that is made; a smaller disk makes a smaller one. */
@@ -12,6 +12,12 @@ export const SESSION_STATE_BYTES: number = 32 * MIB;
 const SHARE_OF_NEW_DISK = 0.25;
 /** Share of what an existing log of events leaves. */
 const SHARE_OF_REST = 0.5;
+
+/** Size of a new log of sessions beside a log of events, bytes, where the free disk is not known: in the proportion of a new data folder. Pure. */
+export function sizeBeside(eventsBytes: number): number {
+  const bytes = Math.floor((eventsBytes * SHARE_OF_NEW_DISK) / LOG_SHARE_OF_FREE_DISK);
+  return Math.min(MAX_SESSIONS_BYTES, Math.max(LEAST_SESSIONS_BYTES, bytes));
+}
 
 /** What the size of a new log of sessions is computed from. */
 export type Room = {

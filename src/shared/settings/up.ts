@@ -32,6 +32,11 @@ export const UP_SETTINGS = {
     kind: { type: "bytes", min: 1 * MIB, max: 1024 ** 5 },
     help: "size of the log (default: 45 % of the free disk, at most 10 GiB)",
   },
+  sessionsBytes: {
+    env: "RUNNER_RELAY_SESSIONS_BYTES",
+    kind: { type: "bytes", min: 64 * MIB, max: 1024 ** 5 }, // one session at its limit
+    help: "size of the log of sessions (default: 25 % of the free disk, at most 10 GiB; at another broker 5/9 of the log); one that is there only grows",
+  },
   retention: {
     env: "RUNNER_RELAY_RETENTION",
     kind: { type: "duration", minMs: SECOND, maxMs: 3650 * DAY },

@@ -85,9 +85,27 @@ test("a stream of that name with other settings is left alone", async () => {
   expect((await jsm.streams.info("RR_SESSIONS")).config.max_age).toBe(1_000_000_000);
 });
 
-test("on your own broker the log of sessions takes what its limits leave", async () => {
+test("on your own broker the log of sessions is made for the log's size, and smaller where the limits leave less", async () => {
   const { nc } = await limited("max_file: 4G, max_mem: 64M");
-  expect(await both(nc)).toMatchObject({ kind: "there", maxBytes: 2.5 * GIB });
+  const { isNew } = await provision(nc, { logBytes: 2700 * MIB });
+  expect(await provisionSessions(nc, { replicas: 1, isNew })).toMatchObject({
+    kind: "there",
+    maxBytes: 750 * MIB,
+  });
+});
+
+test("an operator's size of the log of sessions is made, widened, never made smaller, and never taken for less", async () => {
+  const { nc } = await limited("max_file: 4G, max_mem: 64M");
+  const { isNew } = await provision(nc, { logBytes: 16 * MIB });
+  const sized = (bytes: number): Promise<SessionsProvisioned> =>
+    provisionSessions(nc, { replicas: 1, isNew, bytes });
+  await expect(sized(4 * GIB)).rejects.toMatchObject({
+    code: "broker_limited",
+    message: expect.stringContaining("--sessions-bytes"),
+  });
+  expect(await sized(64 * MIB)).toMatchObject({ kind: "there", maxBytes: 64 * MIB });
+  expect(await sized(1 * GIB)).toMatchObject({ kind: "there", maxBytes: 1 * GIB });
+  expect(await sized(64 * MIB)).toMatchObject({ kind: "there", maxBytes: 1 * GIB });
 });
 
 test.each([

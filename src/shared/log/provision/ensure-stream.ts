@@ -1,6 +1,7 @@
 import { JetStreamApiError, type JetStreamManager, type StreamInfo } from "@nats-io/jetstream";
 import { codedError } from "../../base/errors.ts";
 import { compareStream } from "./differences.ts";
+import { hasNoRoom } from "./limits.ts";
 import type { StreamPlan } from "./streams.ts";
 
 const NAME_IN_USE = 10058;
@@ -43,9 +44,17 @@ export async function widenStream(
 /**
  * Has the broker write down once more what the stream is. A crash between the two files of its creation makes the broker forget the stream at its next
  * start, though it holds events by then; an update that changes nothing writes both again (nats-server 2.15.1).
+ *
+ * Servers that replicate judge by what they last heard of each other, and may make a stream for which a moment later they have no room. Then they refuse
+ * every update of it, but the stream is there, and takes events until the disk space that they may use is really full.
  */
 async function writeAgain(jsm: JetStreamManager, stream: string): Promise<StreamInfo> {
-  return await jsm.streams.update(stream, {});
+  try {
+    return await jsm.streams.update(stream, {});
+  } catch (error) {
+    if (!hasNoRoom(error)) throw error;
+    return await jsm.streams.info(stream);
+  }
 }
 
 /** A stream as it is; undefined if there is none. */

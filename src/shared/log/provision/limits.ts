@@ -32,7 +32,7 @@ function lacksStorage({ code, message }: Refusal): boolean {
 }
 
 const ROOM =
-  "the account's max_file and the server's max_file_store must hold 256 MiB for dead letters and state, and the log (--log-bytes)";
+  "the account's max_file and the server's max_file_store must hold 288 MiB for dead letters and states, the log (--log-bytes) and the log of sessions (--sessions-bytes)";
 const COPIES =
   "choose RUNNER_RELAY_REPLICAS (--replicas) by the number of servers with JetStream; if their cluster is still forming, run this again in a moment";
 /** What to change, by the broker's error code. */

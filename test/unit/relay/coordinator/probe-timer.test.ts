@@ -6,7 +6,7 @@ import { createFakeClock } from "../../../support/fake-clock.ts";
 test("probes come later and later, up to the longest wait of their phase", () => {
   const waits = (phase: "away" | "paused", count: number): number[] =>
     Array.from({ length: count }, (_, done) => probeDelay(phase, done, 1));
-  expect(waits("away", 6)).toEqual([500, 750, 1125, 1687.5, 2000, 2000]);
+  expect(waits("away", 6)).toEqual([500, 750, 800, 800, 800, 800]);
   expect(waits("paused", 6)).toEqual([5000, 7500, 11_250, 16_875, 25_312.5, 30_000]);
 });
 

@@ -5,6 +5,7 @@ import {
   LEAST_SESSIONS_BYTES,
   MAX_SESSIONS_BYTES,
   sessionsBytes,
+  sizeBeside,
 } from "../../../../src/shared/session-log/size.ts";
 
 const GIB = 1024 ** 3;
@@ -32,6 +33,14 @@ test("beside an existing log they get half of what is free beyond its limit", ()
   expect(besideOld(12 * GIB + RESERVED, 10 * GIB, 10 * GIB)).toBe(6 * GIB);
   expect(besideOld(5 * GIB, 10 * GIB, 0)).toBeUndefined();
   expect(besideOld(500 * GIB, 10 * GIB, 0)).toBe(10 * GIB);
+});
+
+test("where the free disk is not known, they get 5/9 of the log of events, between their limits", () => {
+  expect([sizeBeside(9 * GIB), sizeBeside(0), sizeBeside(1000 * GIB)]).toEqual([
+    5 * GIB,
+    LEAST_SESSIONS_BYTES,
+    MAX_SESSIONS_BYTES,
+  ]);
 });
 
 test("both logs at their limits fit on the disk, or there is no log of sessions", () => {

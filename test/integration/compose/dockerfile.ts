@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 
@@ -114,6 +114,6 @@ async function copy(
       target.endsWith("/") ? join(target, basename(source)) : target,
     );
     await mkdir(dirname(to), { recursive: true });
-    await cp(join(folder, source), to, { recursive: true, verbatimSymlinks: true });
+    await run("cp", ["-aT", join(folder, source), to]); // Node's own takes many times as long for ten thousand files
   }
 }

@@ -124,7 +124,7 @@ test("SEEN-1, TURN-1: the disk is full in the middle of a turn: what was seen st
     expect(found.at(-1)?.type).toBe("status");
     return found;
   });
-  resize(folder.path);
+  await eventually(() => resize(folder.path)); // refused where somebody wrote meanwhile
   let n = 0;
   await eventually(async () => {
     says(++n);

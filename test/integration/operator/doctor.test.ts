@@ -203,11 +203,13 @@ test.concurrent("a login that is no operator's, one that is refused, and a clock
     patientOf(broker, { access: { ...broker.access("operator"), password: "x" } }),
   );
   expect(bad(refused)[0]).toMatch(/^fail broker: broker_refused: /);
-  const late = await examine(patientOf(broker, { wall: () => clockOf(broker)() - 60_000 }));
-  expect(bad(late)).toEqual([
-    expect.stringMatching(/^warn clock: .* (?:60|59)\.\d s behind the broker's$/),
-    ...ALONE,
-  ]);
+  await eventually(async () => {
+    const late = await examine(patientOf(broker, { wall: () => clockOf(broker)() - 60_000 }));
+    expect(bad(late), "a slow answer says less").toEqual([
+      expect.stringMatching(/^warn clock: .* (?:60|59)\.\d s behind the broker's$/),
+      ...ALONE,
+    ]);
+  });
 });
 
 test.concurrent("a broker that takes no more, one without a log, one that says nothing: nothing hangs", async () => {

@@ -66,7 +66,8 @@ export default defineConfig({
       {
         test: {
           ...parts,
-          name: "simulation",
+          /** Projects run in the order of their names, and this one has the longest file: at the end it would run alone. */
+          name: "histories",
           include: ["test/simulation/**/*.test.ts"],
         },
       },

@@ -11,11 +11,13 @@ import {
   createLanes,
   createLeaderReader,
   createLogReader,
+  createPace,
   createSettlement,
   knownHere,
   MAX_WHOLE_BYTES,
   ownConnections,
   type Lanes,
+  type Pace,
   type Settlement,
 } from "./lanes/index.ts";
 import type { OpenedLog } from "./opened-log.ts";
@@ -35,6 +37,7 @@ export type Forwarding = {
   registry: Registry;
   counts: Counts;
   gate: Gate;
+  pace: Pace;
   answers: Answers;
   settlement: Settlement;
   runners: Runners;
@@ -64,7 +67,7 @@ function settlementOf({ deps: { nc }, opened: { jsm, kv, watch, shardCount }, ci
   });
 }
 
-function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "answers" | "runners">): Lanes {
+function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "pace" | "answers" | "runners">): Lanes {
   const { options, deps, opened, circle, counts } = given;
   const { nc, clock, tracing } = deps;
   const turn = createTurns({
@@ -76,14 +79,20 @@ function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "answers" | "run
     policy: options.poisonPolicy,
     streamEpoch: opened.watch.epoch(),
     spans: tracing && createEventSpans(tracing, options.coordinatorUrl, clock),
-    report: counts,
+    report: {
+      ...counts,
+      attempted(verdict, ms, result) {
+        counts.attempted(verdict, ms, result);
+        parts.pace.attempted(result, ms);
+      },
+    },
     batch: options.batch,
   });
   return createLanes({
     ...deps,
     ...opened,
     ...parts,
-    connections: deps.part?.connections ?? ownConnections(options.connections),
+    connections: parts.pace,
     mostWholeBytes: deps.part?.mostWholeBytes ?? (() => MAX_WHOLE_BYTES),
     attemptTimeoutMs: options.attemptTimeoutMs,
     exhaustAfterMs: options.exhaustAfterMs,
@@ -131,6 +140,11 @@ export function createForwarding(given: Omit<Given, "counts">, events: Forwardin
   const registry = new Registry();
   const counts = createCounts(registry);
   const answers = createAnswers(nc, clock, sessionToken(options.relay));
+  const pace = createPace({
+    clock,
+    connections: deps.part?.connections ?? ownConnections(options.connections),
+    total: options.connections,
+  });
   const gate: Gate = createGate({
     ...deps,
     health: () => askHealth({ coordinator, clock, credentials }),
@@ -139,8 +153,9 @@ export function createForwarding(given: Omit<Given, "counts">, events: Forwardin
       events.gateChanged();
       circle.state.get().changed();
       const { dispatcher } = circle.lanes.get();
-      if (gate.state().phase === "up") dispatcher.opened();
-      else dispatcher.releaseWaiting("coordinator away");
+      if (gate.state().phase !== "up") return dispatcher.releaseWaiting("coordinator away");
+      pace.begin();
+      dispatcher.opened();
     },
   });
   const settlement = settlementOf({ ...given, counts });
@@ -154,9 +169,9 @@ export function createForwarding(given: Omit<Given, "counts">, events: Forwardin
     registered: counts.registered,
     times: options.runnerTimes,
   });
-  const lanes = lanesOf({ ...given, counts }, { gate, answers, runners });
+  const lanes = lanesOf({ ...given, counts }, { gate, pace, answers, runners });
   circle.lanes.set(lanes);
   const shards = shardsOf({ ...given, counts }, lanes, events.stopping);
   circle.shards.set(shards);
-  return { registry, counts, gate, answers, settlement, runners, lanes, shards };
+  return { registry, counts, gate, pace, answers, settlement, runners, lanes, shards };
 }

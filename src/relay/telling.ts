@@ -66,7 +66,7 @@ function metricsOf(
   unread: () => number,
 ): Metrics {
   const { clock, credentials } = deps;
-  const { registry, gate, runners, shards } = forwarding;
+  const { registry, gate, pace, runners, shards } = forwarding;
   const { dispatcher, held, control } = forwarding.lanes;
   const reading = createLogReading({
     jsm: opened.jsm,
@@ -83,6 +83,7 @@ function metricsOf(
     wholeBytes: () => dispatcher.counts().wholeBytes,
     passing: () => tunnel.size,
     gate: () => gate.state(),
+    concurrency: () => pace.standing(),
     unread,
     log: () => reading.read(),
     wall: () => clock.wall(),

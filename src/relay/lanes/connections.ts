@@ -7,7 +7,7 @@ export type Connections = {
 };
 
 /** Every log may use at least this many: a quarter of them, one connection, serves sessions in trouble, and three serve the others (share.ts, ISOLATE-1). */
-const LEAST = 4;
+export const LEAST = 4;
 
 /** All of them, for a relay that serves one log. */
 export function ownConnections(total: number): Connections {

@@ -17,7 +17,8 @@ import { createUnderWay } from "./under-way.ts";
 import { createWaiters } from "./waiters.ts";
 
 // lane.ts keeps one session's order · lane-phase.ts says what a lane is doing · moves.ts moves it on · roster.ts has all lanes · entrance.ts puts entries into them ·
-// ready.ts queues lanes · connections.ts says how many there are · share.ts divides them · pump.ts starts turns · outcomes.ts says what came of them · under-way.ts ends attempts ·
+// ready.ts queues lanes · connections.ts says how many there are, and limit.ts for how many requests the
+// coordinator has room (pace.ts) · share.ts divides them · pump.ts starts turns · outcomes.ts says what came of them · under-way.ts ends attempts ·
 // after-outage.ts wakes lanes · flow.ts tells lanes that flow from those that wait · memory.ts keeps entries whole or thin · fetch.ts reads the bodies of thin ones ·
 // waiters.ts tells gateways when it takes longer · ../turns/turn.ts sends one head · ../turns/batch.ts sends several
 // Order is a matter of one lane, and fairness a matter between lanes. They are apart, so that no rule of fairness can break the order. A lane learns only the

@@ -18,6 +18,7 @@ import type { Ending } from "./turn-outcome.ts";
 // joined here and nowhere else, so that each of them gets what it needs as an argument and can be tested alone.
 
 export { ownConnections, shareConnections, type Connections } from "./connections.ts";
+export { createPace, type Pace } from "./pace.ts";
 export { CONTROL_MS } from "./control.ts";
 export type { Dispatcher, DispatcherDeps } from "./dispatcher.ts";
 export type { HeldSessions } from "./held-sessions.ts";

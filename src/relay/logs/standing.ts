@@ -59,7 +59,7 @@ export function shownOf(state: LogState): Record<string, unknown> {
 
 /**
  * The answer of `/ready` for the process. A host that is away is no fault of it, so that the logs are well while none needs somebody and one of them is
- * there; the coordinator is there when one log's relay reaches it. Pure.
+ * there; the coordinator is there when one log's relay reaches it. How many requests a relay has at once is told with its log. Pure.
  */
 export function readyOf(states: LogStates, credentials: Dependency): Record<string, Dependency> {
   const words = [...states].map(([name, state]) => ({ name, state, word: wordOf(state) }));
@@ -70,13 +70,14 @@ export function readyOf(states: LogStates, credentials: Dependency): Record<stri
   const coordinators = words.flatMap(({ state }) =>
     state.phase === "served" ? (state.told.ready()["coordinator"] ?? []) : [],
   );
+  const { ok, detail } = coordinators.find((it) => it.ok) ??
+    coordinators[0] ?? { ok: false, detail: "not asked: no log is served" };
   return {
     logs: {
       ok: failed.length === 0 && up.length > 0,
       detail: [`${up.length} of ${words.length} up`, ...failed].join("; "),
     },
-    coordinator: coordinators.find(({ ok }) => ok) ??
-      coordinators[0] ?? { ok: false, detail: "not asked: no log is served" },
+    coordinator: { ok, detail },
     credentials,
   };
 }

@@ -5,8 +5,17 @@ import { isLoopback } from "../../shared/http/guard.ts";
 import { USUAL_PORT } from "../../shared/settings/index.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** A dependency of the relay, and whether it is available. Of the log also since when that is so, and how much the relay knows to wait there. */
-export type Dependency = { ok: boolean; detail: string; since?: string; waiting?: { events: number } };
+/**
+ * A dependency of the relay, and whether it is available. Of the log also since when that is so, and how much the relay knows to wait there; of the coordinator
+ * also how many requests it has at once.
+ */
+export type Dependency = {
+  ok: boolean;
+  detail: string;
+  since?: string;
+  waiting?: { events: number };
+  concurrency?: { allowed: number; bound: number };
+};
 
 /** These show no session and no body, so that supervisors need no token. */
 const OPEN: ReadonlySet<string> = new Set(["/health", "/ready"]);

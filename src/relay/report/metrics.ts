@@ -2,6 +2,7 @@ import type { MetricObjectWithValues, MetricValue, Registry } from "prom-client"
 import { DAMAGE_CODES } from "../../shared/log/state/damage.ts";
 import type { HeldReason } from "../../shared/log/state/held.ts";
 import type { GateState } from "../coordinator/gate.ts";
+import type { Pace } from "../lanes/index.ts";
 import { instrumentsIn, type Instruments } from "../../shared/base/instruments.ts";
 import type { LogReading } from "./log-reading.ts";
 
@@ -35,6 +36,7 @@ export type Levels = {
   wholeBytes: () => number;
   passing: () => number;
   gate: () => GateState;
+  concurrency: Pace["standing"];
   /** Events of this relay's shards that it has not read into its lanes yet, and those of held sessions. */
   unread: () => number;
   /** Undefined if nothing is known yet. */
@@ -76,6 +78,19 @@ function showLanes({ level, levels }: Instruments, now: Levels): void {
     "runner_relay_backlog_events",
     "Events that this relay still has to settle, including those that it has not read yet",
     () => now.waiting() + now.unread(),
+  );
+  levels(
+    "runner_relay_concurrency",
+    "Requests to the coordinator: under way (in_flight), as many as it has room for (allowed), as many as the settings allow (bound)",
+    "requests",
+    () => {
+      const { inFlight, allowed, bound } = now.concurrency();
+      return [
+        ["in_flight", inFlight],
+        ["allowed", allowed],
+        ["bound", bound],
+      ];
+    },
   );
   levels(
     "runner_relay_held_sessions",

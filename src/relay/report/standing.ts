@@ -5,7 +5,7 @@ import type { SessionWord } from "../../shared/messages/session-amounts.ts";
 import type { RelayState } from "../../shared/messages/relay-state.ts";
 import type { Credentials } from "../../shared/credentials/index.ts";
 import type { Gate } from "../coordinator/gate.ts";
-import type { Lanes } from "../lanes/index.ts";
+import type { Lanes, Pace } from "../lanes/index.ts";
 import type { Shard } from "../source/shard.ts";
 import type { Dependency } from "./admin-server.ts";
 import type { BriefContent } from "./briefs.ts";
@@ -44,6 +44,7 @@ type StandingDeps = {
   /** Shards of the log. */
   shardCount: number;
   gate: Pick<Gate, "state">;
+  pace: Pick<Pace, "standing">;
   credentials: Pick<Credentials, "describe">;
   shards: readonly Pick<Shard, "status">[];
   /** Does another relay run that publishes no briefs? */
@@ -71,6 +72,11 @@ function briefNow(deps: StandingDeps): BriefContent {
     coordinator: coordinatorStateOf(deps.gate.state()),
     wholeOnly: deps.wholeOnly(),
   };
+}
+
+function concurrencyOf(pace: StandingDeps["pace"]): { allowed: number; bound: number } {
+  const { allowed, bound } = pace.standing();
+  return { allowed, bound };
 }
 
 function amountsNow(deps: StandingDeps, sessions: readonly string[]): SessionWord[] {
@@ -114,6 +120,7 @@ export function createStanding(deps: StandingDeps): Standing {
         coordinator: {
           ok: gate.state().phase === "up",
           detail: coordinatorStateOf(gate.state()).reason ?? "up",
+          concurrency: concurrencyOf(deps.pace),
         },
         credentials: { ok: lastError === undefined, detail: lastError ?? kind },
       };
@@ -124,6 +131,7 @@ export function createStanding(deps: StandingDeps): Standing {
       credentials: credentials.describe(),
       shards: shards.map((shard) => shard.status()),
       lanes: dispatcher.counts(),
+      concurrency: deps.pace.standing(),
       backlog: dispatcher.backlog(MOST_SESSIONS),
       held: held.list(),
       paused: { all: control.pause(), sessions: control.idle() },

@@ -89,7 +89,7 @@ export async function attemptOne(
   const verdict = await clarified(verdictOf(result, envelope.kind, clock.wall()), health);
   if (span !== undefined) endAttempt(span, verdict.kind, result);
   const ms = clock.now() - began;
-  report?.attempted(verdict.kind, ms);
+  report?.attempted(verdict.kind, ms, result);
   logAttempt(deps.log, { lane, entry, envelope, verdict, result }, ms);
   return { verdict, result };
 }

@@ -113,7 +113,7 @@ export async function attemptBatch(
   const answer = { result, verdict, results };
   endSpans(spans, kind, answer, clock.wall());
   const ms = clock.now() - began;
-  deps.report?.attempted(kind, ms);
+  deps.report?.attempted(kind, ms, result);
   const status = result.kind === "response" ? result.status : undefined;
   logBatch(log, { session, entries }, { verdict: kind, status, ms });
   return answer;

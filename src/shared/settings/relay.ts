@@ -35,7 +35,7 @@ export const RELAY_SETTINGS = {
     env: "RUNNER_RELAY_CONNECTIONS",
     kind: { type: "integer", min: 1, max: 1024 },
     fallback: 32,
-    help: "most connections to the coordinator at once",
+    help: "most connections to the coordinator at once; fewer are used while it has no room for more (429, 503, longer answers)",
   },
   attemptTimeout: {
     env: "RUNNER_RELAY_ATTEMPT_TIMEOUT",

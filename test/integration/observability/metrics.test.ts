@@ -153,6 +153,7 @@ test("names say what is counted and in which unit; labels come from fixed lists"
     verdict: ["delivered", "retry", "dead", "unauthorized", "unregistered", "pause"],
     answered: ["true", "false"],
     what: ["answer", "request", "frame"],
+    requests: ["in_flight", "allowed", "bound"],
     result: ["known", "nothing_kept", "refused", "unanswered"],
     answer: ["poll", "heartbeat", "register", "leave", "run", "stop"],
     state: ["up", "checking", ...Object.keys(ERRORS)],

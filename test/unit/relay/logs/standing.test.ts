@@ -16,7 +16,11 @@ function served(log: boolean, coordinator = true, count = 1): LogState {
     told: {
       ready: () => ({
         log: { ok: log, detail: log ? "hub:4222" : "disconnected", since: SINCE, waiting: { events: 3 } },
-        coordinator: { ok: coordinator, detail: coordinator ? "up" : "breaker_open" },
+        coordinator: {
+          ok: coordinator,
+          detail: coordinator ? "up" : "breaker_open",
+          concurrency: { allowed: 8, bound: 32 },
+        },
         credentials: OK,
       }),
       status: () => "its status",
@@ -62,7 +66,10 @@ test("each log is shown with its link, since when, and what waits; or why it is 
     since: SINCE,
     detail: "hub:4222",
     waiting: { events: 3 },
-    dependencies: { coordinator: { ok: true, detail: "up" }, credentials: OK },
+    dependencies: {
+      coordinator: { ok: true, detail: "up", concurrency: { allowed: 8, bound: 32 } },
+      credentials: OK,
+    },
   });
   expect(shownOf(served(false))).toMatchObject({ state: "away", since: SINCE });
   expect(shownOf(failed("checkpoint_missing"))).toEqual({

@@ -29,8 +29,14 @@ const SHARING = [
   "cli",
   "client",
   "console",
+  "credentials",
+  "docs",
   "embedded",
+  "executors",
   "gateway",
+  "hooks",
+  "kubernetes",
+  "leaf",
   "mcp",
   "observability",
   "operate",
@@ -44,6 +50,7 @@ const SHARING = [
   "session-log",
   "sessions",
   "standin",
+  "tokens",
   "trust",
   "tunnel",
   "worker",
@@ -52,7 +59,7 @@ const SHARING = [
 export default defineConfig({
   test: {
     /** On two cores: tests of whole processes wait for more than half of their time. */
-    maxWorkers: 4,
+    maxWorkers: 5,
     projects: [
       {
         test: {

@@ -29,3 +29,9 @@ test.each(["sessions/main.ts", "worker/main.ts"])("%s loads no large library at 
   expect([...packages]).toContain("@nats-io/nats-core"); // so that the files were read
   expect(LARGE.filter((name) => packages.has(name))).toEqual([]);
 });
+
+test.each(["cli/main.ts", "cli/up.ts", "cli/executor.ts"])("%s measures no text at its start", (main) => {
+  const packages = packagesOf(main);
+  expect(packages.size).toBeGreaterThan(1); // so that the files were read
+  expect([...packages]).not.toContain("string-width");
+});

@@ -1,5 +1,6 @@
 import { paint, type Screen, type Style } from "./screen.ts";
-import { cut, printable, widthOf } from "./text.ts";
+import { printable } from "./text.ts";
+import { cut, widthOf } from "./width.ts";
 
 /** A name with one or more texts; each text is a line of its own. */
 export type Fact = { name: string; text: string | readonly string[]; style?: Style };

@@ -1,5 +1,6 @@
 import { paint, type Screen, type Style } from "./screen.ts";
-import { cut, printable, widthOf } from "./text.ts";
+import { printable } from "./text.ts";
+import { cut, widthOf } from "./width.ts";
 
 /** Joins the parts of a line with two spaces and cuts the line at the width of the screen. Pure. */
 export function fitLine(parts: readonly [string, Style?][], screen: Screen): string {

@@ -4,7 +4,8 @@ import { readableBody } from "../readable.ts";
 import { saidIn } from "../sessions/event-text.ts";
 import { fitLine } from "./fit-line.ts";
 import { paint, type Screen, type Style } from "./screen.ts";
-import { cut, printable, widthOf } from "./text.ts";
+import { printable } from "./text.ts";
+import { cut, widthOf } from "./width.ts";
 
 /** Characters of an event's data that are shown if nothing else limits the line. */
 const SHORT = 120;

@@ -1,5 +1,6 @@
 import { paint, PLAIN, type Screen, type Style } from "./screen.ts";
-import { cut, printable, widthOf } from "./text.ts";
+import { printable } from "./text.ts";
+import { cut, widthOf } from "./width.ts";
 
 export { showAge, showBytes } from "../../shared/base/show.ts";
 

@@ -3,7 +3,8 @@ import type { VerdictName } from "../../shared/log/state/verdicts.ts";
 import { readable, readableBody } from "../readable.ts";
 import { paint, type Screen, type Style } from "./screen.ts";
 import { fitLine } from "./fit-line.ts";
-import { cut, printable, widthOf } from "./text.ts";
+import { printable } from "./text.ts";
+import { cut, widthOf } from "./width.ts";
 
 /** Characters of a body that are shown if nothing else limits the line. */
 const SHORT_BODY = 120;

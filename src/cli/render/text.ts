@@ -1,4 +1,4 @@
-import stringWidth from "string-width";
+// width.ts measures: its tables of characters cost 50 ms of a start, and most processes only print
 
 /** C0 and C1 control characters (C1 contains CSI and OSC), line separators, and marks that reverse the direction of text. */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
@@ -33,24 +33,4 @@ export function harmless(text: string): string {
 
 function escaped(char: string): string {
   return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-}
-
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-/** The number of columns that a printable text takes on a terminal. Pure. */
-export function widthOf(text: string): number {
-  return stringWidth(text, { countAnsiEscapeCodes: true }); // a printable text has none, so nothing is looked for
-}
-
-/** Cuts a printable text to at most this many columns, and marks the cut with `…`. Pure. */
-export function cut(text: string, columns: number): string {
-  if (widthOf(text) <= columns) return text;
-  let kept = "";
-  let width = 0;
-  for (const { segment } of segmenter.segment(text)) {
-    const next = width + widthOf(segment);
-    if (next > columns - 1) break;
-    kept += segment;
-    width = next;
-  }
-  return columns < 1 ? "" : `${kept}…`;
 }

@@ -1,5 +1,6 @@
 import type { SessionEvent, Watched } from "../../client/sessions/index.ts";
-import { cut, printable, widthOf } from "../render/text.ts";
+import { printable } from "../render/text.ts";
+import { cut, widthOf } from "../render/width.ts";
 import { paint, type Screen, type Style } from "../render/screen.ts";
 
 /** Characters of an event's data that are shown if nothing else limits the line. */

@@ -1,7 +1,8 @@
 import type { TurnItem } from "../../client/sessions/index.ts";
 import type { Context } from "../context.ts";
 import { paint } from "../render/screen.ts";
-import { cut, printable, printableLines } from "../render/text.ts";
+import { printable, printableLines } from "../render/text.ts";
+import { cut } from "../render/width.ts";
 import { saidIn } from "./event-text.ts";
 
 /** Shows a turn while it runs. */

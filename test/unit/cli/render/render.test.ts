@@ -3,7 +3,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { renderFacts, wrap } from "../../../../src/cli/render/facts.ts";
 import { frame, paint, PLAIN, screenOf } from "../../../../src/cli/render/screen.ts";
-import { cut, harmless, printable, widthOf } from "../../../../src/cli/render/text.ts";
+import { harmless, printable } from "../../../../src/cli/render/text.ts";
+import { cut, widthOf } from "../../../../src/cli/render/width.ts";
 import { createTailView } from "../../../../src/cli/render/tail-view.ts";
 import { renderTable } from "../../../../src/cli/render/table.ts";
 

@@ -1,4 +1,5 @@
 import { Registry } from "prom-client";
+import { relayToken } from "../shared/messages/relay-state.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import type { Circle } from "./circle.ts";
 import { createAnswers, type Answers } from "./coordinator/answers.ts";
@@ -30,7 +31,15 @@ import { createShards } from "./source/shards.ts";
 import { createTurns } from "./turns/turns.ts";
 
 /** What the parts here are made from. */
-type Given = { options: RelayOptions; deps: RelayDeps; opened: OpenedLog; circle: Circle; counts: Counts };
+type Given = {
+  options: RelayOptions;
+  deps: RelayDeps;
+  opened: OpenedLog;
+  circle: Circle;
+  counts: Counts;
+  /** Random name of this process. */
+  instance: string;
+};
 
 /** The parts that bring events from the log to the coordinator. */
 export type Forwarding = {
@@ -112,13 +121,17 @@ function lanesOf(given: Given, parts: Pick<Forwarding, "gate" | "pace" | "answer
   });
 }
 
-function shardsOf({ options, deps, opened }: Given, lanes: Lanes, stopping: () => boolean): readonly Shard[] {
+function shardsOf(
+  { options, deps, opened, instance }: Given,
+  lanes: Lanes,
+  stopping: () => boolean,
+): readonly Shard[] {
   const { dispatcher, held, control } = lanes;
   return createShards({
     ...deps,
     kv: opened.kv,
     shardCount: opened.shardCount,
-    relay: sessionToken(options.relay),
+    process: relayToken({ relay: options.relay, instance }),
     elsewhere: opened.elsewhere,
     created: opened.stream.created,
     whole: () => opened.watch.whole(),
@@ -135,11 +148,11 @@ function shardsOf({ options, deps, opened }: Given, lanes: Lanes, stopping: () =
 
 /** Makes what brings events from the log to the coordinator, and closes the circles between these parts. Nothing runs yet. */
 export function createForwarding(given: Omit<Given, "counts">, events: ForwardingEvents): Forwarding {
-  const { options, deps, opened, circle } = given;
+  const { options, deps, opened, circle, instance } = given;
   const { nc, clock, coordinator, credentials } = deps;
   const registry = new Registry();
   const counts = createCounts(registry);
-  const answers = createAnswers(nc, clock, sessionToken(options.relay));
+  const answers = createAnswers(nc, clock, relayToken({ relay: options.relay, instance }));
   const pace = createPace({
     clock,
     connections: deps.part?.connections ?? ownConnections(options.connections),

@@ -1,4 +1,5 @@
-import { errorText } from "../shared/base/errors.ts";
+import { randomBytes } from "node:crypto";
+import { codedError, errorText, type CodedError } from "../shared/base/errors.ts";
 import { later } from "../shared/base/later.ts";
 import { followConnection, type Connection } from "../shared/log/connection.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
@@ -134,6 +135,11 @@ async function save({
   }
 }
 
+function nameTaken(relay: string): CodedError {
+  const text = `another relay with the name "${relay}" runs and was there first; each needs a name of its own (--relay-id)`;
+  return codedError("relay_name_taken", text);
+}
+
 /** Starts a relay on an open connection. Throws coded errors for a log that does not fit (docs/contract.md, "Memory of what is settled"). */
 // oxlint-disable-next-line max-lines-per-function -- what is started stands beside what ends it, and the order of both is what this function is about
 export async function startRelay(options: RelayOptions, deps: RelayDeps): Promise<Relay> {
@@ -146,14 +152,24 @@ export async function startRelay(options: RelayOptions, deps: RelayDeps): Promis
   const connection = later<Way>("the connection");
   const connected = (): boolean => connection.get().up();
   const connectedSince = (): number => connection.get().since();
+  const instance = randomBytes(6).toString("hex");
   const opened = await openLog(options, deps, circle);
   const forwarding = createForwarding(
-    { options, deps, opened, circle },
+    { options, deps, opened, circle, instance },
     { gateChanged: first.resolve, stopping: () => stopping },
   );
-  const presence = createPresence({ nc, clock, log, relay: sessionToken(options.relay), ...forwarding });
+  const presence = createPresence({
+    nc,
+    clock,
+    log,
+    instance,
+    relay: sessionToken(options.relay),
+    shards: forwarding.shards,
+    giveWay: () => deps.fatal(nameTaken(options.relay)),
+  });
   const { wholeOnly } = presence;
-  const telling = createTelling({ options, deps, opened, forwarding, connected, connectedSince, wholeOnly });
+  const about = { connected, connectedSince, wholeOnly, instance };
+  const telling = createTelling({ options, deps, opened, forwarding, ...about });
   const { tunnel, metrics, standing, state } = telling;
   circle.state.set(state);
   const chores = createChores({ clock, log, connected });

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { relayToken } from "../shared/messages/relay-state.ts";
 import { sessionToken } from "../shared/log/schema/session-id.ts";
 import { stoppedBy } from "./coordinator/gate.ts";
@@ -95,11 +94,10 @@ function metricsOf(
 }
 
 /** Makes the parts that report on a relay. They publish nothing before `state.start()`, but the tunnel takes requests at once. */
-export function createTelling(parts: Omit<Given, "instance">): Telling {
-  const { options, deps, opened, forwarding, connected, connectedSince, wholeOnly } = parts;
+export function createTelling(parts: Given): Telling {
+  const { options, deps, opened, forwarding, connected, connectedSince, wholeOnly, instance } = parts;
   const { nc, clock } = deps;
   const { relay } = options;
-  const instance = randomBytes(6).toString("hex");
   const unread = countUnread(forwarding);
   const standing = createStanding({
     ...deps,
@@ -113,7 +111,7 @@ export function createTelling(parts: Omit<Given, "instance">): Telling {
     wholeOnly,
   });
   const state = createStatePublisher({ nc, clock, relay, ...standing });
-  const tunnel = tunnelOf({ ...parts, instance });
+  const tunnel = tunnelOf(parts);
   return {
     tunnel,
     questions: serveQuestions({
@@ -129,7 +127,7 @@ export function createTelling(parts: Omit<Given, "instance">): Telling {
       foreign: forwarding.counts.foreign,
     }),
     standing,
-    metrics: metricsOf({ ...parts, instance }, tunnel, unread),
+    metrics: metricsOf(parts, tunnel, unread),
     state,
   };
 }

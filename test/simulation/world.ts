@@ -92,7 +92,7 @@ export class World {
   #checkFence(session: string, { name }: SimProcess): void {
     const consumer = this.broker.consumers.get(EVENTS_STREAM)?.get(consumerName(shardOf(session)));
     if (consumer === undefined || consumer.pin === "") return;
-    const [, relay = ""] = /\.r(\d+)\.pull\./.exec(consumer.owner) ?? [];
+    const [, relay = ""] = /\.r(\d+)-\w+\.pull\./.exec(consumer.owner) ?? [];
     if (name !== `relay ${relay}`)
       this.unfenced.push(`${name} sends for ${session}, which relay ${relay} has`);
   }

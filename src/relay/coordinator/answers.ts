@@ -46,8 +46,9 @@ function encode(response: Response): Uint8Array {
   return encodeAnswer({ kind: "answer", status: response.status, headers, body });
 }
 
-export function createAnswers(nc: NatsConnection, clock: Clock, relay: string): Answers {
-  const prefix = `${FLOW_PREFIX}.${relay}`;
+/** `process`: name of the relay's process, a part of subjects. */
+export function createAnswers(nc: NatsConnection, clock: Clock, process: string): Answers {
+  const prefix = `${FLOW_PREFIX}.${process}`;
   const asked = new Map<string, (seen: boolean) => void>();
   let next = 0;
   const subscription = nc.subscribe(`${prefix}.*.seen.*`, {

@@ -12,9 +12,12 @@ export const NEEDS_SOMEBODY: readonly ErrorCode[] = [
   "port_taken",
 ];
 
-/** Does somebody have to do something before the log can be served? Pure. */
+/**
+ * Does somebody have to do something before the log can be served? So does a name that another relay has; but the process of one relay is started again
+ * then, because the other one may be the one before it, which still ends. Pure.
+ */
 export function needsSomebody(code: ErrorCode): boolean {
-  return NEEDS_SOMEBODY.includes(code);
+  return code === "relay_name_taken" || NEEDS_SOMEBODY.includes(code);
 }
 
 /** A host that is back is served within 5 s and the start itself. A hundred of them that are away are asked for 20 times a second. */

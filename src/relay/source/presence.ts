@@ -3,10 +3,12 @@ import type { Clock } from "../../shared/base/clock.ts";
 import type { Logger } from "../../shared/base/logger.ts";
 import { PRESENCE_SUBJECT } from "../../shared/log/schema/subjects.ts";
 import { PRIORITY_TIMEOUT_MS } from "../../shared/log/schema/topology.ts";
-import { createRoll, HERE } from "./roll.ts";
+import { watchNamesakes } from "./namesake.ts";
+import { createRoll } from "./roll.ts";
 import type { Shard } from "./shard.ts";
 
-// roll.ts knows which relays are there · shares.ts says which of them should serve what · here they say so to each other, and give shards away
+// roll.ts knows which relays are there · shares.ts says which of them should serve what · namesake.ts says which of two with one name stays ·
+// here they say so to each other, and give shards away
 
 const BEAT_MS = 500;
 /** Last part of the subject on which a relay says which shard it gives to whom. */
@@ -21,7 +23,11 @@ export type PresenceDeps = {
   clock: Clock;
   log: Logger;
   relay: string;
+  /** Random name of this process. */
+  instance: string;
   shards: readonly Shared[];
+  /** A relay with this one's name runs, and was there first. Nothing is said or given after this. */
+  giveWay: () => void;
 };
 
 export type Presence = {
@@ -45,7 +51,10 @@ type Giving = {
  * would go from one wrong relay to the next, each with a takeover, until chance finds the right one. After that they wait again: a relay that does not take what it should
  * have keeps nobody from it for long.
  */
-function createGiving({ nc, clock, log, relay, shards }: PresenceDeps, works: () => boolean): Giving {
+function createGiving(
+  { nc, clock, log, relay, shards }: Omit<PresenceDeps, "instance" | "giveWay">,
+  works: () => boolean,
+): Giving {
   let before: readonly string[] = [];
 
   /** Stops consuming a shard, and waits for it again a little later. */
@@ -92,21 +101,31 @@ export function createPresence(deps: PresenceDeps): Presence {
   /** A connection that was closed for good takes no subscription of a shard that comes back. */
   const works = (): boolean => running && !nc.isClosed();
   const giving = createGiving(deps, works);
+  const letGo = (): Promise<unknown> => Promise.all(shards.map((shard) => shard.stop(true)));
 
   function balance(): void {
     if (works()) giving.balance(roll.owners());
   }
 
-  function onBeat(other: string, says: string): void {
-    if (other === relay) return;
+  const namesakes = watchNamesakes({
+    ...deps,
+    giveWay() {
+      running = false;
+      void letGo().finally(deps.giveWay); // a shard that we got meanwhile would wait for its pin to end
+    },
+  });
+
+  function onBeat(other: string, msg: Msg): void {
+    if (other === relay) return works() ? namesakes.heard(msg.headers) : undefined;
+    const says = msg.string();
     if (says === "bye") roll.left(other);
     else roll.heard(other, says);
     balance();
   }
 
   function onGift(text: string): void {
-    const [shard = "", to = ""] = text.split(" ");
-    if (works()) giving.given(Number(shard), to);
+    const [, shard, to] = /^(\d{1,4}) ([\w=-]+)$/.exec(text) ?? [];
+    if (works() && to !== undefined) giving.given(Number(shard), to);
   }
 
   const hear = (subject: string, heard: (msg: Msg) => void): { unsubscribe(): void } =>
@@ -115,12 +134,12 @@ export function createPresence(deps: PresenceDeps): Presence {
         if (error === null) heard(msg);
       },
     });
-  const beats = hear("*", (msg) => onBeat(msg.subject.slice(PRESENCE_SUBJECT.length + 1), msg.string()));
+  const beats = hear("*", (msg) => onBeat(msg.subject.slice(PRESENCE_SUBJECT.length + 1), msg));
   const gifts = hear(`*.${GIVES}`, (msg) => onGift(msg.string()));
 
   function beat(): void {
     if (!works()) return;
-    nc.publish(`${PRESENCE_SUBJECT}.${relay}`, HERE);
+    namesakes.say();
     balance();
     clock.after(BEAT_MS, beat);
   }
@@ -134,7 +153,7 @@ export function createPresence(deps: PresenceDeps): Presence {
     wholeOnly: roll.wholeOnly,
     async stop() {
       running = false;
-      await Promise.all(shards.map((shard) => shard.stop(true)));
+      await letGo();
       beats.unsubscribe();
       gifts.unsubscribe();
       if (!nc.isClosed()) nc.publish(`${PRESENCE_SUBJECT}.${relay}`, "bye");

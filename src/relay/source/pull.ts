@@ -76,7 +76,8 @@ export function readStatus(msg: Pick<Msg, "headers">): PullStatus | undefined {
 export type PullDeps = {
   nc: NatsConnection;
   clock: Clock;
-  relay: string;
+  /** Name of the relay's process, a part of subjects: of two relays with the same name, neither may get what the other one pulls. */
+  process: string;
   shard: number;
   /** False while enough events wait here: events that are read ahead must be kept in memory, or read again. */
   room: () => boolean;
@@ -106,7 +107,7 @@ export class Pull {
   constructor(deps: PullDeps) {
     this.#deps = deps;
     const consumer = consumerName(deps.shard);
-    this.#inbox = `${RELAY_INBOX}.${deps.relay}.pull.${deps.shard}`;
+    this.#inbox = `${RELAY_INBOX}.${deps.process}.pull.${deps.shard}`;
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.${consumer}`;
     this.#ackPrefix = `$JS.ACK.${EVENTS_STREAM}.${consumer}`;
   }

@@ -37,7 +37,8 @@ export type ShardDeps = {
   nc: NatsConnection;
   clock: Clock;
   log: Logger;
-  relay: string;
+  /** Name of the relay's process, a part of subjects. */
+  process: string;
   shard: number;
   /** Does the log lie on another server than the one that we are connected to (log-link.ts)? */
   elsewhere: boolean;

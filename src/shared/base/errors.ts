@@ -121,6 +121,7 @@ export const ERRORS = {
   consumer_missing: { title: "A consumer of the log does not exist" },
   consumer_differs: { title: "A consumer starts after events that still have to be sent" },
   consumer_damaged: { title: "The broker cannot read a consumer" },
+  relay_name_taken: { title: "Another relay has this name" },
   checkpoint_missing: { title: "Events without a checkpoint" },
   checkpoint_mismatch: { title: "The checkpoint belongs to another log" },
   staging_on_disk: { title: "Batches are staged on the disk" },

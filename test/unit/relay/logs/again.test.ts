@@ -15,4 +15,5 @@ test.each([
   ["broker_refused", true],
   ["checkpoint_missing", true],
   ["config_invalid", true],
+  ["relay_name_taken", true],
 ] as const)("%s needs somebody: %o", (code, needs) => expect(needsSomebody(code)).toBe(needs));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { headers, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { createPresence, type Presence } from "../../../../src/relay/source/presence.ts";
 import { sharesOf, turnsOf } from "../../../../src/relay/source/shares.ts";
 import { silentLogger } from "../../../../src/shared/base/logger.ts";
@@ -15,17 +15,23 @@ type Place = { pinned: string | undefined; pulling: Set<string>; gotBy: string[]
 function stage(): {
   clock: ReturnType<typeof createFakeClock>;
   places: Place[];
-  join(relay: string): Presence;
+  /** `name`: what it says it is called, if another one has that name. */
+  join(relay: string, name?: string): Presence;
   kill(relay: string): void;
   /** A relay of before, which takes no shard, says that it is there. */
-  beat(relay: string, text: string): void;
+  beat(relay: string, text: string, process?: string): void;
+  /** Anything on a subject. */
+  say(subject: string, text: string): void;
   alive: Set<string>;
+  /** Relays that gave way to another one of their name. */
+  gone: string[];
 } {
   const clock = createFakeClock();
   const places = Array.from({ length: SHARDS }, (): Place => {
     return { pinned: undefined, pulling: new Set(), gotBy: [] };
   });
   const alive = new Set<string>();
+  const gone: string[] = [];
   const listeners: { relay: string; parts: number; hear: (error: null, msg: Msg) => void }[] = [];
 
   /** The worst case: the preferred relay is taken only if nobody else waits. */
@@ -39,17 +45,17 @@ function stage(): {
     place.gotBy.push(next);
   }
 
-  function tell(subject: string, text: string): void {
+  function tell(subject: string, text: string, head?: MsgHdrs): void {
     const parts = subject.split(".").length;
-    const msg = { subject, string: () => text } as Msg;
+    const msg = { subject, headers: head, string: () => text } as Msg;
     for (const listener of listeners)
       if (listener.parts === parts && alive.has(listener.relay)) listener.hear(null, msg);
   }
 
   const connectionOf = (relay: string): Pick<NatsConnection, "publish" | "subscribe" | "isClosed"> => ({
     isClosed: () => !alive.has(relay),
-    publish(subject, payload) {
-      if (alive.has(relay)) tell(subject, String(payload));
+    publish(subject, payload, options) {
+      if (alive.has(relay)) tell(subject, String(payload), options?.headers);
     },
     subscribe(subject, options) {
       const hear = options?.callback as (error: null, msg: Msg) => void;
@@ -62,7 +68,8 @@ function stage(): {
     clock,
     places,
     alive,
-    join(relay) {
+    gone,
+    join(relay, name = relay) {
       alive.add(relay);
       const shards = places.map((place, shard) => ({
         shard,
@@ -83,12 +90,24 @@ function stage(): {
           return { shard, phase, behind: false, pending: 0, floor: 0, delivered: 0 };
         },
       }));
-      const deps = { nc: connectionOf(relay), clock, log: silentLogger(), relay, shards };
-      const presence = createPresence(deps);
+      const presence = createPresence({
+        nc: connectionOf(relay),
+        clock,
+        log: silentLogger(),
+        shards,
+        relay: name,
+        instance: relay.replaceAll("-", ""),
+        giveWay: () => void gone.push(relay),
+      });
       presence.start();
       return presence;
     },
-    beat: (relay, text) => tell(`rr.presence.${relay}`, text),
+    beat(relay, text, process) {
+      const head = headers();
+      if (process !== undefined) head.set("Rr-Process", process);
+      tell(`rr.presence.${relay}`, text, head);
+    },
+    say: tell,
     kill(relay) {
       alive.delete(relay);
       for (const [shard, place] of places.entries()) {
@@ -104,6 +123,55 @@ function stage(): {
 }
 
 const NAMES = Array.from({ length: 6 }, (_, i) => `relay-${String(i).padStart(2, "0")}`);
+
+describe("two relays with one name", () => {
+  test("the one that began later gives way before it says anything else, and the first one keeps its shards", async () => {
+    const { clock, places, join, gone } = stage();
+    join("first", "hub");
+    await clock.pass(1000);
+    expect(gone).toEqual([]);
+    for (const place of places) place.pinned = undefined; // the later one gets some before it knows
+    join("later", "hub");
+    expect(places.some(({ gotBy }) => gotBy.includes("later"))).toBe(true);
+    await clock.pass(10);
+    expect(gone, "at once").toEqual(["later"]);
+    await clock.pass(500);
+    expect(places.every(({ pinned }) => pinned === "first")).toBe(true);
+    await clock.pass(5000);
+    expect(gone).toEqual(["later"]);
+  });
+
+  test("of two that began in the same moment, one stays", async () => {
+    const { clock, join, gone } = stage();
+    join("b", "hub");
+    join("a", "hub");
+    await clock.pass(10);
+    expect(gone).toEqual(["b"]);
+  });
+
+  test("beats without a process, or with one that cannot be read, are of nobody", async () => {
+    const { clock, join, beat, gone, places } = stage();
+    join("hub");
+    for (const header of [undefined, "", "0", "-1 a", `1 ${"a".repeat(41)}`, "1 a b", "x y"]) {
+      beat("hub", "here, with briefs and shares", header);
+      await clock.pass(10);
+    }
+    expect(gone).toEqual([]);
+    expect(places.every(({ pinned }) => pinned === "hub")).toBe(true);
+  });
+});
+
+test("what is no gift moves no shard", async () => {
+  const { clock, places, join, say } = stage();
+  join("a");
+  join("b");
+  await clock.pass(10_000);
+  const pulling = (): string[] => places.map((place) => [...place.pulling].sort().join());
+  const before = pulling();
+  for (const text of ["", " ", "0", "0 ", "1e0 c", "-1 c", "99 c", "0 c d", "0x1 c", "9".repeat(30), "NaN c"])
+    say("rr.presence.c.gives", text);
+  expect(pulling()).toEqual(before);
+});
 
 describe("many relays", () => {
   test("a relay that dies: each of its shards goes to its next owner at once, not from one relay to another", async () => {

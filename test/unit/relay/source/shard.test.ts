@@ -55,7 +55,7 @@ function stage(): Stage {
     nc,
     clock,
     log: silentLogger(),
-    relay: "r",
+    process: "r-1",
     shard: 0,
     passedOver() {},
     heldPlaces: () => [],

@@ -5,6 +5,7 @@ import { provisionSessions } from "../shared/session-log/provision.ts";
 import { damageAdvice, damageText } from "../shared/log/state/damage.ts";
 import { ALL_SETTINGS, GATEWAY_SETTINGS, UP_SETTINGS } from "../shared/settings/index.ts";
 import { loadSettings } from "../shared/base/config/load.ts";
+import { codedError } from "../shared/base/errors.ts";
 import { counted, showBytes } from "../shared/base/show.ts";
 import type { Context } from "./context.ts";
 import { addFlags, flagsOf } from "./flags.ts";
@@ -25,6 +26,26 @@ const TABLE = {
 
 type Options = { from?: StartFrom; leaf?: string; hub?: string; out: string };
 
+/** Options of a log that is made, which `--leaf` does not do. */
+const OF_A_LOG = {
+  from: "--from",
+  logBytes: "--log-bytes",
+  sessionsBytes: "--sessions-bytes",
+  replicas: "--replicas",
+  shards: "--shards",
+};
+
+/** Throws `usage` for options that would do nothing: somebody who forgets `--leaf` must not provision another log than was meant. */
+function checkTogether(isLeaf: boolean, given: (option: string) => boolean): void {
+  if (!isLeaf && (given("hub") || given("out"))) throw codedError("usage", "--hub and --out need --leaf");
+  const useless = Object.entries(OF_A_LOG).flatMap(([option, flag]) => (given(option) ? flag : []));
+  if (isLeaf && useless.length > 0)
+    throw codedError(
+      "usage",
+      `${useless.join(", ")}: --leaf only writes files; give this to \`provision\` at the host's own server`,
+    );
+}
+
 export function command(context: Context): Command {
   const self = new Command("provision")
     .description(
@@ -44,6 +65,8 @@ export function command(context: Context): Command {
     .option("--out <folder>", "with --leaf: where the files are written", ".");
   return addFlags(self, TABLE).action(async ({ from, leaf, hub, out }: Options) => {
     const flags = flagsOf(self, TABLE);
+    const given = (option: string): boolean => self.getOptionValueSource(option) === "cli";
+    checkTogether(leaf !== undefined, given);
     const { values } = loadSettings(TABLE, { env: context.env, flags, known: ALL_SETTINGS });
     if (leaf !== undefined) {
       const { gateway, runner = leaf } = values;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { loadSettings, variableNames, type Environment } from "../../shared/base/config/load.ts";
 import { codedError, errorText } from "../../shared/base/errors.ts";
-import { readShortFile } from "../../shared/base/short-file.ts";
+import { readKeptFile } from "../../shared/base/short-file.ts";
 import type { BrokerAccess } from "../../shared/log/broker.ts";
 import { ALL_SETTINGS, BROKER_SETTINGS, brokerAccess } from "../../shared/settings/index.ts";
 
@@ -23,17 +23,27 @@ const LOGIN: readonly string[] = variableNames([
   },
 ]);
 
-/** Reads the folder. A file that cannot be read is a matter of its own log. Throws the file system's error for a folder that cannot be read. */
+/** A login is two lines. Each file is read every few seconds, so that it is not to be large. */
+const MOST_BYTES = 16 * 1024;
+/** A log's name is part of its relay's, and a label of metrics. */
+const NAME = /^[\w-]{1,64}$/;
+const WRONG_NAME = "the name of a log has at most 64 letters, digits, `-` and `_`";
+
+/**
+ * Reads the folder. A file that cannot be read, or whose name is none of a log, is a matter of its own log: nobody would find out otherwise why that is not
+ * served. Hidden files are those of editors. Throws the file system's error for a folder that cannot be read.
+ */
 export async function readLogFiles(folder: string): Promise<LogFiles> {
-  const names = (await readdir(folder)).flatMap((file) => /^([\w-]{1,64})\.env$/.exec(file)?.[1] ?? []);
+  const names = (await readdir(folder)).flatMap((file) => /^([^.].*)\.env$/s.exec(file)?.[1] ?? []);
   return new Map(
     await Promise.all(names.toSorted().map(async (name) => [name, await readLogFile(folder, name)] as const)),
   );
 }
 
 async function readLogFile(folder: string, name: string): Promise<LogFile> {
+  if (!NAME.test(name)) return { kind: "unreadable", problem: WRONG_NAME };
   try {
-    return { kind: "text", text: await readShortFile(join(folder, `${name}.env`)) };
+    return { kind: "text", text: await readKeptFile(join(folder, `${name}.env`), MOST_BYTES) };
   } catch (error) {
     return { kind: "unreadable", problem: errorText(error) };
   }

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 
 /** Longest file with a setting, a secret, or our own saved data. A device or a log that is named by mistake may be endless. */
 const MOST_BYTES: number = 1024 * 1024;
@@ -14,7 +14,11 @@ export function readKeptFileSync(path: string, most: number = MOST_BYTES): strin
   const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   if (fstatSync(handle).isFile()) return readShort(handle, most);
   closeSync(handle);
-  throw Object.assign(new Error(`${path} is not a regular file`), { code: "EINVAL" });
+  throw notRegular(path);
+}
+
+function notRegular(path: string): Error {
+  return Object.assign(new Error(`${path} is not a regular file`), { code: "EINVAL" });
 }
 
 function readShort(handle: number, most: number): string {
@@ -32,6 +36,17 @@ function readShort(handle: number, most: number): string {
 /** The same, asynchronously. */
 export async function readShortFile(path: string, most: number = MOST_BYTES): Promise<string> {
   await using handle = await open(path);
+  return await readFrom(handle, most); // before the file is closed
+}
+
+/** As {@link readKeptFileSync}, asynchronously. */
+export async function readKeptFile(path: string, most: number = MOST_BYTES): Promise<string> {
+  await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (!(await handle.stat()).isFile()) throw notRegular(path);
+  return await readFrom(handle, most); // before the file is closed
+}
+
+async function readFrom(handle: FileHandle, most: number): Promise<string> {
   const buffer = Buffer.alloc(most + 1);
   let length = 0;
   for (let read = -1; read !== 0 && length <= most; length += read)

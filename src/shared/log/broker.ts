@@ -10,6 +10,7 @@ import {
 import { leaveHungServers } from "./hung-server.ts";
 import { codedError, errorText, type CodedError } from "../base/errors.ts";
 import { showUrl } from "../base/show-url.ts";
+import { violationOf } from "../base/violation.ts";
 import { tolerateOddHeaders } from "../base/odd-headers.ts";
 
 tolerateOddHeaders();
@@ -110,8 +111,16 @@ const WENT_AWAY = [
   errors.TimeoutError,
 ];
 
-/** A start whose broker went away in its middle failed as `log_unreachable`; every other error stays what it is. Pure. */
+/**
+ * A start whose broker went away in its middle failed as `log_unreachable`, and one whose login has not our permissions as `broker_refused`: it is another
+ * user's. Every other error stays what it is. Pure.
+ */
 export function unreachableOr(error: unknown): unknown {
+  const violation = violationOf(error);
+  if (violation !== undefined) {
+    const text = `this login lacks the permission for that; is it the one of another role? ${errorText(violation)}`;
+    return codedError("broker_refused", text, { cause: error });
+  }
   if (!WENT_AWAY.some((known) => error instanceof known)) return error;
   return codedError("log_unreachable", `the broker went away: ${errorText(error)}`, { cause: error });
 }

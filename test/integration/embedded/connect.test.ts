@@ -1,6 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { connectBroker, unreachableOr } from "../../../src/shared/log/broker.ts";
+import { ADMIN_INBOX, RELAY_INBOX } from "../../../src/shared/log/schema/subjects.ts";
 import { errorText } from "../../../src/shared/base/errors.ts";
 import { startTestBroker } from "../../support/broker.ts";
 
@@ -29,13 +30,23 @@ test("a refused login is not tried again", async () => {
   });
 });
 
+test("a login of another role is refused, and not away", async () => {
+  await using broker = await startTestBroker();
+  await using scope = new AsyncDisposableStack();
+  const nc = await connectBroker(broker.access("operator"), { ...as, inboxPrefix: RELAY_INBOX });
+  scope.defer(() => nc.close());
+  const refusal: unknown = await jetstreamManager(nc, { checkAPI: true }).then(String, unreachableOr);
+  expect(refusal).toMatchObject({ code: "broker_refused" });
+  expect(errorText(refusal)).toContain(RELAY_INBOX);
+});
+
 test("a broker that goes away while a service starts is unreachable, whatever the client calls it; other errors stay what they are", async () => {
   await using broker = await startTestBroker();
   await using scope = new AsyncDisposableStack();
-  const nc = await connectBroker(broker.access("admin"), as);
+  const nc = await connectBroker(broker.access("admin"), { ...as, inboxPrefix: ADMIN_INBOX });
   scope.defer(() => nc.close());
   const fate = (asked: Promise<unknown>): Promise<unknown> => asked.then(String, unreachableOr);
-  const nobody = await fate(nc.request("rr.nobody", "", { timeout: 20_000 }));
+  const nobody = await fate(nc.request("rr.ev.passed", "", { timeout: 20_000 }));
   expect(nobody).toMatchObject({ code: "log_unreachable" });
   await broker.kill9();
   const silent = await fate(jetstreamManager(nc, { checkAPI: true, timeout: 200 }));

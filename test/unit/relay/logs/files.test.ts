@@ -1,4 +1,5 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -19,7 +20,7 @@ test("a folder has a file for each log; others are not taken for one, and one th
   const folder = mkdtempSync(join(tmpdir(), "rr-logs-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, "leaf1.env"), "NATS_USER=a");
-  for (const other of ["leaf2.env.tmp", ".env", "notes.txt", "a b.env"])
+  for (const other of ["leaf2.env.tmp", ".env", ".#leaf1.env", "notes.txt"])
     writeFileSync(join(folder, other), "");
   mkdirSync(join(folder, "leaf3.env"));
   const files = await readLogFiles(folder);
@@ -27,9 +28,29 @@ test("a folder has a file for each log; others are not taken for one, and one th
   expect(files.get("leaf1")).toEqual(text("NATS_USER=a"));
   expect(files.get("leaf3")).toMatchObject({
     kind: "unreadable",
-    problem: expect.stringContaining("EISDIR"),
+    problem: expect.stringContaining("not a regular file"),
   });
   await expect(readLogFiles(join(folder, "none"))).rejects.toThrow("ENOENT");
+});
+
+test("a name that no log can have, a pipe and a file that is too long are said to be wrong, and hold up nobody", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "rr-logs-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const long = "n".repeat(65);
+  for (const other of ["host.example", "a b", long]) writeFileSync(join(folder, `${other}.env`), "");
+  execFileSync("mkfifo", [join(folder, "pipe.env")]); // nobody writes into it
+  writeFileSync(join(folder, "large.env"), "#".repeat(16 * 1024 + 1));
+  symlinkSync(join(folder, "gone"), join(folder, "link.env"));
+  const files = await readLogFiles(folder);
+  const problem = (name: string): string => {
+    const file = files.get(name);
+    return file?.kind === "unreadable" ? file.problem : "";
+  };
+  for (const name of ["host.example", "a b", long]) expect(problem(name)).toContain("name of a log");
+  expect(problem("pipe")).toContain("not a regular file");
+  expect(problem("large")).toContain("longer than 16384 bytes");
+  expect(problem("link")).toContain("ENOENT");
+  expect(files.size).toBe(6);
 });
 
 test("a log has its own login, and what the process says of all of them", () => {

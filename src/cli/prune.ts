@@ -4,6 +4,7 @@ import { SESSION_PRUNE_INBOX } from "../shared/log/schema/subjects.ts";
 import { createAliveFile } from "../shared/base/alive-file.ts";
 import { systemClock } from "../shared/base/clock.ts";
 import { createLogger } from "../shared/base/logger.ts";
+import { counted } from "../shared/base/show.ts";
 import { keepSessions } from "../shared/session-log/retention/chore.ts";
 import { ALL_SETTINGS, SESSION_LIMITS, UP_SETTINGS, WORKER_SETTINGS } from "../shared/settings/index.ts";
 import { loadSettings, type Values } from "../shared/base/config/load.ts";
@@ -38,7 +39,9 @@ export function command(context: Context): Command {
       runPrune(nc, { retentionMs: values.retention, clock: systemClock, dryRun }),
     );
     const what = dryRun ? "would be removed" : "removed";
-    context.print(removed === 0 ? "nothing to prune" : `${removed} events below sequence ${below} ${what}`);
+    context.print(
+      removed === 0 ? "nothing to prune" : `${counted(removed, "event")} below sequence ${below} ${what}`,
+    );
   });
 }
 

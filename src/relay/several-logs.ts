@@ -126,6 +126,7 @@ function createServed(options: RelayOptions, deps: SeveralDeps): Served {
       served.delete(name);
       await before?.kept.stop();
       if (file === undefined) return log.info({ log: name }, "the log is served no longer: its file is gone");
+      if (before !== undefined) log.info({ log: name }, "the log is served anew: its file changed");
       const own = { ...options, relay: `${options.relay}-${name}` };
       const kept = keepLog(own, () => accessAt(file, deps), { ...shared, log: log.child({ log: name }) });
       served.set(name, { file, kept });

@@ -65,7 +65,7 @@ export function accessOf(file: LogFile, env: Environment): BrokerAccess {
   if (strange.length > 0)
     throw codedError(
       "config_invalid",
-      `${strange.join(", ")}: no setting of a log; it may have ${known.join(", ")}`,
+      `${namesOf(strange)}: no setting of a log; it may have ${known.join(", ")}`,
     );
   const shared = Object.fromEntries(
     known.filter((name) => !LOGIN.includes(name)).map((name) => [name, env[name]]),
@@ -73,6 +73,12 @@ export function accessOf(file: LogFile, env: Environment): BrokerAccess {
   return brokerAccess(
     loadSettings(BROKER_SETTINGS, { env: { ...shared, ...own }, known: ALL_SETTINGS }).values,
   );
+}
+
+/** What looks like the name of a setting; anything else may be a password that stands in the file alone. Pure. */
+function namesOf(keys: readonly string[]): string {
+  const names = keys.filter((key) => /^[A-Z]{2,16}(?:_[A-Z]{1,16}){1,6}$/.test(key)).slice(0, 5);
+  return names.length === keys.length ? names.join(", ") : [...names, "text that is no setting"].join(", ");
 }
 
 /** What is to be done about a log: served as its file says now, or no longer. */

@@ -77,7 +77,7 @@ export async function connectBroker(
     ...(access.token === undefined ? {} : { token: access.token }),
     ...(access.credsFile === undefined
       ? {}
-      : { authenticator: credsAuthenticator(readFileSync(access.credsFile)) }),
+      : { authenticator: credsAuthenticator(credsIn(access.credsFile)) }),
     ...tls,
   };
   const until = performance.now() + (options.waitMs ?? 0);
@@ -91,6 +91,15 @@ export async function connectBroker(
       if (error.code !== "log_unreachable" || performance.now() > until) throw error;
       await delay(AGAIN_MS);
     }
+  }
+}
+
+/** Throws `config_invalid` for a file that cannot be read. */
+function credsIn(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw codedError("config_invalid", `NATS_CREDS: ${errorText(cause)}`, { cause });
   }
 }
 

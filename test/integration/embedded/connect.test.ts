@@ -30,6 +30,14 @@ test("a refused login is not tried again", async () => {
   });
 });
 
+test("a file of credentials that cannot be read is a mistake of the configuration", async () => {
+  const access = { servers: ["nats://127.0.0.1:1"], credsFile: "/nonexistent/relay.creds" };
+  await expect(connectBroker(access, as)).rejects.toMatchObject({
+    code: "config_invalid",
+    message: expect.stringMatching(/^NATS_CREDS: .*ENOENT/),
+  });
+});
+
 test("a login of another role is refused, and not away", async () => {
   await using broker = await startTestBroker();
   await using scope = new AsyncDisposableStack();

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { beforeAll, expect, test, type TestContext } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 import { parse } from "yaml";
+import { metricsOf } from "../../../src/relay/logs/standing.ts";
 import { ERRORS } from "../../../src/shared/base/errors.ts";
 import { startCoordinator } from "../../support/coordinator.ts";
 import { findDebianTool, type FoundTool } from "../../support/debian-tool.ts";
@@ -73,6 +74,10 @@ beforeAll(async () => {
     expect(found.relay).toContain('runner_relay_events_settled_total{how="dead"} 2');
     return found;
   });
+  ofSeveralLogs = await metricsOf(
+    () => new Map([["leaf1", { phase: "starting", since: 0 }]]),
+    () => 0,
+  ).text();
   await coordinator.stop();
   for (const marker of ["first", "second"]) await post(event(marker), { prefer: "respond-async" });
   inOutage = await eventually(async () => {
@@ -104,10 +109,13 @@ function families(): Family[] {
   return [...familiesOf(texts.gateway), ...familiesOf(texts.relay)];
 }
 
+/** What a relay of several logs serves beside the metrics of each. */
+let ofSeveralLogs: string;
+
 /** Names as queries use them. */
 function seriesNames(): Set<string> {
   return new Set(
-    families().flatMap(({ name, type }) =>
+    [...families(), ...familiesOf(ofSeveralLogs)].flatMap(({ name, type }) =>
       type === "histogram" ? ["_bucket", "_sum", "_count"].map((end) => name + end) : [name],
     ),
   );

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { StreamConfig } from "@nats-io/jetstream";
-import { readSyncAlwaysOfMonitor, type Durability } from "./durability.ts";
+import { keepsNoLog, readSyncAlwaysOfMonitor, type Durability } from "./durability.ts";
 import { readSyncAlways } from "./sync-always.ts";
 import { readUrls } from "../../base/config/setting.ts";
 import { errorText } from "../../base/errors.ts";
@@ -37,7 +37,13 @@ async function ask(url: string): Promise<SyncKnowledge> {
     const response = await fetch(`${url}/jsz?config=1`, { signal: AbortSignal.timeout(MONITOR_TIMEOUT_MS) });
     if (!response.ok)
       return { kind: "unknown", why: `the monitoring page ${url} answers ${response.status}` };
-    return { kind: readSyncAlwaysOfMonitor(await response.json()) ? "always" : "not_always" };
+    const jsz: unknown = await response.json();
+    if (keepsNoLog(jsz))
+      return {
+        kind: "unknown",
+        why: `${url} is the page of a server without JetStream; the log is kept by another one`,
+      };
+    return { kind: readSyncAlwaysOfMonitor(jsz) ? "always" : "not_always" };
   } catch (error) {
     return { kind: "unknown", why: `the monitoring page ${url}: ${errorText(error)}` };
   }

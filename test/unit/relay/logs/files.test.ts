@@ -73,6 +73,7 @@ test("a log has its own login, and what the process says of all of them", () => 
 
 test.each([
   ["unknown settings", text("NATS_PASWORD=secret1\n"), "NATS_PASWORD"],
+  ["passwords without a name", text("secret1==\n"), "text that is no setting"],
   ["settings of other kinds", text("RUNNER_RELAY_RETARGET=true\n"), "RUNNER_RELAY_RETARGET"],
   ["two logins", text("NATS_URL=nats://u:secret1@h\nNATS_USER=a\n"), "carries a login"],
   ["files that cannot be read", UNREADABLE, "EISDIR"],

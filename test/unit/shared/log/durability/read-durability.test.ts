@@ -37,13 +37,25 @@ test.each([
   expect(ofAll(said).kind).toBe(together);
 });
 
+/** A monitoring page that answers this. */
+function page(jsz: object): Promise<string> {
+  return new Promise((resolve) => {
+    const it = createServer((_, response) => response.end(JSON.stringify(jsz)));
+    it.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(it.address() as AddressInfo).port}`));
+    onTestFinished(() => void it.close());
+  });
+}
+
+test("HONEST-1: the page of a hub, which keeps no log, says nothing about the log", async () => {
+  const hub = await page({ disabled: true, config: { max_memory: 0, max_storage: 0 } });
+  expect(await readSync({ monitor: hub })).toEqual({
+    kind: "unknown",
+    why: `${hub} is the page of a server without JetStream; the log is kept by another one`,
+  });
+});
+
 test("HONEST-1: each of several monitoring pages is asked", async () => {
-  const server = (sync_always: boolean): Promise<string> =>
-    new Promise((resolve) => {
-      const it = createServer((_, response) => response.end(JSON.stringify({ config: { sync_always } })));
-      it.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(it.address() as AddressInfo).port}`));
-      onTestFinished(() => void it.close());
-    });
+  const server = (sync_always: boolean): Promise<string> => page({ config: { sync_always } });
   const [a, b, lazy] = await Promise.all([server(true), server(true), server(false)]);
   expect(await readSync({ monitor: `${a},${b}` })).toEqual({ kind: "always" });
   expect(await readSync({ monitor: `${a},${lazy},${b}` })).toEqual({ kind: "not_always" });

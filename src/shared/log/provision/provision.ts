@@ -146,7 +146,7 @@ function shardCountFor(existing: StreamInfo | undefined, wanted: number | undefi
   if (wanted === undefined || wanted === found) return found;
   throw codedError(
     "shards_fixed",
-    `${EVENTS_STREAM} has ${found} shards, not ${wanted}, and the number is part of the subject of every event. Leave --shards out to go on with it. For another number let relays send everything, then delete the streams ${EVENTS_STREAM} and ${STATE_STREAM} and run this again`,
+    `${EVENTS_STREAM} has ${found} shards, not ${wanted}, and the number is part of the subject of every event. Leave --shards out to go on with it. For another number let relays send everything, stop gateways and relays, which know one number for as long as they run, delete the streams ${EVENTS_STREAM} and ${STATE_STREAM}, run this again, and start them`,
   );
 }
 

@@ -8,7 +8,8 @@ const RETRY_MS = 200;
 export const BEAT_MS = 100;
 /**
  * A process that was not told for this long stood still: it was stopped, or its machine was. Meanwhile the broker may have started again, and a broker that starts
- * again knows no pins, so that another relay may have the shard before a lease of ours has ended.
+ * again knows no pins, so that another relay may have the shard before a lease of ours has ended. While a machine is suspended its monotonic clock stands still as
+ * well (Linux), and leases with it; only the wall clock shows that. It may also have been set, which costs one question to the broker.
  */
 const STOOD_STILL_MS = 500;
 
@@ -28,6 +29,27 @@ export type Fence = {
   verify: () => Promise<boolean>;
 };
 
+/** Notices between two looks that the process stood still, or its machine. */
+function createStandstill(clock: Clock): {
+  look(): boolean;
+  /** When the last suspension ended (clock.now), 0 for none: nobody knows how old a pull of before is. */
+  endedAt: () => number;
+} {
+  let at = clock.now();
+  let wallAt = clock.wall();
+  let endedAt = 0;
+  return {
+    look() {
+      const [now, wall] = [clock.now(), clock.wall()];
+      const [passed, shown] = [now - at, wall - wallAt];
+      [at, wallAt] = [now, wall];
+      if (shown - passed > STOOD_STILL_MS) endedAt = now;
+      return Math.max(passed, shown) > STOOD_STILL_MS;
+    },
+    endedAt: () => endedAt,
+  };
+}
+
 export function createFence(deps: {
   clock: Clock;
   consumer: Pick<Consumer, "info">;
@@ -43,23 +65,21 @@ export function createFence(deps: {
   const { clock } = deps;
   const lease = new Lease();
   let verifying: Promise<boolean> | undefined;
-  let beatAt = clock.now();
+  const standstill = createStandstill(clock);
 
   const beat = (): void => {
-    const now = clock.now();
-    if (now - beatAt > STOOD_STILL_MS) lease.revoke();
-    beatAt = now;
+    if (standstill.look()) lease.revoke();
   };
   const holds = (): boolean => {
     beat(); // what waits in the sockets is read before timers run
-    return lease.holds(beatAt);
+    return lease.holds(clock.now());
   };
   const ask = async (): Promise<boolean> => {
     const asked = deps.pin();
     const pulledAt = deps.pinnedPullAt();
     const info = await deps.consumer.info();
     const ours = asked !== undefined && asked === deps.pin() && pinnedBy(info) === asked;
-    if (ours && pulledAt > 0) lease.confirm(pulledAt);
+    if (ours && pulledAt > standstill.endedAt()) lease.confirm(pulledAt);
     return ours;
   };
   const mayForward = (): boolean => deps.active() && holds();

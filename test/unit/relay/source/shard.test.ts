@@ -105,6 +105,25 @@ test("ORDER-1: a question before the takeover is not the answer for ever: a leas
   expect(await shard.verify()).toBe(true);
 });
 
+test("ORDER-1: after a suspension, which only the wall clock shows, the broker is asked, and only a pull of after it begins a lease", async () => {
+  const { clock, shard, pinned } = stage();
+  shard.start();
+  pinned();
+  await clock.pass(100);
+  shard.beat();
+  expect(shard.mayForward()).toBe(true);
+  clock.setWall(clock.wall() + 60_000);
+  expect(shard.mayForward(), "its monotonic clock says that the last pull was just sent").toBe(false);
+  const early = shard.verify();
+  await clock.pass(300);
+  expect(await early, "the broker may give the pin away at any moment").toBe(false);
+  await clock.pass(3000); // a pull that the broker does not answer is sent again
+  shard.beat();
+  expect(await shard.verify()).toBe(true);
+  clock.setWall(clock.wall() - 60_000);
+  expect(shard.mayForward(), "a clock that was set back shows nothing").toBe(true);
+});
+
 test("a hand-over ends our pin, not the one that the broker gave another relay while it took too long", async () => {
   for (const [owner, unpinned] of [
     ["p", true],

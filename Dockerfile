@@ -6,7 +6,7 @@ COPY package.json package-lock.json .npmrc ./
 # No install scripts: the only one that is needed elsewhere brings Node 24, which is here already.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build.mjs scripts/bundle-doors.mjs ./scripts/
+COPY scripts/build.mjs scripts/bundle-processes.mjs ./scripts/
 COPY src ./src
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts

@@ -1,13 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { brokerVariables } from "../src/cli/up/environment.ts";
 import type { TestBroker } from "../test/support/broker.ts";
+import { mainOf } from "./built.ts";
 import { COMPILED } from "./product.ts";
 import { peakBytes } from "./usage.ts";
 
-const MAIN = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 const LOOK_MS = 20;
 
 /** What a command of an operator took. */
@@ -16,7 +15,7 @@ export type Took = { bytes: number; ms: number; code: number };
 /** Runs a command of `runner-relay` against a broker, as its operator. Its largest memory is looked at until it ends; it never becomes smaller. */
 export async function runAsOperator(broker: TestBroker, args: readonly string[]): Promise<Took> {
   const began = performance.now();
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [mainOf("cli"), ...args], {
     env: { PATH: process.env["PATH"], ...COMPILED, ...brokerVariables(broker.access("operator")) },
     stdio: "ignore",
   });

@@ -2,13 +2,14 @@ import { writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { ROW_NAMES, ROWS } from "./all-rows.ts";
+import { build } from "./built.ts";
 import { compare } from "./compare.ts";
 import { revisionNow, saveRun, writePage } from "./history/save.ts";
 import { savedOf, type Measured, type Note } from "./history/saved.ts";
 import { describeMachine } from "./machine.ts";
 import { heading, jsonOf, lineOf } from "./report.ts";
 
-// rows/ what is measured · product.ts our processes · peers/ the load and the limits · rounds.ts takes turns · figure.ts judges · compare.ts runs two revisions
+// rows/ what is measured · built.ts builds our processes, product.ts starts them · peers/ the load and the limits · rounds.ts takes turns · figure.ts judges · compare.ts runs two revisions
 // history/ runs that were saved, and what docs/performance.md shows of them
 // drain.ts backlogs and their end · fill.ts fills the log · usage.ts processor and memory
 
@@ -57,6 +58,7 @@ async function measure(): Promise<number> {
   const machine = await describeMachine();
   const { cores, cpu, node, fsyncMs } = machine;
   console.log(`${cores} cores (${cpu}), Node ${node}, one synced write ${fsyncMs} ms\n`);
+  await build();
   console.log(heading());
   const measured: Measured[] = [];
   const notes: Note[] = [];

@@ -4,13 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { provision } from "../src/shared/log/provision/provision.ts";
 import { brokerVariables } from "../src/cli/up/environment.ts";
 import { OF_GATEWAY, OF_SERVE, OF_WORKER, SMALL, type ChildMemory } from "../src/cli/up/child-memory.ts";
 import { compileCacheFolder } from "../src/cli/folders.ts";
 import { readyUrl } from "../src/cli/up/child-run.ts";
 import { startTestBroker, type TestBroker } from "../test/support/broker.ts";
+import { mainOf } from "./built.ts";
 
 const LOG_BYTES = 4 * 1024 ** 3;
 
@@ -115,8 +115,7 @@ function nodeOptions(name: string, profile: Profile): string[] {
 }
 
 async function startMain(part: string, options: string[], env: Record<string, string>): Promise<Product> {
-  const main = fileURLToPath(new URL(`../src/${part}/main.ts`, import.meta.url));
-  const child = spawn(process.execPath, [...options, main], {
+  const child = spawn(process.execPath, [...options, mainOf(part)], {
     env: { PATH: process.env["PATH"], ...COMPILED, ...SMALL.env, ...env }, // as `up` does
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });

@@ -15,7 +15,7 @@ const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"
   stdio: "inherit",
 });
 process.exitCode = status ?? 1;
-if (process.exitCode === 0) await (await import("./bundle-doors.mjs")).bundleDoors(root);
+if (process.exitCode === 0) await (await import("./bundle-processes.mjs")).bundleProcesses(root);
 // the client for executors, which an image does not need
 const client = join(root, "scripts", "build-client.mjs");
 if (process.exitCode === 0 && existsSync(client)) await import(pathToFileURL(client).href);

@@ -6,19 +6,19 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { ReadyInfo } from "../../src/cli/up/kept.ts";
+import { mainOf } from "../built.ts";
 import { eventBody } from "../event.ts";
 import { median } from "../rounds.ts";
 import type { Row } from "../row.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const POLL_MS = 2;
 const LIMIT_MS = 30_000;
 
 const WAYS = [
   {
     what: "`runner-relay up` to the first accepted event, warm, median of 10",
-    command: [process.execPath, MAIN, "up"],
+    command: [process.execPath, mainOf("cli"), "up"],
     times: 10,
     budget: { bound: 1000, stretch: 600, better: "less" },
   },

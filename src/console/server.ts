@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../shared/base/clock.ts";
@@ -31,7 +31,7 @@ export function createConsoleServer(deps: {
   };
   const script = (path: string, file: string): void =>
     asset(path, "text/javascript; charset=utf-8", readFileSync(file, "utf8"));
-  script("/page/client.js", join(import.meta.dirname, "client.js"));
+  script("/page/client.js", join(dirname(fileURLToPath(import.meta.url)), "client.js"));
   script("/page/idiomorph.js", fileURLToPath(import.meta.resolve("idiomorph")));
   asset("/page/style.css", "text/css; charset=utf-8", STYLE);
   asset("/page/icon.svg", "image/svg+xml", ICON);

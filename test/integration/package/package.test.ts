@@ -77,7 +77,7 @@ test("the libraries that are bundled work: tools for agents, and traces", async 
     join(folder, "node_modules", "runner-relay", "dist", "THIRD-PARTY.txt"),
     "utf8",
   );
-  for (const name of ["@modelcontextprotocol/server", "zod", "@opentelemetry/sdk-trace"])
+  for (const name of ["@modelcontextprotocol/server", "zod", "@opentelemetry/sdk-trace", "fastify"])
     expect(notices).toContain(`${name} `);
 });
 

@@ -221,7 +221,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "a process that stood still goes on with its old lease",
       "whole",
       `${RELAY}/source/fence.ts`,
-      "    if (now - beatAt > STOOD_STILL_MS) lease.revoke();\n",
+      "    if (standstill.look()) lease.revoke();\n",
       "",
     ),
     from: 20_800,

@@ -9,13 +9,13 @@ const LONGER = 2;
 const LONGER_MS = 10;
 /** Fewer requests at once that cost more than a tenth of the rate were wrong: their number was not the reason for the latency. */
 const KEPT_RATE = 0.9;
-/** After that, for so long the latency is no sign. */
+/** After such a mistake the latency is ignored for this time. */
 const DEAF_MS = 10_000;
 
 /** How many requests may be under way at once. Times are `clock.now()`. */
 export type Limit = {
   readonly most: number;
-  /** So many are well as far as is known: it grows fast until then. */
+  /** The largest number that is not known to be too many. The limit doubles until it reaches this. */
   readonly ceiling: number;
   /** By how much the ceiling is raised next. */
   readonly step: number;
@@ -32,7 +32,7 @@ export type Limit = {
 export type LimitEvent =
   /** A request that began at `began` was answered with 429 or 503, while `inFlight` were under way. */
   | { on: "refused"; began: number; now: number; inFlight: number }
-  /** So many answers came as may be under way. `ms`: their median latency; `rate`: answers in a millisecond; `wanting`: lanes waited for a connection. */
+  /** A round is over: as many answers came as requests may be under way. `ms`: their median latency; `rate`: answers in a millisecond; `wanting`: lanes waited for a connection. */
   | { on: "round"; now: number; ms: number; rate: number; wanting: boolean }
   /** Lanes wait for a connection, and for some time no answer came. */
   | { on: "silence" };

@@ -4,16 +4,16 @@ import type { Connections } from "./connections.ts";
 import { firstLimit, stepLimit, type Limit, type LimitEvent } from "./limit.ts";
 
 /**
- * A round takes at least so long: with fast answers the rate of one round trip says little. Without any answer for so long, more requests are tried: those that
- * are under way may hang, and others wait behind them (ISOLATE-1).
+ * Shortest round: with fast answers the rate of one round trip says little. When no answer came for this time, the limit grows: the requests that are under way may
+ * hang, and others wait behind them (ISOLATE-1).
  */
 const ROUND_MS = 100;
-/** So many latencies are enough for a median. */
+/** Most latencies of a round that are kept; a median needs no more. */
 const MOST_SAMPLES = 256;
 
 /** How many requests may be under way at once, as the coordinator's answers show. */
 export type Pace = Connections & {
-  /** An attempt is over, after so many milliseconds. */
+  /** An attempt is over. `ms`: how long it took. */
   attempted(result: AttemptResult, ms: number): void;
   /** Nothing is known of the coordinator any more: it was away, or it is a new one. */
   begin(): void;

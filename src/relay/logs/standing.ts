@@ -59,7 +59,7 @@ export function shownOf(state: LogState): Record<string, unknown> {
 
 /**
  * The answer of `/ready` for the process. A host that is away is no fault of it, so that the logs are well while none needs somebody and one of them is
- * there; the coordinator is there when one log's relay reaches it. How many requests a relay has at once is told with its log. Pure.
+ * there; the coordinator is there when one log's relay reaches it. The number of requests at once is shown with each log. Pure.
  */
 export function readyOf(states: LogStates, credentials: Dependency): Record<string, Dependency> {
   const words = [...states].map(([name, state]) => ({ name, state, word: wordOf(state) }));

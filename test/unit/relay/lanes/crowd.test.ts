@@ -6,7 +6,7 @@ const SESSIONS = Array.from({ length: 60 }, (_, i) => `s${i}`);
 const ROOM = 8;
 const SERVICE_MS = 20;
 
-/** So many at once, and the others are refused. */
+/** A coordinator with room for a number of requests, which refuses the others. */
 function refusing(status: number): Crowd {
   return ({ answer }, present, clock) => {
     if (present > ROOM) answer(status);
@@ -14,7 +14,7 @@ function refusing(status: number): Crowd {
   };
 }
 
-/** So many at once, and the others wait. */
+/** A coordinator with room for a number of requests, which lets the others wait. */
 function queueing(): Crowd {
   const queue: (() => void)[] = [];
   let busy = 0;

@@ -8,7 +8,7 @@ function after(limit: Limit, ...events: LimitEvent[]): Limit {
   return events.reduce((now, event) => stepLimit(now, event, TOTAL), limit);
 }
 
-/** A round in which lanes waited, at the rate that so many places and this latency give. */
+/** A round in which lanes waited, at the rate that this number of places and this latency give. */
 function round(now: number, ms: number, places: number): LimitEvent {
   return { on: "round", now, ms, rate: places / ms, wanting: true };
 }
